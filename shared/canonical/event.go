@@ -1,0 +1,196 @@
+// Package canonical is the one shape every message, receipt and consent change takes once it is inside: the event, its
+// deterministic ids, its validation and its codec. The JSON names are fixed by events/schema/v2; changes are additive.
+package canonical
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// SchemaVersion is what this build writes and the highest it reads.
+const SchemaVersion = 2
+
+// EventID is a UUID made by NewEventID: the same on every redelivery of one webhook. Opaque to everyone else.
+type EventID string
+
+// ThreadID is the unit of order, made by NewThreadID. It holds no personal data and fits an SQS group id.
+type ThreadID string
+
+// Type is what kind of thing happened.
+type Type string
+
+// The types.
+const (
+	TypeMessage  Type = "message"
+	TypeEdit     Type = "edit"
+	TypeRetract  Type = "retract"
+	TypeReceipt  Type = "receipt"
+	TypeReaction Type = "reaction"
+	TypeConsent  Type = "consent"
+	TypeChange   Type = "change"
+)
+
+// Channel is where it happened. The set is open (lower-case letters, digits and "_"), so that a new one needs no schema change.
+type Channel string
+
+// The channels known today.
+const (
+	RCS      Channel = "rcs"
+	IMessage Channel = "imessage"
+	SMS      Channel = "sms"
+	WhatsApp Channel = "whatsapp"
+	Web      Channel = "web"
+)
+
+// Direction is inbound (from the customer), outbound (to the customer) or status (about an outbound one).
+type Direction string
+
+// The directions.
+const (
+	Inbound  Direction = "inbound"
+	Outbound Direction = "outbound"
+	Status   Direction = "status"
+)
+
+// Event is one thing that happened in a conversation.
+type Event struct {
+	EventID           EventID                    `json:"eventId"`
+	SchemaVersion     int                        `json:"schemaVersion"`
+	TenantID          string                     `json:"tenantId,omitempty"`
+	AccountID         string                     `json:"accountId,omitempty"` // credentials at a provider
+	LineID            string                     `json:"lineId,omitempty"`    // the address of ours it came to
+	ThreadID          ThreadID                   `json:"threadId,omitempty"`
+	Type              Type                       `json:"type,omitempty"`
+	Channel           Channel                    `json:"channel"`
+	Direction         Direction                  `json:"direction"`
+	ConversationID    string                     `json:"conversationId"` // "<channel>:<account>:conv:<opaque>"
+	Provider          string                     `json:"provider,omitempty"`
+	ProviderMessageID string                     `json:"providerMessageId,omitempty"`
+	Sender            Participant                `json:"sender"`
+	Recipient         Participant                `json:"recipient"`
+	Participants      []Participant              `json:"participants,omitempty"`
+	Actor             *Actor                     `json:"actor,omitempty"`
+	RelatesTo         *Relation                  `json:"relatesTo,omitempty"`
+	Message           *Message                   `json:"message,omitempty"`
+	Reaction          *Reaction                  `json:"reaction,omitempty"`
+	Receipt           *Receipt                   `json:"receipt,omitempty"`
+	Consent           *Consent                   `json:"consent,omitempty"`
+	Attribution       *Attribution               `json:"attribution,omitempty"`
+	Timestamp         time.Time                  `json:"timestamp"` // when it happened, by the provider's word where it gives one
+	ReceivedAt        time.Time                  `json:"receivedAt,omitzero"`
+	Flags             Flags                      `json:"flags,omitzero"`
+	Trace             Trace                      `json:"trace,omitzero"`
+	Metadata          map[string]json.RawMessage `json:"metadata,omitempty"` // rawVendor and provider-specific leftovers
+}
+
+// Participant is one side of a conversation. Any field may be empty: a web visitor has no phone, an agent no name.
+type Participant struct {
+	ID             string `json:"id,omitempty"`             // the channel's own opaque identifier
+	Phone          string `json:"phone,omitempty"`          // E.164
+	HashedEmail    string `json:"hashedEmail,omitempty"`    // hex SHA-256 of the lower-case address
+	DisplayName    string `json:"displayName,omitempty"`    // what the person calls themselves
+	ChannelAddress string `json:"channelAddress,omitempty"` // as the channel writes it: a short code, an agent id, an alphanumeric sender
+}
+
+// Actor says who acted and through what.
+type Actor struct {
+	Kind string `json:"kind"`          // customer, agent, automation
+	Via  string `json:"via,omitempty"` // the program or person, opaque
+}
+
+// Relation points at the message this event is about: the one replied to, edited, reacted to.
+type Relation struct {
+	Kind              string `json:"kind"` // reply, edit, retract, reaction, receipt
+	ProviderMessageID string `json:"providerMessageId,omitempty"`
+	Sender            string `json:"sender,omitempty"` // the other message's sender, as the provider writes it
+}
+
+// Message is content. Summary is always filled, so that an attachment-only message has a subject in a CRM.
+type Message struct {
+	Text        string       `json:"text,omitempty"`
+	Summary     string       `json:"summary,omitempty"`
+	ContentType string       `json:"contentType,omitempty"` // a MIME type of Text, "text/plain" by default
+	Attachments []Attachment `json:"attachments,omitempty"`
+	Suggestions []Suggestion `json:"suggestions,omitempty"`
+	Postback    *Postback    `json:"postback,omitempty"`
+	Template    *Template    `json:"template,omitempty"`
+	Location    *Location    `json:"location,omitempty"`
+}
+
+// Attachment is a file the provider holds.
+type Attachment struct {
+	URL         string `json:"url"`
+	ContentType string `json:"contentType,omitempty"`
+	Name        string `json:"name,omitempty"`
+	Size        int64  `json:"size,omitempty"` // bytes, 0 when unknown
+}
+
+// Suggestion is a button or reply that was offered.
+type Suggestion struct {
+	Text     string `json:"text"`
+	Postback string `json:"postback,omitempty"`
+}
+
+// Postback is a button that was tapped: Payload is the exact id its sender had set. Either may be empty, not both.
+type Postback struct {
+	Text    string `json:"text,omitempty"`
+	Payload string `json:"payload,omitempty"`
+}
+
+// Template is a pre-approved message and what was filled in.
+type Template struct {
+	ID        string            `json:"id"`
+	Variables map[string]string `json:"variables,omitempty"`
+}
+
+// Location is a place in degrees (WGS 84).
+type Location struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+	Label     string  `json:"label,omitempty"`
+	Address   string  `json:"address,omitempty"`
+}
+
+// Reaction is an emoji put on, or taken off, another message.
+type Reaction struct {
+	Emoji   string `json:"emoji"`
+	Removed bool   `json:"removed,omitempty"`
+}
+
+// Receipt is the provider's word on a sent message.
+type Receipt struct {
+	State string    `json:"state"` // queued, sending, sent, delivered, read, failed, canceled
+	At    time.Time `json:"at,omitzero"`
+	Error string    `json:"error,omitempty"` // the provider's error code
+}
+
+// Consent is a permission given or withdrawn by this very event.
+type Consent struct {
+	Keyword string `json:"keyword,omitempty"` // stop, start, help
+	State   string `json:"state,omitempty"`   // opted_out, opted_in; empty for help
+	Source  string `json:"source,omitempty"`  // who recognised it: provider, keyword
+}
+
+// Attribution says which advertisement or page brought the person here.
+type Attribution struct {
+	SourceType string `json:"sourceType,omitempty"`
+	SourceID   string `json:"sourceId,omitempty"`
+	SourceURL  string `json:"sourceUrl,omitempty"`
+	Headline   string `json:"headline,omitempty"`
+	Body       string `json:"body,omitempty"`
+	ClickID    string `json:"clickId,omitempty"`
+}
+
+// Flags qualify an event.
+type Flags struct {
+	Historical    bool `json:"historical,omitempty"`    // backfilled: it happened long before it was received
+	Replayed      bool `json:"replayed,omitempty"`      // routed again from the event store
+	AutoReply     bool `json:"autoReply,omitempty"`     // an out-of-office or similar: no person answered
+	TimeEstimated bool `json:"timeEstimated,omitempty"` // the provider gave no time: Timestamp is the time of receipt
+}
+
+// Trace ties the event to what caused it.
+type Trace struct {
+	Traceparent string `json:"traceparent,omitempty"` // W3C Trace Context
+	CausationID string `json:"causationId,omitempty"` // the event that led to this one
+}

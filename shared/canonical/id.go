@@ -1,0 +1,66 @@
+package canonical
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"hash"
+
+	"signalbox/shared/secret"
+)
+
+// NewEventID derives an event's id from what stays the same on every redelivery: tenant, provider, account, kind ("message",
+// "receipt" …) and the provider's stable key for it. It is the first 16 bytes of a SHA-256 over the five, each preceded by
+// its length as 8 bytes big-endian, with version 4 and the RFC 9562 variant set. The derivation is frozen by vectors.
+func NewEventID(tenant, provider, account, kind, key string) EventID {
+	h := sha256.New()
+	frame(h, tenant, provider, account, kind, key)
+	u := h.Sum(nil)[:16]
+	u[6] = u[6]&0x0f | 0x40
+	u[8] = u[8]&0x3f | 0x80
+	return EventID(hex.EncodeToString(u[:4]) + "-" + hex.EncodeToString(u[4:6]) + "-" + hex.EncodeToString(u[6:8]) + "-" +
+		hex.EncodeToString(u[8:10]) + "-" + hex.EncodeToString(u[10:]))
+}
+
+// Pepper is a tenant's key for MACs over identifiers. Phone numbers can be enumerated, so that a bare hash would hide nothing.
+type Pepper struct{ key []byte }
+
+// NewPepper derives a tenant's pepper from the platform's: HMAC-SHA-256(platform, tenant).
+func NewPepper(platform secret.Value, tenant string) Pepper {
+	return Pepper{mac([]byte(platform), tenant)}
+}
+
+// NewThreadID answers the thread of the participant with this identifier (the strongest known: E.164, a channel's user id, or
+// the chat id of a group) with this tenant: "t1_" and 64 hex digits of HMAC-SHA-256(pepper, "thread", identifier). The form
+// hashed is the one the provider sent, so that RCS falling back to SMS stays one thread and later normalisation changes none.
+func NewThreadID(p Pepper, identifier string) ThreadID {
+	return ThreadID("t1_" + hex.EncodeToString(mac(p.key, "thread", identifier)))
+}
+
+// PersonKey answers the key a CRM record of this person is upserted by: 64 hex digits of HMAC-SHA-256(pepper, "person", identifier).
+func PersonKey(p Pepper, identifier string) string {
+	return hex.EncodeToString(mac(p.key, "person", identifier))
+}
+
+// MessageKey answers the external id of a message's record in a CRM, the same for the message and its receipts: 64 lower-case
+// hex digits, which every CRM accepts in a key.
+func MessageKey(tenant, provider, account, providerMessageID string) string {
+	h := sha256.New()
+	frame(h, tenant, provider, account, "record", providerMessageID)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func mac(key []byte, parts ...string) []byte {
+	h := hmac.New(sha256.New, key)
+	frame(h, parts...)
+	return h.Sum(nil)
+}
+
+// frame writes each part behind its length: without it ("ab","c") and ("a","bc") would be one.
+func frame(h hash.Hash, parts ...string) {
+	for _, p := range parts {
+		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		_, _ = h.Write([]byte(p))
+	}
+}

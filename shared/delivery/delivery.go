@@ -1,0 +1,58 @@
+// Package delivery is the contract between the router, which decides, and the connectors, which carry out: one canonical
+// event with what one CRM is to do about it, in the words of the business. It names no CRM object.
+package delivery
+
+import "signalbox/shared/canonical"
+
+// ID names a delivery. It is derived from the event's id and the CRM's name, so that routing twice gives the same one. It
+// holds no personal data and is the deduplication id on the CRM's queue.
+type ID string
+
+// NewID answers the id of what crm is to do about an event.
+func NewID(event canonical.EventID, crm string) ID { return ID(string(event) + "." + crm) }
+
+// Delivery is one canonical event with what one CRM is to do about it, in order.
+type Delivery struct {
+	ID         ID              `json:"deliveryId"`
+	CRM        string          `json:"crm"`        // the binding's name, e.g. "hubspot"
+	Generation int             `json:"generation"` // how often it was redriven
+	Event      canonical.Event `json:"event"`      // without metadata.rawVendor, which stays with the event record
+	Person     Person          `json:"person"`
+	Actions    []Action        `json:"actions"`
+	Why        []RuleReference `json:"why"`
+}
+
+// Person is whom it is about. Links are what the router knew; a connector may know better.
+type Person struct {
+	Key    string            `json:"key"` // canonical.PersonKey: an HMAC over the strongest identifier, 64 hex digits
+	Name   string            `json:"name,omitempty"`
+	Email  string            `json:"email,omitempty"`
+	Phone  string            `json:"phone,omitempty"`  // E.164
+	Region string            `json:"region,omitempty"` // ISO 3166 alpha-2, the tenant's default: what a CRM's national numbers are read with
+	Links  map[string]string `json:"links,omitempty"`  // the CRM's object kind to its id, opaque to all but that CRM
+}
+
+// Action is one intent. What it becomes (a call, part of a graph, a property a customer's workflow listens to) is the CRM's affair.
+type Action struct {
+	Kind  Kind              `json:"kind"`
+	Value map[string]string `json:"value,omitempty"`
+}
+
+// Kind is closed and versioned with the schema; a connector that does not know one answers a permanent fault.
+type Kind string
+
+// The kinds and their values.
+const (
+	// EnsurePerson makes sure the CRM holds the person: "source" ("messaging"), "channel", "description" (the first message).
+	EnsurePerson Kind = "ensure_person"
+	// LogActivity puts the event on the person's timeline. Everything it needs is in the event.
+	LogActivity Kind = "log_activity"
+	// SetConsent records a consent change: "channel", "state" ("opted_out" or "opted_in"), "at" (RFC 3339, event time).
+	SetConsent Kind = "set_consent"
+)
+
+// RuleReference says which rule of which version of the tenant's rule set asked for it.
+type RuleReference struct {
+	Rule    string `json:"rule"`
+	Version int    `json:"version"`
+}
