@@ -1,9 +1,11 @@
 // Package canonical is the one shape every message, receipt and consent change takes once it is inside: the event, its
-// deterministic ids, its validation and its codec. The JSON names are fixed by events/schema/v2; changes are additive.
+// deterministic ids, its defaults, its validation and its codec. The JSON names and limits are those of
+// events/schema/v2/event.json, to which tests pin this code; changes are additive.
 package canonical
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -52,7 +54,8 @@ const (
 	Status   Direction = "status"
 )
 
-// Event is one thing that happened in a conversation.
+// Event is one thing that happened in a conversation. Its times are written in UTC to the millisecond, rounded down, and a
+// field that is empty is not written; a slice or map that is empty but not nil is, so that a document survives a round trip.
 type Event struct {
 	EventID           EventID                    `json:"eventId"`
 	SchemaVersion     int                        `json:"schemaVersion"`
@@ -68,7 +71,7 @@ type Event struct {
 	ProviderMessageID string                     `json:"providerMessageId,omitempty"`
 	Sender            Participant                `json:"sender"`
 	Recipient         Participant                `json:"recipient"`
-	Participants      []Participant              `json:"participants,omitempty"`
+	Participants      []Participant              `json:"participants,omitzero"`
 	Actor             *Actor                     `json:"actor,omitempty"`
 	RelatesTo         *Relation                  `json:"relatesTo,omitempty"`
 	Message           *Message                   `json:"message,omitempty"`
@@ -80,10 +83,27 @@ type Event struct {
 	ReceivedAt        time.Time                  `json:"receivedAt,omitzero"`
 	Flags             Flags                      `json:"flags,omitzero"`
 	Trace             Trace                      `json:"trace,omitzero"`
-	Metadata          map[string]json.RawMessage `json:"metadata,omitempty"` // rawVendor and provider-specific leftovers
+	Metadata          map[string]json.RawMessage `json:"metadata,omitzero"` // rawVendor and provider-specific leftovers
 }
 
-// Participant is one side of a conversation. Any field may be empty: a web visitor has no phone, an agent no name.
+// RawVendor is the member of Metadata that holds the provider's own document, as far as the tenant's policy keeps it.
+const RawVendor = "rawVendor"
+
+// WithoutRawVendor answers the event as it may travel to a CRM. The receiver keeps its metadata.
+func (e Event) WithoutRawVendor() Event {
+	if _, has := e.Metadata[RawVendor]; !has {
+		return e
+	}
+	e.Metadata = maps.Clone(e.Metadata)
+	delete(e.Metadata, RawVendor)
+	if len(e.Metadata) == 0 {
+		e.Metadata = nil
+	}
+	return e
+}
+
+// Participant is one side of a conversation. Any field may be empty (a web visitor has no phone, an agent no name), but the
+// customer's side has one of ID, Phone, HashedEmail and ChannelAddress: an event of nobody belongs to no thread.
 type Participant struct {
 	ID             string `json:"id,omitempty"`             // the channel's own opaque identifier
 	Phone          string `json:"phone,omitempty"`          // E.164
@@ -110,8 +130,8 @@ type Message struct {
 	Text        string       `json:"text,omitempty"`
 	Summary     string       `json:"summary,omitempty"`
 	ContentType string       `json:"contentType,omitempty"` // a MIME type of Text, "text/plain" by default
-	Attachments []Attachment `json:"attachments,omitempty"`
-	Suggestions []Suggestion `json:"suggestions,omitempty"`
+	Attachments []Attachment `json:"attachments,omitzero"`
+	Suggestions []Suggestion `json:"suggestions,omitzero"`
 	Postback    *Postback    `json:"postback,omitempty"`
 	Template    *Template    `json:"template,omitempty"`
 	Location    *Location    `json:"location,omitempty"`
@@ -140,7 +160,7 @@ type Postback struct {
 // Template is a pre-approved message and what was filled in.
 type Template struct {
 	ID        string            `json:"id"`
-	Variables map[string]string `json:"variables,omitempty"`
+	Variables map[string]string `json:"variables,omitzero"`
 }
 
 // Location is a place in degrees (WGS 84).

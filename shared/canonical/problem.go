@@ -1,0 +1,106 @@
+package canonical
+
+import (
+	"strconv"
+	"strings"
+)
+
+// The codes of problems.
+const (
+	ProblemRequired = "required" // it is missing, or empty where that says nothing
+	ProblemType     = "type"     // it is another kind of JSON value
+	ProblemValue    = "value"    // it is none of the values there are
+	ProblemFormat   = "format"   // it does not have the form
+	ProblemLength   = "length"   // it is too long, or has too many members
+	ProblemRange    = "range"    // it is too small or too large
+)
+
+// Problem is one reason why a document is no event. It never holds what the document says, for that is personal data.
+type Problem struct {
+	Path   string `json:"path"` // e.g. $.message.attachments[0].url; names that the sender chose are written *
+	Code   string `json:"code"`
+	Reason string `json:"reason"` // what is expected, e.g. "must be E.164"
+}
+
+// ValidationError lists every problem of an event, in the order of the schema.
+type ValidationError struct{ Problems []Problem }
+
+// Error names the first ten problems.
+func (e *ValidationError) Error() string {
+	const most = 10
+	var b strings.Builder
+	b.WriteString("canonical: not a valid event:")
+	for i, p := range e.Problems {
+		if i == most {
+			b.WriteString(" and " + strconv.Itoa(len(e.Problems)-most) + " more")
+			break
+		}
+		if i > 0 {
+			b.WriteByte(';')
+		}
+		b.WriteString(" " + p.Path + " " + p.Reason)
+	}
+	return b.String()
+}
+
+// step is one level of a path: a member's name, or an element's index where name is empty.
+type step struct {
+	name  string
+	index int
+}
+
+// report collects problems while an event is walked. The path is spelled only when there is one.
+type report struct {
+	path     []step
+	problems []Problem
+}
+
+func (r *report) enter(name string) { r.path = append(r.path, step{name: name}) }
+func (r *report) at(index int)      { r.path = append(r.path, step{index: index}) }
+func (r *report) leave()            { r.path = r.path[:len(r.path)-1] }
+
+// add reports a problem of the value that the path leads to.
+func (r *report) add(code, reason string) {
+	var b strings.Builder
+	b.WriteByte('$')
+	for _, s := range r.path {
+		if s.name == "" {
+			b.WriteString("[" + strconv.Itoa(s.index) + "]")
+		} else {
+			b.WriteString("." + s.name)
+		}
+	}
+	r.problems = append(r.problems, Problem{b.String(), code, reason})
+}
+
+// addOf reports a problem of a member of the value that the path leads to.
+func (r *report) addOf(name, code, reason string) {
+	r.enter(name)
+	r.add(code, reason)
+	r.leave()
+}
+
+// merge adds the problems of a walk over what was read, except those that follow from a problem of reading: a member that
+// could not be read is missing afterwards.
+func (r *report) merge(later []Problem) {
+	read := r.problems
+	for _, p := range later {
+		if !followsFrom(p, read) {
+			r.problems = append(r.problems, p)
+		}
+	}
+}
+
+func followsFrom(p Problem, read []Problem) bool {
+	for _, q := range read {
+		if within(p.Path, q.Path) || within(q.Path, p.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+func within(path, outer string) bool {
+	rest, ok := strings.CutPrefix(path, outer)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+}
