@@ -1,0 +1,86 @@
+package queue
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DeadLetter is the body of a message on a dead-letter queue: a message that a worker gave up on, and why. The message
+// that carries it has the ID DeadLetterID(ID) and the Group and Trace of the original.
+type DeadLetter struct {
+	ID              string    `json:"id"`       // of the message given up on
+	Stage           string    `json:"stage"`    // where: Worker.Stage
+	Kind            string    `json:"kind"`     // the fault's kind
+	Code            string    `json:"code"`     // the fault's code: what a runbook is searched for
+	Reason          string    `json:"reason"`   // the error's text
+	Attempts        int       `json:"attempts"` // how often it was received
+	First           time.Time `json:"first"`    // when it was sent
+	Last            time.Time `json:"last"`     // when it was given up
+	FunctionVersion string    `json:"functionVersion,omitempty"`
+	Group           string    `json:"group"`
+	Trace           string    `json:"trace,omitempty"`
+	Generation      int       `json:"generation,omitempty"` // how often it had been redriven
+	Body            []byte    `json:"body"`                 // as it was received; base64 in JSON
+}
+
+// KindExhausted is the kind of a message that the queue itself moved, because no worker ever answered for it. It is an
+// incident of ours, not a fault of the message.
+const KindExhausted = "exhausted"
+
+const (
+	deadLetterPrefix = "dead:"
+	maxID            = 128
+	maxReason        = 500
+)
+
+// DeadLetterID answers the ID under which the message with this id goes to a dead-letter queue: the same at every try, so
+// that the queue drops the second.
+func DeadLetterID(id string) string {
+	if len(deadLetterPrefix)+len(id) <= maxID {
+		return deadLetterPrefix + id
+	}
+	sum := sha256.Sum256([]byte(id))
+	return deadLetterPrefix + hex.EncodeToString(sum[:])
+}
+
+// ParseDeadLetter answers the dead letter that m carries; ok is false for a message that the queue moved as it was.
+func ParseDeadLetter(m Message) (letter DeadLetter, ok bool) {
+	if !strings.HasPrefix(m.ID, deadLetterPrefix) || json.Unmarshal(m.Body, &letter) != nil || letter.ID == "" || letter.Stage == "" {
+		return DeadLetter{}, false
+	}
+	return letter, true
+}
+
+// Generation answers how often the message with this id was redriven: the number behind its last colon, 0 without one.
+func Generation(id string) int {
+	_, suffix, found := cutLast(id, ":")
+	if !found {
+		return 0
+	}
+	n, err := strconv.Atoi(suffix)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// message answers the dead letter as it is published.
+func (d *DeadLetter) message() (Message, error) {
+	body, err := json.Marshal(d)
+	if err != nil {
+		return Message{}, err
+	}
+	return Message{ID: DeadLetterID(d.ID), Group: d.Group, Body: body, Trace: d.Trace}, nil
+}

@@ -1,0 +1,182 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/telemetry"
+)
+
+// CodeAnswers is the code of a handler that did not answer one error a message.
+const CodeAnswers = "handler_answers"
+
+// MaxWait is the longest wait a Verdict holds: SQS hides a message for at most 12 hours from its receipt.
+// See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html.
+const MaxWait = 11 * time.Hour
+
+// handle lets the Handler work on heads. When it panics over several, nobody knows which one brought it down, so each is
+// given to it alone: the innocent ones get through.
+func (w *Worker) handle(ctx context.Context, heads []Received) []error {
+	ctx, cancel := context.WithTimeout(ctx, w.MessageTime)
+	defer cancel()
+	errs, panicked := w.call(ctx, heads)
+	if !panicked || len(heads) == 1 {
+		return errs
+	}
+	for i := range heads {
+		if ctx.Err() != nil {
+			errs[i] = ErrNotBegun
+			continue
+		}
+		alone, _ := w.call(ctx, heads[i:i+1])
+		errs[i] = alone[0]
+	}
+	return errs
+}
+
+// call answers one error a head whatever the Handler does.
+func (w *Worker) call(ctx context.Context, heads []Received) (errs []error, panicked bool) {
+	if len(heads) == 1 {
+		ctx = telemetry.WithTrace(ctx, heads[0].Trace)
+	}
+	defer func() {
+		if value := recover(); value != nil {
+			w.Meter.Count("Panicked", 1, telemetry.Label{Name: "stage", Value: w.Stage})
+			errs, panicked = all(len(heads), Recovered(ctx, w.Logger, value)), true
+		}
+	}()
+	errs = w.Handler.Handle(ctx, heads)
+	if len(errs) != len(heads) {
+		errs = all(len(heads), fault.New(fault.Retryable, CodeAnswers, nil))
+	}
+	return errs, false
+}
+
+func all(n int, err error) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+// judge answers what becomes of each head. The context soft is over once the soft deadline has passed.
+func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error) []Verdict {
+	verdicts := make([]Verdict, len(heads))
+	var given []int
+	for i, head := range heads {
+		switch {
+		case errs[i] == nil:
+			verdicts[i].Done = true
+		case errors.Is(errs[i], ErrNotBegun):
+		case w.givesUp(head, fault.Of(errs[i])):
+			given = append(given, i)
+		default:
+			verdicts[i].Wait = w.wait(head, fault.Of(errs[i]), soft.Err() != nil)
+			w.Logger.LogAttrs(telemetry.WithTrace(ctx, head.Trace), slog.LevelWarn, "message waits",
+				append(w.about(head, errs[i]), slog.Duration("wait", verdicts[i].Wait))...)
+		}
+	}
+	if len(given) > 0 {
+		w.bury(ctx, heads, errs, given, verdicts)
+	}
+	return verdicts
+}
+
+// bury makes dead letters of the heads at given. One that is not taken stays in the queue: it would be a lost message.
+func (w *Worker) bury(ctx context.Context, heads []Received, errs []error, given []int, verdicts []Verdict) {
+	for k, err := range w.publish(ctx, heads, errs, given) {
+		i := given[k]
+		ctx := telemetry.WithTrace(ctx, heads[i].Trace)
+		if err != nil {
+			verdicts[i].Wait = w.backoff(heads[i].Attempt)
+			w.Logger.LogAttrs(ctx, slog.LevelError, "dead letter was not taken", w.about(heads[i], err)...)
+			continue
+		}
+		verdicts[i].Done = true
+		f := fault.Of(errs[i])
+		w.Logger.LogAttrs(ctx, slog.LevelError, "dead letter", w.about(heads[i], errs[i])...)
+		w.Meter.Count("DeadLettered", 1, telemetry.Label{Name: "stage", Value: w.Stage},
+			telemetry.Label{Name: "kind", Value: f.Kind.String()}, telemetry.Label{Name: "code", Value: f.Code})
+	}
+}
+
+// givesUp says whether a message that failed so is to become a dead letter. What is blocked never is: nothing is wrong with it.
+func (w *Worker) givesUp(r Received, f *fault.Error) bool {
+	if w.DeadLetters == nil {
+		return false
+	}
+	switch f.Kind {
+	case fault.Permanent, fault.Rejected:
+		return true
+	case fault.Blocked:
+		return false
+	default:
+		return !r.FirstSent.IsZero() && time.Since(r.FirstSent) >= w.Patience
+	}
+}
+
+// wait answers how long a message that failed so is to wait. One that the soft deadline cut short waits no longer: it comes
+// back at the head of a batch and then has its whole time.
+func (w *Worker) wait(r Received, f *fault.Error, cut bool) time.Duration {
+	switch {
+	case f.Kind == fault.Blocked:
+		return w.BlockedWait
+	case f.Kind == fault.Permanent || f.Kind == fault.Rejected: // only without DeadLetters
+		return w.BackoffMax
+	case f.Wait > 0:
+		return min(f.Wait, MaxWait)
+	case cut && f.Kind == fault.Retryable:
+		return 0
+	default:
+		return w.backoff(r.Attempt)
+	}
+}
+
+// backoff answers a wait between BackoffMin and a ceiling that doubles with each attempt up to BackoffMax: full jitter, so
+// that what failed together does not come back together.
+func (w *Worker) backoff(attempt int) time.Duration {
+	ceiling := w.BackoffMax
+	if doublings := max(attempt, 1); doublings < 32 {
+		if grown := w.BackoffMin << doublings; grown>>doublings == w.BackoffMin { // no overflow
+			ceiling = min(grown, w.BackoffMax)
+		}
+	}
+	return w.BackoffMin + time.Duration(w.Random()*float64(max(0, ceiling-w.BackoffMin)))
+}
+
+// publish answers one error for each of the heads at given.
+func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, given []int) []error {
+	messages := make([]Message, len(given))
+	for k, i := range given {
+		f := fault.Of(errs[i])
+		reason := errs[i].Error()
+		letter := DeadLetter{
+			ID: heads[i].ID, Stage: w.Stage, Kind: f.Kind.String(), Code: f.Code, Reason: reason[:min(len(reason), maxReason)],
+			Attempts: heads[i].Attempt, First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
+			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: heads[i].Body,
+		}
+		message, err := letter.message()
+		if err != nil {
+			return all(len(given), err)
+		}
+		messages[k] = message
+	}
+	err := w.DeadLetters.Publish(ctx, messages...)
+	if partial, ok := errors.AsType[*PartialError](err); ok && len(partial.Errs) == len(given) {
+		return partial.Errs
+	}
+	return all(len(given), err)
+}
+
+// about answers what a log line says about a message that failed so.
+func (w *Worker) about(r Received, err error) []slog.Attr {
+	f := fault.Of(err)
+	return []slog.Attr{
+		slog.String("stage", w.Stage), slog.String("message", r.ID), slog.Int("attempt", r.Attempt),
+		slog.String("kind", f.Kind.String()), slog.String("code", f.Code), slog.String("reason", err.Error()),
+	}
+}

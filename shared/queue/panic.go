@@ -1,0 +1,28 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+
+	"signalbox/shared/fault"
+)
+
+// CodePanic is the code of a recovered panic.
+const CodePanic = "panic"
+
+// Recovered sorts what recover answered: Retryable, because the crash is counted by the claim and not by the panic. It logs
+// the stack, and of the value only what cannot hold a message's content: a runtime error's text, or else its type.
+func Recovered(ctx context.Context, logger *slog.Logger, value any) *fault.Error {
+	cause := fmt.Errorf("panic of type %T", value)
+	if err, ok := value.(error); ok {
+		if known, ok := errors.AsType[runtime.Error](err); ok {
+			cause = known
+		}
+	}
+	logger.ErrorContext(ctx, "recovered from a panic", slog.String("cause", cause.Error()), slog.String("stack", string(debug.Stack())))
+	return fault.New(fault.Retryable, CodePanic, cause)
+}

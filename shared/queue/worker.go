@@ -1,0 +1,96 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"signalbox/shared/telemetry"
+)
+
+// ErrNotBegun is what a Handler answers for a message that it did not begin, because its time was over: the message goes
+// back at once and nothing is held against it.
+var ErrNotBegun = errors.New("queue: not begun before the deadline")
+
+// Verdict is what becomes of one received message.
+type Verdict struct {
+	Done bool          // it may be deleted
+	Wait time.Duration // until it may be received again, if not done; 0 is at once
+}
+
+// Worker decides what becomes of the messages of a batch. It is the only place that acts on fault kinds: handlers say what
+// went wrong, the Worker says whether the message waits, for how long, or becomes a dead letter. Within a group nothing is
+// begun behind a message that is not done. All fields but DeadLetters are required. A Worker is safe for concurrent use.
+type Worker struct {
+	Stage   string // what dead letters, metrics and logs call this worker, e.g. "route", "deliver-hubspot"
+	Handler Handler
+	// DeadLetters takes what is given up. Without it nothing is, however old: the worker of a dead-letter queue leaves there
+	// what it cannot record.
+	DeadLetters Publisher
+
+	Patience    time.Duration // from FirstSent: how long a retryable or throttled fault is retried
+	BlockedWait time.Duration // between two tries of a blocked message
+	BackoffMin  time.Duration // the shortest wait after a retryable fault
+	BackoffMax  time.Duration // the longest
+	MessageTime time.Duration // for the heads that are worked on at the same time
+	SoftMargin  time.Duration // before the deadline of Work's context: from then on nothing begins, and what runs is cancelled
+
+	Random   func() float64 // of [0,1): the jitter of waits
+	Logger   *slog.Logger
+	Meter    *telemetry.Meter
+	Identity telemetry.Identity
+}
+
+// Work works on a batch and answers one verdict a message, in their order. The deadline of ctx is the function's time-out.
+// The first message of each group that is not done stops its group: the later ones go back unattempted with no wait. Other
+// groups go on.
+func (w *Worker) Work(ctx context.Context, batch []Received) []Verdict {
+	verdicts := make([]Verdict, len(batch))
+	soft, cancel := w.softly(ctx)
+	defer cancel()
+	open := byGroup(batch)
+	for len(open) > 0 && soft.Err() == nil {
+		at := make([]int, len(open))
+		heads := make([]Received, len(open))
+		for i, group := range open {
+			at[i], heads[i] = group[0], batch[group[0]]
+		}
+		results := w.judge(ctx, soft, heads, w.handle(soft, heads))
+		still := open[:0]
+		for i, group := range open {
+			verdicts[at[i]] = results[i]
+			if results[i].Done && len(group) > 1 {
+				still = append(still, group[1:])
+			}
+		}
+		open = still
+	}
+	return verdicts
+}
+
+// softly answers a context that ends SoftMargin before ctx does, so that time is left to release claims and publish dead
+// letters.
+func (w *Worker) softly(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-w.SoftMargin))
+}
+
+// byGroup answers the indexes of each group's messages in their order, groups in the order of their first message.
+func byGroup(batch []Received) [][]int {
+	var groups [][]int
+	place := make(map[string]int, len(batch))
+	for i, r := range batch {
+		g, seen := place[r.Group]
+		if !seen {
+			g = len(groups)
+			place[r.Group] = g
+			groups = append(groups, nil)
+		}
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}
