@@ -1,0 +1,81 @@
+// Package config reads the environment of a function once, at start, and says everything that is wrong with it in one
+// error, so that a misconfigured deployment is mended in one round. Only entry points and shared/aws use it: what they read
+// is handed on as values.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Reader reads variables and remembers which were missing or invalid. It is for one goroutine.
+type Reader struct {
+	lookup   func(string) (string, bool)
+	problems []string
+}
+
+// New returns a Reader over lookup, os.LookupEnv in production.
+func New(lookup func(string) (string, bool)) *Reader { return &Reader{lookup: lookup} }
+
+// String answers a variable that must be set to something other than blanks; "" when it is not.
+func (r *Reader) String(name string) string {
+	value, ok := r.lookup(name)
+	if !ok || strings.TrimSpace(value) == "" {
+		r.problems = append(r.problems, name+" is not set")
+		return ""
+	}
+	return value
+}
+
+// Optional answers a variable, or def when it is not set or blank.
+func (r *Reader) Optional(name, def string) string {
+	value, ok := r.lookup(name)
+	if !ok || strings.TrimSpace(value) == "" {
+		return def
+	}
+	return value
+}
+
+// longest bounds a duration so that it neither overflows nor hides a typing error: ten years.
+const longest = 10 * 365 * 24 * time.Hour
+
+// Seconds answers a time given in whole or fractional seconds above zero, or def when the variable is not set.
+func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
+	value := r.Optional(name, "")
+	if value == "" {
+		return def
+	}
+	seconds, err := strconv.ParseFloat(value, 64)
+	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > longest.Seconds() {
+		r.problems = append(r.problems, name+" is not a number of seconds above zero")
+		return def
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
+// Int answers a whole number, or def when the variable is not set.
+func (r *Reader) Int(name string, def int) int {
+	value := r.Optional(name, "")
+	if value == "" {
+		return def
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		r.problems = append(r.problems, name+" is not a whole number")
+		return def
+	}
+	return n
+}
+
+// Err answers one error that lists every missing or invalid variable read so far by name, without its value; nil when
+// there is none.
+func (r *Reader) Err() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	return fmt.Errorf("configuration: %w", errors.New(strings.Join(r.problems, "; ")))
+}

@@ -1,0 +1,244 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"signalbox/shared/dev/local/cloud/awsjson"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+)
+
+// The conditions and updates that the store writes.
+const (
+	isAbsent   = "attribute_not_exists(p) OR e <= :now"
+	isVersion  = "v = :v AND (attribute_not_exists(e) OR e > :now)"
+	isWithin   = "n >= :low AND n <= :high AND (attribute_not_exists(e) OR e > :now)"
+	isBelow    = "attribute_not_exists(p) OR n < :n OR e <= :now"
+	add        = "SET n = n + :by, v = v + :one, w = :w"
+	raise      = "SET n = :n, d = :d, v = if_not_exists(v, :zero) + :one, w = :w REMOVE e"
+	raiseUntil = "SET n = :n, d = :d, v = if_not_exists(v, :zero) + :one, w = :w, e = :e"
+)
+
+// writeRequest is a write alone, or one part of a transaction.
+type writeRequest struct {
+	TableName                           string
+	Key                                 item
+	Item                                item
+	ConditionExpression                 string
+	UpdateExpression                    string
+	ExpressionAttributeValues           item
+	ReturnValues                        string
+	ReturnValuesOnConditionCheckFailure string
+}
+
+// decoded is a write that was understood.
+type decoded struct {
+	store.Change
+	token string
+	noted bool // unconditional
+}
+
+// change reads a write of an operation: PutItem, UpdateItem, DeleteItem, or ConditionCheck in a transaction.
+func (w *writeRequest) change(operation string) (decoded, error) {
+	var d decoded
+	var err error
+	switch {
+	case operation == "PutItem" && w.Key == nil && w.UpdateExpression == "":
+		d.Record, d.token, err = readItem(w.Item)
+	case operation != "PutItem" && w.Item == nil && (operation == "UpdateItem") == (w.UpdateExpression != ""):
+		d.Key, err = readKey(w.Key)
+	default:
+		err = awsjson.NotUnderstood("a %s with this selection of Key, Item and UpdateExpression", operation)
+	}
+	if err != nil {
+		return d, err
+	}
+	if operation == "PutItem" && w.ConditionExpression == "" && len(w.ExpressionAttributeValues) == 0 {
+		if d.noted = true; d.Version != 1 || d.token != "" {
+			return d, awsjson.NotUnderstood("an unconditional PutItem of version %d", d.Version)
+		}
+		return d, nil
+	}
+	if w.ReturnValuesOnConditionCheckFailure != "ALL_OLD" {
+		return d, awsjson.NotUnderstood("a condition without ALL_OLD on its failure")
+	}
+	return d, w.condition(operation, &d)
+}
+
+func (w *writeRequest) condition(operation string, d *decoded) error {
+	f := fields{what: "a write", item: w.ExpressionAttributeValues}
+	now, written := f.number(":now"), d.Version
+	switch {
+	case w.ConditionExpression == isAbsent && w.UpdateExpression == "":
+		w.versioned(operation, d, 0)
+	case w.ConditionExpression == isVersion && w.UpdateExpression == "":
+		w.versioned(operation, d, f.number(":v"))
+	case w.ConditionExpression == isWithin && w.UpdateExpression == add:
+		d.Kind = store.Add
+		d.Number, d.token = f.number(":by"), string(f.binary(":w"))
+		if !d.bound(f.number(":low"), f.number(":high")) || f.number(":one") != 1 {
+			return awsjson.NotUnderstood("an addition whose values do not belong together")
+		}
+	case w.ConditionExpression == isBelow && (w.UpdateExpression == raise || w.UpdateExpression == raiseUntil):
+		d.Kind = store.Raise
+		d.Number, d.Data, d.token = f.number(":n"), f.binary(":d"), string(f.binary(":w"))
+		if w.UpdateExpression == raiseUntil {
+			d.Expires = time.Unix(f.number(":e"), 0)
+		}
+		if f.number(":zero") != 0 || f.number(":one") != 1 {
+			return awsjson.NotUnderstood("a raise whose values do not belong together")
+		}
+	default:
+		return awsjson.NotUnderstood("the condition %q with the update %q", w.ConditionExpression, w.UpdateExpression)
+	}
+	if err := f.done(); err != nil {
+		return err
+	}
+	if operation == "PutItem" && written != d.Version+1 {
+		return awsjson.NotUnderstood("a PutItem that does not count its version up")
+	}
+	return checkNow(now)
+}
+
+// versioned makes d a change at a version.
+func (w *writeRequest) versioned(operation string, d *decoded, version int64) {
+	switch operation {
+	case "DeleteItem":
+		d.Kind = store.Delete
+	case "ConditionCheck":
+		d.Kind = store.Check
+	default:
+		d.Kind = store.Put
+	}
+	d.Version = version
+}
+
+// bound finds the Bound that gives this window; false when none does.
+func (d *decoded) bound(low, high int64) bool {
+	if low > high {
+		d.Bound = -1
+		return low == 1 && high == 0
+	}
+	d.Bound = high + d.Number
+	return low == -d.Number
+}
+
+func (h *Handler) writeItem(ctx context.Context, operation string, body []byte) (any, error) {
+	in, err := awsjson.Read[writeRequest](operation, body)
+	if err != nil {
+		return nil, err
+	}
+	returned := map[string]string{"UpdateItem": "ALL_NEW"}[operation]
+	if in.ReturnValues != returned {
+		return nil, awsjson.NotUnderstood("a %s with ReturnValues %q", operation, in.ReturnValues)
+	}
+	table, err := h.table(in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	d, err := in.change(operation)
+	if err != nil {
+		return nil, err
+	}
+	before := wire(table.Look(d.Key)[0])
+	if d.noted {
+		h.wrote(writeUnits(before, in.Item))
+		return map[string]any{}, translate(table.Note(ctx, d.Record), nil)
+	}
+	now, met, err := table.WriteAs(ctx, d.token, d.Change)
+	if err != nil {
+		h.wrote(writeUnits(before, nil))
+		return nil, translate(err, wire(met))
+	}
+	after := wire(memstore.Stored{Record: now[0], Token: d.token})
+	h.wrote(writeUnits(before, after))
+	if operation == "UpdateItem" {
+		return map[string]any{"Attributes": after}, nil
+	}
+	return map[string]any{}, nil
+}
+
+// translate answers the store's error as DynamoDB's.
+func translate(err error, met item) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*store.ConflictError](err); ok {
+		failed := &awsjson.Error{
+			Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+			Message: "The conditional request failed",
+		}
+		if met != nil {
+			failed.Fields = map[string]any{"Item": met}
+		}
+		return failed
+	}
+	switch f := fault.Of(err); f.Kind {
+	case fault.Throttled:
+		return &awsjson.Error{
+			Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", Message: f.Code,
+		}
+	case fault.Permanent:
+		return awsjson.NotUnderstood("%v", err)
+	default:
+		return awsjson.Internal()
+	}
+}
+
+type batchWriteItemRequest struct {
+	RequestItems map[string][]batchWrite
+}
+
+type batchWrite struct {
+	PutRequest *struct{ Item item }
+}
+
+func (h *Handler) batchWriteItem(ctx context.Context, body []byte, fault Fault) (any, error) {
+	in, err := awsjson.Read[batchWriteItemRequest]("BatchWriteItem", body)
+	if err != nil {
+		return nil, err
+	}
+	left := map[string][]batchWrite{}
+	for name, writes := range in.RequestItems {
+		if len(writes) == 0 || len(writes) > store.MaxWrite || len(in.RequestItems) != 1 {
+			return nil, awsjson.NotUnderstood("a BatchWriteItem of %d tables with %d writes", len(in.RequestItems), len(writes))
+		}
+		if fault == Unprocessed {
+			left[name] = writes[len(writes)/2:]
+			writes = writes[:len(writes)/2]
+		}
+		if err := h.putAll(ctx, name, writes); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"UnprocessedItems": left}, nil
+}
+
+func (h *Handler) putAll(ctx context.Context, name string, writes []batchWrite) error {
+	table, err := h.table(name)
+	if err != nil {
+		return err
+	}
+	seen := map[store.Key]bool{}
+	var pointers []store.Record
+	for _, write := range writes {
+		if write.PutRequest == nil {
+			return awsjson.NotUnderstood("a BatchWriteItem that does not put")
+		}
+		r, token, err := readItem(write.PutRequest.Item)
+		if err != nil {
+			return err
+		}
+		if seen[r.Key] || r.Version != 1 || token != "" {
+			return awsjson.NotUnderstood("a BatchWriteItem with a key twice or a version that is not 1")
+		}
+		seen[r.Key] = true
+		h.wrote(writeUnits(wire(table.Look(r.Key)[0]), write.PutRequest.Item))
+		pointers = append(pointers, r)
+	}
+	return translate(table.Note(ctx, pointers...), nil)
+}

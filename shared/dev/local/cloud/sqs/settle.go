@@ -1,0 +1,89 @@
+package sqs
+
+import (
+	"context"
+	"time"
+
+	"signalbox/shared/queue/memqueue"
+)
+
+type deleteOne struct {
+	named
+	ReceiptHandle string
+}
+
+type deleteEntry struct {
+	Id            string //nolint:revive // the protocol's name
+	ReceiptHandle string
+}
+
+type deleteBatch struct {
+	named
+	Entries []deleteEntry
+}
+
+type visibilityEntry struct {
+	Id                string //nolint:revive // the protocol's name
+	ReceiptHandle     string
+	VisibilityTimeout int
+}
+
+type changeVisibilityBatch struct {
+	named
+	Entries []visibilityEntry
+}
+
+// done is an entry that succeeded where nothing else is to be said.
+type done struct {
+	Id string //nolint:revive // the protocol's name
+}
+
+func (s *Server) deleteOne(ctx context.Context, q *memqueue.Queue, r deleteOne) (any, error) {
+	errs, err := q.Delete(ctx, r.ReceiptHandle)
+	if err == nil {
+		err = errs[0]
+	}
+	return struct{}{}, err
+}
+
+func (s *Server) deleteBatch(ctx context.Context, q *memqueue.Queue, r deleteBatch) (any, error) {
+	id := func(e deleteEntry) string { return e.Id }
+	if err := distinct(r.Entries, id); err != nil {
+		return nil, err
+	}
+	receipts := make([]string, len(r.Entries))
+	for i, e := range r.Entries {
+		receipts[i] = e.ReceiptHandle
+	}
+	errs, err := q.Delete(ctx, receipts...)
+	return settled(r.Entries, id, errs, err)
+}
+
+func (s *Server) changeVisibilityBatch(ctx context.Context, q *memqueue.Queue, r changeVisibilityBatch) (any, error) {
+	id := func(e visibilityEntry) string { return e.Id }
+	if err := distinct(r.Entries, id); err != nil {
+		return nil, err
+	}
+	waits := make([]memqueue.Wait, len(r.Entries))
+	for i, e := range r.Entries {
+		waits[i] = memqueue.Wait{Receipt: e.ReceiptHandle, For: time.Duration(e.VisibilityTimeout) * time.Second}
+	}
+	errs, err := q.ChangeVisibility(ctx, waits...)
+	return settled(r.Entries, id, errs, err)
+}
+
+// settled answers a batch whose entries say no more than that they succeeded.
+func settled[Entry any](entries []Entry, id func(Entry) string, errs []error, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	var answer batchAnswer[done]
+	for i, e := range entries {
+		if errs[i] != nil {
+			answer.Failed = append(answer.Failed, failure(id(e), errs[i]))
+			continue
+		}
+		answer.Successful = append(answer.Successful, done{id(e)})
+	}
+	return answer, nil
+}
