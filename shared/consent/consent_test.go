@@ -1,0 +1,136 @@
+package consent_test
+
+import (
+	"testing"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestKeyword(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ text, want string }{
+		"stop as it is":                   {"STOP", consent.Stop},
+		"in small letters":                {"stop", consent.Stop},
+		"with blanks around":              {" \tStop\r\n", consent.Stop},
+		"stopall":                         {"StopAll", consent.Stop},
+		"unsubscribe":                     {"unsubscribe", consent.Stop},
+		"cancel":                          {"cancel", consent.Stop},
+		"end":                             {"end", consent.Stop},
+		"quit":                            {"quit", consent.Stop},
+		"start":                           {"start", consent.Start},
+		"yes":                             {"Yes", consent.Start},
+		"unstop":                          {"unstop", consent.Start},
+		"help":                            {"help", consent.Help},
+		"info":                            {"info", consent.Help},
+		"in a sentence it is talk":        {"please stop calling", ""},
+		"with a mark behind it is talk":   {"STOP!", ""},
+		"twice it is talk":                {"STOP STOP", ""},
+		"nothing asks for nothing":        {"", ""},
+		"a letter that folds to S is not": {"ſtop", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := consent.Keyword(tt.text); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRecognise(t *testing.T) {
+	t.Parallel()
+	event := func(change func(*canonical.Event)) *canonical.Event {
+		e := &canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Inbound, Message: &canonical.Message{Text: "stop"}}
+		change(e)
+		return e
+	}
+	byWord := &canonical.Consent{Keyword: "stop", State: "opted_out", Source: "keyword"}
+	byProvider := &canonical.Consent{Keyword: "start", State: "opted_in", Source: "provider"}
+	tests := map[string]struct {
+		event *canonical.Event
+		want  *canonical.Consent
+	}{
+		"a whole message that is a keyword": {event(func(*canonical.Event) {}), byWord},
+		"the provider's word goes first":    {event(func(e *canonical.Event) { e.Consent = byProvider }), byProvider},
+		"what we send asks for nothing":     {event(func(e *canonical.Event) { e.Direction = canonical.Outbound }), nil},
+		"a picture with a caption is talk":  {event(func(e *canonical.Event) { e.Message.Attachments = []canonical.Attachment{{URL: "https://x"}} }), nil},
+		"an event without a message":        {event(func(e *canonical.Event) { e.Message = nil }), nil},
+		"a reaction":                        {event(func(e *canonical.Event) { e.Type = canonical.TypeReaction }), nil},
+		"help changes nothing": {
+			event(func(e *canonical.Event) { e.Message.Text = "help" }), &canonical.Consent{Keyword: "help", Source: "keyword"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(tt.want, consent.Recognise(tt.event)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRecord(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 1, 18, 14, 23, 12, 0, time.UTC)
+	change := func(state string, after time.Duration, event canonical.EventID) consent.State {
+		return consent.State{State: state, At: at.Add(after), EventID: event}
+	}
+	tests := map[string]struct {
+		changes []consent.State
+		want    canonical.EventID // whose state holds
+	}{
+		"the first one holds":                               {[]consent.State{change("opted_in", 0, "a")}, "a"},
+		"a newer one replaces it":                           {[]consent.State{change("opted_in", 0, "a"), change("opted_out", 1e9, "b")}, "b"},
+		"an older one that comes later changes nothing":     {[]consent.State{change("opted_out", 1e9, "b"), change("opted_in", 0, "a")}, "b"},
+		"the same again changes nothing":                    {[]consent.State{change("opted_out", 0, "a"), change("opted_out", 0, "a")}, "a"},
+		"at the same instant the opt-out replaces":          {[]consent.State{change("opted_in", 0, "a"), change("opted_out", 0, "b")}, "b"},
+		"at the same instant the opt-out is not replaced":   {[]consent.State{change("opted_out", 0, "b"), change("opted_in", 0, "a")}, "b"},
+		"parts of a millisecond do not tell instants apart": {[]consent.State{change("opted_out", 0, "b"), change("opted_in", 900, "a")}, "b"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := memstore.New()
+			var answered consent.State
+			for _, c := range tt.changes {
+				var err error
+				if answered, err = consent.Record(t.Context(), s, "demo", "p", canonical.SMS, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			records, err := s.Get(t.Context(), consent.Key("demo", "p", canonical.SMS))
+			if err != nil {
+				t.Fatal(err)
+			}
+			held, err := consent.Decode(records[0].Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if held.EventID != tt.want || answered.EventID != tt.want {
+				t.Errorf("%q is held and %q was answered, want %q", held.EventID, answered.EventID, tt.want)
+			}
+			if want := held.At.UnixMilli(); records[0].Number != want {
+				t.Errorf("the record's number is %d, not the event time %d", records[0].Number, want)
+			}
+			log, _, err := s.List(t.Context(), store.Range{Partition: "demo/person/p", Prefix: "log/consent/"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			events := map[string]bool{}
+			for _, c := range tt.changes {
+				events[string(c.EventID)] = true
+			}
+			if len(log) != len(events) {
+				t.Errorf("%d entries in the log of %d events", len(log), len(events))
+			}
+		})
+	}
+}

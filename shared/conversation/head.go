@@ -1,0 +1,131 @@
+// Package conversation keeps the head of a thread: the little the router reads in one Get before it decides. Connectors
+// write into it which records a CRM holds for the person, the router which consent was given. It is a snapshot: what is
+// missing costs a search in the CRM, never a wrong effect.
+package conversation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+)
+
+// Head is what is known about a thread. Its zero value is a thread never seen before.
+type Head struct {
+	PersonKey string                             `json:"personKey,omitempty"` // canonical.PersonKey, as far as it was recorded
+	Links     map[string]map[string]string       `json:"links,omitempty"`     // by CRM binding, the CRM's object kind to its id
+	Consent   map[canonical.Channel]ConsentState `json:"consent,omitempty"`
+}
+
+// ConsentState is the newest consent known on one channel. The record of package consent decides; this is a copy.
+type ConsentState struct {
+	State string    `json:"state"` // opted_out or opted_in
+	At    time.Time `json:"at"`    // event time
+}
+
+// Known says whether crm holds a record of the person.
+func (h Head) Known(crm string) bool { return len(h.Links[crm]) > 0 }
+
+// Key answers where the head of a thread is kept.
+func Key(tenant string, thread canonical.ThreadID) store.Key {
+	return store.Key{Partition: tenant + "/thread/" + string(thread), Sort: "head"}
+}
+
+// Encode answers the bytes a head is kept as.
+func Encode(h Head) ([]byte, error) { return json.Marshal(h) }
+
+// Decode reads what Encode wrote. Empty data is a head never written. Fields of a newer release are ignored here and lost
+// when this release writes.
+func Decode(data []byte) (Head, error) {
+	var h Head
+	if len(data) == 0 {
+		return h, nil
+	}
+	if err := json.Unmarshal(data, &h); err != nil {
+		// The decoder's words may quote what it read, so that they are not passed on.
+		return Head{}, fault.New(fault.Permanent, "head_malformed", nil)
+	}
+	return h, nil
+}
+
+// Store is what an update needs.
+type Store interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// tries is how often an update starts again because another writer came between. Writers of one thread are the router and
+// one connector a CRM, so that five in a row mean that something else is wrong.
+const tries = 5
+
+// Link adds what crm holds for the person of a thread: the CRM's object kind to its id. Nothing is written when the head says
+// so already. After five lost races the error is retryable.
+func Link(ctx context.Context, s Store, tenant string, thread canonical.ThreadID, crm string, links map[string]string) error {
+	return Update(ctx, s, Key(tenant, thread), nil, func(h *Head) bool {
+		changed := false
+		for object, id := range links {
+			if h.Links[crm][object] == id {
+				continue
+			}
+			if h.Links == nil {
+				h.Links = map[string]map[string]string{}
+			}
+			if h.Links[crm] == nil {
+				h.Links[crm] = map[string]string{}
+			}
+			h.Links[crm][object], changed = id, true
+		}
+		return changed
+	})
+}
+
+// Update reads a head (held, where the caller has read it already, spares the first read), changes it and writes it at the
+// version that was read. Change answers false to leave it as it is, and may be called again with a newer head.
+func Update(ctx context.Context, s Store, key store.Key, held *store.Record, change func(*Head) bool) error {
+	if held == nil {
+		records, err := s.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		held = &records[0]
+	}
+	for range tries {
+		h, err := Decode(held.Data)
+		if err != nil {
+			return err
+		}
+		if !change(&h) {
+			return nil
+		}
+		data, err := Encode(h)
+		if err != nil {
+			return err
+		}
+		_, err = s.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: held.Version, Data: data}})
+		conflict, lost := errors.AsType[*store.ConflictError](err)
+		if !lost {
+			return err
+		}
+		held = new(conflict.Held)
+	}
+	return fault.New(fault.Retryable, "head_contended", nil)
+}
+
+// SetConsent copies a newer consent of one channel into the head and answers whether that changed it.
+func (h *Head) SetConsent(channel canonical.Channel, state ConsentState) bool {
+	if held, ok := h.Consent[channel]; ok && !state.At.After(held.At) {
+		return false
+	}
+	consent := maps.Clone(h.Consent)
+	if consent == nil {
+		consent = map[canonical.Channel]ConsentState{}
+	}
+	consent[channel] = state
+	h.Consent = consent
+	return true
+}

@@ -1,0 +1,43 @@
+// Package deadletter keeps what was given up: one record beside the event it belongs to, and a pointer by day for those who
+// look for what went wrong. A dead letter holds the message as it was received, so that it can be redriven: personal data,
+// encrypted at rest like everything in the store, and never logged.
+package deadletter
+
+import "time"
+
+// Kept is how long a dead letter is kept.
+const Kept = 90 * 24 * time.Hour
+
+// The stages at which something is given up.
+const (
+	StageReceive = "receive" // an adapter
+	StageRoute   = "route"   // the router
+	StageUnknown = "unknown" // nobody can tell any more
+)
+
+// StageDeliver answers the stage of the connector to crm.
+func StageDeliver(crm string) string { return "deliver-" + crm }
+
+// NoTenant stands for the tenant of what belongs to none that is known.
+const NoTenant = "_"
+
+// Record is one thing that was given up. Its JSON is what the store holds.
+type Record struct {
+	ID              string    `json:"id"`     // of the message given up on
+	Tenant          string    `json:"tenant"` // empty is NoTenant
+	Stage           string    `json:"stage"`
+	Kind            string    `json:"kind"` // a fault's kind, or queue.KindExhausted
+	Code            string    `json:"code"`
+	Reason          string    `json:"reason"`
+	Attempts        int       `json:"attempts"`
+	First           time.Time `json:"first"` // when it was sent, or received
+	Last            time.Time `json:"last"`  // when it was given up: the same whenever the same dead letter is written
+	FunctionVersion string    `json:"functionVersion,omitempty"`
+	EventID         string    `json:"eventId,omitempty"` // empty when it never became an event: ID takes its place
+	Group           string    `json:"group,omitempty"`   // the queue group: the thread
+	Trace           string    `json:"trace,omitempty"`
+	Generation      int       `json:"generation,omitempty"` // how often it had been redriven
+	Body            []byte    `json:"body,omitempty"`       // the message as it was received; left out when in parts
+	Parts           int       `json:"parts,omitempty"`      // how many parts hold the body, 0 when it is in Body; see PartKey
+	BytesKey        string    `json:"bytesKey,omitempty"`   // the partition, perhaps of another table, that has the parts of what an adapter received
+}

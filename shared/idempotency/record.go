@@ -1,0 +1,154 @@
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+)
+
+// State is where a piece of work stands.
+type State string
+
+// The states. A claimed one whose lease is over may be taken over.
+const (
+	open      State = "open"
+	claimed   State = "claimed"
+	completed State = "completed"
+	dead      State = "dead"
+)
+
+// content is the Data of a claim's record.
+type content struct {
+	State      State                        `json:"state"`
+	Owner      string                       `json:"owner"`        // who wrote it last: tells a holder's own write from another's
+	End        time.Time                    `json:"end,omitzero"` // of the lease
+	Unfinished int                          `json:"unfinished,omitempty"`
+	Advanced   bool                         `json:"advanced,omitempty"` // the claim that is held added a checkpoint
+	Generation int                          `json:"generation,omitempty"`
+	Reason     string                       `json:"reason,omitempty"` // a fault's code: why it was released or given up
+	Progress   map[string]map[string]string `json:"progress,omitempty"`
+}
+
+// unfinished answers how many unfinished claims there are once the one that is held ends without a word. One that got
+// further starts the count anew: whatever it died of, it was not what the claims before it died of.
+func (c *content) unfinished() int {
+	if c.Advanced {
+		return 0
+	}
+	return c.Unfinished + 1
+}
+
+// take claims key by one write if nobody ever did, else by one more with what the first one met.
+func (c *Claims) take(ctx context.Context, key store.Key) (*Claim, error) {
+	owner := c.owner()
+	var met content // of what is held
+	var version int64
+	for range 3 { // between two of our writes somebody else may write
+		next, err := c.successor(met, owner)
+		if err != nil {
+			return nil, err
+		}
+		record, err := c.write(ctx, key, version, next)
+		conflict, lost := errors.AsType[*store.ConflictError](err)
+		switch {
+		case err == nil:
+			return answer(key, record.Version, next)
+		case !lost:
+			return nil, err
+		}
+		version, met = conflict.Held.Version, content{}
+		if version == 0 {
+			continue
+		}
+		if err := json.Unmarshal(conflict.Held.Data, &met); err != nil {
+			return nil, fault.New(fault.Permanent, CodeInvalid, errors.New("the claim's record is unreadable"))
+		}
+	}
+	return nil, fault.New(fault.Retryable, CodeHeld, nil)
+}
+
+// successor answers what a claim of owner makes of what it met.
+func (c *Claims) successor(met content, owner string) (content, error) {
+	now := time.Now()
+	switch met.State {
+	case completed:
+		return met, ErrDone
+	case dead:
+		return met, fault.New(fault.Permanent, met.Reason, errors.New("given up before"))
+	case claimed:
+		if left := met.End.Sub(now); left > 0 {
+			return met, &fault.Error{Kind: fault.Retryable, Code: CodeHeld, Wait: left}
+		}
+		met.Unfinished = met.unfinished()
+	default: // open, or not there yet
+	}
+	met.Owner, met.Advanced = owner, false
+	if met.Unfinished >= MaxUnfinished {
+		met.State, met.End, met.Reason = dead, time.Time{}, CodeCrashed
+		return met, nil
+	}
+	met.State, met.End = claimed, now.Add(c.lease).UTC()
+	return met, nil
+}
+
+// answer tells the claimant what it wrote.
+func answer(key store.Key, version int64, wrote content) (*Claim, error) {
+	if wrote.State == dead {
+		return nil, fault.New(fault.Permanent, CodeCrashed, fmt.Errorf("%d claims ended without a word", wrote.Unfinished))
+	}
+	progress := maps.Clone(wrote.Progress)
+	if progress == nil {
+		progress = map[string]map[string]string{}
+	}
+	return &Claim{
+		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, version: version, held: wrote,
+	}, nil
+}
+
+// move writes what becomes of a claim that is held, with its Progress.
+func (c *Claims) move(ctx context.Context, claim *Claim, next content) error {
+	next.Progress = claim.Progress
+	record, err := c.write(ctx, claim.Key, claim.version, next)
+	if _, lost := errors.AsType[*store.ConflictError](err); lost {
+		return fault.New(fault.Retryable, CodeLost, err)
+	}
+	if err != nil {
+		return err
+	}
+	next.Progress = nil // Progress is the claim's to change
+	claim.version, claim.held = record.Version, next
+	return nil
+}
+
+// write puts next over version. A write whose reply was lost is tried once more, and a write that meets itself was done:
+// the owner is in the data and is never used twice, so that nobody else can have written the same bytes over the same version.
+func (c *Claims) write(ctx context.Context, key store.Key, version int64, next content) (store.Record, error) {
+	data, err := json.Marshal(next)
+	if err != nil {
+		return store.Record{}, fault.New(fault.Permanent, CodeInvalid, err)
+	}
+	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(Kept), Data: data}}
+	records, err := c.store.Write(ctx, change)
+	if err != nil && !conflicts(err) && fault.Of(err).Kind == fault.Retryable && ctx.Err() == nil {
+		records, err = c.store.Write(ctx, change)
+	}
+	if err == nil {
+		return records[0], nil
+	}
+	if conflict, ok := errors.AsType[*store.ConflictError](err); ok && conflict.Held.Version == version+1 && bytes.Equal(conflict.Held.Data, data) {
+		return conflict.Held, nil
+	}
+	return store.Record{}, err
+}
+
+func conflicts(err error) bool {
+	_, ok := errors.AsType[*store.ConflictError](err)
+	return ok
+}

@@ -1,0 +1,162 @@
+// Package rules decides what each CRM is to do about an event: a tenant's ordered list of conditions and actions, and the
+// pure function that walks it. A set is data, written in the tenant's file, checked when it is applied, and versioned with
+// it; each action remembers the rule that asked for it.
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
+	"signalbox/shared/delivery"
+)
+
+// AnyCRM as the CRM of an action means every CRM the tenant has.
+const AnyCRM = "*"
+
+// Set is a tenant's rules in the order in which they are tried. Its version is that of the tenant's configuration.
+type Set struct {
+	Rules []Rule `json:"rules"`
+}
+
+// Rule is one condition and what follows from it. Rules are walked once for each CRM, since what a CRM holds differs.
+type Rule struct {
+	ID   string   `json:"id"` // what a decision is explained by: lower-case words with hyphens, unique in the set
+	When When     `json:"when"`
+	Then []Action `json:"then,omitempty"`
+	Stop bool     `json:"stop,omitempty"` // no later rule is tried when this one matches
+}
+
+// When is a condition: everything that is said must hold, and of several values one. What is not said is not asked.
+type When struct {
+	Types      []canonical.Type      `json:"types,omitempty"`
+	Directions []canonical.Direction `json:"directions,omitempty"`
+	Channels   []canonical.Channel   `json:"channels,omitempty"`
+	Known      *bool                 `json:"known,omitempty"`    // whether the CRM is known to hold the person
+	Keywords   []string              `json:"keywords,omitempty"` // stop, start, help: what the person asked for with the whole message
+}
+
+// Action is one intent for one CRM, or for all of them.
+type Action struct {
+	CRM   string            `json:"crm"` // a binding's name, or "*"
+	Kind  delivery.Kind     `json:"kind"`
+	Value map[string]string `json:"value,omitempty"` // overrides what the event gives
+}
+
+// Default answers the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
+// the consent keywords a consent change. Receipts and what we send are recorded and go nowhere.
+func Default() Set {
+	unknown, inbound := false, []canonical.Direction{canonical.Inbound}
+	messages := []canonical.Type{canonical.TypeMessage, canonical.TypeConsent}
+	do := func(kinds ...delivery.Kind) []Action {
+		var actions []Action
+		for _, kind := range kinds {
+			action := Action{CRM: AnyCRM, Kind: kind}
+			if kind == delivery.EnsurePerson {
+				action.Value = map[string]string{"source": "messaging"}
+			}
+			actions = append(actions, action)
+		}
+		return actions
+	}
+	return Set{Rules: []Rule{
+		{ID: "unknown-sender", When: When{Types: messages, Directions: inbound, Known: &unknown}, Then: do(delivery.EnsurePerson)},
+		{
+			ID: "consent-keyword", When: When{Types: messages, Directions: inbound, Keywords: []string{consent.Stop, consent.Start}},
+			Then: do(delivery.SetConsent, delivery.LogActivity), Stop: true,
+		},
+		{
+			ID: "help-keyword", When: When{Types: messages, Directions: inbound, Keywords: []string{consent.Help}},
+			Then: do(delivery.LogActivity), Stop: true,
+		},
+		{ID: "message", When: When{Types: messages, Directions: inbound}, Then: do(delivery.LogActivity)},
+	}}
+}
+
+// Problem is one thing that is wrong with a set. Path is relative to the set.
+type Problem struct{ Path, Reason string }
+
+// maxRules bounds what one event can cost.
+const maxRules = 100
+
+// Validate lists everything that is wrong with a set, given the names of the tenant's CRM bindings.
+func (s Set) Validate(crms []string) []Problem {
+	v := &validation{crms: crms, ids: map[string]bool{}}
+	if len(s.Rules) > maxRules {
+		v.add("rules", fmt.Sprintf("has %d rules, more than %d", len(s.Rules), maxRules))
+		return v.problems
+	}
+	for i, r := range s.Rules {
+		v.rule(fmt.Sprintf("rules[%d]", i), r)
+	}
+	return v.problems
+}
+
+type validation struct {
+	crms     []string
+	ids      map[string]bool
+	problems []Problem
+}
+
+func (v *validation) add(path, reason string) { v.problems = append(v.problems, Problem{path, reason}) }
+
+func (v *validation) rule(path string, r Rule) {
+	switch {
+	case !regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`).MatchString(r.ID):
+		v.add(path+".id", "is not 1 to 63 lower-case letters, digits and hyphens, a letter first")
+	case v.ids[r.ID]:
+		v.add(path+".id", "is the id of an earlier rule")
+	}
+	v.ids[r.ID] = true
+	oneOf(v, path+".when.types", r.When.Types, canonical.TypeMessage, canonical.TypeEdit, canonical.TypeRetract,
+		canonical.TypeReceipt, canonical.TypeReaction, canonical.TypeConsent, canonical.TypeChange)
+	oneOf(v, path+".when.directions", r.When.Directions, canonical.Inbound, canonical.Outbound, canonical.Status)
+	oneOf(v, path+".when.channels", r.When.Channels, canonical.RCS, canonical.IMessage, canonical.SMS, canonical.WhatsApp, canonical.Web)
+	oneOf(v, path+".when.keywords", r.When.Keywords, consent.Stop, consent.Start, consent.Help)
+	if len(r.Then) == 0 && !r.Stop {
+		v.add(path+".then", "is empty and the rule does not stop: it would do nothing")
+	}
+	for i, a := range r.Then {
+		v.action(fmt.Sprintf("%s.then[%d]", path, i), a, r.When)
+	}
+}
+
+func (v *validation) action(path string, a Action, when When) {
+	if a.CRM != AnyCRM && !slices.Contains(v.crms, a.CRM) {
+		v.add(path+".crm", "is neither a CRM of this tenant nor \"*\"")
+	}
+	var allowed []string
+	switch a.Kind {
+	case delivery.EnsurePerson:
+		allowed = []string{"source", "channel", "description"}
+	case delivery.LogActivity:
+	case delivery.SetConsent:
+		// Without the condition the action would have no state to set.
+		if len(when.Keywords) == 0 || slices.Contains(when.Keywords, consent.Help) {
+			v.add(path+".kind", "set_consent needs when.keywords of stop and start only")
+		}
+	default:
+		v.add(path+".kind", "is not ensure_person, log_activity or set_consent")
+		return
+	}
+	for name := range a.Value {
+		if !slices.Contains(allowed, name) {
+			v.add(path+".value", "holds a name that this kind of action does not take")
+			return
+		}
+	}
+}
+
+// oneOf refuses values that are not known and lists that are there and empty: an empty list would read as "never" and work as "always".
+func oneOf[T ~string](v *validation, path string, values []T, known ...T) {
+	if values != nil && len(values) == 0 {
+		v.add(path, "is empty: leave it out or name a value")
+	}
+	for i, value := range values {
+		if !slices.Contains(known, value) {
+			v.add(fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("is not one of %v", known))
+		}
+	}
+}

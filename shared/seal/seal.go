@@ -1,0 +1,176 @@
+// Package seal encrypts small values (credentials of accounts and CRMs) with AES-256-GCM under a data key that package keys
+// wraps. The wrapped key travels with every sealed value, so that a value can be opened wherever its key may be unwrapped;
+// unwrapped keys are kept for the life of the process, so that no message pays for one.
+package seal
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"signalbox/shared/keys"
+)
+
+// A sealed value is, in this order: the format's version (1 byte), the length of the wrapped key (2 bytes, big-endian), the
+// wrapped key, the nonce (12 bytes), the ciphertext with its tag. Everything before the nonce is authenticated too.
+const (
+	formatVersion = 1
+	headerLength  = 3
+	nonceLength   = 12
+	tagLength     = 16
+	maxWrapped    = 6144 // the largest ciphertext KMS unwraps
+	maxKeys       = 1024 // unwrapped keys kept: far more than the tenants one process serves
+)
+
+// ErrMalformed is a sealed value that is cut short, of an unknown format, or altered. The same value gives it again.
+var ErrMalformed = errors.New("seal: not a sealed value, or altered")
+
+// Box seals and opens. It is safe for concurrent use.
+type Box struct {
+	keys   keys.Keys
+	random io.Reader
+
+	mu     sync.Mutex
+	opened map[keyID]cipher.AEAD
+	sealed map[keys.Binding]dataKey
+}
+
+// keyID tells unwrapped keys apart. The binding is part of it: a key unwrapped for one must not open under another.
+type keyID struct {
+	keys.Binding
+	wrapped [sha256.Size]byte
+}
+
+type dataKey struct {
+	wrapped []byte
+	aead    cipher.AEAD
+}
+
+// New returns a Box. Random gives nonces and is crypto/rand.Reader in production; who only opens may pass nil.
+func New(k keys.Keys, random io.Reader) *Box {
+	return &Box{keys: k, random: random, opened: map[keyID]cipher.AEAD{}, sealed: map[keys.Binding]dataKey{}}
+}
+
+// Seal encrypts plain. What is sealed opens only under the same binding and with the same additional data, which says where
+// the value belongs, so that a ciphertext moved to another place is refused. One data key serves a binding for the life of
+// the Box, which with random nonces is safe for far more values (2^32) than a process ever seals.
+func (b *Box) Seal(ctx context.Context, binding keys.Binding, plain, additional []byte) ([]byte, error) {
+	key, err := b.sealingKey(ctx, binding)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, headerLength+len(key.wrapped)+nonceLength+len(plain)+tagLength)
+	out = append(out, formatVersion)
+	out = binary.BigEndian.AppendUint16(out, uint16(len(key.wrapped))) //nolint:gosec // sealingKey refuses more than maxWrapped
+	out = append(out, key.wrapped...)
+	header := out
+	out = out[:len(out)+nonceLength]
+	nonce := out[len(header):]
+	if _, err := io.ReadFull(b.random, nonce); err != nil {
+		return nil, fmt.Errorf("seal: nonce: %w", err)
+	}
+	return key.aead.Seal(out, nonce, plain, authenticated(header, additional)), nil
+}
+
+// Open decrypts what Seal made. The error is ErrMalformed when it never will, otherwise that of the keys.
+func (b *Box) Open(ctx context.Context, binding keys.Binding, sealed, additional []byte) ([]byte, error) {
+	if len(sealed) < headerLength || sealed[0] != formatVersion {
+		return nil, ErrMalformed
+	}
+	length := int(binary.BigEndian.Uint16(sealed[1:headerLength]))
+	if length == 0 || length > maxWrapped || len(sealed) < headerLength+length+nonceLength+tagLength {
+		return nil, ErrMalformed
+	}
+	header, rest := sealed[:headerLength+length], sealed[headerLength+length:]
+	aead, err := b.openingKey(ctx, binding, header[headerLength:])
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, rest[:nonceLength], rest[nonceLength:], authenticated(header, additional))
+	if err != nil {
+		return nil, ErrMalformed
+	}
+	return plain, nil
+}
+
+// authenticated joins the two unambiguously: a header says its own length.
+func authenticated(header, additional []byte) []byte {
+	return append(slices.Clip(header), additional...)
+}
+
+func (b *Box) sealingKey(ctx context.Context, binding keys.Binding) (dataKey, error) {
+	b.mu.Lock()
+	key, ok := b.sealed[binding]
+	b.mu.Unlock()
+	if ok {
+		return key, nil
+	}
+	plain, wrapped, err := b.keys.New(ctx, binding)
+	if err != nil {
+		return dataKey{}, err
+	}
+	if len(wrapped) == 0 || len(wrapped) > maxWrapped {
+		return dataKey{}, fmt.Errorf("seal: a wrapped key of %d bytes", len(wrapped))
+	}
+	aead, err := newAEAD(plain)
+	if err != nil {
+		return dataKey{}, err
+	}
+	key = dataKey{wrapped, aead}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sealed[binding] = key
+	b.keep(keyID{binding, sha256.Sum256(wrapped)}, aead)
+	return key, nil
+}
+
+func (b *Box) openingKey(ctx context.Context, binding keys.Binding, wrapped []byte) (cipher.AEAD, error) {
+	id := keyID{binding, sha256.Sum256(wrapped)}
+	b.mu.Lock()
+	aead, ok := b.opened[id]
+	b.mu.Unlock()
+	if ok {
+		return aead, nil
+	}
+	plain, err := b.keys.Open(ctx, binding, wrapped)
+	if err != nil {
+		return nil, err
+	}
+	aead, err = newAEAD(plain)
+	if err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keep(id, aead)
+	return aead, nil
+}
+
+// keep holds an unwrapped key; the caller holds the lock. Which one makes room does not matter: it is unwrapped again.
+func (b *Box) keep(id keyID, aead cipher.AEAD) {
+	if len(b.opened) >= maxKeys {
+		for other := range b.opened {
+			delete(b.opened, other)
+			break
+		}
+	}
+	b.opened[id] = aead
+}
+
+func newAEAD(plain []byte) (cipher.AEAD, error) {
+	if len(plain) != 32 {
+		return nil, fmt.Errorf("seal: a data key of %d bytes", len(plain))
+	}
+	block, err := aes.NewCipher(plain)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}

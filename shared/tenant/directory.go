@@ -1,0 +1,154 @@
+package tenant
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"signalbox/shared/keys"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// How long what was read is served. Nothing happens in a Lambda function between invocations, so that a refresh is made by
+// the first request after Fresh and costs it RefreshTime at most.
+const (
+	Fresh       = 5 * time.Minute        // served without a read
+	Stale       = time.Hour              // served when a read fails or is slow; afterwards the error is
+	Absent      = 30 * time.Second       // how long ErrUnknown is served without a read
+	RefreshTime = 200 * time.Millisecond // what a request with a stale value waits for a new one
+	RetryAfter  = 10 * time.Second       // how long after a failed refresh the next is tried
+	maxHeld     = 10_000                 // accounts, tenants and unknown ones kept, each
+)
+
+// Records is what a Directory reads from.
+type Records interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+}
+
+// Opener opens sealed credentials; *seal.Box is one.
+type Opener interface {
+	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)
+}
+
+// Directory looks accounts, lines and tenants up and keeps what it read. It is safe for concurrent use: several requests for
+// one thing share one read. Errors are ErrUnknown, or sorted by package fault.
+type Directory struct {
+	records  Records
+	opener   Opener
+	logger   *slog.Logger
+	meter    *telemetry.Meter
+	accounts *cache[string] // account id to the tenant that owns it
+	configs  *cache[*config]
+}
+
+// NewDirectory returns a Directory over the configuration table.
+func NewDirectory(records Records, opener Opener, logger *slog.Logger, meter *telemetry.Meter) *Directory {
+	d := &Directory{records: records, opener: opener, logger: logger, meter: meter}
+	d.accounts = newCache(d.loadOwner)
+	d.configs = newCache(d.loadConfig)
+	return d
+}
+
+// Account answers an account by the id that webhook URLs hold.
+func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
+	var account Account
+	err := d.find(ctx, id, func(c *config) bool {
+		var ok bool
+		account, ok = c.accounts[id]
+		return ok
+	})
+	return account, err
+}
+
+// Line answers the line of an account with exactly this address, or else with the address behind its channel's prefix (a
+// number that serves WhatsApp and SMS is one line). A line that is not in the configuration held is looked for in a new one
+// when the held one is older than Absent, so that a line just added is found soon.
+func (d *Directory) Line(ctx context.Context, accountID, address string) (Line, error) {
+	var line Line
+	err := d.find(ctx, accountID, func(c *config) bool {
+		var ok bool
+		line, ok = c.lines[lineID{accountID, address}]
+		if _, bare, prefixed := strings.Cut(address, ":"); prefixed && !ok {
+			line, ok = c.lines[lineID{accountID, bare}]
+		}
+		return ok
+	})
+	return line, err
+}
+
+// Tenant answers a tenant.
+func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
+	c, err := d.configs.value(ctx, id, false)
+	if err != nil {
+		return Tenant{}, err
+	}
+	return c.tenant, nil
+}
+
+// find looks into the configuration of the tenant that owns an account, and once more into a newer one.
+func (d *Directory) find(ctx context.Context, accountID string, in func(*config) bool) error {
+	for _, newest := range []bool{false, true} {
+		tenant, err := d.accounts.value(ctx, accountID, newest)
+		if err != nil {
+			return err
+		}
+		c, err := d.configs.value(ctx, tenant, newest)
+		if err != nil {
+			return err
+		}
+		if in(c) {
+			return nil
+		}
+	}
+	return ErrUnknown
+}
+
+func (d *Directory) loadOwner(ctx context.Context, accountID, _ string) (string, error) {
+	records, err := d.records.Get(ctx, accountKey(accountID))
+	if err != nil {
+		return "", err
+	}
+	if records[0].Version == 0 {
+		return "", ErrUnknown
+	}
+	var o owner
+	if err := json.Unmarshal(records[0].Data, &o); err != nil || o.Tenant == "" {
+		d.refuse(ctx, "account", records[0])
+		return "", errInvalid
+	}
+	return o.Tenant, nil
+}
+
+func (d *Directory) loadConfig(ctx context.Context, tenant string, held *config) (*config, error) {
+	records, err := d.records.Get(ctx, currentKey(tenant))
+	if err != nil {
+		return nil, err
+	}
+	record := records[0]
+	if record.Version == 0 {
+		return nil, ErrUnknown
+	}
+	if held != nil && record.Version == held.recordVersion {
+		return held, nil
+	}
+	c, err := open(ctx, d.opener, tenant, record)
+	if errors.Is(err, errInvalid) {
+		d.refuse(ctx, "tenant", record)
+	}
+	return c, err
+}
+
+// refuse tells that a record cannot be used. Its digest, not its content, says which one it was.
+func (d *Directory) refuse(ctx context.Context, what string, record store.Record) {
+	sum := sha256.Sum256(record.Data)
+	d.logger.ErrorContext(ctx, "configuration record cannot be decoded; the last good one stays in force",
+		slog.String("record", what), slog.String("partition", record.Partition), slog.Int64("recordVersion", record.Version),
+		slog.String("sha256", hex.EncodeToString(sum[:8])))
+	d.meter.Count("ConfigurationInvalid", 1, telemetry.Label{Name: "record", Value: what})
+}

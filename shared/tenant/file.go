@@ -1,0 +1,117 @@
+package tenant
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/rules"
+	"signalbox/shared/secret"
+)
+
+// File is a tenant's configuration as a person writes it, with its credentials in the clear. It prints and encodes without
+// them.
+type File = Content[secret.Value]
+
+// Content is a tenant's configuration with its credentials as S: in the clear, or sealed.
+type Content[S any] struct {
+	Tenant   About[S]            `json:"tenant"`
+	Accounts []AccountContent[S] `json:"accounts"`
+	Lines    []LineContent       `json:"lines"`
+}
+
+// About is the tenant itself.
+type About[S any] struct {
+	ID        string          `json:"id"` // lower-case letters, digits, hyphens
+	Name      string          `json:"name"`
+	Region    string          `json:"region"`              // ISO 3166 alpha-2
+	RawVendor RawVendor       `json:"rawVendor,omitempty"` // "redacted" when left out
+	CRMs      []CRMContent[S] `json:"crms"`
+	Rules     *rules.Set      `json:"rules,omitempty"` // rules.Default when left out
+}
+
+// CRMContent is a binding to one CRM.
+type CRMContent[S any] struct {
+	Name       string          `json:"name"`
+	Kind       string          `json:"kind"` // which connector serves it, e.g. "hubspot"
+	BaseURL    string          `json:"baseUrl"`
+	APIVersion string          `json:"apiVersion"`
+	Token      S               `json:"token"`
+	Settings   json.RawMessage `json:"settings,omitempty"` // an object that only the connector understands; no credentials
+}
+
+// AccountContent is credentials at one provider.
+type AccountContent[S any] struct {
+	ID                string `json:"id"` // what webhook URLs name
+	Provider          string `json:"provider"`
+	ProviderAccount   string `json:"providerAccount"`
+	AuthToken         S      `json:"authToken"`
+	PreviousAuthToken S      `json:"previousAuthToken,omitempty"` // accepted too, while the token is being changed
+}
+
+// LineContent is an address of ours.
+type LineContent struct {
+	ID       string              `json:"id"`
+	Account  string              `json:"account"` // the id of an account in this file
+	Address  string              `json:"address"` // as the provider writes it
+	Channels []canonical.Channel `json:"channels"`
+}
+
+// Problem is one thing that is wrong with a file. Neither field holds a value of the file.
+type Problem struct {
+	Path   string `json:"path"` // e.g. tenant.crms[0].baseUrl
+	Reason string `json:"reason"`
+}
+
+// InvalidError is a file that was refused, with everything that is wrong with it.
+type InvalidError struct{ Problems []Problem }
+
+// Error lists the problems.
+func (e *InvalidError) Error() string {
+	var b strings.Builder
+	b.WriteString("the tenant file is refused")
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "; %s %s", p.Path, p.Reason)
+	}
+	return b.String()
+}
+
+func invalid(problems []Problem) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	return &InvalidError{problems}
+}
+
+// convert changes how every credential is kept. Place says where one belongs: it is authenticated with the sealed value.
+func convert[S, T any](c Content[S], change func(place string, value S) (T, error)) (Content[T], error) {
+	out := Content[T]{
+		Tenant: About[T]{
+			ID: c.Tenant.ID, Name: c.Tenant.Name, Region: c.Tenant.Region, RawVendor: c.Tenant.RawVendor, Rules: c.Tenant.Rules,
+		},
+		Lines: c.Lines,
+	}
+	var failed error
+	convertOne := func(place string, value S) T {
+		changed, err := change(place, value)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return changed
+	}
+	for _, m := range c.Tenant.CRMs {
+		out.Tenant.CRMs = append(out.Tenant.CRMs, CRMContent[T]{
+			Name: m.Name, Kind: m.Kind, BaseURL: m.BaseURL, APIVersion: m.APIVersion, Settings: m.Settings,
+			Token: convertOne("crm/"+m.Name+"/token", m.Token),
+		})
+	}
+	for _, a := range c.Accounts {
+		out.Accounts = append(out.Accounts, AccountContent[T]{
+			ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount,
+			AuthToken:         convertOne("account/"+a.ID+"/authToken", a.AuthToken),
+			PreviousAuthToken: convertOne("account/"+a.ID+"/previousAuthToken", a.PreviousAuthToken),
+		})
+	}
+	return out, failed
+}

@@ -1,0 +1,253 @@
+package tenant
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/keys"
+	"signalbox/shared/store"
+)
+
+// Store is what publishing needs.
+type Store interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// Box seals and opens credentials; *seal.Box is one.
+type Box interface {
+	Opener
+	Seal(ctx context.Context, b keys.Binding, plain, additional []byte) ([]byte, error)
+}
+
+// Outcome is a configuration that was planned or published.
+type Outcome struct {
+	Version int      // the version in force afterwards; of a plan, the one that publishing would give
+	Changes []Change // by path; empty when the file is what is in force
+}
+
+// claim is an account or line record: that this tenant, and no other, has it.
+type claim struct {
+	Partition string `json:"partition"`
+	Sort      string `json:"sort"`
+}
+
+func (c claim) key() store.Key { return store.Key(c) }
+
+// Plan answers what Publish would change. It writes nothing.
+func Plan(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
+	p, err := prepare(ctx, s, box, f)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return p.outcome(), nil
+}
+
+// Publish puts a file into force, completely or not at all: the one record that holds the whole configuration is replaced
+// last, or in one transaction with everything else. A file that is what is in force changes nothing. The error is an
+// *InvalidError when the file is refused (an account or line that another tenant has, too), otherwise sorted by package
+// fault; then it may be published again.
+func Publish(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
+	p, err := prepare(ctx, s, box, f)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if len(p.changes) == 0 {
+		return p.outcome(), p.write(ctx, s, p.releases)
+	}
+	atOnce := len(p.claims)+len(p.releases)+3 <= store.MaxWrite // the three of core
+	core, err := p.core(ctx, box, atOnce)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if atOnce {
+		err = p.write(ctx, s, slices.Concat(core, p.claims, p.releases))
+		return p.outcome(), err
+	}
+	// What was claimed and then not used stays this tenant's and is found again by the next attempt; what was given up and
+	// then not removed is named in the new record and removed by the next publication.
+	if err := p.write(ctx, s, p.claims); err != nil {
+		return Outcome{}, err
+	}
+	if err := p.write(ctx, s, core); err != nil {
+		return Outcome{}, err
+	}
+	return p.outcome(), p.write(ctx, s, p.releases)
+}
+
+// publication is a file with all that was read to publish it.
+type publication struct {
+	file     File
+	current  store.Record
+	version  int // in force, 0 when none is
+	listed   bool
+	changes  []Change
+	claims   []store.Change
+	releases []store.Change
+}
+
+func (p *publication) outcome() Outcome {
+	if len(p.changes) == 0 {
+		return Outcome{p.version, p.changes}
+	}
+	return Outcome{p.version + 1, p.changes}
+}
+
+func prepare(ctx context.Context, s Store, box Box, f File) (*publication, error) {
+	if problems := Validate(f); len(problems) > 0 {
+		return nil, invalid(problems)
+	}
+	records, err := s.Get(ctx, currentKey(f.Tenant.ID), listKey(f.Tenant.ID))
+	if err != nil {
+		return nil, err
+	}
+	p := &publication{file: f, current: records[0], listed: records[1].Version > 0}
+	before, err := p.inForce(ctx, s, box)
+	if err != nil {
+		return nil, err
+	}
+	var held []claim
+	if before == nil {
+		p.changes = difference(nil, f)
+	} else {
+		p.changes = difference(before.open, f)
+		held = append(claimsOf(*before.open), before.Releasing...)
+	}
+	return p, p.claim(ctx, s, held)
+}
+
+// inForce reads the configuration in force, nil when there is none or it cannot be read: then all of the file is new.
+func (p *publication) inForce(ctx context.Context, s Store, box Box) (*document, error) {
+	if p.current.Version == 0 {
+		return nil, nil
+	}
+	d, err := openDocument(ctx, box, p.file.Tenant.ID, p.current.Data)
+	switch {
+	case err == nil:
+		p.version = d.Version
+		return d, nil
+	case !errors.Is(err, errInvalid):
+		return nil, err
+	}
+	newest := currentKey(p.file.Tenant.ID)
+	page, _, err := s.List(ctx, store.Range{Partition: newest.Partition, Prefix: "v/", Limit: 1, Descending: true})
+	if err != nil || len(page) == 0 {
+		return nil, err
+	}
+	p.version, err = strconv.Atoi(strings.TrimPrefix(page[0].Sort, "v/"))
+	return nil, err
+}
+
+// claim works out which account and line records are to be written and removed.
+func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
+	wanted := claimsOf(p.file)
+	all := slices.Clone(wanted)
+	for _, c := range held {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	data, err := json.Marshal(owner{p.file.Tenant.ID})
+	if err != nil {
+		return err
+	}
+	var problems []Problem
+	for start := 0; start < len(all); start += store.MaxGet {
+		part := all[start:min(start+store.MaxGet, len(all))]
+		var wants []store.Key
+		for _, c := range part {
+			wants = append(wants, c.key())
+		}
+		records, err := s.Get(ctx, wants...)
+		if err != nil {
+			return err
+		}
+		for i, r := range records {
+			var o owner
+			_ = json.Unmarshal(r.Data, &o) // what cannot be read is nobody's to take
+			mine, want := r.Version > 0 && o.Tenant == p.file.Tenant.ID, start+i < len(wanted)
+			switch {
+			case want && r.Version == 0:
+				p.claims = append(p.claims, store.Change{Kind: store.Put, Record: store.Record{Key: wants[i], Data: data}})
+			case want && !mine:
+				problems = append(problems, Problem{p.place(start + i), "belongs to another tenant"})
+			case !want && mine:
+				p.releases = append(p.releases, store.Change{Kind: store.Delete, Record: store.Record{Key: wants[i], Version: r.Version}})
+			}
+		}
+	}
+	return invalid(problems)
+}
+
+// claimsOf answers the claims of a file, accounts first, each in the file's order.
+func claimsOf(f File) []claim {
+	providers := map[string]string{}
+	var claims []claim
+	for _, a := range f.Accounts {
+		providers[a.ID] = a.Provider
+		claims = append(claims, claim(accountKey(a.ID)))
+	}
+	for _, l := range f.Lines {
+		claims = append(claims, claim(lineKey(providers[l.Account], l.Address)))
+	}
+	return claims
+}
+
+// place answers the path of a claim in the file.
+func (p *publication) place(claim int) string {
+	if claim < len(p.file.Accounts) {
+		return fmt.Sprintf("accounts[%d].id", claim)
+	}
+	return fmt.Sprintf("lines[%d].address", claim-len(p.file.Accounts))
+}
+
+// core answers the changes that put the configuration into force.
+func (p *publication) core(ctx context.Context, box Box, atOnce bool) ([]store.Change, error) {
+	content, err := sealContent(ctx, box, p.file)
+	if err != nil {
+		return nil, err
+	}
+	d := document{Format: documentFormat, Version: p.version + 1, Content: content}
+	if !atOnce {
+		for _, r := range p.releases {
+			d.Releasing = append(d.Releasing, claim(r.Key))
+		}
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > store.MaxData {
+		return nil, invalid([]Problem{{"", fmt.Sprintf("the configuration takes %d bytes, more than %d", len(data), store.MaxData)}})
+	}
+	tenant := p.file.Tenant.ID
+	core := []store.Change{
+		{Kind: store.Put, Record: store.Record{Key: currentKey(tenant), Version: p.current.Version, Data: data}},
+		{Kind: store.Put, Record: store.Record{Key: versionKey(tenant, d.Version), Data: data}},
+	}
+	if !p.listed {
+		core = append(core, store.Change{Kind: store.Put, Record: store.Record{Key: listKey(tenant)}})
+	}
+	return core, nil
+}
+
+// write makes changes, as many at once as the store takes. A record that changed since it was read is another publication.
+func (p *publication) write(ctx context.Context, s Store, changes []store.Change) error {
+	for part := range slices.Chunk(changes, store.MaxWrite) {
+		_, err := s.Write(ctx, part...)
+		if _, lost := errors.AsType[*store.ConflictError](err); lost {
+			return fault.New(fault.Retryable, "configuration_contended", nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+// Package tenant is a tenant's configuration: the file it is written in, how it is published, and the cached reader that
+// every function looks tenants, accounts and lines up with. A tenant's whole configuration is one record, so that a change
+// is in force completely or not at all; credentials in it are sealed.
+package tenant
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/keys"
+	"signalbox/shared/rules"
+	"signalbox/shared/secret"
+	"signalbox/shared/store"
+)
+
+// ErrUnknown is an account, line or tenant that no configuration in force names.
+var ErrUnknown = errors.New("tenant: not known")
+
+// Tenant is a customer of this deployment, as functions see it.
+type Tenant struct {
+	ID        string
+	Name      string
+	Region    string // ISO 3166 alpha-2: what national numbers are read with
+	RawVendor RawVendor
+	CRMs      []CRM
+	Rules     rules.Set
+	Version   int // of the configuration, from 1
+}
+
+// RawVendor is how much of what a provider sent is kept with an event.
+type RawVendor string
+
+// The policies. RawVendorRedacted is the default.
+const (
+	RawVendorNone     RawVendor = "none"
+	RawVendorRedacted RawVendor = "redacted"
+	RawVendorFull     RawVendor = "full"
+)
+
+// CRM is a tenant's binding to one CRM.
+type CRM struct {
+	Name       string          // the tenant's word for it, unique with the tenant
+	Kind       string          // which connector serves it: hubspot, ...
+	BaseURL    string          // without a slash at the end
+	Token      secret.Value    // what requests are authorised with
+	APIVersion string          // the CRM's own notation
+	Settings   json.RawMessage // a JSON object that only the connector understands; never nil
+}
+
+// CRM answers the binding of this name.
+func (t Tenant) CRM(name string) (CRM, bool) {
+	for _, c := range t.CRMs {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return CRM{}, false
+}
+
+// Account is credentials at one provider. It belongs to one tenant.
+type Account struct {
+	ID              string
+	TenantID        string
+	Provider        string          // twilio, ...
+	ProviderAccount string          // the provider's own name for it, e.g. an AccountSid
+	AuthTokens      secret.Versions // the current one, then the previous one while both are accepted
+}
+
+// Line is an address of ours at a provider. It belongs to one account.
+type Line struct {
+	ID        string
+	TenantID  string
+	AccountID string
+	Address   string // as the provider writes it
+	Channels  []canonical.Channel
+}
+
+// Serves says whether messages of this channel come to the line.
+func (l Line) Serves(channel canonical.Channel) bool {
+	return slices.Contains(l.Channels, channel)
+}
+
+// Where configuration is kept. The account and line records hold their owner and nothing else: they keep two tenants from
+// naming the same one, and lead from an account to its tenant.
+
+func accountKey(id string) store.Key {
+	return store.Key{Partition: "account/" + id, Sort: "current"}
+}
+
+func lineKey(provider, address string) store.Key {
+	sum := sha256.Sum256([]byte(address))
+	return store.Key{Partition: "line/" + provider, Sort: hex.EncodeToString(sum[:])}
+}
+
+func currentKey(tenant string) store.Key {
+	return store.Key{Partition: tenant + "/config", Sort: "current"}
+}
+
+func versionKey(tenant string, version int) store.Key {
+	return store.Key{Partition: tenant + "/config", Sort: fmt.Sprintf("v/%010d", version)}
+}
+
+func listKey(tenant string) store.Key { return store.Key{Partition: "tenants", Sort: tenant} }
+
+// owner is the data of an account or line record.
+type owner struct {
+	Tenant string `json:"tenant"`
+}
+
+// binding is what the data key of a tenant's credentials is bound to.
+func binding(tenant string) keys.Binding {
+	return keys.Binding{Tenant: tenant, Purpose: "credentials"}
+}
