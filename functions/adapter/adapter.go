@@ -1,0 +1,217 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+	"signalbox/shared/webhook"
+)
+
+// MaxRequest is the largest body in bytes that is read: what the gateway lets through once base64 is undone.
+const MaxRequest = 4_500_000
+
+// Codes of dead letters that the adapter itself writes. A channel adds its own for what it cannot read.
+const (
+	CodeUnowned = "unowned_address" // authentic, but no line of the account has the address it came to
+	CodePanic   = "panic"
+	CodeLarge   = "event_too_large"
+)
+
+// Directory finds what is configured; *tenant.Directory is one, and caches. What is not configured is tenant.ErrUnknown.
+type Directory interface {
+	Account(ctx context.Context, id string) (tenant.Account, error)
+	Line(ctx context.Context, accountID, address string) (tenant.Line, error)
+	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
+}
+
+// Peppers answers a tenant's pepper; *tenant.Peppers is one.
+type Peppers interface {
+	Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
+}
+
+// Parts is what an Adapter is made of. All are needed.
+type Parts struct {
+	Channel   Channel
+	Directory Directory
+	Peppers   Peppers
+	Places    []Place // where an event may become durable, in this order
+	Letters   Letters
+	Logger    *slog.Logger
+	Meter     *telemetry.Meter
+}
+
+// Adapter receives the webhooks of one channel. It is safe for concurrent use.
+type Adapter struct {
+	Parts
+	about Description
+}
+
+// New returns an Adapter.
+func New(p Parts) *Adapter { return &Adapter{p, p.Channel.Describe()} }
+
+// outcome is what became of one webhook. Its reason is a code: why it was not accepted, or why it is a dead letter.
+type outcome struct {
+	status              int
+	account, kind       string // only what is configured: anything else is a stranger's text
+	reason              string
+	events, dead, spool int
+	panicked            bool
+}
+
+// Receive answers one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
+// dead letter. What cannot be authenticated leaves nothing behind but a count.
+func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Response {
+	started := time.Now()
+	if r.Received.IsZero() {
+		r.Received = started
+	}
+	o := a.receive(ctx, r)
+	a.report(ctx, o, time.Since(started))
+	if o.status/100 == 2 {
+		return a.about.Answers[o.kind]
+	}
+	return webhook.Response{Status: o.status}
+}
+
+// receive lets in what is authentic.
+func (a *Adapter) receive(ctx context.Context, r webhook.Request) outcome {
+	id, kind, ok := a.route(r.Path)
+	switch {
+	case r.Method != http.MethodPost:
+		return outcome{status: http.StatusMethodNotAllowed, reason: "method"}
+	case len(r.Body) > MaxRequest:
+		return outcome{status: http.StatusRequestEntityTooLarge, reason: "too_large"}
+	case !ok:
+		return outcome{status: http.StatusNotFound, reason: "unknown"}
+	}
+	account, err := a.Directory.Account(ctx, id)
+	switch {
+	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.about.Provider:
+		return outcome{status: http.StatusNotFound, reason: "unknown"}
+	case err != nil:
+		a.Logger.ErrorContext(ctx, "account cannot be read", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
+		return outcome{status: a.about.Redelivery.Failure(), reason: "account_unreadable"}
+	}
+	w := Webhook{Request: r, Provider: a.about.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
+	o := outcome{account: account.ID, kind: kind}
+	panicked, err := a.guard(ctx, func() error { return a.Channel.Verify(r, account.AuthTokens) })
+	switch {
+	case panicked:
+		o.status, o.reason, o.panicked = a.about.Redelivery.Failure(), CodePanic, true
+	case err != nil:
+		o.status, o.reason = http.StatusForbidden, fault.Of(err).Code
+	default:
+		a.accept(ctx, w, account.TenantID, &o)
+	}
+	return o
+}
+
+// route reads "/v1/accounts/{account}/{provider}/{kind}". It answers false for every other path, another provider and a kind the
+// channel does not have: all of them look the same from outside.
+func (a *Adapter) route(path string) (account, kind string, ok bool) {
+	rest, ok := strings.CutPrefix(path, "/v1/accounts/")
+	if !ok {
+		return "", "", false
+	}
+	account, rest, _ = strings.Cut(rest, "/")
+	provider, kind, _ := strings.Cut(rest, "/")
+	_, known := a.about.Answers[kind]
+	return account, kind, known && provider == a.about.Provider && account != ""
+}
+
+// accept makes an authentic webhook durable.
+func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcome) {
+	o.status = a.about.Answers[w.Kind].Status
+	var work Work
+	panicked, err := a.guard(ctx, func() error {
+		var err error
+		work, err = a.Read(ctx, w)
+		if err != nil {
+			return err
+		}
+		o.spool, err = a.put(ctx, work.Messages)
+		if err != nil {
+			return errNowhere
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNowhere):
+		o.status, o.reason = a.about.Redelivery.Failure(), "nothing_durable"
+		return
+	case panicked:
+		o.panicked = true
+		err = fault.New(fault.Permanent, CodePanic, err)
+	case err == nil:
+		o.events = len(work.Messages)
+		err = work.Unplaced
+	}
+	if err == nil {
+		return
+	}
+	sorted := fault.Of(err)
+	o.reason = sorted.Code
+	if sorted.Kind != fault.Permanent && !a.about.Redelivery.Never() {
+		o.status = a.about.Redelivery.Failure() // it comes again when what failed may work
+		return
+	}
+	if err := a.Letters.Write(ctx, w, owner, sorted); err != nil {
+		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", sorted.Code), slog.Any("error", err))
+		o.status = a.about.Redelivery.Failure()
+		return
+	}
+	o.dead = 1
+}
+
+// errNowhere is that no place took the events.
+var errNowhere = errors.New("adapter: nothing durable took the events")
+
+// panicError is a panic that was recovered. Its text is the type of what was thrown: the value may hold anything.
+type panicError struct{ kind string }
+
+func (e panicError) Error() string { return "panic with a " + e.kind }
+
+// guard runs f and turns a panic into an error. The stack holds addresses of functions and no values.
+func (a *Adapter) guard(ctx context.Context, f func() error) (panicked bool, err error) {
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			panicked, err = true, panicError{fmt.Sprintf("%T", thrown)}
+			a.Logger.ErrorContext(ctx, "panic recovered", slog.String("type", fmt.Sprintf("%T", thrown)), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	return false, f()
+}
+
+// report writes the one log line of a webhook and counts it.
+func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
+	a.Logger.InfoContext(ctx, "webhook",
+		slog.String("provider", a.about.Provider), slog.String("account", o.account), slog.String("kind", o.kind),
+		slog.Int("status", o.status), slog.String("reason", o.reason),
+		slog.Int("events", o.events), slog.Float64("ms", float64(took.Microseconds())/1000))
+	reason := telemetry.Label{Name: "reason", Value: o.reason}
+	provider := telemetry.Label{Name: "provider", Value: a.about.Provider}
+	if o.status/100 == 2 {
+		a.Meter.Count("WebhookAccepted", 1, provider)
+	} else {
+		a.Meter.Count("WebhookRejected", 1, provider, reason)
+	}
+	if o.dead > 0 {
+		a.Meter.Count("DeadLettered", o.dead, provider, reason)
+	}
+	if o.spool > 0 {
+		a.Meter.Count("Spooled", o.spool, provider)
+	}
+	if o.panicked {
+		a.Meter.Count("PanicRecovered", 1, provider)
+	}
+}

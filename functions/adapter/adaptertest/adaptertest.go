@@ -1,0 +1,391 @@
+// Package adaptertest is the contract every channel passes: signature, golden events, replay, order, failure policy, bad
+// input, and that nothing personal and no secret leaves by a log line, a metric, a queue attribute or a dead letter's
+// reason. A channel's own test says how its provider signs and calls Run; its cases are testdata/<case>/request.json (or
+// request.http) with events.golden.json beside it.
+package adaptertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/queue"
+	"signalbox/shared/secret"
+	"signalbox/shared/tenant"
+	"signalbox/shared/webhook"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Provider is what the suite has to be told of a channel.
+type Provider struct {
+	Channel   adapter.Channel
+	Sign      func(r webhook.Request, token secret.Value) webhook.Request // as the provider does
+	Account   tenant.Account                                              // without tokens: the suite has its own
+	Lines     []tenant.Line                                               // all that the cases are sent to
+	Sample    Case                                                        // a webhook that becomes one event
+	Malformed Case                                                        // one that is authentic and cannot be read
+	Update    bool                                                        // write the golden files instead of comparing
+}
+
+// Run runs the suite.
+func Run(t *testing.T, p Provider) {
+	t.Run("golden", func(t *testing.T) { golden(t, p) })
+	t.Run("signature", func(t *testing.T) { signature(t, p) })
+	t.Run("refused", func(t *testing.T) { refused(t, p) })
+	t.Run("repeated", func(t *testing.T) { repeated(t, p) })
+	t.Run("durable", func(t *testing.T) { durable(t, p) })
+	t.Run("dead letters", func(t *testing.T) { deadLetters(t, p) })
+	t.Run("private", func(t *testing.T) { private(t, p) })
+}
+
+// Bench measures what a webhook costs without I/O, logs and metrics: verify, parse, complete, encode.
+func Bench(b *testing.B, p Provider) {
+	w := newWorld(p)
+	logger, meter := discard()
+	a := adapter.New(adapter.Parts{
+		Channel: p.Channel, Directory: w, Peppers: w, Places: adapter.Places(&recorder{}, nil), Logger: logger, Meter: meter,
+	})
+	r := p.Sign(p.Sample.Request(), current)
+	webhook := adapter.Webhook{
+		Request: r, Provider: p.Account.Provider, Kind: r.Path[strings.LastIndex(r.Path, "/")+1:],
+		AccountID: p.Account.ID, ProviderAccount: p.Account.ProviderAccount,
+	}
+	tokens := secret.Versions{current, previous}
+	b.ReportAllocs()
+	for b.Loop() {
+		w.lookups = w.lookups[:0]
+		if err := p.Channel.Verify(r, tokens); err != nil {
+			b.Fatal(err)
+		}
+		if work, err := a.Read(b.Context(), webhook); err != nil || len(work.Messages) != 1 {
+			b.Fatal(work, err)
+		}
+	}
+}
+
+// result is a golden file: what a webhook is answered and what it becomes.
+type result struct {
+	Status      int               `json:"status"`
+	Events      []json.RawMessage `json:"events,omitempty"`
+	DeadLetters []string          `json:"deadLetters,omitempty"` // kind and code
+}
+
+// outcome answers what came of one webhook in a world.
+func (w *world) outcome(answer webhook.Response) result {
+	r := result{Status: answer.Status}
+	for _, m := range w.events.messages {
+		r.Events = append(r.Events, m.Body)
+	}
+	for _, l := range w.letters() {
+		r.DeadLetters = append(r.DeadLetters, l.Kind+" "+l.Code)
+	}
+	return r
+}
+
+func golden(t *testing.T, p Provider) {
+	for _, folder := range folders(t) {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			w := newWorld(p)
+			answer := w.send(t, readFolder(t, folder).Request())
+			got, err := json.MarshalIndent(w.outcome(answer), "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			file := filepath.Join(folder, "events.golden.json")
+			if p.Update {
+				if err := os.WriteFile(file, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatalf("%v (run with -update and read what it wrote)", err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			for _, m := range w.events.messages {
+				checkMessage(t, m)
+			}
+		})
+	}
+}
+
+// checkMessage checks what holds for every event of every channel.
+func checkMessage(t *testing.T, m queue.Message) {
+	t.Helper()
+	var e canonical.Event
+	if err := json.Unmarshal(m.Body, &e); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Validate(); err != nil {
+		t.Error(err)
+	}
+	switch {
+	case m.ID != string(e.EventID), m.Group != string(e.ThreadID), m.Group == "", m.Trace != traceparent, e.Trace.Traceparent != traceparent:
+		t.Errorf("message id %q, group %q, trace %q do not match the event", m.ID, m.Group, m.Trace)
+	case e.TenantID == "", e.LineID == "", e.AccountID == "", e.Provider == "", e.ReceivedAt.IsZero(), e.Timestamp.IsZero():
+		t.Errorf("the event is incomplete: %s", m.Body)
+	case e.Message != nil && e.Message.Summary == "":
+		t.Error("the message has no summary")
+	}
+}
+
+func signature(t *testing.T, p Provider) {
+	sample := p.Sample.Request()
+	change := func(f func(*webhook.Request)) webhook.Request {
+		r := p.Sign(p.Sample.Request(), current)
+		f(&r)
+		return r
+	}
+	cases := map[string]struct {
+		request webhook.Request
+		ok      bool
+	}{
+		"by the current token":                  {p.Sign(sample, current), true},
+		"by the previous token":                 {p.Sign(p.Sample.Request(), previous), true},
+		"by a token older than the previous":    {p.Sign(p.Sample.Request(), older), false},
+		"by an empty token":                     {p.Sign(p.Sample.Request(), ""), false},
+		"missing":                               {p.Sample.Request(), false},
+		"over another body":                     {change(func(r *webhook.Request) { r.Body = append(slices.Clip(r.Body), "&Extra=1"...) }), false},
+		"over a body that was cut to nothing":   {change(func(r *webhook.Request) { r.Body = nil }), false},
+		"of a header with nothing but its name": {change(blankHeaders), false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(p)
+			answer := w.deliver(t, c.request)
+			if c.ok {
+				if answer.Status/100 != 2 || len(w.events.messages) != 1 {
+					t.Errorf("status %d, %d events, want 2xx and 1", answer.Status, len(w.events.messages))
+				}
+				return
+			}
+			if answer.Status != http.StatusForbidden || len(answer.Body) > 0 {
+				t.Errorf("answer %d %q, want a bare 403", answer.Status, answer.Body)
+			}
+			w.untouched(t)
+			if diff := cmp.Diff([]string{"account"}, w.lookups); diff != "" {
+				t.Errorf("lookups -want +got:\n%s", diff)
+			}
+			w.counted(t, "WebhookRejected", 1)
+		})
+	}
+}
+
+func blankHeaders(r *webhook.Request) {
+	for name := range r.Header {
+		r.Header[name] = []string{""}
+	}
+}
+
+// untouched checks that nothing was stored or sent.
+func (w *world) untouched(t *testing.T) {
+	t.Helper()
+	if w.events.calls > 0 || len(w.letters()) > 0 || w.held("") > 0 {
+		t.Errorf("%d publishes, %d dead letters, %d records: want nothing", w.events.calls, len(w.letters()), w.held(""))
+	}
+}
+
+// counted checks how often a metric was written.
+func (w *world) counted(t *testing.T, metric string, want int) {
+	t.Helper()
+	if got := bytes.Count(w.output.Bytes(), []byte(`"Name":"`+metric+`"`)); got != want {
+		t.Errorf("%s was counted %d times, want %d", metric, got, want)
+	}
+}
+
+func refused(t *testing.T, p Provider) {
+	path := p.Sample.Path
+	other := func(from, to string) func(*webhook.Request) {
+		return func(r *webhook.Request) { r.Path = strings.Replace(path, from, to, 1) }
+	}
+	account := "/" + p.Account.ID + "/"
+	cases := map[string]struct {
+		change func(*webhook.Request)
+		status int
+	}{
+		"an unknown account":                  {other(account, "/nobody/"), http.StatusNotFound},
+		"an account at another provider":      {other(account, "/another-providers/"), http.StatusNotFound},
+		"no account":                          {other(account, "//"), http.StatusNotFound},
+		"an unknown provider":                 {other("/"+p.Account.Provider+"/", "/unknown/"), http.StatusNotFound},
+		"an unknown kind":                     {func(r *webhook.Request) { r.Path = path + "s" }, http.StatusNotFound},
+		"a longer path":                       {func(r *webhook.Request) { r.Path = path + "/" }, http.StatusNotFound},
+		"another path":                        {func(r *webhook.Request) { r.Path = "/" }, http.StatusNotFound},
+		"another method":                      {func(r *webhook.Request) { r.Method = http.MethodGet }, http.StatusMethodNotAllowed},
+		"a body over 4.5 MB":                  {func(r *webhook.Request) { r.Body = make([]byte, adapter.MaxRequest+1) }, http.StatusRequestEntityTooLarge},
+		"an account that cannot be looked up": {other(account, "/unreachable/"), p.Channel.Describe().Redelivery.Failure()},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(p)
+			r := p.Sample.Request()
+			c.change(&r)
+			want := webhook.Response{Status: c.status}
+			if diff := cmp.Diff(want, w.send(t, r)); diff != "" {
+				t.Errorf("answer -want +got:\n%s", diff)
+			}
+			w.untouched(t)
+			w.counted(t, "WebhookRejected", 1)
+		})
+	}
+}
+
+func repeated(t *testing.T, p Provider) {
+	t.Run("the same webhook later has the same ids", func(t *testing.T) {
+		for _, folder := range folders(t) {
+			first, second := newWorld(p), newWorld(p)
+			c := readFolder(t, folder)
+			first.send(t, c.Request())
+			c.Received = c.Request().Received.Add(10 * time.Minute)
+			second.policy = tenant.RawVendorNone
+			second.send(t, c.Request())
+			if diff := cmp.Diff(ids(first.events.messages), ids(second.events.messages)); diff != "" {
+				t.Errorf("%s: -first +second:\n%s", folder, diff)
+			}
+		}
+	})
+	t.Run("events keep the order of their webhooks", func(t *testing.T) {
+		together := newWorld(p)
+		var want []queue.Message
+		for _, folder := range folders(t) {
+			alone := newWorld(p)
+			alone.send(t, readFolder(t, folder).Request())
+			together.send(t, readFolder(t, folder).Request())
+			for _, m := range alone.events.messages {
+				if !contains(want, m.ID) {
+					want = append(want, m)
+				}
+			}
+		}
+		if diff := cmp.Diff(ids(want), ids(together.events.messages)); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func contains(messages []queue.Message, id string) bool {
+	for _, m := range messages {
+		if m.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+func ids(messages []queue.Message) []string {
+	var all []string
+	for _, m := range messages {
+		all = append(all, m.ID+" "+m.Group)
+	}
+	return all
+}
+
+// private checks that no value of a webhook and no credential can be found in what operators see.
+func private(t *testing.T, p Provider) {
+	worlds := map[string]func(*world){
+		"all is well":              func(*world) {},
+		"the queue is down":        func(w *world) { w.events.down = true },
+		"all is down":              func(w *world) { w.events.down, w.spoolDown, w.stateDown = true, true, true },
+		"the address is nobody's":  func(w *world) { w.noLines = true },
+		"nothing can be looked up": func(w *world) { w.linesDown = true },
+		"the channel panics":       func(w *world) { w.channel = panicking{p.Channel} },
+		"the signature is wrong": func(w *world) {
+			w.provider.Sign = func(r webhook.Request, _ secret.Value) webhook.Request { return p.Sign(r, older) }
+		},
+	}
+	for name, prepare := range worlds {
+		t.Run(name, func(t *testing.T) {
+			for _, folder := range folders(t) {
+				w := newWorld(p)
+				prepare(w)
+				c := readFolder(t, folder)
+				w.send(t, c.Request())
+				w.events.down, w.spoolDown = false, false
+				_ = w.drain(t)
+				for _, m := range w.events.messages {
+					w.output.WriteString(m.ID + " " + m.Group + " " + m.Trace + "\n")
+				}
+				for _, l := range w.letters() {
+					w.output.WriteString(deadLetterText(t, l))
+				}
+				seen := w.output.String()
+				for what, value := range personal(t, p, c) {
+					if strings.Contains(seen, value) {
+						t.Errorf("%s: %s can be read in\n%s", folder, what, seen)
+					}
+				}
+			}
+		})
+	}
+}
+
+// personal answers what must not be seen of a case: everything its events say of people, and every credential.
+func personal(t *testing.T, p Provider, c Case) map[string]string {
+	t.Helper()
+	found := map[string]string{"the current token": string(current), "the previous token": string(previous), "an old token": string(older), "the pepper": string(pepper)}
+	w := newWorld(p)
+	w.send(t, c.Request())
+	add := func(what, value string) {
+		digits := strings.Trim(value, "0123456789") == ""
+		if len(value) > 3 && !digits || len(value) > 7 { // shorter ones are part of any word, or of any time
+			found[what] = value
+		}
+	}
+	for _, m := range w.events.messages {
+		var e canonical.Event
+		if err := json.Unmarshal(m.Body, &e); err != nil {
+			t.Fatal(err)
+		}
+		for side, who := range map[string]canonical.Participant{"sender": e.Sender, "recipient": e.Recipient} {
+			add(side+"'s phone", strings.TrimPrefix(who.Phone, "+"))
+			add(side+"'s id", who.ID)
+			add(side+"'s name", who.DisplayName)
+			add(side+"'s address", who.ChannelAddress)
+		}
+		if e.Message == nil {
+			continue
+		}
+		add("the text", e.Message.Text)
+		add("the summary", e.Message.Summary)
+		if e.Message.Postback != nil {
+			add("the payload", e.Message.Postback.Payload)
+		}
+		if e.Message.Location != nil {
+			add("the place", e.Message.Location.Address)
+		}
+		for _, a := range e.Message.Attachments {
+			add("the attachment", a.URL)
+		}
+	}
+	return found
+}
+
+// Events answers what the sample becomes, decoded.
+func Events(t *testing.T, p Provider) []canonical.Event {
+	t.Helper()
+	w := newWorld(p)
+	if answer := w.send(t, p.Sample.Request()); answer.Status/100 != 2 {
+		t.Fatalf("status %d", answer.Status)
+	}
+	var events []canonical.Event
+	for _, m := range w.events.messages {
+		var e canonical.Event
+		if err := json.Unmarshal(m.Body, &e); err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}

@@ -1,0 +1,206 @@
+package adaptertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/deadletter"
+	"signalbox/shared/secret"
+	"signalbox/shared/webhook"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// panicking is a channel whose parser panics with what it read.
+type panicking struct{ adapter.Channel }
+
+// Parse panics.
+func (panicking) Parse(w adapter.Webhook) ([]adapter.Parsed, error) { panic(string(w.Body)) }
+
+// durable checks where events go when not everything works.
+func durable(t *testing.T, p Provider) {
+	accepted := p.Channel.Describe().Answers[kindOf(p.Sample)].Status
+	cases := map[string]struct {
+		prepare func(*world)
+		status  int
+		places  string // where the event is
+		tries   int
+	}{
+		"the queue works":                      {func(*world) {}, accepted, "queue", 1},
+		"the queue refuses once":               {func(w *world) { w.events.refuse = 1 }, accepted, "queue", 2},
+		"the queue is down":                    {func(w *world) { w.events.down = true }, accepted, "spool", 2},
+		"the queue is silent":                  {func(w *world) { w.events.silent = true }, accepted, "spool", 2},
+		"the queue and the spool are down":     {func(w *world) { w.events.down, w.spoolDown = true, true }, p.Channel.Describe().Redelivery.Failure(), "", 2},
+		"the spool is down and the queue well": {func(w *world) { w.spoolDown = true }, accepted, "queue", 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(p)
+				c.prepare(w)
+				began := time.Now()
+				answer := w.send(t, p.Sample.Request())
+				if took := time.Since(began); took > 4*time.Second {
+					t.Errorf("answered after %s", took)
+				}
+				if answer.Status != c.status || w.events.calls != c.tries {
+					t.Errorf("status %d after %d tries, want %d after %d", answer.Status, w.events.calls, c.status, c.tries)
+				}
+				if got := w.place(); got != c.places {
+					t.Errorf("the event is in %q, want %q", got, c.places)
+				}
+			})
+		})
+	}
+	t.Run("what was spooled arrives unchanged", func(t *testing.T) { spooled(t, p) })
+}
+
+func spooled(t *testing.T, p Provider) {
+	well, ill := newWorld(p), newWorld(p)
+	ill.events.down = true
+	well.send(t, p.Sample.Request())
+	ill.send(t, p.Sample.Request())
+	if err := ill.drain(t); err == nil || ill.held("spool/") != 1 {
+		t.Errorf("drained with the queue down: error %v, %d left", err, ill.held("spool/"))
+	}
+	ill.events.down = false
+	if err := ill.drain(t); err != nil || ill.held("spool/") != 0 {
+		t.Errorf("not drained: error %v, %d left", err, ill.held("spool/"))
+	}
+	if diff := cmp.Diff(well.events.messages, ill.events.messages); diff != "" {
+		t.Errorf("-direct +spooled:\n%s", diff)
+	}
+	ill.counted(t, "Spooled", 1)
+}
+
+// place says where the one event is.
+func (w *world) place() string {
+	place := ""
+	if len(w.events.messages) > 0 {
+		place += "queue"
+	}
+	if w.held("spool/") > 0 {
+		place += "spool"
+	}
+	return place
+}
+
+func kindOf(c Case) string {
+	for i := len(c.Path) - 1; i >= 0; i-- {
+		if c.Path[i] == '/' {
+			return c.Path[i+1:]
+		}
+	}
+	return ""
+}
+
+// deadLetters checks what becomes of what is authentic and cannot be used.
+func deadLetters(t *testing.T, p Provider) {
+	about := p.Channel.Describe()
+	lost := about.Redelivery.Failure()
+	waits := lost // what a provider that redelivers is answered when a lookup fails
+	letter := ""
+	if about.Redelivery.Never() {
+		waits, letter = about.Answers[kindOf(p.Sample)].Status, "retryable line_unreadable"
+	}
+	cases := map[string]struct {
+		sample  Case
+		prepare func(*world)
+		status  int
+		letter  string // kind and code; "*" is any permanent one
+	}{
+		"a webhook that cannot be read":  {p.Malformed, func(*world) {}, about.Answers[kindOf(p.Malformed)].Status, "*"},
+		"a panic after the signature":    {p.Sample, func(w *world) { w.channel = panicking{p.Channel} }, about.Answers[kindOf(p.Sample)].Status, "permanent panic"},
+		"an address that is nobody's":    {p.Sample, func(w *world) { w.noLines = true }, about.Answers[kindOf(p.Sample)].Status, "permanent unowned_address"},
+		"lines that cannot be looked up": {p.Sample, func(w *world) { w.linesDown = true }, waits, letter},
+		"dead letters cannot be kept":    {p.Malformed, func(w *world) { w.stateDown = true }, lost, ""},
+		"bytes cannot be kept":           {p.Malformed, func(w *world) { w.spoolDown = true }, lost, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(p)
+			c.prepare(w)
+			r := c.sample.Request()
+			answer := w.send(t, r)
+			if answer.Status != c.status || len(w.events.messages) > 0 {
+				t.Errorf("status %d, %d events, want %d and none", answer.Status, len(w.events.messages), c.status)
+			}
+			w.checkLetter(t, r.Body, c.letter)
+		})
+	}
+	t.Run("the same webhook again is the same dead letter", func(t *testing.T) { sameDeadLetter(t, p) })
+	t.Run("a large body is kept in parts", func(t *testing.T) { inParts(t, p) })
+}
+
+// checkLetter checks that there is one dead letter of this kind and code ("*": any permanent one), complete and with the bytes
+// that were received, or none if want is empty.
+func (w *world) checkLetter(t *testing.T, body []byte, want string) {
+	t.Helper()
+	letters := w.letters()
+	if want == "" {
+		if len(letters) > 0 {
+			t.Errorf("dead letters %v, want none", letters)
+		}
+		return
+	}
+	if len(letters) != 1 {
+		t.Fatalf("%d dead letters, want 1", len(letters))
+	}
+	got := letters[0]
+	if !bytes.Equal(w.bytes(t, got), body) {
+		t.Error("the dead letter's bytes are not those received")
+	}
+	if kind := got.Kind + " " + got.Code; kind != want && (want != "*" || got.Kind != "permanent") {
+		t.Errorf("dead letter %q, want %q", kind, want)
+	}
+	if got.Stage != deadletter.StageReceive || got.Tenant != w.provider.Account.TenantID || got.FunctionVersion != "7" || got.Attempts != 1 {
+		t.Errorf("dead letter %+v is incomplete", got)
+	}
+	w.counted(t, "DeadLettered", 1)
+}
+
+func sameDeadLetter(t *testing.T, p Provider) {
+	w := newWorld(p)
+	w.noLines = true
+	w.send(t, p.Sample.Request())
+	w.send(t, p.Sample.Request())
+	if letters := w.letters(); len(letters) != 1 {
+		t.Errorf("%d dead letters, want 1", len(letters))
+	}
+}
+
+func inParts(t *testing.T, p Provider) {
+	w := newWorld(p)
+	w.channel = panicking{large{p.Channel}}
+	r := p.Sample.Request()
+	r.Body = bytes.Repeat([]byte("0123456789abcdef"), 4_400_000/16)
+	if answer := w.deliver(t, r); answer.Status/100 != 2 {
+		t.Fatalf("status %d, want 2xx", answer.Status)
+	}
+	letters := w.letters()
+	if len(letters) != 1 || letters[0].Parts < 2 {
+		t.Fatalf("dead letters %v, want one in parts", letters)
+	}
+	if !bytes.Equal(w.bytes(t, letters[0]), r.Body) {
+		t.Error("the parts do not make up what was received")
+	}
+}
+
+// large is a channel that lets everything in.
+type large struct{ adapter.Channel }
+
+// Verify accepts.
+func (large) Verify(webhook.Request, secret.Versions) error { return nil }
+
+func deadLetterText(t *testing.T, r deadletter.Record) string {
+	t.Helper()
+	encoded, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}

@@ -1,0 +1,210 @@
+package adaptertest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/secret"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+	"signalbox/shared/webhook"
+)
+
+// The credentials of the suite's account, newest first, and the one before the previous.
+const (
+	current  = secret.Value("current-token-for-tests")
+	previous = secret.Value("previous-token-for-tests")
+	older    = secret.Value("older-token-for-tests")
+	pepper   = secret.Value("platform-pepper-for-tests")
+)
+
+// traceparent is the trace of every request of the suite that says nothing else.
+const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+var (
+	errDown   = errors.New("adaptertest: down")
+	errHidden = errors.New("adaptertest: cannot be reached")
+)
+
+// world is an adapter with everything around it in memory.
+type world struct {
+	provider Provider
+	channel  adapter.Channel
+	spool    *memstore.Store
+	events   *recorder
+	state    *memstore.Store
+	output   *bytes.Buffer
+	lookups  []string
+
+	policy    tenant.RawVendor
+	spoolDown bool
+	stateDown bool
+	linesDown bool
+	noLines   bool
+}
+
+func newWorld(p Provider) *world {
+	w := &world{provider: p, channel: p.Channel, events: &recorder{}, output: &bytes.Buffer{}, policy: tenant.RawVendorRedacted}
+	failing := func(down *bool) memstore.Option {
+		return memstore.Faulty(func(memstore.Call) memstore.Fault {
+			if *down {
+				return memstore.Before
+			}
+			return memstore.None
+		})
+	}
+	w.spool, w.state = memstore.New(failing(&w.spoolDown)), memstore.New(failing(&w.stateDown))
+	return w
+}
+
+func (w *world) adapter() *adapter.Adapter {
+	id := telemetry.Identity{Function: "Receive", Version: "7"}
+	return adapter.New(adapter.Parts{
+		Channel: w.channel, Directory: w, Peppers: w,
+		Places:  adapter.Places(w.events, adapter.NewSpool(w.spool)),
+		Letters: &adapter.DeadLetters{Bytes: w.spool, Records: w.state, Version: id.Version},
+		Logger:  telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
+	})
+}
+
+// send signs a request and gives it to the adapter.
+func (w *world) send(t *testing.T, r webhook.Request) webhook.Response {
+	t.Helper()
+	return w.deliver(t, w.provider.Sign(r, current))
+}
+
+func (w *world) deliver(t *testing.T, r webhook.Request) webhook.Response {
+	t.Helper()
+	return w.adapter().Receive(telemetry.WithTrace(t.Context(), traceparent), r)
+}
+
+// drain sends what was spooled.
+func (w *world) drain(t *testing.T) error {
+	t.Helper()
+	id := telemetry.Identity{Function: "SpoolDrain", Version: "7"}
+	d := adapter.Drain{Records: w.spool, Events: w.events, Logger: telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id)}
+	return d.Run(t.Context())
+}
+
+// held answers how many records the spool table holds below a prefix of their partition.
+func (w *world) held(prefix string) int {
+	n := 0
+	for r := range w.spool.All() {
+		if strings.HasPrefix(r.Partition, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// bytes answers the received bytes that a dead letter points to.
+func (w *world) bytes(t *testing.T, letter deadletter.Record) []byte {
+	t.Helper()
+	var body []byte
+	for n := range letter.Parts {
+		records, err := w.spool.Get(t.Context(), deadletter.PartKey(letter, n))
+		if err != nil || records[0].Version == 0 {
+			t.Fatalf("part %d: %v", n, err)
+		}
+		body = append(body, records[0].Data...)
+	}
+	return body
+}
+
+// letters answers the dead letters that were written.
+func (w *world) letters() []deadletter.Record {
+	var letters []deadletter.Record
+	for r := range w.state.All() {
+		if strings.HasPrefix(r.Sort, "dead/") {
+			if letter, ok := deadletter.Read(r); ok {
+				letters = append(letters, letter)
+			}
+		}
+	}
+	return letters
+}
+
+// Account implements adapter.Directory.
+func (w *world) Account(_ context.Context, id string) (tenant.Account, error) {
+	w.lookups = append(w.lookups, "account")
+	switch id {
+	case w.provider.Account.ID:
+		account := w.provider.Account
+		account.AuthTokens = secret.Versions{current, previous}
+		return account, nil
+	case "another-providers":
+		return tenant.Account{ID: id, Provider: "another"}, nil
+	case "unreachable":
+		return tenant.Account{}, errHidden
+	default:
+		return tenant.Account{}, tenant.ErrUnknown
+	}
+}
+
+// Line implements adapter.Directory.
+func (w *world) Line(_ context.Context, account, address string) (tenant.Line, error) {
+	w.lookups = append(w.lookups, "line")
+	if w.linesDown {
+		return tenant.Line{}, errHidden
+	}
+	for _, line := range w.provider.Lines {
+		if !w.noLines && line.AccountID == account && line.Address == address {
+			return line, nil
+		}
+	}
+	return tenant.Line{}, tenant.ErrUnknown
+}
+
+// Tenant implements adapter.Directory.
+func (w *world) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
+	w.lookups = append(w.lookups, "tenant")
+	return tenant.Tenant{ID: id, RawVendor: w.policy}, nil
+}
+
+// Pepper implements adapter.Peppers.
+func (*world) Pepper(_ context.Context, tenant string) (canonical.Pepper, error) {
+	return canonical.NewPepper(pepper, tenant), nil
+}
+
+// recorder is a queue that only remembers. It refuses the first calls, all calls, or never answers.
+type recorder struct {
+	messages []queue.Message
+	calls    int
+	refuse   int // so many calls from the first
+	down     bool
+	silent   bool
+}
+
+// Publish implements queue.Publisher.
+func (r *recorder) Publish(ctx context.Context, messages ...queue.Message) error {
+	r.calls++
+	if r.silent {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if r.down || r.calls <= r.refuse {
+		return fault.New(fault.Retryable, "queue_down", errDown)
+	}
+	for _, m := range messages {
+		if !slices.ContainsFunc(r.messages, func(held queue.Message) bool { return held.ID == m.ID }) {
+			r.messages = append(r.messages, m)
+		}
+	}
+	return nil
+}
+
+// discard answers a logger and a meter that say nothing, for benchmarks.
+func discard() (*slog.Logger, *telemetry.Meter) {
+	return slog.New(slog.DiscardHandler), telemetry.NewMeter(&bytes.Buffer{}, telemetry.Identity{})
+}

@@ -1,0 +1,82 @@
+// Package adapter turns a provider's webhooks into canonical events on the events queue. What every provider shares is the
+// concrete Adapter: it checks, verifies, parses, finds line and tenant, makes ids, and finds something durable before it
+// answers. What is a provider's own is a Channel, one folder each. An adapter never calls a CRM, a provider or the router.
+package adapter
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/secret"
+	"signalbox/shared/webhook"
+)
+
+// Channel is one provider's messaging surface. It does no I/O, keeps no state and is safe for concurrent use. A new ability
+// is a new optional interface, never a method more.
+type Channel interface {
+	// Describe says what is true of every webhook of the provider, as data. It answers the same at every call.
+	Describe() Description
+	// Verify answers nil if r was signed with one of tokens and a fault.Rejected otherwise. It sees unauthenticated input:
+	// it never panics on it and compares in constant time.
+	Verify(r webhook.Request, tokens secret.Versions) error
+	// Parse reads what a verified webhook says, in the order it says it. An error is a fault.Permanent whose text holds
+	// nothing of the content, and it makes the whole webhook a dead letter: what cannot be read in part is not used in part.
+	Parse(w Webhook) ([]Parsed, error)
+}
+
+// Description is what the adapter has to know of a provider.
+type Description struct {
+	Provider   string                      // the third part of the path, and Event.Provider
+	Answers    map[string]webhook.Response // what each kind of webhook (the last part of the path) is answered once it is safe
+	Redelivery RedeliveryPolicy
+}
+
+// RedeliveryPolicy is what the provider does about a webhook that was not answered 2xx. It decides what to answer when
+// nothing durable could be had, and whether a webhook may be left to the provider at all.
+type RedeliveryPolicy struct {
+	On    []int         // the statuses after which the same webhook comes again; empty: it never does
+	Times int           // at most so often; 0: not published
+	For   time.Duration // for so long; 0: not published
+}
+
+// Never says that what is not accepted now is lost.
+func (p RedeliveryPolicy) Never() bool { return len(p.On) == 0 }
+
+// Failure answers the status for a webhook that nothing durable took: 503 where the provider redelivers on it or never
+// redelivers at all (it is the truth, and what a provider's console shows), otherwise the first status it redelivers on.
+func (p RedeliveryPolicy) Failure() int {
+	if p.Never() || slices.Contains(p.On, http.StatusServiceUnavailable) {
+		return http.StatusServiceUnavailable
+	}
+	return p.On[0]
+}
+
+// Webhook is a verified request with what its path named.
+type Webhook struct {
+	webhook.Request
+	Provider        string // Description.Provider
+	Kind            string // one of Description.Answers
+	AccountID       string
+	ProviderAccount string // what the provider calls the account; a channel compares it with the content
+}
+
+// Parsed is one event as the provider tells it. Tenant, line, ids, thread and conversation are the adapter's to add, for
+// they depend on whose address it came to.
+type Parsed struct {
+	// Event holds everything else. Timestamp may be zero: the provider gave no time, and the time of receipt stands in.
+	Event canonical.Event
+	// Kind and Key are what the event id is made of: a word ("message", "receipt") and what stays the same on every
+	// redelivery of this event within the account.
+	Kind, Key string
+	// Addresses are our side as the provider writes it and as it may be configured, most specific first. The first that
+	// is a line decides line and tenant.
+	Addresses []string
+	// Person is the strongest identifier of the other side, the bare E.164 wherever there is one: the thread is made of it.
+	Person string
+	// Side is our side of the provider's conversation: a sender pool where it has one, else the address.
+	Side string
+	// Vendor is what was received, for metadata.rawVendor.
+	Vendor []VendorField
+}

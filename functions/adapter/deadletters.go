@@ -1,0 +1,105 @@
+package adapter
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+const (
+	bytesPart    = 300 << 10 // bytes of a part: a record holds store.MaxData
+	partsPerCall = 10
+	letterTime   = 3 * time.Second // to keep a webhook as a dead letter
+)
+
+// Letters keeps what is authentic and cannot be used. *DeadLetters is one.
+type Letters interface {
+	// Write keeps a webhook and why it was given up. owner is the account's tenant.
+	Write(ctx context.Context, w Webhook, owner string, cause *fault.Error) error
+}
+
+// DeadLetters keeps webhooks as they were received, so that they can be parsed again by a better build.
+type DeadLetters struct {
+	// Bytes is where the received bytes go, in parts.
+	Bytes Notes
+	// Records is where the record goes that says why.
+	Records deadletter.Store
+	// Version is the published version of the function that gives up.
+	Version string
+}
+
+// received is the record beside the parts: what of the request is not its body and is needed to parse it again. The
+// signature and all other headers are left out.
+type received struct {
+	Provider    string    `json:"provider"`
+	Account     string    `json:"account"`
+	Kind        string    `json:"kind"`
+	Path        string    `json:"path"`
+	Query       string    `json:"query,omitempty"`
+	ContentType string    `json:"contentType,omitempty"`
+	Received    time.Time `json:"received"`
+	Size        int       `json:"size"`
+	Parts       int       `json:"parts"`
+}
+
+// Write implements Letters. The bytes come first: a record that points to nothing would be a promise that cannot be kept. One
+// webhook is one dead letter however often it comes, for its id is made of its content.
+func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause *fault.Error) error {
+	ctx, cancel := context.WithTimeout(ctx, letterTime)
+	defer cancel()
+	id := letterID(owner, w)
+	record := deadletter.Record{
+		ID: id, Tenant: owner, Stage: deadletter.StageReceive,
+		Kind: cause.Kind.String(), Code: cause.Code, Reason: cause.Error(),
+		Attempts: 1, First: w.Received, Last: w.Received,
+		FunctionVersion: d.Version, Trace: telemetry.Trace(ctx),
+		Parts: (len(w.Body) + bytesPart - 1) / bytesPart, BytesKey: "bytes/" + id,
+	}
+	if err := d.keep(ctx, record, w); err != nil {
+		return fmt.Errorf("received bytes: %w", err)
+	}
+	return deadletter.Write(ctx, d.Records, record)
+}
+
+// keep writes the parts, then what describes them.
+func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook) error {
+	expires := w.Received.Add(deadletter.Kept)
+	data, err := json.Marshal(received{
+		Provider: w.Provider, Account: w.AccountID, Kind: w.Kind, Path: w.Path, Query: w.RawQuery,
+		ContentType: w.Header.Get("Content-Type"), Received: w.Received.UTC(), Size: len(w.Body), Parts: r.Parts,
+	})
+	if err != nil {
+		return err
+	}
+	var batch []store.Record
+	for part := range r.Parts {
+		rest := w.Body[part*bytesPart:]
+		batch = append(batch, store.Record{Key: deadletter.PartKey(r, part), Expires: expires, Data: rest[:min(len(rest), bytesPart)]})
+		if len(batch) == partsPerCall {
+			if err := d.Bytes.Note(ctx, batch...); err != nil {
+				return err
+			}
+			batch = nil
+		}
+	}
+	head := store.Record{Key: store.Key{Partition: r.BytesKey, Sort: "head"}, Expires: expires, Data: data}
+	return d.Bytes.Note(ctx, append(batch, head)...)
+}
+
+// letterID is the same for the same content: a UUID like an event's, of the kind "webhook".
+func letterID(owner string, w Webhook) string {
+	h := sha256.New()
+	_, _ = h.Write([]byte(http.MethodPost + " " + w.Path + "?" + w.RawQuery + "\n"))
+	_, _ = h.Write(w.Body)
+	return string(canonical.NewEventID(owner, w.Provider, w.AccountID, "webhook", hex.EncodeToString(h.Sum(nil))))
+}

@@ -1,0 +1,141 @@
+package adapter
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+// Work is what a webhook amounts to: the messages for the events queue, in order, and what is to be a dead letter because
+// part of it came to an address that is nobody's.
+type Work struct {
+	Messages []queue.Message
+	Unplaced error
+}
+
+// Read parses a verified webhook and makes a message of each event. Events of one webhook may belong to several tenants.
+func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
+	parsed, err := a.Channel.Parse(w)
+	if err != nil {
+		return Work{}, err
+	}
+	work := Work{Messages: make([]queue.Message, 0, len(parsed))}
+	for i := range parsed {
+		message, err := a.message(ctx, w, &parsed[i])
+		switch {
+		case errors.Is(err, tenant.ErrUnknown):
+			work.Unplaced = fault.New(fault.Permanent, CodeUnowned, nil)
+		case err != nil:
+			return Work{}, err
+		default:
+			work.Messages = append(work.Messages, message)
+		}
+	}
+	return work, nil
+}
+
+// message completes one event and encodes it. It answers tenant.ErrUnknown for an address that is not a line.
+func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Message, error) {
+	line, err := a.line(ctx, w.AccountID, p.Addresses)
+	if err != nil {
+		return queue.Message{}, err
+	}
+	owner, err := a.Directory.Tenant(ctx, line.TenantID)
+	if err != nil {
+		return queue.Message{}, unless(err, "tenant_unreadable")
+	}
+	pepper, err := a.Peppers.Pepper(ctx, line.TenantID)
+	if err != nil {
+		return queue.Message{}, unless(err, "pepper_unreadable")
+	}
+	trace := telemetry.Trace(ctx)
+	complete(p, w, line, a.about.Provider, pepper)
+	p.Event.Trace.Traceparent = trace
+	if raw := RawVendor(owner.RawVendor, p.Vendor); raw != nil {
+		if p.Event.Metadata == nil {
+			p.Event.Metadata = make(map[string]json.RawMessage, 1)
+		}
+		p.Event.Metadata["rawVendor"] = raw
+	}
+	body, err := encode(&p.Event)
+	if err != nil {
+		return queue.Message{}, err
+	}
+	return queue.Message{ID: string(p.Event.EventID), Group: string(p.Event.ThreadID), Body: body, Trace: trace}, nil
+}
+
+// unless keeps a lookup's failure from being taken for an unowned address, and sorts what nobody sorted.
+func unless(err error, code string) error {
+	if sorted, ok := errors.AsType[*fault.Error](err); ok {
+		return sorted
+	}
+	if errors.Is(err, tenant.ErrUnknown) { // a line whose tenant is not configured: a person has to see to it
+		return fault.New(fault.Blocked, code, nil)
+	}
+	return fault.New(fault.Retryable, code, err)
+}
+
+// line answers the first of the addresses that is a line of the account.
+func (a *Adapter) line(ctx context.Context, account string, addresses []string) (tenant.Line, error) {
+	tried := ""
+	for _, address := range addresses {
+		if address == "" || address == tried {
+			continue
+		}
+		line, err := a.Directory.Line(ctx, account, address)
+		if err == nil {
+			return line, nil
+		}
+		if !errors.Is(err, tenant.ErrUnknown) {
+			return tenant.Line{}, unless(err, "line_unreadable")
+		}
+		tried = address
+	}
+	return tenant.Line{}, tenant.ErrUnknown
+}
+
+// complete adds what depends on whose line it is, and when it came. What a channel did not give gets its default as it is encoded.
+func complete(p *Parsed, w Webhook, line tenant.Line, provider string, pepper canonical.Pepper) {
+	e := &p.Event
+	e.SchemaVersion = canonical.SchemaVersion
+	e.TenantID, e.AccountID, e.LineID, e.Provider = line.TenantID, w.AccountID, line.ID, provider
+	e.EventID = canonical.NewEventID(line.TenantID, provider, w.AccountID, p.Kind, p.Key)
+	e.ThreadID = canonical.NewThreadID(pepper, p.Person)
+	e.ConversationID = conversationID(e.Channel, w.AccountID, e.ThreadID, p.Side)
+	e.ReceivedAt = w.Received.UTC().Truncate(time.Millisecond)
+}
+
+// conversationID names the provider's own conversation: our side and the person on one channel. The person goes in as the
+// thread, which is a MAC already, so that the identifier holds no address.
+func conversationID(channel canonical.Channel, account string, thread canonical.ThreadID, side string) string {
+	var room [256]byte
+	sum := sha256.Sum256(append(append(append(room[:0], thread...), '|'), side...))
+	id := append(append(append(append(room[:0], channel...), ':'), account...), ":conv:"...)
+	return string(hex.AppendEncode(id, sum[:16]))
+}
+
+// encode validates an event and answers its JSON. What is too large for the queue goes without what the provider sent: the
+// canonical event holds everything that is acted on.
+func encode(e *canonical.Event) ([]byte, error) {
+	body, err := canonical.Encode(*e)
+	if err == nil && len(body) <= queue.MaxBody {
+		return body, nil
+	}
+	if _, invalid := errors.AsType[*canonical.ValidationError](err); invalid {
+		return nil, err
+	}
+	if _, ok := e.Metadata["rawVendor"]; !ok {
+		return nil, fault.New(fault.Permanent, CodeLarge, nil)
+	}
+	delete(e.Metadata, "rawVendor")
+	return encode(e)
+}

@@ -1,0 +1,69 @@
+package twilio
+
+import (
+	"strings"
+
+	"signalbox/shared/canonical"
+)
+
+// address is one side of a message. Twilio writes a bare number, short code or name for SMS and MMS, and
+// "<channel>:<identifier>" for everything else ("whatsapp:+15551234567", "rcs:acme_agent").
+// See https://www.twilio.com/docs/messaging/channels.
+type address struct {
+	written string // as received
+	channel canonical.Channel
+	bare    string // without the channel
+	phone   string // bare, if it has the form of E.164
+}
+
+// split reads an address. A client that did not escape its "+" turned it into a space, which nobody means in front of digits.
+func split(written string) address {
+	a := address{written: written, channel: canonical.SMS, bare: written}
+	if channel, bare, ok := strings.Cut(written, ":"); ok {
+		a.channel, a.bare = canonical.Channel(channel), bare
+	}
+	if rest, ok := strings.CutPrefix(a.bare, " "); ok && isE164("+"+rest) {
+		a.bare = "+" + rest
+		a.written = strings.TrimSuffix(written, " "+rest) + a.bare
+	}
+	if isE164(a.bare) {
+		a.phone = a.bare
+	}
+	return a
+}
+
+// identifier is what a person is known by: the bare E.164 wherever there is one, so that RCS falling back to SMS stays one
+// thread, otherwise the channel's own identifier behind the channel's name.
+func (a address) identifier() string {
+	if a.phone != "" {
+		return a.phone
+	}
+	return string(a.channel) + ":" + a.bare
+}
+
+// isE164 says whether s has the form of an international number. Whether it exists is not asked here.
+func isE164(s string) bool {
+	if len(s) < 8 || len(s) > 16 || s[0] != '+' || s[1] == '0' {
+		return false
+	}
+	return isDigits(s[1:])
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isChannel says whether s can be a channel's name: canonical names are lower-case letters, digits and "_".
+func isChannel(c canonical.Channel) bool {
+	for i := range len(c) {
+		if b := c[i]; (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '_' {
+			return false
+		}
+	}
+	return c != ""
+}

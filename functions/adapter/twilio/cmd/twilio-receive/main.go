@@ -1,0 +1,48 @@
+// Command twilio-receive answers Twilio's webhooks: POST /v1/accounts/{account}/twilio/messages and .../status.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/twilio"
+	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/lambdahttp"
+	"signalbox/shared/aws/lambdainvoke"
+	"signalbox/shared/config"
+	"signalbox/shared/seal"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+func main() {
+	env := config.New(os.LookupEnv)
+	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "twilio-receive"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
+	configTable, stateTable, spoolTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("SPOOL_TABLE")
+	events, pepper, public := env.String("EVENTS_QUEUE_URL"), env.String("PEPPER_SECRET"), env.String("PUBLIC_BASE_URL")
+	clients, err := awsclients.Load(context.Background())
+	if err == nil {
+		err = env.Err()
+	}
+	var channel *twilio.Channel
+	if err == nil {
+		channel, err = twilio.New(public)
+	}
+	if err != nil {
+		logger.Error("cannot start", slog.String("reason", err.Error()))
+		os.Exit(1)
+	}
+	spool := clients.Table(spoolTable)
+	receive := adapter.New(adapter.Parts{
+		Channel:   channel,
+		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
+		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
+		Places:    adapter.Places(clients.Queue(events), adapter.NewSpool(spool)),
+		Letters:   &adapter.DeadLetters{Bytes: spool, Records: clients.Table(stateTable), Version: id.Version},
+		Logger:    logger, Meter: meter,
+	})
+	lambdainvoke.Start(lambdahttp.Handler(receive.Receive))
+}

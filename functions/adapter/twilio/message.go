@@ -1,0 +1,202 @@
+package twilio
+
+import (
+	"cmp"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+)
+
+// maxMedia bounds the attachments read; a message has at most ten.
+const maxMedia = 100
+
+// leftovers is metadata.twilio: what has no place in the canonical event and says nothing about a person.
+type leftovers struct {
+	MessagingServiceSid string   `json:"messagingServiceSid,omitempty"`
+	MessageType         string   `json:"messageType,omitempty"`
+	Forwarded           bool     `json:"forwarded,omitempty"`
+	FrequentlyForwarded bool     `json:"frequentlyForwarded,omitempty"`
+	ReferralMedia       string   `json:"referralMediaId,omitempty"`
+	FallbackCause       string   `json:"fallbackCause,omitempty"` // the error that made Twilio call the fallback URL
+	MessageStatus       string   `json:"messageStatus,omitempty"` // of a receipt, as received
+	Rank                *int     `json:"rank,omitempty"`          // of a receipt: status only rises
+	Unread              []string `json:"unread,omitempty"`        // fields whose values made no sense and were left out
+}
+
+// message reads an inbound message. Its time is the time of receipt, for the form holds none. Where Twilio recognised an
+// opt-out word, it stays a message with Consent filled: the router changes the consent and logs the activity.
+func message(f form, _ time.Time) (adapter.Parsed, error) {
+	sid := f.first("MessageSid", "SmsMessageSid", "SmsSid")
+	from, to := split(f.first("From", "ExternalUserId")), split(f.value("To"))
+	switch {
+	case sid == "":
+		return adapter.Parsed{}, malformed("message_sid_missing")
+	case from.bare == "":
+		return adapter.Parsed{}, malformed("from_missing")
+	case to.bare == "":
+		return adapter.Parsed{}, malformed("to_missing")
+	case !isChannel(from.channel):
+		return adapter.Parsed{}, malformed("channel_malformed")
+	}
+	service := f.value("MessagingServiceSid")
+	left := leftovers{
+		MessagingServiceSid: service,
+		MessageType:         f.value("MessageType"),
+		Forwarded:           f.value("Forwarded") == "true",
+		FrequentlyForwarded: f.value("FrequentlyForwarded") == "true",
+		ReferralMedia:       f.value("ReferralMediaId"),
+		FallbackCause:       f.value("ErrorCode"),
+	}
+	sender := person(f, from)
+	event := canonical.Event{
+		Type:              canonical.TypeMessage,
+		Channel:           from.channel,
+		Direction:         canonical.Inbound,
+		ProviderMessageID: sid,
+		Sender:            sender,
+		Recipient:         ours(to),
+		Actor:             &canonical.Actor{Kind: "customer"},
+		RelatesTo:         reply(f),
+		Message:           content(f, &left),
+		Consent:           consent(f.value("OptOutType")),
+		Attribution:       attribution(f),
+	}
+	metadata, err := left.metadata()
+	if err != nil {
+		return adapter.Parsed{}, err
+	}
+	event.Metadata = metadata
+	return adapter.Parsed{
+		Event: event,
+		Kind:  "message", Key: sid,
+		Addresses: []string{to.written, to.bare},
+		Person:    cmp.Or(sender.Phone, sender.ID),
+		Side:      cmp.Or(service, to.bare),
+	}, nil
+}
+
+// metadata answers the event's metadata, nil where nothing is left over.
+func (l leftovers) metadata() (map[string]json.RawMessage, error) {
+	if l.MessagingServiceSid+l.MessageType+l.ReferralMedia+l.FallbackCause+l.MessageStatus == "" &&
+		!l.Forwarded && !l.FrequentlyForwarded && l.Rank == nil && l.Unread == nil {
+		return nil, nil // as for most messages, and cheaper than to encode and see
+	}
+	encoded, err := json.Marshal(l)
+	if err != nil {
+		return nil, malformed("metadata_malformed")
+	}
+	return map[string]json.RawMessage{Provider: encoded}, nil
+}
+
+// person is the customer. A WhatsApp user may have no phone; then ExternalUserId (scoped to the business) is all there is.
+func person(f form, from address) canonical.Participant {
+	p := canonical.Participant{Phone: from.phone, DisplayName: f.value("ProfileName")}
+	switch id := f.first("ExternalUserId", "WaId"); {
+	case id != "" && strings.Contains(id, ":"):
+		p.ID = id
+	case id != "":
+		p.ID = string(from.channel) + ":" + id
+	case from.phone == "":
+		p.ID = from.identifier()
+	}
+	if from.phone == "" {
+		p.ChannelAddress = from.bare
+	}
+	return p
+}
+
+// ours is the line: a number, or an agent, short code or name, which has no phone.
+func ours(to address) canonical.Participant {
+	if to.phone != "" {
+		return canonical.Participant{Phone: to.phone}
+	}
+	return canonical.Participant{ChannelAddress: to.bare}
+}
+
+func content(f form, left *leftovers) *canonical.Message {
+	m := canonical.Message{Text: f.value("Body"), Attachments: media(f, left), Location: location(f, left)}
+	if m.Text != "" {
+		m.ContentType = "text/plain"
+	}
+	if text, payload := f.value("ButtonText"), f.value("ButtonPayload"); text != "" || payload != "" {
+		m.Postback = &canonical.Postback{Text: text, Payload: payload}
+	}
+	return &m
+}
+
+// media counts for itself: NumMedia only says how many there should be.
+func media(f form, left *leftovers) []canonical.Attachment {
+	var attachments []canonical.Attachment
+	for i := range maxMedia {
+		n := strconv.Itoa(i)
+		url := f.value("MediaUrl" + n)
+		if url == "" {
+			break
+		}
+		if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
+			left.Unread = append(left.Unread, "MediaUrl"+n)
+			continue
+		}
+		attachments = append(attachments, canonical.Attachment{URL: url, ContentType: f.value("MediaContentType" + n)})
+	}
+	return attachments
+}
+
+func location(f form, left *leftovers) *canonical.Location {
+	latitude, longitude := f.value("Latitude"), f.value("Longitude")
+	if latitude == "" && longitude == "" {
+		return nil
+	}
+	lat, err1 := strconv.ParseFloat(latitude, 64)
+	long, err2 := strconv.ParseFloat(longitude, 64)
+	inRange := -90 <= lat && lat <= 90 && -180 <= long && long <= 180 // not so for NaN
+	if err1 != nil || err2 != nil || !inRange {
+		left.Unread = append(left.Unread, "Latitude", "Longitude")
+		return nil
+	}
+	return &canonical.Location{Latitude: lat, Longitude: long, Label: f.value("Label"), Address: f.value("Address")}
+}
+
+func reply(f form) *canonical.Relation {
+	sid, sender := f.value("OriginalRepliedMessageSid"), f.value("OriginalRepliedMessageSender")
+	if sid == "" {
+		return nil
+	}
+	return &canonical.Relation{Kind: "reply", ProviderMessageID: sid, Sender: sender}
+}
+
+// attribution is the advertisement a WhatsApp conversation began at.
+func attribution(f form) *canonical.Attribution {
+	a := canonical.Attribution{
+		SourceType: f.value("ReferralSourceType"),
+		SourceID:   f.value("ReferralSourceId"),
+		SourceURL:  f.value("ReferralSourceUrl"),
+		Headline:   f.value("ReferralHeadline"),
+		Body:       f.value("ReferralBody"),
+		ClickID:    f.value("ReferralCtwaClid"),
+	}
+	if a == (canonical.Attribution{}) {
+		return nil
+	}
+	return new(a) // only here: most messages have none
+}
+
+// consent is what Twilio's own opt-out management made of the message. By then it has blocked or unblocked the number
+// and has answered HELP. A word it does not document is left to the router's own keywords.
+// See https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out.
+func consent(optOutType string) *canonical.Consent {
+	switch strings.ToUpper(optOutType) {
+	case "STOP":
+		return &canonical.Consent{Keyword: "stop", State: "opted_out", Source: "provider"}
+	case "START":
+		return &canonical.Consent{Keyword: "start", State: "opted_in", Source: "provider"}
+	case "HELP":
+		return &canonical.Consent{Keyword: "help", Source: "provider"}
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,185 @@
+package twilio
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/adaptertest"
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/webhook"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func parse(kind, body string) ([]adapter.Parsed, error) {
+	return (&Channel{}).Parse(adapter.Webhook{
+		Request: webhook.Request{Body: []byte(body), Received: adaptertest.Clock()}, Provider: Provider, Kind: kind,
+		AccountID: "account", ProviderAccount: "AC1",
+	})
+}
+
+func TestEveryStatus(t *testing.T) {
+	want := map[string]string{
+		"accepted": "queued", "scheduled": "queued", "queued": "queued", "sending": "sending", "sent": "sent", "delivered": "delivered",
+		"partially_delivered": "delivered", "read": "read", "undelivered": "failed", "failed": "failed", "canceled": "canceled",
+		"receiving": "", "received": "", "": "", "DELIVERED": "",
+	}
+	keys := map[string]bool{}
+	for status, state := range want {
+		parsed, err := parse(Status, "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus="+status)
+		if state == "" {
+			if fault.Of(err).Code != "message_status_unknown" {
+				t.Errorf("%q: %v, want message_status_unknown", status, err)
+			}
+			continue
+		}
+		if err != nil || parsed[0].Event.Receipt.State != state {
+			t.Errorf("%q: %v, %v, want %s", status, parsed, err, state)
+			continue
+		}
+		keys[parsed[0].Key] = true
+	}
+	if len(keys) != 11 {
+		t.Errorf("%d distinct keys, want one a status", len(keys))
+	}
+}
+
+func TestDoneDateIsUsedOnlyWhenItCanOnlyBeUTC(t *testing.T) {
+	cases := map[string]time.Duration{ // how long before the receipt; 0 is not used
+		"2611231158": 2 * time.Minute,
+		"2611231146": 14 * time.Minute,
+		"2611231145": 0, // could be a quarter of an hour's zone
+		"2611231201": 0, // after the receipt
+		"2611230658": 0, // another zone
+		"2611221158": 0, // a day late
+		"":           0,
+		"2611231":    0,
+		"2613231158": 0,
+	}
+	for raw, before := range cases {
+		want := time.Time{}
+		if before > 0 {
+			want = adaptertest.Clock().Add(-before)
+		}
+		if got := doneDate(raw, adaptertest.Clock()); !got.Equal(want) {
+			t.Errorf("%q: %s, want %s", raw, got, want)
+		}
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	cases := map[string]address{
+		"+15552010001":             {"+15552010001", "sms", "+15552010001", "+15552010001"},
+		" 15552010001":             {"+15552010001", "sms", "+15552010001", "+15552010001"},
+		"whatsapp:+15552010001":    {"whatsapp:+15552010001", "whatsapp", "+15552010001", "+15552010001"},
+		"whatsapp: 15552010001":    {"whatsapp:+15552010001", "whatsapp", "+15552010001", "+15552010001"},
+		"whatsapp:US.900100200300": {"whatsapp:US.900100200300", "whatsapp", "US.900100200300", ""},
+		"rcs:acme_demo_agent":      {"rcs:acme_demo_agent", "rcs", "acme_demo_agent", ""},
+		"72345":                    {"72345", "sms", "72345", ""},
+		"ACME Shop":                {"ACME Shop", "sms", "ACME Shop", ""},
+		"+0155520100":              {"+0155520100", "sms", "+0155520100", ""},
+		"":                         {"", "sms", "", ""},
+		":":                        {":", "", "", ""},
+	}
+	for written, want := range cases {
+		if diff := cmp.Diff(want, split(written), cmp.AllowUnexported(address{})); diff != "" {
+			t.Errorf("%q -want +got:\n%s", written, diff)
+		}
+	}
+}
+
+func TestOnePersonIsOneThread(t *testing.T) {
+	people := map[string][]string{
+		"+15552010003": {
+			"From=rcs%3A%2B15552010003", "From=%2B15552010003", "From=+15552010003", "From=whatsapp%3A%2B15552010003&WaId=15552010003",
+			"From=whatsapp%3A%2B15552010003&ExternalUserId=whatsapp%3AUS.1",
+		},
+		"whatsapp:US.1": {"From=whatsapp%3AUS.1", "From=whatsapp%3AUS.1&ExternalUserId=whatsapp%3AUS.1", "From=&ExternalUserId=whatsapp%3AUS.1"},
+		"sms:72345":     {"From=72345"},
+	}
+	for person, forms := range people {
+		for _, from := range forms {
+			parsed, err := parse(Messages, "AccountSid=AC1&MessageSid=SM1&To=%2B15557654321&"+from)
+			if err != nil || parsed[0].Person != person {
+				t.Errorf("%s: %v, %v, want %s", from, parsed, err, person)
+			}
+		}
+		if !strings.HasPrefix(person, "sms:") {
+			status, err := parse(Status, "AccountSid=AC1&MessageSid=SM1&MessageStatus=sent&From=x&To="+strings.ReplaceAll(person, "+", "%2B"))
+			if err != nil || status[0].Person != person {
+				t.Errorf("a receipt to %s: %v, %v", person, status, err)
+			}
+		}
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	const good = "AccountSid=AC1&MessageSid=SM1&From=%2B15552010001&To=%2B15557654321&MessageStatus=sent"
+	cases := map[string]struct{ kind, body, code string }{
+		"nothing":                    {Messages, "", "form_empty"},
+		"JSON without its hash":      {Messages, `{"AccountSid":"AC1"}`, "account_mismatch"},
+		"another account":            {Messages, strings.Replace(good, "AC1", "AC2", 1), "account_mismatch"},
+		"no account":                 {Status, "MessageSid=SM1", "account_mismatch"},
+		"no id":                      {Messages, strings.Replace(good, "SM1", "", 1), "message_sid_missing"},
+		"no sender":                  {Messages, strings.Replace(good, "From=%2B15552010001", "From=", 1), "from_missing"},
+		"no line":                    {Messages, strings.Replace(good, "To=", "Two=", 1), "to_missing"},
+		"a channel that is no word":  {Messages, strings.Replace(good, "From=", "From=Big%20Chat%3A", 1), "channel_malformed"},
+		"too many fields":            {Messages, good + strings.Repeat("&a", maxFields), "too_many_fields"},
+		"a status without recipient": {Status, strings.Replace(good, "To=", "Two=", 1), "to_missing"},
+		"a status without a sender":  {Status, strings.Replace(good, "From=%2B15552010001", "From=", 1), "from_missing"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			_, err := parse(c.kind, c.body)
+			if got := fault.Of(err); got == nil || got.Kind != fault.Permanent || got.Code != c.code {
+				t.Errorf("%v, want permanent %s", err, c.code)
+			}
+		})
+	}
+}
+
+// TestSampleRequests keeps what the demo sends acceptable: each sample becomes one event of its own.
+func TestSampleRequests(t *testing.T) {
+	files, err := filepath.Glob("../../../events/twilio/*.json")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d sample requests, %v", len(files), err)
+	}
+	p, seen := provider(t), map[string]bool{}
+	for _, file := range files {
+		p.Sample = adaptertest.ReadCase(t, file)
+		t.Run(p.Sample.Name, func(t *testing.T) {
+			events := adaptertest.Events(t, p)
+			if len(events) != 1 || events[0].Type != canonical.TypeMessage || seen[events[0].ProviderMessageID] {
+				t.Errorf("events %+v, want one message with an id of its own", events)
+				return
+			}
+			seen[events[0].ProviderMessageID] = true
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("AccountSid=AC1&MessageSid=SM1&From=rcs%3A%2B15552010003&To=rcs%3Aagent&ButtonPayload=x&NumMedia=1&MediaUrl0=https://a/b", true)
+	f.Add("AccountSid=AC1&MessageSid=SM1&From=whatsapp%3AUS.1&To=whatsapp%3A%2B15557654321&Latitude=1e400&Longitude=NaN", true)
+	f.Add("AccountSid=AC1&SmsSid=SM1&From=&To=%2B1&MessageStatus=sent&MessagingServiceSid=MG1&RawDlrDoneDate=2611231158", false)
+	f.Fuzz(func(t *testing.T, body string, inbound bool) {
+		kind := Status
+		if inbound {
+			kind = Messages
+		}
+		parsed, err := parse(kind, "AccountSid=AC1&"+body)
+		if err != nil {
+			if sorted := fault.Of(err); sorted.Kind != fault.Permanent || sorted.Err != nil {
+				t.Errorf("%v is not a bare permanent fault", err)
+			}
+			return
+		}
+		if len(parsed) != 1 || parsed[0].Key == "" || parsed[0].Person == "" || len(parsed[0].Addresses) == 0 {
+			t.Errorf("incomplete: %+v", parsed)
+		}
+	})
+}

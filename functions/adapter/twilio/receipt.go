@@ -1,0 +1,112 @@
+package twilio
+
+import (
+	"cmp"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+)
+
+// state is what a MessageStatus means. Callbacks come in any order, so that a status only ever rises in rank; failed and
+// canceled are final.
+type state struct {
+	name string
+	rank int
+}
+
+// stateOf reads a MessageStatus. "receiving" and "received" are states of inbound messages, which have no callback.
+func stateOf(messageStatus string) (state, bool) {
+	switch messageStatus {
+	case "accepted", "scheduled", "queued":
+		return state{"queued", 0}, true
+	case "sending":
+		return state{"sending", 1}, true
+	case "sent":
+		return state{"sent", 2}, true
+	case "delivered", "partially_delivered":
+		return state{"delivered", 3}, true
+	case "read":
+		return state{"read", 4}, true
+	case "undelivered", "failed":
+		return state{"failed", 5}, true
+	case "canceled":
+		return state{"canceled", 5}, true
+	default:
+		return state{}, false
+	}
+}
+
+// receipt reads a status callback. It is about a message of ours, so that From is our address and To the person; sender and
+// recipient are those of that message. A message that Twilio has not yet given a sender is found by its sender pool.
+func receipt(f form, received time.Time) (adapter.Parsed, error) {
+	sid := f.first("MessageSid", "SmsSid")
+	status := f.first("MessageStatus", "SmsStatus")
+	if f.value("EventType") == "READ" { // MessageStatus may still say "delivered"
+		status = "read"
+	}
+	from, to := split(f.value("From")), split(f.value("To"))
+	service, code := f.value("MessagingServiceSid"), f.value("ErrorCode")
+	channel := to.channel
+	if from.bare != "" { // after a fallback it is the sender that tells how the message went
+		channel = from.channel
+	}
+	reached, known := stateOf(status)
+	switch {
+	case sid == "":
+		return adapter.Parsed{}, malformed("message_sid_missing")
+	case !known:
+		return adapter.Parsed{}, malformed("message_status_unknown")
+	case to.bare == "":
+		return adapter.Parsed{}, malformed("to_missing")
+	case from.bare == "" && service == "":
+		return adapter.Parsed{}, malformed("from_missing")
+	case !isChannel(channel):
+		return adapter.Parsed{}, malformed("channel_malformed")
+	}
+	metadata, err := leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &reached.rank}.metadata()
+	if err != nil {
+		return adapter.Parsed{}, err
+	}
+	at := doneDate(f.value("RawDlrDoneDate"), received)
+	event := canonical.Event{
+		Type:              canonical.TypeReceipt,
+		Channel:           channel,
+		Direction:         canonical.Status,
+		ProviderMessageID: sid,
+		Sender:            ours(from),
+		Recipient:         recipient(to),
+		RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
+		Receipt:           &canonical.Receipt{State: reached.name, At: cmp.Or(at, received), Error: code},
+		Timestamp:         at,
+		Metadata:          metadata,
+	}
+	return adapter.Parsed{
+		Event: event,
+		Kind:  "receipt", Key: sid + "|" + status + "|" + code,
+		Addresses: []string{from.written, from.bare, service},
+		Person:    to.identifier(),
+		Side:      cmp.Or(service, from.bare),
+	}, nil
+}
+
+func recipient(to address) canonical.Participant {
+	if to.phone != "" {
+		return canonical.Participant{Phone: to.phone}
+	}
+	return canonical.Participant{ID: to.identifier(), ChannelAddress: to.bare}
+}
+
+// doneDate reads RawDlrDoneDate, the carrier's YYMMDDhhmm without a zone, if it can only be UTC: zones are a quarter of an
+// hour apart at least, so that a minute that lies less than that before the receipt, and not after it, is in no other. In any
+// doubt it answers the zero time, and the time of receipt stands in.
+func doneDate(raw string, received time.Time) time.Time {
+	at, err := time.Parse("0601021504", raw)
+	if err != nil {
+		return time.Time{}
+	}
+	if age := received.Sub(at); age < 0 || age >= 15*time.Minute {
+		return time.Time{}
+	}
+	return at
+}
