@@ -1,0 +1,76 @@
+// Package console is what operators do through functions that are invoked directly. This release plans and applies tenant
+// files.
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/tenant"
+)
+
+// The actions of a request.
+const (
+	ActionPlan  = "plan"  // say what would change
+	ActionApply = "apply" // change it
+)
+
+// Request is what apply-tenant is invoked with. The file holds credentials, so that nothing of a request is logged.
+type Request struct {
+	Action string          `json:"action"`
+	File   json.RawMessage `json:"file"` // a tenant file
+}
+
+// Answer says what is in force, or would be, and what changes; or, with Problems, why the file was refused. Then the last
+// configuration stays in force.
+type Answer struct {
+	Version  int              `json:"version,omitempty"`
+	Changes  []tenant.Change  `json:"changes,omitzero"` // empty, not missing, when the file is what is in force
+	Problems []tenant.Problem `json:"problems,omitempty"`
+}
+
+// Tenants applies tenant files.
+type Tenants struct {
+	store  tenant.Store
+	box    tenant.Box
+	logger *slog.Logger
+}
+
+// NewTenants returns Tenants over the configuration table.
+func NewTenants(s tenant.Store, box tenant.Box, logger *slog.Logger) *Tenants {
+	return &Tenants{s, box, logger}
+}
+
+// Apply carries out a request. A file that is refused is an Answer with Problems; the error is what is not the file's fault,
+// by its code alone: the same request may be sent again.
+func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
+	carry := tenant.Publish
+	switch r.Action {
+	case ActionApply:
+	case ActionPlan:
+		carry = tenant.Plan
+	default:
+		return Answer{Problems: []tenant.Problem{{Path: "action", Reason: "is not plan or apply"}}}, nil
+	}
+	file, err := tenant.Decode(r.File)
+	var outcome tenant.Outcome
+	if err == nil {
+		outcome, err = carry(ctx, t.store, t.box, file)
+	}
+	if refused, ok := errors.AsType[*tenant.InvalidError](err); ok {
+		t.logger.WarnContext(ctx, "tenant file refused", slog.String("action", r.Action), slog.Int("problems", len(refused.Problems)))
+		return Answer{Problems: refused.Problems}, nil
+	}
+	if err != nil {
+		sorted := fault.Of(err)
+		t.logger.ErrorContext(ctx, "tenant file not applied", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
+			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
+		return Answer{}, errors.New(sorted.Code)
+	}
+	t.logger.InfoContext(ctx, "tenant file", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
+		slog.Int("version", outcome.Version), slog.Int("changes", len(outcome.Changes)))
+	return Answer{Version: outcome.Version, Changes: outcome.Changes}, nil
+}

@@ -1,0 +1,97 @@
+package console_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"signalbox/functions/console"
+	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/seal"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
+)
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	demo, err := os.ReadFile("../../events/tenants/demo.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := func(action, file string) string {
+		return `{"action":"` + action + `","file":` + file + `}`
+	}
+	renamed := strings.Replace(string(demo), "Acme Demo (local use only)", "Acme", 1)
+	invalid := strings.Replace(string(demo), `"US"`, `"XX"`, 1)
+	renaming := `"changes":[{"path":"tenant.name","kind":"changed","before":"Acme Demo (local use only)","after":"Acme"}]`
+	refused := `{"problems":[{"path":"tenant.region","reason":"is not a code of ISO 3166-1 alpha-2"}]}`
+	type exchange struct{ request, answer string }
+	tests := map[string][]exchange{
+		"a file that is in force changes nothing": {{request("apply", string(demo)), `{"version":1,"changes":[]}`}},
+		"a plan is not carried out": {
+			{request("plan", renamed), `{"version":2,` + renaming + `}`}, {request("plan", string(demo)), `{"version":1,"changes":[]}`},
+		},
+		"an applied file is in force": {
+			{request("apply", renamed), `{"version":2,` + renaming + `}`}, {request("plan", renamed), `{"version":2,"changes":[]}`},
+		},
+		"a file that is refused changes nothing": {
+			{request("plan", invalid), refused}, {request("apply", invalid), refused}, {request("plan", string(demo)), `{"version":1,"changes":[]}`},
+		},
+		"an action that nobody knows is refused": {{request("drop", string(demo)), `{"problems":[{"path":"action","reason":"is not plan or apply"}]}`}},
+		"no file is refused":                     {{`{"action":"apply"}`, `{"problems":[{"path":"","reason":"the file is not one JSON value"}]}`}},
+	}
+	for name, exchanges := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			tenants := console.NewTenants(memstore.New(), seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})),
+				telemetry.NewLogger(io.MultiWriter(&log, t.Output()), telemetry.Identity{}))
+			invoke(t, tenants, request("apply", string(demo)))
+			for i, e := range exchanges {
+				if got := invoke(t, tenants, e.request); got != e.answer {
+					t.Errorf("exchange %d: got %s, want %s", i, got, e.answer)
+				}
+			}
+			for _, told := range []string{"local-use-only-", "+15557654321"} {
+				if strings.Contains(log.String(), told) {
+					t.Errorf("the log holds %q", told)
+				}
+			}
+		})
+	}
+}
+
+func invoke(t *testing.T, tenants *console.Tenants, request string) string {
+	t.Helper()
+	var r console.Request
+	if err := json.Unmarshal([]byte(request), &r); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := tenants.Apply(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(encoded)
+}
+
+func TestAFailureIsToldByItsCodeAlone(t *testing.T) {
+	t.Parallel()
+	demo, err := os.ReadFile("../../events/tenants/demo.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault { return memstore.Throttled }))
+	tenants := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), telemetry.NewLogger(io.Discard, telemetry.Identity{}))
+	_, err = tenants.Apply(t.Context(), console.Request{Action: console.ActionApply, File: demo})
+	if err == nil || err.Error() != memstore.CodeThrottled {
+		t.Errorf("got %v", err)
+	}
+}

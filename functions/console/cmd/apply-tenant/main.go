@@ -1,0 +1,33 @@
+// Command apply-tenant plans and applies tenant files. It is invoked directly, and only so that its caller waits for the
+// answer: a request holds credentials, which must not come to lie in a queue of asynchronous invocations.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"os"
+
+	"signalbox/functions/console"
+	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/lambdainvoke"
+	"signalbox/shared/config"
+	"signalbox/shared/seal"
+	"signalbox/shared/telemetry"
+)
+
+func main() {
+	env := config.New(os.LookupEnv)
+	logger := telemetry.NewLogger(os.Stdout, telemetry.Identity{
+		Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "apply-tenant"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0"),
+	})
+	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
+	clients, err := awsclients.Load(context.Background())
+	if err := errors.Join(err, env.Err()); err != nil {
+		logger.Error("cannot start", slog.String("reason", err.Error()))
+		os.Exit(1)
+	}
+	box := seal.New(clients.Keys(key), rand.Reader)
+	lambdainvoke.Start(console.NewTenants(clients.Table(table), box, logger).Apply)
+}

@@ -1,0 +1,54 @@
+// Command route takes canonical events from the events queue, decides, and sends a delivery to the queue of each CRM.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"time"
+
+	"signalbox/functions/router"
+	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/lambdainvoke"
+	"signalbox/shared/aws/lambdasqs"
+	"signalbox/shared/config"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/rules"
+	"signalbox/shared/seal"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+func main() {
+	env := config.New(os.LookupEnv)
+	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "route"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
+	configTable, stateTable, prefix := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DELIVER_QUEUE_PREFIX")
+	own, deadLetters, pepper := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PEPPER_SECRET")
+	worker := &queue.Worker{
+		Stage: "route", Logger: logger, Meter: meter, Identity: id, Random: rand.Float64,
+		Patience: env.Seconds("PATIENCE_SECONDS", 24*time.Hour), BlockedWait: env.Seconds("BLOCKED_WAIT_SECONDS", 15*time.Minute),
+		BackoffMin: env.Seconds("BACKOFF_MIN_SECONDS", 2*time.Second), BackoffMax: env.Seconds("BACKOFF_MAX_SECONDS", 15*time.Minute),
+		MessageTime: env.Seconds("MESSAGE_SECONDS", 20*time.Second), SoftMargin: env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second),
+	}
+	lease := env.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second)
+	clients, err := awsclients.Load(context.Background())
+	if err := errors.Join(err, env.Err()); err != nil {
+		logger.Error("cannot start", slog.String("reason", err.Error()))
+		os.Exit(1)
+	}
+	state := clients.Table(stateTable)
+	deliver := func(kind string) queue.Publisher { return clients.Queue(prefix + kind + ".fifo") }
+	worker.DeadLetters = clients.Queue(deadLetters)
+	worker.Handler = router.New(router.Parts{
+		Store:   state,
+		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
+		Peppers: tenant.NewPeppers(clients.Secrets(), pepper),
+		Engine:  rules.Ordered{}, Deliveries: router.PublisherFunc(deliver), Claims: idempotency.New(state, lease),
+		Logger: logger, Meter: meter,
+	})
+	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
+}

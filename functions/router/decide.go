@@ -1,0 +1,251 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
+	"signalbox/shared/conversation"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/rules"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+// decide brings a message to where its deliveries can be sent: its decision is recorded, by this receive or an earlier one.
+func (r *Router) decide(ctx context.Context, j *job) error {
+	var err error
+	if j.event, err = decode(j.head); err != nil {
+		return err
+	}
+	ctx = j.named(ctx)
+	j.generation = generation(j.head.ID)
+	if j.head.Attempt >= claimFrom {
+		j.claim, err = r.Claims.Claim(ctx, eventKey(j.event.TenantID, j.event.EventID, "claim/route"))
+		if errors.Is(err, idempotency.ErrDone) {
+			j.done = true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	record, err := r.record(ctx, j)
+	if err != nil {
+		return err
+	}
+	j.outgoing, err = deliveries(record, j)
+	return err
+}
+
+// newer is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
+const newer = time.Hour
+
+// decode reads the event of a message.
+func decode(head queue.Received) (canonical.Event, error) {
+	e, err := canonical.Decode(head.Body)
+	if sorted := fault.Of(err); sorted != nil {
+		if sorted.Code == canonical.CodeVersionUnknown && !head.FirstSent.IsZero() && time.Since(head.FirstSent) >= newer {
+			return e, fault.New(fault.Permanent, sorted.Code, sorted.Err)
+		}
+		return e, err
+	}
+	if e.TenantID == "" || e.ThreadID == "" {
+		return e, fault.New(fault.Permanent, canonical.CodeInvalid, errors.New("tenantId and threadId are required here"))
+	}
+	return e, nil
+}
+
+// generation answers how often a message was redriven: its id is the event's, and from the first redrive on a number follows.
+func generation(id string) int {
+	_, number, _ := strings.Cut(id, ":")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// record answers the event's record: one that was written before, or a new one.
+func (r *Router) record(ctx context.Context, j *job) (Record, error) {
+	e := &j.event
+	t, err := r.Tenants.Tenant(ctx, e.TenantID)
+	if errors.Is(err, tenant.ErrUnknown) {
+		return Record{}, fault.New(fault.Blocked, CodeTenantUnknown, nil)
+	}
+	if err != nil {
+		return Record{}, err
+	}
+	pepper, err := r.Peppers.Pepper(ctx, e.TenantID)
+	if err != nil {
+		return Record{}, err
+	}
+	asked := consent.Recognise(e)
+	headKey := conversation.Key(e.TenantID, e.ThreadID)
+	wanted := []store.Key{headKey}
+	if asked != nil {
+		// A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one stands, so
+		// that such a copy changes no consent.
+		wanted = append(wanted, Key(e.TenantID, e.EventID))
+	}
+	held, err := r.Store.Get(ctx, wanted...)
+	if err != nil {
+		return Record{}, err
+	}
+	if asked != nil && held[1].Version > 0 {
+		j.repeated = true
+		return DecodeRecord(held[1].Data)
+	}
+	head, err := conversation.Decode(held[0].Data)
+	if err != nil {
+		return Record{}, err
+	}
+	d := Decision{Rules: t.Version, Person: person(e, t, pepper, head), Consent: asked}
+	if d.Superseded, err = r.consent(ctx, e, d, held[0]); err != nil {
+		return Record{}, err
+	}
+	r.apply(e, t, head, &d)
+	return r.keep(ctx, j, d)
+}
+
+// consent records a change of consent before anything else is written, and answers whether a newer one had been made.
+func (r *Router) consent(ctx context.Context, e *canonical.Event, d Decision, head store.Record) (superseded bool, err error) {
+	if d.Consent == nil || d.Consent.State == "" {
+		return false, nil
+	}
+	now, err := consent.Record(ctx, r.Store, e.TenantID, d.Person.Key, e.Channel, consent.State{
+		State: d.Consent.State, At: e.Timestamp, EventID: e.EventID, Keyword: d.Consent.Keyword, Source: d.Consent.Source,
+	})
+	if err != nil {
+		return false, err
+	}
+	err = conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
+		return h.SetConsent(e.Channel, conversation.ConsentState{State: now.State, At: now.At})
+	})
+	return now.EventID != e.EventID, err
+}
+
+// longestDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
+const longestDescription = 2000
+
+// apply lets the rules decide.
+func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) {
+	facts := rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}}
+	if e.Message != nil {
+		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), longestDescription)
+	}
+	if d.Consent != nil {
+		facts.Keyword = d.Consent.Keyword
+		if !d.Superseded {
+			facts.Consent = d.Consent.State
+		}
+	}
+	kinds := map[string]string{}
+	var names []string
+	for _, crm := range t.CRMs {
+		facts.Known[crm.Name] = head.Known(crm.Name)
+		kinds[crm.Name], names = crm.Kind, append(names, crm.Name)
+	}
+	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
+	d.Matched = decided.Matched
+	for _, c := range decided.CRMs {
+		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: kinds[c.CRM], Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
+	}
+	if d.Consent != nil && d.Consent.Keyword == consent.Help && d.Consent.Source != consent.SourceProvider {
+		d.Owed = OwedHelp
+		r.Meter.Count("HelpOwed", 1, telemetry.Label{Name: "tenant", Value: e.TenantID})
+	}
+}
+
+func shorten(s string, most int) string {
+	count := 0
+	for i := range s {
+		if count == most {
+			return s[:i]
+		}
+		count++
+	}
+	return s
+}
+
+// keep writes the pointer and then the record. Where a record is held already, that one and its decision stand.
+func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
+	now := time.Now().UTC()
+	record := Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
+	data, err := r.codec.encode(record)
+	if err != nil {
+		return Record{}, err
+	}
+	if err := r.Store.Note(ctx, logPointer(&j.event, now.Add(Kept+24*time.Hour))); err != nil {
+		return Record{}, err
+	}
+	_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
+		Key: Key(j.event.TenantID, j.event.EventID), Expires: now.Add(Kept), Data: data,
+	}})
+	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
+		j.repeated = true
+		return DecodeRecord(conflict.Held.Data)
+	}
+	return record, err
+}
+
+// person answers whom an event is about: the customer's side of it.
+func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head conversation.Head) delivery.Person {
+	customer := e.Sender
+	if e.Direction != canonical.Inbound {
+		customer = e.Recipient
+	}
+	key := head.PersonKey
+	if key == "" {
+		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))
+	}
+	return delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region}
+}
+
+// deliveries makes a message of what each CRM is to do.
+func deliveries(record Record, j *job) ([]outgoing, error) {
+	event := j.event
+	if j.repeated {
+		var err error
+		if event, err = canonical.Decode(record.Event); err != nil {
+			return nil, fault.New(fault.Permanent, CodeRecord, nil)
+		}
+	}
+	event.Consent = record.Decision.Consent
+	event.Metadata = maps.Clone(event.Metadata)
+	delete(event.Metadata, "rawVendor")
+	var out []outgoing
+	for _, c := range record.Decision.CRMs {
+		d := delivery.Delivery{
+			ID: delivery.NewID(event.EventID, c.CRM), CRM: c.CRM, Generation: j.generation, Event: event,
+			Person: record.Decision.Person, Actions: c.Actions, Why: c.Why,
+		}
+		d.Person.Links = c.Links
+		body, err := json.Marshal(d)
+		if err != nil {
+			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
+		}
+		if len(body) > queue.MaxBody {
+			return nil, fault.New(fault.Permanent, CodeDelivery, nil)
+		}
+		id := string(d.ID)
+		if j.generation > 0 {
+			id += ":" + strconv.Itoa(j.generation)
+		}
+		out = append(out, outgoing{c.Kind, queue.Message{
+			ID: id, Group: string(event.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, event.Trace.Traceparent),
+		}})
+	}
+	return out, nil
+}

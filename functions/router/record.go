@@ -1,0 +1,118 @@
+package router
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+)
+
+// recordFormat is raised when a record can no longer be read by the release before.
+const recordFormat = 1
+
+// Record is an event as it was received, with everything the provider sent as far as the tenant's policy keeps it, and what
+// was decided about it. It is kept as compressed JSON; an event fits a queue message, so that its record always fits.
+type Record struct {
+	Format   int             `json:"format"`
+	RoutedAt time.Time       `json:"routedAt"`
+	Event    json.RawMessage `json:"event"`
+	Decision Decision        `json:"decision"`
+}
+
+// Decision is what is to be done about an event, and why.
+type Decision struct {
+	Rules      int                      `json:"rules"` // version of the tenant's configuration, whose rules decided
+	Person     delivery.Person          `json:"person"`
+	Consent    *canonical.Consent       `json:"consent,omitempty"`    // what the person asked for
+	Superseded bool                     `json:"superseded,omitempty"` // a newer event had set the consent already, so that nothing changed
+	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp
+	CRMs       []CRMDecision            `json:"crms,omitempty"`
+	Matched    []delivery.RuleReference `json:"matched,omitempty"`
+}
+
+// OwedHelp is an answer to HELP that the provider did not give itself. Nothing sends it yet; it is counted as HelpOwed.
+const OwedHelp = "help_answer"
+
+// CRMDecision is what one CRM is to do.
+type CRMDecision struct {
+	CRM     string                   `json:"crm"`  // the binding's name
+	Kind    string                   `json:"kind"` // which connector's queue it goes to
+	Links   map[string]string        `json:"links,omitempty"`
+	Actions []delivery.Action        `json:"actions"`
+	Why     []delivery.RuleReference `json:"why"`
+}
+
+// Key answers where an event's record is kept.
+func Key(tenant string, event canonical.EventID) store.Key { return eventKey(tenant, event, "event") }
+
+func eventKey(tenant string, event canonical.EventID, sort string) store.Key {
+	return store.Key{Partition: tenant + "/event/" + string(event), Sort: sort}
+}
+
+// logTime has a fixed width, so that the order of bytes is the order of time.
+const logTime = "2006-01-02T15:04:05.000Z"
+
+// logPointer answers the entry of an event in its thread's log.
+func logPointer(e *canonical.Event, expires time.Time) store.Record {
+	return store.Record{Expires: expires, Key: store.Key{
+		Partition: e.TenantID + "/thread/" + string(e.ThreadID),
+		Sort:      "log/" + e.Timestamp.UTC().Format(logTime) + "/" + string(e.EventID),
+	}}
+}
+
+// codec compresses. A writer's tables take a megabyte, so that they are used again.
+type codec struct{ writers sync.Pool }
+
+// encode answers the bytes a record is kept as.
+func (c *codec) encode(r Record) ([]byte, error) {
+	plain, err := json.Marshal(r)
+	if err != nil {
+		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
+	}
+	var out bytes.Buffer
+	w, ok := c.writers.Get().(*gzip.Writer)
+	if !ok {
+		if w, err = gzip.NewWriterLevel(nil, gzip.BestSpeed); err != nil {
+			return nil, err
+		}
+	}
+	w.Reset(&out)
+	_, err = w.Write(plain)
+	if err := errors.Join(err, w.Close()); err != nil { // a buffer takes everything
+		return nil, err
+	}
+	c.writers.Put(w)
+	if out.Len() > store.MaxData {
+		return nil, fault.New(fault.Permanent, CodeRecordLarge, nil)
+	}
+	return out.Bytes(), nil
+}
+
+// maxRecord bounds what a record is decompressed to: a message and a decision about it for every CRM a tenant may have.
+const maxRecord = 16 << 20
+
+// DecodeRecord reads the data of an event's record.
+func DecodeRecord(data []byte) (Record, error) {
+	malformed := fault.New(fault.Permanent, CodeRecord, nil)
+	compressed, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return Record{}, malformed
+	}
+	plain, err := io.ReadAll(io.LimitReader(compressed, maxRecord+1))
+	if err != nil || len(plain) > maxRecord {
+		return Record{}, malformed
+	}
+	var r Record
+	if err := json.Unmarshal(plain, &r); err != nil || r.Format != recordFormat {
+		return Record{}, malformed
+	}
+	return r, nil
+}

@@ -1,0 +1,221 @@
+// Package router decides what becomes of each canonical event and tells the connectors. It decides once: the decision is
+// kept with the event in one record, which is written before anything is sent, and a message that comes again is sent on by
+// that record's decision, whatever the rules say by then. A change of consent is written before everything else.
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/rules"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+// The codes of the faults that the router finds itself; those of package canonical come from reading the event.
+const (
+	CodeTenantUnknown = "tenant_unknown" // no configuration names the event's tenant
+	CodeRecordLarge   = "event_record_too_large"
+	CodeDelivery      = "delivery_too_large"
+	CodeCRM           = "crm_not_deployed" // a tenant's binding is of a kind that nothing here serves
+	CodeRecord        = "event_record_malformed"
+)
+
+// Kept is how long an event's record is kept: longer than any copy of its message can come back. The pointer in the thread's
+// log is kept a day longer, since a record without its pointer would escape an erasure.
+const Kept = 90 * 24 * time.Hour
+
+// claimFrom is the receive from which on a message is claimed: a router that keeps dying over one is found out, and the
+// first two receives pay nothing for it.
+const claimFrom = 3
+
+// Store is what the router keeps its records in.
+type Store interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+	Note(ctx context.Context, pointers ...store.Record) error
+}
+
+// Tenants looks tenants up; *tenant.Directory is one. What is not configured is tenant.ErrUnknown.
+type Tenants interface {
+	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
+}
+
+// Peppers answers a tenant's pepper; *tenant.Peppers is one.
+type Peppers interface {
+	Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
+}
+
+// Engine decides; rules.Ordered is one. It must be pure, and is the seam for richer rules.
+type Engine interface {
+	Decide(set rules.Set, version int, crms []string, facts rules.Facts) rules.Decision
+}
+
+// Deliveries answers the queue of a kind of CRM, nil when none is deployed.
+type Deliveries interface {
+	Publisher(kind string) queue.Publisher
+}
+
+// PublisherFunc is a function as Deliveries.
+type PublisherFunc func(kind string) queue.Publisher
+
+// Publisher calls f.
+func (f PublisherFunc) Publisher(kind string) queue.Publisher { return f(kind) }
+
+// Claims counts the messages that a router died over; *idempotency.Claims is one.
+type Claims interface {
+	Claim(ctx context.Context, key store.Key) (*idempotency.Claim, error)
+	Complete(ctx context.Context, claim *idempotency.Claim) error
+	Release(ctx context.Context, claim *idempotency.Claim, reason string, crashed bool) error
+}
+
+// Parts is what a Router is made of. All are needed.
+type Parts struct {
+	Store      Store
+	Tenants    Tenants
+	Peppers    Peppers
+	Engine     Engine
+	Deliveries Deliveries
+	Claims     Claims
+	Logger     *slog.Logger
+	Meter      *telemetry.Meter
+}
+
+// Router implements queue.Handler. It is safe for concurrent use.
+type Router struct {
+	Parts
+	codec codec
+}
+
+// New returns a Router.
+func New(p Parts) *Router { return &Router{Parts: p} }
+
+// job is one message in a Router's hands.
+type job struct {
+	head       queue.Received
+	event      canonical.Event
+	generation int
+	claim      *idempotency.Claim
+	outgoing   []outgoing
+	repeated   bool
+	done       bool // by an earlier receive, completely
+	err        error
+}
+
+// named answers ctx with what log lines about the message carry.
+func (j *job) named(ctx context.Context) context.Context {
+	ctx = telemetry.WithTrace(ctx, cmp.Or(j.head.Trace, j.event.Trace.Traceparent))
+	return telemetry.WithEvent(ctx, string(j.event.EventID))
+}
+
+// outgoing is one delivery on its way to the queue of a kind of CRM.
+type outgoing struct {
+	kind    string
+	message queue.Message
+}
+
+// Handle routes messages of different threads: each is decided by itself, side by side, and then the deliveries of all go
+// out in one Publish a queue.
+func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
+	jobs := make([]*job, len(heads))
+	var wait sync.WaitGroup
+	for i, head := range heads {
+		jobs[i] = &job{head: head}
+		wait.Go(func() {
+			j := jobs[i]
+			defer func() {
+				if value := recover(); value != nil { // in a goroutine of its own it would take the process with it
+					j.err = queue.Recovered(j.named(ctx), r.Logger, value)
+				}
+			}()
+			j.err = r.decide(ctx, j)
+		})
+	}
+	wait.Wait()
+	r.publish(ctx, jobs)
+	errs := make([]error, len(jobs))
+	for i, j := range jobs {
+		errs[i] = r.finish(context.WithoutCancel(ctx), j)
+	}
+	return errs
+}
+
+// publish sends the deliveries of all jobs that were decided, those of one queue together.
+func (r *Router) publish(ctx context.Context, jobs []*job) {
+	type batch struct {
+		jobs     []*job
+		messages []queue.Message
+	}
+	batches := map[string]*batch{}
+	var kinds []string
+	for _, j := range jobs {
+		if j.err != nil {
+			continue
+		}
+		for _, o := range j.outgoing {
+			b := batches[o.kind]
+			if b == nil {
+				b = &batch{}
+				batches[o.kind], kinds = b, append(kinds, o.kind)
+			}
+			b.jobs, b.messages = append(b.jobs, j), append(b.messages, o.message)
+		}
+	}
+	for _, kind := range kinds {
+		b := batches[kind]
+		publisher := r.Deliveries.Publisher(kind)
+		if publisher == nil {
+			fail(b.jobs, func(int) error { return fault.New(fault.Blocked, CodeCRM, nil) })
+			continue
+		}
+		err := publisher.Publish(ctx, b.messages...)
+		if partial, ok := errors.AsType[*queue.PartialError](err); ok && len(partial.Errs) == len(b.jobs) {
+			fail(b.jobs, func(i int) error { return partial.Errs[i] })
+		} else if err != nil {
+			fail(b.jobs, func(int) error { return err })
+		}
+	}
+}
+
+func fail(jobs []*job, of func(int) error) {
+	for i, j := range jobs {
+		if err := of(i); err != nil && j.err == nil {
+			j.err = err
+		}
+	}
+}
+
+// afterwards is how long settling a claim may take once the time for the message is over.
+const afterwards = 2 * time.Second
+
+// finish settles the claim, if there is one, and says what became of the message.
+func (r *Router) finish(ctx context.Context, j *job) error {
+	ctx, cancel := context.WithTimeout(j.named(ctx), afterwards)
+	defer cancel()
+	switch {
+	case j.claim == nil:
+	case j.err == nil:
+		j.err = r.Claims.Complete(ctx, j.claim)
+	default:
+		sorted := fault.Of(j.err)
+		if err := r.Claims.Release(ctx, j.claim, sorted.Code, sorted.Code == queue.CodePanic); err != nil {
+			r.Logger.WarnContext(ctx, "claim was not released", slog.String("code", fault.Of(err).Code))
+		}
+	}
+	if j.err != nil || j.done {
+		return j.err
+	}
+	r.Meter.Count("Routed", 1, telemetry.Label{Name: "tenant", Value: j.event.TenantID})
+	r.Logger.InfoContext(ctx, "routed", slog.String("tenant", j.event.TenantID), slog.String("type", string(j.event.Type)),
+		slog.String("channel", string(j.event.Channel)), slog.Int("deliveries", len(j.outgoing)), slog.Bool("repeated", j.repeated))
+	return nil
+}
