@@ -1,0 +1,58 @@
+// Package connector carries deliveries into CRMs, each effect once. What is the same for every CRM is here: decoding,
+// claims, checkpoints, time-outs, what is released and when, and the choice of how many deliveries go into one call. A CRM
+// is a folder below that implements CRM, and passes connectortest.
+package connector
+
+import (
+	"context"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+)
+
+// Result is what a finished step learned: the CRM's ids, whether it created them. Opaque to all but the CRM. It is kept for
+// weeks and holds no personal data.
+type Result = map[string]string
+
+// Progress is what a delivery has achieved, by step name. It is what a checkpoint holds and all that survives a crash.
+type Progress map[string]Result
+
+// Step is the next thing one delivery needs from the CRM. Request is the CRM's own type.
+type Step[R any] struct {
+	Name    string
+	Seen    bool // a repeat would be seen outside: its result is checkpointed at once. Not set for an upsert by external id
+	Once    bool // the CRM cannot recognise a repeat: the intent is checkpointed before, an unknown outcome is looked up
+	Last    bool // nothing follows: its checkpoint and the completion are one write
+	Request R
+	// Intended is set by the Connector, never by Next: an earlier try of a Once step may have been carried out. Do looks
+	// before it repeats.
+	Intended bool
+}
+
+// Outcome is what became of one step. Err is sorted by package fault and holds no message text, address or secret.
+type Outcome struct {
+	Result Result
+	Err    error
+}
+
+// CRM is what a folder below this one implements. It is safe for concurrent use.
+type CRM[R any] interface {
+	// Next says what d needs now, given what it has; ok is false when nothing is left. No I/O: same input, same answer, so
+	// that a plan is never stored and a dry run is a loop over Next. It does not change done.
+	Next(d delivery.Delivery, done Progress) (step Step[R], ok bool, err error)
+	// Do carries out one step each of several deliveries of one tenant and different threads, in as few calls as the CRM
+	// has for them, and answers in the same order. One slow or bad row never fails its neighbours. The deadline of ctx is
+	// that of one attempt.
+	Do(ctx context.Context, steps []Step[R]) []Outcome
+}
+
+// Linker is a CRM that learns which of its records a person is. What it answers is kept with the thread, so that the next
+// delivery need not look again; the keys are the CRM's object kinds. No I/O.
+type Linker interface {
+	Links(d delivery.Delivery, done Progress) map[string]string
+}
+
+// Links keeps what was learned for a thread's next deliveries.
+type Links interface {
+	Link(ctx context.Context, tenant string, thread canonical.ThreadID, crm string, links map[string]string) error
+}

@@ -1,0 +1,183 @@
+package connectortest
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// matches answers whether a request is about a delivery's person or message.
+func matches(d delivery.Delivery) func([]byte) bool {
+	words := [][]byte{[]byte(d.Person.Key), []byte(messageKey(d)), []byte(d.Person.Phone)[1:]}
+	return func(request []byte) bool {
+		for _, word := range words {
+			if bytes.Contains(request, word) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// situations are the deliveries that are made to fail: the steps of a CRM differ between them.
+func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before []delivery.Delivery, persons int) {
+	return map[string]func(*world[R]) (delivery.Delivery, []delivery.Delivery, int){
+		"an unknown sender": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			return w.unknown(1, 1), nil, 1
+		},
+		"a person known by phone": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			w.AddPerson(phone(1), "Person 01")
+			return w.unknown(1, 1), nil, 1
+		},
+		"a linked person": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			first := w.unknown(1, 1)
+			w.settle(first)
+			return w.known(1, 2), []delivery.Delivery{first}, 1
+		},
+	}
+}
+
+// endless bounds the loops over calls: no CRM makes so many for one message.
+const endless = 60
+
+// each runs a case with n = 1, 2, … in bubbles of their own, as long as the run before met the call it was made for.
+func each(t *testing.T, run func(t *testing.T, n int) (met bool)) {
+	t.Helper()
+	for n, met := 1, true; met; n++ {
+		if n > endless {
+			t.Fatal("the calls never end")
+		}
+		synctest.Test(t, func(t *testing.T) { met = run(t, n) })
+		if t.Failed() {
+			t.Fatalf("at call %d", n)
+		}
+	}
+}
+
+// killed kills one process, and then a second, before and after each of their calls to the store and to the CRM.
+func killed[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	for name, situation := range situations[R]() {
+		for _, after := range []bool{false, true} {
+			for _, again := range []int{0, 1, 2, 3} { // the second process dies so many calls in; 0: it lives
+				t.Run(fmt.Sprintf("%s, after %v, again at %d", name, after, again), func(t *testing.T) {
+					each(t, func(t *testing.T, n int) bool {
+						w := newWorld(t, fresh(t))
+						d, before, persons := situation(w)
+						first := &process{kill: n, after: after}
+						w.deliver(first, d)
+						time.Sleep(lease)
+						w.deliver(&process{kill: again, after: after}, d)
+						time.Sleep(lease)
+						w.settle(d)
+						w.holds(persons, append(before, d)...)
+						return first.died()
+					})
+				})
+			}
+		}
+	}
+}
+
+// statuses mean the same everywhere. What a CRM says in words comes on top, in Harness.Refusals.
+func statuses() []Refusal {
+	return []Refusal{
+		{Status: http.StatusBadRequest, Want: fault.Permanent},
+		{Status: http.StatusUnauthorized, Want: fault.Blocked},
+		{Status: http.StatusForbidden, Want: fault.Blocked},
+		{Status: http.StatusRequestTimeout, Want: fault.Retryable},
+		{Status: http.StatusTooManyRequests, Want: fault.Throttled},
+		{Status: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"7"}}, Want: fault.Throttled, Wait: 7 * time.Second},
+		{Status: http.StatusInternalServerError, Want: fault.Retryable},
+		{Status: http.StatusBadGateway, Body: "<html>bad gateway</html>", Want: fault.Retryable},
+		{Status: http.StatusServiceUnavailable, Want: fault.Retryable},
+		{Status: http.StatusGatewayTimeout, Want: fault.Retryable},
+	}
+}
+
+// refused answers each request of a delivery with each refusal, and looks at the fault and at what the CRM holds once the
+// trouble is over.
+func refused[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	var refusals []Refusal
+	synctest.Test(t, func(t *testing.T) { refusals = append(statuses(), fresh(t).Refusals...) })
+	for name, situation := range situations[R]() {
+		for _, r := range refusals {
+			t.Run(fmt.Sprintf("%s, %d %s%s", name, r.Status, r.Name, r.Header.Get("Retry-After")), func(t *testing.T) {
+				each(t, func(t *testing.T, n int) bool {
+					w := newWorld(t, fresh(t))
+					d, before, persons := situation(w)
+					return w.survives(&trouble{how: refuse, at: n, status: r.Status, header: r.Header, body: r.Body}, r, d, before, persons)
+				})
+			})
+		}
+	}
+}
+
+// cutOff breaks each request of a delivery off, with and without its effect.
+func cutOff[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	ways := map[string]spoiling{
+		"never answered, without effect": hang, "never answered, after its effect": hangAfter,
+		"reset, without effect": reset, "reset, after its effect": resetAfter,
+		"half of the answer": truncate, "an answer from something in between": unreadable,
+	}
+	for name, situation := range situations[R]() {
+		for way, how := range ways {
+			t.Run(name+", "+way, func(t *testing.T) {
+				each(t, func(t *testing.T, n int) bool {
+					w := newWorld(t, fresh(t))
+					d, before, persons := situation(w)
+					return w.survives(&trouble{how: how, at: n}, Refusal{Want: fault.Retryable}, d, before, persons)
+				})
+			})
+		}
+	}
+}
+
+// survives delivers d in trouble, which is to become the fault that r wants, and then without. It says whether the trouble
+// was met.
+func (w *world[R]) survives(in *trouble, r Refusal, d delivery.Delivery, before []delivery.Delivery, persons int) (met bool) {
+	w.t.Helper()
+	w.wire.spoil(in)
+	err := w.deliver(&process{}, d)[0]
+	if met = w.wire.count() >= in.at; met {
+		w.sorted(in.at, err, r)
+	}
+	w.wire.spoil(nil)
+	if err != nil && fault.Of(err).Kind == fault.Permanent {
+		w.staysDead(d, err)
+		return met
+	}
+	w.settle(d)
+	w.holds(persons, append(before, d)...)
+	return met
+}
+
+// sorted fails the test unless err is what a refusal of request n is to become.
+func (w *world[R]) sorted(n int, err error, r Refusal) {
+	w.t.Helper()
+	if err == nil {
+		w.t.Errorf("request %d was refused and the delivery is done", n)
+		return
+	}
+	f := fault.Of(err)
+	if f.Kind != r.Want || r.Code != "" && f.Code != r.Code || r.Wait != 0 && f.Wait != r.Wait || f.Code == fault.CodeUnsorted {
+		w.t.Errorf("request %d: %s %s, waits %s; want %s %s, waits %s (%v)", n, f.Kind, f.Code, f.Wait, r.Want, r.Code, r.Wait, err)
+	}
+}
+
+// staysDead fails the test unless a copy of what was given up is given up again without a request.
+func (w *world[R]) staysDead(d delivery.Delivery, err error) {
+	w.t.Helper()
+	again := w.deliver(&process{}, d)[0]
+	if f := fault.Of(again); again == nil || f.Kind != fault.Permanent || f.Code != fault.Of(err).Code {
+		w.t.Errorf("a copy of what was given up (%v): %v", err, again)
+	}
+	if n := w.wire.count(); n != 0 {
+		w.t.Errorf("%d requests for a copy of what was given up", n)
+	}
+}

@@ -1,0 +1,73 @@
+// Package connectortest is the contract that every CRM passes against its simulator: each effect once and in order whatever
+// is redelivered, refused, timed out or killed; faults sorted by kind; nothing personal in errors and logs. A CRM's own test
+// builds a Harness and calls Run.
+package connectortest
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// Harness is one CRM and a fresh simulator of it. The suite stands between the two: all requests pass its transport, which
+// counts them, spoils them and kills.
+type Harness[R any] struct {
+	// New answers the CRM as a new process has it, bound to the simulator for Tenant, with this client for every request and
+	// this logger for every line.
+	New func(client *http.Client, logger *slog.Logger) connector.CRM[R]
+	// Simulator answers the CRM's requests, whatever their host. It is called without a network.
+	Simulator http.Handler
+	Name      string // the binding's name: delivery.Delivery.CRM
+	Tenant    string
+	Secrets   []string // must appear in no error and no log line: the token
+
+	Width      int // how many deliveries one Do carries at most, at least 2
+	KnownCalls int // the bar: requests for one message of a person with links
+
+	// AddPerson puts a person into the simulator as a user of the CRM would have, known by phone (E.164) and not by our key,
+	// and answers its id.
+	AddPerson func(phone, name string) (id string)
+	// Held answers what the simulator holds.
+	Held func() Held
+	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.
+	Spoil func(d *delivery.Delivery)
+	// Refusals are the CRM's own ways to refuse, each with the fault it is to be sorted into. They come on top of the
+	// statuses that mean the same everywhere.
+	Refusals []Refusal
+}
+
+// Held is what a CRM holds, in no CRM's words.
+type Held struct {
+	Persons    []Person
+	Activities []Activity
+}
+
+// Person is a contact, a lead, whatever the CRM calls it.
+type Person struct {
+	ID      string
+	Key     string            // delivery.Person.Key, when the CRM holds it
+	Phone   string            // E.164
+	Consent map[string]string // channel to "opted_in", "opted_out"
+}
+
+// Activity is a message on a timeline.
+type Activity struct {
+	ExternalID string    // canonical.MessageKey
+	Persons    []string  // the ids of those it is associated with
+	At         time.Time // event time
+}
+
+// Refusal is an answer that the CRM gives instead of doing what it was asked.
+type Refusal struct {
+	Name   string // for the test's name
+	Status int
+	Header http.Header
+	Body   string
+	Want   fault.Kind
+	Code   string        // the fault's code, not compared when empty
+	Wait   time.Duration // the fault's wait, not compared when zero
+}

@@ -1,0 +1,210 @@
+package connectortest
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// Run runs the contract. It calls fresh once a case, inside a synctest bubble, for a harness with a simulator that holds
+// nothing.
+func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	t.Helper()
+	cases := map[string]func(*world[R]){
+		"an unknown sender becomes a person with an activity":     unknownSender[R],
+		"a linked person gets an activity, within the bar":        linkedPerson[R],
+		"a person known by phone is not made twice":               knownByPhone[R],
+		"two persons with one phone: one is chosen":               twoWithOnePhone[R],
+		"a link to a record that was never there does not stop":   staleLink[R],
+		"a second copy changes nothing and costs no request":      redelivered[R],
+		"a copy after the claim is forgotten changes nothing":     forgotten[R],
+		"a message that comes late keeps its own time":            late[R],
+		"consent is set on the person":                            consentSet[R],
+		"a batch of several persons":                              batch[R],
+		"a request that hangs ends with the attempt":              hanging[R],
+		"what one row does to the wire is not felt by another":    neighbours[R],
+		"a row the CRM refuses does not fail the rest of a batch": spoiltRow[R],
+	}
+	for name, run := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })
+		})
+	}
+	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
+	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
+	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
+}
+
+func unknownSender[R any](w *world[R]) {
+	d := w.unknown(1, 1)
+	w.settle(d)
+	w.holds(1, d)
+	if p := w.Held().Persons; len(p) == 1 && (p[0].Key != d.Person.Key || p[0].Phone != d.Person.Phone) {
+		w.t.Errorf("person %+v, want key %s and phone %s", p[0], d.Person.Key, d.Person.Phone)
+	}
+	if len(w.links.of(d.Event.ThreadID)) == 0 {
+		w.t.Error("no link was learned")
+	}
+}
+
+func linkedPerson[R any](w *world[R]) {
+	first := w.unknown(1, 1)
+	w.settle(first)
+	second := w.known(1, 2)
+	w.wire.spoil(nil)
+	w.settle(second)
+	if n := w.wire.count(); n > w.KnownCalls {
+		w.t.Errorf("%d requests, the bar is %d", n, w.KnownCalls)
+	}
+	w.holds(1, first, second)
+}
+
+func knownByPhone[R any](w *world[R]) {
+	id := w.AddPerson(phone(1), "Person 01")
+	d := w.unknown(1, 1)
+	w.settle(d)
+	w.holds(1, d)
+	for _, a := range w.Held().Activities {
+		if len(a.Persons) == 1 && a.Persons[0] != id {
+			w.t.Errorf("the activity is with %q, want %q", a.Persons[0], id)
+		}
+	}
+}
+
+func twoWithOnePhone[R any](w *world[R]) {
+	w.AddPerson(phone(1), "Person 01")
+	w.AddPerson(phone(1), "Person 02")
+	d := w.unknown(1, 1)
+	w.settle(d)
+	w.holds(2, d)
+}
+
+func staleLink[R any](w *world[R]) {
+	w.settle(w.unknown(1, 1))
+	d := w.unknown(2, 1)
+	d.Person.Links = map[string]string{}
+	for object := range w.links.of(w.unknown(1, 1).Event.ThreadID) {
+		d.Person.Links[object] = "987654321"
+	}
+	w.settle(d)
+	w.holds(2, w.unknown(1, 1), d)
+}
+
+func redelivered[R any](w *world[R]) {
+	d := w.unknown(1, 1)
+	w.settle(d)
+	w.wire.spoil(nil)
+	w.settle(d)
+	if n := w.wire.count(); n != 0 {
+		w.t.Errorf("%d requests for a copy", n)
+	}
+	w.holds(1, d)
+}
+
+func forgotten[R any](w *world[R]) {
+	d := w.unknown(1, 1)
+	w.settle(d)
+	time.Sleep(40 * 24 * time.Hour)
+	w.settle(d)
+	w.holds(1, d)
+}
+
+func late[R any](w *world[R]) {
+	first, second := w.unknown(1, 1), w.unknown(1, 2)
+	w.settle(second)
+	w.settle(first)
+	w.holds(1, first, second)
+}
+
+func consentSet[R any](w *world[R]) {
+	w.settle(w.unknown(1, 1))
+	states := []string{"opted_out", "opted_in"}
+	for i, state := range states {
+		d := w.known(1, i+2)
+		d.Actions = []delivery.Action{{Kind: delivery.SetConsent, Value: map[string]string{
+			"channel": "sms", "state": state, "at": d.Event.Timestamp.Format(time.RFC3339Nano),
+		}}}
+		w.settle(d)
+		w.settle(d)
+		if p := w.Held().Persons; len(p) != 1 || p[0].Consent["sms"] != state {
+			w.t.Errorf("consent %+v, want %s", p, state)
+		}
+	}
+}
+
+func batch[R any](w *world[R]) {
+	w.width = w.Width
+	var first, second, all []delivery.Delivery
+	for n := range w.Width {
+		first = append(first, w.unknown(n, 1))
+	}
+	w.settle(first...)
+	for n := range w.Width {
+		second = append(second, w.known(n, 2))
+	}
+	w.wire.spoil(nil)
+	w.settle(second...)
+	if n := w.wire.count(); n > w.KnownCalls*w.Width {
+		w.t.Errorf("%d requests for %d messages in a batch, one by one would take %d", n, w.Width, w.KnownCalls*w.Width)
+	}
+	w.holds(w.Width, append(append(all, first...), second...)...)
+}
+
+func hanging[R any](w *world[R]) {
+	w.wire.spoil(&trouble{how: hang, at: 1})
+	d, began := w.unknown(1, 1), time.Now()
+	err := w.deliver(&process{}, d)[0]
+	if f := fault.Of(err); err == nil || f.Kind != fault.Retryable {
+		w.t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took > attempt+time.Second {
+		w.t.Errorf("took %s, an attempt is %s", took, attempt)
+	}
+	w.settle(d)
+	w.holds(1, d)
+}
+
+func neighbours[R any](w *world[R]) {
+	for _, how := range []spoiling{hang, reset, refuse} {
+		victim, others := w.unknown(int(how)*10, 1), []delivery.Delivery{w.unknown(int(how)*10+1, 1), w.unknown(int(how)*10+2, 1)}
+		mine := matches(victim)
+		w.wire.spoil(&trouble{how: how, match: mine, status: http.StatusInternalServerError})
+		errs := w.deliver(&process{}, others[0], victim, others[1])
+		if errs[0] != nil || errs[2] != nil || errs[1] == nil {
+			w.t.Errorf("trouble %d: %v", how, errs)
+		}
+		w.wire.spoil(nil)
+		w.settle(victim)
+	}
+	if held := w.Held(); len(held.Persons) != 9 || len(held.Activities) != 9 {
+		w.t.Errorf("%d persons and %d activities, want 9", len(held.Persons), len(held.Activities))
+	}
+}
+
+func spoiltRow[R any](w *world[R]) {
+	if w.Spoil == nil {
+		w.t.Skip("this CRM refuses no single rows")
+	}
+	w.width = w.Width
+	good, bad := []delivery.Delivery{w.unknown(1, 1)}, w.unknown(2, 1)
+	w.Spoil(&bad)
+	for n := 3; n <= w.Width; n++ {
+		good = append(good, w.unknown(n, 1))
+	}
+	errs := w.deliver(&process{}, append([]delivery.Delivery{bad}, good...)...)
+	if fault.Of(errs[0]) == nil || fault.Of(errs[0]).Kind != fault.Permanent {
+		w.t.Errorf("the bad row: %v", errs[0])
+	}
+	for i, err := range errs[1:] {
+		if err != nil {
+			w.t.Errorf("good row %d: %v", i, err)
+		}
+	}
+	for _, d := range good {
+		w.holdsMessage(w.Held(), d)
+	}
+}

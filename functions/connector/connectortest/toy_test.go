@@ -1,0 +1,225 @@
+package connectortest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// ledger is a CRM in memory: people by key and activities by external id, both upserted by PUT.
+type ledger struct {
+	mu         sync.Mutex
+	people     []*person
+	activities map[string]*note
+}
+
+type person struct {
+	ID      string            `json:"id"`
+	Key     string            `json:"key"`
+	Phone   string            `json:"phone"`
+	Consent map[string]string `json:"consent,omitempty"`
+}
+
+type note struct {
+	Person string    `json:"person"`
+	At     time.Time `json:"at"`
+}
+
+func (l *ledger) find(match func(*person) bool) *person {
+	if i := slices.IndexFunc(l.people, match); i >= 0 {
+		return l.people[i]
+	}
+	return nil
+}
+
+func (l *ledger) add(p person) *person {
+	p.ID = strconv.Itoa(len(l.people) + 1)
+	l.people = append(l.people, &p)
+	return &p
+}
+
+func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kind, id, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	var held *person
+	switch r.Method + " " + kind {
+	case "GET people":
+		held = l.find(func(p *person) bool { return p.Phone == r.URL.Query().Get("phone") })
+	case "PUT people":
+		held = l.find(func(p *person) bool { return p.Key == id })
+		if held == nil {
+			held = l.add(person{Key: id})
+		}
+		mine := held.ID
+		_ = json.NewDecoder(r.Body).Decode(held)
+		held.ID = mine
+	case "PATCH people":
+		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
+			_ = json.NewDecoder(r.Body).Decode(held)
+		}
+	case "PUT activities":
+		var n note
+		_ = json.NewDecoder(r.Body).Decode(&n)
+		if held = l.find(func(p *person) bool { return p.ID == n.Person }); held != nil {
+			l.activities[id] = &n
+		}
+	}
+	if held == nil {
+		w.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(held)
+}
+
+func (l *ledger) held() connectortest.Held {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var held connectortest.Held
+	for _, p := range l.people {
+		held.Persons = append(held.Persons, connectortest.Person{ID: p.ID, Key: p.Key, Phone: p.Phone, Consent: p.Consent})
+	}
+	for id, n := range l.activities {
+		held.Activities = append(held.Activities, connectortest.Activity{ExternalID: id, Persons: []string{n.Person}, At: n.At})
+	}
+	return held
+}
+
+// toy is the connector.CRM of a ledger.
+type toy struct{ client *http.Client }
+
+type request struct {
+	method, path string
+	body         any
+}
+
+func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[request], bool, error) {
+	id := d.Person.Links["person"]
+	for _, name := range []string{"find", "make"} {
+		if found := done[name]["person"]; found != "" && (id == "" || done["gone"] != nil) {
+			id = found
+		}
+	}
+	if id == "" || done["activity"]["gone"] != "" {
+		if _, ok := done["find"]; !ok {
+			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?phone=" + strings.Replace(d.Person.Phone, "+", "%2B", 1), nil}}, true, nil
+		}
+		id = done["find"]["person"]
+		if id == "" {
+			made, ok := done["make"]
+			if !ok {
+				return connector.Step[request]{Name: "make", Request: request{"PUT", "people/" + d.Person.Key, person{Phone: d.Person.Phone, Key: d.Person.Key}}}, true, nil
+			}
+			id = made["person"]
+		}
+	}
+	for _, action := range d.Actions {
+		name := "activity"
+		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{id, d.Event.Timestamp}}
+		switch action.Kind {
+		case delivery.LogActivity:
+			if done["activity"]["gone"] != "" {
+				name = "activity.again"
+			}
+		case delivery.SetConsent:
+			name, next = "consent", request{"PATCH", "people/" + id, map[string]any{"consent": map[string]string{action.Value["channel"]: action.Value["state"]}}}
+		default:
+			continue
+		}
+		if _, ok := done[name]; !ok {
+			return connector.Step[request]{Name: name, Request: next}, true, nil
+		}
+	}
+	return connector.Step[request]{}, false, nil
+}
+
+func (c toy) Do(ctx context.Context, steps []connector.Step[request]) []connector.Outcome {
+	outcomes := make([]connector.Outcome, len(steps))
+	for i, step := range steps {
+		outcomes[i] = c.do(ctx, step)
+	}
+	return outcomes
+}
+
+func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Outcome {
+	body, err := json.Marshal(step.Request.body)
+	if err != nil {
+		return connector.Outcome{Err: err}
+	}
+	r, err := http.NewRequestWithContext(ctx, step.Request.method, "https://crm.test/"+step.Request.path, bytes.NewReader(body))
+	if err != nil {
+		return connector.Outcome{Err: err}
+	}
+	reply, err := c.client.Do(r)
+	if err != nil {
+		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreachable", nil)}
+	}
+	defer func() { _ = reply.Body.Close() }()
+	read, err := io.ReadAll(reply.Body)
+	if err != nil {
+		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreachable", err)}
+	}
+	switch status := reply.StatusCode; {
+	case status == http.StatusNotFound && step.Name == "find":
+		return connector.Outcome{}
+	case status == http.StatusNotFound && step.Name == "activity":
+		return connector.Outcome{Result: connector.Result{"gone": "1"}}
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return connector.Outcome{Err: fault.New(fault.Blocked, "toy_refused", nil)}
+	case status == http.StatusTooManyRequests:
+		seconds, _ := strconv.Atoi(reply.Header.Get("Retry-After"))
+		return connector.Outcome{Err: &fault.Error{Kind: fault.Throttled, Code: "toy_busy", Wait: time.Duration(seconds) * time.Second}}
+	case status == http.StatusRequestTimeout || status >= 500:
+		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_down", nil)}
+	case status >= 400:
+		return connector.Outcome{Err: fault.New(fault.Permanent, "toy_bad_row", errors.New(step.Request.method))}
+	}
+	var p person
+	if err := json.Unmarshal(read, &p); err != nil {
+		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreadable", nil)}
+	}
+	return connector.Outcome{Result: connector.Result{"person": p.ID}}
+}
+
+// Links implements connector.Linker.
+func (toy) Links(_ delivery.Delivery, done connector.Progress) map[string]string {
+	for _, name := range []string{"find", "make"} {
+		if id := done[name]["person"]; id != "" {
+			return map[string]string{"person": id}
+		}
+	}
+	return nil
+}
+
+func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
+	connectortest.Run(t, func(*testing.T) connectortest.Harness[request] {
+		l := &ledger{activities: map[string]*note{}}
+		return connectortest.Harness[request]{
+			New:       func(client *http.Client, _ *slog.Logger) connector.CRM[request] { return toy{client} },
+			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1,
+			AddPerson: func(phone, _ string) string {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				return l.add(person{Phone: phone}).ID
+			},
+			Held:     l.held,
+			Refusals: []connectortest.Refusal{{Name: "conflict", Status: http.StatusConflict, Want: fault.Permanent, Code: "toy_bad_row"}},
+		}
+	})
+}

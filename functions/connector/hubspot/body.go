@@ -1,0 +1,173 @@
+package hubspot
+
+import (
+	"html"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"signalbox/shared/canonical"
+)
+
+// maxText is how many characters HubSpot keeps of a body or a text property.
+const maxText = 65536
+
+// maxAttachments is how many attachments are listed; no channel sends more, and a forged list must not fill the body.
+const maxAttachments = 50
+
+// body answers what the timeline shows, in HTML: where it came from if the communication's type does not tell, the text or
+// the summary, and the attachments as links. It is at most maxText-reserve characters long, cut in the text and never in a tag.
+func body(e canonical.Event, reserve int) string {
+	var before, after strings.Builder
+	if channelType(e.Channel) != channelTypeOf(e.Channel) {
+		before.WriteString("<p><em>" + html.EscapeString(channelLabel(e.Channel)) + "</em></p>")
+	}
+	if e.Message != nil {
+		listAttachments(&after, e.Message.Attachments)
+		if place := e.Message.Location; place != nil {
+			after.WriteString("<p>" + link(mapURL(place), "Location on a map") + "</p>")
+		}
+	}
+	left := maxText - reserve - utf8.RuneCountInString(before.String()) - utf8.RuneCountInString(after.String()) - len("<p></p>")
+	if left < maxText/4 { // links of absurd length: the text matters more
+		after.Reset()
+		left = maxText - reserve - utf8.RuneCountInString(before.String()) - len("<p></p>")
+	}
+	return before.String() + "<p>" + escape(spoken(e), left) + "</p>" + after.String()
+}
+
+// spoken answers what was said in an event, in plain text.
+func spoken(e canonical.Event) string {
+	switch {
+	case e.Message != nil && e.Message.Text != "":
+		return e.Message.Text
+	case e.Message != nil && e.Message.Postback != nil && e.Message.Postback.Text != "":
+		return e.Message.Postback.Text
+	case e.Message != nil:
+		return e.Message.Summary
+	case e.Reaction != nil:
+		return e.Reaction.Emoji
+	case e.Consent != nil:
+		return e.Consent.Keyword
+	default:
+		return ""
+	}
+}
+
+func listAttachments(to *strings.Builder, attachments []canonical.Attachment) {
+	if len(attachments) == 0 {
+		return
+	}
+	to.WriteString("<ul>")
+	for i, a := range attachments[:min(len(attachments), maxAttachments)] {
+		name := a.Name
+		if name == "" {
+			name = "Attachment " + strconv.Itoa(i+1)
+		}
+		if a.ContentType != "" {
+			name += " (" + a.ContentType + ")"
+		}
+		to.WriteString("<li>" + link(a.URL, name) + "</li>")
+	}
+	to.WriteString("</ul>")
+}
+
+// link answers an anchor, or the label alone when the address is not one a browser should open.
+func link(address, label string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return escape(label, 300)
+	}
+	return `<a href="` + html.EscapeString(u.String()) + `" rel="noopener noreferrer">` + escape(label, 300) + "</a>"
+}
+
+func mapURL(place *canonical.Location) string {
+	at := strconv.FormatFloat(place.Latitude, 'f', 6, 64) + "," + strconv.FormatFloat(place.Longitude, 'f', 6, 64)
+	return "https://www.google.com/maps/search/?api=1&query=" + url.QueryEscape(at)
+}
+
+// escape makes text safe inside HTML, with its line breaks, in at most limit characters.
+func escape(text string, limit int) string {
+	var b strings.Builder
+	used := 0
+	for _, r := range strings.ReplaceAll(clean(text), "\r\n", "\n") {
+		piece := html.EscapeString(string(r))
+		if r == '\n' || r == '\r' {
+			piece = "<br>"
+		}
+		n := utf8.RuneCountInString(piece)
+		if used+n > limit-1 {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(piece)
+		used += n
+	}
+	return b.String()
+}
+
+// clean makes text valid UTF-8 without control characters but tabs and line breaks.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "�"))
+}
+
+// cut answers at most limit characters of text.
+func cut(text string, limit int) string {
+	text = clean(text)
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// The types of communication that HubSpot knows and messaging uses.
+const (
+	typeSMS      = "SMS"
+	typeWhatsApp = "WHATS_APP"
+)
+
+// channelTypeOf answers HubSpot's type of communication, or "" for a channel it has none for.
+func channelTypeOf(c canonical.Channel) string {
+	switch c {
+	case canonical.SMS:
+		return typeSMS
+	case canonical.WhatsApp:
+		return typeWhatsApp
+	default:
+		return ""
+	}
+}
+
+// channelType answers the type a message is written as. Channels that HubSpot does not know (RCS, iMessage, web chat) become
+// SMS rather than notes: one kind of record has one key, so that a receipt finds its message whatever the channel. The true
+// channel is in our own property and the body's first line.
+func channelType(c canonical.Channel) string {
+	if known := channelTypeOf(c); known != "" {
+		return known
+	}
+	return typeSMS
+}
+
+// channelLabel answers a channel's name for people.
+func channelLabel(c canonical.Channel) string {
+	switch c {
+	case canonical.RCS:
+		return "RCS"
+	case canonical.IMessage:
+		return "iMessage"
+	case canonical.SMS:
+		return "SMS"
+	case canonical.WhatsApp:
+		return "WhatsApp"
+	case canonical.Web:
+		return "Web chat"
+	default:
+		return string(c)
+	}
+}

@@ -1,0 +1,156 @@
+package hubspot_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
+	"signalbox/functions/connector/hubspot"
+	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/secret"
+	"signalbox/shared/telemetry"
+)
+
+const (
+	tenantID = "demo"
+	token    = secret.Value("pat-na1-invented-for-tests")
+)
+
+// bound answers one binding, whatever is asked.
+type bound hubspot.Binding
+
+func (b bound) Binding(context.Context, string, string) (hubspot.Binding, error) {
+	return hubspot.Binding(b), nil
+}
+
+// portal is a binding to the simulator with every capability.
+func portal() hubspot.Binding {
+	return hubspot.Binding{
+		BaseURL:      "https://hubspot.example.test",
+		Token:        token,
+		Capabilities: hubspot.Capabilities{Leads: true, EngagementUpsert: true},
+	}
+}
+
+func newCRM(b hubspot.Binding, transport http.RoundTripper, logger *slog.Logger) *hubspot.CRM {
+	return hubspot.New(hubspot.Options{
+		Bindings: bound(b),
+		Client:   &http.Client{Transport: transport},
+		Logger:   logger,
+		Meter:    telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+	})
+}
+
+func TestContract(t *testing.T) {
+	bindings := map[string]struct {
+		change func(*hubspot.Binding)
+		calls  int
+	}{
+		"dated version":                   {func(*hubspot.Binding) {}, 2},
+		"next version":                    {func(b *hubspot.Binding) { b.Version = hubspot.Version202609 }, 2},
+		"legacy version":                  {func(b *hubspot.Binding) { b.Version = hubspot.VersionLegacy }, 2},
+		"no leads":                        {func(b *hubspot.Binding) { b.Capabilities.Leads = false }, 2},
+		"no unique key on communications": {func(b *hubspot.Binding) { b.Capabilities.EngagementUpsert = false }, 1},
+	}
+	for name, c := range bindings {
+		t.Run(name, func(t *testing.T) {
+			b := portal()
+			c.change(&b)
+			connectortest.Run(t, func(*testing.T) connectortest.Harness[hubspot.Request] { return harness(b, c.calls) })
+		})
+	}
+}
+
+func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request] {
+	s := simulator.New(simulator.Options{Token: token})
+	return connectortest.Harness[hubspot.Request]{
+		New: func(client *http.Client, logger *slog.Logger) connector.CRM[hubspot.Request] {
+			return newCRM(b, client.Transport, logger)
+		},
+		Simulator:  s,
+		Name:       "hubspot",
+		Tenant:     tenantID,
+		Secrets:    []string{string(token)},
+		Width:      25,
+		KnownCalls: calls,
+		AddPerson: func(phone, name string) string {
+			return s.Add("contacts", map[string]string{"phone": phone, "firstname": name})
+		},
+		Held:     func() connectortest.Held { return held(s) },
+		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
+		Refusals: refusals(),
+	}
+}
+
+// markedKey answers the key in the marker that ends a body.
+func markedKey(body string) string {
+	_, rest, _ := strings.Cut(body, "[msg:")
+	key, _, _ := strings.Cut(rest, "]")
+	return key
+}
+
+func held(s *simulator.Simulator) connectortest.Held {
+	var h connectortest.Held
+	contacts, _ := s.Records("contacts")
+	for _, c := range contacts {
+		consent := map[string]string{}
+		for entry := range strings.SplitSeq(c.Properties["msg_consent"], ";") {
+			channel, rest, _ := strings.Cut(entry, "=")
+			consent[channel], _, _ = strings.Cut(rest, "@")
+		}
+		h.Persons = append(h.Persons, connectortest.Person{
+			ID: c.ID, Key: c.Properties["msg_sender_key"], Phone: c.Properties["hs_calculated_phone_number"], Consent: consent,
+		})
+	}
+	communications, _ := s.Records("communications")
+	for _, c := range communications {
+		at, _ := time.Parse(time.RFC3339, c.Properties["hs_timestamp"])
+		key := c.Properties["msg_event_key"]
+		if key == "" {
+			key = markedKey(c.Properties["hs_communication_body"])
+		}
+		h.Activities = append(h.Activities, connectortest.Activity{ExternalID: key, Persons: c.Associations["contacts"], At: at})
+	}
+	return h
+}
+
+// refusals are HubSpot's own, in its words.
+func refusals() []connectortest.Refusal {
+	const echo = "Secret words"
+	return []connectortest.Refusal{
+		{
+			Name: "burst limit", Status: http.StatusTooManyRequests, Want: fault.Throttled, Code: "hubspot_burst_limit", Wait: 10 * time.Second,
+			Body: `{"status":"error","errorType":"RATE_LIMIT","policyName":"TEN_SECONDLY_ROLLING","message":"You have reached your ten_secondly_rolling limit."}`,
+		},
+		{
+			Name: "daily limit", Status: http.StatusTooManyRequests, Want: fault.Blocked, Code: "hubspot_daily_limit", Wait: time.Hour,
+			Body: `{"status":"error","errorType":"RATE_LIMIT","policyName":"DAILY"}`,
+		},
+		{
+			Name: "token refused", Status: http.StatusUnauthorized, Want: fault.Blocked, Code: "hubspot_unauthenticated",
+			Body: `{"status":"error","category":"INVALID_AUTHENTICATION","message":"` + echo + `"}`,
+		},
+		{
+			Name: "scopes missing", Status: http.StatusForbidden, Want: fault.Blocked, Code: "hubspot_missing_scopes",
+			Body: `{"status":"error","category":"MISSING_SCOPES","context":{"missingScopes":["crm.objects.contacts.write"]}}`,
+		},
+		{
+			Name: "property missing", Status: http.StatusBadRequest, Want: fault.Blocked, Code: "hubspot_property_missing",
+			Body: `{"status":"error","category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"` + echo + `\",\"error\":\"PROPERTY_DOESNT_EXIST\",\"name\":\"msg_channel\"}]"}`,
+		},
+		{
+			Name: "value refused", Status: http.StatusBadRequest, Want: fault.Permanent, Code: "hubspot_invalid_data",
+			Body: `{"status":"error","category":"VALIDATION_ERROR","message":"` + echo + ` PROPERTY_DOESNT_EXIST"}`,
+		},
+		{Name: "moving", Status: 477, Header: http.Header{"Retry-After": {"120"}}, Want: fault.Throttled, Code: "hubspot_moving", Wait: 2 * time.Minute},
+		{Name: "locked", Status: http.StatusLocked, Want: fault.Retryable, Code: "hubspot_locked", Wait: 2 * time.Second},
+	}
+}

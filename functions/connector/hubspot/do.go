@@ -1,0 +1,192 @@
+package hubspot
+
+import (
+	"context"
+	"net/http"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+)
+
+// work is the steps of one kind for one portal and where their outcomes go.
+type work struct {
+	steps    []connector.Step[Request]
+	outcomes []connector.Outcome
+	at       []int
+}
+
+func (w work) len() int                   { return len(w.at) }
+func (w work) request(i int) Request      { return w.steps[w.at[i]].Request }
+func (w work) intended(i int) bool        { return w.steps[w.at[i]].Intended }
+func (w work) fail(i int, err error)      { w.outcomes[w.at[i]] = connector.Outcome{Err: err} }
+func (w work) result(i int, kv ...string) { w.outcomes[w.at[i]] = connector.Outcome{Result: pairs(kv)} }
+
+func (w work) failAll(err error) {
+	for i := range w.at {
+		w.fail(i, err)
+	}
+}
+
+func pairs(kv []string) connector.Result {
+	result := make(connector.Result, len(kv)/2)
+	for i := 0; i+1 < len(kv); i += 2 {
+		if kv[i+1] != "" {
+			result[kv[i]] = kv[i+1]
+		}
+	}
+	return result
+}
+
+// Do carries out steps: those of one kind and portal in one call where HubSpot has one for them, portals one after another.
+func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
+	type group struct {
+		tenant, name string
+	}
+	outcomes := make([]connector.Outcome, len(steps))
+	groups := make(map[group]map[kind][]int)
+	for i, s := range steps {
+		g := group{s.Request.delivery.Event.TenantID, s.Request.delivery.CRM}
+		if groups[g] == nil {
+			groups[g] = make(map[kind][]int)
+		}
+		groups[g][s.Request.kind] = append(groups[g][s.Request.kind], i)
+	}
+	for g, kinds := range groups {
+		p, err := c.portal(ctx, g.tenant, g.name)
+		for _, k := range []kind{resolve, create, lead, activity, activityOnce, consent} {
+			w := work{steps, outcomes, kinds[k]}
+			switch {
+			case w.len() == 0:
+			case err != nil:
+				w.failAll(err)
+			default:
+				p.do(ctx, k, w)
+			}
+		}
+	}
+	return outcomes
+}
+
+func (c *CRM) portal(ctx context.Context, tenant, name string) (*portal, error) {
+	binding, err := c.bindings.Binding(ctx, tenant, name)
+	if err != nil {
+		return nil, err
+	}
+	binding, r, err := binding.check()
+	if err != nil {
+		return nil, err
+	}
+	return &portal{crm: c, tenant: tenant, binding: binding, routes: r}, nil
+}
+
+func (p *portal) do(ctx context.Context, k kind, w work) {
+	switch k {
+	case resolve:
+		p.resolve(ctx, w)
+	case create:
+		p.create(ctx, w)
+	case lead:
+		p.lead(ctx, w)
+	case activity:
+		p.activity(ctx, w)
+	case activityOnce:
+		p.activityOnce(ctx, w)
+	case consent:
+		p.consent(ctx, w)
+	}
+}
+
+// gone says what a step is to answer when HubSpot does not find a record it named. Is it the contact, the delivery goes on
+// with another one, once; anything else may only not be visible yet.
+func (p *portal) gone(ctx context.Context, w work, i int, notFound error) {
+	r := w.request(i)
+	found, err := p.read(ctx, contacts, "", []string{r.contact}, []string{"lastmodifieddate"})
+	switch {
+	case err != nil:
+		w.fail(i, err)
+	case len(found) > 0:
+		w.fail(i, fault.New(fault.Retryable, "hubspot_association_refused", notFound))
+	case r.final:
+		w.fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", notFound))
+	default:
+		w.result(i, resultGone, r.contact)
+	}
+}
+
+// one makes the same call for each step, for what HubSpot has no batch of.
+func one(w work, do func(i int)) {
+	for i := range w.len() {
+		do(i)
+	}
+}
+
+// The object types.
+const (
+	contacts       = "contacts"
+	communications = "communications"
+	leads          = "leads"
+)
+
+// associateAll puts records on the timelines of contacts: one call for all, and one each for those it did not mention.
+func (p *portal) associateAll(ctx context.Context, w work, records []string) {
+	left := make([]int, 0, w.len())
+	for i := range w.len() {
+		if records[i] != "" {
+			left = append(left, i)
+		}
+	}
+	if len(left) > 1 {
+		left = p.associateBatch(ctx, w, records, left)
+	}
+	for _, i := range left {
+		path := p.routes.associate(communications, records[i], contacts, w.request(i).contact)
+		switch err := p.call(ctx, http.MethodPut, path, nil, nil); {
+		case is(err, codeNotFound):
+			p.gone(ctx, w, i, err)
+		case err != nil:
+			w.fail(i, err)
+		default:
+			w.result(i, resultRecord, records[i])
+		}
+	}
+}
+
+// associateBatch answers the steps that are not known to be associated.
+func (p *portal) associateBatch(ctx context.Context, w work, records []string, at []int) (left []int) {
+	type end struct {
+		ID string `json:"id"`
+	}
+	type pair struct {
+		From end `json:"from"`
+		To   end `json:"to"`
+	}
+	for len(at) > 0 {
+		n := min(len(at), maxBatch)
+		var request struct {
+			Inputs []pair `json:"inputs"`
+		}
+		for _, i := range at[:n] {
+			request.Inputs = append(request.Inputs, pair{end{records[i]}, end{w.request(i).contact}})
+		}
+		var reply struct {
+			Results []pair `json:"results"`
+		}
+		err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), request, &reply)
+		made := make(map[pair]bool, n)
+		for _, r := range reply.Results {
+			made[r] = true
+		}
+		for k, i := range at[:n] {
+			switch {
+			case err != nil && fault.Of(err).Kind != fault.Permanent:
+				w.fail(i, err)
+			case err == nil && made[request.Inputs[k]]:
+				w.result(i, resultRecord, records[i])
+			default:
+				left = append(left, i)
+			}
+		}
+		at = at[n:]
+	}
+	return left
+}

@@ -1,0 +1,65 @@
+// Package hubspot carries deliveries into HubSpot: a person becomes a contact (and a lead, where the portal has leads), a
+// message becomes a communication on the contact's timeline, a consent change becomes properties of the contact. Every write
+// is an upsert by a key of ours, so that a repeat changes nothing; portals that cannot hold that key on communications are
+// served by looking before writing. The API is described at https://developers.hubspot.com/docs/api-reference/overview.
+package hubspot
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/telemetry"
+)
+
+// Options are what a CRM works with. All are required.
+type Options struct {
+	Bindings Bindings
+	Client   *http.Client // for every request; it never follows a redirect here, whatever its own policy
+	Logger   *slog.Logger
+	Meter    *telemetry.Meter
+}
+
+// CRM is HubSpot, for every tenant. It is safe for concurrent use.
+type CRM struct {
+	bindings Bindings
+	client   *http.Client
+	logger   *slog.Logger
+	meter    *telemetry.Meter
+	mu       sync.Mutex
+	warned   map[string]time.Time // when a tenant's shrinking daily budget was last logged
+}
+
+// New returns a CRM.
+func New(o Options) *CRM {
+	client := *o.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &CRM{bindings: o.Bindings, client: &client, logger: o.Logger, meter: o.Meter, warned: make(map[string]time.Time)}
+}
+
+var (
+	_ connector.CRM[Request] = (*CRM)(nil)
+	_ connector.Linker       = (*CRM)(nil)
+)
+
+// NewClient returns an HTTP client with time-outs for every part of an exchange and enough idle connections for the
+// messages one invocation holds.
+func NewClient() *http.Client {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Client{
+		Timeout: 30 * time.Second, // above every attempt's own deadline
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           dialer.DialContext,
+			ForceAttemptHTTP2:     true,
+			TLSHandshakeTimeout:   3 * time.Second,
+			ResponseHeaderTimeout: 20 * time.Second,
+			IdleConnTimeout:       90 * time.Second,
+			MaxIdleConns:          32,
+			MaxIdleConnsPerHost:   16,
+		},
+	}
+}

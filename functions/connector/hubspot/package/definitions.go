@@ -1,0 +1,50 @@
+// Package definitions is what an administrator installs in a HubSpot portal before the connector can write to it: the
+// custom properties of contacts, communications and leads, one JSON file an object type, in the form of HubSpot's properties
+// API (https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide). The connector's Provision installs them.
+package definitions
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+)
+
+//go:embed contacts.json communications.json leads.json
+var files embed.FS
+
+// Property is one custom property as the properties API takes it.
+type Property struct {
+	Name           string   `json:"name"`
+	Label          string   `json:"label"`
+	Description    string   `json:"description,omitempty"`
+	GroupName      string   `json:"groupName"`
+	Type           string   `json:"type"`
+	FieldType      string   `json:"fieldType"`
+	HasUniqueValue bool     `json:"hasUniqueValue,omitempty"`
+	Hidden         bool     `json:"hidden,omitempty"`
+	Options        []Option `json:"options,omitempty"`
+}
+
+// Option is one value of an enumeration or a yes-or-no property.
+type Option struct {
+	Label        string `json:"label"`
+	Value        string `json:"value"`
+	DisplayOrder int    `json:"displayOrder"`
+	Hidden       bool   `json:"hidden"`
+}
+
+// Objects answers the object types that have custom properties, in the order they are installed.
+func Objects() []string { return []string{"contacts", "communications", "leads"} }
+
+// Properties answers the custom properties of an object type, none for an unknown one.
+func Properties(object string) ([]Property, error) {
+	encoded, err := files.ReadFile(object + ".json")
+	if err != nil {
+		return nil, nil //nolint:nilerr // an object type without a file has no custom properties
+	}
+	var properties []Property
+	if err := json.Unmarshal(encoded, &properties); err != nil {
+		return nil, fmt.Errorf("definitions of %s: %w", object, err)
+	}
+	return properties, nil
+}

@@ -1,0 +1,115 @@
+package hubspot
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// candidates bounds one search. Numbers with the same national digits are few.
+const candidates = 100
+
+// What is read of a candidate: the numbers as they were typed and as HubSpot worked them out, and what to read them with.
+const (
+	propertyCountry     = "country"
+	propertyCountryCode = "hs_country_region_code"
+)
+
+func phoneProperties() []string {
+	return []string{"phone", "mobilephone", "hs_whatsapp_phone_number", "hs_calculated_phone_number", "hs_calculated_mobile_number"}
+}
+
+type filter struct {
+	Property string `json:"propertyName"`
+	Operator string `json:"operator"`
+	Value    string `json:"value"`
+}
+
+type filterGroup struct {
+	Filters []filter `json:"filters"`
+}
+
+type searchRequest struct {
+	After      string        `json:"after"`
+	Limit      int           `json:"limit"`
+	Sorts      []string      `json:"sorts"`
+	Properties []string      `json:"properties"`
+	Groups     []filterGroup `json:"filterGroups"`
+}
+
+// search answers the contacts that may have this number (E.164), and others: HubSpot keeps what was typed and makes only the
+// national digits searchable, without the country.
+func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
+	request := searchRequest{
+		After: "0",
+		Limit: candidates,
+		Sorts: []string{"-lastmodifieddate"},
+		Properties: append(phoneProperties(), propertyCountry, propertyCountryCode, "lastmodifieddate",
+			p.binding.Properties.SenderKey),
+	}
+	national := nationalDigits(phone)
+	for _, f := range []filter{
+		{"hs_searchable_calculated_phone_number", "EQ", national},
+		{"hs_searchable_calculated_phone_number", "CONTAINS_TOKEN", "*" + national},
+		{"hs_searchable_calculated_mobile_number", "CONTAINS_TOKEN", "*" + national},
+		{"phone", "EQ", phone},
+		{"mobilephone", "EQ", phone},
+	} {
+		request.Groups = append(request.Groups, filterGroup{[]filter{f}})
+	}
+	var reply batchReply
+	if err := p.call(ctx, http.MethodPost, p.routes.search(contacts), request, &reply); err != nil {
+		return nil, err
+	}
+	return reply.Results, nil
+}
+
+// nationalDigits answers a number without its country, or its digits when it cannot be read.
+func nationalDigits(phone string) string {
+	if number, err := phonenumbers.Parse(phone, ""); err == nil {
+		return phonenumbers.GetNationalSignificantNumber(number)
+	}
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, phone)
+}
+
+// samePhone keeps the candidates that have exactly this number: each of their numbers is read with the record's own country
+// where it has one, otherwise with the tenant's region.
+func samePhone(candidates []object, phone, region string) []object {
+	var same []object
+	if phone == "" {
+		return nil
+	}
+	for _, o := range candidates {
+		in := region
+		for _, property := range []string{propertyCountryCode, propertyCountry} {
+			if code := strings.ToUpper(strings.TrimSpace(o.Properties[property])); phonenumbers.GetCountryCodeForRegion(code) != 0 {
+				in = code
+				break
+			}
+		}
+		if slices.ContainsFunc(phoneProperties(), func(property string) bool { return e164(o.Properties[property], in) == phone }) {
+			same = append(same, o)
+		}
+	}
+	return same
+}
+
+// e164 answers a typed number in E.164, without an extension, or "".
+func e164(typed, region string) string {
+	if typed == "" {
+		return ""
+	}
+	number, err := phonenumbers.Parse(typed, region)
+	if err != nil {
+		return ""
+	}
+	return phonenumbers.Format(number, phonenumbers.E164)
+}

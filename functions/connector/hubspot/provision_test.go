@@ -1,0 +1,118 @@
+package hubspot_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"signalbox/functions/connector/hubspot"
+	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/tenant"
+)
+
+func TestProvisionMakesABarePortalWork(t *testing.T) {
+	s := simulator.New(simulator.Options{Token: token, Bare: true})
+	client := &http.Client{Transport: simulator.Transport(s)}
+	b := portal()
+	b.Properties.SenderKey = "acme_person_key"
+	crm := newCRM(b, client.Transport, slog.New(slog.DiscardHandler))
+	if _, errs := carry(t.Context(), crm, newcomer(1)); errs[0] == nil {
+		t.Error("a portal without our properties took a message")
+	}
+	for range 2 {
+		if err := hubspot.Provision(t.Context(), client, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, errs := carry(t.Context(), crm, newcomer(1), stop(2, "2026-01-18T14:23:12Z"))
+	none(t, errs)
+}
+
+func TestProvisionTellsAPropertyOfAnotherKind(t *testing.T) {
+	s := simulator.New(simulator.Options{Bare: true})
+	client := &http.Client{Transport: simulator.Transport(s)}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://x.test/crm/properties/2026-03/contacts",
+		strings.NewReader(`{"name":"msg_sender_key","label":"x","groupName":"contactinformation","type":"string","fieldType":"text"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer x")
+	reply, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reply.Body.Close(); err != nil || reply.StatusCode != http.StatusCreated {
+		t.Fatal(reply.Status, err)
+	}
+	err = hubspot.Provision(t.Context(), client, portal())
+	if f := fault.Of(err); err == nil || f.Kind != fault.Blocked || f.Code != "hubspot_property_differs" {
+		t.Errorf("%v", err)
+	}
+}
+
+// tenants answers one tenant.
+type tenants struct {
+	crm tenant.CRM
+	err error
+}
+
+func (f tenants) Tenant(context.Context, string) (tenant.Tenant, error) {
+	return tenant.Tenant{ID: tenantID, CRMs: []tenant.CRM{f.crm}}, f.err
+}
+
+func TestBindingsAreReadFromTheTenant(t *testing.T) {
+	good := tenant.CRM{Name: "hubspot", Kind: "hubspot", BaseURL: "https://api.hubapi.com", Token: token, APIVersion: "2026-09"}
+	cases := map[string]struct {
+		change   func(*tenants)
+		settings string
+		want     hubspot.Capabilities
+		code     string
+	}{
+		"no settings":             {want: hubspot.Capabilities{EngagementUpsert: true}},
+		"with leads":              {settings: `{"leads":true}`, want: hubspot.Capabilities{Leads: true, EngagementUpsert: true}},
+		"no unique property":      {settings: `{"engagementUpsert":false}`},
+		"settings beyond reading": {settings: `{"leads":"yes"}`, code: "hubspot_settings_invalid"},
+		"another kind of CRM":     {change: func(f *tenants) { f.crm.Kind = "salesforce" }, code: "hubspot_not_bound"},
+		"another name":            {change: func(f *tenants) { f.crm.Name = "other" }, code: "hubspot_not_bound"},
+		"an unknown tenant":       {change: func(f *tenants) { f.err = tenant.ErrUnknown }, code: "hubspot_tenant_unknown"},
+		"a store that is down":    {change: func(f *tenants) { f.err = fault.New(fault.Retryable, "store", nil) }, code: "store"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			f := tenants{crm: good}
+			f.crm.Settings = json.RawMessage(c.settings)
+			if c.change != nil {
+				c.change(&f)
+			}
+			got, err := hubspot.NewTenantBindings(f).Binding(t.Context(), tenantID, "hubspot")
+			switch {
+			case c.code != "" && (err == nil || fault.Of(err).Code != c.code):
+				t.Errorf("error %v, want %s", err, c.code)
+			case c.code == "" && (err != nil || got.Capabilities != c.want || got.Version != "2026-09"):
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestABindingThatCannotWorkBlocks(t *testing.T) {
+	for code, change := range map[string]func(*hubspot.Binding){
+		"hubspot_base_url_invalid": func(b *hubspot.Binding) { b.BaseURL = "api.hubapi.com" },
+		"hubspot_token_missing":    func(b *hubspot.Binding) { b.Token = "" },
+		"hubspot_version_unknown":  func(b *hubspot.Binding) { b.Version = "2031-01" },
+		"hubspot_unauthenticated":  func(b *hubspot.Binding) { b.Token = "another" },
+	} {
+		b := portal()
+		change(&b)
+		s := simulator.New(simulator.Options{Token: token})
+		_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
+		if f := fault.Of(errs[0]); errs[0] == nil || f.Kind != fault.Blocked || f.Code != code {
+			t.Errorf("%v, want %s", errs[0], code)
+		}
+	}
+}

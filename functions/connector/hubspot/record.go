@@ -1,0 +1,180 @@
+package hubspot
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// Lengths HubSpot keeps of a lead's name and of a person's.
+const (
+	maxLeadName = 255
+	maxName     = 100
+)
+
+// instant is a time as HubSpot reads it.
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// key answers the external id of an event's record. A provider that names no message leaves the event's own id.
+func key(e canonical.Event) string {
+	id := e.ProviderMessageID
+	if id == "" {
+		id = "event:" + string(e.EventID)
+	}
+	return canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, id)
+}
+
+// fill keeps the properties that have a value: an empty one would clear what the portal holds.
+func fill(kv ...string) map[string]string {
+	filled := make(map[string]string, len(kv)/2)
+	for i := 0; i+1 < len(kv); i += 2 {
+		if kv[i+1] != "" {
+			filled[kv[i]] = kv[i+1]
+		}
+	}
+	return filled
+}
+
+// newContact answers what a person looks like who is new to the portal.
+func newContact(d delivery.Delivery, names Properties) map[string]string {
+	ensure := map[string]string{}
+	for _, a := range d.Actions {
+		if a.Kind == delivery.EnsurePerson {
+			ensure = a.Value
+		}
+	}
+	or := func(value, otherwise string) string {
+		if value == "" {
+			return otherwise
+		}
+		return value
+	}
+	first, last, _ := strings.Cut(strings.TrimSpace(clean(d.Person.Name)), " ")
+	return fill(
+		names.SenderKey, d.Person.Key,
+		"phone", d.Person.Phone,
+		"email", strings.ToLower(strings.TrimSpace(d.Person.Email)),
+		"firstname", cut(first, maxName),
+		"lastname", cut(strings.TrimSpace(last), maxName),
+		"lifecyclestage", "lead",
+		names.Source, or(ensure["source"], "messaging"),
+		names.Channel, or(ensure["channel"], string(d.Event.Channel)),
+		names.FirstMessage, cut(or(ensure["description"], spoken(d.Event)), maxText),
+	)
+}
+
+// communication answers the record of an event, without the key it is upserted by. Of the body, reserve characters are left
+// free.
+func communication(e canonical.Event, names Properties, reserve int) map[string]string {
+	status := "received"
+	if e.Direction == canonical.Outbound {
+		status = "sent"
+	}
+	return fill(
+		"hs_communication_channel_type", channelType(e.Channel),
+		"hs_communication_logged_from", "CRM", // the only value HubSpot takes
+		"hs_communication_body", body(e, reserve),
+		"hs_timestamp", instant(e.Timestamp),
+		names.Direction, string(e.Direction),
+		names.Status, status,
+		names.Channel, string(e.Channel),
+	)
+}
+
+// activity upserts communications and puts them on their contacts' timelines: two calls, both of which may be repeated.
+func (p *portal) activity(ctx context.Context, w work) {
+	names := p.binding.Properties
+	if !p.binding.Capabilities.EngagementUpsert {
+		one(w, func(i int) { w.result(i, resultOnce, "true") })
+		return
+	}
+	rows := make([]input, w.len())
+	for i := range rows {
+		e := w.request(i).delivery.Event
+		properties := communication(e, names, 0)
+		properties[names.EventKey] = key(e)
+		rows[i] = input{ID: key(e), IDProperty: names.EventKey, Properties: properties}
+	}
+	records := make([]string, len(rows))
+	for i, r := range p.write(ctx, communications, "upsert", rows) {
+		if r.err != nil {
+			w.fail(i, r.err)
+			continue
+		}
+		records[i] = r.object.ID
+	}
+	p.associateAll(ctx, w, records)
+}
+
+// definedBy are HubSpot's own association types; see
+// https://developers.hubspot.com/docs/api-reference/crm-associations-v4/guide#association-type-id-values.
+const (
+	communicationToContact = 81
+	leadToPrimaryContact   = 578
+)
+
+type association struct {
+	To struct {
+		ID string `json:"id"`
+	} `json:"to"`
+	Types []associationType `json:"types"`
+}
+
+type associationType struct {
+	Category string `json:"associationCategory"`
+	ID       int    `json:"associationTypeId"`
+}
+
+func associated(id string, kind int) []association {
+	a := association{Types: []associationType{{"HUBSPOT_DEFINED", kind}}}
+	a.To.ID = id
+	return []association{a}
+}
+
+type newRecord struct {
+	Properties   map[string]string `json:"properties"`
+	Associations []association     `json:"associations"`
+}
+
+// lead creates the lead record of a new contact. A lead must be created with its contact, which an upsert cannot do: it is
+// created with a unique key, and a second try, refused for that key, finds the first one by it.
+func (p *portal) lead(ctx context.Context, w work) {
+	if !p.binding.Capabilities.Leads {
+		one(w, func(i int) { w.result(i, resultSkipped, "true") })
+		return
+	}
+	one(w, func(i int) {
+		r := w.request(i)
+		e := r.delivery.Event
+		property := p.binding.Properties.EventKey
+		name := strings.TrimSpace(r.delivery.Person.Name)
+		if name == "" {
+			name = r.delivery.Person.Phone
+		}
+		properties := fill(
+			"hs_lead_name", cut(strings.TrimPrefix(name+" – "+channelLabel(e.Channel), " – "), maxLeadName),
+			"hs_lead_type", p.binding.LeadType,
+			property, key(e),
+		)
+		var made object
+		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord{properties, associated(r.contact, leadToPrimaryContact)}, &made)
+		if is(err, codeConflict) {
+			query := "?idProperty=" + url.QueryEscape(property)
+			err = p.call(ctx, http.MethodGet, p.routes.record(leads, key(e))+query, nil, &made)
+		}
+		switch {
+		case err != nil:
+			w.fail(i, err)
+		case made.ID == "":
+			w.fail(i, fault.New(fault.Permanent, codeSilent, nil))
+		default:
+			w.result(i, resultRecord, made.ID)
+		}
+	})
+}

@@ -1,0 +1,158 @@
+package hubspot
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/shared/fault"
+)
+
+// resolve finds the contact of each step: by our key, then by e-mail, then by phone. A contact found by e-mail or phone gets
+// our key if it has none, so that the next message finds it in one call and a choice among several stays the same. A key that
+// is there is never replaced: it is another person's, or the same person's under another identifier.
+func (p *portal) resolve(ctx context.Context, w work) {
+	open := p.resolveByKey(ctx, w)
+	open = p.resolveByEmail(ctx, w, open)
+	for _, i := range open {
+		if w.request(i).delivery.Person.Phone == "" {
+			w.result(i)
+			continue
+		}
+		p.resolveByPhone(ctx, w, i)
+	}
+}
+
+// resolveByKey answers the steps for which nobody was found.
+func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
+	key := p.binding.Properties.SenderKey
+	var ids []string
+	for i := range w.len() {
+		if id := w.request(i).delivery.Person.Key; id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	found, err := p.read(ctx, contacts, key, ids, []string{key})
+	if err != nil {
+		w.failAll(err)
+		return nil
+	}
+	held := make(map[string]string, len(found))
+	for _, o := range found {
+		held[o.Properties[key]] = o.ID
+	}
+	for i := range w.len() {
+		if id := held[w.request(i).delivery.Person.Key]; id != "" {
+			w.result(i, resultContact, id)
+			continue
+		}
+		open = append(open, i)
+	}
+	return open
+}
+
+// resolveByEmail looks addresses up one by one: a contact may answer to a secondary address, which the reply to several would
+// not tell apart.
+func (p *portal) resolveByEmail(ctx context.Context, w work, at []int) (open []int) {
+	key := p.binding.Properties.SenderKey
+	for _, i := range at {
+		email := strings.ToLower(strings.TrimSpace(w.request(i).delivery.Person.Email))
+		if email == "" {
+			open = append(open, i)
+			continue
+		}
+		found, err := p.read(ctx, contacts, "email", []string{email}, []string{key})
+		switch {
+		case err != nil:
+			w.fail(i, err)
+		case len(found) == 0:
+			open = append(open, i)
+		default:
+			p.take(ctx, w, i, found[0])
+		}
+	}
+	return open
+}
+
+func (p *portal) resolveByPhone(ctx context.Context, w work, i int) {
+	person := w.request(i).delivery.Person
+	candidates, err := p.search(ctx, person.Phone)
+	if err != nil {
+		w.fail(i, err)
+		return
+	}
+	matching := samePhone(candidates, person.Phone, person.Region)
+	if len(matching) == 0 {
+		w.result(i)
+		return
+	}
+	chosen := slices.MaxFunc(matching, func(a, b object) int {
+		return cmp.Or(a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID))
+	})
+	if len(matching) > 1 {
+		p.crm.logger.WarnContext(ctx, "several contacts have the phone number; the most recently modified one is taken",
+			slog.String("tenant", p.tenant), slog.String("code", "ambiguous"), slog.Int("contacts", len(matching)),
+			slog.String("contact", chosen.ID))
+		p.crm.meter.Count("HubSpotAmbiguousContact", 1)
+	}
+	p.take(ctx, w, i, chosen)
+}
+
+func (o object) modified() time.Time {
+	for _, at := range []string{o.Properties["lastmodifieddate"], o.UpdatedAt} {
+		if t, err := time.Parse(time.RFC3339, at); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// take settles on a contact that was not found by our key and gives it that key. Should another contact have taken the key
+// in between, this one stays without: the next message finds the other.
+func (p *portal) take(ctx context.Context, w work, i int, found object) {
+	key := p.binding.Properties.SenderKey
+	person := w.request(i).delivery.Person
+	if found.Properties[key] == "" && person.Key != "" {
+		stamp := map[string]any{"properties": map[string]string{key: person.Key}}
+		err := p.call(ctx, http.MethodPatch, p.routes.record(contacts, found.ID), stamp, nil)
+		if err != nil && !is(err, codeConflict) {
+			w.fail(i, err)
+			return
+		}
+	}
+	w.result(i, resultContact, found.ID)
+}
+
+// create upserts by our key the contacts that were not found.
+func (p *portal) create(ctx context.Context, w work) {
+	rows := make([]input, 0, w.len())
+	at := make([]int, 0, w.len())
+	for i := range w.len() {
+		person := w.request(i).delivery.Person
+		if person.Key == "" {
+			w.fail(i, fault.New(fault.Permanent, "hubspot_person_key_missing", nil))
+			continue
+		}
+		at = append(at, i)
+		rows = append(rows, input{
+			ID:         person.Key,
+			IDProperty: p.binding.Properties.SenderKey,
+			Properties: newContact(w.request(i).delivery, p.binding.Properties),
+		})
+	}
+	for k, r := range p.write(ctx, contacts, "upsert", rows) {
+		i := at[k]
+		switch id := inTheWay(r.err); {
+		case r.err == nil:
+			w.result(i, resultContact, r.object.ID)
+		case id != "":
+			w.result(i, resultContact, id, resultAdopted, "true")
+		default:
+			w.fail(i, r.err)
+		}
+	}
+}

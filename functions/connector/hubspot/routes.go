@@ -1,0 +1,75 @@
+package hubspot
+
+import "net/url"
+
+// The versions of HubSpot's API paths that the connector knows. A dated version is supported for 18 months, see
+// https://developers.hubspot.com/docs/developer-tooling/platform/versioning.
+const (
+	Version202603 = "2026-03"
+	Version202609 = "2026-09"
+	VersionLegacy = "v3" // ends in September 2027
+)
+
+// routes are the paths of one version. They are spelled out for each, because HubSpot moves prefixes between releases.
+type routes struct {
+	objects      string // + /{object}[/{id}][/batch/...][/search]
+	associated   string // + /{from}/{id}/associations/default/{to}/{id}
+	associations string // + /{from}/{to}/batch/associate/default
+	properties   string // + /{object}[/{name}]
+}
+
+// routesOf answers the paths of a version; the empty one is Version202603.
+func routesOf(version string) (routes, bool) {
+	switch version {
+	case "", Version202603:
+		return routes{
+			objects:      "/crm/objects/2026-03",
+			associated:   "/crm/objects/2026-03",
+			associations: "/crm/associations/2026-03",
+			properties:   "/crm/properties/2026-03",
+		}, true
+	case Version202609:
+		return routes{
+			objects:      "/crm/objects/2026-09",
+			associated:   "/crm/objects/2026-09",
+			associations: "/crm/associations/2026-09",
+			properties:   "/crm/properties/2026-09",
+		}, true
+	case VersionLegacy:
+		return routes{
+			objects:      "/crm/v3/objects",
+			associated:   "/crm/v4/objects",
+			associations: "/crm/v4/associations",
+			properties:   "/crm/v3/properties",
+		}, true
+	default:
+		return routes{}, false
+	}
+}
+
+func (r routes) object(object string) string { return r.objects + "/" + object }
+
+func (r routes) record(object, id string) string {
+	return r.objects + "/" + object + "/" + url.PathEscape(id)
+}
+
+func (r routes) batch(object, verb string) string { return r.objects + "/" + object + "/batch/" + verb }
+
+func (r routes) search(object string) string { return r.objects + "/" + object + "/search" }
+
+// listed is where the records of kind to that a record is associated with are listed.
+func (r routes) listed(from, id, to string) string {
+	return r.record(from, id) + "/associations/" + to
+}
+
+func (r routes) associate(from, id, to, toID string) string {
+	return r.associated + "/" + from + "/" + url.PathEscape(id) + "/associations/default/" + to + "/" + url.PathEscape(toID)
+}
+
+func (r routes) associateBatch(from, to string) string {
+	return r.associations + "/" + from + "/" + to + "/batch/associate/default"
+}
+
+func (r routes) property(object, name string) string {
+	return r.properties + "/" + object + "/" + url.PathEscape(name)
+}

@@ -1,0 +1,88 @@
+package simulator
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+)
+
+// refusal is HubSpot's error body.
+type refusal struct {
+	Status        string              `json:"status"`
+	Message       string              `json:"message"`
+	CorrelationID string              `json:"correlationId,omitempty"`
+	Category      string              `json:"category,omitempty"`
+	ErrorType     string              `json:"errorType,omitempty"`
+	PolicyName    string              `json:"policyName,omitempty"`
+	Errors        []refusalDetail     `json:"errors,omitempty"`
+	Context       map[string][]string `json:"context,omitempty"`
+}
+
+type refusalDetail struct {
+	Message string `json:"message"`
+	Code    string `json:"code,omitempty"`
+}
+
+func (r refusal) about(key string, values ...string) refusal {
+	r.Context = map[string][]string{key: values}
+	return r
+}
+
+func problem(category, message string) refusal {
+	return refusal{Status: "error", Message: message, Category: category}
+}
+
+func refuse(status int, category, message string) reply {
+	return reply{status: status, body: problem(category, message)}
+}
+
+func invalid(message string) reply {
+	return refuse(http.StatusBadRequest, "VALIDATION_ERROR", message)
+}
+
+func missing() reply { return refuse(http.StatusNotFound, "OBJECT_NOT_FOUND", "resource not found") }
+
+// undocumented refuses what HubSpot's reference does not have, or what is not simulated.
+func undocumented(r *http.Request) reply {
+	return refuse(http.StatusNotFound, "", "The simulator knows no "+r.Method+" of this path")
+}
+
+// propertyFault is one property that a record cannot have, as HubSpot lists them inside a message.
+type propertyFault struct {
+	IsValid bool   `json:"isValid"`
+	Message string `json:"message"`
+	Error   string `json:"error"`
+	Name    string `json:"name"`
+}
+
+// properties answers the refusal of a record with these faults.
+func properties(faults []propertyFault) refusal {
+	list, err := json.Marshal(faults)
+	if err != nil { // strings always encode
+		list = nil
+	}
+	return problem("VALIDATION_ERROR", "Property values were not valid: "+string(list))
+}
+
+func ok(body any) reply { return reply{status: http.StatusOK, body: body} }
+
+func send(w http.ResponseWriter, answer reply) {
+	maps.Copy(w.Header(), answer.header)
+	var encoded []byte
+	switch body := answer.body.(type) {
+	case nil:
+	case json.RawMessage:
+		encoded = body
+	default:
+		var err error
+		if encoded, err = json.Marshal(body); err != nil {
+			http.Error(w, "the answer does not encode", http.StatusInternalServerError)
+			return
+		}
+	}
+	if encoded != nil && w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json;charset=utf-8")
+	}
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(encoded)
+}

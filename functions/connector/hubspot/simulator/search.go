@@ -1,0 +1,161 @@
+package simulator
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bounds of a search.
+const (
+	maxGroups  = 5
+	maxFilters = 6
+	maxPage    = 200
+	maxResults = 10_000
+)
+
+type searchFilter struct {
+	Property string `json:"propertyName"`
+	Operator string `json:"operator"`
+	Value    string `json:"value"`
+}
+
+type searchRequest struct {
+	After      *string   `json:"after"`
+	Limit      *int      `json:"limit"`
+	Sorts      *[]string `json:"sorts"`
+	Properties *[]string `json:"properties"`
+	Groups     *[]struct {
+		Filters []searchFilter `json:"filters"`
+	} `json:"filterGroups"`
+}
+
+// check answers what is wrong with a search, or "", and where its page begins.
+func (q searchRequest) check(t *table) (string, int) {
+	if q.After == nil || q.Limit == nil || q.Sorts == nil || q.Properties == nil || q.Groups == nil {
+		return "after, limit, sorts, properties and filterGroups are required", 0
+	}
+	start, err := strconv.Atoi(cmp.Or(*q.After, "0"))
+	if err != nil || start < 0 || start+*q.Limit > maxResults || *q.Limit < 1 || *q.Limit > maxPage {
+		return "after or limit is out of bounds", 0
+	}
+	if len(*q.Groups) > maxGroups {
+		return "at most 5 filterGroups are allowed", 0
+	}
+	for _, sort := range *q.Sorts {
+		if _, known := t.known[strings.TrimPrefix(sort, "-")]; !known {
+			return "unknown property to sort by", 0
+		}
+	}
+	for _, g := range *q.Groups {
+		if len(g.Filters) == 0 || len(g.Filters) > maxFilters {
+			return "between 1 and 6 filters are allowed in a group", 0
+		}
+		for _, f := range g.Filters {
+			if wrong := f.check(t); wrong != "" {
+				return wrong, 0
+			}
+		}
+	}
+	return "", start
+}
+
+func (f searchFilter) check(t *table) string {
+	if _, known := t.known[f.Property]; !known {
+		return "unknown property to filter by"
+	}
+	if f.Operator != "EQ" && f.Operator != "CONTAINS_TOKEN" {
+		return "the simulator knows EQ and CONTAINS_TOKEN only"
+	}
+	return ""
+}
+
+// search answers POST {object}/search. A record is found from IndexLag after it was made.
+func (s *Simulator) search(t *table, body []byte) reply {
+	var q searchRequest
+	if answer := decode(body, &q); answer.status != 0 {
+		return answer
+	}
+	wrong, start := q.check(t)
+	if wrong != "" {
+		return invalid(wrong)
+	}
+	var found []*record
+	visible := time.Now().Add(-s.options.IndexLag)
+	for _, r := range t.records {
+		if !r.created.After(visible) && q.matches(r) {
+			found = append(found, r)
+		}
+	}
+	slices.SortFunc(found, func(a, b *record) int {
+		for _, sort := range *q.Sorts {
+			name, descending := strings.CutPrefix(sort, "-")
+			order := cmp.Compare(a.properties[name], b.properties[name])
+			if descending {
+				order = -order
+			}
+			if order != 0 {
+				return order
+			}
+		}
+		return compareIDs(a.id, b.id)
+	})
+	var answer struct {
+		Total   int           `json:"total"`
+		Results []objectReply `json:"results"`
+		Paging  *paging       `json:"paging,omitempty"`
+	}
+	answer.Total, answer.Results = len(found), []objectReply{}
+	end := min(start+*q.Limit, len(found))
+	for _, r := range found[min(start, end):end] {
+		answer.Results = append(answer.Results, t.show(r, *q.Properties))
+	}
+	if end < len(found) {
+		answer.Paging = new(paging)
+		answer.Paging.Next.After = strconv.Itoa(end)
+	}
+	return ok(answer)
+}
+
+// matches: groups are alternatives, the filters of one all hold; no group at all matches everything.
+func (q searchRequest) matches(r *record) bool {
+	if len(*q.Groups) == 0 {
+		return true
+	}
+	for _, g := range *q.Groups {
+		if !slices.ContainsFunc(g.Filters, func(f searchFilter) bool { return !f.holds(r.properties[f.Property]) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (f searchFilter) holds(value string) bool {
+	if value == "" {
+		return false
+	}
+	if f.Operator == "EQ" {
+		return strings.EqualFold(value, f.Value)
+	}
+	return slices.ContainsFunc(strings.Fields(value), func(token string) bool {
+		return wildcard(strings.ToLower(token), strings.ToLower(f.Value))
+	})
+}
+
+// wildcard matches a token with a pattern that may begin or end with an asterisk.
+func wildcard(token, pattern string) bool {
+	inner, open := strings.CutPrefix(pattern, "*")
+	inner, loose := strings.CutSuffix(inner, "*")
+	switch {
+	case open && loose:
+		return strings.Contains(token, inner)
+	case open:
+		return strings.HasSuffix(token, inner)
+	case loose:
+		return strings.HasPrefix(token, inner)
+	default:
+		return token == inner
+	}
+}

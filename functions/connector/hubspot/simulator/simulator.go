@@ -1,0 +1,162 @@
+// Package simulator is HubSpot's CRM in memory, over HTTP: contacts, communications and leads with their unique properties,
+// batch upserts, searches, associations and the properties API, as documented at
+// https://developers.hubspot.com/docs/api-reference/overview. It understands the requests that the connector makes and
+// refuses all others in HubSpot's own shape, so that a request nobody documented does not pass a test.
+//
+// Three more paths are for tests: GET /_simulator/records?object=contacts answers what is held, POST /_simulator/faults makes
+// requests fail, DELETE /_simulator forgets records and faults.
+package simulator
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"signalbox/shared/secret"
+)
+
+// Options are how a portal is set up. The zero value is a portal with our properties installed that takes any token.
+type Options struct {
+	Token    secret.Value  // the only one accepted; empty accepts any
+	Bare     bool          // our custom properties are not installed
+	Region   string        // ISO 3166 alpha-2: what national numbers are read with; empty is US
+	IndexLag time.Duration // how long a new record stays hidden from searches
+	Burst    int           // requests in ten seconds before 429; zero is no limit
+}
+
+// Simulator is one portal. It is safe for concurrent use.
+type Simulator struct {
+	options Options
+	mu      sync.Mutex
+	tables  map[string]*table
+	lastID  int64
+	calls   int64
+	window  time.Time // when the current ten seconds began
+	spent   int       // requests in them
+	faults  []*spoil
+}
+
+// New returns a portal without records.
+func New(o Options) *Simulator {
+	if o.Region == "" {
+		o.Region = "US"
+	}
+	s := &Simulator{options: o}
+	s.reset()
+	return s
+}
+
+// The most that is read of a request.
+const maxRequest = 16 << 20
+
+// Limits that the headers tell.
+const (
+	burstLimit = 190
+	dailyLimit = 650_000
+)
+
+// reply is an answer before it is sent.
+type reply struct {
+	status int
+	header http.Header
+	body   any // nil is an empty body
+}
+
+// ServeHTTP answers a request.
+func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		send(w, refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request is too large"))
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/_simulator") {
+		send(w, s.control(r, body))
+		return
+	}
+	f := s.spoiled(r.URL.Path)
+	if f.DelayMS > 0 && !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
+		return
+	}
+	if f.CommitThenTimeout {
+		s.answer(r, body)
+		<-r.Context().Done()
+		return
+	}
+	if f.Status != 0 {
+		send(w, f.reply())
+		return
+	}
+	send(w, s.answer(r, body))
+}
+
+// wait answers false if the caller gave up.
+func wait(r *http.Request, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+// answer carries a request out. Requests come one after the other, as far as anybody can see.
+func (s *Simulator) answer(r *http.Request, body []byte) reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	answer := s.admit(r)
+	if answer.status == 0 {
+		answer = s.route(r, body)
+	}
+	if answer.header == nil {
+		answer.header = make(http.Header)
+	}
+	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", s.calls)
+	answer.header.Set("X-HubSpot-Correlation-Id", id)
+	if refused, ok := answer.body.(refusal); ok {
+		refused.CorrelationID = id
+		answer.body = refused
+	}
+	if !strings.HasSuffix(r.URL.Path, "/search") { // searches are limited apart and say nothing
+		answer.header.Set("X-HubSpot-RateLimit-Daily", strconv.Itoa(dailyLimit))
+		answer.header.Set("X-HubSpot-RateLimit-Daily-Remaining", strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
+		answer.header.Set("X-HubSpot-RateLimit-Interval-Milliseconds", "10000")
+		answer.header.Set("X-HubSpot-RateLimit-Max", strconv.Itoa(s.burst()))
+		answer.header.Set("X-HubSpot-RateLimit-Remaining", strconv.Itoa(max(0, s.burst()-s.spent)))
+	}
+	return answer
+}
+
+func (s *Simulator) burst() int {
+	if s.options.Burst > 0 {
+		return s.options.Burst
+	}
+	return burstLimit
+}
+
+// admit checks the token and counts the request against the burst limit; a zero reply lets it pass.
+func (s *Simulator) admit(r *http.Request) reply {
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer || token == "" || s.options.Token != "" && token != string(s.options.Token) {
+		return refuse(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The access token is missing or not valid")
+	}
+	now := time.Now()
+	if now.Sub(s.window) >= 10*time.Second {
+		s.window, s.spent = now, 0
+	}
+	s.spent++
+	if s.options.Burst > 0 && s.spent > s.options.Burst {
+		limited := refusal{
+			Status: "error", Message: "You have reached your ten_secondly_rolling limit.",
+			Category: "RATE_LIMITS", ErrorType: "RATE_LIMIT", PolicyName: "TEN_SECONDLY_ROLLING",
+		}
+		return reply{status: http.StatusTooManyRequests, body: limited}
+	}
+	return reply{}
+}

@@ -1,0 +1,144 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// The codes of the faults that a Connector finds itself.
+const (
+	CodeInvalid   = "delivery_invalid" // the body is no delivery
+	CodeAction    = "action_unknown"   // a newer writer's action
+	CodePlan      = "crm_plan_repeats" // Next asks for a step that is done
+	CodeAnswers   = "crm_answers"      // Do did not answer one outcome a step
+	CodeOutOfTime = "out_of_time"      // the message's time is over between two steps
+)
+
+// newer is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
+const newer = time.Hour
+
+// item is one delivery in a Connector's hands.
+type item struct {
+	delivery delivery.Delivery
+	trace    string
+	claim    *idempotency.Claim // nil while nothing is claimed
+	done     Progress           // what Next sees: the claim's progress without intents
+	finished bool               // complete, by us or before
+	err      error
+}
+
+// verdict answers nil only for what is certainly done.
+func (it *item) verdict() error {
+	switch {
+	case it.finished:
+		return nil
+	case it.err == nil:
+		return queue.ErrNotBegun
+	default:
+		return it.err
+	}
+}
+
+// open decodes what a head carries. What cannot be carried out at all never claims.
+func (c *Connector[R]) open(ctx context.Context, head queue.Received) *item {
+	it := &item{trace: head.Trace}
+	if err := decode(head, &it.delivery); err != nil {
+		c.fail(ctx, it, err)
+	}
+	return it
+}
+
+func decode(head queue.Received, d *delivery.Delivery) error {
+	if err := json.Unmarshal(head.Body, d); err != nil {
+		*d = delivery.Delivery{}
+		return undecoded(head, err)
+	}
+	if d.ID == "" || d.CRM == "" || d.Event.EventID == "" || d.Event.TenantID == "" {
+		return fault.New(fault.Permanent, CodeInvalid, errors.New("deliveryId, crm, event.eventId and event.tenantId are required"))
+	}
+	for i, action := range d.Actions {
+		switch action.Kind {
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent:
+		default:
+			return fault.New(fault.Permanent, CodeAction, fmt.Errorf("actions[%d] is of a kind this build does not know", i))
+		}
+	}
+	return nil
+}
+
+// undecoded sorts what a body was refused for. Only the event's own faults are safe to repeat: others may quote the body.
+func undecoded(head queue.Received, err error) *fault.Error {
+	of, ok := errors.AsType[*fault.Error](err)
+	switch {
+	case !ok:
+		return fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a delivery"))
+	case of.Code == canonical.CodeVersionUnknown && (head.FirstSent.IsZero() || time.Since(head.FirstSent) < newer):
+		return of
+	default:
+		return fault.New(fault.Permanent, of.Code, of.Err)
+	}
+}
+
+// key answers where the claim is: beside the event's own record.
+func (it *item) key() store.Key {
+	return store.Key{
+		Partition: it.delivery.Event.TenantID + "/event/" + string(it.delivery.Event.EventID),
+		Sort:      "delivery/" + it.delivery.CRM,
+	}
+}
+
+// context answers ctx with what log lines about the item carry.
+func (it *item) context(ctx context.Context) context.Context {
+	trace := it.trace
+	if trace == "" {
+		trace = it.delivery.Event.Trace.Traceparent
+	}
+	ctx = telemetry.WithTrace(ctx, trace)
+	if it.delivery.Event.EventID == "" {
+		return ctx
+	}
+	return telemetry.WithEvent(ctx, string(it.delivery.Event.EventID))
+}
+
+// intent is what the name of a step begins with in a claim's progress while nobody knows whether it was carried out.
+const intent = "intent:"
+
+// take makes a claim the item's.
+func (it *item) take(claim *idempotency.Claim) {
+	it.claim, it.done = claim, Progress{}
+	for name, result := range claim.Progress {
+		if !strings.HasPrefix(name, intent) {
+			it.done[name] = result
+		}
+	}
+}
+
+func (it *item) intends(step string) bool {
+	_, ok := it.claim.Progress[intent+step]
+	return ok
+}
+
+func (it *item) intend(step string) { it.claim.Progress[intent+step] = Result{} }
+
+// achieve keeps a copy of what a step learned.
+func (it *item) achieve(step string, result Result) {
+	kept := maps.Clone(result)
+	if kept == nil {
+		kept = Result{}
+	}
+	delete(it.claim.Progress, intent+step)
+	it.claim.Progress[step], it.done[step] = kept, kept
+}

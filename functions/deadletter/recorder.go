@@ -1,0 +1,131 @@
+// Package deadletter records what arrives on the dead-letter queues, so that it can be searched, explained and redriven, and
+// counts it for the alarms. What cannot be recorded stays in its queue.
+package deadletter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"signalbox/shared/deadletter"
+	"signalbox/shared/queue"
+	"signalbox/shared/telemetry"
+)
+
+// codeExhausted is the code of what the queue moved itself.
+const codeExhausted = "receives_exhausted"
+
+// Recorder is a queue.Handler of dead-letter queues. It records what a worker gave up on, and what the queue itself moved
+// after too many receives.
+type Recorder struct {
+	store  deadletter.Store
+	logger *slog.Logger
+	meter  *telemetry.Meter
+	name   *regexp.Regexp
+}
+
+// New returns a Recorder that writes to s.
+func New(s deadletter.Store, logger *slog.Logger, meter *telemetry.Meter) *Recorder {
+	// What comes from a body that nobody may have checked, and becomes part of a key, must look like a name.
+	return &Recorder{store: s, logger: logger, meter: meter, name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)}
+}
+
+// Handle records each head and answers one error each.
+func (r *Recorder) Handle(ctx context.Context, heads []queue.Received) []error {
+	errs := make([]error, len(heads))
+	for i, head := range heads {
+		if ctx.Err() != nil {
+			errs[i] = queue.ErrNotBegun
+			continue
+		}
+		errs[i] = r.record(telemetry.WithTrace(ctx, head.Trace), head)
+	}
+	return errs
+}
+
+func (r *Recorder) record(ctx context.Context, head queue.Received) error {
+	rec := r.read(head)
+	if rec.EventID != "" {
+		ctx = telemetry.WithEvent(ctx, rec.EventID)
+	}
+	if err := deadletter.Write(ctx, r.store, rec); err != nil {
+		return err
+	}
+	r.meter.Count("DeadLetterRecorded", 1, telemetry.Label{Name: "stage", Value: rec.Stage},
+		telemetry.Label{Name: "kind", Value: rec.Kind}, telemetry.Label{Name: "code", Value: rec.Code})
+	r.logger.InfoContext(ctx, "dead letter recorded", slog.String("stage", rec.Stage), slog.String("kind", rec.Kind),
+		slog.String("code", rec.Code), slog.String("message", rec.ID), slog.String("tenant", rec.Tenant))
+	return nil
+}
+
+// read answers the record of what arrived. The same message gives the same record whenever it is received.
+func (r *Recorder) read(head queue.Received) deadletter.Record {
+	letter, ok := queue.ParseDeadLetter(head.Message)
+	if !ok {
+		letter = queue.DeadLetter{
+			ID: head.ID, Kind: queue.KindExhausted, Code: codeExhausted, Reason: "no worker answered for it: the queue moved it",
+			Attempts: head.Attempt, First: head.FirstSent, Last: head.FirstSent, Group: head.Group, Trace: head.Trace,
+			Generation: queue.Generation(head.ID), Body: head.Body,
+		}
+	}
+	about := peek(letter.Body)
+	if letter.Stage == "" {
+		letter.Stage = r.stage(about)
+	}
+	if letter.Last.IsZero() {
+		letter.Last = time.Unix(0, 0)
+	}
+	rec := deadletter.Record{
+		ID: letter.ID, Stage: letter.Stage, Kind: letter.Kind, Code: letter.Code, Reason: letter.Reason, Attempts: letter.Attempts,
+		First: letter.First, Last: letter.Last, FunctionVersion: letter.FunctionVersion, Group: letter.Group, Trace: letter.Trace,
+		Generation: letter.Generation, Body: letter.Body,
+	}
+	if event := about.event(); r.name.MatchString(event.TenantID) && r.name.MatchString(event.EventID) {
+		rec.Tenant, rec.EventID = event.TenantID, event.EventID
+	}
+	return rec
+}
+
+// names is what is looked for in a body: an event's, or that of the event in a delivery.
+type names struct {
+	EventID  string `json:"eventId"`
+	TenantID string `json:"tenantId"`
+}
+
+type about struct {
+	names
+	CRM   string `json:"crm"`
+	Event *names `json:"event"`
+}
+
+// peek reads what it can of a body; what is not JSON is about nothing.
+func peek(body []byte) about {
+	var a about
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(body, &a); err != nil && !errors.As(err, &mistyped) {
+		return about{}
+	}
+	return a
+}
+
+func (a about) event() names {
+	if a.Event != nil {
+		return *a.Event
+	}
+	return a.names
+}
+
+// stage answers at which stage a message with this body would have been worked on: the queue does not say where it took it from.
+func (r *Recorder) stage(a about) string {
+	switch {
+	case a.Event != nil && r.name.MatchString(a.CRM):
+		return deadletter.StageDeliver(a.CRM)
+	case a.Event == nil && a.EventID != "":
+		return deadletter.StageRoute
+	default:
+		return deadletter.StageUnknown
+	}
+}
