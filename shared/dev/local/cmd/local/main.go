@@ -1,0 +1,49 @@
+// Command local runs Signalbox on this machine. `local run` serves until it is interrupted; `local demo` sends the sample messages
+// and shows that each is in every CRM exactly once.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/demo"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := command(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context, arguments []string) error {
+	root, err := local.Root()
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(arguments) == 1 && arguments[0] == "run":
+		ports, err := local.Ports(root, os.LookupEnv, map[string]int{
+			"GATEWAY_PORT": 8080, "AWS_PORT": 4566, "SALESFORCE_PORT": 8091, "HUBSPOT_PORT": 8092,
+		})
+		if err != nil {
+			return err
+		}
+		return local.Serve(ctx, os.Stdout, local.Options{Root: root, Ports: ports, Logs: os.Stderr})
+	case len(arguments) == 1 && arguments[0] == "demo":
+		ports, err := local.Ports(root, os.LookupEnv, nil)
+		if err != nil {
+			return err
+		}
+		return demo.Run(ctx, os.Stdout, local.Options{Root: root, Ports: ports, LogFile: "demo.log"})
+	}
+	return errors.New("usage: local run | local demo")
+}

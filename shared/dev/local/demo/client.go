@@ -1,0 +1,126 @@
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/dev/local"
+)
+
+// Client sends webhooks as Twilio would, and looks into the simulators.
+type Client struct {
+	cloud   *local.Cloud
+	tenant  string
+	account string
+	token   string
+}
+
+// NewClient returns a client that has the credentials of the demo tenant's Twilio account.
+func NewClient(root string, c *local.Cloud) (*Client, error) {
+	data, err := os.ReadFile(filepath.Join(root, local.DemoTenant)) //nolint:gosec // the repository's own
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	var file struct {
+		Tenant   struct{ ID string }
+		Accounts []struct{ ID, Provider, AuthToken string }
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("demo: %s: %w", local.DemoTenant, err)
+	}
+	for _, a := range file.Accounts {
+		if a.Provider == "twilio" {
+			return &Client{cloud: c, tenant: file.Tenant.ID, account: a.ID, token: a.AuthToken}, nil
+		}
+	}
+	return nil, fmt.Errorf("demo: %s has no Twilio account", local.DemoTenant)
+}
+
+// Send sends a webhook once and answers the status.
+func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cloud.Gateway+s.Path, strings.NewReader(s.body()))
+	if err != nil {
+		return 0, fmt.Errorf("demo: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	request.Header.Set("X-Twilio-Signature", s.sign(c.token, c.cloud.PublicBaseURL+s.Path))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("demo: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, response.Body.Close()
+}
+
+// EventID answers the id of the event a sample becomes.
+func (c *Client) EventID(s Sample) canonical.EventID {
+	return canonical.NewEventID(c.tenant, "twilio", c.account, "message", s.ID())
+}
+
+// MessageKey answers the external id of a sample's record in every CRM.
+func (c *Client) MessageKey(s Sample) string {
+	return canonical.MessageKey(c.tenant, "twilio", c.account, s.ID())
+}
+
+// Record is what a simulator holds.
+type Record struct {
+	ID           string              `json:"id"`
+	Properties   map[string]string   `json:"properties"`
+	Associations map[string][]string `json:"associations"`
+}
+
+// messageObject is what a CRM calls the records of messages.
+func messageObject(crm string) (string, error) {
+	objects := map[string]string{"hubspot": "communications"}
+	if object, known := objects[crm]; known {
+		return object, nil
+	}
+	return "", fmt.Errorf("demo: which records of %s are messages?", crm)
+}
+
+// Messages answers the records of messages in a CRM.
+func (c *Client) Messages(ctx context.Context, crm string) ([]Record, error) {
+	object, err := messageObject(crm)
+	if err != nil {
+		return nil, err
+	}
+	return c.Records(ctx, crm, object)
+}
+
+// Records answers what a CRM's simulator holds of one object.
+func (c *Client) Records(ctx context.Context, crm, object string) ([]Record, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.cloud.CRMs[crm]+"/_simulator/records?object="+object, nil)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("demo: the simulator of %s answers %s", crm, response.Status)
+	}
+	var records []Record
+	if err := json.NewDecoder(response.Body).Decode(&records); err != nil {
+		return nil, fmt.Errorf("demo: the simulator of %s: %w", crm, err)
+	}
+	return records, nil
+}
+
+// has says whether a record is of the message of this key, whatever the CRM calls the property.
+func (r Record) has(key string) bool {
+	for _, value := range r.Properties {
+		if value == key {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/gateway"
+	"signalbox/shared/dev/local/mapping"
+	"signalbox/shared/dev/local/runtimeapi"
+	"signalbox/shared/dev/local/template"
+)
+
+// function is one function of the template with its processes.
+type function struct {
+	template.Function
+	pool *runtimeapi.Pool
+}
+
+// defaultProcesses is how many processes a function may have where nobody says otherwise.
+const defaultProcesses = 4
+
+func (c *Cloud) newFunction(f template.Function) *function {
+	most := c.options.MaxProcesses
+	if most == 0 {
+		most = defaultProcesses
+	}
+	return &function{Function: f, pool: runtimeapi.NewPool(c.life, c.guardian, c.log, runtimeapi.Spec{
+		Name: f.LogicalID, ARN: f.ARN, Path: filepath.Join(c.options.Root, binaries, f.Binary), Dir: c.options.Root,
+		Timeout: f.Timeout, MaxProcesses: most,
+		Environment: func(id string) []string { return c.environment(f, id) },
+	})}
+}
+
+// environment answers a process's variables. Its access key id names it, so that the cloud knows who calls.
+// See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
+func (c *Cloud) environment(f template.Function, id string) []string {
+	variables := map[string]string{
+		"PATH": os.Getenv("PATH"), "TZ": ":UTC", "LANG": "en_US.UTF-8", "_HANDLER": "bootstrap", "LAMBDA_TASK_ROOT": c.options.Root,
+		"AWS_REGION": c.template.Region, "AWS_DEFAULT_REGION": c.template.Region, "AWS_ENDPOINT_URL": c.AWS,
+		"AWS_ACCESS_KEY_ID": id, "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local",
+		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.MemoryMB), "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME": "/local/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": id,
+		"GOMAXPROCS": "1", "GOGC": "400",
+	}
+	maps.Copy(variables, f.Environment)
+	out := make([]string, 0, len(variables))
+	for name, value := range variables {
+		out = append(out, name+"="+value)
+	}
+	return out
+}
+
+// invoke runs a function once.
+func (f *function) invoke(ctx context.Context, event []byte, trace string) (answer []byte, ok bool, err error) {
+	result, err := f.pool.Invoke(ctx, requestID(), event, trace)
+	return result.Payload, result.Error == "", err
+}
+
+func requestID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // it never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	h := hex.EncodeToString(b[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
+
+// Invoke runs a function by its logical id, name or ARN, as a direct invocation does.
+func (c *Cloud) Invoke(ctx context.Context, name string, event []byte) (answer []byte, failed string, err error) {
+	for _, f := range c.functions {
+		if name == f.LogicalID || name == f.Name {
+			result, err := f.pool.Invoke(ctx, requestID(), event, "")
+			return result.Payload, result.Error, err
+		}
+	}
+	return nil, "", cloud.ErrNoFunction
+}
+
+// targets answers the gateway's routes.
+func (c *Cloud) targets() []gateway.Target {
+	var out []gateway.Target
+	for _, f := range c.functions {
+		for _, r := range f.Routes {
+			out = append(out, gateway.Target{Method: r.Method, Path: r.Path, Function: f.LogicalID, Timeout: r.Timeout, Invoke: f.invoke})
+		}
+	}
+	return out
+}
+
+// startSources starts the mappings and the schedules.
+func (c *Cloud) startSources() {
+	for _, f := range c.functions {
+		invoke := func(ctx context.Context, event []byte) ([]byte, bool, error) { return f.invoke(ctx, event, "") }
+		for _, m := range f.Mappings {
+			source := &mapping.SQS{
+				Queue: c.state.queues[m.QueueARN], BatchSize: m.BatchSize, Window: m.Window, MaximumConcurrency: c.concurrency(m),
+				ReportFailures: m.ReportFailures, Invoke: invoke, Logger: c.logger,
+			}
+			c.running.Go(func() { source.Run(c.life) })
+		}
+		for _, s := range f.Schedules {
+			source := &mapping.Schedule{
+				Name: s.Name, Every: s.Every / time.Duration(max(c.options.ScheduleDivisor, 1)), Input: s.Input, Region: c.template.Region,
+				Invoke: invoke, Logger: c.logger,
+			}
+			c.running.Go(func() { source.Run(c.life) })
+		}
+	}
+}
+
+// concurrency is the mapping's, and no more batches than there can be processes: a batch that waits for one only ages.
+func (c *Cloud) concurrency(m template.Mapping) int {
+	most := c.options.MaxProcesses
+	if most == 0 {
+		most = defaultProcesses
+	}
+	if m.MaximumConcurrency == 0 {
+		return most
+	}
+	return min(m.MaximumConcurrency, most)
+}

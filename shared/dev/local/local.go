@@ -1,0 +1,235 @@
+// Package local is the whole of Signalbox on one machine: template.yaml read and run with unmodified binaries as child processes,
+// behind an HTTP API, over queues, tables, keys and secrets in memory, against simulated CRMs. The programs in cmd run it for
+// people; tests start it to kill functions at every call.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/gateway"
+	"signalbox/shared/dev/local/process"
+	"signalbox/shared/dev/local/template"
+	"signalbox/shared/queue/memqueue"
+	"signalbox/shared/store/memstore"
+)
+
+// DemoTenant is the tenant file that is applied at the start.
+const DemoTenant = "events/tenants/demo.json"
+
+// Options say what to run and where. The zero value but for Root runs everything on free ports.
+type Options struct {
+	Root            string            // of the repository
+	Parameters      map[string]string // of the template, besides its defaults
+	Ports           map[string]int    // by variable: GATEWAY_PORT, AWS_PORT, HUBSPOT_PORT ...; 0 or none is any free one
+	MaxProcesses    int               // of a function; 0 is 4
+	ScheduleDivisor int               // makes schedules run more often; 0 and 1 leave them
+	Logs            io.Writer         // what functions write, besides LogPath; may be nil
+	LogFile         string            // name below .build/local/logs; empty is local.log
+	Observe         bool              // note every call, so that Arm can kill at one
+	Built           bool              // the binaries are up to date
+}
+
+// Cloud is what runs.
+type Cloud struct {
+	Gateway       string            // URLs
+	AWS           string            //
+	CRMs          map[string]string // of the simulators
+	PublicBaseURL string            // what webhooks are signed for
+	LogPath       string            // what every function wrote
+	Counts        *cloud.Counts     // of calls to AWS
+
+	options   Options
+	template  *template.Template
+	logger    *slog.Logger
+	log       *process.Log
+	logFile   *os.File
+	guardian  *process.Guardian
+	state     *state
+	functions []*function
+	bindings  map[string]string // base URLs of CRMs as functions see them
+	plan      *plan
+	servers   []*http.Server
+	running   sync.WaitGroup
+	life      context.Context // of everything that runs
+	end       context.CancelFunc
+}
+
+// Start builds and starts everything and applies the demo tenant. Ctx is about the start; what runs ends by Stop, which has to
+// be called only if there is no error.
+func Start(ctx context.Context, o Options) (*Cloud, error) {
+	c := &Cloud{options: o, CRMs: map[string]string{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
+	c.plan = &plan{kill: c.kill}
+	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
+	for _, step := range []func(context.Context) error{
+		c.readTemplate, c.build, c.openLog, c.startProcesses, c.startAWS, c.startSimulators, c.startGateway, c.applyTenant,
+	} {
+		if err := step(ctx); err != nil {
+			c.Stop()
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Cloud) readTemplate(context.Context) (err error) {
+	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), c.options.Parameters); err != nil {
+		return err
+	}
+	c.PublicBaseURL = c.template.Parameters["PublicBaseUrl"]
+	c.state, err = newState(c.template)
+	return err
+}
+
+func (c *Cloud) build(ctx context.Context) error {
+	if c.options.Built {
+		return nil
+	}
+	return Build(ctx, c.options.Root, os.Stderr)
+}
+
+func (c *Cloud) openLog(context.Context) error {
+	name := c.options.LogFile
+	if name == "" {
+		name = "local.log"
+	}
+	c.LogPath = filepath.Join(c.options.Root, binaries, "logs", name)
+	if err := os.MkdirAll(filepath.Dir(c.LogPath), 0o750); err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	file, err := os.Create(c.LogPath)
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	c.logFile = file
+	var to io.Writer = file
+	if c.options.Logs != nil {
+		to = io.MultiWriter(file, c.options.Logs)
+	}
+	c.log = process.NewLog(to)
+	c.logger = slog.New(slog.NewJSONHandler(c.log.Lines("local"), nil))
+	return nil
+}
+
+func (c *Cloud) startProcesses(ctx context.Context) (err error) {
+	if c.guardian, err = process.NewGuardian(ctx); err != nil {
+		return err
+	}
+	for _, f := range c.template.Functions {
+		c.functions = append(c.functions, c.newFunction(f))
+	}
+	return nil
+}
+
+func (c *Cloud) startAWS(ctx context.Context) error {
+	listener, err := listen(ctx, awsPort, c.options.Ports[awsPort])
+	if err != nil {
+		return err
+	}
+	c.AWS = "http://" + listener.Addr().String()
+	var observer cloud.Observer
+	if c.options.Observe {
+		observer = c.plan
+	}
+	c.serve(listener, cloud.New(c.state.services(c.logger, c.Invoke), observer, c.Counts))
+	return nil
+}
+
+func (c *Cloud) startGateway(ctx context.Context) error {
+	listener, err := listen(ctx, gatewayPort, c.options.Ports[gatewayPort])
+	if err != nil {
+		return err
+	}
+	c.Gateway = "http://" + listener.Addr().String()
+	c.serve(listener, gateway.New(c.logger.With(slog.String("component", "gateway")), c.targets()...))
+	c.startSources()
+	return nil
+}
+
+func (c *Cloud) serve(listener net.Listener, handler http.Handler) {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn)}
+	c.servers = append(c.servers, server)
+	c.running.Go(func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			c.logger.Error("a server stopped", slog.Any("error", err))
+		}
+	})
+}
+
+// Stop ends everything: no process is left.
+func (c *Cloud) Stop() {
+	c.end()
+	for _, server := range c.servers {
+		_ = server.Close()
+	}
+	for _, f := range c.functions {
+		f.pool.Close()
+	}
+	if c.guardian != nil {
+		c.guardian.Close()
+	}
+	c.running.Wait()
+	if c.logFile != nil {
+		_ = c.logFile.Close()
+	}
+}
+
+// Queue answers a queue by its logical id, nil if there is none.
+func (c *Cloud) Queue(id string) *memqueue.Queue {
+	for _, q := range c.template.Queues {
+		if q.LogicalID == id {
+			return c.state.queues[q.ARN]
+		}
+	}
+	return nil
+}
+
+// Queues answers the logical ids of all queues.
+func (c *Cloud) Queues() []string {
+	ids := make([]string, len(c.template.Queues))
+	for i, q := range c.template.Queues {
+		ids[i] = q.LogicalID
+	}
+	return ids
+}
+
+// Table answers a table by its logical id, nil if there is none.
+func (c *Cloud) Table(id string) *memstore.Store {
+	for _, t := range c.template.Tables {
+		if t.LogicalID == id {
+			return c.state.tables[t.Name]
+		}
+	}
+	return nil
+}
+
+// Secrets answers the values of all secrets, for whoever makes sure that they are nowhere else.
+func (c *Cloud) Secrets() []string { return slices.Sorted(maps.Values(c.state.secrets)) }
+
+// Recycle ends the processes that have nothing to do: each function's next event is a cold start.
+func (c *Cloud) Recycle() {
+	for _, f := range c.functions {
+		f.pool.Recycle()
+	}
+}
+
+// kill kills a process by its id.
+func (c *Cloud) kill(id string) {
+	for _, f := range c.functions {
+		if f.pool.Kill(id) {
+			return
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+)
+
+// Variables that set the ports that are not a simulator's.
+const (
+	gatewayPort = "GATEWAY_PORT"
+	awsPort     = "AWS_PORT"
+)
+
+// Ports answers the ports that the environment asks for, and those of defaults where it does not.
+func Ports(root string, lookup func(string) (string, bool), defaults map[string]int) (map[string]int, error) {
+	found, err := simulators(root)
+	if err != nil {
+		return nil, err
+	}
+	variables := []string{gatewayPort, awsPort}
+	for _, s := range found {
+		variables = append(variables, s.portVariable())
+	}
+	ports := map[string]int{}
+	for _, variable := range variables {
+		ports[variable] = defaults[variable]
+		value, set := lookup(variable)
+		if !set || value == "" {
+			continue
+		}
+		if ports[variable], err = strconv.Atoi(value); err != nil || ports[variable] < 0 || ports[variable] > 65535 {
+			return nil, fmt.Errorf("%s is %q, which is not a port: set it to a number up to 65535, or to 0 for any free one", variable, value)
+		}
+	}
+	return ports, nil
+}
+
+// PortError is a port that another program has.
+type PortError struct {
+	Variable string
+	Port     int
+}
+
+// Error says what to set.
+func (e *PortError) Error() string {
+	return fmt.Sprintf("port %d is in use: set %s to another port, or to 0 for any free one", e.Port, e.Variable)
+}
+
+// listen takes a port of the loopback interface, 0 for any free one. Variable is what a user sets to change it.
+func listen(ctx context.Context, variable string, port int) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, &PortError{variable, port}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("local: listen for %s: %w", variable, err)
+	}
+	return l, nil
+}
+
+// reserve answers a port that was free a moment ago, for a child that listens itself.
+func reserve(ctx context.Context, variable string, port int) (int, error) {
+	l, err := listen(ctx, variable, port)
+	if err != nil {
+		return 0, err
+	}
+	_, number, err := net.SplitHostPort(l.Addr().String())
+	if closed := l.Close(); closed != nil {
+		return 0, fmt.Errorf("local: %w", closed)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("local: %w", err)
+	}
+	return strconv.Atoi(number)
+}

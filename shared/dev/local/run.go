@@ -1,0 +1,77 @@
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Root answers the folder at or above the working directory that holds template.yaml.
+func Root() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("local: %w", err)
+	}
+	for {
+		_, err := os.Stat(filepath.Join(folder, "template.yaml"))
+		if err == nil {
+			return folder, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || folder == filepath.Dir(folder) {
+			return "", errors.New("local: there is no template.yaml here or above")
+		}
+		folder = filepath.Dir(folder)
+	}
+}
+
+// Serve runs everything until ctx is done or the process that started this one is gone. When all is ready it writes one line of
+// JSON to ready; nothing else is written there.
+func Serve(ctx context.Context, ready io.Writer, o Options) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go watchParent(ctx, cancel)
+	c, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer c.Stop()
+	line, err := json.Marshal(struct {
+		Ready         bool              `json:"ready"`
+		Gateway       string            `json:"gateway"`
+		AWS           string            `json:"aws"`
+		CRMs          map[string]string `json:"crms"`
+		PublicBaseURL string            `json:"publicBaseUrl"`
+	}{true, c.Gateway, c.AWS, c.CRMs, c.PublicBaseURL})
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	if _, err := fmt.Fprintf(ready, "%s\n", line); err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// watchParent cancels when this process has another parent: make, or a test, was killed and could not say so.
+func watchParent(ctx context.Context, cancel context.CancelFunc) {
+	parent := os.Getppid()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if os.Getppid() != parent {
+				cancel()
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/process"
+)
+
+// A simulator is a CRM in memory: a command beside the connector whose name ends in -simulate, without a block in the template.
+const (
+	simulatorPattern = "functions/connector/*/cmd/*-simulate"
+	simulatorStart   = 10 * time.Second
+)
+
+// simulator is one of them.
+type simulator struct{ crm, binary string }
+
+func (s simulator) portVariable() string { return strings.ToUpper(s.crm) + "_PORT" }
+
+func simulators(root string) ([]simulator, error) {
+	folders, err := filepath.Glob(filepath.Join(root, simulatorPattern))
+	if err != nil {
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	found := make([]simulator, len(folders))
+	for i, folder := range folders {
+		found[i] = simulator{crm: filepath.Base(filepath.Dir(filepath.Dir(folder))), binary: filepath.Base(folder)}
+	}
+	return found, nil
+}
+
+// startSimulators starts every simulator there is.
+func (c *Cloud) startSimulators(ctx context.Context) error {
+	found, err := simulators(c.options.Root)
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		if err := c.startSimulator(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) startSimulator(ctx context.Context, s simulator) error {
+	variable := s.portVariable()
+	port, err := reserve(ctx, variable, c.options.Ports[variable])
+	if err != nil {
+		return err
+	}
+	child, err := c.guardian.Start(c.life, process.Spec{ //nolint:contextcheck // it outlives the start
+		Path: filepath.Join(c.options.Root, binaries, s.binary), Dir: c.options.Root, Output: c.log.Lines(s.binary),
+		Env: []string{"PATH=" + os.Getenv("PATH"), "PORT=" + strconv.Itoa(port), variable + "=" + strconv.Itoa(port)},
+	})
+	if err != nil {
+		return err
+	}
+	base := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	if err := await(ctx, child, base); err != nil {
+		return fmt.Errorf("local: %s: %w", s.binary, err)
+	}
+	c.CRMs[s.crm], c.bindings[s.crm] = base, base
+	if c.options.Observe {
+		return c.observeCRM(ctx, s.crm, base)
+	}
+	return nil
+}
+
+// await waits until a simulator answers.
+func await(ctx context.Context, child *process.Child, base string) error {
+	ctx, cancel := context.WithTimeout(ctx, simulatorStart)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/_simulator/records?object=contacts", nil)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			_, _ = io.Copy(io.Discard, response.Body)
+			return response.Body.Close()
+		}
+		select {
+		case <-tick.C:
+		case <-child.Ended():
+			return fmt.Errorf("it ended: %s", child.Status())
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// observeCRM puts a proxy in front of a simulator, so that its calls are call boundaries too.
+func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
+	target, err := url.Parse(base)
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // a simulator that hangs up
+	}
+	call := func(r *http.Request) cloud.Call {
+		return cloud.Call{Service: crm, Operation: r.Method + " " + r.URL.Path, Caller: c.callerOf(crm)}
+	}
+	listener, err := listen(ctx, "a proxy's port", 0)
+	if err != nil {
+		return err
+	}
+	c.serve(listener, cloud.Observe(c.plan, call, proxy))
+	c.bindings[crm] = "http://" + listener.Addr().String()
+	return nil
+}
+
+// callerOf answers the process that talks to a CRM: of the functions in its folder, the one that is at work.
+func (c *Cloud) callerOf(crm string) string {
+	for _, f := range c.functions {
+		if !strings.HasPrefix(f.Folder, "functions/connector/"+crm+"/") {
+			continue
+		}
+		if running := f.pool.Running(); len(running) > 0 {
+			return running[0]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+// Package template reads template.yaml as far as it means something on one machine: functions with what invokes them, queues,
+// tables, keys and secrets, with every reference between them resolved. What has no local meaning (alarms, log groups, policies,
+// deployment) is a list in this package; anything else is refused with its line, so that nothing is silently left out.
+package template
+
+import "time"
+
+// Template is what runs locally.
+type Template struct {
+	Region, AccountID, StackName string
+	Parameters                   map[string]string // resolved values by name
+	Functions                    []Function
+	Queues                       []Queue
+	Tables                       []Table
+	Keys                         []Key
+	Secrets                      []Secret
+}
+
+// Function is one Lambda function.
+type Function struct {
+	LogicalID   string
+	Name        string
+	ARN         string
+	Folder      string // of its package main, relative to the template, e.g. functions/router/cmd/route
+	Binary      string // what `go build -o` calls it: the last element of Folder
+	Timeout     time.Duration
+	MemoryMB    int
+	Environment map[string]string
+	Routes      []Route
+	Mappings    []Mapping
+	Schedules   []Schedule
+}
+
+// Route is one route of the HTTP API. Method is upper-case or "ANY"; Path may hold {name} and {name+}; both are empty for the
+// default route.
+type Route struct {
+	Method, Path string
+	Timeout      time.Duration // of the integration
+}
+
+// Mapping is an SQS event source mapping.
+type Mapping struct {
+	QueueARN           string
+	BatchSize          int
+	Window             time.Duration // how long a batch is gathered
+	MaximumConcurrency int           // 0: none was set
+	ReportFailures     bool          // the function answers batchItemFailures
+}
+
+// Schedule invokes a function at a fixed rate.
+type Schedule struct {
+	Name  string
+	Every time.Duration
+	Input []byte // the event; nil for the scheduler's own
+}
+
+// Queue is one SQS queue. Durations are the queue's attributes.
+type Queue struct {
+	LogicalID, Name, URL, ARN string
+	FIFO                      bool
+	ContentDeduplication      bool
+	GroupScope                bool // deduplication per message group
+	Visibility, Retention     time.Duration
+	Delay                     time.Duration
+	DeadLettersARN            string // where a message goes once it was received MaxReceive times
+	MaxReceive                int
+}
+
+// Table is one DynamoDB table with a partition key, and perhaps a sort key.
+type Table struct {
+	LogicalID, Name, ARN string
+	Partition, Sort      string // attribute names
+	Expiry               string // attribute of the time to live
+}
+
+// Key is one KMS key. Aliases are without "alias/".
+type Key struct {
+	LogicalID, ID, ARN string
+	Aliases            []string
+}
+
+// Secret is one Secrets Manager secret. Value is set, or made of Length characters without those excluded.
+type Secret struct {
+	LogicalID, Name, ARN string
+	Value                string
+	Length               int
+	Exclude              string
+}

@@ -1,0 +1,191 @@
+package template_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/shared/dev/local/template"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const small = `
+Parameters:
+  Seconds: {Type: Number, Default: 30}
+  Topic: {Type: String, Default: ""}
+  Needed: {Type: String}
+Mappings:
+  Sizes: {dev: {Memory: 256}}
+Conditions:
+  HasTopic: !Not [!Equals [!Ref Topic, ""]]
+  Both: !And [!Condition HasTopic, !Equals [a, a]]
+Globals:
+  Function:
+    Timeout: !Ref Seconds
+    Runtime: provided.al2023
+    Handler: bootstrap
+    Environment: {Variables: {STAGE: dev, TOPIC: !If [HasTopic, !Ref Topic, !Ref AWS::NoValue]}}
+Resources:
+  Route:
+    Type: AWS::Serverless::Function
+    Properties:
+      FunctionName: !Sub ${AWS::StackName}-route
+      CodeUri: functions/router/cmd/route/
+      MemorySize: !FindInMap [Sizes, dev, Memory]
+      Policies: [!Sub "${Unknown.Arn}"]
+      Environment:
+        Variables:
+          QUEUE: !Ref Events
+          PREFIX: !Sub ["${Base}/${AWS::AccountId}/${!literal}", {Base: !Join ["", [https://, x]]}]
+          TABLE: {"Fn::GetAtt": [State, Arn]}
+          KEY: !Select [1, !Split ["/", !GetAtt Data.Arn]]
+          BOTH: !If [Both, yes, no]
+      Events:
+        Web: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: post, Path: "/v1/{a}", TimeoutInMillis: 5000}}
+        Queue:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Events.Arn
+            BatchSize: 5
+            FunctionResponseTypes: [ReportBatchItemFailures]
+            ScalingConfig: {MaximumConcurrency: 7}
+        Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
+  Absent: {Type: AWS::SQS::Queue, Condition: HasTopic}
+  Api: {Type: AWS::Serverless::HttpApi, Properties: {StageName: $default}}
+  Events:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: !Sub ${AWS::StackName}-events.fifo
+      FifoQueue: true
+      DeduplicationScope: messageGroup
+      VisibilityTimeout: 180
+      RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3}
+  Dead: {Type: AWS::SQS::Queue, Properties: {QueueName: dead.fifo, FifoQueue: true}}
+  State:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      KeySchema: [{AttributeName: p, KeyType: HASH}, {AttributeName: s, KeyType: RANGE}]
+      TimeToLiveSpecification: {AttributeName: e, Enabled: true}
+  Data: {Type: AWS::KMS::Key, Properties: {EnableKeyRotation: true}}
+  DataAlias: {Type: AWS::KMS::Alias, Properties: {AliasName: alias/data, TargetKeyId: !Ref Data}}
+  Pepper: {Type: AWS::SecretsManager::Secret, Properties: {Name: pepper, GenerateSecretString: {PasswordLength: 64, ExcludePunctuation: true}}}
+  Alarm: {Type: AWS::CloudWatch::Alarm, Properties: {Anything: !GetAtt Nowhere.Arn}}
+`
+
+func TestWhatRunsLocallyIsRead(t *testing.T) {
+	got, err := template.Parse([]byte(small), map[string]string{"Seconds": "1.5", "Needed": "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const account = "us-east-1:000000000000:"
+	key := got.Keys[0].ID
+	want := &template.Template{
+		Region: "us-east-1", AccountID: "000000000000", StackName: "signalbox",
+		Parameters: map[string]string{"Seconds": "1.5", "Topic": "", "Needed": "x"},
+		Functions: []template.Function{{
+			LogicalID: "Route", Name: "signalbox-route", ARN: "arn:aws:lambda:" + account + "function:signalbox-route",
+			Folder: "functions/router/cmd/route", Binary: "route", Timeout: 1500 * time.Millisecond, MemoryMB: 256,
+			Environment: map[string]string{
+				"STAGE": "dev", "QUEUE": "https://sqs.us-east-1.amazonaws.com/000000000000/signalbox-events.fifo",
+				"PREFIX": "https://x/000000000000/${literal}", "TABLE": "arn:aws:dynamodb:" + account + "table/signalbox-State",
+				"KEY": key, "BOTH": "no",
+			},
+			Routes: []template.Route{{Method: "POST", Path: "/v1/{a}", Timeout: 5 * time.Second}},
+			Mappings: []template.Mapping{{
+				QueueARN: "arn:aws:sqs:" + account + "signalbox-events.fifo", BatchSize: 5, MaximumConcurrency: 7, ReportFailures: true,
+			}},
+			Schedules: []template.Schedule{{Name: "Route.Often", Every: 5 * time.Minute}},
+		}},
+		Queues: []template.Queue{{
+			LogicalID: "Events", Name: "signalbox-events.fifo", ARN: "arn:aws:sqs:" + account + "signalbox-events.fifo",
+			URL: "https://sqs.us-east-1.amazonaws.com/000000000000/signalbox-events.fifo", FIFO: true, GroupScope: true,
+			Visibility: 180 * time.Second, Retention: 96 * time.Hour, DeadLettersARN: "arn:aws:sqs:" + account + "dead.fifo", MaxReceive: 3,
+		}, {
+			LogicalID: "Dead", Name: "dead.fifo", ARN: "arn:aws:sqs:" + account + "dead.fifo",
+			URL: "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo", FIFO: true, Visibility: 30 * time.Second, Retention: 96 * time.Hour,
+		}},
+		Tables: []template.Table{{
+			LogicalID: "State", Name: "signalbox-State", ARN: "arn:aws:dynamodb:" + account + "table/signalbox-State", Partition: "p", Sort: "s", Expiry: "e",
+		}},
+		Keys: []template.Key{{LogicalID: "Data", ID: key, ARN: "arn:aws:kms:" + account + "key/" + key, Aliases: []string{"data"}}},
+		Secrets: []template.Secret{{
+			LogicalID: "Pepper", Name: "pepper", ARN: "arn:aws:secretsmanager:" + account + "secret:pepper-Local0", Length: 64,
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatIsNotUnderstoodIsRefusedWithItsLine(t *testing.T) {
+	for name, c := range map[string]struct {
+		template string
+		line     int
+		reason   string
+	}{
+		"a section":               {"Resources: {}\nHooks: {}", 2, "the property Hooks is not understood"},
+		"a type":                  {"Resources:\n  A:\n    Type: AWS::S3::Bucket", 2, `"AWS::S3::Bucket" is not understood`},
+		"a property":              {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      Colour: red", 5, "A: the property Colour"},
+		"an event":                {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: x\n      Events:\n        S: {Type: S3}", 7, "event of type S3"},
+		"a schedule":              {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: x\n      Events:\n        S: {Type: Schedule, Properties: {Schedule: cron(1)}}", 7, "only rate"},
+		"a runtime":               {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: python3.13", 5, "only provided.al2023"},
+		"a function of CFN":       {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !ImportValue x", 5, "ImportValue has no local meaning"},
+		"a reference":             {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref B", 5, "there is no B"},
+		"a name that is circular": {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt A.QueueName", 5, "depends on itself"},
+		"an attribute":            {"Resources:\n  B: {Type: AWS::SQS::Queue}\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt B.Colour", 6, "Colour of a AWS::SQS::Queue"},
+		"a condition":             {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Condition: C", 4, `no condition "C"`},
+		"a parameter's value":     {"Parameters:\n  P: {Type: String}\nResources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref P", 7, "neither a default"},
+		"a number":                {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: soon", 5, `"soon" is not a number`},
+		"a FIFO queue's name":     {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties: {FifoQueue: true}", 2, ".fifo"},
+		"a function without code": {"Resources:\n  A:\n    Type: AWS::Serverless::Function", 2, "CodeUri"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := template.Parse([]byte(c.template), nil)
+			refused, ok := errors.AsType[*template.Error](err)
+			if !ok || refused.Line != c.line || !strings.Contains(refused.Reason, c.reason) {
+				t.Errorf("%v, want line %d and %q", err, c.line, c.reason)
+			}
+		})
+	}
+}
+
+func TestWhatRefersToNothingIsRefused(t *testing.T) {
+	for name, c := range map[string]struct{ template, reason string }{
+		"a dead-letter queue": {"Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {RedrivePolicy: {deadLetterTargetArn: x, maxReceiveCount: 1}}}", "go to no queue"},
+		"a mapping's queue":   {"Resources:\n  A: {Type: AWS::Serverless::Function, Properties: {CodeUri: x, Events: {Q: {Type: SQS, Properties: {Queue: y}}}}}", "not in the template"},
+		"one binary twice":    {"Resources:\n  A: {Type: AWS::Serverless::Function, Properties: {CodeUri: x/a}}\n  B: {Type: AWS::Serverless::Function, Properties: {CodeUri: y/a}}", "the same binary"},
+		"an override":         {"Resources: {}", "no parameter P"},
+		"an empty template":   {"", "empty"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			overrides := map[string]string{}
+			if name == "an override" {
+				overrides["P"] = "1"
+			}
+			if _, err := template.Parse([]byte(c.template), overrides); err == nil || !strings.Contains(err.Error(), c.reason) {
+				t.Errorf("%v, want %q", err, c.reason)
+			}
+		})
+	}
+}
+
+func TestTheProjectsTemplateRunsLocally(t *testing.T) {
+	got, err := template.Read("../../../../template.yaml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Functions) == 0 || len(got.Queues) == 0 || len(got.Tables) == 0 || got.Parameters["PublicBaseUrl"] == "" {
+		t.Errorf("%+v", got)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(small)
+	f.Add("Resources:\n  A: &a {Type: *a}")
+	f.Add("Conditions: {A: !Condition A}\nResources: {B: {Type: x, Condition: A}}")
+	f.Fuzz(func(_ *testing.T, s string) {
+		_, _ = template.Parse([]byte(s), map[string]string{"Needed": "x"}) // it answers or refuses, and does not panic
+	})
+}

@@ -1,0 +1,76 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"signalbox/shared/dev/local/cloud"
+)
+
+// applyFunction is what applies tenant files, here as on AWS.
+const applyFunction = "ApplyTenant"
+
+// applyTenant applies the demo tenant by a direct invocation, with its CRMs bound to the simulators.
+func (c *Cloud) applyTenant(ctx context.Context) error {
+	file, err := c.Tenant()
+	if err != nil {
+		return err
+	}
+	event, err := json.Marshal(map[string]any{"action": "apply", "file": file})
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	url := c.AWS + cloud.InvokePath(applyFunction)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(event))
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("local: apply the demo tenant: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return fmt.Errorf("local: apply the demo tenant: %w", err)
+	}
+	var answer struct {
+		Version  int               `json:"version"`
+		Problems []json.RawMessage `json:"problems"`
+	}
+	if response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "" ||
+		json.Unmarshal(body, &answer) != nil || len(answer.Problems) > 0 || answer.Version == 0 {
+		return fmt.Errorf("local: the demo tenant was not applied: status %d: %s; the log is %s", response.StatusCode, body, c.LogPath)
+	}
+	return nil
+}
+
+// Tenant answers the demo tenant's file with the simulators as its CRMs.
+func (c *Cloud) Tenant() (map[string]any, error) {
+	data, err := os.ReadFile(filepath.Join(c.options.Root, DemoTenant))
+	if err != nil {
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	var file map[string]any
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("local: %s: %w", DemoTenant, err)
+	}
+	tenant, _ := file["tenant"].(map[string]any)
+	crms, _ := tenant["crms"].([]any)
+	for _, one := range crms {
+		crm, _ := one.(map[string]any)
+		kind, _ := crm["kind"].(string)
+		base, found := c.bindings[kind]
+		if !found {
+			return nil, fmt.Errorf("local: %s is bound to the CRM %q, for which there is no simulator", DemoTenant, kind)
+		}
+		crm["baseUrl"] = base
+	}
+	return file, nil
+}
