@@ -1,0 +1,123 @@
+# A fresh machine needs Go and make. Tools are installed into .bin, what is built goes to .build; neither is committed.
+# One set of flags for build, vet, test and lint, so that they share one build cache.
+export GOFLAGS = -trimpath -tags=lambda.norpc -buildvcs=false
+export SAM_CLI_TELEMETRY = 0
+export AWS_DEFAULT_REGION ?= us-east-1
+
+GOLANGCI_VERSION = v2.15.0
+SAM_VERSION = 1.170.0
+BIN = .bin
+BUILD = .build
+VENV = $(BIN)/venv
+LOCAL = $(BUILD)/local/signalbox
+ENV ?= dev
+TENANT ?= events/tenants/demo.json
+ACTION ?= apply
+FUZZTIME ?= 10s
+BENCHTIME ?= 1s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(LOCAL) ## Start everything locally, send the sample messages, wait until the CRM simulators hold them, print what happened
+	@$(LOCAL) demo
+
+.PHONY: run
+run: $(LOCAL) ## Serve locally until interrupted; prints one line of JSON when ready
+	@exec $(LOCAL) run
+
+.PHONY: $(LOCAL)
+$(LOCAL):
+	@go build -o $@ ./shared/dev/local/cmd/local
+
+.PHONY: test
+test: ## Run unit, contract, conformance and ring tests under the race detector
+	go test -race ./...
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Run go vet (for Linux and macOS) and golangci-lint
+	go vet ./...
+	GOOS=darwin go vet ./shared/dev/...
+	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run ./...
+
+$(BIN)/golangci-lint-$(GOLANGCI_VERSION):
+	GOFLAGS= GOBIN=$(abspath $(BIN)) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+.PHONY: bench
+bench: ## Measure: Go benchmarks of every part (BENCHTIME=1s)
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZTIME each (10s)
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' shared functions); do \
+		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$f); do \
+			echo "$$name in $$(dirname $$f)"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f) || exit 1; \
+		done; \
+	done
+
+.PHONY: validate
+validate: ## Check template.yaml: cfn-lint, sam validate, sam build, and the structure tests on the expanded template
+	@if command -v python3 >/dev/null && python3 -m venv --help >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory validate-with-sam; \
+	elif [ -n "$(CI)" ]; then \
+		echo "validate: python3 with venv is needed to install the SAM CLI" >&2; exit 1; \
+	else \
+		echo "SKIPPED: cfn-lint, sam validate, sam build and the expanded template: install python3 with venv for them" >&2; \
+		go test -count=1 ./shared/architecture; \
+	fi
+
+.PHONY: validate-with-sam
+validate-with-sam: $(VENV)/sam-$(SAM_VERSION)
+	$(VENV)/bin/cfn-lint --regions us-east-1 --template template.yaml
+	$(VENV)/bin/sam validate --lint --config-env dev
+	@mkdir -p $(BUILD)
+	$(VENV)/bin/python shared/architecture/expand.py template.yaml > $(BUILD)/template.expanded.json
+	EXPANDED_TEMPLATE=$(abspath $(BUILD))/template.expanded.json go test -count=1 -v -run 'Expanded|Every|Times|Parameters' ./shared/architecture
+	$(VENV)/bin/sam build --config-env dev
+
+$(VENV)/sam-$(SAM_VERSION):
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
+	touch $@
+
+.PHONY: build
+build: ## Build every function for arm64: .build/lambda/<name>/bootstrap
+	@rm -rf $(BUILD)/arm64 $(BUILD)/lambda && mkdir -p $(BUILD)/arm64
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -ldflags '-s -w' -o $(BUILD)/arm64/ ./functions/...
+	@for binary in $(BUILD)/arm64/*; do \
+		name=$$(basename $$binary); \
+		case $$name in *-simulate) continue;; esac; \
+		mkdir -p $(BUILD)/lambda/$$name && mv $$binary $(BUILD)/lambda/$$name/bootstrap && \
+		printf '%9d bytes  %s\n' $$(wc -c < $(BUILD)/lambda/$$name/bootstrap) $(BUILD)/lambda/$$name/bootstrap; \
+	done
+
+.PHONY: deploy
+deploy: $(VENV)/sam-$(SAM_VERSION) ## Build and deploy with AWS SAM: make deploy ENV=dev|staging|prod
+	$(VENV)/bin/sam build --config-env $(ENV)
+	$(VENV)/bin/sam deploy --config-env $(ENV)
+
+.PHONY: apply
+apply: ## Plan or apply a tenant file through a deployed stack: make apply STACK=... TENANT=events/tenants/demo.json ACTION=plan|apply
+	@test -n "$(STACK)" || { echo "apply: say which stack: make apply STACK=signalbox-dev" >&2; exit 2; }
+	@command -v aws >/dev/null || { echo "apply: the AWS CLI (aws) is needed" >&2; exit 2; }
+	@umask 077; payload=$$(mktemp) && answer=$$(mktemp) && trap 'rm -f "$$payload" "$$answer"' EXIT && \
+		{ printf '{"action":"%s","file":' "$(ACTION)"; cat "$(TENANT)"; printf '}'; } > "$$payload" && \
+		aws lambda invoke --function-name "$(STACK)-apply-tenant:live" --cli-binary-format raw-in-base64-out --payload "file://$$payload" "$$answer" >/dev/null && \
+		cat "$$answer" && echo && ! grep -qE '"(problems|errorMessage)"' "$$answer"
+
+.PHONY: emulator
+emulator: ## Run the ports' conformance suites on a third-party emulator; every skip is printed
+	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && $(BIN)/emulator/bin/pip install --quiet --disable-pip-version-check ministack; }
+	@$(BIN)/emulator/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
+		for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; curl -s -o /dev/null http://127.0.0.1:4566/ && break; done; \
+		SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -count=1 -v -run Emulator ./shared/aws/...
+
+.PHONY: clean
+clean: ## Remove what was built; installed tools stay
+	rm -rf $(BUILD) .aws-sam
