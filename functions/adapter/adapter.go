@@ -214,4 +214,8 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 	if o.panicked {
 		a.Meter.Count("PanicRecovered", 1, provider)
 	}
+	misconfigured := o.reason == CodeUnowned // at the provider or in a tenant file: no version of this function is at fault
+	if o.panicked || o.status >= http.StatusInternalServerError || o.dead > 0 && !misconfigured {
+		a.Meter.Count(telemetry.Failures, 1, provider, reason)
+	}
 }

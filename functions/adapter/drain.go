@@ -51,6 +51,9 @@ func (d *Drain) Run(ctx context.Context) error {
 		d.Logger.InfoContext(ctx, "spool drained", slog.Int("sent", sent), slog.Bool("complete", failed == nil))
 		d.Meter.Count("SpoolDrained", sent)
 	}
+	if failed != nil {
+		d.Meter.Count(telemetry.Failures, 1)
+	}
 	return failed
 }
 

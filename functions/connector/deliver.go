@@ -110,6 +110,7 @@ func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (as
 	defer func() {
 		if value := recover(); value != nil {
 			c.options.Meter.Count("Panicked", 1)
+			c.options.Meter.Count(telemetry.Failures, 1)
 			cause := queue.Recovered(items[0].context(ctx), c.options.Logger, value)
 			for _, it := range items {
 				c.crashed(ctx, it, cause)

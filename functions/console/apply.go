@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"signalbox/shared/fault"
+	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
 
@@ -37,11 +38,12 @@ type Tenants struct {
 	store  tenant.Store
 	box    tenant.Box
 	logger *slog.Logger
+	meter  *telemetry.Meter
 }
 
 // NewTenants returns Tenants over the configuration table.
-func NewTenants(s tenant.Store, box tenant.Box, logger *slog.Logger) *Tenants {
-	return &Tenants{s, box, logger}
+func NewTenants(s tenant.Store, box tenant.Box, logger *slog.Logger, meter *telemetry.Meter) *Tenants {
+	return &Tenants{s, box, logger, meter}
 }
 
 // Apply carries out a request. A file that is refused is an Answer with Problems; the error is what is not the file's fault,
@@ -66,6 +68,7 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 	}
 	if err != nil {
 		sorted := fault.Of(err)
+		t.meter.Count(telemetry.Failures, 1)
 		t.logger.ErrorContext(ctx, "tenant file not applied", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
 			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
 		return Answer{}, errors.New(sorted.Code)

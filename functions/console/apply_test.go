@@ -49,7 +49,7 @@ func TestApply(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
 			tenants := console.NewTenants(memstore.New(), seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})),
-				telemetry.NewLogger(io.MultiWriter(&log, t.Output()), telemetry.Identity{}))
+				telemetry.NewLogger(io.MultiWriter(&log, t.Output()), telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 			invoke(t, tenants, request("apply", string(demo)))
 			for i, e := range exchanges {
 				if got := invoke(t, tenants, e.request); got != e.answer {
@@ -89,7 +89,7 @@ func TestAFailureIsToldByItsCodeAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault { return memstore.Throttled }))
-	tenants := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), telemetry.NewLogger(io.Discard, telemetry.Identity{}))
+	tenants := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), telemetry.NewLogger(io.Discard, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	_, err = tenants.Apply(t.Context(), console.Request{Action: console.ActionApply, File: demo})
 	if err == nil || err.Error() != memstore.CodeThrottled {
 		t.Errorf("got %v", err)

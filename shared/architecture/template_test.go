@@ -249,8 +249,9 @@ func checkLast(t *testing.T, tm template, id string, f resource) {
 			}
 		}
 	}
-	if asynchronous && at(f.Properties, "DeadLetterQueue") == nil {
-		t.Errorf("%s is invoked asynchronously and has no DeadLetterQueue", id)
+	// ApplyTenant is invoked by hand and waited for; a dead-letter queue would keep the credentials of its event.
+	if keeps := at(f.Properties, "DeadLetterQueue") != nil; asynchronous && keeps == (id == "ApplyTenant") {
+		t.Errorf("%s: what is invoked asynchronously has a DeadLetterQueue, and ApplyTenant never has", id)
 	}
 }
 

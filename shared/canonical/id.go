@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"hash"
 
 	"signalbox/shared/secret"
 )
@@ -14,9 +13,9 @@ import (
 // "receipt" …) and the provider's stable key for it. It is the first 16 bytes of a SHA-256 over the five, each preceded by
 // its length as 8 bytes big-endian, with version 4 and the RFC 9562 variant set. The derivation is frozen by vectors.
 func NewEventID(tenant, provider, account, kind, key string) EventID {
-	h := sha256.New()
-	frame(h, tenant, provider, account, kind, key)
-	u := h.Sum(nil)[:16]
+	var buffer [256]byte
+	sum := sha256.Sum256(frame(buffer[:0], tenant, provider, account, kind, key))
+	u := sum[:16]
 	u[6] = u[6]&0x0f | 0x40
 	u[8] = u[8]&0x3f | 0x80
 	return EventID(hex.EncodeToString(u[:4]) + "-" + hex.EncodeToString(u[4:6]) + "-" + hex.EncodeToString(u[6:8]) + "-" +
@@ -46,21 +45,23 @@ func PersonKey(p Pepper, identifier string) string {
 // MessageKey answers the external id of a message's record in a CRM, the same for the message and its receipts: 64 lower-case
 // hex digits, which every CRM accepts in a key.
 func MessageKey(tenant, provider, account, providerMessageID string) string {
-	h := sha256.New()
-	frame(h, tenant, provider, account, "record", providerMessageID)
-	return hex.EncodeToString(h.Sum(nil))
+	var buffer [256]byte
+	sum := sha256.Sum256(frame(buffer[:0], tenant, provider, account, "record", providerMessageID))
+	return hex.EncodeToString(sum[:])
 }
 
 func mac(key []byte, parts ...string) []byte {
+	var buffer [256]byte
 	h := hmac.New(sha256.New, key)
-	frame(h, parts...)
+	_, _ = h.Write(frame(buffer[:0], parts...)) // a hash never fails
 	return h.Sum(nil)
 }
 
-// frame writes each part behind its length: without it ("ab","c") and ("a","bc") would be one.
-func frame(h hash.Hash, parts ...string) {
+// frame appends each part behind its length: without it ("ab","c") and ("a","bc") would be one.
+func frame(to []byte, parts ...string) []byte {
 	for _, p := range parts {
-		_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
-		_, _ = h.Write([]byte(p))
+		to = binary.BigEndian.AppendUint64(to, uint64(len(p)))
+		to = append(to, p...)
 	}
+	return to
 }

@@ -45,6 +45,7 @@ func (w *Worker) call(ctx context.Context, heads []Received) (errs []error, pani
 	defer func() {
 		if value := recover(); value != nil {
 			w.Meter.Count("Panicked", 1, telemetry.Label{Name: "stage", Value: w.Stage})
+			w.Meter.Count(telemetry.Failures, 1, telemetry.Label{Name: "stage", Value: w.Stage})
 			errs, panicked = all(len(heads), Recovered(ctx, w.Logger, value)), true
 		}
 	}()
@@ -78,6 +79,7 @@ func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error
 			verdicts[i].Wait = w.wait(head, fault.Of(errs[i]), soft.Err() != nil)
 			w.Logger.LogAttrs(telemetry.WithTrace(ctx, head.Trace), slog.LevelWarn, "message waits",
 				append(w.about(head, errs[i]), slog.Duration("wait", verdicts[i].Wait))...)
+			w.countWaiting(fault.Of(errs[i]))
 		}
 	}
 	if len(given) > 0 {
@@ -99,8 +101,21 @@ func (w *Worker) bury(ctx context.Context, heads []Received, errs []error, given
 		verdicts[i].Done = true
 		f := fault.Of(errs[i])
 		w.Logger.LogAttrs(ctx, slog.LevelError, "dead letter", w.about(heads[i], errs[i])...)
+		w.Meter.Count(telemetry.Failures, 1, telemetry.Label{Name: "stage", Value: w.Stage})
 		w.Meter.Count("DeadLettered", 1, telemetry.Label{Name: "stage", Value: w.Stage},
 			telemetry.Label{Name: "kind", Value: f.Kind.String()}, telemetry.Label{Name: "code", Value: f.Code})
+	}
+}
+
+// countWaiting counts the waits that somebody should know of: a tenant's configuration, and an error that no edge understood,
+// which is a defect until it is sorted.
+func (w *Worker) countWaiting(f *fault.Error) {
+	stage := telemetry.Label{Name: "stage", Value: w.Stage}
+	switch {
+	case f.Kind == fault.Blocked:
+		w.Meter.Count("Blocked", 1, stage, telemetry.Label{Name: "code", Value: f.Code})
+	case f.Code == fault.CodeUnsorted:
+		w.Meter.Count(telemetry.Failures, 1, stage)
 	}
 }
 

@@ -62,7 +62,8 @@ type Store interface {
 	List(ctx context.Context, r Range) (page []Record, more bool, err error)
 	// Write makes all changes (at most MaxWrite) or none and answers the records as they are now (a removed one with
 	// Version 0). Otherwise a *ConflictError holds the first condition that failed and the record it met, so that a loser
-	// needs no further read. One change is one plain write; several are a transaction at twice the price.
+	// needs no further read. One change is one plain write; several are a transaction at twice the price, which tells less:
+	// of an Add or a Raise it answers the Key alone, of a Check the Key and Version.
 	Write(ctx context.Context, changes ...Change) ([]Record, error)
 	// Note puts pointers: unconditionally, each on its own, in any order, perhaps twice; at most MaxWrite a call. They are
 	// written before the fact they point to: a pointer to nothing is harmless, a fact without its pointer escapes erasure.

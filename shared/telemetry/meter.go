@@ -10,6 +10,10 @@ import (
 // Namespace is the CloudWatch namespace of every metric.
 const Namespace = "Signalbox"
 
+// Failures is the metric that decides about a deployment: what a version that is being deployed may not do. Lambda's own
+// Errors stays 0 where a batch is answered in part.
+const Failures = "Failures"
+
 // Meter writes metrics as log lines in the embedded metric format. It is safe for concurrent use.
 // See https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html.
 type Meter struct {

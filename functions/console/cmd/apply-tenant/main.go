@@ -19,9 +19,8 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	logger := telemetry.NewLogger(os.Stdout, telemetry.Identity{
-		Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "apply-tenant"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0"),
-	})
+	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "apply-tenant"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	logger := telemetry.NewLogger(os.Stdout, id)
 	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
 	clients, err := awsclients.Load(context.Background())
 	if err := errors.Join(err, env.Err()); err != nil {
@@ -29,5 +28,5 @@ func main() {
 		os.Exit(1)
 	}
 	box := seal.New(clients.Keys(key), rand.Reader)
-	lambdainvoke.Start(console.NewTenants(clients.Table(table), box, logger).Apply)
+	lambdainvoke.Start(console.NewTenants(clients.Table(table), box, logger, telemetry.NewMeter(os.Stdout, id)).Apply)
 }
