@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -149,8 +150,11 @@ func TestWhatBringsAConnectorDownThriceIsADeadLetter(t *testing.T) {
 func TestNothingPrivateLeaves(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		private := []string{"+15552019876", "15552019876", "5552019876", "a very private question", "Ira Private", "private-button", line, line[1:], p.authToken, "local-use-only"}
+		var mu sync.Mutex
 		var names []string
 		watch := func(c memqueue.Call) memqueue.Fault {
+			mu.Lock()
+			defer mu.Unlock()
 			for _, m := range c.Messages {
 				names = append(names, m.ID, m.Group, m.Trace)
 			}
@@ -165,17 +169,19 @@ func TestNothingPrivateLeaves(t *testing.T) {
 		p.send(message{sid: sid(2), from: "+15552019876", to: "+15550009999", text: "a very private question"})
 		p.send(message{sid: sid(3), from: "+15552019876", more: map[string]string{"ButtonPayload": "private-button", "NumMedia": "many"}})
 		p.settled(time.Hour)
-		for _, body := range []string{
+		for i, body := range []string{
 			`{"status":"error","category":"VALIDATION_ERROR","message":"a very private question from +15552019876 is invalid"}`,
 			`{"status":"error","message":"a very private question"}`,
 		} {
 			p.outage.begin("/crm", http.StatusBadRequest, body, time.Hour)
-			p.send(message{sid: sid(len(names)), from: "+15552019876", text: "a very private question"})
+			p.send(message{sid: sid(10 + i), from: "+15552019876", text: "a very private question"})
 			p.settled(2 * time.Hour)
 		}
 		p.outage.panics("/crm", time.Hour)
 		p.send(message{sid: sid(99), from: "+15552019876", text: "a very private question"})
 		p.settled(12 * time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
 		if len(names) == 0 || len(p.logs.text()) < 1000 {
 			t.Fatal("nothing was observed")
 		}
