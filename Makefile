@@ -6,6 +6,7 @@ export AWS_DEFAULT_REGION ?= us-east-1
 
 GOLANGCI_VERSION = v2.15.0
 SAM_VERSION = 1.170.0
+MINISTACK_VERSION = 1.5.33
 BIN = .bin
 BUILD = .build
 VENV = $(BIN)/venv
@@ -112,11 +113,14 @@ apply: ## Plan or apply a tenant file through a deployed stack: make apply STACK
 		cat "$$answer" && echo && ! grep -qE '"(problems|errorMessage)"' "$$answer"
 
 .PHONY: emulator
-emulator: ## Run the ports' conformance suites on a third-party emulator; every skip is printed
-	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && $(BIN)/emulator/bin/pip install --quiet --disable-pip-version-check ministack; }
-	@$(BIN)/emulator/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
-		for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1; curl -s -o /dev/null http://127.0.0.1:4566/ && break; done; \
-		SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -count=1 -v -run Emulator ./shared/aws/...
+emulator: ## Run the ports' conformance suites on a third-party emulator (MiniStack, port 4566); every skip is printed
+	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && \
+		$(BIN)/emulator/bin/pip install --quiet --disable-pip-version-check ministack==$(MINISTACK_VERSION); }
+	@mkdir -p $(BUILD)
+	@BIND_HOST=127.0.0.1 $(BIN)/emulator/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 1; grep -qi 'ready\|running on' $(BUILD)/emulator.log && break; done; \
+		SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -count=1 -v -run 'Emulator' ./shared/aws/... > $(BUILD)/emulator-tests.log 2>&1; result=$$?; \
+		grep -E '^(ok|FAIL|panic)|--- FAIL|--- SKIP|test\.go:[0-9]+: ' $(BUILD)/emulator-tests.log | grep -v 'no test'; exit $$result
 
 .PHONY: clean
 clean: ## Remove what was built; installed tools stay
