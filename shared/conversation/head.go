@@ -116,9 +116,10 @@ func Update(ctx context.Context, s Store, key store.Key, held *store.Record, cha
 	return fault.New(fault.Retryable, "head_contended", nil)
 }
 
-// SetConsent copies a newer consent of one channel into the head and answers whether that changed it.
+// SetConsent copies the consent of one channel that was recorded into the head, unless it holds a newer one, and answers
+// whether that changed it. Of two at one instant the one recorded last is right: the record lets only an opt-out follow.
 func (h *Head) SetConsent(channel canonical.Channel, state ConsentState) bool {
-	if held, ok := h.Consent[channel]; ok && !state.At.After(held.At) {
+	if held, ok := h.Consent[channel]; ok && (state.At.Before(held.At) || state.At.Equal(held.At) && state.State == held.State) {
 		return false
 	}
 	consent := maps.Clone(h.Consent)

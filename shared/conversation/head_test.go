@@ -82,6 +82,20 @@ func TestALostRaceStartsAgainWithWhatWon(t *testing.T) {
 	}
 }
 
+func TestAnOptOutOfTheSameInstantIsCopied(t *testing.T) {
+	t.Parallel()
+	var h conversation.Head
+	at := time.Date(2026, 1, 18, 14, 23, 12, 0, time.UTC)
+	for i, c := range []struct {
+		state string
+		want  bool
+	}{{"opted_in", true}, {"opted_out", true}, {"opted_out", false}} {
+		if h.SetConsent(canonical.SMS, conversation.ConsentState{State: c.state, At: at}) != c.want || h.Consent[canonical.SMS].State != c.state {
+			t.Errorf("step %d: %+v", i, h.Consent)
+		}
+	}
+}
+
 func TestARaceThatIsAlwaysLostEndsRetryable(t *testing.T) {
 	t.Parallel()
 	s := memstore.New()

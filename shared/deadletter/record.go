@@ -1,6 +1,6 @@
 // Package deadletter keeps what was given up: one record beside the event it belongs to, and a pointer by day for those who
 // look for what went wrong. A dead letter holds the message as it was received, so that it can be redriven: personal data,
-// encrypted at rest like everything in the store, and never logged.
+// as sealed as the message was, and never logged.
 package deadletter
 
 import "time"
@@ -10,13 +10,17 @@ const Kept = 90 * 24 * time.Hour
 
 // The stages at which something is given up.
 const (
-	StageReceive = "receive" // an adapter
-	StageRoute   = "route"   // the router
-	StageUnknown = "unknown" // nobody can tell any more
+	StageReceive       = "receive"        // an adapter
+	StageRoute         = "route"          // the router
+	StageRouteReceipts = "route-receipts" // the router, of receipts
+	StageUnknown       = "unknown"        // nobody can tell any more
 )
 
 // StageDeliver answers the stage of the connector to crm.
 func StageDeliver(crm string) string { return "deliver-" + crm }
+
+// StageReceipts answers the stage of what tells crm how far messages got.
+func StageReceipts(crm string) string { return "receipts-" + crm }
 
 // NoTenant stands for the tenant of what belongs to none that is known.
 const NoTenant = "_"
@@ -40,4 +44,8 @@ type Record struct {
 	Body            []byte    `json:"body,omitempty"`       // the message as it was received; left out when in parts
 	Parts           int       `json:"parts,omitempty"`      // how many parts hold the body, 0 when it is in Body; see PartKey
 	BytesKey        string    `json:"bytesKey,omitempty"`   // the partition, perhaps of another table, that has the parts of what an adapter received
+	Provider        string    `json:"provider,omitempty"`   // whose webhook it is, at StageReceive
+	State           State     `json:"state,omitempty"`
+	SettledAt       time.Time `json:"settledAt,omitzero"`   // when it left the state Open
+	RedrivenAs      int       `json:"redrivenAs,omitempty"` // the generation it was put back as
 }

@@ -43,6 +43,7 @@ type Pointer struct {
 	Code      string `json:"code"`
 	Partition string `json:"partition"`
 	Sort      string `json:"sort"`
+	Group     string `json:"group,omitempty"`
 }
 
 // Day answers the partition that holds the pointers of a tenant's dead letters of one day (UTC), in the order of Last.
@@ -73,12 +74,12 @@ func Write(ctx context.Context, s Store, rec Record) error {
 // pointers answers what is noted before the record. A body that does not fit into the record moves into parts.
 func pointers(rec *Record, expires time.Time) ([]store.Record, error) {
 	key := Key(*rec)
-	data, err := json.Marshal(Pointer{rec.Stage, rec.Kind, rec.Code, key.Partition, key.Sort})
+	data, err := json.Marshal(Pointer{rec.Stage, rec.Kind, rec.Code, key.Partition, key.Sort, rec.Group})
 	if err != nil {
 		return nil, fault.New(fault.Permanent, CodeInvalid, err)
 	}
 	notes := []store.Record{{
-		Key:     store.Key{Partition: Day(rec.Tenant, rec.Last), Sort: rec.Last.Format("2006-01-02T15:04:05.000000000Z") + "/" + rec.ID},
+		Key:     store.Key{Partition: Day(rec.Tenant, rec.Last), Sort: pointerSort(*rec)},
 		Expires: expires, Data: data,
 	}}
 	if len(rec.Body) <= partSize {

@@ -49,6 +49,9 @@ const (
 	LogActivity Kind = "log_activity"
 	// SetConsent records a consent change: "channel", "state" ("opted_out" or "opted_in"), "at" (RFC 3339, event time).
 	SetConsent Kind = "set_consent"
+	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
+	// which a connector gets a receipt.Update.
+	RaiseStatus Kind = "raise_status"
 )
 
 // RuleReference says which rule of which version of the tenant's rule set asked for it.

@@ -15,7 +15,7 @@ import (
 	"signalbox/shared/store"
 )
 
-// Kept is how long a claim's record is kept after its last change: longer than any copy of a message can come back.
+// Kept is how long a completed claim's record is kept: longer than any copy of a message can come back.
 const Kept = 35 * 24 * time.Hour
 
 // MaxUnfinished is how many unfinished claims in a row make a piece of work a dead letter.
@@ -58,6 +58,7 @@ type Claim struct {
 	Progress   map[string]map[string]string // what was achieved, by step; never nil. Written by Checkpoint, Complete and Release
 	Unfinished int                          // how many claims before this one ended without a word and without getting further
 	Generation int                          // how often the work was reopened by a redrive
+	Failing    time.Time                    // since when it has been failing, see Fails; zero after a success. Written like Progress
 
 	version int64 // the fence
 	held    content
@@ -81,6 +82,7 @@ func (c *Claims) Checkpoint(ctx context.Context, claim *Claim) error {
 func (c *Claims) Complete(ctx context.Context, claim *Claim) error {
 	next := claim.held
 	next.State, next.Unfinished, next.End, next.Reason = completed, 0, time.Time{}, ""
+	claim.Failing = time.Time{}
 	return c.move(ctx, claim, next)
 }
 
@@ -93,6 +95,23 @@ func (c *Claims) Release(ctx context.Context, claim *Claim, reason string, crash
 	}
 	next.State, next.Advanced, next.End, next.Reason = open, false, time.Time{}, reason
 	return c.move(ctx, claim, next)
+}
+
+// Fails notes a failure on a claim that is about to be released and answers since when the work has been failing. What is
+// blocked waits for a person, and what fails after that begins anew. Of work that could not be claimed (nil) nothing is
+// known: it fails since now.
+func (c *Claim) Fails(of *fault.Error) (since time.Time) {
+	now := time.Now().UTC()
+	switch {
+	case c == nil:
+		return now
+	case of.Kind == fault.Blocked:
+		c.Failing = time.Time{}
+		return now
+	case c.Failing.IsZero():
+		c.Failing = now
+	}
+	return c.Failing
 }
 
 // GiveUp writes the claim's Progress and marks the work dead of a Permanent fault, which Claim answers from now on until a

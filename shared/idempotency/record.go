@@ -32,6 +32,7 @@ type content struct {
 	Unfinished int                          `json:"unfinished,omitempty"`
 	Advanced   bool                         `json:"advanced,omitempty"` // the claim that is held added a checkpoint
 	Generation int                          `json:"generation,omitempty"`
+	Failing    time.Time                    `json:"failing,omitzero"` // see Claim
 	Reason     string                       `json:"reason,omitempty"` // a fault's code: why it was released or given up
 	Progress   map[string]map[string]string `json:"progress,omitempty"`
 }
@@ -108,13 +109,14 @@ func answer(key store.Key, version int64, wrote content) (*Claim, error) {
 		progress = map[string]map[string]string{}
 	}
 	return &Claim{
-		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, version: version, held: wrote,
+		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, Failing: wrote.Failing,
+		version: version, held: wrote,
 	}, nil
 }
 
 // move writes what becomes of a claim that is held, with its Progress.
 func (c *Claims) move(ctx context.Context, claim *Claim, next content) error {
-	next.Progress = claim.Progress
+	next.Progress, next.Failing = claim.Progress, claim.Failing
 	record, err := c.write(ctx, claim.Key, claim.version, next)
 	if _, lost := errors.AsType[*store.ConflictError](err); lost {
 		return fault.New(fault.Retryable, CodeLost, err)
@@ -134,7 +136,7 @@ func (c *Claims) write(ctx context.Context, key store.Key, version int64, next c
 	if err != nil {
 		return store.Record{}, fault.New(fault.Permanent, CodeInvalid, err)
 	}
-	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(Kept), Data: data}}
+	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(next.kept()), Data: data}}
 	records, err := c.store.Write(ctx, change)
 	if err != nil && !conflicts(err) && fault.Of(err).Kind == fault.Retryable && ctx.Err() == nil {
 		records, err = c.store.Write(ctx, change)

@@ -47,9 +47,10 @@ func DeadLetterID(id string) string {
 	return deadLetterPrefix + hex.EncodeToString(sum[:])
 }
 
-// ParseDeadLetter answers the dead letter that m carries; ok is false for a message that the queue moved as it was.
+// ParseDeadLetter answers the dead letter that m carries; ok is false for a message that the queue moved as it was. The body
+// tells the two apart: an event or a delivery has none of the members asked for here, and a standard queue carries no ID.
 func ParseDeadLetter(m Message) (letter DeadLetter, ok bool) {
-	if !strings.HasPrefix(m.ID, deadLetterPrefix) || json.Unmarshal(m.Body, &letter) != nil || letter.ID == "" || letter.Stage == "" {
+	if json.Unmarshal(m.Body, &letter) != nil || letter.ID == "" || letter.Stage == "" || letter.Kind == "" {
 		return DeadLetter{}, false
 	}
 	return letter, true

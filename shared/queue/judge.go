@@ -17,6 +17,15 @@ const CodeAnswers = "handler_answers"
 // See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html.
 const MaxWait = 11 * time.Hour
 
+// Longest is how old a message becomes at most, whatever its work failed of: at 15 minutes a try it is received a thousand
+// times in ten days and a few hours, when the queue would move it without a reason, and those that only then come to the head
+// of its group still have days until the queue drops them.
+const Longest = 10 * 24 * time.Hour
+
+// hurried is how many receives a message has before waits that were asked for grow, too: one that is told to come back
+// in a second would use up the receives that its queue allows within minutes.
+const hurried = 100
+
 // handle lets the Handler work on heads. When it panics over several, nobody knows which one brought it down, so each is
 // given to it alone: the innocent ones get through.
 func (w *Worker) handle(ctx context.Context, heads []Received) []error {
@@ -67,25 +76,45 @@ func all(n int, err error) []error {
 // judge answers what becomes of each head. The context soft is over once the soft deadline has passed.
 func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error) []Verdict {
 	verdicts := make([]Verdict, len(heads))
-	var given []int
+	var given, waiting []int
 	for i, head := range heads {
 		switch {
 		case errs[i] == nil:
 			verdicts[i].Done = true
 		case errors.Is(errs[i], ErrNotBegun):
-		case w.givesUp(head, fault.Of(errs[i])):
+		case w.givesUp(head, errs[i]):
 			given = append(given, i)
 		default:
 			verdicts[i].Wait = w.wait(head, fault.Of(errs[i]), soft.Err() != nil)
-			w.Logger.LogAttrs(telemetry.WithTrace(ctx, head.Trace), slog.LevelWarn, "message waits",
-				append(w.about(head, errs[i]), slog.Duration("wait", verdicts[i].Wait))...)
-			w.countWaiting(fault.Of(errs[i]))
+			waiting = append(waiting, i)
 		}
 	}
+	w.tell(ctx, heads, errs, verdicts, waiting)
 	if len(given) > 0 {
 		w.bury(ctx, heads, errs, given, verdicts)
 	}
 	return verdicts
+}
+
+// tell says which of the heads wait, and why: each of them, and of a standard queue, whose batches are large and fail
+// together, the first of each code with how many there are.
+func (w *Worker) tell(ctx context.Context, heads []Received, errs []error, verdicts []Verdict, waiting []int) {
+	alike := map[string]int{}
+	for _, i := range waiting {
+		alike[fault.Of(errs[i]).Code]++
+	}
+	for _, i := range waiting {
+		f, n := fault.Of(errs[i]), 1
+		if w.Unordered {
+			if n = alike[f.Code]; n == 0 {
+				continue
+			}
+			alike[f.Code] = 0
+		}
+		w.Logger.LogAttrs(telemetry.WithTrace(ctx, heads[i].Trace), slog.LevelWarn, "message waits",
+			append(w.about(heads[i], errs[i]), slog.Duration("wait", verdicts[i].Wait), slog.Int("messages", n))...)
+		w.countWaiting(f, n)
+	}
 }
 
 // bury makes dead letters of the heads at given. One that is not taken stays in the queue: it would be a lost message.
@@ -109,29 +138,41 @@ func (w *Worker) bury(ctx context.Context, heads []Received, errs []error, given
 
 // countWaiting counts the waits that somebody should know of: a tenant's configuration, and an error that no edge understood,
 // which is a defect until it is sorted.
-func (w *Worker) countWaiting(f *fault.Error) {
+func (w *Worker) countWaiting(f *fault.Error, n int) {
 	stage := telemetry.Label{Name: "stage", Value: w.Stage}
 	switch {
 	case f.Kind == fault.Blocked:
-		w.Meter.Count("Blocked", 1, stage, telemetry.Label{Name: "code", Value: f.Code})
+		w.Meter.Count("Blocked", n, stage, telemetry.Label{Name: "code", Value: f.Code})
 	case f.Code == fault.CodeUnsorted:
-		w.Meter.Count(telemetry.Failures, 1, stage)
+		w.Meter.Count(telemetry.Failures, n, stage)
 	}
 }
 
-// givesUp says whether a message that failed so is to become a dead letter. What is blocked never is: nothing is wrong with it.
-func (w *Worker) givesUp(r Received, f *fault.Error) bool {
+// givesUp says whether a message that failed so is to become a dead letter. What is blocked is not, for nothing is wrong with
+// it, until the queue itself would lose it.
+func (w *Worker) givesUp(r Received, err error) bool {
 	if w.DeadLetters == nil {
 		return false
 	}
-	switch f.Kind {
+	var age time.Duration
+	if !r.FirstSent.IsZero() {
+		age = time.Since(r.FirstSent)
+	}
+	switch fault.Of(err).Kind {
 	case fault.Permanent, fault.Rejected:
 		return true
 	case fault.Blocked:
-		return false
+		return age >= Longest
 	default:
-		return !r.FirstSent.IsZero() && time.Since(r.FirstSent) >= w.Patience
+		return age >= Longest || age >= w.Patience && w.tried(err)
 	}
+}
+
+// tried says whether the work on a message whose patience is over has been failing for long enough to be given up: two hours
+// in 24 is enough for what waited for something else before.
+func (w *Worker) tried(err error) bool {
+	failing, ok := errors.AsType[*FailingError](err)
+	return !ok || time.Since(failing.Since) >= w.Patience/12
 }
 
 // wait answers how long a message that failed so is to wait. One that the soft deadline cut short waits no longer: it comes
@@ -142,6 +183,8 @@ func (w *Worker) wait(r Received, f *fault.Error, cut bool) time.Duration {
 		return w.BlockedWait
 	case f.Kind == fault.Permanent || f.Kind == fault.Rejected: // only without DeadLetters
 		return w.BackoffMax
+	case f.Wait > 0 && r.Attempt > hurried:
+		return max(min(f.Wait, MaxWait), w.backoff(r.Attempt))
 	case f.Wait > 0:
 		return min(f.Wait, MaxWait)
 	case cut && f.Kind == fault.Retryable:
@@ -172,7 +215,7 @@ func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, gi
 		letter := DeadLetter{
 			ID: heads[i].ID, Stage: w.Stage, Kind: f.Kind.String(), Code: f.Code, Reason: reason[:min(len(reason), maxReason)],
 			Attempts: heads[i].Attempt, First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
-			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: heads[i].Body,
+			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: kept(heads[i], errs[i]),
 		}
 		message, err := letter.message()
 		if err != nil {

@@ -15,7 +15,7 @@ const MaxBody = 200 << 10
 type Message struct {
 	ID    string // two messages with one ID in one Group within five minutes are one; a redrive appends ":<generation>"; at most 128 characters
 	Group string // the unit of order; at most 128 characters
-	Body  []byte // at most MaxBody
+	Body  []byte // at most MaxBody, and what the router adds to an event of that size
 	Trace string // W3C traceparent, may be empty
 }
 

@@ -21,15 +21,18 @@ type Verdict struct {
 
 // Worker decides what becomes of the messages of a batch. It is the only place that acts on fault kinds: handlers say what
 // went wrong, the Worker says whether the message waits, for how long, or becomes a dead letter. Within a group nothing is
-// begun behind a message that is not done. All fields but DeadLetters are required. A Worker is safe for concurrent use.
+// begun behind a message that is not done. All fields but DeadLetters and Unordered are required. A Worker is safe for concurrent use.
 type Worker struct {
 	Stage   string // what dead letters, metrics and logs call this worker, e.g. "route", "deliver-hubspot"
 	Handler Handler
 	// DeadLetters takes what is given up. Without it nothing is, however old: the worker of a dead-letter queue leaves there
 	// what it cannot record.
 	DeadLetters Publisher
+	// Unordered says that the queue is a standard one: each message stands for itself, and its Group only says whose it is. A
+	// Handler then gets messages of one group side by side.
+	Unordered bool
 
-	Patience    time.Duration // from FirstSent: how long a retryable or throttled fault is retried
+	Patience    time.Duration // from FirstSent: how long a retryable or throttled fault is retried; see FailingError
 	BlockedWait time.Duration // between two tries of a blocked message
 	BackoffMin  time.Duration // the shortest wait after a retryable fault
 	BackoffMax  time.Duration // the longest
@@ -49,7 +52,7 @@ func (w *Worker) Work(ctx context.Context, batch []Received) []Verdict {
 	verdicts := make([]Verdict, len(batch))
 	soft, cancel := w.softly(ctx)
 	defer cancel()
-	open := byGroup(batch)
+	open := w.byGroup(batch)
 	for len(open) > 0 && soft.Err() == nil {
 		at := make([]int, len(open))
 		heads := make([]Received, len(open))
@@ -80,7 +83,14 @@ func (w *Worker) softly(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // byGroup answers the indexes of each group's messages in their order, groups in the order of their first message.
-func byGroup(batch []Received) [][]int {
+func (w *Worker) byGroup(batch []Received) [][]int {
+	if w.Unordered {
+		alone := make([][]int, len(batch))
+		for i := range batch {
+			alone[i] = []int{i}
+		}
+		return alone
+	}
 	var groups [][]int
 	place := make(map[string]int, len(batch))
 	for i, r := range batch {

@@ -339,3 +339,40 @@ func BenchmarkWorkerOfTenGroups(b *testing.B) {
 		w.Work(b.Context(), batch)
 	}
 }
+
+func TestAStandardQueuesMessagesStandForThemselves(t *testing.T) {
+	h := &handler{work: func(_ context.Context, r queue.Received) error {
+		if r.ID == "2" {
+			return fault.New(fault.Retryable, "later", nil)
+		}
+		return nil
+	}}
+	w := newWorker(h, &taker{}, &bytes.Buffer{})
+	w.Unordered = true
+	batch := make([]queue.Received, 4)
+	for i := range batch {
+		batch[i].ID, batch[i].Group = fmt.Sprint(i), "tenant"
+	}
+	verdicts := w.Work(t.Context(), batch)
+	if diff := cmp.Diff([][]string{{"0", "1", "2", "3"}}, h.calls); diff != "" {
+		t.Errorf("the handler did not get them together: %s", diff)
+	}
+	for i, v := range verdicts {
+		if v.Done != (i != 2) || !v.Done && v.Wait == 0 {
+			t.Errorf("message %d: %+v", i, v)
+		}
+	}
+}
+
+func TestAStandardQueuesMessagesThatWaitAlikeAreToldOnce(t *testing.T) {
+	h := &handler{work: func(_ context.Context, r queue.Received) error {
+		return fault.New(fault.Blocked, "field_missing_"+r.ID[:1], nil)
+	}}
+	var out bytes.Buffer
+	w := newWorker(h, &taker{}, &out)
+	w.Unordered = true
+	w.Work(t.Context(), []queue.Received{{Message: queue.Message{ID: "a1"}}, {Message: queue.Message{ID: "b1"}}, {Message: queue.Message{ID: "a2"}}})
+	if lines := strings.Count(out.String(), "message waits"); lines != 2 || !strings.Contains(out.String(), `"messages":2`) || !strings.Contains(out.String(), `"Blocked":2`) {
+		t.Errorf("%d lines: %s", lines, out.String())
+	}
+}

@@ -41,7 +41,7 @@ func TestDefaultDecisions(t *testing.T) {
 			f.Keyword, f.Known = "stop", known
 		}),
 		"help is an activity and changes no consent": inbound(func(f *rules.Facts) { f.Keyword, f.Known = "help", known }),
-		"receipt goes nowhere": inbound(func(f *rules.Facts) {
+		"receipt shows how far a message got": inbound(func(f *rules.Facts) {
 			f.Type, f.Direction, f.Summary = canonical.TypeReceipt, canonical.Status, ""
 		}),
 		"outbound message goes nowhere": inbound(func(f *rules.Facts) { f.Direction = canonical.Outbound }),
@@ -170,6 +170,7 @@ func TestAValueOfTheRuleGoesBeforeTheEvents(t *testing.T) {
 func TestValidate(t *testing.T) {
 	t.Parallel()
 	log := []rules.Action{{CRM: rules.AnyCRM, Kind: delivery.LogActivity}}
+	raise, receipts, known := []rules.Action{{CRM: rules.AnyCRM, Kind: delivery.RaiseStatus}}, []canonical.Type{canonical.TypeReceipt}, true
 	tests := map[string]struct {
 		rules []rules.Rule
 		want  []string // paths
@@ -184,6 +185,14 @@ func TestValidate(t *testing.T) {
 		"consent set by help": {[]rules.Rule{{
 			ID: "one", When: rules.When{Keywords: []string{"help"}}, Then: []rules.Action{{CRM: "*", Kind: delivery.SetConsent}},
 		}}, []string{"rules[0].then[0].kind"}},
+		"a status raised by what is no receipt": {[]rules.Rule{{ID: "one", Then: raise}}, []string{"rules[0].then[0].kind"}},
+		"a status raised by any of two types": {[]rules.Rule{{
+			ID: "one", When: rules.When{Types: []canonical.Type{canonical.TypeReceipt, canonical.TypeMessage}}, Then: raise,
+		}}, []string{"rules[0].then[0].kind"}},
+		"a status raised for those who are known": {[]rules.Rule{{
+			ID: "one", When: rules.When{Types: receipts, Known: &known}, Then: raise,
+		}}, []string{"rules[0].then[0].kind"}},
+		"a receipt as an activity": {[]rules.Rule{{ID: "one", When: rules.When{Types: receipts}, Then: log}}, []string{"rules[0].then[0].kind"}},
 		"a value that the action does not take": {[]rules.Rule{{
 			ID: "one", Then: []rules.Action{{CRM: "*", Kind: delivery.LogActivity, Value: map[string]string{"x": "y"}}},
 		}}, []string{"rules[0].then[0].value"}},

@@ -46,7 +46,7 @@ type Action struct {
 }
 
 // Default answers the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
-// the consent keywords a consent change. Receipts and what we send are recorded and go nowhere.
+// the consent keywords a consent change; what becomes of sent messages is shown. What we send is recorded and goes nowhere.
 func Default() Set {
 	unknown, inbound := false, []canonical.Direction{canonical.Inbound}
 	messages := []canonical.Type{canonical.TypeMessage, canonical.TypeConsent}
@@ -72,6 +72,7 @@ func Default() Set {
 			Then: do(delivery.LogActivity), Stop: true,
 		},
 		{ID: "message", When: When{Types: messages, Directions: inbound}, Then: do(delivery.LogActivity)},
+		{ID: "receipt", When: When{Types: []canonical.Type{canonical.TypeReceipt}}, Then: do(delivery.RaiseStatus)},
 	}}
 }
 
@@ -127,18 +128,31 @@ func (v *validation) action(path string, a Action, when When) {
 	if a.CRM != AnyCRM && !slices.Contains(v.crms, a.CRM) {
 		v.add(path+".crm", "is neither a CRM of this tenant nor \"*\"")
 	}
+	receipts := len(when.Types) == 1 && when.Types[0] == canonical.TypeReceipt
+	if receipts && a.Kind != delivery.RaiseStatus {
+		v.add(path+".kind", "is not raise_status, which is all that becomes of a receipt")
+	}
 	var allowed []string
 	switch a.Kind {
 	case delivery.EnsurePerson:
 		allowed = []string{"source", "channel", "description"}
 	case delivery.LogActivity:
+	case delivery.RaiseStatus:
+		// Only a receipt says how far a message got.
+		if !receipts {
+			v.add(path+".kind", "raise_status needs when.types of receipt only")
+		}
+		// The receipts lane looks at no thread and at no text, so that a flood of receipts costs next to nothing.
+		if when.Known != nil || len(when.Keywords) > 0 {
+			v.add(path+".kind", "raise_status takes neither when.known nor when.keywords")
+		}
 	case delivery.SetConsent:
 		// Without the condition the action would have no state to set.
 		if len(when.Keywords) == 0 || slices.Contains(when.Keywords, consent.Help) {
 			v.add(path+".kind", "set_consent needs when.keywords of stop and start only")
 		}
 	default:
-		v.add(path+".kind", "is not ensure_person, log_activity or set_consent")
+		v.add(path+".kind", "is not ensure_person, log_activity, set_consent or raise_status")
 		return
 	}
 	for name := range a.Value {

@@ -79,7 +79,7 @@ func TestDecode(t *testing.T) {
 		"a URL with a password":                 {"http://127.0.0.1:8092", "https://me:hunter2@api.example.com", []string{"tenant.crms[0].baseUrl holds more than scheme, host and path"}},
 		"a URL with a question":                 {"http://127.0.0.1:8092", "https://api.example.com?key=hunter2", []string{"tenant.crms[0].baseUrl holds more than scheme, host and path"}},
 		"a URL that is a file's":                {"http://127.0.0.1:8092", "file:///etc/passwd", []string{"tenant.crms[0].baseUrl is not an absolute URL"}},
-		"a token with a line break":             {"local-use-only-hubspot-token", `hunter2\r\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks"}},
+		"a token with a line break":             {"local-use-only-hubspot-token", `hunter2\r\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
 		"an empty token":                        {"local-use-only-twilio-auth-token", "", []string{"accounts[0].authToken is not 1 to 4096 printable ASCII characters without blanks"}},
 		"the same token twice":                  {"local-use-only-previous-twilio-auth-token", "local-use-only-twilio-auth-token", []string{"accounts[0].previousAuthToken is the same as authToken"}},
 		"no previous token": {`,
@@ -93,7 +93,7 @@ func TestDecode(t *testing.T) {
 		"a channel that nobody knows":            {`["rcs"]`, `["fax"]`, []string{"lines[1].address has the prefix of another channel than the line's", "lines[1].channels[0] is not rcs, imessage, sms, whatsapp or web"}},
 		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is empty"}},
 		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels[1] is written twice"}},
-		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[1].then[0].kind is not ensure_person, log_activity or set_consent"}},
+		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[1].then[0].kind is not ensure_person, log_activity, set_consent or raise_status"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -55,8 +55,11 @@ func NewDirectory(records Records, opener Opener, logger *slog.Logger, meter *te
 	return d
 }
 
-// Account answers an account by the id that webhook URLs hold.
+// Account answers an account by the id that webhook URLs hold. What cannot be an id is unknown without a read.
 func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
+	if !isID(id) {
+		return Account{}, ErrUnknown
+	}
 	var account Account
 	err := d.find(ctx, id, func(c *config) bool {
 		var ok bool

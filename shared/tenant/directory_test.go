@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -253,5 +254,24 @@ func TestStrangersCannotFillTheMemory(t *testing.T) {
 	}
 	if held := tenant.Unknown(d); held != 10_000 {
 		t.Errorf("%d unknown accounts are remembered", held)
+	}
+}
+
+// TestAnIDThatNoFileMayNameIsNotLookedFor is what strangers could do: a path longer than the store's keys made the lookup fail,
+// so that they were answered 503 and counted as failures of the deployment.
+func TestAnIDThatNoFileMayNameIsNotLookedFor(t *testing.T) {
+	t.Parallel()
+	s := &slowStore{Store: memstore.New()}
+	d := tenant.NewDirectory(s, s.box(), slog.New(slog.DiscardHandler), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
+	for _, id := range []string{"", "a", "-a", "Demo", "a b", "a/current", "..", "a\x00", "caf\xff", "é", strings.Repeat("a", 64), strings.Repeat("a", 3000)} {
+		if _, err := d.Account(t.Context(), id); !errors.Is(err, tenant.ErrUnknown) {
+			t.Errorf("%.20q: %v", id, err)
+		}
+	}
+	if n := s.reads.Load(); n != 0 {
+		t.Errorf("%d reads", n)
+	}
+	if _, err := d.Account(t.Context(), strings.Repeat("a", 63)); !errors.Is(err, tenant.ErrUnknown) || s.reads.Load() != 1 {
+		t.Errorf("the longest id: %v, %d reads", err, s.reads.Load())
 	}
 }

@@ -1,6 +1,8 @@
 package tenant
 
 import (
+	"bytes"
+	"encoding/pem"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -36,14 +38,13 @@ const regions = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF
 
 // grammar is what names are checked with.
 type grammar struct {
-	identifier, word, account, version, providerAccount, e164, shortCode, alphanumeric, prefix, opaque *regexp.Regexp
+	identifier, word, version, providerAccount, e164, shortCode, alphanumeric, prefix, opaque *regexp.Regexp
 }
 
 func newGrammar() grammar {
 	return grammar{
 		identifier:      regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`),
 		word:            regexp.MustCompile(`^[a-z][a-z0-9]{1,30}$`),
-		account:         regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,62}$`),
 		version:         regexp.MustCompile(`^v?[0-9][0-9A-Za-z.-]{0,19}$`),
 		providerAccount: regexp.MustCompile(`^[!-~]{1,128}$`),
 		e164:            regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`),
@@ -58,6 +59,7 @@ const (
 	wantIdentifier = "is not 2 to 31 lower-case letters, digits and hyphens, a letter first"
 	wantWord       = "is not 2 to 31 lower-case letters and digits, a letter first"
 	wantPrintable  = "is not 1 to 4096 printable ASCII characters without blanks"
+	wantCredential = wantPrintable + ", nor a private key in PEM"
 )
 
 // Validate lists everything that is wrong with a file, in the order of the file.
@@ -107,7 +109,7 @@ func (v *validation) tenant(f File) {
 			v.add(path+".baseUrl", reason)
 		}
 		v.want(v.version.MatchString(m.APIVersion), path+".apiVersion", "is not a version such as 2026-03 or v62.0")
-		v.want(isToken(string(m.Token)), path+".token", wantPrintable)
+		v.want(isToken(string(m.Token)) || isKey(string(m.Token)), path+".token", wantCredential)
 		v.want(len(m.Settings) <= maxSettings, path+".settings", fmt.Sprintf("is larger than %d bytes", maxSettings))
 	}
 	if t.Rules != nil {
@@ -142,8 +144,27 @@ func checkBaseURL(raw string) string {
 	return "is http and not on this machine: it must be https"
 }
 
+// isID says whether an account or a line may have this id. Ids stand in URLs, so that strangers' are checked with it too.
+func isID(id string) bool {
+	if len(id) < 2 || len(id) > 63 || id[0] == '-' {
+		return false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
 func isToken(token string) bool {
 	return token != "" && len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// isKey says whether a CRM's token is a private key in PEM, which has line breaks.
+func isKey(token string) bool {
+	block, rest := pem.Decode([]byte(token))
+	return block != nil && len(token) <= maxToken && strings.HasSuffix(block.Type, "PRIVATE KEY") && len(bytes.TrimSpace(rest)) == 0
 }
 
 func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
@@ -154,7 +175,7 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 	ids, held := map[string]bool{}, map[[2]string]bool{}
 	for i, a := range accounts {
 		path := fmt.Sprintf("accounts[%d]", i)
-		v.want(v.account.MatchString(a.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
+		v.want(isID(a.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
 		v.want(!ids[a.ID], path+".id", "is the id of an earlier account")
 		v.want(v.word.MatchString(a.Provider), path+".provider", wantWord)
 		v.want(v.providerAccount.MatchString(a.ProviderAccount), path+".providerAccount", "is not 1 to 128 printable ASCII characters without blanks")
@@ -179,7 +200,7 @@ func (v *validation) lines(f File) {
 	ids, held := map[string]bool{}, map[[2]string]bool{}
 	for i, l := range f.Lines {
 		path := fmt.Sprintf("lines[%d]", i)
-		v.want(v.account.MatchString(l.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
+		v.want(isID(l.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
 		v.want(!ids[l.ID], path+".id", "is the id of an earlier line")
 		provider, ok := providers[l.Account]
 		v.want(ok, path+".account", "is not the id of an account in this file")

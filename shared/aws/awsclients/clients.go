@@ -4,6 +4,7 @@ package awsclients
 
 import (
 	"context"
+	"crypto/rand"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -16,6 +17,7 @@ import (
 	"signalbox/shared/aws/kmskeys"
 	"signalbox/shared/aws/secretcache"
 	"signalbox/shared/aws/sqsqueue"
+	"signalbox/shared/keyring"
 )
 
 // Clients makes ports. It is for the one goroutine that starts a process.
@@ -23,6 +25,7 @@ type Clients struct {
 	config aws.Config
 	tables *dynamodb.Client
 	queues *sqs.Client
+	keys   *kms.Client
 }
 
 // Load reads region, credentials and endpoint from the environment.
@@ -52,7 +55,20 @@ func (c *Clients) Queue(url string) *sqsqueue.Queue {
 
 // Keys answers the keys that wrap with key; a process that only opens passes "".
 func (c *Clients) Keys(key string) *kmskeys.Keys {
-	return kmskeys.New(kms.NewFromConfig(c.config), key)
+	if c.keys == nil {
+		c.keys = kms.NewFromConfig(c.config)
+	}
+	return kmskeys.New(c.keys, key)
+}
+
+// Ring answers the data keys: tenants' in the configuration table, wrapped by key ("" for a process that only opens), and
+// persons' in a table of their own ("" for a process that has nothing to do with them).
+func (c *Clients) Ring(key, config, persons string) *keyring.Ring {
+	o := keyring.Options{Keys: c.Keys(key), Tenants: c.Table(config), Random: rand.Reader}
+	if persons != "" {
+		o.Persons = c.Table(persons)
+	}
+	return keyring.New(o)
 }
 
 // Secrets answers the cached secrets.

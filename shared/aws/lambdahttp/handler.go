@@ -40,7 +40,7 @@ func Handler(serve func(context.Context, webhook.Request) webhook.Response) func
 // decode is the request that the event carries. Header values that were sent several times are one value joined by commas:
 // API Gateway joined them, and a value may hold commas of its own. Cookies are left out: no webhook has any.
 func decode(event events.APIGatewayV2HTTPRequest) (webhook.Request, bool) {
-	method, path := event.RequestContext.HTTP.Method, withoutStage(event.RawPath, event.RequestContext.Stage)
+	method, path := event.RequestContext.HTTP.Method, withoutBase(withoutStage(event.RawPath, event.RequestContext.Stage), event.RouteKey)
 	if method == "" || !strings.HasPrefix(path, "/") {
 		return webhook.Request{}, false
 	}
@@ -72,6 +72,19 @@ func withoutStage(path, stage string) string {
 		return "/"
 	case ok && rest[0] == '/':
 		return rest
+	}
+	return path
+}
+
+// withoutBase takes the base path off the front of path that a custom domain maps to the API: API Gateway matches routes without it
+// and leaves it in the path, and it too is part of the deployment's base URL. The matched route says how many segments are its own.
+func withoutBase(path, routeKey string) string {
+	_, route, ok := strings.Cut(routeKey, " ")
+	if !ok || strings.Contains(route, "+}") || !strings.HasPrefix(path, "/") {
+		return path
+	}
+	for range strings.Count(path, "/") - strings.Count(route, "/") {
+		path = path[1+strings.IndexByte(path[1:], '/'):]
 	}
 	return path
 }

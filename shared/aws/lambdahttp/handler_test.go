@@ -101,6 +101,32 @@ func TestPathIsWithoutANamedStage(t *testing.T) {
 	}
 }
 
+// TestPathIsWithoutABasePath is what was answered 404: every webhook of a deployment behind a custom domain with a base path.
+func TestPathIsWithoutABasePath(t *testing.T) {
+	const route = "POST /v1/{account}/x"
+	for name, test := range map[string]struct{ path, stage, route, want string }{
+		"none":                                {"/v1/a/x", "$default", route, "/v1/a/x"},
+		"one":                                 {"/hooks/v1/a/x", "$default", route, "/v1/a/x"},
+		"of several segments":                 {"/a/b/v1/a/x", "$default", route, "/v1/a/x"},
+		"behind a named stage":                {"/prod/hooks/v1/a/x", "prod", route, "/v1/a/x"},
+		"named like the first segment":        {"/v1/v1/a/x", "$default", route, "/v1/a/x"},
+		"a slash too many is not part of one": {"/v1/a/x/", "$default", route, "/a/x/"},
+		"the default route says nothing":      {"/hooks/v1/a/x", "$default", "$default", "/hooks/v1/a/x"},
+		"nor does a greedy one":               {"/hooks/v1/a/x", "$default", "ANY /v1/{all+}", "/hooks/v1/a/x"},
+		"a path shorter than its route stays": {"/v1", "$default", route, "/v1"},
+		"nothing but slashes does no harm":    {"/////", "$default", route, "///"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, r, _, _ := serve(t, event(func(e *events.APIGatewayV2HTTPRequest) {
+				e.RawPath, e.RequestContext.Stage, e.RouteKey = test.path, test.stage, test.route
+			}))
+			if r.Path != test.want {
+				t.Errorf("the path is %q, want %q", r.Path, test.want)
+			}
+		})
+	}
+}
+
 func TestTrace(t *testing.T) {
 	tests := map[string]struct{ header, want string }{ // want "" is a new one
 		"valid":                          {validTrace, validTrace},

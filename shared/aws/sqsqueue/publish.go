@@ -15,8 +15,12 @@ import (
 
 // Publish sends the messages as queue.Publisher promises: one SendMessageBatch call for a single message, and otherwise as
 // few as the order of groups and the limits of a batch allow. Nothing is retried. Each message may have a body of up to
-// 1 MiB less its traceparent; it must be UTF-8 text.
+// 1 MiB less its traceparent; it must be UTF-8 text. On a standard queue a group only says whose a message is, so that SQS
+// serves all groups alike however many messages one of them has, and the ID is not carried: a receiver sees SQS's own.
 func (q *Queue) Publish(ctx context.Context, messages ...queue.Message) error {
+	if !q.fifo {
+		return inorder.PublishUnordered(ctx, messages, q.send)
+	}
 	return inorder.Publish(ctx, messages, q.send)
 }
 

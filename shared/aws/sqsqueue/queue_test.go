@@ -264,3 +264,25 @@ func BenchmarkCodec(b *testing.B) {
 		}
 	})
 }
+
+func TestAStandardQueueTakesManyMessagesOfOneGroupInOneCall(t *testing.T) {
+	q := memqueue.New(memqueue.Options{Name: "q", Standard: true})
+	var calls []string
+	messages := make([]queue.Message, 25)
+	for i := range messages {
+		messages[i] = queue.Message{ID: fmt.Sprint(i), Group: "tenant", Body: []byte("x")}
+	}
+	over := onMemory(q, &calls)
+	if err := over.Publish(t.Context(), messages...); err != nil || len(calls) != 3 {
+		t.Errorf("%d calls, %v", len(calls), err)
+	}
+	got, err := over.Receive(t.Context(), 10, 0)
+	if err != nil || len(got) != 10 {
+		t.Fatalf("%d messages, %v", len(got), err)
+	}
+	for _, d := range got { // the group is for fairness; the id and a sequence a standard queue does not have
+		if d.Group != "tenant" || len(d.ID) != len("00000000-0000-4000-8000-000000000000") || d.Sequence != "" {
+			t.Errorf("group %q, id %q, sequence %q", d.Group, d.ID, d.Sequence)
+		}
+	}
+}

@@ -50,7 +50,18 @@ func Publish(ctx context.Context, messages []queue.Message, send Send) error {
 	if len(messages) == 1 && Size(messages[0]) <= MaxBytes {
 		return one(ctx, messages, send)
 	}
-	p := publication{messages: messages, errs: make([]error, len(messages)), failed: map[string]bool{}}
+	return publish(ctx, publication{messages: messages}, send)
+}
+
+// PublishUnordered is Publish to a queue that keeps no order, where a group only says whose a message is: a batch takes as
+// many of one group as there are, and a refused message holds no other back.
+func PublishUnordered(ctx context.Context, messages []queue.Message, send Send) error {
+	return publish(ctx, publication{messages: messages, loose: true}, send)
+}
+
+func publish(ctx context.Context, p publication, send Send) error {
+	messages := p.messages
+	p.errs, p.failed = make([]error, len(messages)), map[string]bool{}
 	open := make([]int, len(messages))
 	for i := range open {
 		open[i] = i
@@ -87,6 +98,15 @@ type publication struct {
 	errs     []error
 	failed   map[string]bool // groups of which a message was not accepted
 	any      bool
+	loose    bool // groups are no matter
+}
+
+// group answers the group whose order i keeps, "" for none.
+func (p *publication) group(i int) string {
+	if p.loose {
+		return ""
+	}
+	return p.messages[i].Group
 }
 
 // cut takes the next batch from open and answers what remains. What cannot be sent any more is refused and is in neither.
@@ -95,19 +115,19 @@ func (p *publication) cut(open []int) (batch, rest []int) {
 	size := 0
 	for _, i := range open {
 		m := p.messages[i]
-		bytes := Size(m)
+		bytes, group := Size(m), p.group(i)
 		switch {
-		case m.Group != "" && p.failed[m.Group]:
+		case group != "" && p.failed[group]:
 			p.refuse([]int{i}, heldBack())
-		case m.Group != "" && taken[m.Group]:
+		case group != "" && taken[group]:
 			rest = append(rest, i)
 		case bytes > MaxBytes:
 			p.refuse([]int{i}, fault.New(fault.Permanent, CodeTooLarge, nil))
 		case len(batch) == MaxEntries || size+bytes > MaxBytes:
-			taken[m.Group] = true // a smaller, later message of the group must not overtake it
+			taken[group] = true // a smaller, later message of the group must not overtake it
 			rest = append(rest, i)
 		default:
-			taken[m.Group] = true
+			taken[group] = true
 			size += bytes
 			batch = append(batch, i)
 		}
@@ -137,7 +157,7 @@ func (p *publication) send(ctx context.Context, batch []int, send Send) error {
 func (p *publication) refuse(indexes []int, err error) {
 	for _, i := range indexes {
 		p.errs[i], p.any = err, true
-		p.failed[p.messages[i].Group] = true
+		p.failed[p.group(i)] = true
 	}
 }
 

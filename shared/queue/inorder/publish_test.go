@@ -99,3 +99,33 @@ func named(t *testing.T, all []queue.Message, err error) string {
 	}
 	return strings.Join(names, " ")
 }
+
+func TestPublishUnorderedFillsBatches(t *testing.T) {
+	all := make([]queue.Message, 25)
+	for i := range all {
+		all[i] = queue.Message{ID: string(rune('a' + i)), Group: "tenant"}
+	}
+	var sizes []int
+	err := inorder.PublishUnordered(t.Context(), all, func(_ context.Context, batch []queue.Message) ([]error, error) {
+		sizes = append(sizes, len(batch))
+		errs := make([]error, len(batch))
+		if len(sizes) == 1 {
+			errs[0] = errors.New("refused")
+		}
+		for _, m := range batch {
+			if m.Group != "tenant" {
+				t.Errorf("%s has group %q", m.ID, m.Group)
+			}
+		}
+		return errs, nil
+	})
+	partial, ok := errors.AsType[*queue.PartialError](err)
+	if !ok || len(sizes) != 3 || sizes[0] != 10 || sizes[2] != 5 {
+		t.Fatalf("batches of %v, %v", sizes, err)
+	}
+	for i, err := range partial.Errs {
+		if (err != nil) != (i == 0) {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+}

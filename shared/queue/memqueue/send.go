@@ -21,9 +21,14 @@ type Sent struct {
 	Err       error  // not nil: this message was not accepted, and the rest of Sent is empty
 }
 
-// Publish sends the messages in order, as queue.Publisher promises. Its errors are sorted.
+// Publish sends the messages in order, as queue.Publisher promises; a standard queue has no order to keep. Its errors are
+// sorted.
 func (q *Queue) Publish(ctx context.Context, messages ...queue.Message) error {
-	return inorder.Publish(ctx, messages, func(ctx context.Context, batch []queue.Message) ([]error, error) {
+	publish := inorder.Publish
+	if q.options.Standard {
+		publish = inorder.PublishUnordered
+	}
+	return publish(ctx, messages, func(ctx context.Context, batch []queue.Message) ([]error, error) {
 		sent, err := q.Send(ctx, batch...)
 		if err != nil {
 			return nil, sorted(err)

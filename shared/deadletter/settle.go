@@ -1,0 +1,62 @@
+package deadletter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+)
+
+// State is what became of a dead letter. Lists leave out by default what is not Open.
+type State string
+
+// The states.
+const (
+	Open      State = ""          // nothing was done about it
+	Redriven  State = "redriven"  // it was put back; should it fail again, a new dead letter takes its place
+	Completed State = "completed" // its work was found to be completed
+)
+
+// Current says whether pointer is that of rec, and not of an earlier dead letter whose place rec took.
+func Current(pointer store.Record, rec Record) bool { return pointer.Sort == pointerSort(rec) }
+
+// pointerSort answers where in its day a dead letter is.
+func pointerSort(rec Record) string {
+	return rec.Last.UTC().Format("2006-01-02T15:04:05.000000000Z") + "/" + rec.ID
+}
+
+// Writer is what Settle needs of a store.
+type Writer interface {
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// Settle writes what became of a dead letter, as Read read it from held. A newer one that took its place meanwhile stays as
+// it is: what was put back has failed again.
+func Settle(ctx context.Context, s Writer, held store.Record, state State, generation int) error {
+	letter, ok := Read(held)
+	if !ok {
+		return fault.New(fault.Permanent, CodeInvalid, errors.New("no dead letter is held"))
+	}
+	for range 4 {
+		now, ok := Read(held)
+		if !ok || now.ID != letter.ID || !now.Last.Equal(letter.Last) || now.RedrivenAs > generation {
+			return nil
+		}
+		now.State, now.SettledAt, now.RedrivenAs = state, time.Now().UTC().Truncate(time.Millisecond), generation
+		data, err := json.Marshal(now)
+		if err != nil {
+			return fault.New(fault.Permanent, CodeInvalid, nil)
+		}
+		held.Data = data
+		_, err = s.Write(ctx, store.Change{Kind: store.Put, Record: held})
+		conflict, lost := errors.AsType[*store.ConflictError](err)
+		if !lost {
+			return err
+		}
+		held = conflict.Held
+	}
+	return fault.New(fault.Retryable, CodeContended, nil)
+}

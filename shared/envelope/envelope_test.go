@@ -1,0 +1,241 @@
+package envelope_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/queue"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
+)
+
+const private = "my number is +15550001111"
+
+func ring() *keyring.Ring {
+	return keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Persons: memstore.New(), Random: rand.Reader})
+}
+
+func event(id string) *canonical.Event {
+	return &canonical.Event{TenantID: "demo", EventID: canonical.EventID(id), ReceivedAt: time.Now().UTC()}
+}
+
+func person(letter string) string { return strings.Repeat(letter, 64) }
+
+// body is an event's or a delivery's JSON as far as it matters here.
+func body(members string) []byte { return []byte(`{` + members + `,"text":"` + private + `"}`) }
+
+func anEvent(t testing.TB, r *keyring.Ring, id string) []byte {
+	t.Helper()
+	out, err := envelope.Event(t.Context(), r, event(id), body(`"eventId":"`+id+`"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func aDelivery(t testing.TB, r *keyring.Ring, id, who string) []byte {
+	t.Helper()
+	d := delivery.Delivery{
+		ID: delivery.NewID(canonical.EventID(id), `hub"spot`), CRM: `hub"spot`, Event: *event(id), Person: delivery.Person{Key: person(who)},
+	}
+	out, err := envelope.Delivery(t.Context(), r, &d, body(`"deliveryId":"`+id+`.hubspot","generation":0`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// inner remembers what it was handed.
+type inner struct {
+	bodies []string
+	errs   map[string]error
+}
+
+func (i *inner) Handle(_ context.Context, heads []queue.Received) []error {
+	errs := make([]error, len(heads))
+	for k, h := range heads {
+		i.bodies = append(i.bodies, string(h.Body))
+		errs[k] = i.errs[h.ID]
+	}
+	return errs
+}
+
+func opening(r *keyring.Ring, h queue.Handler, log io.Writer) *envelope.Opening {
+	return &envelope.Opening{Handler: h, Opener: r, Meter: telemetry.NewMeter(log, telemetry.Identity{Function: "test", Version: "1"})}
+}
+
+func received(id string, body []byte) queue.Received {
+	return queue.Received{Message: queue.Message{ID: id, Group: id, Body: body}}
+}
+
+func TestASealedBodyShowsWhatFindsItAndOpensAsItWas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring()
+		for name, sealed := range map[string][]byte{"event": anEvent(t, r, "e1"), "delivery": aDelivery(t, r, "e1", "a")} {
+			var about struct {
+				EventID, TenantID, CRM, DeliveryID string
+				Event                              *struct{ EventID, TenantID, ReceivedAt string }
+			}
+			if err := json.Unmarshal(sealed, &about); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if about.Event != nil {
+				about.EventID, about.TenantID = about.Event.EventID, about.Event.TenantID
+			}
+			if about.EventID != "e1" || about.TenantID != "demo" || name == "delivery" && about.CRM != `hub"spot` {
+				t.Errorf("%s: %+v", name, about)
+			}
+			if bytes.Contains(sealed, []byte("5550001111")) {
+				t.Errorf("%s: private text is in the clear", name)
+			}
+			plain, unsealed, err := envelope.Open(t.Context(), r, sealed)
+			if err != nil || unsealed || !bytes.Contains(plain, []byte(private)) || !json.Valid(plain) {
+				t.Errorf("%s: %s, %v", name, plain, err)
+			}
+		}
+	})
+}
+
+func TestABuildFromBeforeSealingWaitsForANewerOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring()
+		_, err := canonical.Decode(anEvent(t, r, "e1"))
+		var d delivery.Delivery
+		for _, err := range []error{err, json.Unmarshal(aDelivery(t, r, "e1", "a"), &d)} {
+			if f := fault.Of(err); f == nil || f.Kind != fault.Retryable || f.Code != canonical.CodeVersionUnknown {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
+
+func TestARedriveWritesTheGenerationWithoutOpening(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring()
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(aDelivery(t, r, "e1", "a"), &members); err != nil {
+			t.Fatal(err)
+		}
+		members["generation"] = json.RawMessage("3")
+		again, err := json.Marshal(members)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, _, err := envelope.Open(t.Context(), r, again)
+		var d struct{ Generation int }
+		if err != nil || json.Unmarshal(plain, &d) != nil || d.Generation != 3 {
+			t.Errorf("%s, %v", plain, err)
+		}
+	})
+}
+
+func TestWhatOpensIsHandedOnAndTheRestAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring()
+		var log bytes.Buffer
+		refused := errors.New("refused")
+		in := &inner{errs: map[string]error{"refused": refused}}
+		altered := bytes.Replace(anEvent(t, r, "e1"), []byte(`"eventId":"e1"`), []byte(`"eventId":"e2"`), 1)
+		errs := opening(r, in, &log).Handle(t.Context(), []queue.Received{
+			received("altered", altered), received("event", anEvent(t, r, "e1")), received("plain", []byte(`{"schemaVersion":2}`)),
+			received("refused", aDelivery(t, r, "e1", "a")), received("cut", []byte(`{"schemaVersion":1001,`)),
+		})
+		if f := fault.Of(errs[0]); f.Code != keyring.CodeMalformed || f.Kind != fault.Permanent {
+			t.Errorf("altered: %v", errs[0])
+		}
+		if errs[1] != nil || errs[2] != nil || !errors.Is(errs[3], refused) || fault.Of(errs[4]).Code != keyring.CodeMalformed {
+			t.Errorf("%v", errs)
+		}
+		if len(in.bodies) != 3 || in.bodies[1] != `{"schemaVersion":2}` || !strings.Contains(in.bodies[0], private) {
+			t.Errorf("handed on: %v", in.bodies)
+		}
+		if !strings.Contains(log.String(), "UnsealedBody") {
+			t.Error("the plain body was not counted")
+		}
+	})
+}
+
+// sent collects dead letters.
+type sent struct{ letters []queue.DeadLetter }
+
+func (s *sent) Publish(_ context.Context, messages ...queue.Message) error {
+	for _, m := range messages {
+		letter, ok := queue.ParseDeadLetter(m)
+		if !ok {
+			return errors.New("no dead letter")
+		}
+		s.letters = append(s.letters, letter)
+	}
+	return nil
+}
+
+func TestWhatIsQueuedForAnErasedPersonBecomesADeadLetterWithoutContent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring()
+		gone, stays := aDelivery(t, r, "e1", "a"), aDelivery(t, r, "e2", "b")
+		found := received("e3", anEvent(t, r, "e3")) // whose handler finds out
+		if err := r.DeletePerson(t.Context(), "demo", person("a")); err != nil {
+			t.Fatal(err)
+		}
+		var dead sent
+		id := telemetry.Identity{Function: "test", Version: "1"}
+		in := &inner{errs: map[string]error{"e3": fault.New(fault.Permanent, keyring.CodeErased, nil)}}
+		w := &queue.Worker{
+			Stage: "deliver-hubspot", Handler: opening(r, in, io.Discard), DeadLetters: &dead, Random: func() float64 { return 0 },
+			Patience: time.Hour, MessageTime: time.Minute, Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
+		}
+		for i, v := range w.Work(t.Context(), []queue.Received{received("e1", gone), received("e2", stays), found}) {
+			if !v.Done {
+				t.Errorf("message %d is retried", i)
+			}
+		}
+		if len(in.bodies) != 2 || !strings.Contains(in.bodies[0], private) {
+			t.Errorf("handed on: %v", in.bodies)
+		}
+		if len(dead.letters) != 2 {
+			t.Fatalf("%d dead letters", len(dead.letters))
+		}
+		for _, letter := range dead.letters {
+			if letter.Code != keyring.CodeErased || bytes.Contains(letter.Body, []byte("sealed")) || !json.Valid(letter.Body) ||
+				!bytes.Contains(letter.Body, []byte(`"tenantId":"demo"`)) {
+				t.Errorf("dead letter: %s %s", letter.Code, letter.Body)
+			}
+			if _, _, err := envelope.Open(t.Context(), r, letter.Body); fault.Of(err).Code != keyring.CodeErased {
+				t.Errorf("put back: %v", err)
+			}
+		}
+	})
+}
+
+func FuzzOpen(f *testing.F) {
+	r := ring()
+	f.Add(anEvent(f, r, "e1"))
+	f.Add(aDelivery(f, r, "e1", "a"))
+	f.Add([]byte(`{"schemaVersion":1001}`))
+	f.Add([]byte(`{"event":{"schemaVersion":1001},"sealed":"AQ=="}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		plain, unsealed, err := envelope.Open(t.Context(), r, data)
+		switch {
+		case unsealed && !bytes.Equal(plain, data):
+			t.Error("a body that is not sealed was changed")
+		case err != nil && fault.Of(err).Code == fault.CodeUnsorted:
+			t.Errorf("nobody sorted %v", err)
+		case err == nil && !unsealed && !bytes.Contains(plain, []byte(private)):
+			t.Errorf("%q opens to %q", data, plain)
+		}
+	})
+}

@@ -1,0 +1,138 @@
+package envelope
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"sync"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
+	"signalbox/shared/telemetry"
+)
+
+// Opener opens; *keyring.Ring is one.
+type Opener interface {
+	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
+}
+
+// Opening is a queue.Handler that opens bodies for the one behind it. What cannot be opened is not handed on. The worker in
+// front of it keeps the body as it was received: a dead letter is as sealed as the message was. A body that is not sealed, of
+// a release before, is handed on as it is and counted as UnsealedBody: sealing hides content, it does not say who sent it.
+type Opening struct {
+	Handler queue.Handler
+	Opener  Opener
+	Meter   *telemetry.Meter
+}
+
+// parallel is how many bodies are opened at once: each may have to read a person's key.
+const parallel = 16
+
+// Handle opens the heads, hands those on that opened, and answers one error each.
+func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
+	errs := make([]error, len(heads))
+	opened := make([]queue.Received, len(heads))
+	unsealed := make([]bool, len(heads))
+	free := make(chan struct{}, parallel)
+	var running sync.WaitGroup
+	for i, head := range heads {
+		free <- struct{}{}
+		running.Go(func() {
+			defer func() { <-free }()
+			opened[i] = head
+			opened[i].Body, unsealed[i], errs[i] = Open(telemetry.WithTrace(ctx, head.Trace), o.Opener, head.Body)
+		})
+	}
+	running.Wait()
+	var going []queue.Received
+	var at []int
+	plain := 0
+	for i := range heads {
+		if unsealed[i] {
+			plain++
+		}
+		if errs[i] == nil {
+			going, at = append(going, opened[i]), append(at, i)
+		}
+	}
+	if plain > 0 {
+		o.Meter.Count("UnsealedBody", plain)
+	}
+	if len(going) == 0 {
+		return errs
+	}
+	results := o.Handler.Handle(ctx, going)
+	if len(results) != len(going) {
+		return results // the worker knows what to do about an answer of the wrong length
+	}
+	for k, err := range results {
+		errs[at[k]] = erased(heads[at[k]].Body, err)
+	}
+	return errs
+}
+
+// erased strips the body of a message whose work found out that its person was erased.
+func erased(body []byte, err error) error {
+	sorted := fault.Of(err)
+	var h header
+	if sorted == nil || sorted.Code != keyring.CodeErased || !bytes.Contains(body, mark()) || json.Unmarshal(body, &h) != nil {
+		return err
+	}
+	return &queue.StrippedError{Body: h.stripped(), Err: err}
+}
+
+// mark is in every sealed body and in no other: within a JSON string its quotation marks would be escaped.
+func mark() []byte { return strconv.AppendInt([]byte(`"schemaVersion":`), Version, 10) }
+
+// Open answers the JSON that was sealed, with the generation that the header says. A body that is not sealed is answered as it
+// is. The person's key being gone is a *queue.StrippedError around a fault with keyring.CodeErased: what nobody can read
+// is not kept either.
+func Open(ctx context.Context, opener Opener, body []byte) (plain []byte, unsealed bool, err error) {
+	if !bytes.Contains(body, mark()) {
+		return body, true, nil
+	}
+	h, err := parse(body)
+	if err != nil {
+		return nil, false, fault.New(fault.Permanent, keyring.CodeMalformed, nil)
+	}
+	at, ok := h.place()
+	if !ok {
+		return nil, false, fault.New(fault.Permanent, keyring.CodeMalformed, nil)
+	}
+	if len(h.Sealed) == 0 { // it was given up with its content
+		return nil, false, fault.New(fault.Permanent, keyring.CodeErased, nil)
+	}
+	plain, err = opener.Open(ctx, at, h.Sealed)
+	if sorted := fault.Of(err); sorted != nil && sorted.Code == keyring.CodeErased {
+		return nil, false, &queue.StrippedError{Body: h.stripped(), Err: err}
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if end := bytes.LastIndexByte(plain, '}'); h.Event != nil && h.Generation > 0 && end > 0 {
+		plain = strconv.AppendInt(append(plain[:end:end], `,"generation":`...), int64(h.Generation), 10) // the last one counts
+		plain = append(plain, '}')
+	}
+	return plain, false, nil
+}
+
+// parse reads a sealed body. What was sealed is nearly all of it and stands at its end, where a JSON decoder need not look for
+// escapes in it.
+func parse(body []byte) (h header, err error) {
+	const begin, end = `,"sealed":"`, `"}`
+	at := bytes.LastIndex(body, []byte(begin))
+	if at < 0 || !bytes.HasSuffix(body, []byte(end)) || len(body) < at+len(begin)+len(end) {
+		return h, json.Unmarshal(body, &h)
+	}
+	visible := append(bytes.Clone(body[:at]), '}')
+	if err := json.Unmarshal(visible, &h); err != nil {
+		return h, err
+	}
+	h.Sealed, err = base64.StdEncoding.AppendDecode(nil, body[at+len(begin):len(body)-len(end)])
+	return h, err
+}
+
+var _ queue.Handler = (*Opening)(nil)

@@ -1,0 +1,43 @@
+package idempotency_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/store/memstore"
+)
+
+func TestAClaimRemembersSinceWhenItsWorkFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		claims, began := idempotency.New(memstore.New(), lease), time.Now()
+		failing := func(kind fault.Kind) time.Duration {
+			claim := mustClaim(t, claims)
+			since := claim.Fails(fault.New(kind, "x", nil))
+			must(t, claims.Release(t.Context(), claim, "x", false))
+			return since.Sub(began)
+		}
+		for i, c := range []struct {
+			kind fault.Kind
+			want float64 // in hours from the beginning
+		}{
+			{fault.Retryable, 0},
+			{fault.Throttled, 0},
+			{fault.Blocked, 2},
+			{fault.Blocked, 3},
+			{fault.Retryable, 4},
+			{fault.Retryable, 4},
+		} {
+			if got := failing(c.kind); got.Hours() != c.want {
+				t.Errorf("try %d: failing since hour %v, want %v", i, got.Hours(), c.want)
+			}
+			time.Sleep(time.Hour)
+		}
+		var none *idempotency.Claim
+		if since := none.Fails(fault.New(fault.Retryable, "x", nil)); !since.Equal(time.Now()) {
+			t.Errorf("what was not claimed fails since %v", since)
+		}
+	})
+}

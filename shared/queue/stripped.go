@@ -1,0 +1,24 @@
+package queue
+
+import "errors"
+
+// StrippedError is the error of a Handler for a message whose content is not to be kept: a dead letter of it has Body, which
+// says as much as may be known, instead of what was received.
+type StrippedError struct {
+	Body []byte
+	Err  error
+}
+
+// Error answers the text of Err.
+func (e *StrippedError) Error() string { return e.Err.Error() }
+
+// Unwrap answers Err.
+func (e *StrippedError) Unwrap() error { return e.Err }
+
+// kept answers the body that a dead letter of r has.
+func kept(r Received, err error) []byte {
+	if stripped, ok := errors.AsType[*StrippedError](err); ok {
+		return stripped.Body
+	}
+	return r.Body
+}

@@ -1,0 +1,131 @@
+// Package receipt is how far a sent message got, between the router, which keeps it, and the connectors, which tell the CRMs.
+// Receipts come in any order, several times, and before the message they are about; a state therefore has a rank, the record
+// of a message only rises in it, and what a CRM is told is what the record holds, never what one receipt says.
+package receipt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+)
+
+// Rank answers how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. The
+// two ends, failed and canceled, are above all others and equal. What is no state is not ok.
+func Rank(state string) (rank int, ok bool) {
+	switch state {
+	case "queued":
+		return 0, true
+	case "sending":
+		return 1, true
+	case "sent":
+		return 2, true
+	case "delivered":
+		return 3, true
+	case "read":
+		return 4, true
+	case "failed", "canceled":
+		return 5, true
+	default:
+		return 0, false
+	}
+}
+
+// Status is how far a message got. It holds nothing personal.
+type Status struct {
+	State string            `json:"state"` // one that Rank knows
+	At    time.Time         `json:"at"`
+	Error string            `json:"error,omitempty"` // the provider's code, why it failed
+	Event canonical.EventID `json:"eventId"`         // the receipt that said so
+}
+
+// Rank answers the rank of the state, -1 for the zero Status.
+func (s Status) Rank() int {
+	if rank, ok := Rank(s.State); ok {
+		return rank
+	}
+	return -1
+}
+
+// Update asks one CRM to show how far a message got. It is what the router sends to a connector's receipts queue: the Status
+// is what the router knew, and the record may know better by the time it is read. It holds nothing personal.
+type Update struct {
+	TenantID string            `json:"tenantId"`
+	CRM      string            `json:"crm"` // the binding's name
+	Key      string            `json:"key"` // canonical.MessageKey: the external id of the message's record
+	Channel  canonical.Channel `json:"channel"`
+	// Generation is how often it was redriven.
+	Generation int `json:"generation,omitempty"`
+	Status
+}
+
+// Kept is how long the record of a message is kept after its last rise: longer than any receipt can come late.
+const Kept = 90 * 24 * time.Hour
+
+// CodeMalformed is the code of a record that cannot be read.
+const CodeMalformed = "status_malformed"
+
+// Key answers where the status of the message with this external id is kept.
+func Key(tenant, external string) store.Key {
+	return store.Key{Partition: tenant + "/message/" + external, Sort: "status"}
+}
+
+// Writer is what Raise needs.
+type Writer interface {
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// Raise keeps s if it is further than what is held, and answers what is held afterwards: s, or one of the same or a higher
+// rank. It may be repeated.
+func Raise(ctx context.Context, w Writer, tenant, external string, s Status) (held Status, err error) {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return Status{}, fault.New(fault.Permanent, CodeMalformed, nil)
+	}
+	_, err = w.Write(ctx, store.Change{Kind: store.Raise, Record: store.Record{
+		Key: Key(tenant, external), Number: int64(s.Rank()), Expires: time.Now().Add(Kept), Data: data,
+	}})
+	if conflict, lost := errors.AsType[*store.ConflictError](err); lost {
+		return decode(conflict.Held)
+	}
+	return s, err
+}
+
+// Reader is what Read needs.
+type Reader interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+}
+
+// Read answers what is held of messages of one tenant, at most store.MaxGet, in their order; the zero Status where nothing is.
+func Read(ctx context.Context, r Reader, tenant string, externals []string) ([]Status, error) {
+	keys := make([]store.Key, len(externals))
+	for i, external := range externals {
+		keys[i] = Key(tenant, external)
+	}
+	records, err := r.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	held := make([]Status, len(records))
+	for i, record := range records {
+		if record.Version == 0 {
+			continue
+		}
+		if held[i], err = decode(record); err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+func decode(record store.Record) (Status, error) {
+	var s Status
+	if err := json.Unmarshal(record.Data, &s); err != nil || s.Rank() < 0 {
+		return Status{}, fault.New(fault.Permanent, CodeMalformed, nil)
+	}
+	return s, nil
+}

@@ -1,0 +1,100 @@
+// Package redrive is what those who put work back have in common, whichever stage it goes back to: what is asked and by
+// whom, what became of each piece, and how a caller goes on. Answers name pieces by their ids and hold no personal data.
+package redrive
+
+import (
+	"regexp"
+
+	"signalbox/shared/audit"
+)
+
+// The actions of a request.
+const (
+	Plan    = "plan"    // say what would be put back; nothing changes
+	Redrive = "redrive" // put dead letters back
+	Replay  = "replay"  // route stored events again
+)
+
+// Chain is the name of the audit chain that every redrive and replay is written to before anything is put back.
+const Chain = "redrive"
+
+// Most is how many pieces one request puts back at most: well within the time of one invocation.
+const Most = 100
+
+// Asked is the part of a request that is the same at every stage.
+type Asked struct {
+	Action string   `json:"action"`
+	Tenant string   `json:"tenant"`
+	IDs    []string `json:"ids,omitempty"` // of events, or of dead letters that never became one; at most Most
+	By     string   `json:"by"`            // who asks: not needed for a plan
+	Reason string   `json:"reason"`        // why: not needed for a plan
+}
+
+// Check says what is wrong with a request whose action is to be one of actions.
+func (a Asked) Check(actions ...string) (problems []string) {
+	known := false
+	for _, action := range actions {
+		known = known || a.Action == action
+	}
+	if !known {
+		problems = append(problems, "action is not one that this function has")
+	}
+	if !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`).MatchString(a.Tenant) {
+		problems = append(problems, "tenant is required, as its id; _ is for what belongs to none")
+	}
+	if len(a.IDs) > Most {
+		problems = append(problems, "ids are at most 100 a request")
+	}
+	for _, id := range a.IDs {
+		if id == "" || len(id) > 128 {
+			problems = append(problems, "ids have 1 to 128 characters")
+			break
+		}
+	}
+	if a.Action != Plan {
+		problems = append(problems, audit.Check(a.By, a.Reason)...)
+	}
+	return problems
+}
+
+// Outcome is what became, or would become, of one piece.
+type Outcome string
+
+// The outcomes.
+const (
+	Ready     Outcome = "ready"     // of a plan: it would be put back
+	Redriven  Outcome = "redriven"  // it is on its queue again, as the generation that is told
+	Completed Outcome = "completed" // its work was completed in the meantime: nothing is to be done
+	Busy      Outcome = "busy"      // a worker has it at this moment; ask again
+	Parse     Outcome = "parse"     // its bytes are to be parsed again by the provider's own function: see Answer.Parse
+	Missing   Outcome = "missing"   // there is nothing of this id
+	TooOld    Outcome = "too_old"   // what would make it harmless is no longer kept
+	Failed    Outcome = "failed"    // it could not be put back; Code says why, and it is where it was
+)
+
+// Item is one piece.
+type Item struct {
+	ID         string  `json:"id"` // of the event, or of what never became one
+	Stage      string  `json:"stage,omitempty"`
+	Outcome    Outcome `json:"outcome"`
+	Code       string  `json:"code,omitempty"`       // of the dead letter in a plan, of the failure in a redrive
+	Generation int     `json:"generation,omitempty"` // it was put back as
+}
+
+// Answer is what became of a request.
+type Answer struct {
+	Items    []Item              `json:"items,omitempty"` // in the order in which they are put back
+	Counts   map[Outcome]int     `json:"counts,omitempty"`
+	Parse    map[string][]string `json:"parse,omitempty"`    // ids of webhooks by provider: `<stack>-<provider>-reparse` takes them
+	More     bool                `json:"more,omitempty"`     // there may be more: ask again with Next as after
+	Next     string              `json:"next,omitempty"`     // opaque
+	Problems []string            `json:"problems,omitempty"` // why the request was refused; then nothing was done
+}
+
+// Add adds an item.
+func (a *Answer) Add(i Item) {
+	if a.Counts == nil {
+		a.Counts = map[Outcome]int{}
+	}
+	a.Items, a.Counts[i.Outcome] = append(a.Items, i), a.Counts[i.Outcome]+1
+}
