@@ -12,6 +12,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 	"signalbox/shared/webhook"
@@ -19,6 +20,13 @@ import (
 
 // MaxRequest is the largest body in bytes that is read: what the gateway lets through once base64 is undone.
 const MaxRequest = 4_500_000
+
+// What looking things up may take, before the signature is checked and after it, when the store is slow. With all Places or the
+// dead letter behind them they stay below the function's time-out: what ends first still answers, and keeps an authentic webhook.
+const (
+	accountTime = 3 * time.Second
+	readTime    = 3 * time.Second
+)
 
 // Codes of dead letters that the adapter itself writes. A channel adds its own for what it cannot read.
 const (
@@ -39,15 +47,25 @@ type Peppers interface {
 	Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
 }
 
-// Parts is what an Adapter is made of. All are needed.
+// Sealer seals and opens under tenants' keys; *keyring.Ring is one.
+type Sealer interface {
+	SealTenant(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error)
+	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
+}
+
+// Parts is what an Adapter is made of. All but Lanes are needed.
 type Parts struct {
 	Channel   Channel
 	Directory Directory
 	Peppers   Peppers
 	Places    []Place // where an event may become durable, in this order
-	Letters   Letters
-	Logger    *slog.Logger
-	Meter     *telemetry.Meter
+	// Lanes are the places of event types whose order is no matter, so that a flood of them delays no conversation. A type
+	// without a lane goes with the other events.
+	Lanes   map[canonical.Type][]Place
+	Letters Letters
+	Sealer  Sealer // of the events; nil sends them in the clear, for tests of what is in them
+	Logger  *slog.Logger
+	Meter   *telemetry.Meter
 }
 
 // Adapter receives the webhooks of one channel. It is safe for concurrent use.
@@ -64,6 +82,7 @@ type outcome struct {
 	status              int
 	account, kind       string // only what is configured: anything else is a stranger's text
 	reason              string
+	event               string // the id of the first event, for the log
 	events, dead, spool int
 	panicked            bool
 }
@@ -76,11 +95,20 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 		r.Received = started
 	}
 	o := a.receive(ctx, r)
-	a.report(ctx, o, time.Since(started))
+	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
 	if o.status/100 == 2 {
 		return a.about.Answers[o.kind]
 	}
+	if o.status == http.StatusNotFound {
+		return notFound()
+	}
 	return webhook.Response{Status: o.status}
+}
+
+// notFound is what API Gateway itself answers where it has no route, to the byte: nobody learns which paths, providers and
+// accounts lie behind one.
+func notFound() webhook.Response {
+	return webhook.Response{Status: http.StatusNotFound, ContentType: "application/json", Body: []byte(`{"message":"Not Found"}`)}
 }
 
 // receive lets in what is authentic.
@@ -94,7 +122,7 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request) outcome {
 	case !ok:
 		return outcome{status: http.StatusNotFound, reason: "unknown"}
 	}
-	account, err := a.Directory.Account(ctx, id)
+	account, err := a.account(ctx, id)
 	switch {
 	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.about.Provider:
 		return outcome{status: http.StatusNotFound, reason: "unknown"}
@@ -116,6 +144,12 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request) outcome {
 	return o
 }
 
+func (a *Adapter) account(ctx context.Context, id string) (tenant.Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, accountTime)
+	defer cancel()
+	return a.Directory.Account(ctx, id)
+}
+
 // route reads "/v1/accounts/{account}/{provider}/{kind}". It answers false for every other path, another provider and a kind the
 // channel does not have: all of them look the same from outside.
 func (a *Adapter) route(path string) (account, kind string, ok bool) {
@@ -134,13 +168,15 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcom
 	o.status = a.about.Answers[w.Kind].Status
 	var work Work
 	panicked, err := a.guard(ctx, func() error {
+		reading, cancel := context.WithTimeout(ctx, readTime)
+		defer cancel()
 		var err error
-		work, err = a.Read(ctx, w)
+		work, err = a.Read(reading, w)
 		if err != nil {
 			return err
 		}
-		o.spool, err = a.put(ctx, work.Messages)
-		if err != nil {
+		o.event = work.first()
+		if o.spool, err = a.putAll(telemetry.WithEvent(ctx, o.event), work); err != nil {
 			return errNowhere
 		}
 		return nil
@@ -153,7 +189,7 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcom
 		o.panicked = true
 		err = fault.New(fault.Permanent, CodePanic, err)
 	case err == nil:
-		o.events = len(work.Messages)
+		o.events = work.count()
 		err = work.Unplaced
 	}
 	if err == nil {

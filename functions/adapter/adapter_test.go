@@ -5,14 +5,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/queue/inorder"
 	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -173,6 +181,124 @@ func TestEventsOfOneWebhook(t *testing.T) {
 	}
 }
 
+// TestTheLogNamesTheEvent is what was missing: a line of the adapter could not be found by the event's id.
+func TestTheLogNamesTheEvent(t *testing.T) {
+	var want string
+	refusals := 1
+	_, _, output := receive(t, batch{}, publisher(func(all []queue.Message) error {
+		want = all[0].ID
+		if refusals--; refusals >= 0 {
+			return errors.New("refused")
+		}
+		return nil
+	}), "token", `["one","two"]`)
+	if got := strings.Count(output, `"eventId":"`+want+`"`); got != 2 { // that of the refusal, that of the webhook
+		t.Errorf("the event is on %d lines:\n%s", got, output)
+	}
+}
+
+// TestADeadLetterSurvivesAnyPartialFailure fails every call of a large one in every way; the same webhook again completes it.
+func TestADeadLetterSurvivesAnyPartialFailure(t *testing.T) {
+	w := Webhook{
+		Request:  webhook.Request{Path: "/v1/x", Header: http.Header{}, Body: bytes.Repeat([]byte("0123456789"), 400_000)},
+		Provider: "batch", Kind: "events", AccountID: "shared",
+	}
+	for _, how := range []memstore.Fault{memstore.Before, memstore.After, memstore.Partial, memstore.Throttled} {
+		for failing := range 4 { // two calls for the parts, the pointer, the record
+			calls := 0
+			faulty := memstore.Faulty(func(memstore.Call) memstore.Fault {
+				if calls++; calls == failing+1 {
+					return how
+				}
+				return memstore.None
+			})
+			parts, state := memstore.New(faulty), memstore.New(faulty)
+			letters := &DeadLetters{Bytes: parts, Records: state}
+			cause := fault.New(fault.Permanent, "x", nil)
+			w.Received = time.Now()
+			if err := letters.Write(t.Context(), w, "first", cause); err == nil {
+				t.Fatalf("fault %d at call %d was not told", how, failing)
+			}
+			w.Received = w.Received.Add(time.Second)
+			if err := letters.Write(t.Context(), w, "first", cause); err != nil {
+				t.Fatal(err)
+			}
+			var found []deadletter.Record
+			for r := range state.All() {
+				if letter, ok := deadletter.Read(r); ok && strings.HasPrefix(r.Sort, "dead/") {
+					found = append(found, letter)
+				}
+			}
+			if len(found) != 1 {
+				t.Fatalf("fault %d at call %d: %d dead letters", how, failing, len(found))
+			}
+			var whole []byte
+			for n := range found[0].Parts {
+				records, err := parts.Get(t.Context(), deadletter.PartKey(found[0], n))
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole = append(whole, records[0].Data...)
+			}
+			if !bytes.Equal(whole, w.Body) {
+				t.Errorf("fault %d at call %d: %d bytes of %d can be read", how, failing, len(whole), len(w.Body))
+			}
+		}
+	}
+}
+
+// TestOrderWithinAWebhookSurvivesAnyFailure lets entries and whole calls fail at random, with and without effect, on the queue
+// and in the spool: what is answered 2xx arrives whole, and in the order of each thread.
+func TestOrderWithinAWebhookSurvivesAnyFailure(t *testing.T) {
+	for seed := range uint64(3000) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		var all, arrived []queue.Message
+		for i := range 1 + random.IntN(14) {
+			all = append(all, queue.Message{ID: fmt.Sprintf("%02d", i), Group: fmt.Sprint(random.IntN(3)), Body: []byte("{}")})
+		}
+		well := false
+		send := func(_ context.Context, part []queue.Message) ([]error, error) {
+			errs := make([]error, len(part))
+			whole := !well && random.IntN(3) == 0
+			for i, m := range part {
+				if !well && random.IntN(4) == 0 {
+					errs[i] = errors.New("refused")
+				} else if !slices.ContainsFunc(arrived, func(held queue.Message) bool { return held.ID == m.ID }) {
+					arrived = append(arrived, m) // also where the call as a whole is not answered
+				}
+			}
+			if whole {
+				return nil, errors.New("no answer")
+			}
+			return errs, nil
+		}
+		events := publisher(func(part []queue.Message) error { return inorder.Publish(t.Context(), part, send) })
+		table := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault {
+			if well {
+				return memstore.None
+			}
+			return memstore.Fault(random.IntN(12)) // mostly none
+		}))
+		a := New(Parts{Channel: batch{}, Places: Places(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
+		_, err := a.put(t.Context(), a.Places, all)
+		well = true
+		drain, _ := newDrain(table, events)
+		if err := drain.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err == nil && len(arrived) != len(all) {
+			t.Fatalf("seed %d: %d of %d arrived", seed, len(arrived), len(all))
+		}
+		last := map[string]string{}
+		for _, m := range arrived {
+			if err == nil && m.ID < last[m.Group] {
+				t.Fatalf("seed %d: %s arrived after %s", seed, m.ID, last[m.Group])
+			}
+			last[m.Group] = m.ID
+		}
+	}
+}
+
 func TestOnlyWhatWasRefusedGoesOn(t *testing.T) {
 	calls := [][]string{}
 	events := publisher(func(all []queue.Message) error {
@@ -209,6 +335,64 @@ func TestPanicInAPlaceIsADeadLetter(t *testing.T) {
 	}
 	if strings.Contains(output, "5551234567") || strings.Contains(letters[0].Reason, "5551234567") {
 		t.Error("the panic's value was told")
+	}
+}
+
+// hanging is a directory whose store does not answer, from the account or from the line on.
+type hanging struct {
+	directory
+	account bool
+}
+
+func (h *hanging) Account(ctx context.Context, id string) (tenant.Account, error) {
+	if h.account {
+		<-ctx.Done()
+		return tenant.Account{}, ctx.Err()
+	}
+	return h.directory.Account(ctx, id)
+}
+
+func (*hanging) Line(ctx context.Context, _, _ string) (tenant.Line, error) {
+	<-ctx.Done()
+	return tenant.Line{}, ctx.Err()
+}
+
+// TestASlowStoreLeavesTimeForTheDeadLetter is what was lost: a lookup that took all of the function's time left none to keep
+// an authentic webhook.
+func TestASlowStoreLeavesTimeForTheDeadLetter(t *testing.T) {
+	cases := map[string]struct {
+		account bool
+		status  int
+		letters int
+	}{
+		"before the signature nothing can be kept, and it is said": {true, http.StatusServiceUnavailable, 0},
+		"after it there is a dead letter":                          {false, http.StatusAccepted, 1},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				spool, state, known := memstore.New(), memstore.New(), &hanging{account: c.account}
+				id := telemetry.Identity{}
+				a := New(Parts{
+					Channel: batch{}, Directory: known, Peppers: known, Letters: &DeadLetters{Bytes: spool, Records: state},
+					Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
+				})
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // the function's
+				defer cancel()
+				answer := a.Receive(ctx, webhook.Request{
+					Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(`["one"]`),
+				})
+				letters := 0
+				for r := range state.All() {
+					if letter, ok := deadletter.Read(r); ok && strings.HasPrefix(r.Sort, "dead/") && letter.Code == "line_unreadable" {
+						letters++
+					}
+				}
+				if answer.Status != c.status || letters != c.letters || ctx.Err() != nil {
+					t.Errorf("status %d, %d dead letters, %v: want %d and %d in time", answer.Status, letters, ctx.Err(), c.status, c.letters)
+				}
+			})
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -34,6 +35,8 @@ type DeadLetters struct {
 	Bytes Notes
 	// Records is where the record goes that says why.
 	Records deadletter.Store
+	// Sealer seals the received bytes; nil keeps them in the clear, for tests of what is in them.
+	Sealer Sealer
 	// Version is the published version of the function that gives up.
 	Version string
 }
@@ -62,7 +65,7 @@ func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause 
 		ID: id, Tenant: owner, Stage: deadletter.StageReceive,
 		Kind: cause.Kind.String(), Code: cause.Code, Reason: cause.Error(),
 		Attempts: 1, First: w.Received, Last: w.Received,
-		FunctionVersion: d.Version, Trace: telemetry.Trace(ctx),
+		FunctionVersion: d.Version, Trace: telemetry.Trace(ctx), Provider: w.Provider,
 		Parts: (len(w.Body) + bytesPart - 1) / bytesPart, BytesKey: "bytes/" + id,
 	}
 	if err := d.keep(ctx, record, w); err != nil {
@@ -81,10 +84,17 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook) 
 	if err != nil {
 		return err
 	}
+	if data, err = d.seal(ctx, receivedPlace(r, headSort), data); err != nil {
+		return err
+	}
 	var batch []store.Record
 	for part := range r.Parts {
-		rest := w.Body[part*bytesPart:]
-		batch = append(batch, store.Record{Key: deadletter.PartKey(r, part), Expires: expires, Data: rest[:min(len(rest), bytesPart)]})
+		rest, key := w.Body[part*bytesPart:], deadletter.PartKey(r, part)
+		sealed, err := d.seal(ctx, receivedPlace(r, key.Sort), rest[:min(len(rest), bytesPart)])
+		if err != nil {
+			return err
+		}
+		batch = append(batch, store.Record{Key: key, Expires: expires, Data: sealed})
 		if len(batch) == partsPerCall {
 			if err := d.Bytes.Note(ctx, batch...); err != nil {
 				return err
@@ -92,8 +102,23 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook) 
 			batch = nil
 		}
 	}
-	head := store.Record{Key: store.Key{Partition: r.BytesKey, Sort: "head"}, Expires: expires, Data: data}
+	head := store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data}
 	return d.Bytes.Note(ctx, append(batch, head)...)
+}
+
+// headSort is the sort key of what describes the parts.
+const headSort = "head"
+
+// receivedPlace answers what a piece of the received bytes is sealed for.
+func receivedPlace(r deadletter.Record, sort string) keyring.Place {
+	return keyring.Place{Tenant: r.Tenant, Purpose: "received", Name: r.ID + " " + sort}
+}
+
+func (d *DeadLetters) seal(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error) {
+	if d.Sealer == nil {
+		return plain, nil
+	}
+	return d.Sealer.SealTenant(ctx, at, plain)
 }
 
 // letterID is the same for the same content: a UUID like an event's, of the kind "webhook".

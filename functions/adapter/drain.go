@@ -9,6 +9,7 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/queue/inorder"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -22,11 +23,24 @@ type SpoolRecords interface {
 // Drain sends what was spooled once its queue is back. A message is removed after the queue accepted it, so that a crash
 // between the two sends it again under the same id, which the queue and then the router recognise.
 type Drain struct {
-	Records SpoolRecords
-	Events  queue.Publisher
-	Margin  time.Duration // no batch is begun with less than this left of the deadline
-	Logger  *slog.Logger
-	Meter   *telemetry.Meter
+	Records  SpoolRecords
+	Events   queue.Publisher
+	Receipts queue.Publisher // where spooled receipts go; nil leaves them where they are
+	Margin   time.Duration   // no batch is begun with less than this left of the deadline
+	Logger   *slog.Logger
+	Meter    *telemetry.Meter
+}
+
+// queue answers where a spooled message goes, nil if that is not known here.
+func (d *Drain) queue(name string) queue.Publisher {
+	switch name {
+	case "":
+		return d.Events
+	case laneReceipts:
+		return d.Receipts
+	default:
+		return nil
+	}
 }
 
 // errStopped is that a run ended early and left the rest where it is.
@@ -37,8 +51,9 @@ var errStopped = errors.New("adapter: the spool was not drained")
 func (d *Drain) Run(ctx context.Context) error {
 	var sent int
 	var failed error
+	r := run{Drain: d, stuck: map[string]bool{}}
 	for shard := range Shards {
-		n, err := d.shard(ctx, partition(shard))
+		n, err := r.shard(ctx, partition(shard))
 		sent += n
 		if err != nil {
 			failed = err
@@ -46,6 +61,9 @@ func (d *Drain) Run(ctx context.Context) error {
 				break
 			}
 		}
+	}
+	if (r.refused || len(r.stuck) > 0) && failed == nil {
+		failed = errStopped
 	}
 	if sent > 0 || failed != nil {
 		d.Logger.InfoContext(ctx, "spool drained", slog.Int("sent", sent), slog.Bool("complete", failed == nil))
@@ -57,8 +75,15 @@ func (d *Drain) Run(ctx context.Context) error {
 	return failed
 }
 
+// run is one Run in progress.
+type run struct {
+	*Drain
+	refused bool            // the receipts queue did not take something: it is left alone until the next run
+	stuck   map[string]bool // groups with a message that its queue will never take: they wait for a person, and nothing else for them
+}
+
 // shard drains one partition. It stops at the first batch that is not accepted as a whole, for the order of its groups.
-func (d *Drain) shard(ctx context.Context, partition string) (sent int, err error) {
+func (d *run) shard(ctx context.Context, partition string) (sent int, err error) {
 	after := ""
 	for more := true; more; {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.Margin {
@@ -82,15 +107,37 @@ func (d *Drain) shard(ctx context.Context, partition string) (sent int, err erro
 	return sent, nil
 }
 
-// batch sends one page and removes what was accepted.
-func (d *Drain) batch(ctx context.Context, page []store.Record) (sent int, err error) {
-	records, messages := d.decode(ctx, page)
-	if len(messages) == 0 {
-		return 0, nil
+// batch sends one page, to each queue what it is to have, and removes what was accepted. Receipts that are not accepted stop
+// nothing else: they wait for the next run.
+func (d *run) batch(ctx context.Context, page []store.Record) (sent int, err error) {
+	lots := d.decode(ctx, page)
+	for _, name := range []string{"", laneReceipts} {
+		if len(lots[name].messages) == 0 || name == laneReceipts && d.refused {
+			continue
+		}
+		n, failed := d.send(ctx, name, lots[name])
+		sent += n
+		if name == laneReceipts && errors.Is(failed, errStopped) {
+			d.refused, failed = true, nil
+		}
+		if err = failed; err != nil {
+			return sent, err
+		}
 	}
-	age := time.Since(spooledAt(records[0]))
-	d.Meter.Duration("SpoolAge", age)
-	published := d.Events.Publish(ctx, messages...)
+	return sent, err
+}
+
+// lot is what one queue is to have of a page.
+type lot struct {
+	records  []store.Record
+	messages []queue.Message
+}
+
+// send sends a lot and removes what was accepted.
+func (d *run) send(ctx context.Context, to string, l lot) (sent int, err error) {
+	records := l.records
+	d.Meter.Duration("SpoolAge", time.Since(spooledAt(records[0])))
+	published := d.queue(to).Publish(ctx, l.messages...)
 	accepted := records
 	if published != nil {
 		accepted = nil
@@ -103,7 +150,11 @@ func (d *Drain) batch(ctx context.Context, page []store.Record) (sent int, err e
 		}
 		d.Logger.WarnContext(ctx, "spooled events were not accepted", slog.Int("refused", len(records)-len(accepted)),
 			slog.String("code", fault.Of(published).Code), slog.Any("error", published))
-		published = errStopped
+		if !d.hold(to, l, published) {
+			published = errStopped
+		} else {
+			published = nil
+		}
 	}
 	if err := d.remove(ctx, accepted); err != nil {
 		return 0, err
@@ -111,19 +162,49 @@ func (d *Drain) batch(ctx context.Context, page []store.Record) (sent int, err e
 	return len(accepted), published
 }
 
-// decode leaves out what cannot be read. It stays where it is, counted at every run, and holds nothing up.
-func (d *Drain) decode(ctx context.Context, page []store.Record) (records []store.Record, messages []queue.Message) {
+// hold notes the groups of what was not accepted, if nothing but messages of their own was the reason: then the queue is there.
+func (d *run) hold(to string, l lot, published error) bool {
+	partial, ok := errors.AsType[*queue.PartialError](published)
+	if !ok || len(partial.Errs) != len(l.messages) {
+		return false
+	}
+	for _, err := range partial.Errs {
+		if sorted := fault.Of(err); sorted != nil && sorted.Kind != fault.Permanent && sorted.Code != inorder.CodeHeldBack {
+			return false
+		}
+	}
+	for i, err := range partial.Errs {
+		switch {
+		case err == nil:
+		case to == "":
+			d.stuck[l.messages[i].Group] = true
+		default: // without an order nothing waits for it
+			d.stuck[l.messages[i].ID] = true
+		}
+	}
+	return true
+}
+
+// decode leaves out what cannot be read, counted at every run, and what waits behind a message that its queue will never take.
+// It stays where it is and holds nothing else up.
+func (d *run) decode(ctx context.Context, page []store.Record) map[string]lot {
+	lots := map[string]lot{}
 	for _, r := range page {
 		var m spooled
-		if err := json.Unmarshal(r.Data, &m); err != nil || m.ID == "" || m.Group == "" {
+		if err := json.Unmarshal(r.Data, &m); err != nil || m.ID == "" || m.Group == "" || d.queue(m.Queue) == nil {
 			d.Logger.ErrorContext(ctx, "spooled record cannot be read", slog.String("partition", r.Partition), slog.String("sort", r.Sort))
 			d.Meter.Count("SpoolUnreadable", 1)
 			continue
 		}
-		records = append(records, r)
-		messages = append(messages, queue.Message{ID: m.ID, Group: m.Group, Trace: m.Trace, Body: m.Body})
+		if d.stuck[m.Group] {
+			continue
+		}
+		l := lots[m.Queue]
+		l.records = append(l.records, r)
+		l.messages = append(l.messages, queue.Message{ID: m.ID, Group: m.Group, Trace: m.Trace, Body: m.body()})
+		lots[m.Queue] = l
 	}
-	return records, messages
+	return lots
 }
 
 // remove takes away what was accepted, in one write. Where another run was faster with one of them, the rest go one by one.

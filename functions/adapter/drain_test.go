@@ -11,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/queue/inorder"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -173,6 +175,39 @@ func TestDrainStopsKnockingAtAClosedDoor(t *testing.T) {
 	drain, _ := newDrain(table, events)
 	if err := drain.Run(t.Context()); err == nil || events.calls != 1 || left(table) != 40 {
 		t.Errorf("error %v after %d calls, %d left", err, events.calls, left(table))
+	}
+}
+
+// TestDrainPassesWhatTheQueueWillNeverTake is what starved all other shards: one message that was refused for itself.
+func TestDrainPassesWhatTheQueueWillNeverTake(t *testing.T) {
+	table := memstore.New()
+	for i := range 40 {
+		if err := NewSpool(table).Publish(t.Context(), messages(fmt.Sprint("group", i), 12)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	events := publisher(func(all []queue.Message) error {
+		return inorder.Publish(t.Context(), all, func(_ context.Context, part []queue.Message) ([]error, error) {
+			errs := make([]error, len(part))
+			for i, m := range part {
+				if errs[i] = fault.New(fault.Permanent, "refused", nil); !strings.HasSuffix(m.Group, "7") || !strings.HasSuffix(m.ID, "-003") {
+					errs[i] = nil
+					got = append(got, m.ID)
+				}
+			}
+			return errs, nil
+		})
+	})
+	drain, _ := newDrain(table, events)
+	for range 2 {
+		if err := drain.Run(t.Context()); err == nil {
+			t.Error("a run that left something behind says nothing")
+		}
+	}
+	const stuck, behind = 4, 9 // groups 7, 17, 27 and 37, from their fourth message on
+	if want := 40*12 - stuck*behind; len(got) != want || left(table) != stuck*behind {
+		t.Errorf("%d sent, %d left, want %d and %d", len(got), left(table), want, stuck*behind)
 	}
 }
 

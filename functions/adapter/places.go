@@ -28,12 +28,33 @@ func Places(events, spool queue.Publisher) []Place {
 	}
 }
 
+// ReceiptPlaces is Places for receipts: a queue of their own, once more, then the spool, which sends them to that queue later.
+func ReceiptPlaces(receipts queue.Publisher, spool *Spool) []Place {
+	places := Places(receipts, spool.lane(laneReceipts))
+	places[0].Name, places[1].Name = "receipts_queue", "receipts_queue"
+	return places
+}
+
+// putAll makes everything of a webhook durable: what has an order first.
+func (a *Adapter) putAll(ctx context.Context, work Work) (spooled int, err error) {
+	spooled, err = a.put(ctx, a.Places, work.Messages)
+	for kind, messages := range work.Lanes {
+		if err != nil {
+			break
+		}
+		var n int
+		n, err = a.put(ctx, a.Lanes[kind], messages)
+		spooled += n
+	}
+	return spooled, err
+}
+
 // put tries the places in order with what the ones before did not accept. It answers how many went to a spool.
-func (a *Adapter) put(ctx context.Context, messages []queue.Message) (spooled int, err error) {
+func (a *Adapter) put(ctx context.Context, places []Place, messages []queue.Message) (spooled int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
 	}
-	for _, place := range a.Places {
+	for _, place := range places {
 		err = attempt(ctx, place, messages)
 		rest := refused(messages, err)
 		if place.Spool {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
@@ -19,7 +20,40 @@ import (
 // part of it came to an address that is nobody's.
 type Work struct {
 	Messages []queue.Message
+	Lanes    map[canonical.Type][]queue.Message // those of types with a lane of their own
 	Unplaced error
+}
+
+func (w *Work) count() int {
+	n := len(w.Messages)
+	for _, messages := range w.Lanes {
+		n += len(messages)
+	}
+	return n
+}
+
+// first answers the id of the first event, "" where there is none.
+func (w *Work) first() string {
+	if len(w.Messages) > 0 {
+		return w.Messages[0].ID
+	}
+	for _, messages := range w.Lanes {
+		return messages[0].ID
+	}
+	return ""
+}
+
+// add puts a message where its type goes. In a lane without order its group is its tenant, for fairness.
+func (w *Work) add(m queue.Message, e *canonical.Event, lanes map[canonical.Type][]Place) {
+	if lanes[e.Type] == nil {
+		w.Messages = append(w.Messages, m)
+		return
+	}
+	if w.Lanes == nil {
+		w.Lanes = map[canonical.Type][]queue.Message{}
+	}
+	m.Group = e.TenantID
+	w.Lanes[e.Type] = append(w.Lanes[e.Type], m)
 }
 
 // Read parses a verified webhook and makes a message of each event. Events of one webhook may belong to several tenants.
@@ -37,7 +71,7 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 		case err != nil:
 			return Work{}, err
 		default:
-			work.Messages = append(work.Messages, message)
+			work.add(message, &parsed[i].Event, a.Lanes)
 		}
 	}
 	return work, nil
@@ -67,6 +101,9 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 		p.Event.Metadata["rawVendor"] = raw
 	}
 	body, err := encode(&p.Event)
+	if err == nil && a.Sealer != nil {
+		body, err = envelope.Event(ctx, a.Sealer, &p.Event, body)
+	}
 	if err != nil {
 		return queue.Message{}, err
 	}

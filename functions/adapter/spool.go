@@ -29,17 +29,57 @@ type Notes interface {
 
 // Spool keeps encoded queue messages while their queue cannot be reached. It is a queue.Publisher, and the same for every
 // provider: what is spooled was parsed and validated, and only has to be sent. Records do not expire; the Drain removes them.
-type Spool struct{ notes Notes }
+type Spool struct {
+	notes Notes
+	queue string // a lane's name, empty for the events queue
+}
+
+// laneReceipts is what a spooled message remembers of its queue.
+const laneReceipts = "receipts"
+
+// lane answers the same spool for another queue.
+func (s *Spool) lane(name string) *Spool { return &Spool{s.notes, name} }
 
 // NewSpool returns the spool in this table.
-func NewSpool(notes Notes) *Spool { return &Spool{notes} }
+func NewSpool(notes Notes) *Spool { return &Spool{notes: notes} }
 
 // spooled is a queue.Message as a record's data.
 type spooled struct {
+	Queue string `json:"queue,omitempty"` // empty: the events queue
 	ID    string `json:"id"`
 	Group string `json:"group"`
 	Trace string `json:"trace,omitempty"`
-	Body  []byte `json:"body"`
+	Body  []byte `json:"body,omitempty"`
+	Text  string `json:"text,omitempty"` // a body that is text already, as a sealed one is: base64 upon base64 would not fit a record
+}
+
+// body answers the body, in whichever form it was spooled.
+func (s *spooled) body() []byte {
+	if s.Text != "" {
+		return []byte(s.Text)
+	}
+	return s.Body
+}
+
+// spool makes a record's data of a message.
+func (s *Spool) data(m queue.Message) ([]byte, error) {
+	out := spooled{Queue: s.queue, ID: m.ID, Group: m.Group, Trace: m.Trace}
+	if isText(m.Body) {
+		out.Text = string(m.Body)
+	} else {
+		out.Body = m.Body
+	}
+	return json.Marshal(out)
+}
+
+// isText says whether every byte takes one byte of JSON too, or two at most.
+func isText(body []byte) bool {
+	for _, c := range body {
+		if c < ' ' || c > '~' || c == '<' || c == '>' || c == '&' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Publish implements queue.Publisher. An error says nothing about single messages: some may have been kept.
@@ -47,13 +87,17 @@ func (s *Spool) Publish(ctx context.Context, messages ...queue.Message) error {
 	now := time.Now()
 	batch := make([]store.Record, 0, spoolBatch)
 	for i, m := range messages {
-		data, err := json.Marshal(spooled{ID: m.ID, Group: m.Group, Trace: m.Trace, Body: m.Body})
+		data, err := s.data(m)
 		if err != nil {
 			return fault.New(fault.Permanent, "spool_encoding", nil)
 		}
 		at := now.Add(time.Duration(i)) // a nanosecond apart: messages of one call keep their order
+		together := m.Group
+		if s.queue != "" { // without an order to keep, a tenant's messages need no partition of their own
+			together = m.ID
+		}
 		batch = append(batch, store.Record{Key: store.Key{
-			Partition: partition(shard(m.Group)),
+			Partition: partition(shard(together)),
 			Sort:      at.UTC().Format(sortTime) + "/" + m.ID,
 		}, Data: data})
 		if len(batch) == spoolBatch || i == len(messages)-1 {

@@ -27,6 +27,7 @@ type Case struct {
 	Form     [][2]string       `json:"form,omitempty"` // sent as application/x-www-form-urlencoded in this order
 	Body     string            `json:"body,omitempty"` // sent as it stands, where there is no form
 	Received time.Time         `json:"received,omitzero"`
+	Shows    string            `json:"shows,omitempty"` // of a sample of a status: what CRMs show then; not the adapter's to know
 }
 
 // Request answers the webhook as it would be received.

@@ -177,7 +177,7 @@ func inParts(t *testing.T, p Provider) {
 	w := newWorld(p)
 	w.channel = panicking{large{p.Channel}}
 	r := p.Sample.Request()
-	r.Body = bytes.Repeat([]byte("0123456789abcdef"), 4_400_000/16)
+	r.Body = bytes.Repeat([]byte("0123456789abcdef"), adapter.MaxRequest/16)
 	if answer := w.deliver(t, r); answer.Status/100 != 2 {
 		t.Fatalf("status %d, want 2xx", answer.Status)
 	}

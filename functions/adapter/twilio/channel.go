@@ -73,7 +73,7 @@ func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
 	}
 	read := message
 	if w.Kind == Status {
-		read = receipt
+		read = callback
 	}
 	parsed, err := read(fields, w.Received)
 	if err != nil {

@@ -153,8 +153,12 @@ func TestSampleRequests(t *testing.T) {
 		p.Sample = adaptertest.ReadCase(t, file)
 		t.Run(p.Sample.Name, func(t *testing.T) {
 			events := adaptertest.Events(t, p)
-			if len(events) != 1 || events[0].Type != canonical.TypeMessage || seen[events[0].ProviderMessageID] {
-				t.Errorf("events %+v, want one message with an id of its own", events)
+			want := canonical.TypeMessage
+			if strings.HasSuffix(p.Sample.Path, "/"+Status) {
+				want = canonical.TypeReceipt
+			}
+			if len(events) != 1 || events[0].Type != want || seen[events[0].ProviderMessageID] {
+				t.Errorf("events %+v, want one %s with an id of its own", events, want)
 				return
 			}
 			seen[events[0].ProviderMessageID] = true

@@ -6,40 +6,28 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
+	"signalbox/shared/receipt"
 )
 
-// state is what a MessageStatus means. Callbacks come in any order, so that a status only ever rises in rank; failed and
-// canceled are final.
-type state struct {
-	name string
-	rank int
-}
-
 // stateOf reads a MessageStatus. "receiving" and "received" are states of inbound messages, which have no callback.
-func stateOf(messageStatus string) (state, bool) {
+func stateOf(messageStatus string) (state string, ok bool) {
 	switch messageStatus {
 	case "accepted", "scheduled", "queued":
-		return state{"queued", 0}, true
-	case "sending":
-		return state{"sending", 1}, true
-	case "sent":
-		return state{"sent", 2}, true
-	case "delivered", "partially_delivered":
-		return state{"delivered", 3}, true
-	case "read":
-		return state{"read", 4}, true
-	case "undelivered", "failed":
-		return state{"failed", 5}, true
-	case "canceled":
-		return state{"canceled", 5}, true
+		return "queued", true
+	case "sending", "sent", "delivered", "read", "canceled", "failed":
+		return messageStatus, true
+	case "partially_delivered":
+		return "delivered", true
+	case "undelivered":
+		return "failed", true
 	default:
-		return state{}, false
+		return "", false
 	}
 }
 
-// receipt reads a status callback. It is about a message of ours, so that From is our address and To the person; sender and
+// callback reads a status callback. It is about a message of ours, so that From is our address and To the person; sender and
 // recipient are those of that message. A message that Twilio has not yet given a sender is found by its sender pool.
-func receipt(f form, received time.Time) (adapter.Parsed, error) {
+func callback(f form, received time.Time) (adapter.Parsed, error) {
 	sid := f.first("MessageSid", "SmsSid")
 	status := f.first("MessageStatus", "SmsStatus")
 	if f.value("EventType") == "READ" { // MessageStatus may still say "delivered"
@@ -64,7 +52,8 @@ func receipt(f form, received time.Time) (adapter.Parsed, error) {
 	case !isChannel(channel):
 		return adapter.Parsed{}, malformed("channel_malformed")
 	}
-	metadata, err := leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &reached.rank}.metadata()
+	rank, _ := receipt.Rank(reached)
+	metadata, err := leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &rank}.metadata()
 	if err != nil {
 		return adapter.Parsed{}, err
 	}
@@ -77,7 +66,7 @@ func receipt(f form, received time.Time) (adapter.Parsed, error) {
 		Sender:            ours(from),
 		Recipient:         recipient(to),
 		RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
-		Receipt:           &canonical.Receipt{State: reached.name, At: cmp.Or(at, received), Error: code},
+		Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code},
 		Timestamp:         at,
 		Metadata:          metadata,
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -133,6 +134,27 @@ func TestPublicBaseURL(t *testing.T) {
 		if !slices.Equal(got, want) || (want == nil) != errors.Is(err, ErrBaseURL) {
 			t.Errorf("%q: %q, %v, want %q", public, got, err, want)
 		}
+	}
+}
+
+// TestAnAuthenticWebhookOfManyFieldsIsRead is what was refused as if it were a stranger's: more fields than anybody expects.
+func TestAnAuthenticWebhookOfManyFieldsIsRead(t *testing.T) {
+	var body strings.Builder
+	body.WriteString("AccountSid=AC1&MessageSid=SM1&From=%2B15552010001&To=%2B15557654321&Body=hi")
+	for i := range 5_000 {
+		fmt.Fprintf(&body, "&Field%d=%d", i, i)
+	}
+	channel, err := New(publicURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := sign(webhook.Request{Path: "/v1/x", Body: []byte(body.String()), Header: http.Header{}}, "token")
+	if err := channel.Verify(r, secret.Versions{"token"}); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parse(Messages, body.String())
+	if err != nil || len(parsed) != 1 || parsed[0].Event.Message.Text != "hi" {
+		t.Errorf("%v, %v", parsed, err)
 	}
 }
 

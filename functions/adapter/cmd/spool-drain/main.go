@@ -21,7 +21,8 @@ func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "spool-drain"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	table, events, margin := env.String("SPOOL_TABLE"), env.String("EVENTS_QUEUE_URL"), env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second)
+	table, events, receipts := env.String("SPOOL_TABLE"), env.String("EVENTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_URL")
+	margin := env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second)
 	clients, err := awsclients.Load(context.Background())
 	if err == nil {
 		err = env.Err()
@@ -30,6 +31,9 @@ func main() {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	drain := adapter.Drain{Records: clients.Table(table), Events: clients.Queue(events), Margin: margin, Logger: logger, Meter: meter}
+	drain := adapter.Drain{
+		Records: clients.Table(table), Events: clients.Queue(events), Receipts: clients.Queue(receipts),
+		Margin: margin, Logger: logger, Meter: meter,
+	}
 	lambdainvoke.Start(func(ctx context.Context, _ event) (event, error) { return event{}, drain.Run(ctx) })
 }

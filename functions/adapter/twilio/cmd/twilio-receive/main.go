@@ -11,6 +11,7 @@ import (
 	"signalbox/shared/aws/awsclients"
 	"signalbox/shared/aws/lambdahttp"
 	"signalbox/shared/aws/lambdainvoke"
+	"signalbox/shared/canonical"
 	"signalbox/shared/config"
 	"signalbox/shared/seal"
 	"signalbox/shared/telemetry"
@@ -22,7 +23,8 @@ func main() {
 	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "twilio-receive"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, spoolTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("SPOOL_TABLE")
-	events, pepper, public := env.String("EVENTS_QUEUE_URL"), env.String("PEPPER_SECRET"), env.String("PUBLIC_BASE_URL")
+	events, receipts := env.String("EVENTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_URL")
+	pepper, public, dataKey := env.String("PEPPER_SECRET"), env.String("PUBLIC_BASE_URL"), env.String("DATA_KEY")
 	clients, err := awsclients.Load(context.Background())
 	if err == nil {
 		err = env.Err()
@@ -35,13 +37,16 @@ func main() {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	spool := clients.Table(spoolTable)
+	spoolRecords := clients.Table(spoolTable)
+	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
 	receive := adapter.New(adapter.Parts{
 		Channel:   channel,
 		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
-		Places:    adapter.Places(clients.Queue(events), adapter.NewSpool(spool)),
-		Letters:   &adapter.DeadLetters{Bytes: spool, Records: clients.Table(stateTable), Version: id.Version},
+		Places:    adapter.Places(clients.Queue(events), spool),
+		Lanes:     map[canonical.Type][]adapter.Place{canonical.TypeReceipt: adapter.ReceiptPlaces(clients.Queue(receipts), spool)},
+		Letters:   &adapter.DeadLetters{Bytes: spoolRecords, Records: clients.Table(stateTable), Sealer: ring, Version: id.Version},
+		Sealer:    ring,
 		Logger:    logger, Meter: meter,
 	})
 	lambdainvoke.Start(lambdahttp.Handler(receive.Receive))

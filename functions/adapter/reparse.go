@@ -1,0 +1,257 @@
+package adapter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"signalbox/shared/audit"
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/keyring"
+	"signalbox/shared/redrive"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+	"signalbox/shared/webhook"
+)
+
+// The codes of webhooks that cannot be parsed again.
+const (
+	CodeProvider = "other_provider"   // another provider's function is to be asked
+	CodeBytes    = "bytes_incomplete" // what was received is gone
+	CodeAccount  = "account_unknown"  // the account it came to is not configured any more
+)
+
+// ReparseRecords is what a Reparser needs of the table of dead letters.
+type ReparseRecords interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// ReparseBytes is what it needs of the table of received bytes.
+type ReparseBytes interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+}
+
+// Reparser parses webhooks again that were dead letters, from the bytes that were received: by the provider's own code, with
+// the configuration in force now. They were authentic when they came, and signatures are not kept, so that none is checked
+// again. It is safe to be asked twice: the events have the ids they would have had.
+type Reparser struct {
+	adapter *Adapter
+	records ReparseRecords
+	bytes   ReparseBytes
+	claims  *idempotency.Reopener
+}
+
+// NewReparser returns a Reparser for the channel of a; it needs neither its Letters nor its tokens.
+func NewReparser(a *Adapter, records ReparseRecords, received ReparseBytes) *Reparser {
+	return &Reparser{a, records, received, idempotency.NewReopener(records)}
+}
+
+// Reparse carries out a request for ids of dead letters. One that cannot be is an Answer with Problems; the error is what is
+// not its fault, by its code alone: the same request may be sent again.
+func (r *Reparser) Reparse(ctx context.Context, q redrive.Asked) (redrive.Answer, error) {
+	problems := q.Check(redrive.Plan, redrive.Redrive)
+	if len(q.IDs) == 0 {
+		problems = append(problems, "ids are required")
+	}
+	if len(problems) > 0 {
+		return redrive.Answer{Problems: problems}, nil
+	}
+	answer, err := r.carryOut(ctx, q)
+	if err != nil {
+		sorted := fault.Of(err)
+		r.adapter.Meter.Count(telemetry.Failures, 1)
+		r.adapter.Logger.ErrorContext(ctx, "not parsed again", slog.String("tenant", q.Tenant), slog.String("code", sorted.Code),
+			slog.String("reason", sorted.Error()))
+		return redrive.Answer{}, errors.New(sorted.Code)
+	}
+	r.adapter.Logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
+		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
+		slog.Int("redriven", answer.Counts[redrive.Redriven]), slog.Int("failed", answer.Counts[redrive.Failed]))
+	r.adapter.Meter.Count("Redriven", answer.Counts[redrive.Redriven])
+	return answer, nil
+}
+
+// letter is one dead letter.
+type letter struct {
+	held   store.Record
+	record deadletter.Record
+}
+
+func (r *Reparser) carryOut(ctx context.Context, q redrive.Asked) (redrive.Answer, error) {
+	ids := slices.Compact(slices.Sorted(slices.Values(q.IDs)))
+	keys := make([]store.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = deadletter.Key(deadletter.Record{ID: id, Tenant: q.Tenant, Stage: deadletter.StageReceive})
+	}
+	held, err := r.records.Get(ctx, keys...)
+	if err != nil {
+		return redrive.Answer{}, err
+	}
+	var answer redrive.Answer
+	var letters []letter
+	for i, record := range held {
+		rec, ok := deadletter.Read(record)
+		if !ok {
+			answer.Add(redrive.Item{ID: ids[i], Stage: deadletter.StageReceive, Outcome: redrive.Missing})
+			continue
+		}
+		letters = append(letters, letter{held: record, record: rec})
+	}
+	slices.SortFunc(letters, func(a, b letter) int { return a.record.First.Compare(b.record.First) }) // as they came
+	if len(letters) > 0 && q.Action == redrive.Redrive {
+		if err := r.note(ctx, q, letters); err != nil { // what nobody can account for does not happen
+			return redrive.Answer{}, err
+		}
+	}
+	for i := range letters {
+		answer.Add(r.one(ctx, q, &letters[i]))
+	}
+	return answer, nil
+}
+
+// note writes the audit entry of what is about to be parsed.
+func (r *Reparser) note(ctx context.Context, q redrive.Asked, letters []letter) error {
+	subjects := make([]string, len(letters))
+	for i, l := range letters {
+		subjects[i] = deadletter.StageReceive + " " + l.record.ID
+	}
+	return audit.Of(r.records, q.Tenant, redrive.Chain).Append(ctx, audit.Entry{
+		At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: subjects,
+	})
+}
+
+// one parses one webhook again. A plan does it too, and sends nothing: it says whether it would work.
+func (r *Reparser) one(ctx context.Context, q redrive.Asked, l *letter) redrive.Item {
+	item := redrive.Item{ID: l.record.ID, Stage: deadletter.StageReceive, Outcome: redrive.Ready, Code: l.record.Code}
+	ctx = telemetry.WithTrace(telemetry.WithEvent(ctx, l.record.ID), l.record.Trace)
+	generation, err := r.again(ctx, q.Action == redrive.Redrive, l)
+	switch {
+	case err != nil:
+		item.Outcome, item.Code = redrive.Failed, fault.Of(err).Code
+	case q.Action == redrive.Redrive:
+		item.Outcome, item.Code, item.Generation = redrive.Redriven, "", generation
+		r.adapter.Logger.InfoContext(ctx, "webhook parsed again", slog.Int("generation", generation))
+		if err := deadletter.Settle(ctx, r.records, l.held, deadletter.Redriven, generation); err != nil {
+			r.adapter.Logger.WarnContext(ctx, "webhook was parsed again and is not marked so", slog.String("code", fault.Of(err).Code))
+		}
+	}
+	return item
+}
+
+// again reads a webhook, and sends what it says.
+func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation int, err error) {
+	w, err := r.received(ctx, l.record)
+	if err != nil {
+		return 0, err
+	}
+	var work Work
+	panicked, err := r.adapter.guard(ctx, func() (err error) {
+		work, err = r.adapter.Read(ctx, w)
+		return err
+	})
+	switch {
+	case panicked:
+		return 0, fault.New(fault.Permanent, CodePanic, err)
+	case err != nil:
+		return 0, err
+	case !send:
+		return 0, work.Unplaced
+	}
+	generation, err = r.claims.Generation(ctx, deadletter.Key(l.record).Partition, max(l.record.Generation, l.record.RedrivenAs))
+	if err != nil {
+		return 0, err
+	}
+	work.regenerate(generation)
+	if _, err = r.adapter.putAll(ctx, work); err != nil {
+		return 0, err
+	}
+	return generation, work.Unplaced // it stays a dead letter until every address of it has a line
+}
+
+// regenerate gives the messages ids that were never used: the queue drops what it was sent in the last five minutes.
+func (w *Work) regenerate(generation int) {
+	suffix := ":" + strconv.Itoa(generation)
+	for i := range w.Messages {
+		w.Messages[i].ID += suffix
+	}
+	for _, messages := range w.Lanes {
+		for i := range messages {
+			messages[i].ID += suffix
+		}
+	}
+}
+
+// piece answers a piece of what was received. In what a release of before kept, neither the head nor any part is sealed: sealed,
+// which the head sets, says so of the parts.
+func (r *Reparser) piece(ctx context.Context, rec deadletter.Record, key store.Key, sealed *bool) ([]byte, error) {
+	held, err := r.bytes.Get(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if held[0].Version == 0 {
+		return nil, fault.New(fault.Permanent, CodeBytes, nil)
+	}
+	if key.Sort == headSort {
+		*sealed = r.adapter.Sealer != nil && keyring.Sealed(held[0].Data)
+	}
+	if !*sealed {
+		return held[0].Data, nil
+	}
+	return r.adapter.Sealer.Open(ctx, receivedPlace(rec, key.Sort), held[0].Data)
+}
+
+// received puts a webhook together as it was received.
+func (r *Reparser) received(ctx context.Context, rec deadletter.Record) (Webhook, error) {
+	var sealed bool
+	described, err := r.piece(ctx, rec, store.Key{Partition: rec.BytesKey, Sort: headSort}, &sealed)
+	if err != nil {
+		return Webhook{}, err
+	}
+	var head received
+	if json.Unmarshal(described, &head) != nil {
+		return Webhook{}, fault.New(fault.Permanent, CodeBytes, nil)
+	}
+	_, kind, ok := r.adapter.route(head.Path)
+	if !ok || head.Provider != r.adapter.about.Provider {
+		return Webhook{}, fault.New(fault.Permanent, CodeProvider, nil)
+	}
+	var body bytes.Buffer
+	for part := range head.Parts {
+		data, err := r.piece(ctx, rec, deadletter.PartKey(rec, part), &sealed)
+		if err != nil {
+			return Webhook{}, err
+		}
+		body.Write(data)
+	}
+	if body.Len() != head.Size {
+		return Webhook{}, fault.New(fault.Permanent, CodeBytes, nil)
+	}
+	account, err := r.adapter.Directory.Account(ctx, head.Account)
+	if errors.Is(err, tenant.ErrUnknown) {
+		return Webhook{}, fault.New(fault.Permanent, CodeAccount, nil)
+	}
+	if err != nil {
+		return Webhook{}, err
+	}
+	header := http.Header{}
+	if head.ContentType != "" {
+		header.Set("Content-Type", head.ContentType)
+	}
+	return Webhook{
+		Request: webhook.Request{
+			Method: http.MethodPost, Path: head.Path, RawQuery: head.Query, Header: header, Body: body.Bytes(), Received: head.Received,
+		},
+		Provider: head.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount,
+	}, nil
+}

@@ -1,0 +1,53 @@
+// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received. It is invoked directly, by make redrive.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/twilio"
+	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/lambdainvoke"
+	"signalbox/shared/canonical"
+	"signalbox/shared/config"
+	"signalbox/shared/seal"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+func main() {
+	env := config.New(os.LookupEnv)
+	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "twilio-reparse"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
+	configTable, stateTable, spoolTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("SPOOL_TABLE")
+	events, receipts := env.String("EVENTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_URL")
+	pepper, public, dataKey := env.String("PEPPER_SECRET"), env.String("PUBLIC_BASE_URL"), env.String("DATA_KEY")
+	clients, err := awsclients.Load(context.Background())
+	if err == nil {
+		err = env.Err()
+	}
+	var channel *twilio.Channel
+	if err == nil {
+		channel, err = twilio.New(public)
+	}
+	if err != nil {
+		logger.Error("cannot start", slog.String("reason", err.Error()))
+		os.Exit(1)
+	}
+	spoolRecords := clients.Table(spoolTable)
+	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
+	state := clients.Table(stateTable)
+	parse := adapter.New(adapter.Parts{
+		Channel:   channel,
+		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
+		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
+		Places:    adapter.Places(clients.Queue(events), spool),
+		Lanes:     map[canonical.Type][]adapter.Place{canonical.TypeReceipt: adapter.ReceiptPlaces(clients.Queue(receipts), spool)},
+		Letters:   &adapter.DeadLetters{Bytes: spoolRecords, Records: state, Sealer: ring, Version: id.Version},
+		Sealer:    ring,
+		Logger:    logger, Meter: meter,
+	})
+	lambdainvoke.Start(adapter.NewReparser(parse, state, spoolRecords).Reparse)
+}
