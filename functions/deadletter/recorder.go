@@ -73,7 +73,7 @@ func (r *Recorder) read(head queue.Received) deadletter.Record {
 	}
 	about := peek(letter.Body)
 	if letter.Stage == "" {
-		letter.Stage = r.stage(about)
+		letter.Stage = r.stage(about, letter.Group)
 	}
 	if letter.Last.IsZero() {
 		letter.Last = time.Unix(0, 0)
@@ -119,10 +119,14 @@ func (a about) event() names {
 }
 
 // stage answers at which stage a message with this body would have been worked on: the queue does not say where it took it from.
-func (r *Recorder) stage(a about) string {
+func (r *Recorder) stage(a about, group string) string {
 	switch {
 	case a.Event != nil && r.name.MatchString(a.CRM):
 		return deadletter.StageDeliver(a.CRM)
+	case r.name.MatchString(a.CRM) && a.EventID != "":
+		return deadletter.StageReceipts(a.CRM)
+	case a.EventID != "" && group == a.TenantID: // messages' events are in the group of their thread
+		return deadletter.StageRouteReceipts
 	case a.Event == nil && a.EventID != "":
 		return deadletter.StageRoute
 	default:

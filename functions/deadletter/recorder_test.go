@@ -59,10 +59,28 @@ func TestWhatArrivesIsRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	receipt := []byte(`{"eventId":"` + eventID + `","tenantId":"demo"}`)
+	update := []byte(`{"tenantId":"demo","crm":"hubspot","key":"k","state":"read","eventId":"` + eventID + `"}`)
+	standard := "5fea7756-0ea4-451a-a703-a558b933e274" // a standard queue says nothing but its own id of a message
 	cases := map[string]struct {
 		message queue.Message
 		want    deadletter.Record
 	}{
+		"a worker's dead letter from a standard queue": {
+			queue.Message{ID: standard, Group: "t1_x", Body: letter},
+			deadletter.Record{
+				ID: eventID + ".hubspot:1", Tenant: "demo", EventID: eventID, Stage: "deliver-hubspot", Kind: "permanent", Code: "bad_row", Reason: "bad_row",
+				Attempts: 3, First: time.Unix(100, 0).UTC(), Last: time.Unix(200, 0).UTC(), FunctionVersion: "7", Group: "t1_x", Generation: 1, Body: delivered,
+			},
+		},
+		"a receipt that the queue moved": {
+			queue.Message{ID: standard, Group: "demo", Body: receipt},
+			deadletter.Record{ID: standard, Tenant: "demo", EventID: eventID, Stage: "route-receipts", Kind: "exhausted", Code: "receives_exhausted", Group: "demo", Body: receipt},
+		},
+		"a status that the queue moved": {
+			queue.Message{ID: standard, Group: "demo", Body: update},
+			deadletter.Record{ID: standard, Tenant: "demo", EventID: eventID, Stage: "receipts-hubspot", Kind: "exhausted", Code: "receives_exhausted", Group: "demo", Body: update},
+		},
 		"a worker's dead letter": {
 			queue.Message{ID: "dead:" + eventID + ".hubspot:1", Group: "t1_x", Body: letter},
 			deadletter.Record{

@@ -1,11 +1,13 @@
 package router
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
@@ -45,7 +48,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	j.outgoing, err = deliveries(record, j)
+	j.outgoing, err = r.deliveries(ctx, record, j)
 	return err
 }
 
@@ -105,8 +108,9 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	}
 	if asked != nil && held[1].Version > 0 {
 		j.repeated = true
-		return DecodeRecord(held[1].Data)
+		return OpenRecord(ctx, r.Sealer, held[1].Key, held[1].Data)
 	}
+	j.unknown = held[0].Version == 0
 	head, err := conversation.Decode(held[0].Data)
 	if err != nil {
 		return Record{}, err
@@ -160,6 +164,11 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
 	d.Matched = decided.Matched
 	for _, c := range decided.CRMs {
+		// Receipts have a lane of their own. One that is here changes no status: connectors take that from their receipts queue.
+		c.Actions = slices.DeleteFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.RaiseStatus })
+		if len(c.Actions) == 0 {
+			continue
+		}
 		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: kinds[c.CRM], Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
 	}
 	if d.Consent != nil && d.Consent.Keyword == consent.Help && d.Consent.Source != consent.SourceProvider {
@@ -183,19 +192,21 @@ func shorten(s string, most int) string {
 func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
 	now := time.Now().UTC()
 	record := Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
+	key := Key(j.event.TenantID, j.event.EventID)
 	data, err := r.codec.encode(record)
+	if err == nil && r.Sealer != nil {
+		data, err = r.Sealer.SealPerson(ctx, recordPlace(key), d.Person.Key, data)
+	}
 	if err != nil {
 		return Record{}, err
 	}
-	if err := r.Store.Note(ctx, logPointer(&j.event, now.Add(Kept+24*time.Hour))); err != nil {
+	if err := r.Store.Note(ctx, pointers(j, now.Add(Kept+24*time.Hour))...); err != nil {
 		return Record{}, err
 	}
-	_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
-		Key: Key(j.event.TenantID, j.event.EventID), Expires: now.Add(Kept), Data: data,
-	}})
+	_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: key, Expires: now.Add(Kept), Data: data}})
 	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
 		j.repeated = true
-		return DecodeRecord(conflict.Held.Data)
+		return OpenRecord(ctx, r.Sealer, key, conflict.Held.Data)
 	}
 	return record, err
 }
@@ -213,8 +224,24 @@ func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head c
 	return delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region}
 }
 
+// maxDelivery is the largest body of a delivery in bytes: an event of the largest size, and the person, actions and reasons,
+// which a tenant's rules bound.
+const maxDelivery = queue.MaxBody + 56<<10
+
+// encode answers the JSON of a delivery. Angle brackets stay what they are: escaped for HTML they take six bytes each, and a
+// message full of them would no longer fit.
+func encode(d delivery.Delivery) ([]byte, error) {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(d); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(body.Bytes(), []byte{'\n'}), nil
+}
+
 // deliveries makes a message of what each CRM is to do.
-func deliveries(record Record, j *job) ([]outgoing, error) {
+func (r *Router) deliveries(ctx context.Context, record Record, j *job) ([]outgoing, error) {
 	event := j.event
 	if j.repeated {
 		var err error
@@ -223,6 +250,7 @@ func deliveries(record Record, j *job) ([]outgoing, error) {
 		}
 	}
 	event.Consent = record.Decision.Consent
+	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
 	event.Metadata = maps.Clone(event.Metadata)
 	delete(event.Metadata, "rawVendor")
 	var out []outgoing
@@ -232,12 +260,17 @@ func deliveries(record Record, j *job) ([]outgoing, error) {
 			Person: record.Decision.Person, Actions: c.Actions, Why: c.Why,
 		}
 		d.Person.Links = c.Links
-		body, err := json.Marshal(d)
+		body, err := encode(d)
 		if err != nil {
 			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 		}
-		if len(body) > queue.MaxBody {
+		if len(body) > maxDelivery {
 			return nil, fault.New(fault.Permanent, CodeDelivery, nil)
+		}
+		if r.Sealer != nil {
+			if body, err = envelope.Delivery(ctx, r.Sealer, &d, body); err != nil {
+				return nil, err
+			}
 		}
 		id := string(d.ID)
 		if j.generation > 0 {

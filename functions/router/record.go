@@ -2,16 +2,20 @@ package router
 
 import (
 	"bytes"
-	"compress/gzip"
+	"compress/zlib"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 )
 
@@ -68,6 +72,9 @@ func logPointer(e *canonical.Event, expires time.Time) store.Record {
 	}}
 }
 
+// level is the lowest that makes use of a dictionary.
+const level = 2
+
 // codec compresses. A writer's tables take a megabyte, so that they are used again.
 type codec struct{ writers sync.Pool }
 
@@ -78,9 +85,9 @@ func (c *codec) encode(r Record) ([]byte, error) {
 		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 	}
 	var out bytes.Buffer
-	w, ok := c.writers.Get().(*gzip.Writer)
+	w, ok := c.writers.Get().(*zlib.Writer)
 	if !ok {
-		if w, err = gzip.NewWriterLevel(nil, gzip.BestSpeed); err != nil {
+		if w, err = zlib.NewWriterLevelDict(nil, level, []byte(dictionary)); err != nil {
 			return nil, err
 		}
 	}
@@ -99,10 +106,29 @@ func (c *codec) encode(r Record) ([]byte, error) {
 // maxRecord bounds what a record is decompressed to: a message and a decision about it for every CRM a tenant may have.
 const maxRecord = 16 << 20
 
-// DecodeRecord reads the data of an event's record.
+// recordPlace answers what an event's record is sealed for.
+func recordPlace(key store.Key) keyring.Place {
+	tenant, _, _ := strings.Cut(key.Partition, "/")
+	return keyring.Place{Tenant: tenant, Purpose: "event-record", Name: key.Partition}
+}
+
+// OpenRecord reads the data of the event's record that is kept under key. Of a release before there are records that are not
+// sealed: no key that was deleted makes those unreadable, they end with their time.
+func OpenRecord(ctx context.Context, opener envelope.Opener, key store.Key, data []byte) (Record, error) {
+	if opener == nil || !keyring.Sealed(data) {
+		return DecodeRecord(data)
+	}
+	plain, err := opener.Open(ctx, recordPlace(key), data)
+	if err != nil {
+		return Record{}, err
+	}
+	return DecodeRecord(plain)
+}
+
+// DecodeRecord reads the data of an event's record that is not sealed, or was opened.
 func DecodeRecord(data []byte) (Record, error) {
 	malformed := fault.New(fault.Permanent, CodeRecord, nil)
-	compressed, err := gzip.NewReader(bytes.NewReader(data))
+	compressed, err := zlib.NewReaderDict(bytes.NewReader(data), []byte(dictionary))
 	if err != nil {
 		return Record{}, malformed
 	}

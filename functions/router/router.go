@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
 	"signalbox/shared/store"
@@ -78,6 +79,12 @@ type Claims interface {
 	Release(ctx context.Context, claim *idempotency.Claim, reason string, crashed bool) error
 }
 
+// Sealer seals under persons' keys and opens; *keyring.Ring is one.
+type Sealer interface {
+	SealPerson(ctx context.Context, at keyring.Place, person string, plain []byte) ([]byte, error)
+	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
+}
+
 // Parts is what a Router is made of. All are needed.
 type Parts struct {
 	Store      Store
@@ -86,6 +93,7 @@ type Parts struct {
 	Engine     Engine
 	Deliveries Deliveries
 	Claims     Claims
+	Sealer     Sealer // of records and deliveries; nil leaves them in the clear, for tests of what is in them
 	Logger     *slog.Logger
 	Meter      *telemetry.Meter
 }
@@ -107,6 +115,7 @@ type job struct {
 	claim      *idempotency.Claim
 	outgoing   []outgoing
 	repeated   bool
+	unknown    bool // the thread has no head yet
 	done       bool // by an earlier receive, completely
 	err        error
 }
@@ -201,6 +210,10 @@ const afterwards = 2 * time.Second
 func (r *Router) finish(ctx context.Context, j *job) error {
 	ctx, cancel := context.WithTimeout(j.named(ctx), afterwards)
 	defer cancel()
+	since := time.Now()
+	if j.err != nil {
+		since = j.claim.Fails(fault.Of(j.err))
+	}
 	switch {
 	case j.claim == nil:
 	case j.err == nil:
@@ -211,8 +224,11 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 			r.Logger.WarnContext(ctx, "claim was not released", slog.String("code", fault.Of(err).Code))
 		}
 	}
-	if j.err != nil || j.done {
-		return j.err
+	if j.err != nil {
+		return &queue.FailingError{Since: since, Err: j.err}
+	}
+	if j.done {
+		return nil
 	}
 	r.Meter.Count("Routed", 1, telemetry.Label{Name: "tenant", Value: j.event.TenantID})
 	r.Logger.InfoContext(ctx, "routed", slog.String("tenant", j.event.TenantID), slog.String("type", string(j.event.Type)),

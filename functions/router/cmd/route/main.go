@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/aws/lambdasqs"
 	"signalbox/shared/config"
+	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
@@ -34,7 +35,7 @@ func main() {
 		BackoffMin: env.Seconds("BACKOFF_MIN_SECONDS", 2*time.Second), BackoffMax: env.Seconds("BACKOFF_MAX_SECONDS", 15*time.Minute),
 		MessageTime: env.Seconds("MESSAGE_SECONDS", 20*time.Second), SoftMargin: env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second),
 	}
-	lease := env.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second)
+	lease, dataKey, personKeys := env.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second), env.String("DATA_KEY"), env.String("PERSON_KEYS_TABLE")
 	clients, err := awsclients.Load(context.Background())
 	if err := errors.Join(err, env.Err()); err != nil {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
@@ -43,12 +44,13 @@ func main() {
 	state := clients.Table(stateTable)
 	deliver := func(kind string) queue.Publisher { return clients.Queue(prefix + kind + ".fifo") }
 	worker.DeadLetters = clients.Queue(deadLetters)
-	worker.Handler = router.New(router.Parts{
+	ring := clients.Ring(dataKey, configTable, personKeys)
+	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.New(router.Parts{
 		Store:   state,
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers: tenant.NewPeppers(clients.Secrets(), pepper),
 		Engine:  rules.Ordered{}, Deliveries: router.PublisherFunc(deliver), Claims: idempotency.New(state, lease),
-		Logger: logger, Meter: meter,
-	})
+		Sealer: ring, Logger: logger, Meter: meter,
+	})}
 	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
 }

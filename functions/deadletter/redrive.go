@@ -1,0 +1,310 @@
+package deadletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"signalbox/shared/audit"
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/redrive"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// The codes of what cannot be put back.
+const (
+	CodeStage = "stage_unknown"     // nobody can tell which queue it came from
+	CodeQueue = "queue_not_known"   // no queue belongs to its stage
+	CodeBody  = "body_incomplete"   // a part of its body is gone
+	CodeID    = "message_id_long"   // no generation fits behind its id
+	codeLate  = "out_of_time"       // the invocation was nearly over
+	codeHeld  = "claim_held"        // a worker has it
+	maxID     = 128                 // of a message
+	trailing  = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
+)
+
+// Store is what a Redriver needs of the state table.
+type Store interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// Queues answers the queue that a stage's messages come from, nil when there is none. Stages are route, deliver-<kind of CRM>
+// and those of receipts: route-receipts, receipts-<kind of CRM>.
+type Queues interface {
+	Queue(stage string) queue.Publisher
+}
+
+// QueuesFunc is a function as Queues.
+type QueuesFunc func(stage string) queue.Publisher
+
+// Queue calls f.
+func (f QueuesFunc) Queue(stage string) queue.Publisher { return f(stage) }
+
+// Request is what redrive is invoked with: IDs, or a Filter.
+type Request struct {
+	redrive.Asked
+	Filter *Filter `json:"filter,omitempty"`
+	Limit  int     `json:"limit,omitempty"` // at most redrive.Most, which 0 stands for
+	After  string  `json:"after,omitempty"` // Answer.Next of the request before
+}
+
+// Redriver puts dead letters back on the queues they came from. What its work was given up for is reopened first, with
+// everything it had achieved, and the message goes out under an id that was never used: `<id>:<generation>`. It is safe to be
+// asked twice: two generations of a message have one effect.
+type Redriver struct {
+	store    Store
+	claims   *idempotency.Reopener
+	queues   Queues
+	margin   time.Duration
+	logger   *slog.Logger
+	meter    *telemetry.Meter
+	trailing *regexp.Regexp
+	stages   *regexp.Regexp // that a message may have come from
+}
+
+// NewRedriver returns a Redriver over the state table. Nothing is begun with less than margin left of an invocation.
+func NewRedriver(s Store, queues Queues, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
+	return &Redriver{
+		store: s, claims: idempotency.NewReopener(s), queues: queues, margin: margin, logger: logger, meter: meter,
+		trailing: regexp.MustCompile(trailing), stages: regexp.MustCompile(`^(route|route-receipts|(deliver|receipts)-[a-z0-9][a-z0-9-]{0,40})$`),
+	}
+}
+
+// Redrive carries out a request. A request that cannot be is an Answer with Problems; the error is what is not its fault, by
+// its code alone: the same request may be sent again.
+func (r *Redriver) Redrive(ctx context.Context, q Request) (redrive.Answer, error) {
+	problems := append(q.Check(redrive.Plan, redrive.Redrive), q.problems(time.Now())...)
+	if len(problems) > 0 {
+		return redrive.Answer{Problems: problems}, nil
+	}
+	answer, err := r.carryOut(ctx, q)
+	if err != nil {
+		sorted := fault.Of(err)
+		r.meter.Count(telemetry.Failures, 1)
+		r.logger.ErrorContext(ctx, "not redriven", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
+			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
+		return redrive.Answer{}, errors.New(sorted.Code)
+	}
+	r.logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
+		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
+		slog.Int("redriven", answer.Counts[redrive.Redriven]), slog.Int("failed", answer.Counts[redrive.Failed]), slog.Bool("more", answer.More))
+	r.meter.Count("Redriven", answer.Counts[redrive.Redriven])
+	return answer, nil
+}
+
+func (r *Redriver) carryOut(ctx context.Context, q Request) (redrive.Answer, error) {
+	chosen, err := r.choose(ctx, q)
+	if err != nil {
+		return redrive.Answer{}, err
+	}
+	answer := redrive.Answer{More: chosen.more, Next: chosen.next}
+	for _, id := range chosen.missing {
+		answer.Add(redrive.Item{ID: id, Outcome: redrive.Missing})
+	}
+	if len(chosen.letters) == 0 {
+		return answer, nil
+	}
+	if q.Action == redrive.Redrive {
+		if err := r.note(ctx, q, chosen.letters); err != nil { // what nobody can account for does not happen
+			return redrive.Answer{}, err
+		}
+	}
+	pieces := make([]*piece, len(chosen.letters))
+	for i, l := range chosen.letters {
+		pieces[i] = &piece{letter: l, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
+		r.prepare(ctx, q, pieces[i])
+	}
+	if q.Action == redrive.Redrive {
+		r.send(ctx, pieces)
+	}
+	for _, p := range pieces {
+		answer.Add(p.item)
+		if p.item.Outcome == redrive.Parse {
+			if answer.Parse == nil {
+				answer.Parse = map[string][]string{}
+			}
+			answer.Parse[p.letter.rec.Provider] = append(answer.Parse[p.letter.rec.Provider], p.item.ID)
+		}
+	}
+	return answer, nil
+}
+
+// note writes the audit entry of what is about to be put back.
+func (r *Redriver) note(ctx context.Context, q Request, letters []letter) error {
+	subjects := make([]string, len(letters))
+	for i, l := range letters {
+		subjects[i] = l.rec.Stage + " " + name(l.rec)
+	}
+	return audit.Of(r.store, q.Tenant, redrive.Chain).Append(ctx, audit.Entry{
+		At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: subjects,
+	})
+}
+
+// name answers what a dead letter is asked for by.
+func name(rec deadletter.Record) string {
+	if rec.EventID != "" {
+		return rec.EventID
+	}
+	return rec.ID
+}
+
+// piece is one dead letter on its way back.
+type piece struct {
+	letter  letter
+	held    store.Record
+	body    []byte
+	item    redrive.Item
+	message *queue.Message // nil while nothing is to be sent
+}
+
+func (p *piece) fail(err error) {
+	p.item.Outcome, p.item.Code = redrive.Failed, fault.Of(err).Code
+	p.body, p.message = nil, nil
+}
+
+// prepare finds out what can be done about a dead letter and, unless it is a plan, does everything but sending it.
+func (r *Redriver) prepare(ctx context.Context, q Request, p *piece) {
+	rec := p.letter.rec
+	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
+	standing, err := r.standing(ctx, p)
+	switch {
+	case rec.Stage == deadletter.StageReceive && rec.Provider != "":
+		p.item.Outcome, p.item.Code = redrive.Parse, rec.Code
+	case err != nil:
+		p.fail(err)
+	case standing == idempotency.Completed:
+		p.item.Outcome = redrive.Completed
+		if q.Action == redrive.Redrive {
+			if err := deadletter.Settle(ctx, r.store, p.held, deadletter.Completed, rec.RedrivenAs); err != nil {
+				p.fail(err)
+			}
+		}
+	case standing == idempotency.Held:
+		p.item.Outcome, p.item.Code = redrive.Busy, codeHeld
+	case q.Action == redrive.Plan:
+		p.item.Outcome, p.item.Code = redrive.Ready, rec.Code
+	default:
+		r.reopen(ctx, p)
+	}
+}
+
+// standing answers how the work of a dead letter stands. An error says why it cannot be put back.
+func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency.Standing, err error) {
+	stage := p.letter.rec.Stage
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
+		return standing, fault.New(fault.Retryable, codeLate, nil)
+	}
+	if stage == deadletter.StageReceive || stage == deadletter.StageUnknown {
+		return standing, fault.New(fault.Permanent, CodeStage, nil)
+	}
+	if r.queue(stage) == nil {
+		return standing, fault.New(fault.Permanent, CodeQueue, nil)
+	}
+	if p.held, p.body, err = r.whole(ctx, &p.letter); err != nil {
+		return standing, err
+	}
+	key := p.letter.claim()
+	if key.Sort == "" {
+		return idempotency.Absent, nil
+	}
+	standing, err = r.claims.Look(ctx, key)
+	if standing == idempotency.Completed && stage == deadletter.StageRoute {
+		return idempotency.Open, err // the router's claim counts its crashes: it says nothing about what was sent
+	}
+	return standing, err
+}
+
+// queue answers the queue of a stage, nil when there is none.
+func (r *Redriver) queue(stage string) queue.Publisher {
+	if !r.stages.MatchString(stage) {
+		return nil
+	}
+	return r.queues.Queue(stage)
+}
+
+// reopen takes a generation, reopens the claims and makes the message.
+func (r *Redriver) reopen(ctx context.Context, p *piece) {
+	rec := p.letter.rec
+	partition := deadletter.Key(rec).Partition
+	generation, err := r.claims.Generation(ctx, partition, max(rec.Generation, rec.RedrivenAs))
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	standing := idempotency.Absent
+	switch key := p.letter.claim(); {
+	case key.Sort == "":
+	case rec.Stage == deadletter.StageRoute:
+		standing, err = r.claims.Route(ctx, partition, generation)
+	default:
+		standing, err = r.claims.Reopen(ctx, key, generation)
+	}
+	id := fmt.Sprintf("%s:%d", r.trailing.ReplaceAllString(rec.ID, ""), generation)
+	switch {
+	case err != nil:
+		p.fail(err)
+	case standing == idempotency.Held:
+		p.item.Outcome, p.item.Code = redrive.Busy, codeHeld
+	case len(id) > maxID:
+		p.fail(fault.New(fault.Permanent, CodeID, nil))
+	default:
+		p.item.Generation = generation
+		p.message = &queue.Message{ID: id, Group: rec.Group, Trace: rec.Trace, Body: regenerated(p.body, rec.Stage, generation)}
+	}
+}
+
+// send publishes what was prepared, in order, and settles what was accepted. A dead letter is settled only afterwards: should
+// this end in between, it is redriven again, which has no second effect.
+func (r *Redriver) send(ctx context.Context, pieces []*piece) {
+	byStage := map[string][]*piece{}
+	var stages []string
+	for _, p := range pieces {
+		if p.message == nil {
+			continue
+		}
+		stage := p.letter.rec.Stage
+		if byStage[stage] == nil {
+			stages = append(stages, stage)
+		}
+		byStage[stage] = append(byStage[stage], p)
+	}
+	for _, stage := range stages {
+		going := byStage[stage]
+		messages := make([]queue.Message, len(going))
+		for i, p := range going {
+			messages[i] = *p.message
+		}
+		err := r.queue(stage).Publish(ctx, messages...)
+		partial, _ := errors.AsType[*queue.PartialError](err)
+		for i, p := range going {
+			one := err
+			if partial != nil && len(partial.Errs) == len(going) {
+				one = partial.Errs[i]
+			}
+			r.settle(ctx, p, one)
+		}
+	}
+}
+
+func (r *Redriver) settle(ctx context.Context, p *piece, err error) {
+	rec := p.letter.rec
+	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.item.Outcome = redrive.Redriven
+	r.logger.InfoContext(ctx, "dead letter put back", slog.String("stage", rec.Stage), slog.Int("generation", p.item.Generation))
+	if err := deadletter.Settle(ctx, r.store, p.held, deadletter.Redriven, p.item.Generation); err != nil {
+		r.logger.WarnContext(ctx, "dead letter was put back and is not marked so", slog.String("code", fault.Of(err).Code))
+	}
+}

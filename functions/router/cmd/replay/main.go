@@ -1,0 +1,33 @@
+// Command replay routes stored events again. It is invoked directly, by make redrive ACTION=replay.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"signalbox/functions/router"
+	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/lambdainvoke"
+	"signalbox/shared/config"
+	"signalbox/shared/telemetry"
+)
+
+func main() {
+	env := config.New(os.LookupEnv)
+	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "replay"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
+	table, events := env.String("STATE_TABLE"), env.String("EVENTS_QUEUE_URL")
+	dataKey, configTable, personKeys := env.String("DATA_KEY"), env.String("CONFIG_TABLE"), env.String("PERSON_KEYS_TABLE")
+	margin := env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second)
+	clients, err := awsclients.Load(context.Background())
+	if err := errors.Join(err, env.Err()); err != nil {
+		logger.Error("cannot start", slog.String("reason", err.Error()))
+		os.Exit(1)
+	}
+	replayer := router.NewReplayer(clients.Table(table), clients.Queue(events), margin, logger, meter)
+	replayer.Sealer = clients.Ring(dataKey, configTable, personKeys)
+	lambdainvoke.Start(replayer.Replay)
+}

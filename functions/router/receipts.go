@@ -1,0 +1,242 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/receipt"
+	"signalbox/shared/rules"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+// CodeNoReceipt is the code of an event in the receipts lane that is none.
+const CodeNoReceipt = "receipt_required"
+
+// ReceiptParts is what Receipts is made of. All are needed.
+type ReceiptParts struct {
+	Store      receipt.Writer
+	Tenants    Tenants
+	Engine     Engine
+	Deliveries Deliveries // the receipts queue of a kind of CRM
+	Logger     *slog.Logger
+	Meter      *telemetry.Meter
+}
+
+// Receipts routes the receipts lane: a queue.Handler of canonical receipts, several of one tenant side by side. The receipts of
+// one message that come together become one write and one update a CRM. What a message has reached is raised in our own
+// record before any CRM is told; a receipt behind it goes no further. Receipts have no event record: the message's status
+// record is what is kept of them, and it holds nothing personal. They take no claim either, since every effect is a rise or a
+// repetition.
+type Receipts struct{ ReceiptParts }
+
+// NewReceipts returns a Receipts.
+func NewReceipts(p ReceiptParts) *Receipts { return &Receipts{p} }
+
+// rise is the receipts of one message in a batch, of which the furthest counts.
+type rise struct {
+	event  canonical.Event // of the furthest
+	key    string
+	trace  string
+	status receipt.Status
+	heads  []int
+	sends  []outgoing
+	err    error
+}
+
+// Handle raises the status of each message and sends it on, each queue's updates in one Publish.
+func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
+	errs := make([]error, len(heads))
+	rises := r.gather(heads, errs)
+	r.raiseAll(ctx, rises)
+	r.publish(ctx, rises)
+	sent, failed := 0, 0
+	for _, x := range rises {
+		for _, i := range x.heads {
+			errs[i] = x.err
+		}
+		if x.err == nil {
+			sent += len(x.sends)
+		} else {
+			failed += len(x.heads)
+		}
+	}
+	r.Meter.Count("ReceiptsReceived", len(heads))
+	r.Meter.Count("ReceiptsSent", sent)
+	r.Logger.InfoContext(ctx, "receipts routed", slog.Int("receipts", len(heads)), slog.Int("messages", len(rises)),
+		slog.Int("updates", sent), slog.Int("failed", failed))
+	return errs
+}
+
+// gather decodes heads and puts together what is about one message. What cannot be read gets its error.
+func (r *Receipts) gather(heads []queue.Received, errs []error) []*rise {
+	type message struct{ tenant, key string }
+	var rises []*rise
+	about := make(map[message]*rise, len(heads))
+	for i, head := range heads {
+		e, err := decode(head)
+		if err == nil && e.Receipt == nil {
+			err = fault.New(fault.Permanent, CodeNoReceipt, nil)
+		}
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		key := canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, messageOf(&e))
+		status := receipt.Status{State: e.Receipt.State, At: cmp.Or(e.Receipt.At, e.Timestamp).UTC(), Error: e.Receipt.Error, Event: e.EventID}
+		x := about[message{e.TenantID, key}]
+		if x == nil {
+			x = &rise{key: key, status: receipt.Status{}}
+			about[message{e.TenantID, key}] = x
+			rises = append(rises, x)
+		}
+		x.heads = append(x.heads, i)
+		if status.Rank() > x.status.Rank() {
+			x.event, x.status, x.trace = e, status, cmp.Or(head.Trace, e.Trace.Traceparent)
+		}
+	}
+	return rises
+}
+
+// messageOf answers the provider's id of the message that a receipt is about.
+func messageOf(e *canonical.Event) string {
+	if e.RelatesTo != nil && e.RelatesTo.ProviderMessageID != "" {
+		return e.RelatesTo.ProviderMessageID
+	}
+	return e.ProviderMessageID
+}
+
+// raising is how many records are raised at once: a batch is up to a thousand, and each is one small write.
+const raising = 32
+
+// raiseAll raises every message's record, side by side. A panic is that message's own.
+func (r *Receipts) raiseAll(ctx context.Context, rises []*rise) {
+	var running sync.WaitGroup
+	next := make(chan *rise)
+	for range min(raising, len(rises)) {
+		running.Go(func() {
+			for x := range next {
+				r.guard(ctx, x)
+			}
+		})
+	}
+	for _, x := range rises {
+		next <- x
+	}
+	close(next)
+	running.Wait()
+}
+
+func (r *Receipts) guard(ctx context.Context, x *rise) {
+	defer func() {
+		if value := recover(); value != nil {
+			x.err = queue.Recovered(telemetry.WithTrace(ctx, x.trace), r.Logger, value)
+		}
+	}()
+	x.err = r.raise(ctx, x)
+}
+
+// raise keeps how far a message got and finds out which CRMs are to be told. Nobody is told what is behind what is held:
+// whoever raised that tells it, and is not done before.
+func (r *Receipts) raise(ctx context.Context, x *rise) error {
+	if ctx.Err() != nil {
+		return queue.ErrNotBegun
+	}
+	t, err := r.Tenants.Tenant(ctx, x.event.TenantID)
+	if errors.Is(err, tenant.ErrUnknown) {
+		return fault.New(fault.Blocked, CodeTenantUnknown, nil)
+	}
+	if err != nil {
+		return err
+	}
+	held, err := receipt.Raise(ctx, r.Store, x.event.TenantID, x.key, x.status)
+	if err != nil || held.Rank() > x.status.Rank() {
+		return err
+	}
+	x.status = held
+	x.sends, err = r.updates(x, t)
+	return err
+}
+
+// updates answers what each CRM is to be told whose rules ask for it.
+func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]outgoing, error) {
+	e := &x.event
+	kinds := map[string]string{}
+	var names []string
+	for _, crm := range t.CRMs {
+		kinds[crm.Name], names = crm.Kind, append(names, crm.Name)
+	}
+	decided := r.Engine.Decide(t.Rules, t.Version, names, rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
+	var out []outgoing
+	for _, c := range decided.CRMs {
+		if !asks(c.Actions, delivery.RaiseStatus) {
+			continue
+		}
+		body, err := json.Marshal(receipt.Update{TenantID: e.TenantID, CRM: c.CRM, Key: x.key, Channel: e.Channel, Status: x.status})
+		if err != nil {
+			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
+		}
+		out = append(out, outgoing{kinds[c.CRM], queue.Message{
+			ID: string(delivery.NewID(e.EventID, c.CRM)), Group: e.TenantID, Body: body, Trace: x.trace,
+		}})
+	}
+	return out, nil
+}
+
+// asks says whether an action of this kind is among actions.
+func asks(actions []delivery.Action, kind delivery.Kind) bool {
+	for _, a := range actions {
+		if a.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// publish sends the updates of all rises that were raised.
+func (r *Receipts) publish(ctx context.Context, rises []*rise) {
+	type batch struct {
+		rises    []*rise
+		messages []queue.Message
+	}
+	batches := map[string]*batch{}
+	for _, x := range rises {
+		if x.err != nil {
+			continue
+		}
+		for _, o := range x.sends {
+			b := batches[o.kind]
+			if b == nil {
+				b = &batch{}
+				batches[o.kind] = b
+			}
+			b.rises, b.messages = append(b.rises, x), append(b.messages, o.message)
+		}
+	}
+	for kind, b := range batches {
+		err := error(fault.New(fault.Blocked, CodeCRM, nil))
+		if publisher := r.Deliveries.Publisher(kind); publisher != nil {
+			err = publisher.Publish(ctx, b.messages...)
+		}
+		partial, named := errors.AsType[*queue.PartialError](err)
+		for i, x := range b.rises {
+			switch {
+			case x.err != nil:
+			case named && len(partial.Errs) == len(b.rises):
+				x.err = partial.Errs[i]
+			default:
+				x.err = err
+			}
+		}
+	}
+}
+
+var _ queue.Handler = (*Receipts)(nil)

@@ -1,0 +1,357 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/shared/audit"
+	"signalbox/shared/canonical"
+	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
+	"signalbox/shared/redrive"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// Bounds of a replay.
+const (
+	// An event may be replayed so long after its routing: the claims of what was completed are kept longer, and they are what
+	// keeps a replay from repeating anything.
+	replayable  = idempotency.Kept - 24*time.Hour
+	threadsRead = 200 // of one request
+)
+
+// ReplayStore is what a Replayer needs of the state table.
+type ReplayStore interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// ReplayRequest is what replay is invoked with: IDs of events, or a Thread, or neither for all of a tenant's.
+type ReplayRequest struct {
+	redrive.Asked
+	Thread string    `json:"thread,omitempty"`
+	From   time.Time `json:"from,omitzero"` // event time; as long ago as records are kept when empty, and not of IDs
+	To     time.Time `json:"to,omitzero"`   // not this instant any more; now when empty
+	Limit  int       `json:"limit,omitempty"`
+	After  string    `json:"after,omitempty"` // Answer.Next of the request before
+}
+
+// Replayer routes stored events again: each goes back on the events queue, marked as replayed, and the router sends on what it
+// decided when it came. Deliveries that were completed have no effect, those that were given up are tried again.
+type Replayer struct {
+	store  ReplayStore
+	claims *idempotency.Reopener
+	events queue.Publisher
+	margin time.Duration
+	logger *slog.Logger
+	meter  *telemetry.Meter
+	// Sealer opens records and seals events; nil is for tests that have neither sealed.
+	Sealer ReplaySealer
+}
+
+// ReplaySealer seals under tenants' keys and opens; *keyring.Ring is one.
+type ReplaySealer interface {
+	SealTenant(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error)
+	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
+}
+
+// NewReplayer returns a Replayer over the state table. Nothing is begun with less than margin left of an invocation.
+func NewReplayer(s ReplayStore, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
+	return &Replayer{store: s, claims: idempotency.NewReopener(s), events: events, margin: margin, logger: logger, meter: meter}
+}
+
+// Replay carries out a request. One that cannot be is an Answer with Problems; the error is what is not its fault, by its code
+// alone: the same request may be sent again.
+func (r *Replayer) Replay(ctx context.Context, q ReplayRequest) (redrive.Answer, error) {
+	problems := q.Check(redrive.Plan, redrive.Replay)
+	if len(q.IDs) > 0 && q.Thread != "" {
+		problems = append(problems, "either ids or thread")
+	}
+	if q.Limit < 0 || q.Limit > redrive.Most {
+		problems = append(problems, "limit is at most 100")
+	}
+	if len(problems) > 0 {
+		return redrive.Answer{Problems: problems}, nil
+	}
+	answer, err := r.carryOut(ctx, q)
+	if err != nil {
+		sorted := fault.Of(err)
+		r.meter.Count(telemetry.Failures, 1)
+		r.logger.ErrorContext(ctx, "not replayed", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
+			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
+		return redrive.Answer{}, errors.New(sorted.Code)
+	}
+	r.logger.InfoContext(ctx, "replay", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
+		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
+		slog.Int("replayed", answer.Counts[redrive.Redriven]), slog.Bool("more", answer.More))
+	r.meter.Count("Replayed", answer.Counts[redrive.Redriven])
+	return answer, nil
+}
+
+func (r *Replayer) carryOut(ctx context.Context, q ReplayRequest) (redrive.Answer, error) {
+	ids, next, err := r.choose(ctx, q)
+	answer := redrive.Answer{More: next != "", Next: next}
+	if err != nil || len(ids) == 0 {
+		return answer, err
+	}
+	if q.Action == redrive.Replay {
+		entry := audit.Entry{At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: ids}
+		if err := audit.Of(r.store, q.Tenant, redrive.Chain).Append(ctx, entry); err != nil { // what nobody can account for does not happen
+			return redrive.Answer{}, err
+		}
+	}
+	items := make([]redrive.Item, len(ids))
+	var messages []queue.Message
+	var sent []int
+	for i, id := range ids {
+		message, item := r.prepare(ctx, q, id)
+		if items[i] = item; message != nil {
+			messages, sent = append(messages, *message), append(sent, i)
+		}
+	}
+	for k, err := range r.send(ctx, messages) {
+		if err != nil {
+			items[sent[k]].Outcome, items[sent[k]].Code = redrive.Failed, fault.Of(err).Code
+		}
+	}
+	for _, item := range items {
+		answer.Add(item)
+	}
+	return answer, nil
+}
+
+// send answers one error a message.
+func (r *Replayer) send(ctx context.Context, messages []queue.Message) []error {
+	errs := make([]error, len(messages))
+	if len(messages) == 0 {
+		return errs
+	}
+	err := r.events.Publish(ctx, messages...)
+	if partial, ok := errors.AsType[*queue.PartialError](err); ok && len(partial.Errs) == len(messages) {
+		return partial.Errs
+	}
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+// prepare makes the message of one event; there is none when it is not to be sent.
+func (r *Replayer) prepare(ctx context.Context, q ReplayRequest, id string) (*queue.Message, redrive.Item) {
+	item := redrive.Item{ID: id, Stage: "route", Outcome: redrive.Ready}
+	fail := func(outcome redrive.Outcome, err error) (*queue.Message, redrive.Item) {
+		item.Outcome = outcome
+		if err != nil {
+			item.Code = fault.Of(err).Code
+		}
+		return nil, item
+	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
+		return fail(redrive.Failed, fault.New(fault.Retryable, "out_of_time", nil))
+	}
+	key := Key(q.Tenant, canonical.EventID(id))
+	held, err := r.store.Get(ctx, key)
+	switch {
+	case err != nil:
+		return fail(redrive.Failed, err)
+	case held[0].Version == 0:
+		return fail(redrive.Missing, nil)
+	}
+	event, old, err := r.stored(ctx, held[0])
+	switch {
+	case err != nil:
+		return fail(redrive.Failed, err)
+	case old:
+		return fail(redrive.TooOld, nil)
+	case q.Action == redrive.Plan:
+		return nil, item
+	}
+	body, err := canonical.Encode(event)
+	if err == nil && r.Sealer != nil {
+		body, err = envelope.Event(ctx, r.Sealer, &event, body)
+	}
+	if err != nil {
+		return fail(redrive.Failed, err)
+	}
+	generation, err := r.claims.Generation(ctx, key.Partition, 0)
+	if err != nil {
+		return fail(redrive.Failed, err)
+	}
+	standing, err := r.claims.Route(ctx, key.Partition, generation)
+	switch {
+	case err != nil:
+		return fail(redrive.Failed, err)
+	case standing == idempotency.Held:
+		return fail(redrive.Busy, nil)
+	}
+	item.Outcome, item.Generation = redrive.Redriven, generation
+	return &queue.Message{
+		ID: fmt.Sprintf("%s:%d", id, generation), Group: string(event.ThreadID), Body: body, Trace: event.Trace.Traceparent,
+	}, item
+}
+
+// stored answers the event of a record as it is sent again, and whether it is too old for that. What the provider sent stays in
+// the record.
+func (r *Replayer) stored(ctx context.Context, held store.Record) (event canonical.Event, old bool, err error) {
+	record, err := OpenRecord(ctx, r.Sealer, held.Key, held.Data)
+	if err != nil {
+		return event, false, err
+	}
+	if event, err = canonical.Decode(record.Event); err != nil {
+		return event, false, fault.New(fault.Permanent, CodeRecord, nil)
+	}
+	event = event.WithoutRawVendor()
+	event.Flags.Replayed = true
+	return event, time.Since(record.RoutedAt) > replayable, nil
+}
+
+// shards is how many partitions a tenant's threads are listed in, so that none of them is written too often.
+const shards = 16
+
+// threadPointer is the entry of a thread in the list of a tenant's: it is what a replay of all threads goes through.
+func threadPointer(e *canonical.Event) store.Record {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(e.ThreadID))
+	return store.Record{Key: store.Key{Partition: threads(e.TenantID, int(h.Sum32()%shards)), Sort: string(e.ThreadID)}}
+}
+
+func threads(tenant string, shard int) string { return tenant + "/threads/" + strconv.Itoa(shard) }
+
+// pointers answers what is noted before an event's record: its entry in the thread's log and, while nothing else is known of
+// the thread, the thread's own.
+func pointers(j *job, expires time.Time) []store.Record {
+	notes := []store.Record{logPointer(&j.event, expires)}
+	if j.unknown {
+		notes = append(notes, threadPointer(&j.event))
+	}
+	return notes
+}
+
+// walk is how far a replay got through the threads and their logs.
+type walk struct {
+	q     ReplayRequest
+	limit int
+	ids   []string
+	seen  int // threads
+}
+
+// place is where a request goes on: behind an entry of a thread's log.
+type place struct {
+	shard         int
+	thread, entry string
+}
+
+func (p place) String() string { return fmt.Sprintf("%d %s %s", p.shard, p.thread, p.entry) }
+
+func placed(after string) (p place) {
+	parts := strings.Split(after, " ")
+	if len(parts) != 3 {
+		return p
+	}
+	p.shard, _ = strconv.Atoi(parts[0]) // 0 is the beginning
+	p.thread, p.entry = parts[1], parts[2]
+	return p
+}
+
+// choose answers the events that a request is about, those of a thread oldest first, and where the next request goes on.
+func (r *Replayer) choose(ctx context.Context, q ReplayRequest) (ids []string, next string, err error) {
+	if len(q.IDs) > 0 {
+		return slices.Compact(slices.Sorted(slices.Values(q.IDs))), "", nil
+	}
+	if q.From.IsZero() {
+		q.From = time.Now().Add(-Kept)
+	}
+	if q.To.IsZero() {
+		q.To = time.Now()
+	}
+	w := &walk{q: q, limit: cmp.Or(q.Limit, redrive.Most)}
+	at := placed(q.After)
+	if q.Thread != "" {
+		at.thread = q.Thread
+		full, err := r.log(ctx, w, &at)
+		if full {
+			next = at.String()
+		}
+		return w.ids, next, err
+	}
+	for ; at.shard < shards; at = (place{shard: at.shard + 1}) {
+		full, err := r.shard(ctx, w, &at)
+		if err != nil {
+			return nil, "", err
+		}
+		if full {
+			return w.ids, at.String(), nil
+		}
+	}
+	return w.ids, "", nil
+}
+
+// shard goes through the threads of one shard from at on. It answers true when the request has enough.
+func (r *Replayer) shard(ctx context.Context, w *walk, at *place) (full bool, err error) {
+	if at.thread != "" {
+		if full, err = r.log(ctx, w, at); full || err != nil {
+			return full, err
+		}
+	}
+	for more := true; more; {
+		var page []store.Record
+		page, more, err = r.store.List(ctx, store.Range{Partition: threads(w.q.Tenant, at.shard), After: at.thread, Limit: threadsRead})
+		if err != nil {
+			return false, err
+		}
+		for _, thread := range page {
+			at.thread, at.entry = thread.Sort, ""
+			if full, err = r.log(ctx, w, at); full || err != nil {
+				return full, err
+			}
+		}
+	}
+	return false, nil
+}
+
+// log goes through one thread's log from at on. It answers true when the request has enough.
+func (r *Replayer) log(ctx context.Context, w *walk, at *place) (full bool, err error) {
+	const prefix = "log/"
+	from, to := prefix+w.q.From.UTC().Format(logTime), prefix+w.q.To.UTC().Format(logTime)
+	after := max(at.entry, from)
+	w.seen++
+	for more := true; more; {
+		var page []store.Record
+		page, more, err = r.store.List(ctx, store.Range{
+			Partition: w.q.Tenant + "/thread/" + at.thread, Prefix: prefix, After: after, Limit: w.limit,
+		})
+		if err != nil {
+			return false, err
+		}
+		for _, pointer := range page {
+			if pointer.Sort >= to {
+				more = false
+				break
+			}
+			if len(w.ids) == w.limit {
+				return true, nil
+			}
+			w.ids = append(w.ids, pointer.Sort[strings.LastIndexByte(pointer.Sort, '/')+1:])
+			after, at.entry = pointer.Sort, pointer.Sort
+		}
+	}
+	deadline, bounded := ctx.Deadline()
+	full = w.q.Thread == "" && (w.seen >= threadsRead || bounded && time.Until(deadline) < 2*r.margin)
+	if full {
+		at.entry = to
+	}
+	return full, nil
+}
