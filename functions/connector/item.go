@@ -52,6 +52,11 @@ func (it *item) verdict() error {
 	}
 }
 
+// failed keeps why the item is not done, and since when.
+func (it *item) failed(err error) {
+	it.err = &queue.FailingError{Since: it.claim.Fails(fault.Of(err)), Err: err}
+}
+
 // open decodes what a head carries. What cannot be carried out at all never claims.
 func (c *Connector[R]) open(ctx context.Context, head queue.Received) *item {
 	it := &item{trace: head.Trace}

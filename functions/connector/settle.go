@@ -35,7 +35,7 @@ func (c *Connector[R]) claim(ctx context.Context, it *item) {
 	case errors.Is(err, idempotency.ErrDone):
 		it.finished = true
 	case err != nil:
-		it.err = err
+		it.failed(err)
 		c.count(it, fault.Of(err))
 	default:
 		it.take(claim)
@@ -100,7 +100,7 @@ func (c *Connector[R]) fail(ctx context.Context, it *item, err error) {
 		err = c.weigh(ctx, it, err)
 	}
 	f := fault.Of(err)
-	it.err = err
+	it.failed(err)
 	c.count(it, f)
 	if f.Kind == fault.Permanent {
 		c.giveUp(ctx, it, f)
@@ -129,7 +129,7 @@ func (c *Connector[R]) crashed(ctx context.Context, it *item, cause *fault.Error
 	if it.claim == nil {
 		return
 	}
-	it.err = cause
+	it.failed(cause)
 	c.count(it, cause)
 	c.release(ctx, it, cause.Code, true)
 }

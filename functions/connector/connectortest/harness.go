@@ -35,6 +35,8 @@ type Harness[R any] struct {
 	Held func() Held
 	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.
 	Spoil func(d *delivery.Delivery)
+	// Statuses describes a CRM that is a connector.StatusWriter. Nil: it shows no statuses.
+	Statuses *Statuses
 	// Refusals are the CRM's own ways to refuse, each with the fault it is to be sorted into. They come on top of the
 	// statuses that mean the same everywhere.
 	Refusals []Refusal
@@ -59,6 +61,7 @@ type Activity struct {
 	ExternalID string    // canonical.MessageKey
 	Persons    []string  // the ids of those it is associated with
 	At         time.Time // event time
+	Status     string    // how far the message got, as the CRM shows it
 }
 
 // Refusal is an answer that the CRM gives instead of doing what it was asked.

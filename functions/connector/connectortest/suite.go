@@ -34,6 +34,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })
 		})
 	}
+	t.Run("statuses", func(t *testing.T) { showsStatuses(t, fresh) })
 	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
 	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
 	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })

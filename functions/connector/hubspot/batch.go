@@ -10,9 +10,9 @@ import (
 // maxBatch is how many inputs HubSpot takes in one batch call.
 const maxBatch = 100
 
-// input is one row of a batch call.
+// input is one row of a batch call. ID is what the caller knows the row by; a create does not send it.
 type input struct {
-	ID         string            `json:"id"`
+	ID         string            `json:"id,omitempty"`
 	IDProperty string            `json:"idProperty,omitempty"`
 	TraceID    string            `json:"objectWriteTraceId,omitempty"`
 	Properties map[string]string `json:"properties,omitempty"`
@@ -29,7 +29,7 @@ type batchReply struct {
 	Errors  []refusal `json:"errors"`
 }
 
-// write upserts or updates (verb) records and answers one row an input. An ID that comes twice goes into a later call:
+// write upserts, updates or creates (verb) records and answers one row an input. An ID that comes twice goes into a later call:
 // HubSpot refuses a batch that holds it twice.
 func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) []row {
 	rows := make([]row, len(inputs))
@@ -61,6 +61,9 @@ func (p *portal) writeDistinct(ctx context.Context, kind, verb string, inputs []
 	for k, i := range at {
 		sent[k] = inputs[i]
 		sent[k].TraceID = inputs[i].ID
+		if verb == "create" {
+			sent[k].ID = ""
+		}
 	}
 	var reply batchReply
 	err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), map[string]any{"inputs": sent}, &reply)
@@ -104,7 +107,7 @@ func (r batchReply) spread(inputs []input, at []int, rows []row) (silent []int) 
 	}
 	errs := make(map[string]error)
 	for _, e := range r.Errors {
-		for _, id := range e.Context.TraceIDs {
+		for _, id := range append(e.Context.TraceIDs, e.Context.IDs...) { // rows that do not exist are named by their ids
 			errs[id] = e.sort(http.StatusBadRequest, 0)
 		}
 	}

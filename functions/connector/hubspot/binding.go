@@ -43,6 +43,7 @@ type Properties struct {
 	EventKey      string `json:"eventKey"`
 	Direction     string `json:"direction"`
 	Status        string `json:"status"`
+	StatusError   string `json:"statusError"`
 }
 
 // property ties a field of Properties to its default name.
@@ -64,6 +65,7 @@ func (p *Properties) all() []property {
 		{&p.EventKey, "msg_event_key"},
 		{&p.Direction, "msg_direction"},
 		{&p.Status, "msg_status"},
+		{&p.StatusError, "msg_status_error"},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
 )
 
@@ -21,7 +22,7 @@ const maxAttachments = 50
 func body(e canonical.Event, reserve int) string {
 	var before, after strings.Builder
 	if channelType(e.Channel) != channelTypeOf(e.Channel) {
-		before.WriteString("<p><em>" + html.EscapeString(channelLabel(e.Channel)) + "</em></p>")
+		before.WriteString("<p><em>" + html.EscapeString(connector.ChannelLabel(e.Channel)) + "</em></p>")
 	}
 	if e.Message != nil {
 		listAttachments(&after, e.Message.Attachments)
@@ -34,25 +35,7 @@ func body(e canonical.Event, reserve int) string {
 		after.Reset()
 		left = maxText - reserve - utf8.RuneCountInString(before.String()) - len("<p></p>")
 	}
-	return before.String() + "<p>" + escape(spoken(e), left) + "</p>" + after.String()
-}
-
-// spoken answers what was said in an event, in plain text.
-func spoken(e canonical.Event) string {
-	switch {
-	case e.Message != nil && e.Message.Text != "":
-		return e.Message.Text
-	case e.Message != nil && e.Message.Postback != nil && e.Message.Postback.Text != "":
-		return e.Message.Postback.Text
-	case e.Message != nil:
-		return e.Message.Summary
-	case e.Reaction != nil:
-		return e.Reaction.Emoji
-	case e.Consent != nil:
-		return e.Consent.Keyword
-	default:
-		return ""
-	}
+	return before.String() + "<p>" + escape(connector.Said(e), left) + "</p>" + after.String()
 }
 
 func listAttachments(to *strings.Builder, attachments []canonical.Attachment) {
@@ -91,7 +74,7 @@ func mapURL(place *canonical.Location) string {
 func escape(text string, limit int) string {
 	var b strings.Builder
 	used := 0
-	for _, r := range strings.ReplaceAll(clean(text), "\r\n", "\n") {
+	for _, r := range strings.ReplaceAll(connector.Clean(text), "\r\n", "\n") {
 		piece := html.EscapeString(string(r))
 		if r == '\n' || r == '\r' {
 			piece = "<br>"
@@ -105,25 +88,6 @@ func escape(text string, limit int) string {
 		used += n
 	}
 	return b.String()
-}
-
-// clean makes text valid UTF-8 without control characters but tabs and line breaks.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, "�"))
-}
-
-// cut answers at most limit characters of text.
-func cut(text string, limit int) string {
-	text = clean(text)
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit-1]) + "…"
 }
 
 // The types of communication that HubSpot knows and messaging uses.
@@ -152,22 +116,4 @@ func channelType(c canonical.Channel) string {
 		return known
 	}
 	return typeSMS
-}
-
-// channelLabel answers a channel's name for people.
-func channelLabel(c canonical.Channel) string {
-	switch c {
-	case canonical.RCS:
-		return "RCS"
-	case canonical.IMessage:
-		return "iMessage"
-	case canonical.SMS:
-		return "SMS"
-	case canonical.WhatsApp:
-		return "WhatsApp"
-	case canonical.Web:
-		return "Web chat"
-	default:
-		return string(c)
-	}
 }

@@ -60,7 +60,7 @@ func (p *portal) call(ctx context.Context, method, path string, in, out any) err
 		return unreachable(err)
 	}
 	defer func() { _ = reply.Body.Close() }()
-	read, err := io.ReadAll(io.LimitReader(reply.Body, maxReply+1))
+	read, err := readAll(reply)
 	if err != nil {
 		return unreachable(err)
 	}
@@ -78,6 +78,16 @@ func (p *portal) call(ctx context.Context, method, path string, in, out any) err
 		out = new(json.RawMessage)
 	}
 	return decode(read, out)
+}
+
+// readAll reads a reply, at most one byte more than is allowed.
+func readAll(reply *http.Response) ([]byte, error) {
+	var b bytes.Buffer
+	if announced := reply.ContentLength; 0 < announced && announced <= maxReply {
+		b.Grow(int(announced) + bytes.MinRead) // so that it is not copied while it grows
+	}
+	_, err := b.ReadFrom(io.LimitReader(reply.Body, maxReply+1))
+	return b.Bytes(), err
 }
 
 // decode reads a 2xx. Upserts answered with nothing were seen to have done nothing; what is not JSON came from something in

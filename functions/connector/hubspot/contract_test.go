@@ -15,6 +15,7 @@ import (
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/receipt"
 	"signalbox/shared/secret"
 	"signalbox/shared/telemetry"
 )
@@ -71,6 +72,12 @@ func TestContract(t *testing.T) {
 
 func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request] {
 	s := simulator.New(simulator.Options{Token: token})
+	var statuses *connectortest.Statuses
+	if b.Capabilities.EngagementUpsert {
+		statuses = &connectortest.Statuses{Width: hubspot.ReceiptsWidth, State: func(s receipt.Status) string {
+			return strings.TrimSpace(s.State + " " + s.Error)
+		}}
+	}
 	return connectortest.Harness[hubspot.Request]{
 		New: func(client *http.Client, logger *slog.Logger) connector.CRM[hubspot.Request] {
 			return newCRM(b, client.Transport, logger)
@@ -86,6 +93,7 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		},
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
+		Statuses: statuses,
 		Refusals: refusals(),
 	}
 }
@@ -117,7 +125,10 @@ func held(s *simulator.Simulator) connectortest.Held {
 		if key == "" {
 			key = markedKey(c.Properties["hs_communication_body"])
 		}
-		h.Activities = append(h.Activities, connectortest.Activity{ExternalID: key, Persons: c.Associations["contacts"], At: at})
+		h.Activities = append(h.Activities, connectortest.Activity{
+			ExternalID: key, Persons: c.Associations["contacts"], At: at,
+			Status: strings.TrimSpace(c.Properties["msg_status"] + " " + c.Properties["msg_status_error"]),
+		})
 	}
 	return h
 }

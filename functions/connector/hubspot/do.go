@@ -97,14 +97,15 @@ func (p *portal) do(ctx context.Context, k kind, w work) {
 }
 
 // gone says what a step is to answer when HubSpot does not find a record it named. Is it the contact, the delivery goes on
-// with another one, once; anything else may only not be visible yet.
+// with another one, once; anything else may only not be visible yet. A contact that was merged into another is gone: reading
+// it answers that other one.
 func (p *portal) gone(ctx context.Context, w work, i int, notFound error) {
 	r := w.request(i)
 	found, err := p.read(ctx, contacts, "", []string{r.contact}, []string{"lastmodifieddate"})
 	switch {
 	case err != nil:
 		w.fail(i, err)
-	case len(found) > 0:
+	case len(found) > 0 && found[0].ID == r.contact:
 		w.fail(i, fault.New(fault.Retryable, "hubspot_association_refused", notFound))
 	case r.final:
 		w.fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", notFound))

@@ -6,7 +6,6 @@ package hubspot
 
 import (
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -44,22 +43,3 @@ var (
 	_ connector.CRM[Request] = (*CRM)(nil)
 	_ connector.Linker       = (*CRM)(nil)
 )
-
-// NewClient returns an HTTP client with time-outs for every part of an exchange and enough idle connections for the
-// messages one invocation holds.
-func NewClient() *http.Client {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
-	return &http.Client{
-		Timeout: 30 * time.Second, // above every attempt's own deadline
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           dialer.DialContext,
-			ForceAttemptHTTP2:     true,
-			TLSHandshakeTimeout:   3 * time.Second,
-			ResponseHeaderTimeout: 20 * time.Second,
-			IdleConnTimeout:       90 * time.Second,
-			MaxIdleConns:          32,
-			MaxIdleConnsPerHost:   16,
-		},
-	}
-}

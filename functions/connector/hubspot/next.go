@@ -16,6 +16,7 @@ type Request struct {
 	action   delivery.Action // the one this step serves, zero for those that serve all
 	contact  string          // the contact's id, once it is known
 	final    bool            // a contact that is gone is not looked for again
+	gone     string          // the contact that is gone, which a search may still find
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
@@ -51,12 +52,15 @@ type plan struct {
 	d      delivery.Delivery
 	done   connector.Progress
 	second bool
+	gone   string // the contact of the first round, once it is gone
 }
 
 func newPlan(d delivery.Delivery, done connector.Progress) plan {
 	p := plan{d: d, done: done}
 	for _, result := range done {
-		p.second = p.second || result[resultGone] != ""
+		if id := result[resultGone]; id != "" {
+			p.second, p.gone = true, id
+		}
 	}
 	return p
 }
@@ -195,7 +199,7 @@ func (p plan) named(name string) string {
 func (p plan) step(k kind, name string, action delivery.Action, contact string) connector.Step[Request] {
 	return connector.Step[Request]{
 		Name:    p.named(name),
-		Request: Request{kind: k, delivery: p.d, action: action, contact: contact, final: p.second},
+		Request: Request{kind: k, delivery: p.d, action: action, contact: contact, final: p.second, gone: p.gone},
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 )
@@ -20,7 +21,7 @@ const (
 // marker ends the body of a communication that has no key, so that it can be found again.
 func marker(e canonical.Event) string { return "<p>" + mark(e) + "</p>" }
 
-func mark(e canonical.Event) string { return "[msg:" + key(e) + "]" }
+func mark(e canonical.Event) string { return "[msg:" + connector.MessageKey(e) + "]" }
 
 // remembered is how long an earlier delivery of an event is sure to be known by its claim. Claims are kept somewhat longer.
 const remembered = 30 * 24 * time.Hour

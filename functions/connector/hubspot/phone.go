@@ -4,9 +4,8 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
-	"github.com/nyaruka/phonenumbers"
+	"signalbox/functions/connector"
 )
 
 // candidates bounds one search. Numbers with the same national digits are few.
@@ -50,7 +49,7 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 		Properties: append(phoneProperties(), propertyCountry, propertyCountryCode, "lastmodifieddate",
 			p.binding.Properties.SenderKey),
 	}
-	national := nationalDigits(phone)
+	national := connector.NationalDigits(phone)
 	for _, f := range []filter{
 		{"hs_searchable_calculated_phone_number", "EQ", national},
 		{"hs_searchable_calculated_phone_number", "CONTAINS_TOKEN", "*" + national},
@@ -67,19 +66,6 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	return reply.Results, nil
 }
 
-// nationalDigits answers a number without its country, or its digits when it cannot be read.
-func nationalDigits(phone string) string {
-	if number, err := phonenumbers.Parse(phone, ""); err == nil {
-		return phonenumbers.GetNationalSignificantNumber(number)
-	}
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, phone)
-}
-
 // samePhone keeps the candidates that have exactly this number: each of their numbers is read with the record's own country
 // where it has one, otherwise with the tenant's region.
 func samePhone(candidates []object, phone, region string) []object {
@@ -88,28 +74,10 @@ func samePhone(candidates []object, phone, region string) []object {
 		return nil
 	}
 	for _, o := range candidates {
-		in := region
-		for _, property := range []string{propertyCountryCode, propertyCountry} {
-			if code := strings.ToUpper(strings.TrimSpace(o.Properties[property])); phonenumbers.GetCountryCodeForRegion(code) != 0 {
-				in = code
-				break
-			}
-		}
-		if slices.ContainsFunc(phoneProperties(), func(property string) bool { return e164(o.Properties[property], in) == phone }) {
+		in := connector.RegionOf(region, o.Properties[propertyCountryCode], o.Properties[propertyCountry])
+		if slices.ContainsFunc(phoneProperties(), func(property string) bool { return connector.E164(o.Properties[property], in) == phone }) {
 			same = append(same, o)
 		}
 	}
 	return same
-}
-
-// e164 answers a typed number in E.164, without an extension, or "".
-func e164(typed, region string) string {
-	if typed == "" {
-		return ""
-	}
-	number, err := phonenumbers.Parse(typed, region)
-	if err != nil {
-		return ""
-	}
-	return phonenumbers.Format(number, phonenumbers.E164)
 }

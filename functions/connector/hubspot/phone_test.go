@@ -2,6 +2,8 @@ package hubspot
 
 import (
 	"testing"
+
+	"signalbox/functions/connector"
 )
 
 func TestOnlyContactsWithExactlyThisNumberAreTaken(t *testing.T) {
@@ -41,7 +43,7 @@ func TestOnlyContactsWithExactlyThisNumberAreTaken(t *testing.T) {
 
 func TestWhatIsSearchedFor(t *testing.T) {
 	for phone, want := range map[string]string{"+15551234567": "5551234567", "+34911223344": "911223344", "+39061234567": "061234567", "12345": "12345", "+": ""} {
-		if got := nationalDigits(phone); got != want {
+		if got := connector.NationalDigits(phone); got != want {
 			t.Errorf("%s: %q, want %q", phone, got, want)
 		}
 	}
@@ -53,7 +55,7 @@ func FuzzSamePhone(f *testing.F) {
 	f.Add("٣٤", "", "+1")
 	f.Fuzz(func(t *testing.T, typed, country, phone string) {
 		same := samePhone([]object{{Properties: map[string]string{"phone": typed, "country": country}}}, phone, "US")
-		if len(same) == 1 && e164(typed, country) != phone && e164(typed, "US") != phone {
+		if len(same) == 1 && connector.E164(typed, country) != phone && connector.E164(typed, "US") != phone {
 			t.Errorf("%q is not %q", typed, phone)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
@@ -20,15 +21,6 @@ const (
 
 // instant is a time as HubSpot reads it.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
-
-// key answers the external id of an event's record. A provider that names no message leaves the event's own id.
-func key(e canonical.Event) string {
-	id := e.ProviderMessageID
-	if id == "" {
-		id = "event:" + string(e.EventID)
-	}
-	return canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, id)
-}
 
 // fill keeps the properties that have a value: an empty one would clear what the portal holds.
 func fill(kv ...string) map[string]string {
@@ -55,26 +47,26 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 		}
 		return value
 	}
-	first, last, _ := strings.Cut(strings.TrimSpace(clean(d.Person.Name)), " ")
+	first, last, _ := strings.Cut(strings.TrimSpace(connector.Clean(d.Person.Name)), " ")
 	return fill(
 		names.SenderKey, d.Person.Key,
 		"phone", d.Person.Phone,
 		"email", strings.ToLower(strings.TrimSpace(d.Person.Email)),
-		"firstname", cut(first, maxName),
-		"lastname", cut(strings.TrimSpace(last), maxName),
+		"firstname", connector.Cut(first, maxName),
+		"lastname", connector.Cut(strings.TrimSpace(last), maxName),
 		"lifecyclestage", "lead",
 		names.Source, or(ensure["source"], "messaging"),
 		names.Channel, or(ensure["channel"], string(d.Event.Channel)),
-		names.FirstMessage, cut(or(ensure["description"], spoken(d.Event)), maxText),
+		names.FirstMessage, connector.Cut(or(ensure["description"], connector.Said(d.Event)), maxText),
 	)
 }
 
 // communication answers the record of an event, without the key it is upserted by. Of the body, reserve characters are left
-// free.
+// free. The status of what was sent is its receipts' alone: they may have come first, and nothing is to set it back.
 func communication(e canonical.Event, names Properties, reserve int) map[string]string {
-	status := "received"
-	if e.Direction == canonical.Outbound {
-		status = "sent"
+	status := ""
+	if e.Direction == canonical.Inbound {
+		status = "received"
 	}
 	return fill(
 		"hs_communication_channel_type", channelType(e.Channel),
@@ -98,13 +90,13 @@ func (p *portal) activity(ctx context.Context, w work) {
 	for i := range rows {
 		e := w.request(i).delivery.Event
 		properties := communication(e, names, 0)
-		properties[names.EventKey] = key(e)
-		rows[i] = input{ID: key(e), IDProperty: names.EventKey, Properties: properties}
+		properties[names.EventKey] = connector.MessageKey(e)
+		rows[i] = input{ID: connector.MessageKey(e), IDProperty: names.EventKey, Properties: properties}
 	}
 	records := make([]string, len(rows))
 	for i, r := range p.write(ctx, communications, "upsert", rows) {
 		if r.err != nil {
-			w.fail(i, r.err)
+			w.fail(i, raced(r.err))
 			continue
 		}
 		records[i] = r.object.ID
@@ -158,15 +150,15 @@ func (p *portal) lead(ctx context.Context, w work) {
 			name = r.delivery.Person.Phone
 		}
 		properties := fill(
-			"hs_lead_name", cut(strings.TrimPrefix(name+" – "+channelLabel(e.Channel), " – "), maxLeadName),
+			"hs_lead_name", connector.Cut(strings.TrimPrefix(name+" – "+connector.ChannelLabel(e.Channel), " – "), maxLeadName),
 			"hs_lead_type", p.binding.LeadType,
-			property, key(e),
+			property, connector.MessageKey(e),
 		)
 		var made object
 		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord{properties, associated(r.contact, leadToPrimaryContact)}, &made)
 		if is(err, codeConflict) {
 			query := "?idProperty=" + url.QueryEscape(property)
-			err = p.call(ctx, http.MethodGet, p.routes.record(leads, key(e))+query, nil, &made)
+			err = p.call(ctx, http.MethodGet, p.routes.record(leads, connector.MessageKey(e))+query, nil, &made)
 		}
 		switch {
 		case err != nil:

@@ -224,6 +224,15 @@ func is(err error, code string) bool {
 	return ok && sorted.Code == code
 }
 
+// raced sorts the error of an upsert by a key of ours. That the key is taken means that another write of the same record, such
+// as one that timed out here and went on there, was faster; it is found by the key when the upsert is repeated.
+func raced(err error) error {
+	if is(err, codeConflict) {
+		return fault.New(fault.Retryable, "hubspot_write_raced", err)
+	}
+	return err
+}
+
 // inTheWay answers the id of the record that a conflict names, or "".
 func inTheWay(err error) string {
 	if refusal, ok := errors.AsType[*ResponseError](err); ok {

@@ -85,6 +85,7 @@ func (p *portal) resolveByPhone(ctx context.Context, w work, i int) {
 		w.fail(i, err)
 		return
 	}
+	candidates = slices.DeleteFunc(candidates, func(o object) bool { return o.ID == w.request(i).gone })
 	matching := samePhone(candidates, person.Phone, person.Region)
 	if len(matching) == 0 {
 		w.result(i)
@@ -119,7 +120,11 @@ func (p *portal) take(ctx context.Context, w work, i int, found object) {
 	if found.Properties[key] == "" && person.Key != "" {
 		stamp := map[string]any{"properties": map[string]string{key: person.Key}}
 		err := p.call(ctx, http.MethodPatch, p.routes.record(contacts, found.ID), stamp, nil)
-		if err != nil && !is(err, codeConflict) {
+		switch {
+		case is(err, codeNotFound): // deleted a moment ago: searches find it a while longer
+			w.result(i)
+			return
+		case err != nil && !is(err, codeConflict):
 			w.fail(i, err)
 			return
 		}
@@ -152,7 +157,7 @@ func (p *portal) create(ctx context.Context, w work) {
 		case id != "":
 			w.result(i, resultContact, id, resultAdopted, "true")
 		default:
-			w.fail(i, r.err)
+			w.fail(i, raced(r.err))
 		}
 	}
 }

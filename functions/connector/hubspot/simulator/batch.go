@@ -70,6 +70,44 @@ func (t *table) inputs(body []byte) ([]batchInput, reply) {
 	return in.Inputs, reply{}
 }
 
+// createBatch answers batch/create, all or nothing: one row with a value that another record has refuses the batch.
+func (s *Simulator) createBatch(t *table, body []byte) reply {
+	var in batchRequest
+	if answer := decode(body, &in); answer.status != 0 {
+		return answer
+	}
+	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
+		return invalid("between 1 and 100 inputs are allowed")
+	}
+	var faults []propertyFault
+	for _, row := range in.Inputs {
+		if row.ID != "" || row.IDProperty != "" {
+			return invalid("a record to be created has no id")
+		}
+		faults = append(faults, t.check(row.Properties)...)
+		if name := t.required(row.Properties); name != "" {
+			faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
+		}
+	}
+	if len(faults) > 0 {
+		return reply{status: http.StatusBadRequest, body: properties(faults)}
+	}
+	for _, row := range in.Inputs {
+		if status, refused, clashes := t.clash("", row.Properties); clashes {
+			return reply{status: status, body: refused}
+		}
+	}
+	results := make([]objectReply, 0, len(in.Inputs))
+	for _, row := range in.Inputs {
+		shown := t.show(s.add(t, row.Properties), nil)
+		shown.TraceID = row.TraceID
+		results = append(results, shown)
+	}
+	answer := batched(results, nil)
+	answer.status = http.StatusCreated
+	return answer
+}
+
 // upsert answers batch/upsert: by HubSpot's id, or by a property with unique values.
 func (s *Simulator) upsert(t *table, body []byte) reply {
 	rows, answer := t.inputs(body)

@@ -72,7 +72,8 @@ func (s *Simulator) Reset() {
 
 func (s *Simulator) reset() {
 	s.tables = make(map[string]*table)
-	s.lastID, s.faults = 1000, nil
+	s.lastID = 1000
+	s.faults.Clear()
 	for name, list := range builtIn() {
 		t := &table{name, make(map[string]definitions.Property), make(map[string]*record), make(map[string]map[string]string)}
 		for _, p := range list {

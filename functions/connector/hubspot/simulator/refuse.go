@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 )
 
@@ -65,24 +64,3 @@ func properties(faults []propertyFault) refusal {
 }
 
 func ok(body any) reply { return reply{status: http.StatusOK, body: body} }
-
-func send(w http.ResponseWriter, answer reply) {
-	maps.Copy(w.Header(), answer.header)
-	var encoded []byte
-	switch body := answer.body.(type) {
-	case nil:
-	case json.RawMessage:
-		encoded = body
-	default:
-		var err error
-		if encoded, err = json.Marshal(body); err != nil {
-			http.Error(w, "the answer does not encode", http.StatusInternalServerError)
-			return
-		}
-	}
-	if encoded != nil && w.Header().Get("Content-Type") == "" {
-		w.Header().Set("Content-Type", "application/json;charset=utf-8")
-	}
-	w.WriteHeader(answer.status)
-	_, _ = w.Write(encoded)
-}

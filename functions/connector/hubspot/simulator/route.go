@@ -75,6 +75,8 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 	switch {
 	case path == "POST ":
 		return s.create(t, body)
+	case path == "POST batch/create":
+		return s.createBatch(t, body)
 	case path == "POST batch/upsert":
 		return s.upsert(t, body)
 	case path == "POST batch/update":

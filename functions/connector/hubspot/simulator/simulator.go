@@ -3,8 +3,7 @@
 // https://developers.hubspot.com/docs/api-reference/overview. It understands the requests that the connector makes and
 // refuses all others in HubSpot's own shape, so that a request nobody documented does not pass a test.
 //
-// Three more paths are for tests: GET /_simulator/records?object=contacts answers what is held, POST /_simulator/faults makes
-// requests fail, DELETE /_simulator forgets records and faults.
+// The paths below /_simulator are for tests: see package simulatortest.
 package simulator
 
 import (
@@ -16,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/secret"
 )
 
@@ -37,7 +37,7 @@ type Simulator struct {
 	calls   int64
 	window  time.Time // when the current ten seconds began
 	spent   int       // requests in them
-	faults  []*spoil
+	faults  simulatortest.Faults
 }
 
 // New returns a portal without records.
@@ -70,39 +70,14 @@ type reply struct {
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {
-		send(w, refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request is too large"))
+		refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request is too large").shared().Send(w)
 		return
 	}
-	if strings.HasPrefix(r.URL.Path, "/_simulator") {
-		send(w, s.control(r, body))
+	if control := s.control(); control.Handles(r) {
+		control.Answer(r, body).Send(w)
 		return
 	}
-	f := s.spoiled(r.URL.Path)
-	if f.DelayMS > 0 && !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
-		return
-	}
-	if f.CommitThenTimeout {
-		s.answer(r, body)
-		<-r.Context().Done()
-		return
-	}
-	if f.Status != 0 {
-		send(w, f.reply())
-		return
-	}
-	send(w, s.answer(r, body))
-}
-
-// wait answers false if the caller gave up.
-func wait(r *http.Request, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
+	s.faults.Serve(w, r, func() simulatortest.Reply { return s.answer(r, body).shared() })
 }
 
 // answer carries a request out. Requests come one after the other, as far as anybody can see.

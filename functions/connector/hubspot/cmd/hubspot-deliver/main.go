@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/aws/lambdasqs"
 	"signalbox/shared/config"
+	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/seal"
@@ -26,7 +27,7 @@ func main() {
 	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "hubspot-deliver"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE")
-	own, deadLetters := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL")
+	own, deadLetters, personKeys := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PERSON_KEYS_TABLE")
 	lease, attempt := env.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
 	worker := &queue.Worker{
 		Stage: "deliver-hubspot", Logger: logger, Meter: meter, Identity: id, Random: rand.Float64,
@@ -45,12 +46,13 @@ func main() {
 	state := clients.Table(stateTable)
 	tenants := tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter)
 	crm := hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(tenants), Client: hubspot.NewClient(), Logger: logger, Meter: meter,
+		Bindings: hubspot.NewTenantBindings(tenants), Client: connector.NewClient(), Logger: logger, Meter: meter,
 	})
 	worker.DeadLetters = clients.Queue(deadLetters)
-	worker.Handler = connector.New(crm, connector.Options{
+	ring := clients.Ring("", configTable, personKeys)
+	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, lease), Store: state, Links: connector.ThreadLinks{Store: state},
 		Width: 1, Attempt: attempt, Logger: logger, Meter: meter,
-	})
+	})}
 	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
 }

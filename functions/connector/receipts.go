@@ -1,0 +1,292 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/receipt"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// StatusWriter is a CRM that shows how far sent messages got. It is safe for concurrent use.
+type StatusWriter interface {
+	// WriteStatuses sets the status of messages' records in as few calls as the CRM has for them, and answers one error each,
+	// sorted by package fault. The updates are of one tenant and binding and have different Keys. A record that does not exist
+	// yet is made, as a stub that the message fills when it comes; what the message wrote is left as it is but for the status.
+	// A repetition changes nothing. One bad row never fails its neighbours.
+	WriteStatuses(ctx context.Context, updates []receipt.Update) []error
+}
+
+// ReceiptOptions are what Receipts works with. All are required but Pause.
+type ReceiptOptions struct {
+	CRM     StatusWriter
+	Store   receipt.Reader
+	Width   int           // how many updates go into one WriteStatuses, at most store.MaxGet
+	Attempt time.Duration // how long one may take
+	Pause   time.Duration // between two of one binding, so that live messages have the greater part of what the CRM allows
+	Logger  *slog.Logger
+	Meter   *telemetry.Meter
+}
+
+// Receipts is a queue.Handler of receipt.Update in JSON, several of one tenant side by side. The updates of one message in a
+// batch become one write. One behind what our record holds is not written at all: the router raised the record before it sent
+// an update, so that there is another update for what is held. Two processes may each carry one update of a message: each
+// reads the record again after every write, and writes what it holds until that is what was written, so that the last word is
+// the highest. An update that was received before may have been written over a higher one by a process that died, or failed,
+// before it could make that good: it is never taken for one behind. There is no claim: all of it may be repeated.
+type Receipts struct {
+	options ReceiptOptions
+
+	mu   sync.Mutex
+	last map[binding]time.Time // when a binding's latest write ended
+}
+
+// NewReceipts returns a Receipts.
+func NewReceipts(o ReceiptOptions) *Receipts {
+	return &Receipts{options: o, last: map[binding]time.Time{}}
+}
+
+// binding is a tenant's CRM.
+type binding struct{ tenant, crm string }
+
+// status is the updates of one message in a batch, of which the furthest counts.
+type status struct {
+	receipt.Update
+	heads []int
+	again bool // one of them was received before, or redriven
+	err   error
+}
+
+// Handle writes each message's status once and answers one error a head. The bindings are worked on side by side: one that
+// hangs holds up none of the others.
+func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
+	errs := make([]error, len(heads))
+	work := gather(heads, errs)
+	free := make(chan struct{}, parallel)
+	var running sync.WaitGroup
+	for at, statuses := range work {
+		free <- struct{}{}
+		running.Go(func() {
+			defer func() { <-free }()
+			r.guard(ctx, at, statuses)
+		})
+	}
+	running.Wait()
+	for _, statuses := range work {
+		for _, s := range statuses {
+			for _, i := range s.heads {
+				errs[i] = s.err
+			}
+		}
+	}
+	return errs
+}
+
+// gather decodes heads and puts together what is about one message. What cannot be read gets its error.
+func gather(heads []queue.Received, errs []error) map[binding][]*status {
+	type message struct {
+		binding
+		key string
+	}
+	work := map[binding][]*status{}
+	about := make(map[message]*status, len(heads))
+	for i, head := range heads {
+		var u receipt.Update
+		if err := json.Unmarshal(head.Body, &u); err != nil || u.TenantID == "" || u.CRM == "" || u.Key == "" || u.Rank() < 0 {
+			errs[i] = fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a receipt's update"))
+			continue
+		}
+		of := binding{u.TenantID, u.CRM}
+		s := about[message{of, u.Key}]
+		if s == nil {
+			s = &status{Update: u}
+			about[message{of, u.Key}] = s
+			work[of] = append(work[of], s)
+		}
+		s.heads, s.again = append(s.heads, i), s.again || head.Attempt > 1 || u.Generation > 0
+		if u.Rank() > s.Rank() {
+			s.Update = u
+		}
+	}
+	return work
+}
+
+// guard writes a binding's statuses. A panic is that binding's own.
+func (r *Receipts) guard(ctx context.Context, of binding, statuses []*status) {
+	defer func() {
+		if value := recover(); value != nil {
+			r.options.Meter.Count("Panicked", 1)
+			r.options.Meter.Count(telemetry.Failures, 1)
+			failAll(statuses, queue.Recovered(ctx, r.options.Logger, value))
+		}
+	}()
+	r.write(ctx, of, statuses)
+}
+
+func failAll(statuses []*status, err error) {
+	for _, s := range statuses {
+		s.err = err
+	}
+}
+
+// write writes a binding's statuses, one call after the other. After a call that failed for every row the rest is left: it
+// would fail likewise, and it comes back with the wait that the first ones get.
+func (r *Receipts) write(ctx context.Context, of binding, statuses []*status) {
+	calls, failed := 0, 0
+	left := r.ahead(ctx, of, statuses)
+	for begin := 0; begin < len(left); begin += r.options.Width {
+		chunk := left[begin:min(begin+r.options.Width, len(left))]
+		if !r.pause(ctx, of) {
+			failAll(left[begin:], queue.ErrNotBegun)
+			break
+		}
+		calls++
+		r.chunk(ctx, of, chunk)
+		if err := common(chunk); err != nil {
+			failAll(left[begin:], err)
+			break
+		}
+	}
+	for _, s := range statuses {
+		if s.err != nil {
+			failed++
+		}
+	}
+	labels := []telemetry.Label{{Name: "tenant", Value: of.tenant}, {Name: "crm", Value: of.crm}}
+	r.options.Meter.Count("StatusesWritten", len(statuses)-failed, labels...)
+	r.options.Logger.InfoContext(ctx, "statuses written", slog.String("tenant", of.tenant), slog.String("crm", of.crm),
+		slog.Int("messages", len(statuses)), slog.Int("written", len(left)), slog.Int("failed", failed), slog.Int("calls", calls))
+}
+
+// pause waits until the binding may be written to again. It answers false when the time is over.
+func (r *Receipts) pause(ctx context.Context, of binding) bool {
+	r.mu.Lock()
+	left := r.options.Pause - time.Since(r.last[of])
+	r.mu.Unlock()
+	if left > 0 {
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// ahead answers those messages that are to be written.
+func (r *Receipts) ahead(ctx context.Context, of binding, statuses []*status) []*status {
+	var ahead []*status
+	for chunk := range slices.Chunk(statuses, store.MaxGet) {
+		risen, err := r.risen(ctx, of, chunk)
+		if err != nil {
+			failAll(chunk, err)
+			continue
+		}
+		for _, s := range chunk {
+			held, behind := risen[s]
+			if behind && !s.again {
+				continue
+			}
+			if behind {
+				s.Status = held
+			}
+			ahead = append(ahead, s)
+		}
+	}
+	return ahead
+}
+
+// chunk writes messages and reads what is held of them until that is what was written. A state can rise only so often.
+func (r *Receipts) chunk(ctx context.Context, of binding, chunk []*status) {
+	for len(chunk) > 0 {
+		r.call(ctx, of, chunk)
+		written := slices.DeleteFunc(slices.Clone(chunk), func(s *status) bool { return s.err != nil })
+		if len(written) == 0 {
+			return
+		}
+		risen, err := r.risen(ctx, of, written)
+		if err != nil { // what was written may be behind by now: it is written again
+			failAll(written, err)
+			return
+		}
+		chunk = nil
+		for _, s := range written {
+			if held, ok := risen[s]; ok {
+				s.Status, chunk = held, append(chunk, s)
+			}
+		}
+	}
+}
+
+// risen answers what is held of those messages of which more is held than they say.
+func (r *Receipts) risen(ctx context.Context, of binding, statuses []*status) (map[*status]receipt.Status, error) {
+	keys := make([]string, len(statuses))
+	for i, s := range statuses {
+		keys[i] = s.Key
+	}
+	held, err := receipt.Read(ctx, r.options.Store, of.tenant, keys)
+	if err != nil {
+		return nil, err
+	}
+	risen := map[*status]receipt.Status{}
+	for i, s := range statuses {
+		if held[i].Rank() > s.Rank() {
+			risen[s] = held[i]
+		}
+	}
+	return risen, nil
+}
+
+// call makes one WriteStatuses.
+func (r *Receipts) call(ctx context.Context, of binding, statuses []*status) {
+	ctx, cancel := context.WithTimeout(ctx, r.options.Attempt)
+	defer cancel()
+	updates := make([]receipt.Update, len(statuses))
+	for i, s := range statuses {
+		updates[i] = s.Update
+	}
+	errs := r.options.CRM.WriteStatuses(ctx, updates)
+	r.mu.Lock()
+	r.last[of] = time.Now()
+	r.mu.Unlock()
+	for i, s := range statuses {
+		s.err = fault.New(fault.Retryable, CodeAnswers, nil)
+		if len(errs) == len(statuses) {
+			s.err = errs[i]
+		}
+	}
+}
+
+// common answers the error that a whole chunk met, nil if it did not meet one together. When as many as a Streak are refused
+// for good with one code, it is the tenant's configuration: they wait.
+func common(chunk []*status) error {
+	first := chunk[0].err
+	if first == nil {
+		return nil
+	}
+	f := fault.Of(first)
+	for _, s := range chunk {
+		if s.err == nil || fault.Of(s.err).Code != f.Code {
+			return nil
+		}
+	}
+	switch {
+	case f.Kind != fault.Permanent:
+		return first
+	case len(chunk) >= Streak:
+		return fault.New(fault.Blocked, f.Code, first)
+	default:
+		return nil
+	}
+}
+
+var _ queue.Handler = (*Receipts)(nil)

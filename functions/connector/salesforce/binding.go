@@ -1,0 +1,94 @@
+package salesforce
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/secret"
+)
+
+// Bindings answers what a tenant has set up for one of its orgs; the name is delivery.Delivery.CRM. Errors are sorted by
+// package fault.
+type Bindings interface {
+	Binding(ctx context.Context, tenantID, name string) (Binding, error)
+}
+
+// Binding is one org as a tenant set it up.
+type Binding struct {
+	BaseURL      string       // the org's My Domain, without a slash at the end
+	Version      string       // of the API, e.g. v66.0; empty is Version
+	LoginURL     string       // where sessions are asked for; empty is BaseURL
+	Audience     string       // of assertions; empty is login.salesforce.com, or test.salesforce.com for a sandbox's My Domain
+	ClientID     string       // the consumer key of the external client app
+	Username     string       // the integration user's, who has approved the app
+	Key          secret.Value // the app's RSA private key, in PEM
+	Capabilities Capabilities
+}
+
+// Capabilities are what not every org has or wants.
+type Capabilities struct {
+	Leads           bool // new persons become leads; otherwise contacts
+	Tasks           bool // messages become tasks, too
+	TaskUpsert      bool // the tasks' key is an external id; otherwise they are created by looking before writing
+	AllowDuplicates bool // leads are saved although a duplicate rule warns
+}
+
+// Version is the version of the API that is used where a binding names none.
+const Version = "v66.0"
+
+var versionName = regexp.MustCompile(`^v[5-9][0-9]\.0$`)
+
+// The audiences of assertions.
+const (
+	audienceProduction = "https://login.salesforce.com"
+	audienceSandbox    = "https://test.salesforce.com"
+)
+
+// check fills the defaults in and answers a blocked fault for what cannot work.
+func (b Binding) check() (Binding, error) {
+	if b.Version == "" {
+		b.Version = Version
+	}
+	if b.LoginURL == "" {
+		b.LoginURL = b.BaseURL
+	}
+	if b.Audience == "" {
+		b.Audience = audienceProduction
+		if u, err := url.Parse(b.BaseURL); err == nil && strings.Contains(u.Hostname(), ".sandbox.") || b.LoginURL == audienceSandbox {
+			b.Audience = audienceSandbox
+		}
+	}
+	switch {
+	case !isOrigin(b.BaseURL):
+		return b, fault.New(fault.Blocked, "salesforce_base_url_invalid", nil)
+	case !isOrigin(b.LoginURL):
+		return b, fault.New(fault.Blocked, "salesforce_login_url_invalid", nil)
+	case !versionName.MatchString(b.Version):
+		return b, fault.New(fault.Blocked, "salesforce_version_unknown", nil)
+	case b.Key == "" || b.ClientID == "" || b.Username == "":
+		return b, fault.New(fault.Blocked, "salesforce_credentials_missing", nil)
+	}
+	return b, nil
+}
+
+// isOrigin says whether credentials may be sent to an address: https, or http on this machine.
+func isOrigin(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.HasSuffix(u.Path, "/") {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// fingerprint names the credentials: a session that others asked for is of no use under new ones.
+func (b Binding) fingerprint() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{b.BaseURL, b.LoginURL, b.Audience, b.ClientID, b.Username, string(b.Key)}, "\x00")))
+	return hex.EncodeToString(sum[:16])
+}

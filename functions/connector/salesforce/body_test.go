@@ -1,0 +1,89 @@
+package salesforce
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+)
+
+func TestEverybodyHasALastName(t *testing.T) {
+	cases := map[string]struct {
+		person      delivery.Person
+		first, last string
+	}{
+		"two words":          {delivery.Person{Name: "Ana Ruiz"}, "Ana", "Ruiz"},
+		"more words":         {delivery.Person{Name: " Ana  María Ruiz "}, "Ana", "María Ruiz"},
+		"one word":           {delivery.Person{Name: "Ana", Phone: "+15551234567"}, "", "Ana"},
+		"nothing but blanks": {delivery.Person{Name: " \n", Phone: "+15551234567"}, "", "+15551234567"},
+		"nothing":            {delivery.Person{}, "", "Unknown"},
+		"too long":           {delivery.Person{Name: strings.Repeat("a", 50) + " " + strings.Repeat("é", 100)}, strings.Repeat("a", 39) + "…", strings.Repeat("é", 79) + "…"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if first, last := nameOf(c.person); first != c.first || last != c.last {
+				t.Errorf("%q %q, want %q %q", first, last, c.first, c.last)
+			}
+		})
+	}
+}
+
+func TestTextsSayWhatWasSaid(t *testing.T) {
+	cases := map[string]struct {
+		message *canonical.Message
+		want    string
+	}{
+		"text":         {&canonical.Message{Text: "a < b\x00\r\nc"}, "a < b\r\nc"},
+		"attachments":  {&canonical.Message{Summary: "2 files", Attachments: []canonical.Attachment{{URL: "https://f.example/1", ContentType: "image/png"}, {URL: "https://f.example/2", Name: "bill.pdf"}}}, "2 files\nAttachment 1 (image/png): https://f.example/1\nbill.pdf: https://f.example/2"},
+		"a place":      {&canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}, "Location\nLocation: 41.400000, 2.170000"},
+		"a button":     {&canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "Button: Yes"}, "Yes"},
+		"no message":   {nil, ""},
+		"too much":     {&canonical.Message{Text: strings.Repeat("é", 40000)}, strings.Repeat("é", 31999) + "…"},
+		"absurd links": {&canonical.Message{Text: "hello", Attachments: manyLinks()}, "hello"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := text(canonical.Event{Channel: canonical.SMS, Message: c.message}); got != c.want {
+				t.Errorf("\n got %.200q\nwant %.200q", got, c.want)
+			}
+		})
+	}
+}
+
+func manyLinks() []canonical.Attachment {
+	links := make([]canonical.Attachment, 60)
+	for i := range links {
+		links[i].URL = "https://f.example/" + strings.Repeat("x", 3000)
+	}
+	return links
+}
+
+func FuzzBodies(f *testing.F) {
+	f.Add("hello", "Ana Ruiz", "https://files.example.test/1")
+	f.Add(strings.Repeat("é", 40000), "\xff", strings.Repeat("x", 3000))
+	f.Fuzz(func(t *testing.T, said, name, address string) {
+		e := canonical.Event{
+			Channel: canonical.RCS, Direction: canonical.Inbound, Timestamp: time.Unix(0, 0),
+			Message: &canonical.Message{Text: said, Attachments: []canonical.Attachment{{URL: address, Name: name}}},
+		}
+		task := newTask(e, "003000000000002AAA")
+		person := newPerson(delivery.Delivery{Event: e, Person: delivery.Person{Name: name}}, leadObject)
+		for what, c := range map[string]struct {
+			text string
+			most int
+		}{
+			"subject": {task.Subject, 255}, "description": {task.Description, 32000}, "body": {newEvent(e, "", leadObject).Body, 32000},
+			"first name": {person.FirstName, 40}, "last name": {person.LastName, 80}, "first message": {person.FirstMessage, 32000},
+		} {
+			if n := utf8.RuneCountInString(c.text); n > c.most || !utf8.ValidString(c.text) {
+				t.Errorf("%s has %d characters: %.100q", what, n, c.text)
+			}
+		}
+		if person.LastName == "" || person.Company == "" {
+			t.Error("a required field is empty")
+		}
+	})
+}

@@ -1,0 +1,223 @@
+package salesforce_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	_ "embed"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
+	"signalbox/functions/connector/salesforce"
+	"signalbox/functions/connector/salesforce/simulator"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/receipt"
+	"signalbox/shared/seal"
+	"signalbox/shared/secret"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
+)
+
+const tenantID = "demo"
+
+//go:embed testdata/key.pem
+var key string
+
+// publicKey is what the simulator checks assertions with.
+func publicKey(t testing.TB) *rsa.PublicKey {
+	t.Helper()
+	block, _ := pem.Decode([]byte(key))
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		t.Fatal("not an RSA key")
+	}
+	return &private.PublicKey
+}
+
+// bound answers one binding, whatever is asked.
+type bound salesforce.Binding
+
+func (b bound) Binding(context.Context, string, string) (salesforce.Binding, error) {
+	return salesforce.Binding(b), nil
+}
+
+// org is a binding to the simulator with every capability.
+func org() salesforce.Binding {
+	return salesforce.Binding{
+		BaseURL: "https://acme.my.salesforce.example", ClientID: "client", Username: "signalbox@acme.example", Key: secret.Value(key),
+		Capabilities: salesforce.Capabilities{Leads: true, Tasks: true, TaskUpsert: true},
+	}
+}
+
+// place is what processes share.
+type place struct {
+	store *memstore.Store
+	box   *seal.Box
+}
+
+func newPlace() place { return place{memstore.New(), seal.New(memkeys.New(), rand.Reader)} }
+
+func (p place) crm(b salesforce.Binding, transport http.RoundTripper, logger *slog.Logger) *salesforce.CRM {
+	return salesforce.New(salesforce.Options{
+		Bindings: bound(b), Client: &http.Client{Transport: transport}, Store: p.store, Sealer: p.box,
+		Logger: logger, Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+	})
+}
+
+// signedIn answers a place that holds a session, as it nearly always does.
+func signedIn(t testing.TB, b salesforce.Binding, s *simulator.Simulator) place {
+	t.Helper()
+	p := newPlace()
+	crm := p.crm(b, simulatortest.Transport(s), slog.New(slog.DiscardHandler))
+	step, _, err := crm.Next(stop(0, "2026-01-18T14:23:12Z"), connector.Progress{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := crm.Do(t.Context(), []connector.Step[salesforce.Request]{step})[0]; o.Err != nil {
+		t.Fatal(o.Err)
+	}
+	return p
+}
+
+func TestContract(t *testing.T) {
+	bindings := map[string]struct {
+		change func(*salesforce.Binding)
+		calls  int
+	}{
+		"leads and tasks":               {func(*salesforce.Binding) {}, 1},
+		"another version":               {func(b *salesforce.Binding) { b.Version = "v62.0" }, 1},
+		"new persons become contacts":   {func(b *salesforce.Binding) { b.Capabilities.Leads = false }, 1},
+		"no tasks":                      {func(b *salesforce.Binding) { b.Capabilities.Tasks = false }, 1},
+		"no external id on tasks":       {func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, 2},
+		"duplicates may be saved":       {func(b *salesforce.Binding) { b.Capabilities.AllowDuplicates = true }, 1},
+		"sessions from another address": {func(b *salesforce.Binding) { b.LoginURL = "https://login.salesforce.com" }, 1},
+	}
+	for name, c := range bindings {
+		t.Run(name, func(t *testing.T) {
+			b := org()
+			c.change(&b)
+			ready := signedIn(t, b, simulator.New(simulator.Options{PublicKey: publicKey(t)}))
+			connectortest.Run(t, func(t *testing.T) connectortest.Harness[salesforce.Request] { return harness(t, b, c.calls, ready) })
+		})
+	}
+}
+
+// copied answers a place of its own with what another one holds, and lets an org know the session in it: signing for one in
+// each of thousands of cases would take longer than the cases.
+func (p place) copied(t *testing.T, s *simulator.Simulator) place {
+	t.Helper()
+	s.NewSession()
+	own := place{memstore.New(), p.box}
+	for record := range p.store.All() {
+		record.Version = 0
+		if _, err := own.store.Write(t.Context(), store.Change{Kind: store.Put, Record: record}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return own
+}
+
+func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connectortest.Harness[salesforce.Request] {
+	t.Helper()
+	s := simulator.New(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert})
+	p := ready.copied(t, s)
+	return connectortest.Harness[salesforce.Request]{
+		New: func(client *http.Client, logger *slog.Logger) connector.CRM[salesforce.Request] {
+			return p.crm(b, client.Transport, logger)
+		},
+		Simulator:  s,
+		Name:       "salesforce",
+		Tenant:     tenantID,
+		Secrets:    []string{"invented-session", key[100:140]},
+		Width:      25,
+		KnownCalls: calls,
+		AddPerson: func(phone, name string) string {
+			return s.Add("Contact", map[string]any{"Phone": phone, "LastName": name})
+		},
+		Held:  func() connectortest.Held { return held(s, b.Capabilities.Tasks) },
+		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
+		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, State: func(s receipt.Status) string {
+			return strings.TrimSpace(s.State + " " + s.Error)
+		}},
+		Refusals: refusals(),
+	}
+}
+
+// held answers what an org holds. A message whose task is not there once, with the same person and time, counts as having
+// nobody.
+func held(s *simulator.Simulator, tasks bool) connectortest.Held {
+	var h connectortest.Held
+	for _, object := range []string{"Contact", "Lead"} {
+		persons, _ := s.Records(object)
+		for _, p := range persons {
+			if p.Properties["IsConverted"] == "true" {
+				continue
+			}
+			consent := map[string]string{}
+			for channel, permission := range connector.DecodePermissions(p.Properties["Msg_Consent__c"]) {
+				consent[channel] = permission.State
+			}
+			h.Persons = append(h.Persons, connectortest.Person{
+				ID: p.ID, Key: p.Properties["Msg_Sender_Key__c"], Phone: p.Properties["Phone"], Consent: consent,
+			})
+		}
+	}
+	all, _ := s.Records("Task")
+	task := map[string][]string{}
+	for _, one := range all {
+		k := one.Properties["Msg_Event_Key__c"]
+		task[k] = append(task[k], one.Properties["WhoId"]+" "+one.Properties["Msg_Occurred_At__c"])
+	}
+	events, _ := s.Records("Msg_Event__c")
+	for _, e := range events {
+		at, _ := time.Parse(time.RFC3339, e.Properties["Occurred_At__c"])
+		persons := append(e.Associations["Contact"], e.Associations["Lead"]...)
+		k := e.Properties["Event_Key__c"]
+		if tasks && (len(persons) != 1 || len(task[k]) != 1 || task[k][0] != persons[0]+" "+e.Properties["Occurred_At__c"]) {
+			persons = nil
+		}
+		h.Activities = append(h.Activities, connectortest.Activity{
+			ExternalID: k, Persons: persons, At: at, Status: strings.TrimSpace(e.Properties["Status__c"] + " " + e.Properties["Status_Error__c"]),
+		})
+	}
+	return h
+}
+
+// refusals are Salesforce's own, in its words.
+func refusals() []connectortest.Refusal {
+	body := func(code string) string {
+		return `[{"message":"Secret words","errorCode":"` + code + `","fields":[]}]`
+	}
+	return []connectortest.Refusal{
+		{
+			Name: "daily limit", Status: http.StatusForbidden, Body: body("REQUEST_LIMIT_EXCEEDED"), Header: http.Header{"Sforce-Limit-Info": {"api-usage=15000/15000"}},
+			Want: fault.Blocked, Code: "salesforce_daily_limit", Wait: time.Hour,
+		},
+		{
+			Name: "too many long requests", Status: http.StatusForbidden, Body: body("REQUEST_LIMIT_EXCEEDED"), Header: http.Header{"Sforce-Limit-Info": {"api-usage=54/15000"}},
+			Want: fault.Throttled, Code: "salesforce_request_limit",
+		},
+		{Name: "the API is off", Status: http.StatusForbidden, Body: body("API_DISABLED_FOR_ORG"), Want: fault.Blocked, Code: "salesforce_forbidden"},
+		{Name: "a field is missing", Status: http.StatusBadRequest, Body: body("INVALID_FIELD"), Want: fault.Blocked, Code: "salesforce_schema"},
+		{Name: "a value is refused", Status: http.StatusBadRequest, Body: body("STRING_TOO_LONG"), Want: fault.Permanent, Code: "salesforce_invalid_data"},
+		{Name: "locked", Status: http.StatusBadRequest, Body: body("UNABLE_TO_LOCK_ROW"), Want: fault.Retryable, Code: "salesforce_locked", Wait: 2 * time.Second},
+		{Name: "down", Status: http.StatusServiceUnavailable, Body: body("SERVER_UNAVAILABLE"), Want: fault.Retryable, Code: "salesforce_unavailable"},
+		{Name: "a bad header", Status: http.StatusUnauthorized, Body: body("INVALID_AUTH_HEADER"), Want: fault.Blocked, Code: "salesforce_auth_header"},
+	}
+}

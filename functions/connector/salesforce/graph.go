@@ -1,0 +1,285 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+)
+
+// maxGraphs is how many graphs one call takes; with three nodes each they stay below 500 nodes.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-graph-limits.
+const maxGraphs = 75
+
+// node is one request inside a composite one.
+type node struct {
+	Method      string `json:"method"`
+	URL         string `json:"url"`
+	ReferenceID string `json:"referenceId"`
+	Body        any    `json:"body,omitempty"`
+}
+
+type nodeReply struct {
+	Body        json.RawMessage `json:"body"`
+	Status      int             `json:"httpStatusCode"`
+	ReferenceID string          `json:"referenceId"`
+}
+
+// The reference ids of a graph's nodes.
+const (
+	refPerson = "person"
+	refEvent  = "event"
+	refTask   = "task"
+)
+
+type graph struct {
+	ID    string `json:"graphId"`
+	Nodes []node `json:"compositeRequest"`
+}
+
+type graphReply struct {
+	ID         string `json:"graphId"`
+	Successful bool   `json:"isSuccessful"`
+	Response   struct {
+		Nodes []nodeReply `json:"compositeResponse"`
+	} `json:"graphResponse"`
+}
+
+// written is what became of one graph: the ids by reference id, or an error and the node that it is of.
+type written struct {
+	ids map[string]string
+	err error
+	ref string
+}
+
+// upsert answers the address of a record by an external id.
+func (o *org) upsert(object, field, key string) string {
+	return o.path("sobjects/" + object + "/" + field + "/" + url.PathEscape(key))
+}
+
+// graphOf answers what one step is to write: the person (as object) when there is none, the message and its task.
+func (o *org) graphOf(r Request, who, object string) graph {
+	var g graph
+	d := r.delivery
+	if who == "" {
+		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(object, fieldPersonKey, d.Person.Key), refPerson, newPerson(d, object)})
+		who = "@{" + refPerson + ".id}"
+	} else {
+		object = kindOf(who)
+	}
+	if !r.message {
+		return g
+	}
+	key := connector.MessageKey(d.Event)
+	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object)})
+	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
+		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, who)})
+	}
+	return g
+}
+
+// newObject is what persons become who are new to the org.
+func (o *org) newObject() string {
+	if o.binding.Capabilities.Leads {
+		return leadObject
+	}
+	return contactObject
+}
+
+// record writes persons, messages and tasks: a graph a step, as many as fit in a call.
+func (o *org) record(ctx context.Context, w work) {
+	graphs, all := make([]graph, w.len()), make([]int, 0, w.len())
+	for i := range graphs {
+		r := w.request(i)
+		if r.person && r.delivery.Person.Key == "" {
+			w.fail(i, fault.New(fault.Permanent, "salesforce_person_key_missing", nil))
+			continue
+		}
+		graphs[i] = o.graphOf(r, r.who, o.newObject())
+		if len(graphs[i].Nodes) == 0 { // somebody was found and there is nothing to write
+			w.result(i, resultWho, r.who)
+			continue
+		}
+		all = append(all, i)
+	}
+	results := make([]written, w.len())
+	o.send(ctx, graphs, all, results)
+	for _, i := range all {
+		o.settle(ctx, w, i, w.request(i).who, results[i])
+	}
+}
+
+// settle turns what became of a graph into a step's outcome.
+func (o *org) settle(ctx context.Context, w work, i int, who string, got written) {
+	if got.err == nil {
+		if made := got.ids[refPerson]; made != "" {
+			who = made
+		}
+		once := ""
+		if w.request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
+			once = "true"
+		}
+		w.result(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once)
+		return
+	}
+	switch {
+	case got.ref == refPerson:
+		o.instead(ctx, w, i, got.err)
+	case is(got.err, codeGone) && w.request(i).who != "":
+		o.gone(ctx, w, i, got.err)
+	default:
+		w.fail(i, raced(got.err))
+	}
+}
+
+// instead writes the message to the person whom Salesforce names when it refuses a new one: the match of a duplicate rule, or
+// who has our key already. A lead of our key that was converted to a contact who is gone becomes a contact.
+func (o *org) instead(ctx context.Context, w work, i int, refused error) {
+	r, who, object := w.request(i), "", contactObject
+	switch {
+	case is(refused, codeDuplicates) || is(refused, codeDuplicateValue) && ofOurKey(refused):
+		var err error
+		if who, err = o.adopt(ctx, r, inTheWay(refused)); err != nil {
+			w.fail(i, err)
+			return
+		}
+		if who == "" {
+			w.fail(i, refused)
+			return
+		}
+	case !is(refused, codeGone) || !o.binding.Capabilities.Leads:
+		w.fail(i, refused)
+		return
+	}
+	g := o.graphOf(r, who, object)
+	if len(g.Nodes) == 0 {
+		w.result(i, resultWho, who)
+		return
+	}
+	results := make([]written, 1)
+	o.send(ctx, []graph{g}, []int{0}, results)
+	if err := results[0].err; err != nil {
+		w.fail(i, err)
+		return
+	}
+	o.settle(ctx, w, i, who, results[0])
+}
+
+// send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice.
+func (o *org) send(ctx context.Context, graphs []graph, at []int, results []written) {
+	for len(at) > 0 {
+		var now, later []int
+		seen := map[string]bool{}
+		for _, i := range at {
+			clash := len(now) == maxGraphs
+			for _, n := range graphs[i].Nodes {
+				clash = clash || seen[n.URL]
+			}
+			if clash {
+				later = append(later, i)
+				continue
+			}
+			for _, n := range graphs[i].Nodes {
+				seen[n.URL] = true
+			}
+			now = append(now, i)
+		}
+		o.sendDistinct(ctx, graphs, now, results)
+		at = later
+	}
+}
+
+// sendDistinct makes one call. When Salesforce refuses it as a whole, or has not begun some graphs because others failed,
+// those are sent alone: one bad row never fails its neighbours.
+func (o *org) sendDistinct(ctx context.Context, graphs []graph, at []int, results []written) {
+	var request struct {
+		Graphs []graph `json:"graphs"`
+	}
+	for _, i := range at {
+		g := graphs[i]
+		g.ID = "g" + strconv.Itoa(i)
+		request.Graphs = append(request.Graphs, g)
+	}
+	var reply struct {
+		Graphs []graphReply `json:"graphs"`
+	}
+	err := o.call(ctx, http.MethodPost, o.path("composite/graph"), request, &reply)
+	if err != nil && (len(at) == 1 || fault.Of(err).Kind != fault.Permanent) {
+		for _, i := range at {
+			results[i] = written{err: err}
+		}
+		return
+	}
+	replies := make(map[string]graphReply, len(reply.Graphs))
+	for _, g := range reply.Graphs {
+		replies[g.ID] = g
+	}
+	for _, i := range at {
+		answer, answered := replies["g"+strconv.Itoa(i)]
+		switch {
+		case err == nil && answered:
+			results[i] = answer.read(graphs[i])
+		case err == nil:
+			results[i] = written{err: fault.New(fault.Retryable, "salesforce_graph_unanswered", nil)}
+		}
+		if len(at) > 1 && (err != nil || is(results[i].err, codeHalted)) {
+			o.sendDistinct(ctx, graphs, []int{i}, results)
+		}
+	}
+}
+
+// read answers what became of a graph. All of it came through, or nothing, whatever the status of the whole reply; the node
+// that says why is the one that was not merely rolled back.
+func (g graphReply) read(sent graph) written {
+	w := written{ids: map[string]string{}}
+	for _, n := range g.Response.Nodes {
+		id, err := n.read()
+		if err == nil {
+			w.ids[n.ReferenceID] = id
+			continue
+		}
+		if w.err == nil || is(w.err, codeHalted) {
+			w.err, w.ref = err, n.ReferenceID
+		}
+	}
+	if w.err == nil && (!g.Successful || len(w.ids) != len(sent.Nodes)) {
+		w.err = fault.New(fault.Retryable, "salesforce_graph_unanswered", nil)
+	}
+	return w
+}
+
+// read answers the id of the record that a node wrote. Success is 200, 201 and 204, nothing else: 300 is a key that two
+// records have.
+func (n nodeReply) read() (string, error) {
+	switch n.Status {
+	case http.StatusNoContent:
+		return "", nil
+	case http.StatusOK, http.StatusCreated:
+	default:
+		return "", unknownKey(sorted(n.Status, topLevel(n.Body), usage{}, 0))
+	}
+	var saved struct {
+		ID      string    `json:"id"`
+		Success *bool     `json:"success"`
+		Errors  []problem `json:"errors"`
+	}
+	if err := json.Unmarshal(n.Body, &saved); err != nil {
+		return "", fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+	}
+	if saved.Success == nil || !*saved.Success {
+		return "", sorted(http.StatusBadRequest, saved.Errors, usage{}, 0)
+	}
+	return saved.ID, nil
+}
+
+// unknownKey sorts a missing record in an upsert: an upsert makes what is missing, so that it is the field or the object.
+func unknownKey(f *fault.Error) *fault.Error {
+	if f.Code == codeNotFound {
+		return &fault.Error{Kind: fault.Blocked, Code: codeSchema, Err: f.Err}
+	}
+	return f
+}

@@ -1,0 +1,185 @@
+package salesforce
+
+import (
+	"slices"
+	"strconv"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// Request is one step of one delivery as Next wants it and Do carries it out. What an org can do is only known to Do.
+type Request struct {
+	kind     kind
+	delivery delivery.Delivery
+	action   delivery.Action // of consent
+	who      string          // the id of the lead or contact; of resolve, the one that turned out to be gone
+	person   bool            // the graph has the person in it
+	message  bool            // the graph has the message in it
+	final    bool            // a person who is gone is not looked for again
+}
+
+// kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
+type kind string
+
+const (
+	resolve  kind = "resolve"   // find the person
+	record   kind = "record"    // one graph: the person if nobody was found, the message, its task
+	taskOnce kind = "task.once" // the task, where the org has no key to upsert it by
+	consent  kind = "consent"   // the person's consent fields
+)
+
+// What results say. Ids are Salesforce's.
+const (
+	resultWho   = "who" // a lead's or contact's id
+	resultEvent = "event"
+	resultGone  = "gone" // the person that was linked is deleted, merged away or converted
+	resultOnce  = "once" // the task is left to taskOnce
+)
+
+// linkWho is the key of delivery.Person.Links: Salesforce's word for "a lead or a contact". Which of them, the id says.
+const linkWho = "who"
+
+// again marks the steps of the second round: those after the person turned out to be gone.
+const again = ".again"
+
+// plan is a delivery with what it has achieved.
+type plan struct {
+	d      delivery.Delivery
+	done   connector.Progress
+	second bool
+	lost   string // who is gone
+}
+
+func newPlan(d delivery.Delivery, done connector.Progress) plan {
+	p := plan{d: d, done: done}
+	for _, result := range done {
+		if gone := result[resultGone]; gone != "" {
+			p.second, p.lost = true, gone
+		}
+	}
+	return p
+}
+
+// Next says what d needs now. A known person costs one step: the graph. One who is not linked is looked for; who is not found
+// is part of the graph. Finding nobody is not checkpointed: a repeat looks again and finds by our key what the first try made,
+// so that it never writes over what somebody changed in between.
+func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step[Request], bool, error) {
+	p := newPlan(d, done)
+	for _, action := range d.Actions {
+		switch action.Kind {
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent:
+		default:
+			return connector.Step[Request]{}, false, fault.New(fault.Permanent, "salesforce_action_unknown", nil)
+		}
+	}
+	who, step, more := p.person()
+	if more {
+		return step, true, nil
+	}
+	if step, more = p.recordStep(who); more {
+		return step, true, nil
+	}
+	for i, action := range d.Actions {
+		name := string(consent) + "." + strconv.Itoa(i)
+		if action.Kind == delivery.SetConsent && who != "" && !p.finished(name) {
+			return p.step(consent, name, Request{action: action, who: who}), true, nil
+		}
+	}
+	return connector.Step[Request]{}, false, nil
+}
+
+// person answers who it is as far as is known, or the step that looks. Nobody needs to be looked for when there is nothing to
+// do with them.
+func (p plan) person() (who string, step connector.Step[Request], more bool) {
+	if made := p.done[p.named(string(record))][resultWho]; made != "" {
+		return made, step, false
+	}
+	if linked := p.d.Person.Links[linkWho]; kindOf(linked) != "" && !p.second {
+		return linked, step, false
+	}
+	found, tried := p.done[p.named(string(resolve))]
+	if !tried && len(p.d.Actions) > 0 {
+		return "", p.step(resolve, string(resolve), Request{who: p.lost}), true
+	}
+	return found[resultWho], step, false
+}
+
+// recordStep answers the graph, and the task where it cannot be part of it. Consent alone creates nobody: whoever is unknown
+// to the CRM cannot be written to from it, and the decision itself is kept by the router.
+func (p plan) recordStep(who string) (connector.Step[Request], bool) {
+	message := p.has(delivery.LogActivity)
+	person := who == "" && (message || p.has(delivery.EnsurePerson))
+	if (message || person) && !p.finished(string(record)) {
+		return p.step(record, string(record), Request{who: who, person: person, message: message}), true
+	}
+	if p.once() && !p.finished(string(taskOnce)) {
+		step := p.step(taskOnce, string(taskOnce), Request{who: who})
+		step.Once = true
+		return step, true
+	}
+	return connector.Step[Request]{}, false
+}
+
+func (p plan) has(kind delivery.Kind) bool {
+	return slices.ContainsFunc(p.d.Actions, func(a delivery.Action) bool { return a.Kind == kind })
+}
+
+// finished says whether a step is done, in whichever round. One that met a person who is gone is not.
+func (p plan) finished(name string) bool {
+	for _, name := range []string{name, name + again} {
+		if result, ok := p.done[name]; ok && result[resultGone] == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// once says whether the org has told that it cannot upsert tasks.
+func (p plan) once() bool {
+	return p.done[string(record)][resultOnce] != "" || p.done[string(record)+again][resultOnce] != ""
+}
+
+func (p plan) named(name string) string {
+	if p.second {
+		return name + again
+	}
+	return name
+}
+
+func (p plan) step(k kind, name string, r Request) connector.Step[Request] {
+	r.kind, r.delivery, r.final = k, p.d, p.second
+	return connector.Step[Request]{Name: p.named(name), Request: r}
+}
+
+// Links answers the lead or contact that d's person turned out to be, when the router did not know it.
+func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
+	p := newPlan(d, done)
+	for _, name := range []string{string(record), string(resolve)} {
+		if id := done[p.named(name)][resultWho]; id != "" {
+			return map[string]string{linkWho: id}
+		}
+	}
+	return nil
+}
+
+// The objects that a person can be.
+const (
+	contactObject = "Contact"
+	leadObject    = "Lead"
+)
+
+// kindOf answers the object of a person's id, "" for any other: an id begins with what it is of.
+func kindOf(id string) string {
+	switch {
+	case !recordID.MatchString(id):
+		return ""
+	case id[:3] == "003":
+		return contactObject
+	case id[:3] == "00Q":
+		return leadObject
+	default:
+		return ""
+	}
+}

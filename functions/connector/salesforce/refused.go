@@ -1,0 +1,289 @@
+package salesforce
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/shared/fault"
+)
+
+// Waits that Salesforce's refusals call for; it sends no Retry-After of its own.
+const (
+	lockWait    = 2 * time.Second
+	dailyWait   = time.Hour        // the limit is of the last 24 hours: look every hour
+	crowdWait   = 30 * time.Second // after too many long requests at once, and up to four times as long
+	longestWait = 15 * time.Minute // what asks for more is the org's trouble, not the message's
+)
+
+// Codes that callers ask about.
+const (
+	codeUnauthenticated = "salesforce_unauthenticated"
+	codeNotFound        = "salesforce_not_found"
+	codeGone            = "salesforce_record_gone"
+	codeDuplicateValue  = "salesforce_duplicate_value"
+	codeDuplicates      = "salesforce_duplicates_detected"
+	codeAmbiguous       = "salesforce_key_ambiguous"
+	codeLocked          = "salesforce_locked"
+	codeHalted          = "salesforce_halted"
+	codeSchema          = "salesforce_schema"
+	codeCrowded         = "salesforce_request_limit"
+)
+
+// invalidSession is Salesforce's code for a session that has ended.
+const invalidSession = "INVALID_SESSION_ID"
+
+// ResponseError is a refusal by Salesforce. Its message is left out: it may repeat field values.
+type ResponseError struct {
+	Status    int
+	Code      string   // Salesforce's word, e.g. UNABLE_TO_LOCK_ROW
+	Fields    []string // names, never values
+	RequestID string   // what Salesforce's support asks for
+	existing  []string // ids of the records that are in the way, contacts first
+	ofKey     bool     // a value of our own key is in the way
+}
+
+// Error answers the status, the code, the fields and the request's id.
+func (e *ResponseError) Error() string {
+	parts := []string{"status " + strconv.Itoa(e.Status)}
+	for _, part := range append([]string{e.Code}, append(e.Fields, e.RequestID)...) {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// problem is one error as Salesforce writes it: of a request or a node of a graph with errorCode, of a row of a collection
+// with statusCode. Every member may be missing.
+type problem struct {
+	Message    string   `json:"message"`
+	ErrorCode  string   `json:"errorCode"`
+	StatusCode string   `json:"statusCode"`
+	Fields     []string `json:"fields"`
+	Duplicates *matches `json:"duplicateResult"`
+	Duplicated *matches `json:"duplicateResut"` // as some releases spell it
+}
+
+// matches is what a duplicate rule found.
+type matches struct {
+	Results []struct {
+		Records []struct {
+			Record struct {
+				ID string `json:"Id"`
+			} `json:"record"`
+		} `json:"matchRecords"`
+	} `json:"matchResults"`
+}
+
+var (
+	word       = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,79}$`)
+	grantWord  = regexp.MustCompile(`^[a-z][a-z_]{1,39}$`)
+	fieldName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,79}$`)
+	requestID  = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+	recordID   = regexp.MustCompile(`^[0-9A-Za-z]{15}([0-9A-Za-z]{3})?$`)
+	ofRecordID = regexp.MustCompile(`record with id: ([0-9A-Za-z]{15,18})`)
+)
+
+// topLevel reads the body of a request that was refused, or of a node: a list of problems.
+func topLevel(body []byte) []problem {
+	var list []problem
+	if json.Unmarshal(body, &list) == nil {
+		return list
+	}
+	var single problem // some errors come alone; a body that is not JSON leaves the status to decide
+	if json.Unmarshal(body, &single) == nil && single.ErrorCode != "" {
+		return []problem{single}
+	}
+	return nil
+}
+
+// refusal is the first of the problems that says why: the others may only have been rolled back with it.
+func refusal(status int, problems []problem) (*ResponseError, string) {
+	e := &ResponseError{Status: status}
+	why := problem{}
+	for _, p := range problems {
+		if p.ErrorCode == "" {
+			p.ErrorCode = p.StatusCode
+		}
+		if why.ErrorCode == "" || why.ErrorCode == "PROCESSING_HALTED" {
+			why = p
+		}
+	}
+	if word.MatchString(why.ErrorCode) {
+		e.Code = why.ErrorCode
+	}
+	for _, name := range why.Fields {
+		if fieldName.MatchString(name) && len(e.Fields) < 8 {
+			e.Fields = append(e.Fields, name)
+		}
+	}
+	e.find(why)
+	return e, why.Message
+}
+
+// find keeps the ids of the records that are in the way.
+func (e *ResponseError) find(p problem) {
+	for _, m := range []*matches{p.Duplicates, p.Duplicated} {
+		if m == nil {
+			continue
+		}
+		for _, result := range m.Results {
+			for _, found := range result.Records {
+				if recordID.MatchString(found.Record.ID) && kindOf(found.Record.ID) != "" {
+					e.existing = append(e.existing, found.Record.ID)
+				}
+			}
+		}
+	}
+	if match := ofRecordID.FindStringSubmatch(p.Message); match != nil {
+		e.existing = append(e.existing, match[1])
+	}
+	e.ofKey = strings.Contains(p.Message, fieldPersonKey+" ") || strings.Contains(p.Message, fieldEventKey+" ") || strings.Contains(p.Message, fieldTaskKey+" ")
+	slices.SortStableFunc(e.existing, func(a, b string) int { return strings.Compare(a[:3], b[:3]) }) // 003 is a contact's, 00Q a lead's
+}
+
+// sorted answers the fault of a refusal: by code first and status second. Usage is the daily limit as last told.
+func sorted(status int, problems []problem, u usage, asked time.Duration) *fault.Error {
+	e, message := refusal(status, problems)
+	f := e.byCode(message, u)
+	if f == nil {
+		f = e.byStatus()
+	}
+	f.Err = e
+	if asked > 0 && f.Kind != fault.Permanent {
+		f.Wait = asked
+	}
+	if f.Kind == fault.Throttled && f.Wait > longestWait {
+		f.Kind = fault.Blocked
+	}
+	return f
+}
+
+func of(kind fault.Kind, code string, wait time.Duration) *fault.Error {
+	return &fault.Error{Kind: kind, Code: code, Wait: wait}
+}
+
+// byCode answers nil when Salesforce's word decides nothing.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.
+func (e *ResponseError) byCode(message string, u usage) *fault.Error {
+	switch e.Code {
+	case invalidSession:
+		return of(fault.Blocked, codeUnauthenticated, 0)
+	case "INVALID_AUTH_HEADER":
+		return of(fault.Blocked, "salesforce_auth_header", 0)
+	case "REQUEST_LIMIT_EXCEEDED": // one word for two limits: the last usage tells which
+		if u.most > 0 && u.used >= u.most {
+			return of(fault.Blocked, "salesforce_daily_limit", dailyWait)
+		}
+		return of(fault.Throttled, codeCrowded, crowdWait)
+	case "UNABLE_TO_LOCK_ROW":
+		return of(fault.Retryable, codeLocked, lockWait)
+	case "DUPLICATE_VALUE":
+		return of(fault.Permanent, codeDuplicateValue, 0)
+	case "DUPLICATES_DETECTED":
+		return of(fault.Permanent, codeDuplicates, 0)
+	case "CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID":
+		return of(fault.Permanent, codeGone, 0)
+	case "NOT_FOUND":
+		if strings.Contains(message, "external ID field") { // the same word for a field that is not there
+			return of(fault.Blocked, codeSchema, 0)
+		}
+		return of(fault.Permanent, codeNotFound, 0)
+	case "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "APEX_ERROR", "CANNOT_EXECUTE_FLOW_TRIGGER":
+		if strings.Contains(message, "UNABLE_TO_LOCK_ROW") || strings.Contains(message, "Too many SOQL queries") {
+			return of(fault.Retryable, codeLocked, lockWait)
+		}
+		return of(fault.Permanent, "salesforce_org_code", 0)
+	case "PROCESSING_HALTED":
+		return of(fault.Retryable, codeHalted, 0)
+	case "QUERY_TIMEOUT", "UNKNOWN_EXCEPTION", "SERVER_UNAVAILABLE":
+		return of(fault.Retryable, "salesforce_unavailable", 0)
+	}
+	return e.byClass()
+}
+
+// byClass sorts the words that many have in common.
+func (e *ResponseError) byClass() *fault.Error {
+	switch {
+	case slices.Contains([]string{"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE", "MALFORMED_QUERY", "JSON_PARSER_ERROR", "MALFORMED_SEARCH"}, e.Code):
+		return of(fault.Blocked, codeSchema, 0)
+	case strings.HasPrefix(e.Code, "INSUFFICIENT_ACCESS"),
+		slices.Contains([]string{"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED", "STORAGE_LIMIT_EXCEEDED"}, e.Code):
+		return of(fault.Blocked, "salesforce_forbidden", 0)
+	case e.Code == "FIELD_CUSTOM_VALIDATION_EXCEPTION":
+		return of(fault.Permanent, "salesforce_validation_rule", 0)
+	case slices.Contains([]string{
+		"REQUIRED_FIELD_MISSING", "STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+		"FIELD_INTEGRITY_EXCEPTION", "NUMBER_OUTSIDE_VALID_RANGE",
+	}, e.Code):
+		return of(fault.Permanent, "salesforce_invalid_data", 0)
+	default:
+		return nil
+	}
+}
+
+func (e *ResponseError) byStatus() *fault.Error {
+	switch e.Status {
+	case http.StatusMultipleChoices:
+		return of(fault.Permanent, codeAmbiguous, 0)
+	case http.StatusUnauthorized:
+		return of(fault.Blocked, codeUnauthenticated, 0)
+	case http.StatusForbidden:
+		return of(fault.Blocked, "salesforce_forbidden", 0)
+	case http.StatusNotFound: // without Salesforce's word for a missing record the path itself is wrong
+		return of(fault.Blocked, "salesforce_path_unknown", 0)
+	case http.StatusRequestTimeout:
+		return of(fault.Retryable, "salesforce_timeout", 0)
+	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired:
+		return of(fault.Retryable, "salesforce_changed_meanwhile", 0)
+	case http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+		return of(fault.Permanent, "salesforce_too_long", 0)
+	case http.StatusTooManyRequests:
+		return of(fault.Throttled, codeCrowded, crowdWait)
+	}
+	switch {
+	case e.Status >= 500:
+		return of(fault.Retryable, "salesforce_unavailable", 0)
+	case e.Status >= 400:
+		return of(fault.Permanent, "salesforce_refused", 0)
+	case e.Status >= 300: // an API that redirects is not the one that was configured
+		return of(fault.Blocked, "salesforce_redirected", 0)
+	default: // success is 200, 201 and 204, nothing else
+		return of(fault.Retryable, "salesforce_unexpected_status", 0)
+	}
+}
+
+// retryAfter answers the header's wait, at most a day; zero when there is none or it is a date. Salesforce sends none, what
+// stands in front of it may.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After")))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(min(seconds, 24*60*60)) * time.Second
+}
+
+func is(err error, code string) bool {
+	sorted, ok := errors.AsType[*fault.Error](err)
+	return ok && sorted.Code == code
+}
+
+// inTheWay answers the ids of the records that a refusal names, contacts before leads.
+func inTheWay(err error) []string {
+	if refusal, ok := errors.AsType[*ResponseError](err); ok {
+		return refusal.existing
+	}
+	return nil
+}
+
+// ofOurKey says whether a value of one of our keys is in the way: another worker was faster.
+func ofOurKey(err error) bool {
+	refusal, ok := errors.AsType[*ResponseError](err)
+	return ok && refusal.ofKey
+}

@@ -1,0 +1,361 @@
+package salesforce
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+)
+
+// maxLookups is how many requests one composite call takes.
+const maxLookups = 25
+
+// person is a contact or lead as far as is read of it.
+type person struct {
+	Attributes struct {
+		Type string `json:"type"`
+	} `json:"attributes"`
+	ID          string `json:"Id"`
+	Key         string `json:"Msg_Sender_Key__c"`
+	Phone       string `json:"Phone"`
+	MobilePhone string `json:"MobilePhone"`
+	HomePhone   string `json:"HomePhone"`
+	OtherPhone  string `json:"OtherPhone"`
+	Mailing     string `json:"MailingCountry"`
+	Country     string `json:"Country"`
+	Modified    string `json:"LastModifiedDate"`
+	Converted   bool   `json:"IsConverted"`
+	ConvertedTo string `json:"ConvertedContactId"`
+}
+
+// readFields answers what is read of an object.
+func readFields(object string) []string {
+	if object == contactObject {
+		return []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "HomePhone", "OtherPhone", "MailingCountry", "LastModifiedDate"}
+	}
+	return []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "Country", "LastModifiedDate", "IsConverted", "ConvertedContactId"}
+}
+
+// who answers the record that messages go to: a lead that was converted stands for its contact.
+func (p person) who() string {
+	if p.Converted {
+		return p.ConvertedTo
+	}
+	return p.ID
+}
+
+func (p person) modified() time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339} {
+		if t, err := time.Parse(layout, p.Modified); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// better orders persons: contacts before leads, then whoever was modified last, then the older id.
+func better(a, b person) int {
+	return cmp.Or(cmp.Compare(kindOf(b.who()), kindOf(a.who())), a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID))
+}
+
+// lookup is one record that may be the person: by our key, by e-mail, or the one that was linked and turned out to be gone.
+type lookup struct {
+	object, field, value string
+	byEmail              bool
+}
+
+func lookupsOf(r Request) []lookup {
+	var all []lookup
+	p := r.delivery.Person
+	for _, object := range []string{contactObject, leadObject} {
+		if p.Key != "" {
+			all = append(all, lookup{object, fieldPersonKey, p.Key, false})
+		}
+	}
+	if email := strings.ToLower(strings.TrimSpace(p.Email)); email != "" {
+		for _, object := range []string{contactObject, leadObject} {
+			all = append(all, lookup{object, "Email", email, true})
+		}
+	}
+	if kindOf(r.who) == leadObject { // converted, perhaps: then it says to whom
+		all = append(all, lookup{object: leadObject, value: r.who})
+	}
+	return all
+}
+
+func (l lookup) url(o *org) string {
+	parts := []string{"sobjects", l.object, l.field, url.PathEscape(l.value)}
+	if l.field == "" {
+		parts = slices.Delete(parts, 2, 3)
+	}
+	return o.path(strings.Join(parts, "/")) + "?fields=" + strings.Join(readFields(l.object), ",")
+}
+
+// resolve finds the lead or contact of each step: by our key, then by e-mail, then by phone. Who is found by e-mail or phone
+// gets our key if there is none, so that the next message finds them by it and a choice among several stays the same. A key
+// that is there is never replaced: it is another person's, or the same person's under another identifier.
+func (o *org) resolve(ctx context.Context, w work) {
+	var chunk []int
+	size := 0
+	for i := range w.len() {
+		n := len(lookupsOf(w.request(i)))
+		if size+n > maxLookups {
+			o.look(ctx, w, chunk)
+			chunk, size = nil, 0
+		}
+		chunk, size = append(chunk, i), size+n
+	}
+	o.look(ctx, w, chunk)
+}
+
+// look makes one composite call for the steps at, and searches by phone for those it does not find.
+func (o *org) look(ctx context.Context, w work, at []int) {
+	var request struct {
+		AllOrNone bool   `json:"allOrNone"`
+		Nodes     []node `json:"compositeRequest"`
+	}
+	for _, i := range at {
+		for k, l := range lookupsOf(w.request(i)) {
+			request.Nodes = append(request.Nodes, node{http.MethodGet, l.url(o), reference(i, k), nil})
+		}
+	}
+	var reply struct {
+		Nodes []nodeReply `json:"compositeResponse"`
+	}
+	if len(request.Nodes) > 0 {
+		err := o.call(ctx, http.MethodPost, o.path("composite"), request, &reply)
+		switch {
+		case err != nil && fault.Of(err).Kind == fault.Permanent && len(at) > 1:
+			for _, i := range at {
+				o.look(ctx, w, []int{i})
+			}
+			return
+		case err != nil:
+			for _, i := range at {
+				w.fail(i, err)
+			}
+			return
+		}
+	}
+	answers := make(map[string]nodeReply, len(reply.Nodes))
+	for _, n := range reply.Nodes {
+		answers[n.ReferenceID] = n
+	}
+	for _, i := range at {
+		o.choose(ctx, w, i, answers)
+	}
+}
+
+func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.Itoa(k) }
+
+// choose settles on the first of a step's lookups that found somebody, or searches.
+func (o *org) choose(ctx context.Context, w work, i int, answers map[string]nodeReply) {
+	r := w.request(i)
+	for k, l := range lookupsOf(r) {
+		found, err := o.found(ctx, l, answers[reference(i, k)])
+		if err != nil {
+			w.fail(i, err)
+			return
+		}
+		if found.ID == "" || found.who() == "" || found.who() == r.who { // nobody, or who turned out to be gone
+			continue
+		}
+		o.take(ctx, w, i, found)
+		return
+	}
+	if r.delivery.Person.Phone == "" {
+		w.result(i)
+		return
+	}
+	o.searchPhone(ctx, w, i)
+}
+
+// found reads one lookup's answer; nobody is a person without an id. Of several with one address the best is taken; several
+// with one key are for a person to repair.
+func (o *org) found(ctx context.Context, l lookup, n nodeReply) (person, error) {
+	var p person
+	switch n.Status {
+	case 0:
+		return p, fault.New(fault.Retryable, "salesforce_graph_unanswered", nil)
+	case http.StatusOK:
+		if err := json.Unmarshal(n.Body, &p); err != nil || p.ID == "" {
+			return p, fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		}
+		return p, nil
+	case http.StatusMultipleChoices:
+		var urls []string
+		if l.byEmail && json.Unmarshal(n.Body, &urls) == nil && len(urls) > 0 {
+			return o.best(ctx, l.object, urls)
+		}
+	}
+	err := sorted(n.Status, topLevel(n.Body), usage{}, 0)
+	switch {
+	case err.Code == codeNotFound, l.field == "" && err.Code == codeGone:
+		return person{}, nil
+	case l.byEmail && err.Kind == fault.Permanent: // an address that Salesforce cannot look for is nobody's
+		return person{}, nil
+	}
+	return p, err
+}
+
+// best reads several records and answers the best of them.
+func (o *org) best(ctx context.Context, object string, urls []string) (person, error) {
+	var ids []string
+	for _, u := range urls[:min(len(urls), maxRows)] {
+		if id := path.Base(u); kindOf(id) == object {
+			ids = append(ids, id)
+		}
+	}
+	var found []*person
+	request := retrieval{ids, readFields(object)}
+	if err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found); err != nil {
+		return person{}, err
+	}
+	var best person
+	for _, p := range found {
+		if p != nil && p.who() != "" && (best.ID == "" || better(*p, best) > 0) {
+			best = *p
+		}
+	}
+	o.ambiguous(ctx, len(ids), best)
+	return best, nil
+}
+
+func (o *org) ambiguous(ctx context.Context, several int, chosen person) {
+	o.crm.logger.WarnContext(ctx, "several records may be the person; a contact, modified most recently, is taken",
+		slog.String("tenant", o.at.tenant), slog.String("code", "ambiguous"), slog.Int("records", several), slog.String("record", chosen.ID))
+	o.crm.meter.Count("SalesforceAmbiguousPerson", 1)
+}
+
+// get answers one contact or lead by id; without an id when it is not there.
+func (o *org) get(ctx context.Context, id string) (person, error) {
+	var p person
+	object := kindOf(id)
+	if object == "" {
+		return p, nil
+	}
+	err := o.call(ctx, http.MethodGet, o.path("sobjects/"+object+"/"+url.PathEscape(id))+"?fields="+strings.Join(readFields(object), ","), nil, &p)
+	if is(err, codeNotFound) || is(err, codeGone) {
+		return person{}, nil
+	}
+	return p, err
+}
+
+// adopt answers the first of ids that messages can go to and gives it our key, "" when there is none.
+func (o *org) adopt(ctx context.Context, r Request, ids []string) (string, error) {
+	for _, id := range ids[:min(len(ids), 3)] {
+		p, err := o.get(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		if p.ID == "" || p.who() == "" || p.who() == r.who {
+			continue
+		}
+		if there, err := o.stamp(ctx, r, p); err != nil || there {
+			return p.who(), err
+		}
+	}
+	return "", nil
+}
+
+// take settles on a person.
+func (o *org) take(ctx context.Context, w work, i int, found person) {
+	switch there, err := o.stamp(ctx, w.request(i), found); {
+	case err != nil:
+		w.fail(i, err)
+	case !there: // deleted a moment ago: searches find it a while longer
+		w.result(i)
+	default:
+		w.result(i, resultWho, found.who())
+	}
+}
+
+// stamp gives a person who was not found by our key that key, and says whether the person is still there. Should another one
+// have taken the key in between, this one stays without: the next message finds the other.
+func (o *org) stamp(ctx context.Context, r Request, found person) (there bool, err error) {
+	if found.Key != "" || r.delivery.Person.Key == "" || found.Converted {
+		return true, nil
+	}
+	body := struct {
+		Key string `json:"Msg_Sender_Key__c"`
+	}{r.delivery.Person.Key}
+	err = o.call(ctx, http.MethodPatch, o.path("sobjects/"+kindOf(found.ID)+"/"+url.PathEscape(found.ID)), body, nil)
+	switch {
+	case is(err, codeGone), is(err, codeNotFound):
+		return false, nil
+	case is(err, codeDuplicateValue) && ofOurKey(err):
+		return true, nil
+	default:
+		return true, err
+	}
+}
+
+// searched is what a parameterised search asks for of one object.
+type searched struct {
+	Name   string   `json:"name"`
+	Fields []string `json:"fields"`
+	Limit  int      `json:"limit"`
+}
+
+// Bounds of a search. Numbers with the same national digits are few.
+const (
+	searchEach = 50
+	searchAll  = 100
+)
+
+// searchPhone finds persons by number. Salesforce keeps what was typed, so that it is asked for the national digits alone, and
+// whoever it finds is compared in E.164.
+func (o *org) searchPhone(ctx context.Context, w work, i int) {
+	r := w.request(i)
+	p := r.delivery.Person
+	request := struct {
+		Q       string     `json:"q"`
+		In      string     `json:"in"`
+		Overall int        `json:"overallLimit"`
+		Objects []searched `json:"sobjects"`
+	}{connector.NationalDigits(p.Phone), "PHONE", searchAll, []searched{
+		{contactObject, readFields(contactObject), searchEach}, {leadObject, readFields(leadObject), searchEach},
+	}}
+	if len(request.Q) < 2 { // what Salesforce searches for at least
+		w.result(i)
+		return
+	}
+	var reply struct {
+		Records []person `json:"searchRecords"`
+	}
+	if err := o.call(ctx, http.MethodPost, o.path("parameterizedSearch"), request, &reply); err != nil {
+		w.fail(i, err)
+		return
+	}
+	same := slices.DeleteFunc(reply.Records, func(c person) bool {
+		return c.who() == "" || c.who() == r.who || c.ID == r.who || !c.hasPhone(p.Phone, p.Region)
+	})
+	if len(same) == 0 {
+		w.result(i)
+		return
+	}
+	chosen := slices.MaxFunc(same, better)
+	if len(same) > 1 {
+		o.ambiguous(ctx, len(same), chosen)
+	}
+	o.take(ctx, w, i, chosen)
+}
+
+// hasPhone says whether one of a person's numbers is exactly this one, read with the person's own country where it is a code,
+// otherwise with the tenant's region.
+func (p person) hasPhone(phone, region string) bool {
+	in := connector.RegionOf(region, p.Mailing, p.Country)
+	return slices.ContainsFunc([]string{p.Phone, p.MobilePhone, p.HomePhone, p.OtherPhone}, func(typed string) bool {
+		return phone != "" && connector.E164(typed, in) == phone
+	})
+}

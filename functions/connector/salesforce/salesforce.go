@@ -1,0 +1,77 @@
+// Package salesforce carries deliveries into Salesforce: a person becomes a lead (a contact where the org has no leads), a
+// message becomes a record of our own object and a task on the person's timeline, a consent change becomes fields of the
+// person. Person, message and task are upserts by external ids of ours in one composite graph: one call, all or nothing, and
+// a repeat changes nothing. The API is described at https://developer.salesforce.com/docs/platform/api-rest/guide.
+package salesforce
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/keys"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// Store is where sessions are shared between processes.
+type Store interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// Sealer encrypts what is shared; *seal.Box is one.
+type Sealer interface {
+	Seal(ctx context.Context, b keys.Binding, plain, additional []byte) ([]byte, error)
+	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)
+}
+
+// Options are what a CRM works with. All are required.
+type Options struct {
+	Bindings Bindings
+	Client   *http.Client // for every request; it never follows a redirect here, whatever its own policy
+	Store    Store
+	Sealer   Sealer
+	Logger   *slog.Logger
+	Meter    *telemetry.Meter
+}
+
+// CRM is Salesforce, for every tenant. It is safe for concurrent use.
+type CRM struct {
+	bindings Bindings
+	client   *http.Client
+	sessions *sessions
+	logger   *slog.Logger
+	meter    *telemetry.Meter
+	jitter   func() float64
+	mu       sync.Mutex
+	usage    map[place]usage // what an org last told of its daily limit
+}
+
+// place is one org of one tenant: the tenant and the binding's name.
+type place struct{ tenant, name string }
+
+// usage is an org's daily limit.
+type usage struct {
+	used, most int
+	warned     time.Time
+}
+
+// New returns a CRM.
+func New(o Options) *CRM {
+	client := *o.Client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &CRM{
+		bindings: o.Bindings, client: &client, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[place]usage{},
+		sessions: &sessions{client: &client, store: o.Store, sealer: o.Sealer, logger: o.Logger, meter: o.Meter, held: map[place]*session{}},
+	}
+}
+
+var (
+	_ connector.CRM[Request] = (*CRM)(nil)
+	_ connector.Linker       = (*CRM)(nil)
+)

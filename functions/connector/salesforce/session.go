@@ -1,0 +1,279 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/keys"
+	"signalbox/shared/seal"
+	"signalbox/shared/secret"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// Times of sessions.
+const (
+	mintEvery  = time.Minute            // of a tenant's org, by whichever process: asking more often gets an integration user locked
+	mintTime   = 8 * time.Second        // one request for a session
+	waitFor    = 5 * time.Second        // how long a process waits for another's request
+	waitLook   = 200 * time.Millisecond // how often it looks
+	recordKept = 180 * 24 * time.Hour   // a session that nobody refuses is used on; the record of a tenant that left ends
+)
+
+// sessions hands out access tokens: from memory, else from the record that all processes share, else by asking Salesforce under
+// a lease. A session has no known end: it is used until Salesforce refuses it.
+type sessions struct {
+	client *http.Client
+	store  Store
+	sealer Sealer
+	logger *slog.Logger
+	meter  *telemetry.Meter
+
+	mu   sync.Mutex
+	held map[place]*session
+}
+
+// session is what one process holds of an org. Turn is had by one goroutine at a time.
+type session struct {
+	turn        chan struct{}
+	fingerprint string
+	token       secret.Value
+}
+
+// shared is the record's data. The lease is the minute after Asked, the record's version is its fence.
+type shared struct {
+	Fingerprint string    `json:"fingerprint"`      // of the credentials
+	Sealed      []byte    `json:"sealed,omitempty"` // the token
+	Asked       time.Time `json:"asked"`            // when somebody last began to ask for one
+	Failed      string    `json:"failed,omitempty"` // the code of the blocked fault that came of it
+}
+
+func recordKey(at place) store.Key {
+	return store.Key{Partition: at.tenant + "/token/" + at.name, Sort: "current"}
+}
+
+func purpose(at place) keys.Binding { return keys.Binding{Tenant: at.tenant, Purpose: "token"} }
+
+// token answers an access token other than refused, which is empty unless Salesforce has just refused it.
+func (s *sessions) token(ctx context.Context, at place, b Binding, refused secret.Value) (secret.Value, error) {
+	s.mu.Lock()
+	held := s.held[at]
+	if held == nil {
+		held = &session{turn: make(chan struct{}, 1)}
+		s.held[at] = held
+	}
+	s.mu.Unlock()
+	select {
+	case held.turn <- struct{}{}:
+		defer func() { <-held.turn }()
+	case <-ctx.Done():
+		return "", fault.New(fault.Retryable, "salesforce_timeout", ctx.Err())
+	}
+	fingerprint := b.fingerprint()
+	if held.fingerprint == fingerprint && held.token != "" && held.token != refused {
+		return held.token, nil
+	}
+	token, err := s.fetch(ctx, at, b, fingerprint, refused)
+	if err != nil {
+		held.token = ""
+		return "", err
+	}
+	held.fingerprint, held.token = fingerprint, token
+	return token, nil
+}
+
+// fetch reads the record, and asks for a session if it holds none that is good and nobody asked within the minute. Somebody
+// who is asking is waited for.
+func (s *sessions) fetch(ctx context.Context, at place, b Binding, fingerprint string, refused secret.Value) (secret.Value, error) {
+	for began := time.Now(); ; {
+		records, err := s.store.Get(ctx, recordKey(at))
+		if err != nil {
+			return "", err
+		}
+		known := read(records[0])
+		token, err := s.open(ctx, at, known, fingerprint)
+		if err != nil || token != "" && token != refused {
+			return token, err
+		}
+		if time.Since(known.Asked) >= mintEvery {
+			token, err := s.lease(ctx, at, b, fingerprint, records[0])
+			if !errors.Is(err, errTaken) {
+				return token, err
+			}
+			continue
+		}
+		if err := known.unavailing(fingerprint, began); err != nil {
+			return "", err
+		}
+		if err := pause(ctx, waitLook); err != nil {
+			return "", err
+		}
+	}
+}
+
+// unavailing answers why it is of no use to wait for whoever asked within the minute, nil if it is.
+func (known shared) unavailing(fingerprint string, began time.Time) error {
+	mine := known.Fingerprint == fingerprint
+	switch {
+	case mine && known.Failed != "":
+		return fault.New(fault.Blocked, known.Failed, nil)
+	case mine && len(known.Sealed) > 0: // asked for within the minute and refused already
+		return fault.New(fault.Blocked, "salesforce_session_refused", nil)
+	case !mine || time.Since(began) >= waitFor:
+		return &fault.Error{Kind: fault.Throttled, Code: "salesforce_session_awaited", Wait: mintEvery - time.Since(known.Asked)}
+	default:
+		return nil
+	}
+}
+
+// errTaken is a lease that another process has taken.
+var errTaken = errors.New("salesforce: another process asks for a session")
+
+// lease writes down that this process asks for a session, asks, and shares what it gets.
+func (s *sessions) lease(ctx context.Context, at place, b Binding, fingerprint string, record store.Record) (secret.Value, error) {
+	note := shared{Fingerprint: fingerprint, Asked: time.Now().UTC()}
+	version, err := s.write(ctx, at, record.Version, note)
+	if _, lost := errors.AsType[*store.ConflictError](err); lost {
+		return "", errTaken
+	}
+	if err != nil {
+		return "", err
+	}
+	token, err := s.ask(ctx, b)
+	if err == nil {
+		note.Sealed, err = s.sealer.Seal(ctx, purpose(at), []byte(token), []byte(recordKey(at).Partition))
+	} else if f := fault.Of(err); f.Kind == fault.Blocked {
+		note.Failed = f.Code
+	}
+	// What came of it is written even when the attempt's time is over: others wait for it.
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if _, written := s.write(within, at, version, note); written != nil && (len(note.Sealed) > 0 || note.Failed != "") {
+		s.logger.WarnContext(ctx, "the session was not shared", slog.String("tenant", at.tenant), slog.String("code", fault.Of(written).Code))
+	}
+	if err != nil {
+		return "", err
+	}
+	s.meter.Count("SalesforceSessions", 1)
+	return token, nil
+}
+
+func (s *sessions) write(ctx context.Context, at place, version int64, note shared) (int64, error) {
+	data, err := json.Marshal(note)
+	if err != nil {
+		return 0, fault.New(fault.Permanent, "salesforce_session_unencodable", nil)
+	}
+	written, err := s.store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
+		Key: recordKey(at), Version: version, Expires: time.Now().Add(recordKept), Data: data,
+	}})
+	if err != nil {
+		return 0, err
+	}
+	return written[0].Version, nil
+}
+
+// open decrypts the shared token. One that was asked for with other credentials, or that will never open, is as good as none.
+func (s *sessions) open(ctx context.Context, at place, known shared, fingerprint string) (secret.Value, error) {
+	if known.Fingerprint != fingerprint || len(known.Sealed) == 0 {
+		return "", nil
+	}
+	plain, err := s.sealer.Open(ctx, purpose(at), known.Sealed, []byte(recordKey(at).Partition))
+	if errors.Is(err, seal.ErrMalformed) {
+		s.logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.tenant))
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return secret.Value(plain), nil
+}
+
+func read(record store.Record) shared {
+	var known shared
+	if record.Version == 0 || json.Unmarshal(record.Data, &known) != nil {
+		return shared{}
+	}
+	return known
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fault.New(fault.Retryable, "salesforce_timeout", ctx.Err())
+	}
+}
+
+// maxSession bounds what is read of an answer.
+const maxSession = 64 << 10
+
+// ask asks for a session.
+func (s *sessions) ask(ctx context.Context, b Binding) (secret.Value, error) {
+	ctx, cancel := context.WithTimeout(ctx, mintTime)
+	defer cancel()
+	assertion, err := b.assertion(time.Now())
+	if err != nil {
+		return "", err
+	}
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.LoginURL+"/services/oauth2/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", fault.New(fault.Blocked, "salesforce_login_url_invalid", nil)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Accept", "application/json")
+	reply, err := s.client.Do(request)
+	if err != nil {
+		return "", unreachable(err)
+	}
+	defer func() { _ = reply.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(reply.Body, maxSession))
+	if err != nil {
+		return "", unreachable(err)
+	}
+	var granted struct {
+		Token secret.Value `json:"access_token"`
+		Error string       `json:"error"`
+	}
+	decoded := json.Unmarshal(body, &granted)
+	switch {
+	case reply.StatusCode == http.StatusOK && decoded == nil && granted.Token != "":
+		return granted.Token, nil
+	case reply.StatusCode == http.StatusOK:
+		return "", fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+	default:
+		return "", refusedGrant(reply.StatusCode, granted.Error, reply.Header)
+	}
+}
+
+// refusedGrant sorts a refusal to open a session: what Salesforce names is the tenant's to mend.
+func refusedGrant(status int, word string, header http.Header) error {
+	cause := &ResponseError{Status: status}
+	if grantWord.MatchString(word) {
+		cause.Code = word
+	}
+	if cause.Code != "" && status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+		return fault.New(fault.Blocked, "salesforce_"+strings.TrimSuffix(word, "_id"), cause)
+	}
+	f := cause.byStatus()
+	if f.Kind == fault.Permanent {
+		f = fault.New(fault.Blocked, "salesforce_grant_refused", nil) // never the fault of a message
+	}
+	f.Err = cause
+	if asked := retryAfter(header); asked > 0 && f.Kind != fault.Blocked {
+		f.Wait = asked
+	}
+	return f
+}

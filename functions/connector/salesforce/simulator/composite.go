@@ -1,0 +1,279 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// Limits of composite requests.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-graph-limits.
+const (
+	maxGraphs     = 75
+	maxNodes      = 500
+	maxFailed     = 14 // graphs after these are not begun
+	maxSubqueries = 25
+	maxRows       = 200
+	maxRetrieved  = 2000
+)
+
+// node is one request inside a composite one.
+type node struct {
+	Method      string          `json:"method"`
+	URL         string          `json:"url"`
+	ReferenceID string          `json:"referenceId"`
+	Body        json.RawMessage `json:"body"`
+}
+
+type nodeReply struct {
+	Body        any               `json:"body"`
+	Headers     map[string]string `json:"httpHeaders"`
+	Status      int               `json:"httpStatusCode"`
+	ReferenceID string            `json:"referenceId"`
+}
+
+func halted(ref string) nodeReply {
+	return nodeReply{[]problem{{
+		Message:   "The transaction was rolled back since another operation in the same transaction failed.",
+		ErrorCode: "PROCESSING_HALTED",
+	}}, map[string]string{}, http.StatusBadRequest, ref}
+}
+
+func strict(body []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}
+
+var (
+	reference = regexp.MustCompile(`@\{([A-Za-z0-9_]+)\.id\}`)
+	refName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,39}$`)
+)
+
+type graphReply struct {
+	GraphID    string `json:"graphId"`
+	Successful bool   `json:"isSuccessful"`
+	Response   struct {
+		Composite []nodeReply `json:"compositeResponse"`
+	} `json:"graphResponse"`
+}
+
+// graphs answers POST composite/graph: each graph comes through as a whole or not at all.
+func (s *Simulator) graphs(prefix string, body []byte) reply {
+	var in struct {
+		Graphs []struct {
+			ID    string `json:"graphId"`
+			Nodes []node `json:"compositeRequest"`
+		} `json:"graphs"`
+	}
+	if err := strict(body, &in); err != nil {
+		return parser("Invalid graph request")
+	}
+	nodes, ids := 0, map[string]bool{}
+	for _, g := range in.Graphs {
+		if nodes += len(g.Nodes); g.ID == "" || ids[g.ID] || len(g.Nodes) == 0 {
+			return parser("graphId must be there and unique")
+		}
+		ids[g.ID] = true
+	}
+	if len(in.Graphs) == 0 || len(in.Graphs) > maxGraphs || nodes > maxNodes {
+		return refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "too many graphs or nodes")
+	}
+	answers, failed := make([]graphReply, 0, len(in.Graphs)), 0
+	for _, g := range in.Graphs {
+		answer := graphReply{GraphID: g.ID, Successful: failed <= maxFailed}
+		if answer.Successful {
+			answer.Successful = s.graph(prefix, g.Nodes, &answer)
+		} else {
+			for _, n := range g.Nodes {
+				answer.Response.Composite = append(answer.Response.Composite, halted(n.ReferenceID))
+			}
+		}
+		if !answer.Successful {
+			failed++
+		}
+		answers = append(answers, answer)
+	}
+	return reply{Status: http.StatusOK, Body: map[string]any{"graphs": answers}}
+}
+
+// graph carries the nodes of one graph out, or none, and says which.
+func (s *Simulator) graph(prefix string, nodes []node, answer *graphReply) bool {
+	mark, made := len(s.undo), map[string]string{}
+	for i, n := range nodes {
+		one := s.node(prefix, n, made)
+		if one.Status < http.StatusMultipleChoices {
+			answer.Response.Composite = append(answer.Response.Composite, one)
+			continue
+		}
+		s.rollBack(mark)
+		answer.Response.Composite = nil
+		for k, other := range nodes {
+			if k == i {
+				answer.Response.Composite = append(answer.Response.Composite, one)
+				continue
+			}
+			answer.Response.Composite = append(answer.Response.Composite, halted(other.ReferenceID))
+		}
+		return false
+	}
+	return true
+}
+
+func (s *Simulator) node(prefix string, n node, made map[string]string) nodeReply {
+	unknown := ""
+	replace := func(text string) string {
+		return reference.ReplaceAllStringFunc(text, func(found string) string {
+			id, ok := made[reference.FindStringSubmatch(found)[1]]
+			if !ok {
+				unknown = found
+			}
+			return id
+		})
+	}
+	path, body := replace(n.URL), []byte(replace(string(n.Body)))
+	u, err := url.Parse(path)
+	var answer reply
+	switch {
+	case unknown != "" || err != nil || !refName.MatchString(n.ReferenceID):
+		answer = refuse(http.StatusBadRequest, "PROCESSING_HALTED", "Invalid reference or address")
+	case !strings.HasPrefix(u.EscapedPath(), prefix+"sobjects/"):
+		answer = undocumented(n.Method)
+	default:
+		answer = s.sobjects(n.Method, strings.TrimPrefix(u.EscapedPath(), prefix+"sobjects/"), u.Query(), body)
+	}
+	if done, ok := answer.Body.(saved); ok {
+		made[n.ReferenceID] = done.ID
+	}
+	return nodeReply{answer.Body, map[string]string{}, answer.Status, n.ReferenceID}
+}
+
+// composite answers POST composite with reads.
+func (s *Simulator) composite(prefix string, body []byte) reply {
+	var in struct {
+		AllOrNone bool   `json:"allOrNone"`
+		Nodes     []node `json:"compositeRequest"`
+	}
+	if err := strict(body, &in); err != nil || in.AllOrNone {
+		return parser("Invalid composite request")
+	}
+	if len(in.Nodes) == 0 || len(in.Nodes) > maxSubqueries {
+		return refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "between 1 and 25 subrequests are allowed")
+	}
+	answers := make([]nodeReply, 0, len(in.Nodes))
+	for _, n := range in.Nodes {
+		if n.Method != http.MethodGet || len(n.Body) > 0 {
+			return undocumented(n.Method)
+		}
+		answers = append(answers, s.node(prefix, n, map[string]string{}))
+	}
+	return reply{Status: http.StatusOK, Body: map[string]any{"compositeResponse": answers}}
+}
+
+// row answers one row of a collection.
+type row struct {
+	ID      string       `json:"id,omitempty"`
+	Success bool         `json:"success"`
+	Errors  []rowProblem `json:"errors"`
+	Created *bool        `json:"created,omitempty"`
+}
+
+func failedRow(f *fault) row {
+	fields := f.fields
+	if fields == nil {
+		fields = []string{}
+	}
+	return row{Errors: []rowProblem{{f.code, f.message, fields}}}
+}
+
+// collections answers what is below composite/sobjects: PATCH (update by id), PATCH {T}/{key} (upsert) and POST {T} (read).
+// It answers 200 with the errors in the rows.
+func (s *Simulator) collections(method, path string, body []byte) reply {
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	if method == http.MethodPost && len(parts) == 1 && s.tables[parts[0]] != nil {
+		return s.retrieve(s.tables[parts[0]], body)
+	}
+	var in struct {
+		AllOrNone bool              `json:"allOrNone"`
+		Records   []json.RawMessage `json:"records"`
+	}
+	if err := strict(body, &in); err != nil || in.AllOrNone {
+		return parser("Invalid collection")
+	}
+	if len(in.Records) == 0 || len(in.Records) > maxRows {
+		return refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "record limit reached: between 1 and 200 are allowed")
+	}
+	if method != http.MethodPatch || path != "" && (len(parts) != 2 || s.tables[parts[0]] == nil || !s.tables[parts[0]].fields[parts[1]].key) {
+		return undocumented(method)
+	}
+	rows := make([]row, 0, len(in.Records))
+	for _, raw := range in.Records {
+		values, err := decodeRecord(raw, true)
+		if err != nil {
+			return parser(err.Error())
+		}
+		kind, _ := values["attributes"].(map[string]any)
+		object, _ := kind["type"].(string)
+		delete(values, "attributes")
+		t := s.tables[object]
+		switch {
+		case t == nil:
+			rows = append(rows, failedRow(bad("INVALID_TYPE", "sObject type is not supported")))
+		case path == "":
+			rows = append(rows, s.updateRow(t, values))
+		default:
+			value, _ := values[parts[1]].(string)
+			delete(values, parts[1])
+			done := s.upsert(t, parts[1], value, values)
+			if done.fault != nil {
+				rows = append(rows, failedRow(done.fault))
+				continue
+			}
+			rows = append(rows, row{done.id, true, []rowProblem{}, &done.created})
+		}
+	}
+	return reply{Status: http.StatusOK, Body: rows}
+}
+
+func (s *Simulator) updateRow(t *table, values map[string]any) row {
+	id, _ := values["Id"].(string)
+	delete(values, "Id")
+	held := t.records[id]
+	switch {
+	case held == nil:
+		return failedRow(bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"))
+	case held.deleted:
+		return failedRow(bad("ENTITY_IS_DELETED", "entity is deleted"))
+	}
+	if _, fault := s.write(t, held, values); fault != nil {
+		return failedRow(fault)
+	}
+	return row{ID: id, Success: true, Errors: []rowProblem{}}
+}
+
+// retrieve answers records in the order of their ids, null for those that are not there.
+func (s *Simulator) retrieve(t *table, body []byte) reply {
+	var in struct {
+		IDs    []string `json:"ids"`
+		Fields []string `json:"fields"`
+	}
+	if err := strict(body, &in); err != nil || len(in.IDs) == 0 || len(in.IDs) > maxRetrieved || len(in.Fields) == 0 {
+		return parser("ids and fields are required")
+	}
+	if fault := t.readable(in.Fields); fault != nil {
+		return fault.reply()
+	}
+	found := make([]any, len(in.IDs))
+	for i, id := range in.IDs {
+		if objectOf(id) != t.object {
+			return refuse(http.StatusBadRequest, "MALFORMED_ID", "malformed id "+id)
+		}
+		if r := t.records[id]; r != nil && !r.deleted {
+			found[i] = s.show(t, r, in.Fields)
+		}
+	}
+	return reply{Status: http.StatusOK, Body: found}
+}

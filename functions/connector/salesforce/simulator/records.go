@@ -1,0 +1,365 @@
+package simulator
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Record is one record as GET /_simulator/records answers it. Deleted ones are left out.
+type Record struct {
+	ID           string              `json:"id"`
+	Properties   map[string]string   `json:"properties"`
+	Associations map[string][]string `json:"associations"` // object to ids
+	CreatedAt    string              `json:"createdAt"`
+	UpdatedAt    string              `json:"updatedAt"`
+}
+
+type record struct {
+	id       string
+	values   map[string]any
+	created  time.Time
+	modified time.Time
+	deleted  bool
+}
+
+type table struct {
+	object  string
+	fields  map[string]field
+	records map[string]*record
+	keys    map[string]map[string][]string // field to value to ids
+	digits  map[string][]string            // the last digits of phone numbers to ids
+}
+
+const timeFormat = "2006-01-02T15:04:05.000+0000"
+
+// lastDigits is how many of a number's digits are indexed.
+const lastDigits = 7
+
+// Reset forgets records, sessions and faults, and starts as New does.
+func (s *Simulator) Reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reset()
+}
+
+func (s *Simulator) reset() {
+	s.faults.Clear()
+	s.tables, s.sessions, s.locked = map[string]*table{}, map[string]bool{}, map[string]int{}
+	s.lastID, s.calls = 0, 0
+	for object, fields := range builtIn() {
+		s.tables[object] = &table{
+			object: object, fields: fields, records: map[string]*record{}, keys: map[string]map[string][]string{}, digits: map[string][]string{},
+		}
+	}
+	if !s.options.Bare {
+		s.deploy()
+	}
+}
+
+// Records answers the records of an object, oldest first; known is false for one that is not simulated.
+func (s *Simulator) Records(object string) (held []Record, known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t, known := s.tables[object]
+	if !known {
+		return nil, false
+	}
+	held = make([]Record, 0, len(t.records))
+	for _, r := range t.records {
+		if r.deleted {
+			continue
+		}
+		shown := Record{r.id, map[string]string{}, map[string][]string{}, r.created.UTC().Format(timeFormat), r.modified.UTC().Format(timeFormat)}
+		for name, value := range r.values {
+			if value == nil {
+				continue
+			}
+			shown.Properties[name] = fmt.Sprint(value)
+			if text, isText := value.(string); isText && t.fields[name].kind == "Lookup" && !t.fields[name].readOnly {
+				shown.Associations[objectOf(text)] = append(shown.Associations[objectOf(text)], text)
+			}
+		}
+		held = append(held, shown)
+	}
+	slices.SortFunc(held, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
+	return held, true
+}
+
+// found answers the records that a key names.
+func (t *table) found(name, value string) []*record {
+	var found []*record
+	for _, id := range t.keys[name][strings.ToLower(value)] {
+		found = append(found, t.records[id])
+	}
+	return found
+}
+
+// write makes a record, or changes the one that is held, and answers why it does not.
+func (s *Simulator) write(t *table, held *record, values map[string]any) (*record, *fault) {
+	if fault := s.check(t, values); fault != nil {
+		return nil, fault
+	}
+	for _, id := range touched(held, values) {
+		if s.locked[id] > 0 {
+			s.locked[id]--
+			return nil, bad("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records: "+id)
+		}
+	}
+	for name, f := range t.fields {
+		if !f.unique || values[name] == nil {
+			continue
+		}
+		for _, other := range t.found(name, fmt.Sprint(values[name])) {
+			if other != held {
+				return nil, bad("DUPLICATE_VALUE", "duplicate value found: "+name+" duplicates value on record with id: "+other.id[:15])
+			}
+		}
+	}
+	if held == nil {
+		return s.insert(t, values)
+	}
+	if held.values["IsConverted"] == true {
+		return nil, bad("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+	}
+	s.set(t, held, values)
+	return held, nil
+}
+
+// touched answers the ids of the records that a write locks: the record's own and those it refers to.
+func touched(held *record, values map[string]any) []string {
+	var ids []string
+	if held != nil {
+		ids = append(ids, held.id)
+	}
+	for _, value := range values {
+		if text, isText := value.(string); isText && objectOf(text) != "" {
+			ids = append(ids, text)
+		}
+	}
+	return ids
+}
+
+func (s *Simulator) insert(t *table, values map[string]any) (*record, *fault) {
+	for _, name := range slices.Sorted(maps.Keys(t.fields)) {
+		if t.fields[name].required && (values[name] == nil || values[name] == "") {
+			return nil, bad("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+name+"]", name)
+		}
+	}
+	if s.options.Duplicates && t.object == leadObject {
+		if found := s.samePhone(values["Phone"]); found != nil {
+			return nil, found.fault()
+		}
+	}
+	return s.add(t, values), nil
+}
+
+func (s *Simulator) add(t *table, values map[string]any) *record {
+	s.lastID++
+	r := &record{id: newID(t.object, s.lastID), values: map[string]any{}, created: time.Now()}
+	if t.object == leadObject {
+		r.values["IsConverted"] = false
+	}
+	t.records[r.id] = r
+	s.undo = append(s.undo, func() {
+		t.unindex(r)
+		delete(t.records, r.id)
+	})
+	s.set(t, r, values)
+	return r
+}
+
+func (s *Simulator) set(t *table, r *record, values map[string]any) {
+	before, modified := maps.Clone(r.values), r.modified
+	s.undo = append(s.undo, func() {
+		t.unindex(r)
+		r.values, r.modified = before, modified
+		t.index(r)
+	})
+	t.unindex(r)
+	maps.Copy(r.values, values)
+	r.modified = time.Now()
+	t.index(r)
+}
+
+// rollBack takes back what was written since the mark.
+func (s *Simulator) rollBack(mark int) {
+	for _, undo := range slices.Backward(s.undo[mark:]) {
+		undo()
+	}
+	s.undo = s.undo[:mark]
+}
+
+func (t *table) index(r *record) {
+	t.each(r, func(index map[string][]string, value string) {
+		if !slices.Contains(index[value], r.id) {
+			index[value] = append(index[value], r.id)
+		}
+	})
+}
+
+func (t *table) unindex(r *record) {
+	t.each(r, func(index map[string][]string, value string) {
+		index[value] = slices.DeleteFunc(slices.Clone(index[value]), func(id string) bool { return id == r.id })
+	})
+}
+
+// each answers where a record is indexed.
+func (t *table) each(r *record, visit func(index map[string][]string, value string)) {
+	if r.deleted {
+		return
+	}
+	for name, value := range r.values {
+		text, isText := value.(string)
+		if !isText || text == "" {
+			continue
+		}
+		if t.fields[name].key {
+			if t.keys[name] == nil {
+				t.keys[name] = map[string][]string{}
+			}
+			visit(t.keys[name], strings.ToLower(text))
+		}
+		if digits := digitsOf(text); strings.HasSuffix(name, "Phone") && len(digits) >= lastDigits {
+			visit(t.digits, digits[len(digits)-lastDigits:])
+		}
+	}
+}
+
+// digitsOf answers the digits of a number up to an extension.
+func digitsOf(text string) string {
+	if at := strings.IndexAny(text, "xX"); at >= 0 {
+		text = text[:at]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// Add puts a record in as a user of the org would and answers its id. It is for tests: nothing is checked.
+func (s *Simulator) Add(object string, values map[string]any) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.add(s.tables[object], values).id
+}
+
+// Delete puts a record into the recycle bin as a user of the org would.
+func (s *Simulator) Delete(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(s.tables[objectOf(id)], id)
+}
+
+func (s *Simulator) remove(t *table, id string) {
+	r := t.records[id]
+	if r == nil || r.deleted {
+		return
+	}
+	t.unindex(r)
+	r.deleted = true
+}
+
+// Convert turns a lead into a contact, as a user of the org would, and answers the contact's id. The lead is kept.
+func (s *Simulator) Convert(lead string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := s.tables[leadObject].records[lead]
+	values := map[string]any{}
+	for _, name := range []string{"FirstName", "LastName", "Email", "Phone", "MobilePhone"} {
+		values[name] = from.values[name]
+	}
+	contact := s.add(s.tables[contactObject], values)
+	s.set(s.tables[leadObject], from, map[string]any{"IsConverted": true, "ConvertedContactId": contact.id})
+	for _, r := range s.tables[taskObject].records { // the timeline moves, lookups of custom objects stay
+		if r.values["WhoId"] == lead {
+			s.set(s.tables[taskObject], r, map[string]any{"WhoId": contact.id})
+		}
+	}
+	return contact.id
+}
+
+// Lock makes the next writes that touch a record fail as a lock does.
+func (s *Simulator) Lock(id string, times int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.locked[id] = times
+}
+
+// duplicate is what a duplicate rule found.
+type duplicate struct {
+	AllowSave bool          `json:"allowSave"`
+	Rule      string        `json:"duplicateRule"`
+	Results   []matchResult `json:"matchResults"`
+}
+
+type matchResult struct {
+	Entity  string        `json:"entityType"`
+	Records []matchRecord `json:"matchRecords"`
+	Success bool          `json:"success"`
+}
+
+type matchRecord struct {
+	Confidence float64 `json:"matchConfidence"`
+	Record     any     `json:"record"`
+}
+
+// samePhone answers the contacts and leads that have exactly this number, nil if there is none.
+func (s *Simulator) samePhone(phone any) *duplicate {
+	found := &duplicate{Rule: "Messaging_Leads"}
+	for _, object := range []string{leadObject, contactObject} {
+		for _, id := range slices.Sorted(maps.Keys(s.tables[object].records)) {
+			if r := s.tables[object].records[id]; phone != nil && r.values["Phone"] == phone && !r.deleted {
+				found.Results = append(found.Results, matchResult{object, []matchRecord{{100, s.show(s.tables[object], r, nil)}}, true})
+			}
+		}
+	}
+	if len(found.Results) == 0 {
+		return nil
+	}
+	return found
+}
+
+func (d *duplicate) fault() *fault {
+	return &fault{status: http.StatusBadRequest, code: "DUPLICATES_DETECTED", message: "Use one of these records?", duplicate: d}
+}
+
+// shown is a record as Salesforce answers it, attributes first.
+type shown struct {
+	object, id string
+	names      []string
+	values     map[string]any
+}
+
+// show answers a record with the fields asked for; Id for nil.
+func (s *Simulator) show(t *table, r *record, names []string) shown {
+	if names == nil {
+		names = []string{"Id"}
+	}
+	values := maps.Clone(r.values)
+	values["Id"], values["CreatedDate"], values["LastModifiedDate"] = r.id, r.created.UTC().Format(timeFormat), r.modified.UTC().Format(timeFormat)
+	return shown{t.object, r.id, names, values}
+}
+
+// MarshalJSON writes attributes first.
+func (r shown) MarshalJSON() ([]byte, error) {
+	out := []byte(`{"attributes":{"type":"` + r.object + `","url":` + strconv.Quote(recordURL(r.object, r.id)) + `}`)
+	for _, name := range r.names {
+		value, err := encode(r.values[name])
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, `,"`+name+`":`...)
+		out = append(out, value...)
+	}
+	return append(out, '}'), nil
+}
+
+func recordURL(object, id string) string { return "/services/data/v66.0/sobjects/" + object + "/" + id }

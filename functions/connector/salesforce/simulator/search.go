@@ -1,0 +1,82 @@
+package simulator
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// search answers POST parameterizedSearch for numbers: what was typed is compared by its digits, as the phone index does, so
+// that numbers of other countries are found too. See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-search.
+func (s *Simulator) search(body []byte) reply {
+	var in struct {
+		Q       string `json:"q"`
+		In      string `json:"in"`
+		Overall int    `json:"overallLimit"`
+		Objects []struct {
+			Name   string   `json:"name"`
+			Fields []string `json:"fields"`
+			Limit  int      `json:"limit"`
+		} `json:"sobjects"`
+	}
+	if err := strict(body, &in); err != nil {
+		return parser("Invalid search")
+	}
+	digits := digitsOf(in.Q)
+	if len(in.Q) < 2 || digits != in.Q || in.In != "PHONE" || len(in.Objects) == 0 {
+		return refuse(http.StatusBadRequest, "MALFORMED_SEARCH", "the simulator searches PHONE for digits")
+	}
+	found := []shown{}
+	for _, o := range in.Objects {
+		t := s.tables[o.Name]
+		if t == nil {
+			return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type is not supported")
+		}
+		if fault := t.readable(o.Fields); fault != nil {
+			return fault.reply()
+		}
+		ids := slices.Sorted(slices.Values(t.digits[digits[max(0, len(digits)-lastDigits):]]))
+		n := 0
+		for _, id := range ids {
+			r := t.records[id]
+			if time.Since(r.created) < s.options.IndexLag || !r.hasDigits(digits) || o.Limit > 0 && n == o.Limit {
+				continue
+			}
+			n++
+			found = append(found, s.show(t, r, o.Fields))
+		}
+	}
+	if in.Overall > 0 && len(found) > in.Overall {
+		found = found[:in.Overall]
+	}
+	return reply{Status: http.StatusOK, Body: map[string]any{"searchRecords": found}}
+}
+
+func (r *record) hasDigits(digits string) bool {
+	for name, value := range r.values {
+		if text, isText := value.(string); isText && strings.HasSuffix(name, "Phone") && strings.HasSuffix(digitsOf(text), digits) {
+			return true
+		}
+	}
+	return false
+}
+
+var taskQuery = regexp.MustCompile(`^SELECT Id FROM Task WHERE (Msg_Event_Key__c) = '([0-9a-f]{64})' LIMIT 1$`)
+
+// query answers the one query that is simulated: the task of a message.
+func (s *Simulator) query(q string) reply {
+	match := taskQuery.FindStringSubmatch(q)
+	if match == nil {
+		return refuse(http.StatusBadRequest, "MALFORMED_QUERY", "the simulator knows no such query")
+	}
+	records := []shown{}
+	for _, r := range s.tables[taskObject].records {
+		if r.values[match[1]] == match[2] && !r.deleted {
+			records = append(records, s.show(s.tables[taskObject], r, nil))
+			break
+		}
+	}
+	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
+}

@@ -1,0 +1,61 @@
+package salesforce
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/canonical"
+)
+
+// remembered is how long an earlier delivery of an event is sure to be known by its claim. Claims are kept somewhat longer.
+const remembered = 30 * 24 * time.Hour
+
+// forgotten says whether an event is so old that it may have been carried out under a claim that is gone.
+func forgotten(e canonical.Event) bool {
+	since := e.ReceivedAt
+	if since.IsZero() {
+		since = e.Timestamp
+	}
+	return time.Since(since) > remembered
+}
+
+// taskOnce creates tasks in an org whose activities have no external id. If an earlier try may have come through, the task is
+// looked for by our key first.
+func (o *org) taskOnce(ctx context.Context, w work) {
+	for i := range w.len() {
+		r := w.request(i)
+		var there bool
+		var err error
+		if w.intended(i) || forgotten(r.delivery.Event) {
+			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
+		}
+		if err == nil && !there {
+			task := newTask(r.delivery.Event, r.who)
+			task.Key = connector.MessageKey(r.delivery.Event)
+			err = o.call(ctx, http.MethodPost, o.path("sobjects/"+taskObject), task, nil)
+		}
+		switch {
+		case is(err, codeGone):
+			o.gone(ctx, w, i, err)
+		case err != nil:
+			w.fail(i, err)
+		default:
+			w.result(i)
+		}
+	}
+}
+
+// hasTask looks for the task of a message. The key is hexadecimal, so that nothing in the query needs escaping.
+func (o *org) hasTask(ctx context.Context, key string) (bool, error) {
+	query := "SELECT Id FROM " + taskObject + " WHERE " + fieldTaskKey + " = '" + key + "' LIMIT 1"
+	var reply struct {
+		Records []struct {
+			ID string `json:"Id"`
+		} `json:"records"`
+	}
+	err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
+	return len(reply.Records) > 0, err
+}

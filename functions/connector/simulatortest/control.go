@@ -1,0 +1,56 @@
+package simulatortest
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// Control is what a simulator lets tests and tools do. All fields are required.
+type Control struct {
+	Objects  []string // the object types whose records can be asked for
+	Messages string   // the one that holds messages
+	Records  func(object string) (held any, known bool)
+	Faults   *Faults
+	Reset    func()
+	Refuse   func(status int, message string) Reply // in the CRM's own shape
+}
+
+// About is what GET /_simulator answers, so that whoever looks needs to know no CRM.
+type About struct {
+	Objects  []string `json:"objects"`
+	Messages string   `json:"messages"`
+}
+
+// Handles says whether a request is a tool's and not the CRM's.
+func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/_simulator") }
+
+// Answer answers GET /_simulator (About), GET /_simulator/records?object=…, POST /_simulator/faults (a Fault) and DELETE
+// /_simulator, which forgets records and faults.
+func (c Control) Answer(r *http.Request, body []byte) Reply {
+	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
+	case "GET /_simulator":
+		return Reply{Status: http.StatusOK, Body: About{c.Objects, c.Messages}}
+	case "GET /_simulator/records":
+		held, known := c.Records(r.URL.Query().Get("object"))
+		if !known {
+			return c.Refuse(http.StatusBadRequest, "object is one of "+strings.Join(c.Objects, ", "))
+		}
+		return Reply{Status: http.StatusOK, Body: held}
+	case "POST /_simulator/faults":
+		var f Fault
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&f); err != nil || f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.DelayMS < 0 {
+			return c.Refuse(http.StatusBadRequest, "not a fault: {match, status, body, headers, delayMs, commitThenTimeout, count}")
+		}
+		c.Faults.Add(f)
+		return Reply{Status: http.StatusNoContent}
+	case "DELETE /_simulator":
+		c.Reset()
+		return Reply{Status: http.StatusNoContent}
+	default:
+		return c.Refuse(http.StatusNotFound, "The simulator knows no "+r.Method+" of this path")
+	}
+}

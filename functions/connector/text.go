@@ -1,0 +1,73 @@
+package connector
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"signalbox/shared/canonical"
+)
+
+// MessageKey answers the external id of an event's record in every CRM. A provider that names no message leaves the event's
+// own id.
+func MessageKey(e canonical.Event) string {
+	id := e.ProviderMessageID
+	if id == "" {
+		id = "event:" + string(e.EventID)
+	}
+	return canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, id)
+}
+
+// Said answers what was said in an event, in plain text.
+func Said(e canonical.Event) string {
+	switch {
+	case e.Message != nil && e.Message.Text != "":
+		return e.Message.Text
+	case e.Message != nil && e.Message.Postback != nil && e.Message.Postback.Text != "":
+		return e.Message.Postback.Text
+	case e.Message != nil:
+		return e.Message.Summary
+	case e.Reaction != nil:
+		return e.Reaction.Emoji
+	case e.Consent != nil:
+		return e.Consent.Keyword
+	default:
+		return ""
+	}
+}
+
+// Clean makes text valid UTF-8 without control characters but tabs and line breaks.
+func Clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+}
+
+// Cut answers at most limit characters of text, cleaned.
+func Cut(text string, limit int) string {
+	text = Clean(text)
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// ChannelLabel answers a channel's name for people.
+func ChannelLabel(c canonical.Channel) string {
+	switch c {
+	case canonical.RCS:
+		return "RCS"
+	case canonical.IMessage:
+		return "iMessage"
+	case canonical.SMS:
+		return "SMS"
+	case canonical.WhatsApp:
+		return "WhatsApp"
+	case canonical.Web:
+		return "Web chat"
+	default:
+		return string(c)
+	}
+}
