@@ -354,9 +354,7 @@ func TestExpandedFunctions(t *testing.T) {
 		if fmt.Sprint(m.Properties["FunctionResponseTypes"]) != "[ReportBatchItemFailures]" {
 			t.Errorf("%s is to report batch item failures", id)
 		}
-		if tm.number(t, m.Properties["BatchSize"]) > 10 {
-			t.Errorf("%s: a FIFO mapping takes at most ten messages", id)
-		}
+		checkBatch(t, tm, id, m)
 		checkVisibility(t, tm, id, m)
 	}
 	for id, r := range tm.of("AWS::Events::Rule") {
@@ -374,6 +372,21 @@ func TestExpandedFunctions(t *testing.T) {
 	}
 }
 
+// checkBatch wants at most ten messages of a FIFO queue in a batch, and a window where there may be more.
+func checkBatch(t *testing.T, tm template, id string, mapping resource) {
+	t.Helper()
+	source, _ := at(mapping.Properties, "EventSourceArn", "Fn::GetAtt").([]any)
+	if tm.number(t, mapping.Properties["BatchSize"]) <= 10 || len(source) == 0 {
+		return
+	}
+	if tm.Resources[fmt.Sprint(source[0])].Properties["FifoQueue"] != nil {
+		t.Errorf("%s: a FIFO mapping takes at most ten messages", id)
+	}
+	if mapping.Properties["MaximumBatchingWindowInSeconds"] == nil {
+		t.Errorf("%s: Lambda wants a batching window for more than ten messages", id)
+	}
+}
+
 func checkVisibility(t *testing.T, tm template, id string, mapping resource) {
 	t.Helper()
 	alias, _ := at(mapping.Properties, "FunctionName", "Ref").(string)
@@ -385,8 +398,12 @@ func checkVisibility(t *testing.T, tm template, id string, mapping resource) {
 	}
 	queue := tm.Resources[fmt.Sprint(source[0])]
 	visibility, timeout := tm.number(t, queue.Properties["VisibilityTimeout"]), tm.number(t, function.Properties["Timeout"])
-	if visibility < 6*timeout {
-		t.Errorf("%s: visibility %v s is less than six times the time-out %v s", id, visibility, timeout)
+	window := 0.0
+	if value := mapping.Properties["MaximumBatchingWindowInSeconds"]; value != nil {
+		window = tm.number(t, value)
+	}
+	if visibility < 6*timeout+window {
+		t.Errorf("%s: visibility %v s is less than six times the time-out %v s and the window %v s", id, visibility, timeout, window)
 	}
 }
 
@@ -432,6 +449,9 @@ func TestExpandedState(t *testing.T) {
 		}
 		if at(table.Properties, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != true {
 			t.Errorf("%s has no point-in-time recovery", id)
+		}
+		if days := at(table.Properties, "PointInTimeRecoverySpecification", "RecoveryPeriodInDays"); id == "PersonKeysTable" && fmt.Sprint(days) != "1" {
+			t.Errorf("%s can be recovered for %v days: an erased key would come back", id, days)
 		}
 		if at(table.Properties, "TimeToLiveSpecification", "Enabled") != true {
 			t.Errorf("%s does not remove what has expired", id)
