@@ -11,11 +11,14 @@ BIN = .bin
 BUILD = .build
 VENV = $(BIN)/venv
 LOCAL = $(BUILD)/local/signalbox
+CHAOS = $(BUILD)/local/signalbox-chaos
+BENCHMARK = $(BUILD)/local/signalbox-bench
 ENV ?= dev
 TENANT ?= events/tenants/demo.json
 ACTION ?= apply
 FUZZTIME ?= 10s
-BENCHTIME ?= 1s
+BENCH ?= full
+KILLS ?= 100
 
 .DEFAULT_GOAL := help
 
@@ -50,8 +53,20 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 	mv $(BIN)/golangci-lint $@
 
 .PHONY: bench
-bench: ## Measure: Go benchmarks of every part (BENCHTIME=1s)
-	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+bench: $(BENCHMARK) ## Measure everything, print it beside the last committed run (BENCH=quick counts alone, BENCH=keep commits to this run)
+	@$(BENCHMARK) -json $(BUILD)/bench.json $(if $(filter quick,$(BENCH)),-quick) $(if $(filter keep,$(BENCH)),-keep)
+
+.PHONY: $(BENCHMARK)
+$(BENCHMARK):
+	@go build -o $@ ./shared/dev/bench/cmd/bench
+
+.PHONY: chaos
+chaos: $(CHAOS) ## Break everything under load and check that nothing is lost, doubled or out of order (SEED=, KILLS=100, DURATION=40s)
+	@$(CHAOS) -kills $(KILLS) $(if $(SEED),-seed $(SEED)) $(if $(DURATION),-duration $(DURATION))
+
+.PHONY: $(CHAOS)
+$(CHAOS):
+	@go build -o $@ ./shared/dev/chaos/cmd/chaos
 
 .PHONY: fuzz
 fuzz: ## Fuzz every parser for FUZZTIME each (10s)
@@ -111,6 +126,13 @@ apply: ## Plan or apply a tenant file through a deployed stack: make apply STACK
 		{ printf '{"action":"%s","file":' "$(ACTION)"; cat "$(TENANT)"; printf '}'; } > "$$payload" && \
 		aws lambda invoke --function-name "$(STACK)-apply-tenant:live" --cli-binary-format raw-in-base64-out --payload "file://$$payload" "$$answer" >/dev/null && \
 		cat "$$answer" && echo && ! grep -qE '"(problems|errorMessage)"' "$$answer"
+
+# Command-line variables reach the program through its environment, so that no text of REASON is ever part of a shell command.
+.PHONY: redrive
+redrive: export ACTION = redrive
+redrive: export TENANT =
+redrive: ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
+	@go run ./shared/dev/putback/cmd/put-back
 
 .PHONY: emulator
 emulator: ## Run the ports' conformance suites on a third-party emulator (MiniStack, port 4566); every skip is printed

@@ -59,9 +59,23 @@ func (c *Cloud) environment(f template.Function, id string) []string {
 }
 
 // invoke runs a function once.
-func (f *function) invoke(ctx context.Context, event []byte, trace string) (answer []byte, ok bool, err error) {
+func (c *Cloud) invoke(ctx context.Context, f *function, event []byte, trace string) (runtimeapi.Result, error) {
+	if change := c.options.Hooks.Event; change != nil {
+		event = change(f.LogicalID, event)
+	}
 	result, err := f.pool.Invoke(ctx, requestID(), event, trace)
-	return result.Payload, result.Error == "", err
+	if done := c.options.Hooks.Done; done != nil && err == nil {
+		done(Invocation{Function: f.LogicalID, MemoryMB: f.MemoryMB, Took: result.Took, Failed: result.Error != ""})
+	}
+	return result, err
+}
+
+// invoker answers invoke for the gateway, the mappings and the schedules.
+func (c *Cloud) invoker(f *function) gateway.Invoke {
+	return func(ctx context.Context, event []byte, trace string) (answer []byte, ok bool, err error) {
+		result, err := c.invoke(ctx, f, event, trace)
+		return result.Payload, result.Error == "", err
+	}
 }
 
 func requestID() string {
@@ -76,7 +90,7 @@ func requestID() string {
 func (c *Cloud) Invoke(ctx context.Context, name string, event []byte) (answer []byte, failed string, err error) {
 	for _, f := range c.functions {
 		if name == f.LogicalID || name == f.Name {
-			result, err := f.pool.Invoke(ctx, requestID(), event, "")
+			result, err := c.invoke(ctx, f, event, "")
 			return result.Payload, result.Error, err
 		}
 	}
@@ -88,7 +102,7 @@ func (c *Cloud) targets() []gateway.Target {
 	var out []gateway.Target
 	for _, f := range c.functions {
 		for _, r := range f.Routes {
-			out = append(out, gateway.Target{Method: r.Method, Path: r.Path, Function: f.LogicalID, Timeout: r.Timeout, Invoke: f.invoke})
+			out = append(out, gateway.Target{Method: r.Method, Path: r.Path, Function: f.LogicalID, Timeout: r.Timeout, Invoke: c.invoker(f)})
 		}
 	}
 	return out
@@ -97,7 +111,8 @@ func (c *Cloud) targets() []gateway.Target {
 // startSources starts the mappings and the schedules.
 func (c *Cloud) startSources() {
 	for _, f := range c.functions {
-		invoke := func(ctx context.Context, event []byte) ([]byte, bool, error) { return f.invoke(ctx, event, "") }
+		run := c.invoker(f)
+		invoke := func(ctx context.Context, event []byte) ([]byte, bool, error) { return run(ctx, event, "") }
 		for _, m := range f.Mappings {
 			source := &mapping.SQS{
 				Queue: c.state.queues[m.QueueARN], BatchSize: m.BatchSize, Window: m.Window, MaximumConcurrency: c.concurrency(m),

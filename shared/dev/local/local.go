@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/dev/local/gateway"
 	"signalbox/shared/dev/local/process"
 	"signalbox/shared/dev/local/template"
@@ -40,16 +41,18 @@ type Options struct {
 	LogFile         string            // name below .build/local/logs; empty is local.log
 	Observe         bool              // note every call, so that Arm can kill at one
 	Built           bool              // the binaries are up to date
+	Hooks           Hooks             // of whoever measures or breaks what runs
 }
 
 // Cloud is what runs.
 type Cloud struct {
-	Gateway       string            // URLs
-	AWS           string            //
-	CRMs          map[string]string // of the simulators
-	PublicBaseURL string            // what webhooks are signed for
-	LogPath       string            // what every function wrote
-	Counts        *cloud.Counts     // of calls to AWS
+	Gateway       string               // URLs
+	AWS           string               //
+	CRMs          map[string]string    // of the simulators
+	Simulated     map[string]Simulated // by CRM
+	PublicBaseURL string               // what webhooks are signed for
+	LogPath       string               // what every function wrote
+	Counts        *cloud.Counts        // of calls to AWS
 
 	options   Options
 	template  *template.Template
@@ -61,6 +64,7 @@ type Cloud struct {
 	functions []*function
 	bindings  map[string]string // base URLs of CRMs as functions see them
 	plan      *plan
+	database  *dynamodb.Handler
 	servers   []*http.Server
 	running   sync.WaitGroup
 	life      context.Context // of everything that runs
@@ -70,7 +74,7 @@ type Cloud struct {
 // Start builds and starts everything and applies the demo tenant. Ctx is about the start; what runs ends by Stop, which has to
 // be called only if there is no error.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
-	c := &Cloud{options: o, CRMs: map[string]string{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
+	c := &Cloud{options: o, CRMs: map[string]string{}, Simulated: map[string]Simulated{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
 	c.plan = &plan{kill: c.kill}
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{
@@ -139,11 +143,9 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 		return err
 	}
 	c.AWS = "http://" + listener.Addr().String()
-	var observer cloud.Observer
-	if c.options.Observe {
-		observer = c.plan
-	}
-	c.serve(listener, cloud.New(c.state.services(c.logger, c.Invoke), observer, c.Counts))
+	services := c.state.services(c.logger, c.Invoke)
+	c.database, _ = services.DynamoDB.(*dynamodb.Handler)
+	c.serve(listener, cloud.New(services, c.observer(), c.Counts))
 	return nil
 }
 

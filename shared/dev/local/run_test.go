@@ -60,7 +60,7 @@ func TestRunSaysThatItIsReadyAndLeavesNothingBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), binary, "run")
-			cmd.Env = append(os.Environ(), "GATEWAY_PORT=0", "AWS_PORT=0", "HUBSPOT_PORT=0")
+			cmd.Env = append(os.Environ(), "GATEWAY_PORT=0", "AWS_PORT=0", "HUBSPOT_PORT=0", "SALESFORCE_PORT=0")
 			out := &lines{out: make(chan string, 10)}
 			var stderr bytes.Buffer
 			cmd.Stdout, cmd.Stderr = out, &stderr
@@ -81,10 +81,11 @@ func TestRunSaysThatItIsReadyAndLeavesNothingBehind(t *testing.T) {
 				Gateway, AWS, PublicBaseURL string
 				CRMs                        map[string]string
 			}
-			if err := json.Unmarshal([]byte(line), &ready); err != nil || !ready.Ready || ready.PublicBaseURL == "" || ready.CRMs["hubspot"] == "" {
+			if err := json.Unmarshal([]byte(line), &ready); err != nil || !ready.Ready || ready.PublicBaseURL == "" || ready.CRMs["hubspot"] == "" || ready.CRMs["salesforce"] == "" {
 				t.Fatalf("%v: %s", err, line)
 			}
 			answers(t, ready.CRMs["hubspot"]+"/_simulator/records?object=contacts", http.StatusOK)
+			answers(t, ready.CRMs["salesforce"]+"/_simulator/records?object=Lead", http.StatusOK)
 			answers(t, ready.Gateway+"/nowhere", http.StatusNotFound)
 			answers(t, ready.AWS, http.StatusBadRequest)
 			if err := cmd.Process.Signal(c.signal); err != nil {
@@ -93,7 +94,7 @@ func TestRunSaysThatItIsReadyAndLeavesNothingBehind(t *testing.T) {
 			if err := <-ended; err != nil && c.signal != syscall.SIGKILL {
 				t.Errorf("it did not end well: %v", err)
 			}
-			for _, base := range []string{ready.Gateway, ready.AWS, ready.CRMs["hubspot"]} {
+			for _, base := range []string{ready.Gateway, ready.AWS, ready.CRMs["hubspot"], ready.CRMs["salesforce"]} {
 				closes(t, base)
 			}
 			if len(out.out) > 0 {
@@ -157,7 +158,7 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, variable := range []string{"GATEWAY_PORT", "AWS_PORT", "HUBSPOT_PORT"} {
+	for _, variable := range []string{"GATEWAY_PORT", "AWS_PORT", "HUBSPOT_PORT", "SALESFORCE_PORT"} {
 		o := local.Options{Root: root, Built: true, LogFile: "test-ports.log", Ports: map[string]int{variable: address.Port}}
 		c, err := local.Start(t.Context(), o)
 		if err == nil {

@@ -35,7 +35,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes")
 	}
-	w := newWorld(t, 0, local.Options{})
+	w := newWorld(t, 0, local.Options{Parameters: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
 	var seen attributes
 	for _, id := range w.Queues() {
 		w.Queue(id).Inject(seen.note)
@@ -51,8 +51,10 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range reports {
-		if len(r.Held["hubspot"]) != 1 {
-			t.Errorf("%s is in HubSpot %d times", r.Sample.Name, len(r.Held["hubspot"]))
+		for crm := range w.CRMs {
+			if len(r.Held[crm]) != 1 {
+				t.Errorf("%s is in %s %d times", r.Sample.Name, crm, len(r.Held[crm]))
+			}
 		}
 	}
 	if len(seen.seen) == 0 || sent <= len(reports) {
@@ -62,7 +64,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"TwilioReceive | ", "Route | ", "HubspotDeliver | ", "_aws"} {
+	for _, line := range []string{"TwilioReceive | ", "Route | ", "HubspotDeliver | ", "SalesforceDeliver | ", "_aws"} {
 		if !strings.Contains(string(log), line) {
 			t.Errorf("the log has no %q: it proves nothing", line)
 		}
@@ -90,6 +92,9 @@ func secretsOf(t *testing.T, root string, reports []demo.Report) map[string]stri
 	for _, r := range reports {
 		for _, pair := range r.Sample.Form {
 			name, value := pair[0], pair[1]
+			if ours := r.Sample.Shows != ""; ours { // the status of what was sent: From is the tenant's
+				name = map[string]string{"From": "To", "To": "From"}[name]
+			}
 			switch name {
 			case "Body", "ButtonText", "ButtonPayload", "ProfileName", "Address", "Label", "ReferralBody", "ReferralHeadline", "MediaUrl0":
 				if len(value) > 5 { // a keyword is in every log
@@ -115,8 +120,13 @@ func secretsOf(t *testing.T, root string, reports []demo.Report) map[string]stri
 		t.Fatal(err)
 	}
 	for _, crm := range file.Tenant.CRMs {
-		out["the CRM's token"] = crm.Token
+		for part := range strings.SplitSeq(crm.Token, "\n") { // a key has lines, which a log would not keep together
+			if len(part) > 20 && !strings.HasPrefix(part, "-----") && !strings.Contains(part, ": ") {
+				out["a CRM's token, "+part[:4]] = part
+			}
+		}
 	}
+	out["a Salesforce session"] = "invented-session"
 	for _, a := range file.Accounts {
 		out["the auth token"], out["the previous auth token"] = a.AuthToken, a.PreviousAuthToken
 	}

@@ -2,8 +2,9 @@ package local
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -23,6 +24,12 @@ const (
 	simulatorPattern = "functions/connector/*/cmd/*-simulate"
 	simulatorStart   = 10 * time.Second
 )
+
+// Simulated is what a simulator says of itself, so that whoever looks into it needs to know no CRM.
+type Simulated struct {
+	Objects  []string `json:"objects"`  // the object types whose records it shows
+	Messages string   `json:"messages"` // the one that holds messages
+}
 
 // simulator is one of them.
 type simulator struct{ crm, binary string }
@@ -69,37 +76,43 @@ func (c *Cloud) startSimulator(ctx context.Context, s simulator) error {
 		return err
 	}
 	base := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	if err := await(ctx, child, base); err != nil {
+	about, err := await(ctx, child, base)
+	if err != nil {
 		return fmt.Errorf("local: %s: %w", s.binary, err)
 	}
+	c.Simulated[s.crm] = about
 	c.CRMs[s.crm], c.bindings[s.crm] = base, base
-	if c.options.Observe {
+	if c.observer() != nil {
 		return c.observeCRM(ctx, s.crm, base)
 	}
 	return nil
 }
 
-// await waits until a simulator answers.
-func await(ctx context.Context, child *process.Child, base string) error {
+// await waits until a simulator says what it is.
+func await(ctx context.Context, child *process.Child, base string) (about Simulated, err error) {
 	ctx, cancel := context.WithTimeout(ctx, simulatorStart)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/_simulator/records?object=contacts", nil)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/_simulator", nil)
 		if err != nil {
-			return err
+			return about, err
 		}
 		if response, err := http.DefaultClient.Do(request); err == nil {
-			_, _ = io.Copy(io.Discard, response.Body)
-			return response.Body.Close()
+			err := json.NewDecoder(response.Body).Decode(&about)
+			_ = response.Body.Close()
+			if err != nil || about.Messages == "" {
+				return about, errors.New("it does not say which of its records are messages")
+			}
+			return about, nil
 		}
 		select {
 		case <-tick.C:
 		case <-child.Ended():
-			return fmt.Errorf("it ended: %s", child.Status())
+			return about, fmt.Errorf("it ended: %s", child.Status())
 		case <-ctx.Done():
-			return ctx.Err()
+			return about, ctx.Err()
 		}
 	}
 }
@@ -121,7 +134,7 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 	if err != nil {
 		return err
 	}
-	c.serve(listener, cloud.Observe(c.plan, call, proxy))
+	c.serve(listener, cloud.Observe(c.observer(), call, proxy))
 	c.bindings[crm] = "http://" + listener.Addr().String()
 	return nil
 }

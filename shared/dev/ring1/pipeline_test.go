@@ -2,8 +2,10 @@ package ring1
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
+	cryptorand "crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/json"
@@ -28,8 +30,9 @@ import (
 	"signalbox/functions/deadletter"
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
-	"signalbox/shared/conversation"
+	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/keyring"
 	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -78,8 +81,15 @@ type pipeline struct {
 	route, connect, record *queue.Worker
 	drain                  *adapter.Drain
 	logs                   *output
+	logger                 *slog.Logger
+	meter                  *telemetry.Meter
+	identity               telemetry.Identity
+	directory              *tenant.Directory
+	peppers                *tenant.Peppers
 	file                   tenant.File
 	box                    *seal.Box
+	persons                *memstore.Store
+	ring                   *keyring.Ring
 	accountSID, authToken  string
 	stop                   context.CancelFunc
 	running                sync.WaitGroup
@@ -124,7 +134,8 @@ func (o *outage) RoundTrip(r *http.Request) (*http.Response, error) {
 // options change a pipeline before it runs.
 type options struct {
 	stateFault, spoolFault func(memstore.Call) memstore.Fault
-	concurrency            int // mappings' pollers, 4 when zero
+	concurrency            int           // mappings' pollers, 4 when zero
+	visibility             time.Duration // of the queues, as a deployment's when zero
 	quiet                  bool
 }
 
@@ -134,7 +145,7 @@ func newPipeline(t testing.TB, o options) *pipeline {
 	if o.concurrency == 0 {
 		p.concurrency = 4
 	}
-	p.config, p.state, p.spool = memstore.New(), memstore.New(), memstore.New()
+	p.config, p.state, p.spool, p.persons = memstore.New(), memstore.New(), memstore.New(), memstore.New()
 	if o.stateFault != nil {
 		p.state = memstore.New(memstore.Faulty(o.stateFault))
 	}
@@ -143,7 +154,7 @@ func newPipeline(t testing.TB, o options) *pipeline {
 	}
 	retention := 14 * 24 * time.Hour
 	fifo := func(name string, dead *memqueue.Queue) *memqueue.Queue {
-		queueOptions := memqueue.Options{Name: name, Visibility: 180 * time.Second, Retention: retention, DeadLetters: dead}
+		queueOptions := memqueue.Options{Name: name + ".fifo", Visibility: cmp.Or(o.visibility, 180*time.Second), Retention: retention, DeadLetters: dead}
 		if dead != nil {
 			queueOptions.MaxReceives = 1000
 		}
@@ -160,7 +171,8 @@ func newPipeline(t testing.TB, o options) *pipeline {
 	}
 	id := telemetry.Identity{Function: "ring1", Version: "1"}
 	logger, meter := telemetry.NewLogger(sink, id), telemetry.NewMeter(sink, id)
-	p.wire(logger, meter, id)
+	p.logger, p.meter, p.identity = logger, meter, id
+	p.wire()
 	p.load("../../../events/tenants/demo.json")
 	return p
 }
@@ -169,57 +181,76 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-func (p *pipeline) wire(logger *slog.Logger, meter *telemetry.Meter, id telemetry.Identity) {
-	p.box = seal.New(memkeys.New(), rand.NewChaCha8([32]byte{}))
+func (p *pipeline) wire() {
+	logger, meter := p.logger, p.meter
+	master := memkeys.New()
+	p.box = seal.New(master, rand.NewChaCha8([32]byte{}))
+	p.ring = keyring.New(keyring.Options{Keys: master, Tenants: p.config, Persons: p.persons, Random: cryptorand.Reader})
+	p.directory = tenant.NewDirectory(p.config, p.box, logger, meter)
+	p.peppers = tenant.NewPeppers(pepper{}, "pepper")
+	p.adapter = p.newAdapter(p.events)
+	p.drain = &adapter.Drain{Records: p.spool, Events: p.events, Margin: time.Second, Logger: logger, Meter: meter}
+	p.route = p.newRoute(p.state, p.deliver)
+	p.connect = p.newConnect(p.state, &p.outage)
+	p.record = p.worker("dead-letters", deadletter.New(p.state, logger, meter), nil)
+}
+
+// worker returns a worker with the times of a deployment.
+func (p *pipeline) worker(stage string, h queue.Handler, dead queue.Publisher) *queue.Worker {
+	random := rand.New(rand.NewPCG(1, 2))
+	var mu sync.Mutex
+	return &queue.Worker{
+		Stage: stage, Handler: h, DeadLetters: dead, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute,
+		BackoffMin: 2 * time.Second, BackoffMax: 15 * time.Minute, MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second,
+		Random: func() float64 { mu.Lock(); defer mu.Unlock(); return random.Float64() },
+		Logger: p.logger, Meter: p.meter, Identity: p.identity,
+	}
+}
+
+// newAdapter returns an adapter that sends to events.
+func (p *pipeline) newAdapter(events queue.Publisher) *adapter.Adapter {
 	channel, err := twilio.New(base)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	directory := tenant.NewDirectory(p.config, p.box, logger, meter)
-	peppers := tenant.NewPeppers(pepper{}, "pepper")
-	p.adapter = adapter.New(adapter.Parts{
-		Channel: channel, Directory: directory, Peppers: peppers,
-		Places:  adapter.Places(p.events, adapter.NewSpool(p.spool)),
-		Letters: &adapter.DeadLetters{Bytes: p.spool, Records: p.state, Version: "1"},
-		Logger:  logger, Meter: meter,
+	return adapter.New(adapter.Parts{
+		Channel: channel, Directory: p.directory, Peppers: p.peppers,
+		Places:  adapter.Places(events, adapter.NewSpool(p.spool)),
+		Letters: &adapter.DeadLetters{Bytes: p.spool, Records: p.state, Sealer: p.ring, Version: "1"},
+		Sealer:  p.ring,
+		Logger:  p.logger, Meter: p.meter,
 	})
-	p.drain = &adapter.Drain{Records: p.spool, Events: p.events, Margin: time.Second, Logger: logger, Meter: meter}
-	worker := func(stage string, h queue.Handler, dead queue.Publisher) *queue.Worker {
-		random := rand.New(rand.NewPCG(1, 2))
-		var mu sync.Mutex
-		return &queue.Worker{
-			Stage: stage, Handler: h, DeadLetters: dead, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute,
-			BackoffMin: 2 * time.Second, BackoffMax: 15 * time.Minute, MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second,
-			Random: func() float64 { mu.Lock(); defer mu.Unlock(); return random.Float64() },
-			Logger: logger, Meter: meter, Identity: id,
-		}
-	}
-	claims := idempotency.New(p.state, 35*time.Second)
-	p.route = worker("route", router.New(router.Parts{
-		Store: p.state, Tenants: directory, Peppers: peppers, Engine: rules.Ordered{},
+}
+
+// opening opens what a handler gets.
+func (p *pipeline) opening(h queue.Handler) queue.Handler {
+	return &envelope.Opening{Handler: h, Opener: p.ring, Meter: p.meter}
+}
+
+// newRoute returns the worker of a router's process.
+func (p *pipeline) newRoute(s router.Store, deliver queue.Publisher) *queue.Worker {
+	return p.worker("route", p.opening(router.New(router.Parts{
+		Store: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
 		Deliveries: router.PublisherFunc(func(kind string) queue.Publisher {
 			if kind != "hubspot" {
 				return nil
 			}
-			return p.deliver
+			return deliver
 		}),
-		Claims: claims, Logger: logger, Meter: meter,
-	}), p.eventsDead)
-	crm := hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(directory), Client: &http.Client{Transport: &p.outage},
-		Logger: logger, Meter: meter,
-	})
-	p.connect = worker("deliver-hubspot", connector.New(crm, connector.Options{
-		Claims: claims, Store: p.state, Links: links{p.state}, Width: 1, Attempt: 10 * time.Second, Logger: logger, Meter: meter,
-	}), p.deliverDead)
-	p.record = worker("dead-letters", deadletter.New(p.state, logger, meter), nil)
+		Claims: idempotency.New(s, 35*time.Second), Sealer: p.ring, Logger: p.logger, Meter: p.meter,
+	})), p.eventsDead)
 }
 
-// links keeps what the connector learned in the thread's head.
-type links struct{ store *memstore.Store }
-
-func (l links) Link(ctx context.Context, tenantID string, thread canonical.ThreadID, crm string, learned map[string]string) error {
-	return conversation.Link(ctx, l.store, tenantID, thread, crm, learned)
+// newConnect returns the worker of a connector's process.
+func (p *pipeline) newConnect(s connector.Store, portal http.RoundTripper) *queue.Worker {
+	crm := hubspot.New(hubspot.Options{
+		Bindings: hubspot.NewTenantBindings(p.directory), Client: &http.Client{Transport: portal},
+		Logger: p.logger, Meter: p.meter,
+	})
+	return p.worker("deliver-hubspot", p.opening(connector.New(crm, connector.Options{
+		Claims: idempotency.New(s, 35*time.Second), Store: s, Links: connector.ThreadLinks{Store: s}, Width: 1,
+		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
+	})), p.deliverDead)
 }
 
 type pepper struct{}
@@ -246,6 +277,10 @@ func (p *pipeline) load(name string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool {
+		return c.Kind != hubspot.Kind // the one connector here
+	})
+	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool { return c.Kind != "hubspot" }) // the one that runs here
 	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.file); err != nil {
 		p.t.Fatal(err)
 	}
@@ -286,9 +321,14 @@ func (p *pipeline) work(ctx context.Context, q *memqueue.Queue, w *queue.Worker,
 	}
 	invocation, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	p.settle(ctx, q, batch, w.Work(invocation, received))
+}
+
+// settle deletes what is done and hides the rest.
+func (p *pipeline) settle(ctx context.Context, q *memqueue.Queue, batch []memqueue.Delivery, verdicts []queue.Verdict) {
 	var done []string
 	var waits []memqueue.Wait
-	for i, v := range w.Work(invocation, received) {
+	for i, v := range verdicts {
 		if v.Done {
 			done = append(done, batch[i].Receipt)
 		} else {
@@ -360,6 +400,18 @@ func (p *pipeline) send(m message) int {
 }
 
 func (p *pipeline) post(path string, form url.Values, token string) int {
+	return p.receive(p.sign(path, form, token))
+}
+
+// posted is a signed request.
+type posted struct {
+	path   string
+	header http.Header
+	body   []byte
+}
+
+// sign signs as Twilio does.
+func (p *pipeline) sign(path string, form url.Values, token string) posted {
 	signed := base + path
 	for _, name := range slices.Sorted(func(yield func(string) bool) {
 		for k := range form {
@@ -375,10 +427,15 @@ func (p *pipeline) post(path string, form url.Values, token string) int {
 	header := http.Header{}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
 	header.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	return posted{path, header, []byte(form.Encode())}
+}
+
+// receive gives a request to the adapter and answers the status.
+func (p *pipeline) receive(r posted) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return p.adapter.Receive(ctx, webhook.Request{
-		Method: http.MethodPost, Path: path, Header: header, Body: []byte(form.Encode()), Received: time.Now(),
+		Method: http.MethodPost, Path: r.path, Header: r.header, Body: r.body, Received: time.Now(),
 	}).Status
 }
 

@@ -45,12 +45,10 @@ func NewClient(root string, c *local.Cloud) (*Client, error) {
 
 // Send sends a webhook once and answers the status.
 func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cloud.Gateway+s.Path, strings.NewReader(s.body()))
+	request, err := c.Request(ctx, s)
 	if err != nil {
-		return 0, fmt.Errorf("demo: %w", err)
+		return 0, err
 	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	request.Header.Set("X-Twilio-Signature", s.sign(c.token, c.cloud.PublicBaseURL+s.Path))
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0, fmt.Errorf("demo: %w", err)
@@ -59,8 +57,22 @@ func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
 	return response.StatusCode, response.Body.Close()
 }
 
+// Request answers the signed webhook of a sample.
+func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cloud.Gateway+s.Path, strings.NewReader(s.body()))
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	request.Header.Set("X-Twilio-Signature", s.sign(c.token, c.cloud.PublicBaseURL+s.Path))
+	return request, nil
+}
+
 // EventID answers the id of the event a sample becomes.
 func (c *Client) EventID(s Sample) canonical.EventID {
+	if s.Shows != "" {
+		return canonical.NewEventID(c.tenant, "twilio", c.account, "receipt", s.ID()+"|"+s.Shows+"|"+s.field("ErrorCode"))
+	}
 	return canonical.NewEventID(c.tenant, "twilio", c.account, "message", s.ID())
 }
 
@@ -76,22 +88,9 @@ type Record struct {
 	Associations map[string][]string `json:"associations"`
 }
 
-// messageObject is what a CRM calls the records of messages.
-func messageObject(crm string) (string, error) {
-	objects := map[string]string{"hubspot": "communications"}
-	if object, known := objects[crm]; known {
-		return object, nil
-	}
-	return "", fmt.Errorf("demo: which records of %s are messages?", crm)
-}
-
 // Messages answers the records of messages in a CRM.
 func (c *Client) Messages(ctx context.Context, crm string) ([]Record, error) {
-	object, err := messageObject(crm)
-	if err != nil {
-		return nil, err
-	}
-	return c.Records(ctx, crm, object)
+	return c.Records(ctx, crm, c.cloud.Simulated[crm].Messages)
 }
 
 // Records answers what a CRM's simulator holds of one object.

@@ -21,6 +21,9 @@ type Sample struct {
 	Name string      `json:"name"`
 	Path string      `json:"path"`
 	Form [][2]string `json:"form"` // in the order they are sent
+	// Shows is, of a status callback, the state that every CRM is to show of the message: the callback's own status, and the
+	// furthest of those that are sent of the message. Empty for a message.
+	Shows string `json:"shows,omitempty"`
 }
 
 // Samples reads the sample webhooks in the order of their files.
@@ -46,9 +49,11 @@ func Samples(root string) ([]Sample, error) {
 }
 
 // ID answers what Twilio calls the message.
-func (s Sample) ID() string {
+func (s Sample) ID() string { return s.field("MessageSid") }
+
+func (s Sample) field(name string) string {
 	for _, pair := range s.Form {
-		if pair[0] == "MessageSid" {
+		if pair[0] == name {
 			return pair[1]
 		}
 	}

@@ -139,6 +139,15 @@ func (c *Child) Kill() {
 	<-c.ended
 }
 
+// Strike sends the child and all it started SIGKILL, and does not wait.
+func (c *Child) Strike() {
+	select {
+	case <-c.ended:
+	default:
+		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+	}
+}
+
 // Ended is closed when the child has ended and its output was read.
 func (c *Child) Ended() <-chan struct{} { return c.ended }
 

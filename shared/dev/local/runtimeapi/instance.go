@@ -23,6 +23,9 @@ type instance struct {
 	work   chan *invocation
 	over   chan struct{} // closed when the process has ended and the pool knows
 
+	started time.Time      // just before it was
+	asked   chan time.Time // when it asked for its first event
+
 	ready   bool        // it has asked for an event at least once
 	current *invocation // what it works on
 }
@@ -33,7 +36,7 @@ func (p *Pool) newInstance(id string) (*instance, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runtimeapi: listen: %w", err)
 	}
-	in := &instance{id: id, pool: p, output: p.log.Lines(p.spec.Name), work: make(chan *invocation, 1), over: make(chan struct{})}
+	in := &instance{id: id, pool: p, output: p.log.Lines(p.spec.Name), work: make(chan *invocation, 1), over: make(chan struct{}), asked: make(chan time.Time, 1)}
 	mux := http.NewServeMux()
 	const base = "/2018-06-01/runtime/"
 	mux.HandleFunc("GET "+base+"invocation/next", in.next)
@@ -42,6 +45,7 @@ func (p *Pool) newInstance(id string) (*instance, error) {
 	mux.HandleFunc("POST "+base+"init/error", in.initFailed)
 	in.server = &http.Server{Handler: mux, ReadHeaderTimeout: initLimit, BaseContext: func(net.Listener) context.Context { return p.ctx }}
 	environment := append(p.spec.Environment(id), "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
+	in.started = time.Now()
 	in.child, err = p.guardian.Start(p.ctx, process.Spec{Path: p.spec.Path, Dir: p.spec.Dir, Env: environment, Output: in.output})
 	if err != nil {
 		_ = listener.Close()
@@ -71,6 +75,10 @@ func (in *instance) attend() {
 
 // next is the long poll for an event.
 func (in *instance) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case in.asked <- time.Now():
+	default: // it was not the first time
+	}
 	in.pool.ready(in)
 	select {
 	case <-r.Context().Done():

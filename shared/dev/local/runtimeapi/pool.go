@@ -47,6 +47,7 @@ type Spec struct {
 type Result struct {
 	Payload []byte
 	Error   string
+	Took    time.Duration // from the event's hand-over to the answer: what Lambda bills
 }
 
 // Pool is the processes of one function.
@@ -191,6 +192,7 @@ func (p *Pool) finish(in *instance, id string, result Result) bool {
 	}
 	in.current = nil
 	inv.timer.Stop()
+	result.Took = p.spec.Timeout - time.Until(inv.deadline)
 	inv.result = result
 	close(inv.done)
 	return true
@@ -251,6 +253,49 @@ func (p *Pool) Kill(id string) bool {
 	}
 	in.child.Kill()
 	return true
+}
+
+// KillIf kills a process by SIGKILL, if allowed says so of the event it has at hand (nil: none), and waits for its end. No event
+// begins or ends in between. It answers false if there is no such process, or it may not be killed.
+func (p *Pool) KillIf(id string, allowed func(event []byte) bool) bool {
+	p.mu.Lock()
+	in := p.all[id]
+	var event []byte
+	if in != nil && in.current != nil {
+		event = in.current.payload
+	}
+	if in == nil || !allowed(event) {
+		p.mu.Unlock()
+		return false
+	}
+	p.idle = slices.DeleteFunc(p.idle, func(other *instance) bool { return other == in }) // it is handed nothing any more
+	in.child.Strike()
+	p.mu.Unlock()
+	<-in.child.Ended()
+	return true
+}
+
+// Cold starts one more process, which is handed no event, and answers how long it took to ask for one.
+func (p *Pool) Cold(ctx context.Context) (time.Duration, error) {
+	p.mu.Lock()
+	p.started++
+	in, err := p.newInstance(p.spec.Name + "." + strconv.Itoa(p.started))
+	p.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		in.child.Kill()
+		_ = in.server.Close()
+	}()
+	select {
+	case at := <-in.asked:
+		return at.Sub(in.started), nil
+	case <-in.child.Ended():
+		return 0, fmt.Errorf("runtimeapi: it ended: %s", in.child.Status())
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // Running answers the ids of the processes, those with an event at hand first.

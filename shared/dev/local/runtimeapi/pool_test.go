@@ -100,6 +100,7 @@ func TestAnInvocationCarriesWhatLambdaTells(t *testing.T) {
 			t.Errorf("%s: %q, want %q", k, got[k], v)
 		}
 	}
+	p.Close() // what a process wrote may arrive behind its answer, but not behind its end
 	if failed != "" || !strings.Contains(out.String(), "Test | asked to answer\n") {
 		t.Errorf("failed %q, log %q", failed, out.String())
 	}

@@ -1,0 +1,78 @@
+package local
+
+import (
+	"context"
+	"time"
+
+	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/cloud/dynamodb"
+)
+
+// Hooks are for whoever measures or breaks what runs; each may be nil. They are called from many goroutines at once.
+type Hooks struct {
+	Observer cloud.Observer                             // sees every call to AWS and to a CRM, in the place of what Arm plans
+	Event    func(function string, event []byte) []byte // answers what a function is handed in place of an event
+	Done     func(Invocation)                           // is told of every invocation that ended
+}
+
+// Invocation is one run of a function that ended.
+type Invocation struct {
+	Function string // logical id
+	MemoryMB int
+	Took     time.Duration // what Lambda bills
+	Failed   bool
+}
+
+// observer answers who sees every call, nil if nobody does.
+func (c *Cloud) observer() cloud.Observer {
+	switch {
+	case c.options.Hooks.Observer != nil:
+		return c.options.Hooks.Observer
+	case c.options.Observe:
+		return c.plan
+	default:
+		return nil
+	}
+}
+
+// Functions answers the logical ids of all functions with the names of their binaries.
+func (c *Cloud) Functions() map[string]string {
+	all := map[string]string{}
+	for _, f := range c.functions {
+		all[f.LogicalID] = f.Binary
+	}
+	return all
+}
+
+// Processes answers the ids of a function's processes, those that are at work first.
+func (c *Cloud) Processes(function string) []string {
+	for _, f := range c.functions {
+		if f.LogicalID == function {
+			return f.pool.Running()
+		}
+	}
+	return nil
+}
+
+// KillIf kills a process by SIGKILL if allowed says so of the event it works on (nil: none), and waits for its end.
+func (c *Cloud) KillIf(process string, allowed func(event []byte) bool) bool {
+	for _, f := range c.functions {
+		if f.LogicalID == (cloud.Call{Caller: process}).Function() {
+			return f.pool.KillIf(process, allowed)
+		}
+	}
+	return false
+}
+
+// Cold answers how long one more process of a function takes from its start until it asks for an event.
+func (c *Cloud) Cold(ctx context.Context, function string) (time.Duration, error) {
+	for _, f := range c.functions {
+		if f.LogicalID == function {
+			return f.pool.Cold(ctx)
+		}
+	}
+	return 0, cloud.ErrNoFunction
+}
+
+// Units answers what was asked of the tables so far, in what DynamoDB bills.
+func (c *Cloud) Units() dynamodb.Usage { return c.database.Usage() }

@@ -1,0 +1,214 @@
+// Package putback is what make redrive runs: it asks the functions of a stack, deployed or local, to put dead letters back or to
+// route stored events again, request after request until there is nothing more, and prints what became of each.
+package putback
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/functions/deadletter"
+	"signalbox/functions/router"
+	"signalbox/shared/redrive"
+)
+
+// Invoke invokes a function by its name and answers what it answers.
+type Invoke func(ctx context.Context, function string, event []byte) (answer []byte, err error)
+
+// Choice is what is asked for, by the names of the variables that say it.
+type Choice struct {
+	Stack  string
+	Action string // plan, redrive, replay
+	asked  redrive.Asked
+	filter deadletter.Filter
+	from   time.Time
+	to     time.Time
+	limit  int
+}
+
+// Usage says what can be asked for.
+const Usage = `make redrive STACK=<stack> | ENDPOINT=http://127.0.0.1:4566   (a deployed stack, or a running make run)
+    TENANT=<id>            whose; _ is for what belongs to none
+    ACTION=redrive         plan: only say what would be put back; replay: route stored events again
+    REASON=<text>          why; it is kept, with BY (your login name): a ticket, never a customer's name or number
+  and what, everything without any of these:
+    IDS=<id>,<id>          of events, or of webhooks that never became one; also those that were redriven before
+    THREAD=<id>            all of a thread, oldest first
+    STAGE= KIND= CODE=     as in the dead letter, e.g. STAGE=deliver-hubspot CODE=crashed
+    VERSION=<version>      of the function that gave up
+    FROM= TO=              days like 2026-01-31; of a replay also instants like 2026-01-31T10:00:00Z
+    SETTLED=1              those that were redriven before, too
+    LIMIT=100              how many a request`
+
+// New reads a choice from variables.
+func New(lookup func(string) string) (Choice, error) {
+	c := Choice{
+		Stack: lookup("STACK"), Action: cmp.Or(lookup("ACTION"), redrive.Redrive),
+		filter: deadletter.Filter{
+			Stage: lookup("STAGE"), Kind: lookup("KIND"), Code: lookup("CODE"), Thread: lookup("THREAD"),
+			FunctionVersion: lookup("VERSION"), From: lookup("FROM"), To: lookup("TO"), Settled: lookup("SETTLED") != "",
+		},
+	}
+	c.asked = redrive.Asked{Action: c.Action, Tenant: lookup("TENANT"), By: cmp.Or(lookup("BY"), lookup("USER")), Reason: lookup("REASON")}
+	c.asked.IDs = slices.DeleteFunc(strings.FieldsFunc(lookup("IDS"), func(r rune) bool { return r == ',' || r == ' ' }), func(id string) bool { return id == "" })
+	var err error
+	if limit := lookup("LIMIT"); limit != "" {
+		if c.limit, err = strconv.Atoi(limit); err != nil {
+			return c, errors.New("LIMIT is a number")
+		}
+	}
+	if c.from, err = instant(c.filter.From); err == nil {
+		c.to, err = instant(c.filter.To)
+	}
+	if err != nil {
+		return c, errors.New("FROM and TO are days like 2026-01-31, or instants like 2026-01-31T10:00:00Z")
+	}
+	others := c.filter
+	others.Settled, others.From, others.To = false, "", ""
+	if len(c.asked.IDs) > 0 && others != (deadletter.Filter{}) {
+		return c, errors.New("IDS name what is meant: no other choice goes with them")
+	}
+	if others.Thread = ""; c.Action == redrive.Replay && others != (deadletter.Filter{}) {
+		return c, errors.New("a replay is of IDS, of a THREAD or of all, FROM and TO")
+	}
+	return c, nil
+}
+
+func instant(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.DateOnly, s); err == nil {
+		return at, nil
+	}
+	return time.Parse(time.RFC3339, s)
+}
+
+// Run asks until there is nothing more and prints what became of each piece. An error says that something was refused or
+// failed: what can be asked for again is printed.
+func (c Choice) Run(ctx context.Context, out io.Writer, invoke Invoke) error {
+	r := &run{Choice: c, out: out, invoke: invoke, counts: map[redrive.Outcome]int{}}
+	if err := r.all(ctx); err != nil {
+		return err
+	}
+	var counted []string
+	for _, outcome := range slices.Sorted(maps.Keys(r.counts)) {
+		counted = append(counted, fmt.Sprintf("%d %s", r.counts[outcome], outcome))
+	}
+	if _, err := fmt.Fprintf(out, "%s: %s\n", c.Action, cmp.Or(strings.Join(counted, ", "), "nothing")); err != nil {
+		return err
+	}
+	if r.counts[redrive.Failed] > 0 {
+		return errors.New("not everything could be put back")
+	}
+	return nil
+}
+
+// run is one Run.
+type run struct {
+	Choice
+	out    io.Writer
+	invoke Invoke
+	counts map[redrive.Outcome]int
+}
+
+// all asks for everything that was chosen.
+func (r *run) all(ctx context.Context) error {
+	if len(r.asked.IDs) == 0 {
+		return r.pages(ctx, r.asked)
+	}
+	for ids := range slices.Chunk(r.asked.IDs, redrive.Most) {
+		asked := r.asked
+		asked.IDs = ids
+		if err := r.pages(ctx, asked); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pages asks until there is no more. One that goes on where it was, and did nothing, would go on for ever.
+func (r *run) pages(ctx context.Context, asked redrive.Asked) error {
+	after := ""
+	for {
+		answer, err := r.ask(ctx, r.function(), r.request(asked, after))
+		if err != nil {
+			return err
+		}
+		for provider, ids := range answer.Parse {
+			again := asked
+			again.IDs = ids
+			if _, err := r.ask(ctx, provider+"-reparse", again); err != nil {
+				return err
+			}
+		}
+		if !answer.More {
+			return nil
+		}
+		if answer.Next == after && answer.Counts[redrive.Redriven] == 0 {
+			return errors.New("it does not get on: ask again later")
+		}
+		after = answer.Next
+	}
+}
+
+func (r *run) replays() bool { return r.Action == redrive.Replay }
+
+func (r *run) function() string {
+	if r.replays() {
+		return "replay"
+	}
+	return "redrive"
+}
+
+func (r *run) request(asked redrive.Asked, after string) any {
+	if r.replays() {
+		return router.ReplayRequest{Asked: asked, Thread: r.filter.Thread, From: r.from, To: r.to, Limit: r.limit, After: after}
+	}
+	q := deadletter.Request{Asked: asked, Limit: r.limit, After: after}
+	if len(asked.IDs) == 0 {
+		q.Filter = &r.filter
+	}
+	return q
+}
+
+// ask asks one function once, and prints what it answers. What is to be parsed is counted with who parses it.
+func (r *run) ask(ctx context.Context, function string, request any) (redrive.Answer, error) {
+	var answer redrive.Answer
+	event, err := json.Marshal(request)
+	if err != nil {
+		return answer, err
+	}
+	body, err := r.invoke(ctx, r.Stack+"-"+function, event)
+	if err != nil {
+		return answer, fmt.Errorf("%s: %w", function, err)
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return answer, fmt.Errorf("%s does not answer as it should: %w", function, err)
+	}
+	if len(answer.Problems) > 0 {
+		return answer, fmt.Errorf("%s: %s", function, strings.Join(answer.Problems, "; "))
+	}
+	for _, item := range answer.Items {
+		if item.Outcome == redrive.Parse {
+			continue
+		}
+		r.counts[item.Outcome]++
+		line := fmt.Sprintf("%-9s %-16s %s %s", item.Outcome, item.Stage, item.ID, item.Code)
+		if item.Generation > 0 {
+			line = fmt.Sprintf("%s generation %d", strings.TrimSpace(line), item.Generation)
+		}
+		if _, err := fmt.Fprintln(r.out, strings.TrimSpace(line)); err != nil {
+			return answer, err
+		}
+	}
+	return answer, nil
+}

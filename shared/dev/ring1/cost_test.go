@@ -1,0 +1,104 @@
+package ring1
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/google/go-cmp/cmp"
+
+	"signalbox/shared/aws/awsconfig"
+	"signalbox/shared/aws/dynamostore"
+	"signalbox/shared/aws/sqsqueue"
+	"signalbox/shared/dev/local/cloud"
+	localdynamodb "signalbox/shared/dev/local/cloud/dynamodb"
+	"signalbox/shared/dev/local/cloud/inprocess"
+	localsqs "signalbox/shared/dev/local/cloud/sqs"
+	"signalbox/shared/queue"
+	"signalbox/shared/queue/memqueue"
+	"signalbox/shared/store/memstore"
+)
+
+// TestWhatAMessageOfAKnownContactCosts pins what AWS bills for one message in a batch of one: the calls of our functions and of
+// the mappings, and the units of the database. An event's record must leave room below a kilobyte for longer messages and for what seals it.
+func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
+	p := newPipeline(t, options{})
+	database := localdynamodb.New(map[string]*memstore.Store{"state": p.state}, localdynamodb.Refused(func(m string) { t.Error(m) }))
+	queues := localsqs.New(slices.Concat([]*memqueue.Queue{p.eventsDead, p.deliverDead}, []*memqueue.Queue{p.events, p.deliver})...)
+	var counts cloud.Counts
+	services := cloud.New(cloud.Services{SQS: queues, DynamoDB: database}, nil, &counts)
+	config := awsconfig.Base("eu-central-1", &http.Client{Transport: inprocess.Transport{Handler: services}})
+	config.Credentials = awsconfig.Static("local", "local", "")
+	const host = "http://aws.test"
+	endpoint := host
+	config.BaseEndpoint = &endpoint
+	onQueue := func(name string) *sqsqueue.Queue {
+		return sqsqueue.New(sqs.NewFromConfig(config), localsqs.URL(host, name+".fifo"))
+	}
+	state, events, deliver := dynamostore.New(dynamodb.NewFromConfig(config), "state"), onQueue("events"), onQueue("deliver-hubspot")
+	p.adapter = p.newAdapter(events)
+	route, connect := p.newRoute(state, deliver), p.newConnect(state, &p.outage)
+
+	through := func(n int, text string) {
+		t.Helper()
+		if status := p.send(message{sid: sid(n), from: "+15552010001", text: text, more: everyField}); status != http.StatusOK {
+			t.Fatalf("answered %d", status)
+		}
+		invoke(t, events, route)
+		invoke(t, deliver, connect)
+	}
+	through(0, "the first message, which makes the contact")
+	before, spent := counts.Snapshot(), database.Usage()
+	through(1, "What does product X cost for a team of twelve, and can we have an invoice in euros at the end of the month?")
+
+	calls, total := map[string]int{}, 0
+	for call, n := range counts.Snapshot() {
+		if n -= before[call]; n > 0 {
+			calls[call.Service+" "+call.Operation] += n
+			total += n
+		}
+	}
+	want := map[string]int{
+		"sqs SendMessageBatch": 2, "sqs ReceiveMessage": 2, "sqs DeleteMessageBatch": 2,
+		"dynamodb GetItem": 1, "dynamodb PutItem": 4,
+	}
+	if diff := cmp.Diff(want, calls); diff != "" {
+		t.Errorf("calls (-want +got):\n%s", diff)
+	}
+	usage := database.Usage()
+	writes, reads := usage.WriteUnits-spent.WriteUnits, usage.ReadUnits-spent.ReadUnits
+	if total > 12 || writes > 4 || reads > 2 {
+		t.Errorf("%d calls, %v write units, %v read units", total, writes, reads)
+	}
+	for record := range p.state.All() {
+		if record.Sort == "event" && len(record.Data) > 600 {
+			t.Errorf("an event's record has %d bytes", len(record.Data))
+		}
+	}
+	t.Logf("%d calls, %v write units, %v read units", total, writes, reads)
+	p.check(2, func(int) string { return "a" })
+}
+
+// everyField is what a form has besides when it comes from a number in the United States through a messaging service.
+var everyField = map[string]string{
+	"ToCountry": "US", "ToState": "CA", "ToCity": "SAN FRANCISCO", "ToZip": "94107", "FromCountry": "US", "FromState": "CA",
+	"FromCity": "OAKLAND", "FromZip": "94612", "SmsMessageSid": sid(7), "MessagingServiceSid": "MG00112233445566778899aabbccddeeff",
+}
+
+// invoke has a worker work on the one message that waits, as a mapping would.
+func invoke(t *testing.T, q *sqsqueue.Queue, w *queue.Worker) {
+	t.Helper()
+	batch, err := q.Receive(t.Context(), 10, 0)
+	if err != nil || len(batch) != 1 {
+		t.Fatalf("%d messages, %v", len(batch), err)
+	}
+	verdicts := w.Work(t.Context(), []queue.Received{batch[0].Received})
+	if !verdicts[0].Done {
+		t.Fatalf("%+v", verdicts[0])
+	}
+	if err := q.Delete(t.Context(), batch[0].Receipt); err != nil {
+		t.Fatal(err)
+	}
+}

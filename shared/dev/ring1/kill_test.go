@@ -1,0 +1,250 @@
+package ring1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/shared/queue"
+	"signalbox/shared/queue/memqueue"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+)
+
+// mostKills is how often what holds a message is killed at most: the third time is a dead letter, which is its own test.
+const mostKills = 2
+
+// reaper decides which calls kill the process that makes them.
+type reaper struct {
+	mu     sync.Mutex
+	random *rand.Rand
+	kills  map[string]int // by message
+	late   bool           // what a dead process has sent may arrive long after it
+	total  int
+}
+
+// death is how a call ends.
+type death uint8
+
+const (
+	none    death = iota
+	before        // the process dies before the call leaves it
+	after         // it dies before the reply arrives
+	late          // it dies, and the call arrives when somebody else has long taken over
+	refused       // it lives, and the call fails without effect
+)
+
+// choose answers how a call of the process that holds these messages ends, and how late.
+func (r *reaper) choose(held []string) (death, time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch chance := r.random.Float64(); {
+	case chance > 0.12:
+		return none, 0
+	case chance > 0.06:
+		return refused, 0
+	}
+	for _, id := range held {
+		if r.kills[id] >= mostKills {
+			return none, 0
+		}
+	}
+	for _, id := range held {
+		r.kills[id]++
+	}
+	r.total++
+	ends := []death{before, after}
+	if r.late {
+		ends = append(ends, late)
+	}
+	return ends[r.random.IntN(len(ends))], time.Duration(r.random.Int64N(int64(10 * time.Minute)))
+}
+
+// victim is one process. From its death on none of its calls leaves it.
+type victim struct {
+	reaper *reaper
+	worker *queue.Worker
+	mu     sync.Mutex
+	held   []string
+	dead   bool
+}
+
+// call makes a call, or dies of it: the goroutine ends as if the process did, for whatever it still does is a call, too. It
+// answers refused if the call was not made.
+func (v *victim) call(effect func()) death {
+	v.mu.Lock()
+	if v.dead {
+		v.mu.Unlock()
+		runtime.Goexit()
+	}
+	end, delay := v.reaper.choose(v.held)
+	v.dead = end != none && end != refused
+	v.mu.Unlock()
+	switch end {
+	case refused:
+	case before:
+		runtime.Goexit()
+	case late:
+		go func() {
+			time.Sleep(delay)
+			effect()
+		}()
+		runtime.Goexit()
+	default:
+		effect()
+	}
+	v.mu.Lock()
+	dead := v.dead // by this call or by another one meanwhile
+	v.mu.Unlock()
+	if dead {
+		runtime.Goexit()
+	}
+	return end
+}
+
+// mortal is a store as a victim sees it.
+type mortal struct {
+	*memstore.Store
+	v *victim
+}
+
+// errRefused is the error of a call that had no effect, or that nobody waits for any more.
+var errRefused = errors.New("refused")
+
+func (m mortal) Get(ctx context.Context, keys ...store.Key) (records []store.Record, err error) {
+	err = errRefused
+	m.v.call(func() { records, err = m.Store.Get(ctx, keys...) })
+	return records, err
+}
+
+func (m mortal) Write(ctx context.Context, changes ...store.Change) (records []store.Record, err error) {
+	ctx = context.WithoutCancel(ctx)
+	reply := func() { records, err = m.Store.Write(ctx, changes...) }
+	if m.v.call(reply) == refused {
+		// A release that fails counts as one more death, which would be the third: other tests fail these writes.
+		reply()
+	}
+	return records, err
+}
+
+func (m mortal) Note(ctx context.Context, pointers ...store.Record) (err error) {
+	ctx, err = context.WithoutCancel(ctx), errRefused
+	m.v.call(func() { err = m.Store.Note(ctx, pointers...) })
+	return err
+}
+
+// publisher is a queue as a victim sees it.
+type publisher struct {
+	queue.Publisher
+	v *victim
+}
+
+func (p publisher) Publish(ctx context.Context, messages ...queue.Message) (err error) {
+	ctx, err = context.WithoutCancel(ctx), errRefused
+	p.v.call(func() { err = p.Publisher.Publish(ctx, messages...) })
+	return err
+}
+
+// line to the portal, as a victim sees it. A request that arrives late has nobody waiting.
+type lineTo struct {
+	portal http.RoundTripper
+	v      *victim
+}
+
+func (l lineTo) RoundTrip(r *http.Request) (reply *http.Response, err error) {
+	r = r.Clone(context.WithoutCancel(r.Context()))
+	err = errRefused
+	l.v.call(func() { reply, err = l.portal.RoundTrip(r) }) //nolint:bodyclose // the client does
+	return reply, err
+}
+
+// startMortal runs the pipeline with processes that die. Each poller replaces its process by a new one, with everything in it.
+func (p *pipeline) startMortal(r *reaper) {
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	route := func(v *victim) *queue.Worker {
+		return p.newRoute(mortal{p.state, v}, publisher{p.deliver, v})
+	}
+	connect := func(v *victim) *queue.Worker { return p.newConnect(mortal{p.state, v}, lineTo{&p.outage, v}) }
+	for range p.concurrency {
+		p.pollMortal(ctx, r, p.events, route)
+		p.pollMortal(ctx, r, p.deliver, connect)
+	}
+	p.poll(ctx, p.eventsDead, p.record)
+	p.poll(ctx, p.deliverDead, p.record)
+}
+
+func (p *pipeline) pollMortal(ctx context.Context, r *reaper, q *memqueue.Queue, spawn func(*victim) *queue.Worker) {
+	p.running.Go(func() {
+		var v *victim
+		for ctx.Err() == nil {
+			batch, _ := q.Receive(ctx, memqueue.Request{Max: 10, Wait: memqueue.MaxWait})
+			if len(batch) == 0 {
+				continue
+			}
+			if v == nil || v.dead {
+				v = &victim{reaper: r}
+				v.worker = spawn(v)
+			}
+			p.workMortal(ctx, v, q, batch)
+		}
+	})
+}
+
+// workMortal has a batch worked on. What a process that died left is neither deleted nor given back: it comes again when its
+// visibility time-out is over.
+func (p *pipeline) workMortal(ctx context.Context, v *victim, q *memqueue.Queue, batch []memqueue.Delivery) {
+	received, ids := make([]queue.Received, len(batch)), make([]string, len(batch))
+	for i, d := range batch {
+		received[i], ids[i] = d.Received, d.ID
+	}
+	v.held = ids
+	invocation, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var verdicts []queue.Verdict
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		verdicts = v.worker.Work(invocation, received)
+	}()
+	<-ended
+	if v.dead {
+		return
+	}
+	p.settle(ctx, q, batch, verdicts)
+}
+
+// TestProcessesMayDieAtAnyCall kills routers and connectors at random calls, before and after the effect, and with effects
+// that arrive minutes later, while other calls fail. Whatever they leave, a process that knows nothing of it takes over.
+func TestProcessesMayDieAtAnyCall(t *testing.T) {
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 6
+	}
+	total := 0
+	for seed := range seeds {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t, options{concurrency: 1 + int(seed%4), quiet: true})
+				r := &reaper{random: rand.New(rand.NewPCG(seed, 11)), kills: map[string]int{}, late: seed%2 == 1}
+				p.startMortal(r)
+				defer p.halt()
+				sender := p.conversation(30, 1+int(seed%7))
+				p.settled(48 * time.Hour)
+				time.Sleep(time.Hour) // what was sent by the dead has arrived
+				p.check(30, sender)
+				total += r.total
+			})
+		})
+	}
+	if total < int(seeds) {
+		t.Errorf("only %d processes died", total)
+	}
+}

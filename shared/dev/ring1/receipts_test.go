@@ -1,0 +1,322 @@
+package ring1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/functions/connector"
+	"signalbox/functions/connector/hubspot"
+	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/router"
+	"signalbox/shared/canonical"
+	"signalbox/shared/queue"
+	"signalbox/shared/queue/memqueue"
+	"signalbox/shared/rules"
+	"signalbox/shared/store/memstore"
+)
+
+// lane is the receipts' part of a pipeline: two standard queues, the processes of their mappings, and their dead letters.
+type lane struct {
+	*pipeline
+	receipts, receiptsDead *memqueue.Queue
+	updates, updatesDead   *memqueue.Queue
+	routers, writers       int // processes
+	window, pause          time.Duration
+}
+
+// withReceipts gives a pipeline that does not run yet its receipts lane.
+func withReceipts(p *pipeline) *lane {
+	standard := func(name string, dead *memqueue.Queue) *memqueue.Queue {
+		o := memqueue.Options{Name: name, Standard: true, Visibility: 240 * time.Second, Retention: 14 * 24 * time.Hour, DeadLetters: dead}
+		if dead != nil {
+			o.MaxReceives = 1000
+		}
+		return memqueue.New(o)
+	}
+	l := &lane{pipeline: p, routers: 10, writers: 2, window: 20 * time.Second, pause: hubspot.ReceiptsPause}
+	l.receiptsDead, l.updatesDead = standard("receipts-dead", nil), standard("receipts-hubspot-dead", nil)
+	l.receipts, l.updates = standard("receipts", l.receiptsDead), standard("receipts-hubspot", l.updatesDead)
+	p.adapter.Lanes = map[canonical.Type][]adapter.Place{
+		canonical.TypeReceipt: adapter.ReceiptPlaces(l.receipts, adapter.NewSpool(p.spool)),
+	}
+	p.drain.Receipts = l.receipts
+	return l
+}
+
+// start runs the lane's mappings beside the pipeline's.
+func (l *lane) start() {
+	l.pipeline.start()
+	ctx, stop := context.WithCancel(context.Background())
+	rest := l.stop
+	l.stop = func() { stop(); rest() }
+	for range l.routers {
+		l.gather(ctx, l.receipts, l.unordered("route-receipts", l.opening(router.NewReceipts(router.ReceiptParts{
+			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Logger: l.logger, Meter: l.meter,
+			Deliveries: router.PublisherFunc(func(string) queue.Publisher { return l.updates }),
+		})), l.receiptsDead))
+	}
+	for range l.writers {
+		l.gather(ctx, l.updates, l.unordered("receipts-hubspot", connector.NewReceipts(connector.ReceiptOptions{
+			CRM: hubspot.New(hubspot.Options{
+				Bindings: hubspot.NewTenantBindings(l.directory), Client: &http.Client{Transport: &l.outage}, Logger: l.logger, Meter: l.meter,
+			}),
+			Store: l.state, Width: hubspot.ReceiptsWidth, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
+		}), l.updatesDead))
+	}
+	l.poll(ctx, l.receiptsDead, l.record)
+	l.poll(ctx, l.updatesDead, l.record)
+}
+
+func (l *lane) unordered(stage string, h queue.Handler, dead queue.Publisher) *queue.Worker {
+	w := l.worker(stage, h, dead)
+	w.Unordered = true
+	return w
+}
+
+// gather is a mapping with batches of up to a thousand messages and a window.
+func (l *lane) gather(ctx context.Context, q *memqueue.Queue, w *queue.Worker) {
+	const most = 1000
+	l.running.Go(func() {
+		for ctx.Err() == nil {
+			var batch []memqueue.Delivery
+			wait, end := memqueue.MaxWait, time.Time{}
+			for len(batch) < most && wait > 0 && ctx.Err() == nil {
+				got, err := q.Receive(ctx, memqueue.Request{Max: min(10, most-len(batch)), Wait: wait})
+				if err != nil {
+					time.Sleep(time.Second)
+				}
+				if batch = append(batch, got...); len(batch) == 0 {
+					continue
+				}
+				if end.IsZero() {
+					end = time.Now().Add(l.window)
+				}
+				wait = min(time.Until(end), memqueue.MaxWait)
+			}
+			if len(batch) > 0 && ctx.Err() == nil {
+				l.run(ctx, q, w, batch)
+			}
+		}
+	})
+}
+
+// run is one invocation.
+func (l *lane) run(ctx context.Context, q *memqueue.Queue, w *queue.Worker, batch []memqueue.Delivery) {
+	received := make([]queue.Received, len(batch))
+	for i, d := range batch {
+		received[i] = d.Received
+		received[i].ID = d.MessageID // as SQS tells it
+	}
+	invocation, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	verdicts := w.Work(invocation, received)
+	for begin := 0; begin < len(batch); begin += 10 {
+		end := min(begin+10, len(batch))
+		l.settle(ctx, q, batch[begin:end], verdicts[begin:end])
+	}
+}
+
+// rest waits, in virtual time, until the lane holds nothing.
+func (l *lane) rest(limit time.Duration) {
+	l.t.Helper()
+	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(time.Second) {
+		busy := 0
+		for _, q := range []*memqueue.Queue{l.receipts, l.updates, l.receiptsDead, l.updatesDead} {
+			c := q.Counters()
+			busy += c.Visible + c.InFlight
+		}
+		if busy == 0 {
+			return
+		}
+	}
+	l.t.Fatalf("after %v receipts still wait: %+v, then %+v", limit, l.receipts.Counters(), l.updates.Counters())
+}
+
+// status posts a status callback about message n, and fails the test if it is not taken.
+func (l *lane) status(n int, status string, more map[string]string) {
+	l.t.Helper()
+	form := url.Values{
+		"MessageSid": {sid(n)}, "SmsSid": {sid(n)}, "AccountSid": {l.accountSID}, "From": {line}, "To": {fmt.Sprintf("+1555201%04d", n%10_000)},
+		"MessageStatus": {status}, "SmsStatus": {status}, "ApiVersion": {"2010-04-01"},
+	}
+	for k, v := range more {
+		form.Set(k, v)
+	}
+	if answer := l.post("/v1/accounts/"+account+"/twilio/status", form, l.authToken); answer != http.StatusNoContent {
+		l.t.Errorf("the callback %s of message %d was answered %d", status, n, answer)
+	}
+}
+
+// shown answers the statuses that the portal shows, by message key; one that has several records is shown twice.
+func (l *lane) shown() map[string]string {
+	shown := map[string]string{}
+	for _, c := range l.held("communications") {
+		key := c.Properties["msg_event_key"]
+		if _, twice := shown[key]; twice {
+			l.t.Errorf("message %s has two records", key)
+		}
+		shown[key] = strings.TrimSpace(c.Properties["msg_status"] + " " + c.Properties["msg_status_error"])
+	}
+	return shown
+}
+
+// lanes runs a pipeline with its receipts lane in virtual time.
+func lanes(t *testing.T, o options, f func(l *lane)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		l := withReceipts(newPipeline(t, o))
+		l.start()
+		defer l.halt()
+		f(l)
+	})
+}
+
+func TestStatusCallbacksAreShownWhateverTheirOrder(t *testing.T) {
+	read := map[string]string{"EventType": "READ"}
+	cases := map[string]struct {
+		come func(l *lane)
+		want string
+	}{
+		"one":       {func(l *lane) { l.status(0, "sent", nil) }, "sent"},
+		"all, fast": {func(l *lane) { each(l, "queued", "sending", "sent", "delivered", "read") }, "read"},
+		"backwards": {func(l *lane) { each(l, "read", "delivered", "sent", "queued") }, "read"},
+		"a window between each": {func(l *lane) {
+			for _, s := range []string{"sent", "delivered", "sent"} {
+				l.status(0, s, nil)
+				l.rest(time.Minute)
+			}
+		}, "delivered"},
+		"read, by the event":    {func(l *lane) { l.status(0, "delivered", read) }, "read"},
+		"partially delivered":   {func(l *lane) { l.status(0, "partially_delivered", nil) }, "delivered"},
+		"undelivered, with why": {func(l *lane) { l.status(0, "undelivered", map[string]string{"ErrorCode": "30003"}) }, "failed 30003"},
+		"canceled":              {func(l *lane) { each(l, "scheduled", "canceled") }, "canceled"},
+		"the same, thrice":      {func(l *lane) { each(l, "sent", "sent", "sent") }, "sent"},
+		"after three days":      {func(l *lane) { l.status(0, "sent", nil); time.Sleep(72 * time.Hour); l.status(0, "read", nil) }, "read"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			lanes(t, options{}, func(l *lane) {
+				c.come(l)
+				l.rest(2 * time.Minute)
+				want := map[string]string{key(0): c.want}
+				if got := l.shown(); !maps.Equal(got, want) {
+					t.Errorf("shown %v, want %v\n%s", got, want, l.logs.text())
+				}
+				if got := l.events.Counters().Sent; got > 0 {
+					t.Errorf("%d receipts went among the messages", got)
+				}
+				if dead := l.dead(); len(dead) > 0 {
+					t.Errorf("dead letters %v", dead)
+				}
+			})
+		})
+	}
+}
+
+func each(l *lane, statuses ...string) {
+	for _, s := range statuses {
+		l.status(0, s, nil)
+	}
+}
+
+// TestReceiptsSurviveWhatHappens: the CRM is away, and calls of stores and queues fail before and after their effect.
+func TestReceiptsSurviveWhatHappens(t *testing.T) {
+	const messages = 30
+	lost := errors.New("lost")
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			random := &lottery{r: rand.New(rand.NewPCG(seed, 9))}
+			o := options{stateFault: func(memstore.Call) memstore.Fault {
+				return []memstore.Fault{memstore.Throttled, memstore.Before, memstore.After, memstore.None}[random.draw(4, 0.15, 3)]
+			}}
+			lanes(t, o, func(l *lane) {
+				for _, q := range []*memqueue.Queue{l.receipts, l.updates} {
+					q.Inject(func(memqueue.Call) memqueue.Fault {
+						return []memqueue.Fault{{Before: lost}, {After: lost}, {}}[random.draw(3, 0.15, 2)]
+					})
+				}
+				l.outage.begin("/crm", http.StatusServiceUnavailable, "", time.Hour)
+				want := map[string]string{}
+				var come []func()
+				for n := range messages {
+					states := []string{"queued", "sent", "delivered", "read"}[:1+n%4]
+					want[key(n)] = states[len(states)-1]
+					for _, s := range append(states, states...) {
+						come = append(come, func() { l.status(n, s, nil) })
+					}
+				}
+				rand.New(rand.NewPCG(seed, 10)).Shuffle(len(come), func(i, j int) { come[i], come[j] = come[j], come[i] })
+				for _, callback := range come {
+					callback()
+					time.Sleep(200 * time.Millisecond)
+				}
+				l.drainUntilEmpty()
+				l.rest(24 * time.Hour)
+				if got := l.shown(); !maps.Equal(got, want) {
+					t.Errorf("shown %v, want %v", got, want)
+				}
+				if dead := l.dead(); len(dead) > 0 {
+					t.Errorf("dead letters %v", dead)
+				}
+			})
+		})
+	}
+}
+
+// TestWritersThatMeetLeaveTheHighestStatus lets ten processes write with no pause against a portal that throttles them: each may
+// write over what another has written, and fail before it can make that good.
+func TestWritersThatMeetLeaveTheHighestStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := withReceipts(newPipeline(t, options{stateFault: func(memstore.Call) memstore.Fault { time.Sleep(storeTakes); return memstore.None }}))
+		l.writers, l.pause = 10, 0
+		l.portal = simulator.New(simulator.Options{Burst: burstOfApp})
+		l.outage.portal = &slow{portal: simulator.Transport(l.portal)}
+		l.start()
+		defer l.halt()
+		s := storm{receipts: 75_000, messages: 15_000, over: 60 * time.Second}
+		if testing.Short() || raceEnabled {
+			t.Log("SMALLER: 10,000 receipts instead of 75,000, under -short or -race")
+			s = storm{receipts: 10_000, messages: 2_000, over: 8 * time.Second}
+		}
+		s.fall(t, l)
+		l.rest(24 * time.Hour)
+		shown := l.shown()
+		for n := range s.messages {
+			if got := shown[key(stormBegins+n)]; got != "read" {
+				t.Fatalf("message %d is shown as %q", n, got)
+			}
+		}
+	})
+}
+
+func TestAReceiptNobodyCanReadIsADeadLetter(t *testing.T) {
+	lanes(t, options{}, func(l *lane) {
+		body := []byte(`{"eventId":"c9b1d4ae-8b2a-4f1d-9a2b-1f8f6b9f0e7c","tenantId":"demo","type":"receipt"}`)
+		if err := l.receipts.Publish(t.Context(), queue.Message{ID: "x", Group: "demo", Body: body}); err != nil {
+			t.Fatal(err)
+		}
+		l.status(0, "sent", nil)
+		l.rest(2 * time.Minute)
+		want := "demo/event/c9b1d4ae-8b2a-4f1d-9a2b-1f8f6b9f0e7c dead/route-receipts"
+		var found []string
+		for record := range l.state.All() {
+			if strings.HasPrefix(record.Sort, "dead/") {
+				found = append(found, record.Partition+" "+record.Sort)
+			}
+		}
+		if !slices.Equal(found, []string{want}) || l.shown()[key(0)] != "sent" {
+			t.Errorf("dead letters %q, shown %v", found, l.shown())
+		}
+	})
+}

@@ -1,0 +1,224 @@
+package ring1
+
+import (
+	"bytes"
+	"crypto/rand"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"signalbox/functions/adapter"
+	"signalbox/functions/router"
+	"signalbox/shared/aws/awsconfig"
+	"signalbox/shared/aws/dynamostore"
+	"signalbox/shared/canonical"
+	letters "signalbox/shared/deadletter"
+	"signalbox/shared/dev/local/cloud"
+	localdynamodb "signalbox/shared/dev/local/cloud/dynamodb"
+	"signalbox/shared/dev/local/cloud/inprocess"
+	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/redrive"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+)
+
+const (
+	erased = "+15552010001"
+	stays  = "+15552010002"
+)
+
+// person answers the key of a person of the demo tenant.
+func (p *pipeline) person(address string) string {
+	p.t.Helper()
+	pepper, err := p.peppers.Pepper(p.t.Context(), "demo")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return canonical.PersonKey(pepper, address)
+}
+
+// stored answers the event records and the dead letters of a message.
+func (p *pipeline) stored(n int) (record store.Record, dead []letters.Record) {
+	p.t.Helper()
+	partition := router.Key("demo", canonical.NewEventID("demo", "twilio", account, "message", sid(n))).Partition
+	for r := range p.state.All() {
+		if r.Partition != partition {
+			continue
+		}
+		if r.Sort == "event" {
+			record = r
+		}
+		if letter, ok := letters.Read(r); ok && strings.HasPrefix(r.Sort, "dead/") {
+			dead = append(dead, letter)
+		}
+	}
+	return record, dead
+}
+
+func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *testing.T) {
+	run(t, options{}, func(t *testing.T, p *pipeline) {
+		p.outage.begin("/crm", http.StatusBadRequest, `{"status":"error","category":"VALIDATION_ERROR"}`, 365*24*time.Hour)
+		p.send(message{sid: sid(0), from: erased, text: "given up before"})
+		p.send(message{sid: sid(1), from: stays, text: "given up, too"})
+		p.settled(time.Hour)
+		p.outage.begin("/crm", http.StatusServiceUnavailable, "", 365*24*time.Hour)
+		p.send(message{sid: sid(2), from: erased, text: "waits in the queue"})
+		p.send(message{sid: sid(3), from: stays, text: "waits, too"})
+		time.Sleep(10 * time.Minute)
+		if c := p.deliver.Counters(); c.Visible+c.InFlight != 2 {
+			t.Fatalf("%+v wait", c)
+		}
+
+		for range 2 {
+			if err := p.ring.DeletePerson(t.Context(), "demo", p.person(erased)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.outage.begin("", 0, "", 0)
+		p.settled(time.Hour)
+
+		for n, want := range map[int]string{0: keyring.CodeErased, 1: "", 2: keyring.CodeErased, 3: ""} {
+			record, dead := p.stored(n)
+			got := ""
+			opened, err := router.OpenRecord(t.Context(), p.ring, record.Key, record.Data)
+			if err != nil {
+				got = fault.Of(err).Code
+			}
+			if got != want || err == nil && len(opened.Event) == 0 {
+				t.Errorf("the record of message %d: %v, want %q", n, err, want)
+			}
+			if n != 3 && len(dead) != 1 {
+				t.Fatalf("message %d has %d dead letters\n%s", n, len(dead), p.logs.text())
+			}
+			for _, letter := range dead {
+				_, unsealed, err := envelope.Open(t.Context(), p.ring, letter.Body)
+				if got = ""; err != nil {
+					got = fault.Of(err).Code
+				}
+				if unsealed || got != want {
+					t.Errorf("the dead letter of message %d: %v, want %q", n, err, want)
+				}
+			}
+		}
+		_, dead := p.stored(2)
+		if letter := dead[0]; letter.Code != keyring.CodeErased || letter.Kind != "permanent" || bytes.Contains(letter.Body, []byte("sealed")) {
+			t.Errorf("what was queued became %s %s: %s", letter.Kind, letter.Code, letter.Body)
+		}
+		if held := p.held("communications"); len(held) != 1 || held[0].Properties["msg_event_key"] != key(3) {
+			t.Errorf("the CRM holds %v, want message 3 alone", held)
+		}
+	})
+}
+
+func TestACopyOfAnErasedPersonsMessageIsGivenUpWithoutContent(t *testing.T) {
+	run(t, options{}, func(t *testing.T, p *pipeline) {
+		p.send(message{sid: sid(0), from: erased, text: "hello"})
+		p.settled(time.Hour)
+		if err := p.ring.DeletePerson(t.Context(), "demo", p.person(erased)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute) // past the queue's own deduplication
+		p.send(message{sid: sid(0), from: erased, text: "hello"})
+		p.settled(time.Hour)
+		_, dead := p.stored(0)
+		if len(dead) != 1 || dead[0].Code != keyring.CodeErased || bytes.Contains(dead[0].Body, []byte("sealed")) {
+			t.Errorf("dead letters: %+v", dead)
+		}
+		p.send(message{sid: sid(1), from: erased, text: "and again"}) // the person is a new one
+		p.settled(time.Hour)
+		if record, _ := p.stored(1); record.Version == 0 {
+			t.Error("a new message is not recorded")
+		} else if _, err := router.OpenRecord(t.Context(), p.ring, record.Key, record.Data); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
+	run(t, options{}, func(t *testing.T, p *pipeline) {
+		o, sealing := newOperator(p), p.adapter.Letters
+		for n, kept := range []adapter.Letters{&adapter.DeadLetters{Bytes: p.spool, Records: p.state}, sealing} {
+			p.adapter.Letters = kept
+			p.send(message{sid: sid(n), from: stays, to: "+15557650000", text: "nobody's"})
+		}
+		plan := o.all(redrive.Plan)
+		if len(plan.Items) != 2 {
+			t.Fatalf("%d dead letters", len(plan.Items))
+		}
+		for _, item := range plan.Items {
+			if item.Code != adapter.CodeUnowned { // its bytes were read
+				t.Errorf("%+v", item)
+			}
+		}
+		p.adapter.Sealer = nil
+		p.send(message{sid: sid(2), from: stays, text: "in the clear"})
+		p.settled(time.Hour)
+		if record, _ := p.stored(2); record.Version == 0 || !strings.Contains(p.logs.text(), "UnsealedBody") {
+			t.Error("an event that was not sealed is not routed, or not counted")
+		}
+	})
+}
+
+func TestASpooledMessageOfTheLargestSizeIsSealedAndArrives(t *testing.T) {
+	run(t, options{}, func(t *testing.T, p *pipeline) {
+		p.events.Inject(down)
+		text := strings.Repeat(`<"&é`, 190<<10/11)
+		if status := p.send(message{sid: sid(0), from: stays, text: text}); status != http.StatusOK {
+			t.Fatalf("answered %d\n%s", status, p.logs.text())
+		}
+		found := false
+		for record := range p.spool.All() {
+			found = found || strings.HasPrefix(record.Partition, "spool/")
+			if bytes.Contains(record.Data, []byte(`<\"&é`)) {
+				t.Error("the spool holds the text")
+			}
+		}
+		if !found {
+			t.Fatalf("nothing was spooled\n%s", p.logs.text())
+		}
+		p.events.Inject(nil)
+		p.drainUntilEmpty()
+		p.settled(time.Hour)
+		p.check(1, func(int) string { return "a" })
+	})
+}
+
+// TestWhatAPersonsKeyCosts counts at the local cloud's database: a router and a connector that hold nothing of a known person
+// read half a unit each, once in PersonFresh, and write nothing.
+func TestWhatAPersonsKeyCosts(t *testing.T) {
+	persons, config := memstore.New(), memstore.New()
+	database := localdynamodb.New(map[string]*memstore.Store{"persons": persons, "config": config}, localdynamodb.Refused(func(m string) { t.Error(m) }))
+	services := cloud.New(cloud.Services{DynamoDB: database}, nil, &cloud.Counts{})
+	client := awsconfig.Base("eu-central-1", &http.Client{Transport: inprocess.Transport{Handler: services}})
+	client.Credentials = awsconfig.Static("local", "local", "")
+	endpoint := "http://aws.test"
+	client.BaseEndpoint = &endpoint
+	tables, master := dynamodb.NewFromConfig(client), memkeys.New()
+	process := func() *keyring.Ring {
+		return keyring.New(keyring.Options{
+			Keys: master, Tenants: config, Persons: dynamostore.New(tables, "persons"), Random: rand.Reader,
+		})
+	}
+	at, who := keyring.Place{Tenant: "demo", Purpose: "test", Name: "1"}, strings.Repeat("a", 64)
+	if _, err := process().SealPerson(t.Context(), at, who, []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	before := database.Usage()
+	sealed, err := process().SealPerson(t.Context(), at, who, []byte("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := process().Open(t.Context(), at, sealed); err != nil {
+		t.Fatal(err)
+	}
+	after := database.Usage()
+	if reads, writes := after.ReadUnits-before.ReadUnits, after.WriteUnits-before.WriteUnits; reads > 1 || writes > 0 {
+		t.Errorf("%v read units and %v write units", reads, writes)
+	}
+}
