@@ -79,7 +79,7 @@ func TestScenarios(t *testing.T) {
 			}
 			return 4
 		}},
-		"the same national digits in another country are somebody else's": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
+		"the same national digits in another country are another person": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			s.Add("Contact", map[string]any{"LastName": "Other", "Phone": "+445551234567"})
 			s.Add("Contact", map[string]any{"LastName": "Other", "Phone": "(555) 123-4567", "MailingCountry": "gb"})
 			_, errs := carry(t.Context(), crm, newcomer(1))

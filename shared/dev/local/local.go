@@ -145,7 +145,11 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 	c.AWS = "http://" + listener.Addr().String()
 	services := c.state.services(c.logger, c.Invoke)
 	c.database, _ = services.DynamoDB.(*dynamodb.Handler)
-	c.serve(listener, cloud.New(services, c.observer(), c.Counts))
+	allowed := map[string][]template.Statement{}
+	for _, f := range c.template.Functions {
+		allowed[f.LogicalID] = f.Allowed
+	}
+	c.serve(listener, cloud.Authorize(allowed, c.logger, cloud.New(services, c.observer(), c.Counts)))
 	return nil
 }
 

@@ -46,13 +46,14 @@ func (r *reader) functionFields(f *Function) fields {
 		"Environment": func(n *yaml.Node) error {
 			return r.read(f.LogicalID+".Environment", n, fields{"Variables": func(n *yaml.Node) error { return r.readEnvironment(f, n) }})
 		},
+		"Role": func(n *yaml.Node) error { return r.readRole(f, n) },
 		"Events": func(n *yaml.Node) error {
 			return r.pairs(n, func(key, value *yaml.Node) error { return r.readEvent(f, key.Value, value) })
 		},
 	}.without("Architectures", "AutoPublishAlias", "AutoPublishAliasAllProperties", "AutoPublishCodeSha256", "DeadLetterQueue",
 		"DeploymentPreference", "Description", "EphemeralStorage", "EventInvokeConfig", "KmsKeyArn", "Layers", "LoggingConfig",
 		"PermissionsBoundary", "Policies", "PropagateTags", "ProvisionedConcurrencyConfig", "RecursiveLoop", "ReservedConcurrentExecutions",
-		"Role", "RuntimeManagementConfig", "SourceKMSKeyArn", "Tags", "Tracing", "VersionDescription", "VersionDeletionPolicy")
+		"RuntimeManagementConfig", "SourceKMSKeyArn", "Tags", "Tracing", "VersionDescription", "VersionDeletionPolicy")
 }
 
 func (r *reader) readEnvironment(f *Function, n *yaml.Node) error {

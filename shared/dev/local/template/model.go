@@ -1,5 +1,5 @@
 // Package template reads template.yaml as far as it means something on one machine: functions with what invokes them, queues,
-// tables, keys and secrets, with every reference between them resolved. What has no local meaning (alarms, log groups, policies,
+// tables, keys and secrets, with every reference between them resolved. What has no local meaning (alarms, log groups, other policies,
 // deployment) is a list in this package; anything else is refused with its line, so that nothing is silently left out.
 package template
 
@@ -29,6 +29,7 @@ type Function struct {
 	Routes      []Route
 	Mappings    []Mapping
 	Schedules   []Schedule
+	Allowed     []Statement // by its role; nil where the template names none
 }
 
 // Route is one route of the HTTP API. Method is upper-case or "ANY"; Path may hold {name} and {name+}; both are empty for the

@@ -14,6 +14,7 @@ import (
 func meaningless(kind string) bool {
 	return slices.Contains([]string{
 		typeAlias, // read with its key
+		typeRole,  // read with its function
 		"AWS::ApplicationAutoScaling::ScalableTarget",
 		"AWS::ApplicationAutoScaling::ScalingPolicy",
 		"AWS::CloudWatch::Alarm",
@@ -22,7 +23,6 @@ func meaningless(kind string) bool {
 		"AWS::CloudWatch::Dashboard",
 		"AWS::IAM::ManagedPolicy",
 		"AWS::IAM::Policy",
-		"AWS::IAM::Role",
 		"AWS::Lambda::Permission",
 		"AWS::Logs::LogGroup",
 		"AWS::Logs::MetricFilter",

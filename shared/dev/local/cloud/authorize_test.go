@@ -1,0 +1,62 @@
+package cloud_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/template"
+)
+
+func TestAFunctionMayDoWhatItsRoleAllows(t *testing.T) {
+	const tables, queues = "arn:aws:dynamodb:us-east-1:000000000000:table/", "arn:aws:sqs:us-east-1:000000000000:"
+	allowed := map[string][]template.Statement{"Route": {
+		{Actions: []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}, Resources: []string{tables + "config"}},
+		{
+			Actions: []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}, Resources: []string{tables + "state"},
+			Conditions: []template.Condition{{Operator: "ForAllValues:StringLike", Key: "dynamodb:LeadingKeys", Values: []string{"*/event/*", "*/thread/*"}}},
+		},
+		{Actions: []string{"sqs:SendMessage"}, Resources: []string{queues + "deliver-*"}},
+		{
+			Actions: []string{"kms:Decrypt"}, Resources: []string{"arn:aws:kms:us-east-1:000000000000:key/1"},
+			Conditions: []template.Condition{{Operator: "StringLike", Key: "kms:ViaService", Values: []string{"sqs.*"}}},
+		},
+	}}
+	cases := map[string]struct {
+		caller, target, body string
+		passes               bool
+	}{
+		"a read of a table it may read":              {"Route.1", "DynamoDB_20120810.GetItem", `{"TableName":"config","Key":{"p":{"S":"x"}}}`, true},
+		"a batch of reads":                           {"Route.1", "DynamoDB_20120810.BatchGetItem", `{"RequestItems":{"config":{"Keys":[{"p":{"S":"x"}}]}}}`, true},
+		"a batch that also reads another table":      {"Route.1", "DynamoDB_20120810.BatchGetItem", `{"RequestItems":{"config":{"Keys":[{"p":{"S":"x"}}]},"spool":{"Keys":[{"p":{"S":"x"}}]}}}`, false},
+		"a read of another table":                    {"Route.1", "DynamoDB_20120810.GetItem", `{"TableName":"state","Key":{"p":{"S":"x"}}}`, false},
+		"a write under an allowed leading key":       {"Route.1", "DynamoDB_20120810.PutItem", `{"TableName":"state","Item":{"p":{"S":"t/event/1"}}}`, true},
+		"a write under another leading key":          {"Route.1", "DynamoDB_20120810.PutItem", `{"TableName":"state","Item":{"p":{"S":"t/streak/1"}}}`, false},
+		"notes, one of them under another key":       {"Route.1", "DynamoDB_20120810.BatchWriteItem", `{"RequestItems":{"state":[{"PutRequest":{"Item":{"p":{"S":"t/event/1"}}}},{"PutRequest":{"Item":{"p":{"S":"t/dead/1"}}}}]}}`, false},
+		"a transaction of what it may do one by one": {"Route.1", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"state","Item":{"p":{"S":"t/event/1"}}}},{"Update":{"TableName":"state","Key":{"p":{"S":"t/thread/1"}}}}]}`, true},
+		"a transaction with one thing it may not do": {"Route.1", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"state","Item":{"p":{"S":"t/event/1"}}}},{"ConditionCheck":{"TableName":"state","Key":{"p":{"S":"t/thread/1"}}}}]}`, false},
+		"an action nobody named":                     {"Route.1", "DynamoDB_20120810.DeleteItem", `{"TableName":"state","Key":{"p":{"S":"t/event/1"}}}`, false},
+		"a queue whose name fits":                    {"Route.1", "AmazonSQS.SendMessageBatch", `{"QueueUrl":"https://sqs/000000000000/deliver-x.fifo"}`, true},
+		"a queue whose name does not":                {"Route.1", "AmazonSQS.SendMessageBatch", `{"QueueUrl":"https://sqs/000000000000/events.fifo"}`, false},
+		"a key that it may use through SQS alone":    {"Route.1", "TrentService.Decrypt", `{}`, false},
+		"a secret nobody gave it":                    {"Route.1", "secretsmanager.GetSecretValue", `{"SecretId":"x"}`, false},
+		"a person with a client":                     {"AKIAPERSON", "DynamoDB_20120810.DeleteItem", `{"TableName":"state"}`, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			passed := false
+			h := cloud.Authorize(allowed, slog.New(slog.DiscardHandler), http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true }))
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(c.body))
+			r.Header.Set("X-Amz-Target", c.target)
+			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.caller+"/20260101/us-east-1/x/aws4_request, SignedHeaders=host, Signature=0")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if refused := strings.Contains(w.Body.String(), "AccessDeniedException"); passed != c.passes || refused == c.passes {
+				t.Errorf("passed %t, answered %d %s", passed, w.Code, w.Body)
+			}
+		})
+	}
+}
