@@ -1,0 +1,350 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The load.
+const (
+	closedLoop = 16  // senders, each with one webhook under way
+	people     = 300 // who write, all of them known
+	windows    = 3   // of which each gives one sample
+)
+
+// window is what came of one stretch of load.
+type window struct {
+	perSecond float64
+	latencies []float64 // milliseconds
+	processor float64   // milliseconds for each webhook, of all processes; 0 if that is not known
+}
+
+// closed sends as fast as answers come, for so long.
+func (w *world) closed(ctx context.Context, length time.Duration) (window, error) {
+	end := time.Now().Add(length)
+	began := time.Now()
+	before, known := processor()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var latencies []float64
+	var failed error
+	for sender := range closedLoop {
+		all.Go(func() {
+			var own []float64
+			for n := sender; time.Now().Before(end); n += closedLoop {
+				took, err := w.send(ctx, w.message(n%people))
+				if err != nil {
+					mu.Lock()
+					failed = err
+					mu.Unlock()
+					return
+				}
+				own = append(own, milliseconds(took))
+			}
+			mu.Lock()
+			latencies = append(latencies, own...)
+			mu.Unlock()
+		})
+	}
+	all.Wait()
+	out := window{perSecond: float64(len(latencies)) / time.Since(began).Seconds(), latencies: latencies}
+	if after, still := processor(); known && still && len(latencies) > 0 {
+		out.processor = (after - before) / float64(len(latencies))
+	}
+	return out, failed
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// acks measures acknowledgements alone, then while all of it drains, then the draining alone.
+func acks(ctx context.Context, root string, length time.Duration) ([]Row, error) {
+	w, err := newWorld(ctx, root, false)
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	if err := w.know(ctx, people); err != nil {
+		return nil, err
+	}
+	w.closeGate("EventsQueue")
+	if _, err := w.send(ctx, w.message(0)); err != nil { // it ends the receive that was under way
+		return nil, err
+	}
+	if err := w.rest(ctx); err != nil {
+		return nil, err
+	}
+	alone, err := w.repeat(ctx, length)
+	if err != nil {
+		return nil, err
+	}
+	w.openGate("EventsQueue")
+	draining, err := w.repeat(ctx, length)
+	if err != nil {
+		return nil, err
+	}
+	var drained, cost []float64
+	for range windows {
+		before, _ := processor()
+		n := w.drain(ctx, length)
+		drained = append(drained, n/length.Seconds())
+		if after, known := processor(); known && n > 0 {
+			cost = append(cost, (after-before)/n)
+		}
+	}
+	rows := []Row{
+		rate("ack alone, closed loop of 16", alone).bar(1500).note("moonshot 2,500"),
+		quantile("ack alone, p50", alone, 50),
+		quantile("ack alone, p95", alone, 95).bar(15).note("moonshot 9"),
+		rate("ack while everything drains, closed loop of 16", draining).bar(600),
+		quantile("ack while everything drains, p95", draining, 95).bar(40),
+		sampled("drain, webhooks at rest", "messages/s", drained).more().bar(300).note(fmt.Sprintf("to %d CRMs; moonshot 600", len(w.crms))),
+	}
+	var acked []float64
+	for _, one := range alone {
+		if one.processor > 0 {
+			acked = append(acked, one.processor)
+		}
+	}
+	if len(acked) > 0 && len(cost) > 0 {
+		of := func(ms float64) string {
+			return fmt.Sprintf("all processes, load and simulators included: %d cores allow %s/s", runtime.NumCPU(), number(1000*float64(runtime.NumCPU())/ms))
+		}
+		rows = append(rows,
+			sampled("processor time per acknowledgement", "ms", acked).note(of(median(acked))),
+			sampled("processor time per message drained", "ms", cost).note(of(median(cost))))
+	}
+	return rows, nil
+}
+
+func (w *world) repeat(ctx context.Context, length time.Duration) ([]window, error) {
+	var all []window
+	for range windows {
+		one, err := w.closed(ctx, length)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func rate(name string, all []window) Row {
+	var samples []float64
+	for _, one := range all {
+		samples = append(samples, one.perSecond)
+	}
+	return sampled(name, "req/s", samples).more()
+}
+
+func quantile(name string, all []window, p float64) Row {
+	var samples []float64
+	for _, one := range all {
+		samples = append(samples, percentile(one.latencies, p))
+	}
+	return sampled(name, "ms", samples)
+}
+
+// drain answers how many messages reached every CRM in so long.
+func (w *world) drain(ctx context.Context, length time.Duration) float64 {
+	before := map[string]int{}
+	for _, q := range w.deliveries() {
+		before[q] = w.Queue(q).Counters().Deleted
+	}
+	select {
+	case <-time.After(length):
+	case <-ctx.Done():
+	}
+	slowest := -1.0
+	for q, n := range before {
+		if done := float64(w.Queue(q).Counters().Deleted - n); slowest < 0 || done < slowest {
+			slowest = done
+		}
+	}
+	return max(slowest, 0)
+}
+
+// paths measures from the webhook to every CRM, webhooks coming at their own pace.
+func paths(ctx context.Context, root string, length time.Duration) ([]Row, error) {
+	w, err := newWorld(ctx, root, false)
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	if err := w.know(ctx, people); err != nil {
+		return nil, err
+	}
+	var rows []Row
+	for _, load := range []struct {
+		perSecond int
+		bar       float64
+		note      string
+	}{{150, 40, ""}, {300, 0, "moonshot: 50"}} {
+		var all []window
+		for range windows {
+			one, err := w.open(ctx, load.perSecond, length)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, one)
+		}
+		name := fmt.Sprintf("webhook to every CRM, open loop of %d/s", load.perSecond)
+		rows = append(rows, quantile(name+", p50", all, 50), quantile(name+", p95", all, 95).bar(load.bar).note(load.note))
+	}
+	return rows, nil
+}
+
+// open sends so many webhooks a second, whatever becomes of them, and answers how long each took from when it was due until the
+// last CRM had made its record.
+func (w *world) open(ctx context.Context, perSecond int, length time.Duration) (window, error) {
+	total := int(length.Seconds() * float64(perSecond))
+	due := map[string]time.Time{} // by the key of the record
+	began := time.Now()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for n := range total {
+		at := began.Add(time.Duration(n) * time.Second / time.Duration(perSecond))
+		select {
+		case <-time.After(time.Until(at)):
+		case <-ctx.Done():
+			return window{}, ctx.Err()
+		}
+		m := w.message(n % people)
+		due[w.client.MessageKey(m)] = at
+		all.Go(func() {
+			if _, err := w.send(ctx, m); err != nil {
+				mu.Lock()
+				failed = err
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	if failed != nil {
+		return window{}, failed
+	}
+	if err := w.rest(ctx); err != nil {
+		return window{}, err
+	}
+	made, err := w.made(ctx, due)
+	if err != nil {
+		return window{}, err
+	}
+	out := window{perSecond: float64(perSecond)}
+	for key, at := range due {
+		out.latencies = append(out.latencies, milliseconds(max(0, made[key].Sub(at))))
+	}
+	return out, nil
+}
+
+// made answers when the last CRM made the record of each message. It is kept in whole milliseconds.
+func (w *world) made(ctx context.Context, wanted map[string]time.Time) (map[string]time.Time, error) {
+	last, found := map[string]time.Time{}, map[string]int{}
+	for _, crm := range w.crms {
+		records, err := w.records(ctx, crm)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range records {
+			key := r.key(wanted)
+			if key == "" {
+				continue
+			}
+			at, err := r.made()
+			if err != nil {
+				return nil, fmt.Errorf("bench: %s: %w", crm, err)
+			}
+			found[key]++
+			if at.After(last[key]) {
+				last[key] = at
+			}
+		}
+	}
+	for key := range wanted {
+		if found[key] != len(w.crms) {
+			return nil, fmt.Errorf("bench: a message is in %d CRMs, not in %d", found[key], len(w.crms))
+		}
+	}
+	return last, nil
+}
+
+// record is a record of a simulator.
+type record struct {
+	CreatedAt  string         `json:"createdAt"`
+	Properties map[string]any `json:"properties"`
+}
+
+// key answers which of the messages a record is of, whatever the CRM calls the property.
+func (r record) key(wanted map[string]time.Time) string {
+	for _, value := range r.Properties {
+		key, _ := value.(string)
+		if _, ours := wanted[key]; ours {
+			return key
+		}
+	}
+	return ""
+}
+
+// made answers when the record was made, in one of two ways to write it.
+func (r record) made() (time.Time, error) {
+	if at, err := time.Parse(time.RFC3339Nano, r.CreatedAt); err == nil {
+		return at, nil
+	}
+	return time.Parse("2006-01-02T15:04:05.000-0700", r.CreatedAt)
+}
+
+// records answers the records of messages of a CRM.
+func (w *world) records(ctx context.Context, crm string) ([]record, error) {
+	address := w.CRMs[crm] + "/_simulator/records?object=" + w.Simulated[crm].Messages
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	response, err := w.http.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var records []record
+	if err := json.NewDecoder(response.Body).Decode(&records); err != nil {
+		return nil, fmt.Errorf("bench: the records of %s: %w", crm, err)
+	}
+	return records, nil
+}
+
+// colds measures how long functions take from their start to their first question for work, one at a time.
+func colds(ctx context.Context, root string, runs int) ([]Row, error) {
+	w, err := newWorld(ctx, root, false)
+	if err != nil {
+		return nil, err
+	}
+	defer w.stop()
+	bars := map[string]float64{receiver: 8, "Route": 25}
+	var names []string
+	for name := range w.Functions() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var rows []Row
+	for _, name := range names {
+		var samples []float64
+		for run := range runs + 1 {
+			took, err := w.Cold(ctx, name)
+			if err != nil {
+				return nil, fmt.Errorf("bench: cold start of %s: %w", name, err)
+			}
+			if run > 0 { // the first one reads the file from the disk
+				samples = append(samples, milliseconds(took))
+			}
+		}
+		row := sampled("cold start, "+name, "ms", samples).bar(bars[name])
+		rows = append(rows, row.note(fmt.Sprintf("min %s", number(slices.Min(samples)))))
+	}
+	return rows, nil
+}

@@ -1,0 +1,61 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// tick is the unit of processor times in /proc, which is a hundredth of a second on every Linux that Go supports.
+const tick = 10 // ms
+
+// processor answers how many milliseconds of processor time this process and its children have had; false where there is no
+// /proc. It is what limits a machine, and other programs on the machine hardly change it.
+func processor() (ms float64, known bool) {
+	own := strconv.Itoa(os.Getpid())
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return 0, false
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file) //nolint:gosec // of the kernel
+		if err != nil {
+			continue // it has ended
+		}
+		if used, ours := processorOf(string(data), own); ours {
+			ms, known = ms+used, true
+		}
+	}
+	return ms, known
+}
+
+// processorOf reads one line of /proc/<pid>/stat: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
+func processorOf(line, parent string) (ms float64, ours bool) {
+	before, after, found := strings.Cut(line, " (")
+	end := strings.LastIndex(after, ") ")
+	if !found || end < 0 {
+		return 0, false
+	}
+	fields := strings.Fields(after[end+2:])
+	if len(fields) < 13 || fields[1] != parent && before != parent {
+		return 0, false
+	}
+	user, userErr := strconv.ParseFloat(fields[11], 64)
+	system, systemErr := strconv.ParseFloat(fields[12], 64)
+	return (user + system) * tick, userErr == nil && systemErr == nil
+}
+
+// load answers the machine's load average of the last minute, 0 where it is not known.
+func load() float64 {
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(data), " ")
+	value, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return 0
+	}
+	return value
+}

@@ -1,0 +1,354 @@
+// Package chaos runs the whole of Signalbox with unmodified binaries and breaks it under load: kill -9 at any moment and at every
+// call boundary, webhooks delivered twice, late and out of order, queues that lose replies and deliver again, CRMs that throttle,
+// fail, lock and commit without an answer, and gateways and queues with wrong clocks. Then a checker holds what the CRMs' simulators
+// have against the history of what was sent: none lost, none twice, each thread in order, none dead-lettered.
+//
+// One seed makes one plan. It does not make one run: which messages a batch holds and when a process makes a call is up to the
+// machine. The clocks of the functions themselves are the machine's and are not skewed.
+package chaos
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"signalbox/shared/deadletter"
+	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/store"
+)
+
+// Options say how much to break.
+type Options struct {
+	Root     string // of the repository
+	Seed     uint64
+	Kills    int
+	Duration time.Duration // over which they are spread; 0 is 400 ms a kill
+	Built    bool          // the binaries are up to date
+}
+
+// The load: so many people, each with a message every few seconds, whatever the duration.
+const (
+	persons = 240
+	pause   = 4 * time.Second
+	perKill = 400 * time.Millisecond
+)
+
+// restIn is how long what was sent may take to come to rest once nothing is broken any more. A message that was killed twice waits
+// for two visibility time-outs at each stage.
+const restIn = 90 * time.Second
+
+// Divisor is by what the template's times are divided.
+const Divisor = 20
+
+// Parameters answers the template's times, divided. They nest as the real ones do. A webhook's are not divided: how long the
+// receiver tries the queue before it takes the spool is its own.
+func Parameters() map[string]string {
+	return map[string]string{
+		"WebhookTimeoutSeconds": "5", "CrmAttemptSeconds": "0.5", "MessageSeconds": "1", "SoftMarginSeconds": "0.15",
+		"FunctionTimeoutSeconds": "1.5", "ClaimLeaseSeconds": "1.75", "VisibilitySeconds": "9", "PatienceSeconds": "4320",
+		"BlockedWaitSeconds": "45", "BackoffMinSeconds": "0.1", "BackoffMaxSeconds": "45",
+	}
+}
+
+// run is one run.
+type run struct {
+	options Options
+	out     io.Writer
+	folder  string // where everything is kept
+	cloud   *local.Cloud
+	client  *demo.Client
+	striker *striker
+	lottery *lottery
+	history *History
+	sender  *sender
+	plan    Plan
+}
+
+// Run breaks Signalbox, prints what it did and found to out, and answers an error that says what is wrong. What the functions
+// said, the plan and the history stay in .build/chaos.
+func Run(ctx context.Context, out io.Writer, o Options) error {
+	if o.Duration == 0 {
+		o.Duration = time.Duration(o.Kills) * perKill
+	}
+	r := &run{options: o, out: out, folder: filepath.Join(o.Root, ".build", "chaos"), striker: newStriker(), lottery: newLottery(o.Seed)}
+	if err := os.MkdirAll(r.folder, 0o750); err != nil {
+		return fmt.Errorf("chaos: %w", err)
+	}
+	file, err := os.Create(filepath.Join(r.folder, "history.jsonl"))
+	if err != nil {
+		return fmt.Errorf("chaos: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewWriter(file)
+	defer func() { _ = lines.Flush() }()
+	r.history = NewHistory(lines)
+
+	r.cloud, err = local.Start(ctx, local.Options{
+		Root: o.Root, Parameters: Parameters(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
+		Hooks: local.Hooks{Observer: r.striker, Event: r.lottery.skew},
+	})
+	if err != nil {
+		return err
+	}
+	defer r.cloud.Stop()
+	r.striker.setCloud(r.cloud)
+	if r.client, err = demo.NewClient(o.Root, r.cloud); err != nil {
+		return err
+	}
+	r.sender = &sender{client: r.client, history: r.history, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: persons}}}
+	if err := r.learn(ctx); err != nil {
+		return err
+	}
+	if err := r.storm(ctx); err != nil {
+		return err
+	}
+	return r.judge(ctx)
+}
+
+// learn lets a few messages through unharmed, so that the boundaries are known, and makes the plan.
+func (r *run) learn(ctx context.Context) error {
+	r.sender.thread(ctx, persons, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond}})
+	if !r.rest(ctx, restIn) {
+		return fmt.Errorf("chaos: three messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
+	}
+	faults := map[string]int{}
+	for name := range r.cloud.CRMs {
+		faults[name] = len(crms()[name].faults)
+	}
+	size := Size{
+		Kills: r.options.Kills, Duration: r.options.Duration, Threads: persons, Messages: max(1, int(r.options.Duration/pause)),
+	}
+	r.plan = NewPlan(r.options.Seed, size, r.striker.boundaries(), faults)
+	data, err := json.MarshalIndent(r.plan, "", " ")
+	if err != nil {
+		return fmt.Errorf("chaos: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(r.folder, "plan.json"), data, 0o600); err != nil {
+		return fmt.Errorf("chaos: %w", err)
+	}
+	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people, %d messages, CRMs %s, times divided by %d\n",
+		r.plan.Seed, r.plan.Digest(), len(r.plan.Strikes), 2*len(r.striker.boundaries()), r.options.Duration, size.Threads,
+		size.Threads*size.Messages, strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
+	return nil
+}
+
+// storm carries the plan out.
+func (r *run) storm(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*r.options.Duration+time.Minute)
+	defer cancel()
+	mend := breakQueues(r.cloud, r.lottery)
+	var threads, others sync.WaitGroup
+	for person, webhooks := range r.plan.Threads {
+		threads.Go(func() { r.sender.thread(ctx, person, webhooks) })
+	}
+	var spoiled error
+	others.Go(func() { spoiled = spoilCRMs(ctx, r.cloud, r.plan.Spoils) })
+	struck := make(chan struct{})
+	others.Go(func() {
+		defer close(struck)
+		r.striker.run(ctx, r.plan.Strikes)
+	})
+	threads.Wait()
+	r.feed(ctx, struck)
+	others.Wait()
+	mend()
+	return spoiled
+}
+
+// feed sends further messages until every kill was carried out: a function without work has nothing to be killed at.
+func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
+	sent := len(r.plan.Threads[0])
+	for n := 0; ; n++ {
+		select {
+		case <-struck:
+			return
+		case <-ctx.Done():
+			return
+		default:
+		}
+		r.sender.deliver(ctx, sample(n%persons, sent+n/persons))
+		sleep(ctx, 10*time.Millisecond)
+	}
+}
+
+// rest waits until nothing waits anywhere.
+func (r *run) rest(ctx context.Context, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for r.left(ctx) > 0 {
+		if !sleep(ctx, 20*time.Millisecond) {
+			return false
+		}
+	}
+	return true
+}
+
+// left counts what waits in queues that are not dead letters', and in the spool.
+func (r *run) left(ctx context.Context) int {
+	n := 0
+	for _, id := range r.cloud.Queues() {
+		if counters := r.cloud.Queue(id).Counters(); !strings.HasSuffix(id, "DeadLetters") {
+			n += counters.Visible + counters.InFlight
+		}
+	}
+	for shard := range 16 {
+		page, _, err := r.cloud.Table("SpoolTable").List(ctx, store.Range{Partition: fmt.Sprintf("spool/%d", shard)})
+		if err == nil {
+			n += len(page)
+		}
+	}
+	return n
+}
+
+// judge waits for rest, and holds what there is against the history.
+func (r *run) judge(ctx context.Context) error {
+	began := time.Now()
+	r.rest(ctx, restIn)
+	outcome, err := r.outcome(ctx)
+	if err != nil {
+		return err
+	}
+	sends, err := r.history.Sends()
+	if err != nil {
+		return err
+	}
+	report := Check(sends, outcome)
+	r.print(report, time.Since(began))
+	if len(report.Problems) == 0 && r.striker.total < len(r.plan.Strikes) {
+		return fmt.Errorf("chaos: only %d of %d kills were carried out: there was too little work to kill at; seed %d", r.striker.total, len(r.plan.Strikes), r.plan.Seed)
+	}
+	if len(report.Problems) == 0 {
+		return nil
+	}
+	var wrong []error
+	for _, p := range report.Problems[:min(len(report.Problems), 50)] {
+		wrong = append(wrong, fmt.Errorf("%s: %s %s %s", p.Kind, p.CRM, p.Message, p.Detail))
+	}
+	wrong = append(wrong, fmt.Errorf("chaos: %d problems with seed %d; plan and history are in %s, what the functions said in %s",
+		len(report.Problems), r.plan.Seed, r.folder, r.cloud.LogPath))
+	return errors.Join(wrong...)
+}
+
+// outcome looks into the simulators and the tables.
+func (r *run) outcome(ctx context.Context) (Outcome, error) {
+	o := Outcome{Messages: map[string][]string{}, Also: map[string][]string{}, People: map[string]map[string]int{}, Spooled: r.striker.spooled, Left: r.left(ctx)}
+	ids := map[string]string{} // by the key of the record
+	sends, _ := r.history.Sends()
+	for _, s := range sends {
+		key := r.client.MessageKey(demo.Sample{Form: [][2]string{{"MessageSid", s.Message}}})
+		ids[key] = s.Message
+	}
+	for name := range r.cloud.CRMs {
+		records, err := r.client.Messages(ctx, name)
+		if err != nil {
+			return o, err
+		}
+		for _, record := range records {
+			o.Messages[name] = append(o.Messages[name], identify(record, ids))
+		}
+		if err := r.also(ctx, name, ids, &o); err != nil {
+			return o, err
+		}
+		o.People[name] = map[string]int{}
+		for _, object := range crms()[name].people {
+			held, err := r.client.Records(ctx, name, object)
+			if err != nil {
+				return o, err
+			}
+			o.People[name][object] = len(held)
+		}
+	}
+	dead, err := Dead(ctx, r.cloud)
+	o.Dead = dead
+	return o, err
+}
+
+// also looks for messages in the other objects of a CRM: tasks, say.
+func (r *run) also(ctx context.Context, name string, ids map[string]string, o *Outcome) error {
+	for _, object := range r.cloud.Simulated[name].Objects {
+		if object == r.cloud.Simulated[name].Messages {
+			continue
+		}
+		records, err := r.client.Records(ctx, name, object)
+		if err != nil {
+			return err
+		}
+		for _, record := range records {
+			if id := identify(record, ids); id != record.ID {
+				o.Also[name+" "+object] = append(o.Also[name+" "+object], id)
+			}
+		}
+	}
+	return nil
+}
+
+// identify answers the message that a record is of, or the record's id.
+func identify(record demo.Record, ids map[string]string) string {
+	for _, value := range record.Properties {
+		if id := ids[value]; id != "" {
+			return id
+		}
+	}
+	return record.ID
+}
+
+// Dead answers what was given up in the last day, and how many messages wait in queues of dead letters.
+func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
+	var found []string
+	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
+		for _, tenant := range []string{deadletter.NoTenant, "demo"} {
+			page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
+			if err != nil {
+				return nil, fmt.Errorf("chaos: dead letters: %w", err)
+			}
+			for _, record := range page {
+				found = append(found, record.Sort+" "+string(record.Data))
+			}
+		}
+	}
+	for _, id := range c.Queues() {
+		if n := c.Queue(id).Counters(); strings.HasSuffix(id, "DeadLetters") && n.Visible+n.InFlight > 0 {
+			found = append(found, fmt.Sprintf("%d in %s", n.Visible+n.InFlight, id))
+		}
+	}
+	return found, nil
+}
+
+// print writes what was done and what came of it.
+func (r *run) print(report Report, rested time.Duration) {
+	table := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "kills\twhere")
+	words := slices.SortedFunc(maps.Keys(r.striker.done), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.striker.done[b], r.striker.done[a]), cmp.Compare(a, b))
+	})
+	for _, where := range words {
+		_, _ = fmt.Fprintf(table, "%d\t%s\n", r.striker.done[where], where)
+	}
+	_ = table.Flush()
+	said, _ := os.ReadFile(r.cloud.LogPath)
+	counts := map[string]int{}
+	for _, p := range report.Problems {
+		counts[p.Kind]++
+	}
+	_, _ = fmt.Fprintf(r.out, "%d kills, %d faults of CRMs, %d time-outs of functions; %d messages in %d webhooks (%d duplicates, %d tried again), %d by the spool; at rest %.1f s after\n",
+		r.striker.total, len(r.plan.Spoils), bytes.Count(said, []byte("Task timed out")), report.Messages, report.Webhooks,
+		report.Duplicates, report.Retries, report.Spooled, rested.Seconds())
+	_, _ = fmt.Fprintf(r.out, "%d lost, %d twice, %d out of order (of %d pairs), %d dead-lettered, %d other problems\n",
+		counts[Lost], counts[Twice], counts[OutOfOrder], report.Pairs, counts[DeadLettered],
+		len(report.Problems)-counts[Lost]-counts[Twice]-counts[OutOfOrder]-counts[DeadLettered])
+}

@@ -1,0 +1,193 @@
+package chaos
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// The kinds of Problem.
+const (
+	Lost         = "lost"         // acknowledged, and not in a CRM
+	Twice        = "twice"        // in a CRM more than once
+	OutOfOrder   = "out of order" // written before one that was acknowledged before it was sent
+	DeadLettered = "dead-lettered"
+	Unanswered   = "unanswered" // sent again and again, and never acknowledged
+	Waiting      = "waiting"    // the queues did not become empty
+	Unknown      = "unknown"    // in a CRM, and never sent
+	People       = "people"     // a person became several records, or none
+)
+
+// Problem is one thing that must not be.
+type Problem struct {
+	Kind, CRM, Message, Detail string
+}
+
+// Outcome is what is left at the end.
+type Outcome struct {
+	Messages map[string][]string       // by CRM: the messages whose records it holds, oldest first
+	Also     map[string][]string       // by CRM and another object: the messages whose keys its records hold
+	People   map[string]map[string]int // by CRM and object: how many records there are of people
+	Spooled  map[string]bool           // messages that took the spool: they may be late
+	Dead     []string                  // the dead letters
+	Left     int                       // messages still in queues or in the spool
+}
+
+// Report is what the checker says.
+type Report struct {
+	Messages, Webhooks, Duplicates, Retries, Spooled int
+	Pairs                                            int // whose order was checked, in all CRMs
+	Problems                                         []Problem
+}
+
+// message is what the history says of one.
+type message struct {
+	id, thread  string
+	sent, acked time.Time // first send; first answer 2xx, zero if there was none
+}
+
+// Check holds what is left against what was sent.
+func Check(history []Send, o Outcome) Report {
+	r := Report{Spooled: len(o.Spooled)}
+	messages := r.read(history)
+	for _, m := range messages {
+		if m.acked.IsZero() {
+			r.add(Unanswered, "", m.id, "")
+		}
+	}
+	for _, crm := range slices.Sorted(maps.Keys(o.Messages)) {
+		r.once(crm, messages, o.Messages[crm])
+		r.order(crm, messages, o)
+	}
+	for _, object := range slices.Sorted(maps.Keys(o.Also)) {
+		r.twice(object, o.Also[object])
+	}
+	if len(o.Messages) == 0 {
+		r.add(Lost, "", "", "there is no CRM")
+	}
+	for _, d := range o.Dead {
+		r.add(DeadLettered, "", "", d)
+	}
+	if o.Left > 0 {
+		r.add(Waiting, "", "", fmt.Sprintf("%d messages", o.Left))
+	}
+	r.people(messages, o.People)
+	return r
+}
+
+func (r *Report) add(kind, crm, id, detail string) {
+	r.Problems = append(r.Problems, Problem{kind, crm, id, detail})
+}
+
+// read answers the messages of a history by id.
+func (r *Report) read(history []Send) map[string]*message {
+	messages := map[string]*message{}
+	for _, s := range history {
+		r.Webhooks++
+		switch {
+		case s.Attempt == 0:
+			r.Duplicates++
+		case s.Attempt > 1:
+			r.Retries++
+		}
+		m := messages[s.Message]
+		if m == nil {
+			m = &message{id: s.Message, thread: s.Thread, sent: s.At}
+			messages[s.Message] = m
+		}
+		if s.At.Before(m.sent) {
+			m.sent = s.At
+		}
+		if s.Acknowledged() && (m.acked.IsZero() || s.Answered.Before(m.acked)) {
+			m.acked = s.Answered
+		}
+	}
+	r.Messages = len(messages)
+	return messages
+}
+
+// once looks for what is not there once. What was never acknowledged may be there or not, and not twice either.
+func (r *Report) once(crm string, messages map[string]*message, held []string) {
+	times := r.twice(crm, held)
+	for _, id := range slices.Sorted(maps.Keys(messages)) {
+		if times[id] == 0 && !messages[id].acked.IsZero() {
+			r.add(Lost, crm, id, "acknowledged at "+messages[id].acked.Format(time.RFC3339Nano))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(times)) {
+		if messages[id] == nil {
+			r.add(Unknown, crm, id, "")
+		}
+	}
+}
+
+// twice looks for what is there more than once, and answers how often each is there.
+func (r *Report) twice(where string, held []string) map[string]int {
+	times := map[string]int{}
+	for _, id := range held {
+		times[id]++
+	}
+	for _, id := range slices.Sorted(maps.Keys(times)) {
+		if times[id] > 1 {
+			r.add(Twice, where, id, fmt.Sprintf("%d records", times[id]))
+		}
+	}
+	return times
+}
+
+// order looks at every two messages of a thread of which one was acknowledged before the other was first sent. One that took
+// the spool may come late.
+func (r *Report) order(crm string, messages map[string]*message, o Outcome) {
+	place := map[string]int{}
+	for i, id := range o.Messages[crm] {
+		if _, again := place[id]; !again {
+			place[id] = i
+		}
+	}
+	threads := map[string][]*message{}
+	for _, id := range slices.Sorted(maps.Keys(messages)) {
+		m := messages[id]
+		if _, there := place[m.id]; there && !o.Spooled[m.id] {
+			threads[m.thread] = append(threads[m.thread], m)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(threads)) {
+		r.pairs(crm, threads[name], place)
+	}
+}
+
+// pairs looks at every two messages of one thread.
+func (r *Report) pairs(crm string, thread []*message, place map[string]int) {
+	slices.SortFunc(thread, func(a, b *message) int { return cmp.Or(a.sent.Compare(b.sent), cmp.Compare(a.id, b.id)) })
+	for i, later := range thread {
+		for _, earlier := range thread[:i] {
+			if earlier.acked.IsZero() || !earlier.acked.Before(later.sent) {
+				continue
+			}
+			r.Pairs++
+			if place[later.id] < place[earlier.id] {
+				r.add(OutOfOrder, crm, later.id, fmt.Sprintf("before %s, which was acknowledged %s before it was sent",
+					earlier.id, later.sent.Sub(earlier.acked)))
+			}
+		}
+	}
+}
+
+// people compares how many records of people there are with how many people wrote.
+func (r *Report) people(messages map[string]*message, held map[string]map[string]int) {
+	wrote := map[string]bool{}
+	for _, m := range messages {
+		if !m.acked.IsZero() {
+			wrote[m.thread] = true
+		}
+	}
+	for _, crm := range slices.Sorted(maps.Keys(held)) {
+		for _, object := range slices.Sorted(maps.Keys(held[crm])) {
+			if n := held[crm][object]; n != len(wrote) {
+				r.add(People, crm, "", fmt.Sprintf("%d people wrote, and there are %d %s", len(wrote), n, object))
+			}
+		}
+	}
+}

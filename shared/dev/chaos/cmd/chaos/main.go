@@ -1,0 +1,41 @@
+// Command chaos breaks a local Signalbox and checks that nothing is lost, doubled, out of order or given up:
+// chaos -seed 42 -kills 100 -duration 45s. Without a seed it takes one from the clock and prints it.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"signalbox/shared/dev/chaos"
+	"signalbox/shared/dev/local"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := command(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context) error {
+	seed := flag.Uint64("seed", 0, "of the plan; 0 takes one from the clock")
+	kills := flag.Int("kills", 100, "how many processes to kill")
+	duration := flag.Duration("duration", 0, "over which the kills are spread; 0 is 400 ms a kill")
+	flag.Parse()
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano()) % 1_000_000
+	}
+	root, err := local.Root()
+	if err != nil {
+		return err
+	}
+	return chaos.Run(ctx, os.Stdout, chaos.Options{Root: root, Seed: *seed, Kills: *kills, Duration: *duration})
+}

@@ -1,0 +1,274 @@
+package chaos
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"signalbox/shared/dev/local/cloud"
+)
+
+// mostKills is how often the function that works on a message may be killed, at each stage. The next one makes a dead letter.
+const mostKills = 2
+
+// receiver is the function that answers webhooks; what it writes to a table is spooled.
+const receiver = "TwilioReceive"
+
+// processes is what a striker needs of the local cloud.
+type processes interface {
+	KillIf(process string, allowed func(event []byte) bool) bool
+	Processes(function string) []string
+}
+
+// striker is the observer that carries out the kills of a plan, and never the third one of a message at one stage.
+type striker struct {
+	cloud processes // set once, before the first strike is due
+
+	mu      sync.Mutex
+	calls   map[Boundary]int // seen
+	due     []*waiting       // at boundaries, whose time has come
+	kills   map[work]int     // by message and function
+	done    map[string]int   // strikes carried out, by their words
+	total   int              //
+	spooled map[string]bool  // messages
+}
+
+// waiting is a strike that waits for its boundary.
+type waiting struct {
+	Strike
+	over chan struct{} // closed when it was carried out
+}
+
+// work is a message in the hands of a function.
+type work struct{ function, message string }
+
+func newStriker() *striker {
+	return &striker{calls: map[Boundary]int{}, kills: map[work]int{}, done: map[string]int{}, spooled: map[string]bool{}}
+}
+
+// Pass carries out the first strike that is due at this call.
+func (s *striker) Pass(c cloud.Call, effect func()) bool {
+	b := boundaryOf(c)
+	s.note(c, b)
+	if s.strike(c, b, false) {
+		return false
+	}
+	effect()
+	return !s.strike(c, b, true)
+}
+
+// note counts a call, and the messages of a receiver that writes to a table.
+func (s *striker) note(c cloud.Call, b Boundary) {
+	spools := b.Function == receiver && b.Service == "dynamodb" && slices.Contains([]string{"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}, b.Operation)
+	var messages []string
+	if spools {
+		s.processes().KillIf(c.Caller, func(event []byte) bool {
+			messages = messagesOf(event)
+			return false
+		})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls[b]++
+	for _, m := range messages {
+		s.spooled[m] = true
+	}
+}
+
+// strike kills the caller if a strike is due and allowed.
+func (s *striker) strike(c cloud.Call, b Boundary, after bool) bool {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.due, func(d *waiting) bool { return d.Boundary == b && d.After == after })
+	if i < 0 {
+		s.mu.Unlock()
+		return false
+	}
+	next := s.due[i]
+	s.due = slices.Delete(s.due, i, i+1)
+	s.mu.Unlock()
+	if s.kill(c.Caller, next.Strike) {
+		close(next.over)
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.due = append(s.due, next) // another time, with another message
+	return false
+}
+
+// kill kills a process unless one of the messages it works on has had its share.
+func (s *striker) kill(process string, by Strike) bool {
+	function := cloud.Call{Caller: process}.Function()
+	killed := s.processes().KillIf(process, func(event []byte) bool {
+		messages := messagesOf(event)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, m := range messages {
+			if s.kills[work{function, m}] >= mostKills {
+				return false
+			}
+		}
+		for _, m := range messages {
+			s.kills[work{function, m}]++
+		}
+		return true
+	})
+	if killed {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.done[by.String()]++
+		s.total++
+	}
+	return killed
+}
+
+// patience is how long a strike waits for its boundary. One that does not come in time is a kill at any moment instead.
+const patience = 5 * time.Second
+
+// run lets strikes become due at their times, and waits until all were carried out or ctx is done.
+func (s *striker) run(ctx context.Context, plan []Strike) {
+	start := time.Now()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, next := range plan {
+		if !sleep(ctx, time.Until(start.Add(next.At))) {
+			return
+		}
+		if next.Random {
+			all.Go(func() { s.anyMoment(ctx, next) })
+			continue
+		}
+		all.Go(func() { s.await(ctx, &waiting{next, make(chan struct{})}) })
+	}
+}
+
+// await lets a strike be due, and makes it one at any moment if its boundary does not come.
+func (s *striker) await(ctx context.Context, w *waiting) {
+	s.mu.Lock()
+	s.due = append(s.due, w)
+	s.mu.Unlock()
+	tick := time.NewTicker(patience)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.over:
+			return
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if s.withdraw(w) {
+			w.Random = true
+			s.anyMoment(ctx, w.Strike)
+			return
+		}
+	}
+}
+
+// withdraw takes a strike back that is due and not just being tried.
+func (s *striker) withdraw(w *waiting) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.due, w)
+	if i >= 0 {
+		s.due = slices.Delete(s.due, i, i+1)
+	}
+	return i >= 0
+}
+
+// anyMoment kills a process of the function a little after it was seen at work, or idle if it is not at work for long.
+func (s *striker) anyMoment(ctx context.Context, next Strike) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for tries := 0; ; tries++ {
+		for _, process := range s.processes().Processes(next.Boundary.Function) {
+			working := false
+			s.processes().KillIf(process, func(event []byte) bool {
+				working = event != nil
+				return false
+			})
+			if (working || tries > 1000) && sleep(ctx, next.Delay) && s.kill(process, next) {
+				return
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// messagesOf answers what the messages of an event are called: the deduplication ids of a queue's, Twilio's id of a webhook's.
+func messagesOf(event []byte) []string {
+	var e struct {
+		Records []struct {
+			MessageID  string
+			Attributes struct{ MessageDeduplicationID string }
+		}
+		Body            string
+		IsBase64Encoded bool
+	}
+	if event == nil || json.Unmarshal(event, &e) != nil {
+		return nil
+	}
+	var out []string
+	for _, r := range e.Records {
+		if r.Attributes.MessageDeduplicationID != "" {
+			out = append(out, r.Attributes.MessageDeduplicationID)
+		} else {
+			out = append(out, r.MessageID)
+		}
+	}
+	if e.IsBase64Encoded {
+		if body, err := base64.StdEncoding.DecodeString(e.Body); err == nil {
+			e.Body = string(body)
+		}
+	}
+	if form, err := url.ParseQuery(e.Body); err == nil && form.Get("MessageSid") != "" {
+		out = append(out, form.Get("MessageSid"))
+	}
+	return out
+}
+
+// setCloud says where the processes are. The cloud is made with the striker as its observer, and makes calls before it is known.
+func (s *striker) setCloud(c processes) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cloud = c
+}
+
+// boundaries answers the kinds of calls that were seen. Applying the tenant is not part of the load.
+func (s *striker) boundaries() []Boundary {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []Boundary
+	for b := range s.calls {
+		if b.Function != "" && b.Function != "ApplyTenant" {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// processes answers the cloud, once it is known.
+func (s *striker) processes() processes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cloud
+}
