@@ -27,15 +27,15 @@ func permitted(p connector.Permissions, names Properties) map[string]string {
 // thread come one after the other, which keeps two changes of one channel from meeting between the two calls.
 func (p *portal) consent(ctx context.Context, w work) {
 	names := p.binding.Properties
-	ids := make([]string, 0, w.len())
-	for i := range w.len() {
-		if id := w.request(i).contact; !slices.Contains(ids, id) {
+	ids := make([]string, 0, w.Len())
+	for i := range w.Len() {
+		if id := w.Request(i).contact; !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	found, err := p.read(ctx, contacts, "", ids, []string{names.Consent})
 	if err != nil {
-		w.failAll(err)
+		w.FailAll(err)
 		return
 	}
 	held := make(map[string]connector.Permissions, len(found))
@@ -43,18 +43,18 @@ func (p *portal) consent(ctx context.Context, w work) {
 		held[o.ID] = connector.DecodePermissions(o.Properties[names.Consent])
 	}
 	changed := make(map[string][]int)
-	for i := range w.len() {
-		id := w.request(i).contact
-		channel, change, sensible := connector.PermissionOf(w.request(i).action.Value)
+	for i := range w.Len() {
+		id := w.Request(i).contact
+		channel, change, sensible := connector.PermissionOf(w.Request(i).action.Value)
 		switch {
 		case !sensible:
-			w.fail(i, fault.New(fault.Permanent, "hubspot_consent_invalid", nil))
+			w.Fail(i, fault.New(fault.Permanent, "hubspot_consent_invalid", nil))
 		case held[id] == nil:
 			p.gone(ctx, w, i, fault.New(fault.Permanent, codeNotFound, nil))
 		case held[id].Apply(channel, change):
 			changed[id] = append(changed[id], i)
 		default:
-			w.result(i)
+			w.Succeed(i)
 		}
 	}
 	p.writeConsent(ctx, w, held, changed)
@@ -73,9 +73,9 @@ func (p *portal) writeConsent(ctx context.Context, w work, held map[string]conne
 			case is(r.err, codeNotFound):
 				p.gone(ctx, w, i, r.err)
 			case r.err != nil:
-				w.fail(i, r.err)
+				w.Fail(i, r.err)
 			default:
-				w.result(i)
+				w.Succeed(i)
 			}
 		}
 	}

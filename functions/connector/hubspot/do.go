@@ -8,34 +8,8 @@ import (
 	"signalbox/shared/fault"
 )
 
-// work is the steps of one kind for one portal and where their outcomes go.
-type work struct {
-	steps    []connector.Step[Request]
-	outcomes []connector.Outcome
-	at       []int
-}
-
-func (w work) len() int                   { return len(w.at) }
-func (w work) request(i int) Request      { return w.steps[w.at[i]].Request }
-func (w work) intended(i int) bool        { return w.steps[w.at[i]].Intended }
-func (w work) fail(i int, err error)      { w.outcomes[w.at[i]] = connector.Outcome{Err: err} }
-func (w work) result(i int, kv ...string) { w.outcomes[w.at[i]] = connector.Outcome{Result: pairs(kv)} }
-
-func (w work) failAll(err error) {
-	for i := range w.at {
-		w.fail(i, err)
-	}
-}
-
-func pairs(kv []string) connector.Result {
-	result := make(connector.Result, len(kv)/2)
-	for i := 0; i+1 < len(kv); i += 2 {
-		if kv[i+1] != "" {
-			result[kv[i]] = kv[i+1]
-		}
-	}
-	return result
-}
+// work is the steps of one kind for one portal.
+type work = connector.Work[Request]
 
 // Do carries out steps: those of one kind and portal in one call where HubSpot has one for them, portals one after another.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
@@ -54,11 +28,11 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	for g, kinds := range groups {
 		p, err := c.portal(ctx, g.tenant, g.name)
 		for _, k := range []kind{resolve, create, lead, activity, activityOnce, consent} {
-			w := work{steps, outcomes, kinds[k]}
+			w := connector.NewWork(steps, outcomes, kinds[k])
 			switch {
-			case w.len() == 0:
+			case w.Len() == 0:
 			case err != nil:
-				w.failAll(err)
+				w.FailAll(err)
 			default:
 				p.do(ctx, k, w)
 			}
@@ -100,23 +74,23 @@ func (p *portal) do(ctx context.Context, k kind, w work) {
 // with another one, once; anything else may only not be visible yet. A contact that was merged into another is gone: reading
 // it answers that other one.
 func (p *portal) gone(ctx context.Context, w work, i int, notFound error) {
-	r := w.request(i)
+	r := w.Request(i)
 	found, err := p.read(ctx, contacts, "", []string{r.contact}, []string{"lastmodifieddate"})
 	switch {
 	case err != nil:
-		w.fail(i, err)
+		w.Fail(i, err)
 	case len(found) > 0 && found[0].ID == r.contact:
-		w.fail(i, fault.New(fault.Retryable, "hubspot_association_refused", notFound))
+		w.Fail(i, fault.New(fault.Retryable, "hubspot_association_refused", notFound))
 	case r.final:
-		w.fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", notFound))
+		w.Fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", notFound))
 	default:
-		w.result(i, resultGone, r.contact)
+		w.Succeed(i, resultGone, r.contact)
 	}
 }
 
 // one makes the same call for each step, for what HubSpot has no batch of.
 func one(w work, do func(i int)) {
-	for i := range w.len() {
+	for i := range w.Len() {
 		do(i)
 	}
 }
@@ -130,8 +104,8 @@ const (
 
 // associateAll puts records on the timelines of contacts: one call for all, and one each for those it did not mention.
 func (p *portal) associateAll(ctx context.Context, w work, records []string) {
-	left := make([]int, 0, w.len())
-	for i := range w.len() {
+	left := make([]int, 0, w.Len())
+	for i := range w.Len() {
 		if records[i] != "" {
 			left = append(left, i)
 		}
@@ -140,14 +114,14 @@ func (p *portal) associateAll(ctx context.Context, w work, records []string) {
 		left = p.associateBatch(ctx, w, records, left)
 	}
 	for _, i := range left {
-		path := p.routes.associate(communications, records[i], contacts, w.request(i).contact)
+		path := p.routes.associate(communications, records[i], contacts, w.Request(i).contact)
 		switch err := p.call(ctx, http.MethodPut, path, nil, nil); {
 		case is(err, codeNotFound):
 			p.gone(ctx, w, i, err)
 		case err != nil:
-			w.fail(i, err)
+			w.Fail(i, err)
 		default:
-			w.result(i, resultRecord, records[i])
+			w.Succeed(i, resultRecord, records[i])
 		}
 	}
 }
@@ -167,7 +141,7 @@ func (p *portal) associateBatch(ctx context.Context, w work, records []string, a
 			Inputs []pair `json:"inputs"`
 		}
 		for _, i := range at[:n] {
-			request.Inputs = append(request.Inputs, pair{end{records[i]}, end{w.request(i).contact}})
+			request.Inputs = append(request.Inputs, pair{end{records[i]}, end{w.Request(i).contact}})
 		}
 		var reply struct {
 			Results []pair `json:"results"`
@@ -180,9 +154,9 @@ func (p *portal) associateBatch(ctx context.Context, w work, records []string, a
 		for k, i := range at[:n] {
 			switch {
 			case err != nil && fault.Of(err).Kind != fault.Permanent:
-				w.fail(i, err)
+				w.Fail(i, err)
 			case err == nil && made[request.Inputs[k]]:
-				w.result(i, resultRecord, records[i])
+				w.Succeed(i, resultRecord, records[i])
 			default:
 				left = append(left, i)
 			}

@@ -39,10 +39,10 @@ func forgotten(e canonical.Event) bool {
 // contact's communications are searched for it first.
 func (p *portal) activityOnce(ctx context.Context, w work) {
 	one(w, func(i int) {
-		r := w.request(i)
+		r := w.Request(i)
 		record := ""
 		var err error
-		if w.intended(i) || forgotten(r.delivery.Event) {
+		if w.Intended(i) || forgotten(r.delivery.Event) {
 			record, err = p.marked(ctx, r)
 		}
 		if err == nil && record == "" {
@@ -52,9 +52,9 @@ func (p *portal) activityOnce(ctx context.Context, w work) {
 		case is(err, codeNotFound):
 			p.gone(ctx, w, i, err)
 		case err != nil:
-			w.fail(i, err)
+			w.Fail(i, err)
 		default:
-			w.result(i, resultRecord, record)
+			w.Succeed(i, resultRecord, record)
 		}
 	})
 }

@@ -83,12 +83,12 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 func (p *portal) activity(ctx context.Context, w work) {
 	names := p.binding.Properties
 	if !p.binding.Capabilities.EngagementUpsert {
-		one(w, func(i int) { w.result(i, resultOnce, "true") })
+		one(w, func(i int) { w.Succeed(i, resultOnce, "true") })
 		return
 	}
-	rows := make([]input, w.len())
+	rows := make([]input, w.Len())
 	for i := range rows {
-		e := w.request(i).delivery.Event
+		e := w.Request(i).delivery.Event
 		properties := communication(e, names, 0)
 		properties[names.EventKey] = connector.MessageKey(e)
 		rows[i] = input{ID: connector.MessageKey(e), IDProperty: names.EventKey, Properties: properties}
@@ -96,7 +96,7 @@ func (p *portal) activity(ctx context.Context, w work) {
 	records := make([]string, len(rows))
 	for i, r := range p.write(ctx, communications, "upsert", rows) {
 		if r.err != nil {
-			w.fail(i, raced(r.err))
+			w.Fail(i, raced(r.err))
 			continue
 		}
 		records[i] = r.object.ID
@@ -138,11 +138,11 @@ type newRecord struct {
 // created with a unique key, and a second try, refused for that key, finds the first one by it.
 func (p *portal) lead(ctx context.Context, w work) {
 	if !p.binding.Capabilities.Leads {
-		one(w, func(i int) { w.result(i, resultSkipped, "true") })
+		one(w, func(i int) { w.Succeed(i, resultSkipped, "true") })
 		return
 	}
 	one(w, func(i int) {
-		r := w.request(i)
+		r := w.Request(i)
 		e := r.delivery.Event
 		property := p.binding.Properties.EventKey
 		name := strings.TrimSpace(r.delivery.Person.Name)
@@ -162,11 +162,11 @@ func (p *portal) lead(ctx context.Context, w work) {
 		}
 		switch {
 		case err != nil:
-			w.fail(i, err)
+			w.Fail(i, err)
 		case made.ID == "":
-			w.fail(i, fault.New(fault.Permanent, codeSilent, nil))
+			w.Fail(i, fault.New(fault.Permanent, codeSilent, nil))
 		default:
-			w.result(i, resultRecord, made.ID)
+			w.Succeed(i, resultRecord, made.ID)
 		}
 	})
 }

@@ -19,8 +19,8 @@ func (p *portal) resolve(ctx context.Context, w work) {
 	open := p.resolveByKey(ctx, w)
 	open = p.resolveByEmail(ctx, w, open)
 	for _, i := range open {
-		if w.request(i).delivery.Person.Phone == "" {
-			w.result(i)
+		if w.Request(i).delivery.Person.Phone == "" {
+			w.Succeed(i)
 			continue
 		}
 		p.resolveByPhone(ctx, w, i)
@@ -31,23 +31,23 @@ func (p *portal) resolve(ctx context.Context, w work) {
 func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
 	key := p.binding.Properties.SenderKey
 	var ids []string
-	for i := range w.len() {
-		if id := w.request(i).delivery.Person.Key; id != "" && !slices.Contains(ids, id) {
+	for i := range w.Len() {
+		if id := w.Request(i).delivery.Person.Key; id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	found, err := p.read(ctx, contacts, key, ids, []string{key})
 	if err != nil {
-		w.failAll(err)
+		w.FailAll(err)
 		return nil
 	}
 	held := make(map[string]string, len(found))
 	for _, o := range found {
 		held[o.Properties[key]] = o.ID
 	}
-	for i := range w.len() {
-		if id := held[w.request(i).delivery.Person.Key]; id != "" {
-			w.result(i, resultContact, id)
+	for i := range w.Len() {
+		if id := held[w.Request(i).delivery.Person.Key]; id != "" {
+			w.Succeed(i, resultContact, id)
 			continue
 		}
 		open = append(open, i)
@@ -60,7 +60,7 @@ func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
 func (p *portal) resolveByEmail(ctx context.Context, w work, at []int) (open []int) {
 	key := p.binding.Properties.SenderKey
 	for _, i := range at {
-		email := strings.ToLower(strings.TrimSpace(w.request(i).delivery.Person.Email))
+		email := strings.ToLower(strings.TrimSpace(w.Request(i).delivery.Person.Email))
 		if email == "" {
 			open = append(open, i)
 			continue
@@ -68,7 +68,7 @@ func (p *portal) resolveByEmail(ctx context.Context, w work, at []int) (open []i
 		found, err := p.read(ctx, contacts, "email", []string{email}, []string{key})
 		switch {
 		case err != nil:
-			w.fail(i, err)
+			w.Fail(i, err)
 		case len(found) == 0:
 			open = append(open, i)
 		default:
@@ -79,16 +79,16 @@ func (p *portal) resolveByEmail(ctx context.Context, w work, at []int) (open []i
 }
 
 func (p *portal) resolveByPhone(ctx context.Context, w work, i int) {
-	person := w.request(i).delivery.Person
+	person := w.Request(i).delivery.Person
 	candidates, err := p.search(ctx, person.Phone)
 	if err != nil {
-		w.fail(i, err)
+		w.Fail(i, err)
 		return
 	}
-	candidates = slices.DeleteFunc(candidates, func(o object) bool { return o.ID == w.request(i).gone })
+	candidates = slices.DeleteFunc(candidates, func(o object) bool { return o.ID == w.Request(i).gone })
 	matching := samePhone(candidates, person.Phone, person.Region)
 	if len(matching) == 0 {
-		w.result(i)
+		w.Succeed(i)
 		return
 	}
 	chosen := slices.MaxFunc(matching, func(a, b object) int {
@@ -116,48 +116,48 @@ func (o object) modified() time.Time {
 // in between, this one stays without: the next message finds the other.
 func (p *portal) take(ctx context.Context, w work, i int, found object) {
 	key := p.binding.Properties.SenderKey
-	person := w.request(i).delivery.Person
+	person := w.Request(i).delivery.Person
 	if found.Properties[key] == "" && person.Key != "" {
 		stamp := map[string]any{"properties": map[string]string{key: person.Key}}
 		err := p.call(ctx, http.MethodPatch, p.routes.record(contacts, found.ID), stamp, nil)
 		switch {
 		case is(err, codeNotFound): // deleted a moment ago: searches find it a while longer
-			w.result(i)
+			w.Succeed(i)
 			return
 		case err != nil && !is(err, codeConflict):
-			w.fail(i, err)
+			w.Fail(i, err)
 			return
 		}
 	}
-	w.result(i, resultContact, found.ID)
+	w.Succeed(i, resultContact, found.ID)
 }
 
 // create upserts by our key the contacts that were not found.
 func (p *portal) create(ctx context.Context, w work) {
-	rows := make([]input, 0, w.len())
-	at := make([]int, 0, w.len())
-	for i := range w.len() {
-		person := w.request(i).delivery.Person
+	rows := make([]input, 0, w.Len())
+	at := make([]int, 0, w.Len())
+	for i := range w.Len() {
+		person := w.Request(i).delivery.Person
 		if person.Key == "" {
-			w.fail(i, fault.New(fault.Permanent, "hubspot_person_key_missing", nil))
+			w.Fail(i, fault.New(fault.Permanent, "hubspot_person_key_missing", nil))
 			continue
 		}
 		at = append(at, i)
 		rows = append(rows, input{
 			ID:         person.Key,
 			IDProperty: p.binding.Properties.SenderKey,
-			Properties: newContact(w.request(i).delivery, p.binding.Properties),
+			Properties: newContact(w.Request(i).delivery, p.binding.Properties),
 		})
 	}
 	for k, r := range p.write(ctx, contacts, "upsert", rows) {
 		i := at[k]
 		switch id := inTheWay(r.err); {
 		case r.err == nil:
-			w.result(i, resultContact, r.object.ID)
+			w.Succeed(i, resultContact, r.object.ID)
 		case id != "":
-			w.result(i, resultContact, id, resultAdopted, "true")
+			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		default:
-			w.fail(i, raced(r.err))
+			w.Fail(i, raced(r.err))
 		}
 	}
 }

@@ -65,20 +65,20 @@ func (r rowReply) err() error {
 func (o *org) consent(ctx context.Context, w work) {
 	held := o.readConsent(ctx, w)
 	changed := make(map[string][]int)
-	for i := range w.len() {
-		id := w.request(i).who
-		channel, change, sensible := connector.PermissionOf(w.request(i).action.Value)
+	for i := range w.Len() {
+		id := w.Request(i).who
+		channel, change, sensible := connector.PermissionOf(w.Request(i).action.Value)
 		switch h := held[id]; {
 		case h.err != nil:
-			w.fail(i, h.err)
+			w.Fail(i, h.err)
 		case !sensible:
-			w.fail(i, fault.New(fault.Permanent, "salesforce_consent_invalid", nil))
+			w.Fail(i, fault.New(fault.Permanent, "salesforce_consent_invalid", nil))
 		case h.permissions == nil:
 			o.gone(ctx, w, i, fault.New(fault.Permanent, codeNotFound, nil))
 		case h.permissions.Apply(channel, change):
 			changed[id] = append(changed[id], i)
 		default:
-			w.result(i)
+			w.Succeed(i)
 		}
 	}
 	ids := slices.Sorted(maps.Keys(changed))
@@ -100,8 +100,8 @@ type holding struct {
 // readConsent reads what persons say, each object's in one call.
 func (o *org) readConsent(ctx context.Context, w work) map[string]holding {
 	byObject := map[string][]string{}
-	for i := range w.len() {
-		if id := w.request(i).who; !slices.Contains(byObject[kindOf(id)], id) {
+	for i := range w.Len() {
+		if id := w.Request(i).who; !slices.Contains(byObject[kindOf(id)], id) {
 			byObject[kindOf(id)] = append(byObject[kindOf(id)], id)
 		}
 	}
@@ -168,9 +168,9 @@ func (o *org) writeConsent(ctx context.Context, w work, rows []consentRow, chang
 			case is(one, codeGone), is(one, codeNotFound):
 				o.gone(ctx, w, i, one)
 			case one != nil:
-				w.fail(i, one)
+				w.Fail(i, one)
 			default:
-				w.result(i)
+				w.Succeed(i)
 			}
 		}
 	}

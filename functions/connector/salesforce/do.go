@@ -7,34 +7,8 @@ import (
 	"signalbox/shared/fault"
 )
 
-// work is the steps of one kind for one org and where their outcomes go.
-type work struct {
-	steps    []connector.Step[Request]
-	outcomes []connector.Outcome
-	at       []int
-}
-
-func (w work) len() int                   { return len(w.at) }
-func (w work) request(i int) Request      { return w.steps[w.at[i]].Request }
-func (w work) intended(i int) bool        { return w.steps[w.at[i]].Intended }
-func (w work) fail(i int, err error)      { w.outcomes[w.at[i]] = connector.Outcome{Err: err} }
-func (w work) result(i int, kv ...string) { w.outcomes[w.at[i]] = connector.Outcome{Result: pairs(kv)} }
-
-func (w work) failAll(err error) {
-	for i := range w.at {
-		w.fail(i, err)
-	}
-}
-
-func pairs(kv []string) connector.Result {
-	result := make(connector.Result, len(kv)/2)
-	for i := 0; i+1 < len(kv); i += 2 {
-		if kv[i+1] != "" {
-			result[kv[i]] = kv[i+1]
-		}
-	}
-	return result
-}
+// work is the steps of one kind for one org.
+type work = connector.Work[Request]
 
 // Do carries out steps: those of one kind and org in as few calls as Salesforce has for them, orgs one after another.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
@@ -50,11 +24,11 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	for at, kinds := range groups {
 		o, err := c.org(ctx, at)
 		for _, k := range []kind{resolve, record, taskOnce, consent} {
-			w := work{steps, outcomes, kinds[k]}
+			w := connector.NewWork(steps, outcomes, kinds[k])
 			switch {
-			case w.len() == 0:
+			case w.Len() == 0:
 			case err != nil:
-				w.failAll(err)
+				w.FailAll(err)
 			default:
 				o.do(ctx, k, w)
 			}
@@ -90,16 +64,16 @@ func (o *org) do(ctx context.Context, k kind, w work) {
 // gone says what a step is to answer when Salesforce refuses the person it named. If the person is deleted, merged away or
 // converted the delivery goes on with another one, once; otherwise the refusal was about something else.
 func (o *org) gone(ctx context.Context, w work, i int, refused error) {
-	r := w.request(i)
+	r := w.Request(i)
 	found, err := o.get(ctx, r.who)
 	switch {
 	case err != nil:
-		w.fail(i, err)
+		w.Fail(i, err)
 	case found.ID != "" && !found.Converted:
-		w.fail(i, refused)
+		w.Fail(i, refused)
 	case r.final:
-		w.fail(i, fault.New(fault.Permanent, "salesforce_person_gone", refused))
+		w.Fail(i, fault.New(fault.Permanent, "salesforce_person_gone", refused))
 	default:
-		w.result(i, resultGone, r.who)
+		w.Succeed(i, resultGone, r.who)
 	}
 }

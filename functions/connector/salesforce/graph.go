@@ -92,24 +92,24 @@ func (o *org) newObject() string {
 
 // record writes persons, messages and tasks: a graph a step, as many as fit in a call.
 func (o *org) record(ctx context.Context, w work) {
-	graphs, all := make([]graph, w.len()), make([]int, 0, w.len())
+	graphs, all := make([]graph, w.Len()), make([]int, 0, w.Len())
 	for i := range graphs {
-		r := w.request(i)
+		r := w.Request(i)
 		if r.person && r.delivery.Person.Key == "" {
-			w.fail(i, fault.New(fault.Permanent, "salesforce_person_key_missing", nil))
+			w.Fail(i, fault.New(fault.Permanent, "salesforce_person_key_missing", nil))
 			continue
 		}
 		graphs[i] = o.graphOf(r, r.who, o.newObject())
 		if len(graphs[i].Nodes) == 0 { // somebody was found and there is nothing to write
-			w.result(i, resultWho, r.who)
+			w.Succeed(i, resultWho, r.who)
 			continue
 		}
 		all = append(all, i)
 	}
-	results := make([]written, w.len())
+	results := make([]written, w.Len())
 	o.send(ctx, graphs, all, results)
 	for _, i := range all {
-		o.settle(ctx, w, i, w.request(i).who, results[i])
+		o.settle(ctx, w, i, w.Request(i).who, results[i])
 	}
 }
 
@@ -120,50 +120,50 @@ func (o *org) settle(ctx context.Context, w work, i int, who string, got written
 			who = made
 		}
 		once := ""
-		if w.request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
+		if w.Request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
-		w.result(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once)
+		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once)
 		return
 	}
 	switch {
 	case got.ref == refPerson:
 		o.instead(ctx, w, i, got.err)
-	case is(got.err, codeGone) && w.request(i).who != "":
+	case is(got.err, codeGone) && w.Request(i).who != "":
 		o.gone(ctx, w, i, got.err)
 	default:
-		w.fail(i, raced(got.err))
+		w.Fail(i, raced(got.err))
 	}
 }
 
 // instead writes the message to the person whom Salesforce names when it refuses a new one: the match of a duplicate rule, or
 // who has our key already. A lead of our key that was converted to a contact who is gone becomes a contact.
 func (o *org) instead(ctx context.Context, w work, i int, refused error) {
-	r, who, object := w.request(i), "", contactObject
+	r, who, object := w.Request(i), "", contactObject
 	switch {
 	case is(refused, codeDuplicates) || is(refused, codeDuplicateValue) && ofOurKey(refused):
 		var err error
 		if who, err = o.adopt(ctx, r, inTheWay(refused)); err != nil {
-			w.fail(i, err)
+			w.Fail(i, err)
 			return
 		}
 		if who == "" {
-			w.fail(i, refused)
+			w.Fail(i, refused)
 			return
 		}
 	case !is(refused, codeGone) || !o.binding.Capabilities.Leads:
-		w.fail(i, refused)
+		w.Fail(i, refused)
 		return
 	}
 	g := o.graphOf(r, who, object)
 	if len(g.Nodes) == 0 {
-		w.result(i, resultWho, who)
+		w.Succeed(i, resultWho, who)
 		return
 	}
 	results := make([]written, 1)
 	o.send(ctx, []graph{g}, []int{0}, results)
 	if err := results[0].err; err != nil {
-		w.fail(i, err)
+		w.Fail(i, err)
 		return
 	}
 	o.settle(ctx, w, i, who, results[0])

@@ -107,8 +107,8 @@ func (l lookup) url(o *org) string {
 func (o *org) resolve(ctx context.Context, w work) {
 	var chunk []int
 	size := 0
-	for i := range w.len() {
-		n := len(lookupsOf(w.request(i)))
+	for i := range w.Len() {
+		n := len(lookupsOf(w.Request(i)))
 		if size+n > maxLookups {
 			o.look(ctx, w, chunk)
 			chunk, size = nil, 0
@@ -125,7 +125,7 @@ func (o *org) look(ctx context.Context, w work, at []int) {
 		Nodes     []node `json:"compositeRequest"`
 	}
 	for _, i := range at {
-		for k, l := range lookupsOf(w.request(i)) {
+		for k, l := range lookupsOf(w.Request(i)) {
 			request.Nodes = append(request.Nodes, node{http.MethodGet, l.url(o), reference(i, k), nil})
 		}
 	}
@@ -142,7 +142,7 @@ func (o *org) look(ctx context.Context, w work, at []int) {
 			return
 		case err != nil:
 			for _, i := range at {
-				w.fail(i, err)
+				w.Fail(i, err)
 			}
 			return
 		}
@@ -160,11 +160,11 @@ func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.I
 
 // choose settles on the first of a step's lookups that found somebody, or searches.
 func (o *org) choose(ctx context.Context, w work, i int, answers map[string]nodeReply) {
-	r := w.request(i)
+	r := w.Request(i)
 	for k, l := range lookupsOf(r) {
 		found, err := o.found(ctx, l, answers[reference(i, k)])
 		if err != nil {
-			w.fail(i, err)
+			w.Fail(i, err)
 			return
 		}
 		if found.ID == "" || found.who() == "" || found.who() == r.who { // nobody, or who turned out to be gone
@@ -174,7 +174,7 @@ func (o *org) choose(ctx context.Context, w work, i int, answers map[string]node
 		return
 	}
 	if r.delivery.Person.Phone == "" {
-		w.result(i)
+		w.Succeed(i)
 		return
 	}
 	o.searchPhone(ctx, w, i)
@@ -270,13 +270,13 @@ func (o *org) adopt(ctx context.Context, r Request, ids []string) (string, error
 
 // take settles on a person.
 func (o *org) take(ctx context.Context, w work, i int, found person) {
-	switch there, err := o.stamp(ctx, w.request(i), found); {
+	switch there, err := o.stamp(ctx, w.Request(i), found); {
 	case err != nil:
-		w.fail(i, err)
+		w.Fail(i, err)
 	case !there: // deleted a moment ago: searches find it a while longer
-		w.result(i)
+		w.Succeed(i)
 	default:
-		w.result(i, resultWho, found.who())
+		w.Succeed(i, resultWho, found.who())
 	}
 }
 
@@ -316,7 +316,7 @@ const (
 // searchPhone finds persons by number. Salesforce keeps what was typed, so that it is asked for the national digits alone, and
 // whoever it finds is compared in E.164.
 func (o *org) searchPhone(ctx context.Context, w work, i int) {
-	r := w.request(i)
+	r := w.Request(i)
 	p := r.delivery.Person
 	request := struct {
 		Q       string     `json:"q"`
@@ -327,21 +327,21 @@ func (o *org) searchPhone(ctx context.Context, w work, i int) {
 		{contactObject, readFields(contactObject), searchEach}, {leadObject, readFields(leadObject), searchEach},
 	}}
 	if len(request.Q) < 2 { // what Salesforce searches for at least
-		w.result(i)
+		w.Succeed(i)
 		return
 	}
 	var reply struct {
 		Records []person `json:"searchRecords"`
 	}
 	if err := o.call(ctx, http.MethodPost, o.path("parameterizedSearch"), request, &reply); err != nil {
-		w.fail(i, err)
+		w.Fail(i, err)
 		return
 	}
 	same := slices.DeleteFunc(reply.Records, func(c person) bool {
 		return c.who() == "" || c.who() == r.who || c.ID == r.who || !c.hasPhone(p.Phone, p.Region)
 	})
 	if len(same) == 0 {
-		w.result(i)
+		w.Succeed(i)
 		return
 	}
 	chosen := slices.MaxFunc(same, better)

@@ -25,11 +25,11 @@ func forgotten(e canonical.Event) bool {
 // taskOnce creates tasks in an org whose activities have no external id. If an earlier try may have come through, the task is
 // looked for by our key first.
 func (o *org) taskOnce(ctx context.Context, w work) {
-	for i := range w.len() {
-		r := w.request(i)
+	for i := range w.Len() {
+		r := w.Request(i)
 		var there bool
 		var err error
-		if w.intended(i) || forgotten(r.delivery.Event) {
+		if w.Intended(i) || forgotten(r.delivery.Event) {
 			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && !there {
@@ -41,9 +41,9 @@ func (o *org) taskOnce(ctx context.Context, w work) {
 		case is(err, codeGone):
 			o.gone(ctx, w, i, err)
 		case err != nil:
-			w.fail(i, err)
+			w.Fail(i, err)
 		default:
-			w.result(i)
+			w.Succeed(i)
 		}
 	}
 }
