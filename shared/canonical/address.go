@@ -26,15 +26,6 @@ func ClassifyAddress(address string) AddressKind {
 	}
 }
 
-// NewParticipant answers a participant of whom only an address is known: its Phone if it is E.164, otherwise its
-// ChannelAddress.
-func NewParticipant(address string) Participant {
-	if isE164(address) {
-		return Participant{Phone: address}
-	}
-	return Participant{ChannelAddress: address}
-}
-
 func isSenderName(s string) bool {
 	letters := 0
 	ok := all(s, 1, 11, func(b byte) bool {

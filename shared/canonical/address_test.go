@@ -41,13 +41,6 @@ func TestAddressesAreToldApartByGrammar(t *testing.T) {
 			if got := canonical.ClassifyAddress(c.address); got != c.want {
 				t.Errorf("got %d, want %d", got, c.want)
 			}
-			want := canonical.Participant{ChannelAddress: c.address}
-			if c.want == canonical.E164 {
-				want = canonical.Participant{Phone: c.address}
-			}
-			if got := canonical.NewParticipant(c.address); got != want {
-				t.Errorf("got %v", got)
-			}
 		})
 	}
 }

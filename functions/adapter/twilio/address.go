@@ -41,13 +41,7 @@ func (a address) identifier() string {
 	return string(a.channel) + ":" + a.bare
 }
 
-// isE164 says whether s has the form of an international number. Whether it exists is not asked here.
-func isE164(s string) bool {
-	if len(s) < 8 || len(s) > 16 || s[0] != '+' || s[1] == '0' {
-		return false
-	}
-	return isDigits(s[1:])
-}
+func isE164(s string) bool { return canonical.ClassifyAddress(s) == canonical.E164 }
 
 func isDigits(s string) bool {
 	for i := range len(s) {

@@ -28,16 +28,15 @@ const (
 
 // Times of the cache.
 const (
-	DefaultFresh = 5 * time.Minute  // how long a value is served without asking again
-	retryAfter   = 30 * time.Second // how long a stale value is served without asking, after a refresh that failed
-	callLimit    = 4 * time.Second  // of one fetch with all its attempts, which are the SDK's
+	Fresh      = 5 * time.Minute  // how long a value is served without asking again
+	retryAfter = 30 * time.Second // how long a stale value is served without asking, after a refresh that failed
+	callLimit  = 4 * time.Second  // of one fetch with all its attempts, which are the SDK's
 )
 
 // Cache is a secret.Source. A value older than Fresh is still answered at once while one call refreshes it in the
 // background; a refresh that fails keeps the last good value. It is safe for concurrent use.
 type Cache struct {
 	client *secretsmanager.Client
-	fresh  time.Duration
 
 	mu   sync.Mutex
 	held map[string]*entry
@@ -59,19 +58,9 @@ type fetch struct {
 	err      error
 }
 
-// Option changes a Cache.
-type Option func(*Cache)
-
-// Fresh is how long a value is served without asking again.
-func Fresh(d time.Duration) Option { return func(c *Cache) { c.fresh = d } }
-
 // New returns an empty Cache.
-func New(client *secretsmanager.Client, options ...Option) *Cache {
-	c := &Cache{client: client, fresh: DefaultFresh, held: map[string]*entry{}}
-	for _, o := range options {
-		o(c)
-	}
-	return c
+func New(client *secretsmanager.Client) *Cache {
+	return &Cache{client: client, held: map[string]*entry{}}
 }
 
 // Secret answers the versions of a secret by its name or ARN.
@@ -111,9 +100,9 @@ func (c *Cache) refresh(ctx context.Context, name string, e *entry, f *fetch) {
 	defer c.mu.Unlock()
 	switch {
 	case f.err == nil:
-		e.versions, e.due = f.versions, time.Now().Add(c.fresh)
+		e.versions, e.due = f.versions, time.Now().Add(Fresh)
 	case e.versions != nil:
-		e.due = time.Now().Add(min(retryAfter, c.fresh))
+		e.due = time.Now().Add(min(retryAfter, Fresh))
 	}
 	e.fetching = nil
 	close(f.done)
