@@ -75,9 +75,7 @@ func decode(head queue.Received, d *delivery.Delivery) error {
 		return fault.New(fault.Permanent, CodeInvalid, errors.New("deliveryId, crm, event.eventId and event.tenantId are required"))
 	}
 	for i, action := range d.Actions {
-		switch action.Kind {
-		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent:
-		default:
+		if !action.Kind.Carried() {
 			return fault.New(fault.Permanent, CodeAction, fmt.Errorf("actions[%d] is of a kind this build does not know", i))
 		}
 	}

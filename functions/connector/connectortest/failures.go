@@ -40,6 +40,12 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 			w.settle(first)
 			return w.known(1, 2), []delivery.Delivery{first}, 1
 		},
+		"a linked person who replies": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			first := w.unknown(1, 1)
+			w.settle(first)
+			w.Enrol(w.Held().Persons[0].ID, first.Event.Timestamp)
+			return w.reply(1, 2), []delivery.Delivery{first}, 1
+		},
 	}
 }
 

@@ -31,6 +31,9 @@ type Harness[R any] struct {
 	// AddPerson puts a person into the simulator as a user of the CRM would have, known by phone (E.164) and not by our key,
 	// and answers its id.
 	AddPerson func(phone, name string) (id string)
+	// Enrol puts a person, by the CRM's id, into a sequence of the CRM that begins at an instant, as a user of the CRM would.
+	// Nil: the CRM does not tell when a sequence began.
+	Enrol func(person string, began time.Time)
 	// Held answers what the simulator holds.
 	Held func() Held
 	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.
@@ -54,6 +57,11 @@ type Person struct {
 	Key     string            // delivery.Person.Key, when the CRM holds it
 	Phone   string            // E.164
 	Consent map[string]string // channel to "opted_in", "opted_out"
+
+	RepliedAt time.Time // when they answered an outreach last, at least to the second, zero when they did not
+	// Ended says that whatever sequence they were in is over for them: ended in the CRM, or the property says so that the
+	// customer's automation listens to.
+	Ended bool
 }
 
 // Activity is a message on a timeline.

@@ -24,6 +24,11 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a copy after the claim is forgotten changes nothing":     forgotten[R],
 		"a message that comes late keeps its own time":            late[R],
 		"consent is set on the person":                            consentSet[R],
+		"a reply marks the person and ends their sequences":       replied[R],
+		"a reply that comes late undoes nothing":                  repliedLate[R],
+		"a reply ends no sequence that began after it":            enrolledLater[R],
+		"a reply of somebody unknown makes nobody":                repliedByNobody[R],
+		"replies of several persons in a batch":                   repliesTogether[R],
 		"a batch of several persons":                              batch[R],
 		"a request that hangs ends with the attempt":              hanging[R],
 		"what one row does to the wire is not felt by another":    neighbours[R],
@@ -133,6 +138,83 @@ func consentSet[R any](w *world[R]) {
 		w.settle(d)
 		if p := w.Held().Persons; len(p) != 1 || p[0].Consent["sms"] != state {
 			w.t.Errorf("consent %+v, want %s", p, state)
+		}
+	}
+}
+
+// reply answers the delivery of message m of person n, who is known, as one that answers an outreach.
+func (w *world[R]) reply(n, m int) delivery.Delivery {
+	d := w.known(n, m)
+	at := map[string]string{"at": d.Event.Timestamp.Format(time.RFC3339Nano)}
+	d.Actions = []delivery.Action{
+		{Kind: delivery.MarkReplied, Value: at}, {Kind: delivery.CancelSequences, Value: at}, {Kind: delivery.LogActivity},
+	}
+	return d
+}
+
+// repliedAt fails the test unless there is one person, who replied last with the message of d, and whose sequences are over or not.
+func (w *world[R]) repliedAt(d delivery.Delivery, ended bool) {
+	w.t.Helper()
+	held := w.Held().Persons
+	if len(held) != 1 || !second(held[0].RepliedAt).Equal(second(d.Event.Timestamp)) || held[0].Ended != ended {
+		w.t.Errorf("persons %+v, want one who replied at %s, sequences over: %t", held, d.Event.Timestamp, ended)
+	}
+}
+
+func replied[R any](w *world[R]) {
+	first := w.unknown(1, 1)
+	w.settle(first)
+	w.Enrol(w.Held().Persons[0].ID, first.Event.Timestamp)
+	d := w.reply(1, 2)
+	w.settle(d)
+	w.settle(d)
+	w.repliedAt(d, true)
+	w.holds(1, first, d)
+}
+
+func repliedLate[R any](w *world[R]) {
+	w.settle(w.unknown(1, 1))
+	late, newest := w.reply(1, 2), w.reply(1, 3)
+	w.settle(newest)
+	w.settle(late)
+	w.repliedAt(newest, true)
+}
+
+func enrolledLater[R any](w *world[R]) {
+	if !w.enrol {
+		w.t.Skip("this CRM does not tell when a sequence began")
+	}
+	w.settle(w.unknown(1, 1))
+	d := w.reply(1, 2)
+	w.Enrol(w.Held().Persons[0].ID, d.Event.Timestamp.Add(time.Minute))
+	w.settle(d)
+	w.repliedAt(d, false)
+}
+
+func repliedByNobody[R any](w *world[R]) {
+	d := w.reply(1, 1)
+	d.Actions = d.Actions[:2]
+	w.settle(d)
+	w.holds(0)
+}
+
+func repliesTogether[R any](w *world[R]) {
+	w.width = w.Width
+	var first, replies []delivery.Delivery
+	for n := range w.Width {
+		first = append(first, w.unknown(n, 1))
+	}
+	w.settle(first...)
+	for _, p := range w.Held().Persons {
+		w.Enrol(p.ID, first[0].Event.Timestamp)
+	}
+	for n := range w.Width {
+		replies = append(replies, w.reply(n, 2))
+	}
+	w.settle(replies...)
+	for _, p := range w.Held().Persons {
+		if !second(p.RepliedAt).Equal(second(replies[0].Event.Timestamp)) || !p.Ended {
+			w.t.Errorf("person %+v did not reply", p)
 		}
 	}
 }

@@ -34,6 +34,17 @@ type person struct {
 	Key     string            `json:"key"`
 	Phone   string            `json:"phone"`
 	Consent map[string]string `json:"consent,omitempty"`
+	Replied time.Time         `json:"replied,omitzero"`
+	Began   time.Time         `json:"began,omitzero"` // the sequence they are in
+	Ended   bool              `json:"ended,omitempty"`
+}
+
+// replied is the ledger's own call: the newest reply stands, and a sequence that began after it goes on.
+func (p *person) replied(at time.Time) {
+	if at.Before(p.Replied) {
+		return
+	}
+	p.Replied, p.Ended = at, p.Ended || !p.Began.After(at)
 }
 
 type note struct {
@@ -74,6 +85,12 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
 			_ = json.NewDecoder(r.Body).Decode(held)
 		}
+	case "POST replies":
+		var at time.Time
+		_ = json.NewDecoder(r.Body).Decode(&at)
+		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
+			held.replied(at)
+		}
 	case "PUT activities":
 		var n note
 		_ = json.NewDecoder(r.Body).Decode(&n)
@@ -93,7 +110,9 @@ func (l *ledger) held() connectortest.Held {
 	defer l.mu.Unlock()
 	var held connectortest.Held
 	for _, p := range l.people {
-		held.Persons = append(held.Persons, connectortest.Person{ID: p.ID, Key: p.Key, Phone: p.Phone, Consent: p.Consent})
+		held.Persons = append(held.Persons, connectortest.Person{
+			ID: p.ID, Key: p.Key, Phone: p.Phone, Consent: p.Consent, RepliedAt: p.Replied, Ended: p.Ended,
+		})
 	}
 	for id, n := range l.activities {
 		held.Activities = append(held.Activities, connectortest.Activity{ExternalID: id, Persons: []string{n.Person}, At: n.At})
@@ -121,6 +140,12 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?phone=" + strings.Replace(d.Person.Phone, "+", "%2B", 1), nil}}, true, nil
 		}
 		id = done["find"]["person"]
+		makes := slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {
+			return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity
+		})
+		if id == "" && !makes {
+			return connector.Step[request]{}, false, nil
+		}
 		if id == "" {
 			made, ok := done["make"]
 			if !ok {
@@ -139,6 +164,9 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 			}
 		case delivery.SetConsent:
 			name, next = "consent", request{"PATCH", "people/" + id, map[string]any{"consent": map[string]string{action.Value["channel"]: action.Value["state"]}}}
+		case delivery.MarkReplied:
+			reply, _ := connector.ReplyOf(d.Actions)
+			name, next = "reply", request{"POST", "replies/" + id, reply.At}
 		default:
 			continue
 		}
@@ -217,6 +245,11 @@ func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				return l.add(person{Phone: phone}).ID
+			},
+			Enrol: func(id string, began time.Time) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				l.find(func(p *person) bool { return p.ID == id }).Began = began
 			},
 			Held:     l.held,
 			Refusals: []connectortest.Refusal{{Name: "conflict", Status: http.StatusConflict, Want: fault.Permanent, Code: "toy_bad_row"}},

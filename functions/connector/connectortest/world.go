@@ -37,6 +37,7 @@ type world[R any] struct {
 	links *links
 	out   *syncBuffer
 	width int
+	enrol bool     // whether persons can be put into sequences
 	said  []string // the errors
 }
 
@@ -46,9 +47,15 @@ func newWorld[R any](t *testing.T, h Harness[R]) *world[R] {
 		t: t, Harness: h, store: memstore.New(), wire: &wire{simulator: h.Simulator},
 		links: &links{held: map[canonical.ThreadID]map[string]string{}}, out: &syncBuffer{}, width: 1,
 	}
+	if w.enrol = h.Enrol != nil; !w.enrol {
+		w.Enrol = func(string, time.Time) {}
+	}
 	t.Cleanup(func() { w.quiet() })
 	return w
 }
+
+// second cuts a time off to what every CRM keeps of when somebody replied.
+func second(t time.Time) time.Time { return t.Truncate(time.Second) }
 
 // quiet looks through errors and logs for what must not be there.
 func (w *world[R]) quiet() {
@@ -118,7 +125,7 @@ func (w *world[R]) settle(ds ...delivery.Delivery) {
 }
 
 // holds fails the test unless the CRM holds so many persons, and each of the deliveries' messages exactly once, at its time,
-// with exactly one person.
+// with exactly one person, who shows it if it was a reply.
 func (w *world[R]) holds(persons int, ds ...delivery.Delivery) {
 	w.t.Helper()
 	held := w.Held()
@@ -136,9 +143,13 @@ func (w *world[R]) holds(persons int, ds ...delivery.Delivery) {
 func (w *world[R]) holdsMessage(held Held, d delivery.Delivery) {
 	w.t.Helper()
 	key := messageKey(d)
+	reply, _ := connector.ReplyOf(d.Actions)
 	known := map[string]bool{}
 	for _, p := range held.Persons {
 		known[p.ID] = true
+		if p.Key == d.Person.Key && reply.Any() && (second(p.RepliedAt).Before(second(reply.At)) || !p.Ended) {
+			w.t.Errorf("person %+v does not show the reply of %s", p, d.ID)
+		}
 	}
 	found := 0
 	for _, a := range held.Activities {

@@ -32,18 +32,20 @@ type Capabilities struct {
 
 // Properties are the names of the custom properties. An empty name is the default, which package/ installs.
 type Properties struct {
-	SenderKey     string `json:"senderKey"`
-	Source        string `json:"source"`
-	Channel       string `json:"channel"`
-	FirstMessage  string `json:"firstMessage"`
-	OptOut        string `json:"optOut"`
-	OptOutAt      string `json:"optOutAt"`
-	OptOutChannel string `json:"optOutChannel"`
-	Consent       string `json:"consent"`
-	EventKey      string `json:"eventKey"`
-	Direction     string `json:"direction"`
-	Status        string `json:"status"`
-	StatusError   string `json:"statusError"`
+	SenderKey      string `json:"senderKey"`
+	Source         string `json:"source"`
+	Channel        string `json:"channel"`
+	FirstMessage   string `json:"firstMessage"`
+	OptOut         string `json:"optOut"`
+	OptOutAt       string `json:"optOutAt"`
+	OptOutChannel  string `json:"optOutChannel"`
+	Consent        string `json:"consent"`
+	LastReplyAt    string `json:"lastReplyAt"`
+	StopAutomation string `json:"stopAutomation"`
+	EventKey       string `json:"eventKey"`
+	Direction      string `json:"direction"`
+	Status         string `json:"status"`
+	StatusError    string `json:"statusError"`
 }
 
 // property ties a field of Properties to its default name.
@@ -62,6 +64,8 @@ func (p *Properties) all() []property {
 		{&p.OptOutAt, "msg_opt_out_at"},
 		{&p.OptOutChannel, "msg_opt_out_channel"},
 		{&p.Consent, "msg_consent"},
+		{&p.LastReplyAt, "msg_last_reply_at"},
+		{&p.StopAutomation, "msg_stop_automation"},
 		{&p.EventKey, "msg_event_key"},
 		{&p.Direction, "msg_direction"},
 		{&p.Status, "msg_status"},

@@ -91,12 +91,18 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		AddPerson: func(phone, name string) string {
 			return s.Add("contacts", map[string]string{"phone": phone, "firstname": name})
 		},
+		Enrol: func(person string, began time.Time) {
+			s.Set("contacts", person, map[string]string{"hs_latest_sequence_enrolled_date": hubspotTime(began)})
+		},
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: statuses,
 		Refusals: refusals(),
 	}
 }
+
+// hubspotTime is how HubSpot answers a time.
+func hubspotTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // markedKey answers the key in the marker that ends a body.
 func markedKey(body string) string {
@@ -114,8 +120,10 @@ func held(s *simulator.Simulator) connectortest.Held {
 			channel, rest, _ := strings.Cut(entry, "=")
 			consent[channel], _, _ = strings.Cut(rest, "@")
 		}
+		replied, _ := time.Parse(time.RFC3339, c.Properties["msg_last_reply_at"])
 		h.Persons = append(h.Persons, connectortest.Person{
 			ID: c.ID, Key: c.Properties["msg_sender_key"], Phone: c.Properties["hs_calculated_phone_number"], Consent: consent,
+			RepliedAt: replied, Ended: c.Properties["msg_stop_automation"] == "true",
 		})
 	}
 	communications, _ := s.Records("communications")

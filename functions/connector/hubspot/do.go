@@ -27,7 +27,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	}
 	for g, kinds := range groups {
 		p, err := c.portal(ctx, g.tenant, g.name)
-		for _, k := range []kind{resolve, create, lead, activity, activityOnce, consent} {
+		for _, k := range []kind{resolve, create, lead, activity, activityOnce, consent, replied} {
 			w := connector.NewWork(steps, outcomes, kinds[k])
 			switch {
 			case w.Len() == 0:
@@ -67,6 +67,8 @@ func (p *portal) do(ctx context.Context, k kind, w work) {
 		p.activityOnce(ctx, w)
 	case consent:
 		p.consent(ctx, w)
+	case replied:
+		p.replied(ctx, w)
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	activity     kind = "activity"      // upsert the communication and associate it
 	activityOnce kind = "activity.once" // the same where the portal has no key to upsert by
 	consent      kind = "consent"       // the contact's consent properties
+	replied      kind = "reply"         // the contact's properties of an answered outreach
 )
 
 // What results say. Ids are HubSpot's.
@@ -86,7 +87,9 @@ func (p plan) forAction(i int, action delivery.Action) (connector.Step[Request],
 	case delivery.LogActivity:
 		return p.logActivity(action)
 	case delivery.SetConsent:
-		return p.setConsent(i, action)
+		return p.amend(consent, string(consent)+"."+strconv.Itoa(i), action)
+	case delivery.MarkReplied, delivery.CancelSequences:
+		return p.amend(replied, string(replied), delivery.Action{}) // one step for both
 	default:
 		return connector.Step[Request]{}, false, fault.New(fault.Permanent, "hubspot_action_unknown", nil)
 	}
@@ -119,10 +122,9 @@ func (p plan) logActivity(action delivery.Action) (connector.Step[Request], bool
 	return p.step(activity, string(activity), action, contact), true, nil
 }
 
-// setConsent creates nobody: whoever is unknown to the CRM cannot be written to from it, and the decision itself is kept by
-// the router.
-func (p plan) setConsent(i int, action delivery.Action) (connector.Step[Request], bool, error) {
-	name := string(consent) + "." + strconv.Itoa(i)
+// amend plans a step that changes what the contact says. It creates nobody: whoever is unknown to the CRM is neither written to
+// nor in a sequence there, and the change itself is kept by the router.
+func (p plan) amend(k kind, name string, action delivery.Action) (connector.Step[Request], bool, error) {
 	if p.finished(name) {
 		return connector.Step[Request]{}, false, nil
 	}
@@ -133,7 +135,7 @@ func (p plan) setConsent(i int, action delivery.Action) (connector.Step[Request]
 	if contact == "" {
 		return connector.Step[Request]{}, false, nil
 	}
-	return p.step(consent, name, action, contact), true, nil
+	return p.step(k, name, action, contact), true, nil
 }
 
 // person answers the contact of this round, or the step that finds or creates it.

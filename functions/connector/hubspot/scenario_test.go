@@ -218,6 +218,19 @@ func TestScenarios(t *testing.T) {
 			none(t, errs)
 			return 2
 		}},
+		"a known contact who replies costs four calls": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
+			_, errs := carry(t.Context(), crm, linked(reply(1, delivery.LogActivity), s.Add("contacts", contact)))
+			none(t, errs)
+			return 4
+		}},
+		"a reply is told once, and an older one not at all": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
+			id := s.Add("contacts", contact)
+			for _, d := range []delivery.Delivery{reply(2), reply(2), reply(1)} {
+				_, errs := carry(t.Context(), crm, linked(d, id))
+				none(t, errs)
+			}
+			return 4
+		}},
 		"a portal without unique keys on communications": {
 			func(b *hubspot.Binding) { b.Capabilities = hubspot.Capabilities{} },
 			func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM) int {

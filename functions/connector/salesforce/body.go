@@ -40,6 +40,16 @@ const maxAttachments = 50
 // instant is a time as Salesforce reads it.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
+// instantOf reads a time as Salesforce writes it, zero where there is none.
+func instantOf(written string) time.Time {
+	for _, layout := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339} {
+		if t, err := time.Parse(layout, written); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
 // personBody is a lead or contact who is new to the org. A field without a value is left out: null would clear what is held.
 type personBody struct {
 	FirstName    string `json:"FirstName,omitempty"`

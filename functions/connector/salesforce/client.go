@@ -83,6 +83,8 @@ func (o *org) exchange(ctx context.Context, method, path string, token secret.Va
 		return false, nil
 	case status == http.StatusOK || status == http.StatusCreated:
 		return false, decode(read, out)
+	case refusedInRows(read, out):
+		return false, nil
 	default:
 		f := sorted(status, topLevel(read), u, retryAfter(reply.Header))
 		refused, _ := errors.AsType[*ResponseError](f)

@@ -107,6 +107,7 @@ func TestContract(t *testing.T) {
 		"no external id on tasks":       {func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, 2},
 		"duplicates may be saved":       {func(b *salesforce.Binding) { b.Capabilities.AllowDuplicates = true }, 1},
 		"sessions from another address": {func(b *salesforce.Binding) { b.LoginURL = "https://login.salesforce.com" }, 1},
+		"Sales Engagement":              {func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, 1},
 	}
 	for name, c := range bindings {
 		t.Run(name, func(t *testing.T) {
@@ -137,6 +138,10 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 	t.Helper()
 	s := simulator.New(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert})
 	p := ready.copied(t, s)
+	enrol := func(person string, began time.Time) { s.Enrol(person, began) }
+	if !b.Capabilities.SalesEngagement {
+		enrol = nil
+	}
 	return connectortest.Harness[salesforce.Request]{
 		New: func(client *http.Client, logger *slog.Logger) connector.CRM[salesforce.Request] {
 			return p.crm(b, client.Transport, logger)
@@ -150,7 +155,8 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		AddPerson: func(phone, name string) string {
 			return s.Add("Contact", map[string]any{"Phone": phone, "LastName": name})
 		},
-		Held:  func() connectortest.Held { return held(s, b.Capabilities.Tasks) },
+		Enrol: enrol,
+		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
 		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, State: func(s receipt.Status) string {
 			return strings.TrimSpace(s.State + " " + s.Error)
@@ -159,10 +165,24 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 	}
 }
 
+// cadences answers whom an org has in cadences: whether they still run.
+func cadences(s *simulator.Simulator) map[string]bool {
+	running := map[string]bool{}
+	trackers, _ := s.Records("ActionCadenceTracker")
+	for _, tracker := range trackers {
+		target := tracker.Properties["TargetId"]
+		running[target] = running[target] || tracker.Properties["State"] != "Complete"
+	}
+	return running
+}
+
 // held answers what an org holds. A message whose task is not there once, with the same person and time, counts as having
-// nobody.
-func held(s *simulator.Simulator, tasks bool) connectortest.Held {
+// nobody. Somebody's sequences are over when none of their cadences runs: they have ended, or the field tells others to end
+// theirs. The field must not tell anything else than the cadences.
+func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
+	t.Helper()
 	var h connectortest.Held
+	cadences := cadences(s)
 	for _, object := range []string{"Contact", "Lead"} {
 		persons, _ := s.Records(object)
 		for _, p := range persons {
@@ -173,8 +193,15 @@ func held(s *simulator.Simulator, tasks bool) connectortest.Held {
 			for channel, permission := range connector.DecodePermissions(p.Properties["Msg_Consent__c"]) {
 				consent[channel] = permission.State
 			}
+			replied, _ := time.Parse(time.RFC3339, p.Properties["Msg_Last_Reply_At__c"])
+			running, enrolled := cadences[p.ID]
+			stop := p.Properties["Msg_Stop_Automation__c"] == "true"
+			if !replied.IsZero() && stop == running {
+				t.Errorf("%s replied: stop %t, a cadence runs %t", p.ID, stop, running)
+			}
 			h.Persons = append(h.Persons, connectortest.Person{
 				ID: p.ID, Key: p.Properties["Msg_Sender_Key__c"], Phone: p.Properties["Phone"], Consent: consent,
+				RepliedAt: replied, Ended: !running && (stop || enrolled),
 			})
 		}
 	}

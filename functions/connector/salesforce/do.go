@@ -23,7 +23,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	}
 	for at, kinds := range groups {
 		o, err := c.org(ctx, at)
-		for _, k := range []kind{resolve, record, taskOnce, consent} {
+		for _, k := range []kind{resolve, record, taskOnce, consent, reply} {
 			w := connector.NewWork(steps, outcomes, kinds[k])
 			switch {
 			case w.Len() == 0:
@@ -58,6 +58,8 @@ func (o *org) do(ctx context.Context, k kind, w work) {
 		o.taskOnce(ctx, w)
 	case consent:
 		o.consent(ctx, w)
+	case reply:
+		o.reply(ctx, w)
 	}
 }
 

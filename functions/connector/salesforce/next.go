@@ -28,6 +28,7 @@ const (
 	record   kind = "record"    // one graph: the person if nobody was found, the message, its task
 	taskOnce kind = "task.once" // the task, where the org has no key to upsert it by
 	consent  kind = "consent"   // the person's consent fields
+	reply    kind = "reply"     // the person's reply fields, and the end of their cadences
 )
 
 // What results say. Ids are Salesforce's.
@@ -69,7 +70,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	p := newPlan(d, done)
 	for _, action := range d.Actions {
 		switch action.Kind {
-		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent:
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences:
 		default:
 			return connector.Step[Request]{}, false, fault.New(fault.Permanent, "salesforce_action_unknown", nil)
 		}
@@ -86,6 +87,9 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 		if action.Kind == delivery.SetConsent && who != "" && !p.finished(name) {
 			return p.step(consent, name, Request{action: action, who: who}), true, nil
 		}
+	}
+	if (p.has(delivery.MarkReplied) || p.has(delivery.CancelSequences)) && who != "" && !p.finished(string(reply)) {
+		return p.step(reply, string(reply), Request{who: who}), true, nil
 	}
 	return connector.Step[Request]{}, false, nil
 }
@@ -107,7 +111,8 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 }
 
 // recordStep answers the graph, and the task where it cannot be part of it. Consent alone creates nobody: whoever is unknown
-// to the CRM cannot be written to from it, and the decision itself is kept by the router.
+// to the CRM cannot be written to from it, and the decision itself is kept by the router. Nor does a reply alone: nobody who is
+// unknown to the CRM is in a sequence of its.
 func (p plan) recordStep(who string) (connector.Step[Request], bool) {
 	message := p.has(delivery.LogActivity)
 	person := who == "" && (message || p.has(delivery.EnsurePerson))

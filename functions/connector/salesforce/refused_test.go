@@ -193,6 +193,26 @@ func FuzzGraphReply(f *testing.F) {
 	})
 }
 
+func FuzzRefusedInRows(f *testing.F) {
+	f.Add([]byte(`[{"actionName":"removeTargetFromSalesCadence","errors":[{"statusCode":"INVALID_API_INPUT","message":"x","fields":[]}],"isSuccess":false,"outputValues":null}]`))
+	f.Add([]byte(`[{"actionName":"removeTargetFromSalesCadence","errors":null,"isSuccess":true}]`))
+	f.Add([]byte(`[{"errorCode":"INVALID_SESSION_ID","message":"Session expired or invalid"}]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var rows []removed
+		if !refusedInRows(body, &rows) {
+			if rows != nil {
+				t.Errorf("%s is no list of rows, and read", body)
+			}
+			return
+		}
+		for _, r := range rows {
+			if err := r.err(); r.Action == "" || r.Success != (err == nil) {
+				t.Errorf("%+v: %v", r, err)
+			}
+		}
+	})
+}
+
 func FuzzLimitInfo(f *testing.F) {
 	f.Add("api-usage=54/15000")
 	f.Add("api-usage=25/5000, per-app-api-usage=17/250(appName=sample-app)")
@@ -217,7 +237,7 @@ func TestTheDailyLimitIsReadFromItsHeader(t *testing.T) {
 
 // Salesforce reads a row as it goes: attributes must come before all other members.
 func TestRowsBeginWithTheirAttributes(t *testing.T) {
-	for name, row := range map[string]any{"consent": newConsentRow("003000000000002AAA", nil), "status": statusRow{}} {
+	for name, row := range map[string]any{"consent": newConsentRow("003000000000002AAA", nil), "status": statusRow{}, "reply": replyRow{}} {
 		encoded, err := json.Marshal(row)
 		if err != nil || !bytes.HasPrefix(encoded, []byte(`{"attributes":{"type":`)) {
 			t.Errorf("%s: %s %v", name, encoded, err)

@@ -54,14 +54,7 @@ func (p person) who() string {
 	return p.ID
 }
 
-func (p person) modified() time.Time {
-	for _, layout := range []string{"2006-01-02T15:04:05.000-0700", time.RFC3339} {
-		if t, err := time.Parse(layout, p.Modified); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
-}
+func (p person) modified() time.Time { return instantOf(p.Modified) }
 
 // better orders persons: contacts before leads, then whoever was modified last, then the older id.
 func better(a, b person) int {

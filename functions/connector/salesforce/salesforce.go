@@ -1,7 +1,8 @@
 // Package salesforce carries deliveries into Salesforce: a person becomes a lead (a contact where the org has no leads), a
 // message becomes a record of our own object and a task on the person's timeline, a consent change becomes fields of the
-// person. Person, message and task are upserts by external ids of ours in one composite graph: one call, all or nothing, and
-// a repeat changes nothing. The API is described at https://developer.salesforce.com/docs/platform/api-rest/guide.
+// person, and so does a reply, which also ends the person's cadences where the org has Sales Engagement. Person, message and
+// task are upserts by external ids of ours in one composite graph: one call, all or nothing, and a repeat changes nothing. The
+// API is described at https://developer.salesforce.com/docs/platform/api-rest/guide.
 package salesforce
 
 import (

@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"net/http"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -40,41 +39,14 @@ func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []err
 		}
 		return errs
 	}
-	for begin := 0; begin < len(updates); begin += maxRows {
-		end := min(begin+maxRows, len(updates))
-		o.statuses(ctx, updates[begin:end], errs[begin:end])
+	rows := make([]any, len(updates))
+	for i, u := range updates {
+		rows[i] = statusRow{attributes{eventObject}, u.Key, u.State, u.Rank(), instant(u.At), u.Error}
+	}
+	for i, err := range o.writeRows(ctx, "composite/sobjects/"+eventObject+"/"+fieldEventKey, rows) {
+		errs[i] = raced(err)
 	}
 	return errs
-}
-
-// statuses makes one call. When Salesforce refuses it as a whole its rows are sent alone: one bad row never fails its
-// neighbours.
-func (o *org) statuses(ctx context.Context, updates []receipt.Update, errs []error) {
-	request := struct {
-		AllOrNone bool        `json:"allOrNone"`
-		Records   []statusRow `json:"records"`
-	}{Records: make([]statusRow, len(updates))}
-	for i, u := range updates {
-		request.Records[i] = statusRow{attributes{eventObject}, u.Key, u.State, u.Rank(), instant(u.At), u.Error}
-	}
-	var replies []rowReply
-	err := o.call(ctx, http.MethodPatch, o.path("composite/sobjects/"+eventObject+"/"+fieldEventKey), request, &replies)
-	if err != nil && fault.Of(err).Kind == fault.Permanent && len(updates) > 1 {
-		for i := range updates {
-			o.statuses(ctx, updates[i:i+1], errs[i:i+1])
-		}
-		return
-	}
-	for i := range updates {
-		switch {
-		case err != nil:
-			errs[i] = err
-		case i >= len(replies):
-			errs[i] = fault.New(fault.Retryable, "salesforce_row_unanswered", nil)
-		default:
-			errs[i] = raced(replies[i].err())
-		}
-	}
 }
 
 // raced sorts the error of an upsert by a key of ours. That the key is taken means that another write of the same record, such

@@ -34,6 +34,7 @@ type Settings struct {
 	Tasks           *bool  `json:"tasks"`           // false: messages are records of our object alone
 	TaskUpsert      *bool  `json:"taskUpsert"`      // false for an org that refuses an external id on activities
 	AllowDuplicates bool   `json:"allowDuplicates"` // save although a duplicate rule warns
+	SalesEngagement bool   `json:"salesEngagement"` // end running cadences when the person replies
 }
 
 // Binding answers a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
@@ -62,6 +63,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		ClientID: s.ClientID, Username: s.Username, Key: crm.Token,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
+			SalesEngagement: s.SalesEngagement,
 		},
 	}, nil
 }

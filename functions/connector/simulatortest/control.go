@@ -11,6 +11,7 @@ import (
 type Control struct {
 	Objects  []string // the object types whose records can be asked for
 	Messages string   // the one that holds messages
+	Ended    string   // the property of persons that says whether their sequences are to end: "true"
 	Records  func(object string) (held any, known bool)
 	Faults   *Faults
 	Reset    func()
@@ -21,6 +22,7 @@ type Control struct {
 type About struct {
 	Objects  []string `json:"objects"`
 	Messages string   `json:"messages"`
+	Ended    string   `json:"ended"`
 }
 
 // Handles says whether a request is a tool's and not the CRM's.
@@ -31,7 +33,7 @@ func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Pa
 func (c Control) Answer(r *http.Request, body []byte) Reply {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /_simulator":
-		return Reply{Status: http.StatusOK, Body: About{c.Objects, c.Messages}}
+		return Reply{Status: http.StatusOK, Body: About{c.Objects, c.Messages, c.Ended}}
 	case "GET /_simulator/records":
 		held, known := c.Records(r.URL.Query().Get("object"))
 		if !known {

@@ -18,7 +18,7 @@ func Transport(h http.Handler) http.RoundTripper { return simulatortest.Transpor
 // control is what the paths for tests may ask for.
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		Objects: []string{contacts, communications, leads}, Messages: communications,
+		Objects: []string{contacts, communications, leads}, Messages: communications, Ended: "msg_stop_automation",
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
 		Refuse: func(status int, message string) simulatortest.Reply { return refuse(status, "", message).shared() },

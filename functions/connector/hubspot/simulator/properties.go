@@ -50,6 +50,7 @@ func builtIn() map[string][]definitions.Property {
 			[]definitions.Property{{Name: "email", Type: "string", HasUniqueValue: true}, enumeration("lifecyclestage", stages()...)},
 			worked("hs_object_id", "createdate", "lastmodifieddate", "hs_calculated_phone_number", "hs_calculated_mobile_number",
 				"hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"),
+			group(readOnly, "datetime", "hs_latest_sequence_enrolled_date"),
 		),
 		communications: slices.Concat(
 			text("hs_communication_body", "hubspot_owner_id"),

@@ -229,6 +229,16 @@ func (s *Simulator) Add(object string, properties map[string]string) string {
 	return s.add(s.tables[object], properties).id
 }
 
+// Set writes properties of a record as HubSpot itself, a user of the portal or a workflow would. It is for tests: nothing is
+// checked.
+func (s *Simulator) Set(object, id string, properties map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.tables[object].records[id]; r != nil {
+		s.set(s.tables[object], r, properties)
+	}
+}
+
 // Archive takes a record away as a user of the portal would.
 func (s *Simulator) Archive(object, id string) {
 	s.mu.Lock()

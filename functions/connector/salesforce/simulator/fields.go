@@ -17,6 +17,7 @@ const (
 	leadObject    = "Lead"
 	taskObject    = "Task"
 	eventObject   = "Msg_Event__c"
+	trackerObject = "ActionCadenceTracker"
 )
 
 // field is what a record may hold under a name.
@@ -49,7 +50,11 @@ func builtIn() map[string]map[string]field {
 		"Subject": {kind: "Text", length: 255}, "Status": text, "Priority": text, "TaskSubtype": text, "ActivityDate": {kind: "Date"},
 		"WhoId": {kind: "Lookup", to: []string{contactObject, leadObject}}, "Description": {kind: "LongTextArea", length: 32000},
 	}
-	return map[string]map[string]field{contactObject: contact, leadObject: lead, taskObject: task, eventObject: {}}
+	tracker := map[string]field{
+		"TargetId": {kind: "Lookup", to: []string{contactObject, leadObject}}, "State": text,
+		"CompletionReason": text, "CompletionDisposition": text,
+	}
+	return map[string]map[string]field{contactObject: contact, leadObject: lead, taskObject: task, eventObject: {}, trackerObject: tracker}
 }
 
 // deploy adds the fields of our package.
@@ -75,9 +80,9 @@ func (s *Simulator) deploy() {
 	}
 }
 
-// prefix answers what ids of an object begin with.
+// prefix answers what ids of an object begin with. That of trackers is invented: Salesforce documents none.
 func prefix(object string) string {
-	return map[string]string{contactObject: "003", leadObject: "00Q", taskObject: "00T", eventObject: "a0X"}[object]
+	return map[string]string{contactObject: "003", leadObject: "00Q", taskObject: "00T", eventObject: "a0X", trackerObject: "77D"}[object]
 }
 
 // newID answers an id in the 18-character form: the last three say which of the others are capitals.
@@ -143,7 +148,7 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 	case f.kind == "Checkbox", f.kind == "Number", !isText:
 		return bad("JSON_PARSER_ERROR", "Cannot deserialize the value of "+name)
 	case f.kind == "DateTime":
-		if _, err := time.Parse("2006-01-02T15:04:05.000Z0700", text); err != nil {
+		if _, err := time.Parse(writtenFormat, text); err != nil {
 			return bad("JSON_PARSER_ERROR", "Cannot deserialize instance of datetime from VALUE_STRING value of "+name)
 		}
 	case f.kind == "Date":
@@ -187,7 +192,7 @@ func objectOf(id string) string {
 	if len(id) != 18 && len(id) != 15 {
 		return ""
 	}
-	for _, object := range []string{contactObject, leadObject, taskObject, eventObject} {
+	for _, object := range []string{contactObject, leadObject, taskObject, eventObject, trackerObject} {
 		if strings.HasPrefix(id, prefix(object)) {
 			return object
 		}

@@ -36,7 +36,15 @@ type table struct {
 	digits  map[string][]string            // the last digits of phone numbers to ids
 }
 
-const timeFormat = "2006-01-02T15:04:05.000+0000"
+// How times are answered, and how they may be written.
+const (
+	timeFormat    = "2006-01-02T15:04:05.000+0000"
+	writtenFormat = "2006-01-02T15:04:05.000Z0700"
+)
+
+// shownTime answers a time as Salesforce does: it keeps whole seconds.
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/primitive_data_types.htm.
+func shownTime(t time.Time) string { return t.UTC().Truncate(time.Second).Format(timeFormat) }
 
 // lastDigits is how many of a number's digits are indexed.
 const lastDigits = 7
@@ -59,6 +67,9 @@ func (s *Simulator) reset() {
 	}
 	if !s.options.Bare {
 		s.deploy()
+	}
+	if s.options.NoCadences {
+		s.tables[trackerObject].fields = map[string]field{}
 	}
 }
 
@@ -102,6 +113,9 @@ func (t *table) found(name, value string) []*record {
 
 // write makes a record, or changes the one that is held, and answers why it does not.
 func (s *Simulator) write(t *table, held *record, values map[string]any) (*record, *fault) {
+	if t.object == trackerObject {
+		return nil, bad("INVALID_TYPE_FOR_OPERATION", "entity type "+trackerObject+" does not support this operation")
+	}
 	if fault := s.check(t, values); fault != nil {
 		return nil, fault
 	}
@@ -283,6 +297,11 @@ func (s *Simulator) Convert(lead string) string {
 			s.set(s.tables[taskObject], r, map[string]any{"WhoId": contact.id})
 		}
 	}
+	for _, r := range s.tables[trackerObject].records {
+		if r.values["TargetId"] == lead && r.values["State"] != stateComplete {
+			s.complete(r, "LeadConverted", nil)
+		}
+	}
 	return contact.id
 }
 
@@ -344,7 +363,14 @@ func (s *Simulator) show(t *table, r *record, names []string) shown {
 		names = []string{"Id"}
 	}
 	values := maps.Clone(r.values)
-	values["Id"], values["CreatedDate"], values["LastModifiedDate"] = r.id, r.created.UTC().Format(timeFormat), r.modified.UTC().Format(timeFormat)
+	values["Id"], values["CreatedDate"], values["LastModifiedDate"] = r.id, shownTime(r.created), shownTime(r.modified)
+	for _, name := range names {
+		if text, isText := values[name].(string); isText && t.fields[name].kind == "DateTime" {
+			if at, err := time.Parse(writtenFormat, text); err == nil {
+				values[name] = shownTime(at)
+			}
+		}
+	}
 	return shown{t.object, r.id, names, values}
 }
 

@@ -65,8 +65,11 @@ func (r *record) hasDigits(digits string) bool {
 
 var taskQuery = regexp.MustCompile(`^SELECT Id FROM Task WHERE (Msg_Event_Key__c) = '([0-9a-f]{64})' LIMIT 1$`)
 
-// query answers the one query that is simulated: the task of a message.
+// query answers the two queries that are simulated: the task of a message, and the running cadences of persons.
 func (s *Simulator) query(q string) reply {
+	if match := trackerQuery.FindStringSubmatch(q); match != nil {
+		return s.trackers(match[1])
+	}
 	match := taskQuery.FindStringSubmatch(q)
 	if match == nil {
 		return refuse(http.StatusBadRequest, "MALFORMED_QUERY", "the simulator knows no such query")

@@ -1,6 +1,6 @@
 // Package simulator is a Salesforce org in memory, over HTTP: leads, contacts, tasks and our messages with their external ids,
 // upserts, composite graphs, collections, parameterised searches, sessions from signed assertions, duplicate rules, locks, lead
-// conversion and the daily limit, as documented at https://developer.salesforce.com/docs/platform/api-rest/guide. It
+// conversion, cadences and the daily limit, as documented at https://developer.salesforce.com/docs/platform/api-rest/guide. It
 // understands the requests that the connector makes and refuses all others in Salesforce's own shape, so that a request nobody
 // documented does not pass a test.
 //
@@ -28,6 +28,7 @@ type Options struct {
 	DailyLimit int            // requests before 403; zero is 15000, and never 403
 	Duplicates bool           // a duplicate rule refuses leads with the phone number of another lead or contact
 	IndexLag   time.Duration  // how long a new record stays hidden from searches
+	NoCadences bool           // Sales Engagement is not licensed
 }
 
 // Simulator is one org. It is safe for concurrent use.
@@ -75,7 +76,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		Objects: []string{contactObject, leadObject, eventObject, taskObject}, Messages: eventObject,
+		Objects: []string{contactObject, leadObject, eventObject, taskObject, trackerObject}, Messages: eventObject, Ended: "Msg_Stop_Automation__c",
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "SIMULATOR", message) },
@@ -151,6 +152,8 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return s.search(body)
 	case r.Method == http.MethodGet && path == "query":
 		return s.query(query.Get("q"))
+	case r.Method == http.MethodPost && path == "actions/standard/"+removeAction:
+		return s.removeTargets(body)
 	case r.Method == http.MethodGet && path == "limits":
 		return reply{Status: http.StatusOK, Body: map[string]any{
 			"DailyApiRequests": map[string]int{"Max": s.limit(), "Remaining": max(0, s.limit()-s.calls)},

@@ -293,7 +293,7 @@ func TestSessions(t *testing.T) {
 func TestTheSimulatorSaysWhatItIs(t *testing.T) {
 	s := simulator.New(simulator.Options{})
 	s.Add("Lead", map[string]any{"LastName": "Ruiz"})
-	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); answer != `{"objects":["Contact","Lead","Msg_Event__c","Task"],"messages":"Msg_Event__c"}` {
+	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); answer != `{"objects":["Contact","Lead","Msg_Event__c","Task","ActionCadenceTracker"],"messages":"Msg_Event__c","ended":"Msg_Stop_Automation__c"}` {
 		t.Errorf("%s", answer)
 	}
 	if _, answer, _ := call(t, s, "GET", "/_simulator/records?object=Lead", ""); !strings.Contains(answer, `"properties":{"IsConverted":"false","LastName":"Ruiz"},"associations":{}`) {

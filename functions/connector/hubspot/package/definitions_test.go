@@ -1,0 +1,37 @@
+package definitions_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	definitions "signalbox/functions/connector/hubspot/package"
+)
+
+func TestTheRecipeNamesPropertiesThatAreInstalled(t *testing.T) {
+	recipe, err := os.ReadFile("sequences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	properties, err := definitions.Properties("contacts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := make(map[string]string, len(properties))
+	for _, p := range properties {
+		labels[p.Name] = p.Label
+	}
+	rows := regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([^|]+) \\|").FindAllStringSubmatch(string(recipe), -1)
+	if len(rows) != 2 {
+		t.Errorf("%d properties in the recipe's table, want 2", len(rows))
+	}
+	for _, row := range rows {
+		if labels[row[1]] != row[2] {
+			t.Errorf("the recipe calls %s %q, its label is %q", row[1], row[2], labels[row[1]])
+		}
+		if strings.Count(string(recipe), "**"+row[2]+"**") == 0 {
+			t.Errorf("the recipe does not say what to do with %q", row[2])
+		}
+	}
+}

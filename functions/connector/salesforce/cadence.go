@@ -1,0 +1,237 @@
+package salesforce
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/telemetry"
+)
+
+// cadence is a person's way through a cadence of Sales Engagement that is not complete: an ActionCadenceTracker.
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_actioncadencetracker.htm.
+type cadence struct {
+	ID      string `json:"Id"`
+	Target  string `json:"TargetId"`
+	Created string `json:"CreatedDate"`
+	State   string `json:"State"`
+}
+
+func (c cadence) began() time.Time { return instantOf(c.Created) }
+
+// runs says whether the person hears of the cadence: one in error has stopped.
+func (c cadence) runs() bool { return c.State != "Error" }
+
+// changing says whether Salesforce is at it: what is refused now may be taken in a moment.
+func (c cadence) changing() bool { return c.State == "Processing" || c.State == "Initializing" }
+
+// removal is one input of the action that ends cadences.
+// See https://developer.salesforce.com/docs/atlas.en-us.api_action.meta/api_action/actions_obj_high_velocity_sales.htm.
+type removal struct {
+	Tracker     string `json:"actionCadenceTrackerId"`
+	Reason      string `json:"completionReasonCode"`
+	Disposition string `json:"completionDisposition"`
+	OwnOnly     bool   `json:"shouldApplyUserContext"` // cadences are their reps', hardly ever the integration user's
+}
+
+// removed is what became of one input.
+type removed struct {
+	Action  string    `json:"actionName"`
+	Errors  []problem `json:"errors"`
+	Success bool      `json:"isSuccess"`
+}
+
+func (r removed) err() error {
+	if r.Success {
+		return nil
+	}
+	return sorted(http.StatusBadRequest, r.Errors, usage{}, 0)
+}
+
+// refusedInRows reads the answer of an action into out although its status is a refusal: one that refuses some of its inputs
+// says so of each, and of those that it took.
+func refusedInRows(body []byte, out any) bool {
+	rows, ok := out.(*[]removed)
+	if !ok {
+		return false
+	}
+	var read []removed
+	if json.Unmarshal(body, &read) != nil || len(read) == 0 || slices.ContainsFunc(read, func(r removed) bool { return r.Action == "" }) {
+		return false
+	}
+	*rows = read
+	return true
+}
+
+// withheld says whether an org refuses cadences as such: Sales Engagement is not licensed, or the integration user may not use
+// it. The word decides; a bare 403 is of whoever stands in front of the org.
+func withheld(err error) bool {
+	refusal, ok := errors.AsType[*ResponseError](err)
+	return ok && (refusal.Status == http.StatusNotFound || strings.HasPrefix(refusal.Code, "INSUFFICIENT_ACCESS") ||
+		slices.Contains([]string{"INVALID_TYPE", "FUNCTIONALITY_NOT_ENABLED"}, refusal.Code))
+}
+
+// notCancelled tells that persons' cadences go on although they replied, and that nothing waits for it.
+func (o *org) notCancelled(ctx context.Context, persons int, err error) {
+	o.crm.logger.WarnContext(ctx, "the org does not let cadences be ended; persons who replied stay in theirs",
+		slog.String("tenant", o.at.tenant), slog.String("crm", o.at.name), slog.Int("persons", persons), slog.String("error", err.Error()))
+	o.crm.meter.Count("SequencesNotCancelled", persons,
+		telemetry.Label{Name: "tenant", Value: o.at.tenant}, telemetry.Label{Name: "crm", Value: o.at.name})
+}
+
+// findCadences looks for what is to be ended, and for what began too late to be.
+func (o *org) findCadences(ctx context.Context, answers []*answer) {
+	if !o.binding.Capabilities.SalesEngagement {
+		return
+	}
+	var ids []string
+	for _, a := range answers {
+		if a.Cancel {
+			ids = append(ids, a.who)
+		}
+	}
+	found := o.cadencesOf(ctx, ids)
+	refused := 0
+	var why error
+	for _, a := range answers {
+		f := found[a.who]
+		if withheld(f.err) {
+			refused, why = refused+1, f.err
+			continue
+		}
+		a.cadences, a.err = f.cadences, f.err
+	}
+	if refused > 0 {
+		o.notCancelled(ctx, refused, why)
+	}
+}
+
+// found are one person's cadences, or why they are not known.
+type found struct {
+	cadences []cadence
+	err      error
+}
+
+// maxTargets is how many persons one query asks for: its address stays well below what Salesforce reads.
+const maxTargets = 200
+
+// cadencesOf answers the cadences of persons that are not complete.
+func (o *org) cadencesOf(ctx context.Context, ids []string) map[string]found {
+	all := make(map[string]found, len(ids))
+	for chunk := range slices.Chunk(ids, maxTargets) {
+		o.queryCadences(ctx, chunk, all)
+	}
+	return all
+}
+
+// queryCadences makes one query; ids are letters and digits, so that nothing in it needs escaping. When Salesforce refuses it
+// for one of the persons, or answers a first part only, each half is asked for alone.
+func (o *org) queryCadences(ctx context.Context, ids []string, all map[string]found) {
+	query := "SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker WHERE TargetId IN ('" +
+		strings.Join(ids, "', '") + "') AND State != 'Complete'"
+	var reply struct {
+		Done    bool      `json:"done"`
+		Records []cadence `json:"records"`
+	}
+	err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
+	unfinished := err == nil && !reply.Done
+	if unfinished {
+		err = fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
+	}
+	if len(ids) > 1 && (unfinished || err != nil && fault.Of(err).Kind == fault.Permanent && !withheld(err)) {
+		o.queryCadences(ctx, ids[:len(ids)/2], all)
+		o.queryCadences(ctx, ids[len(ids)/2:], all)
+		return
+	}
+	for _, id := range ids {
+		of := slices.DeleteFunc(slices.Clone(reply.Records), func(c cadence) bool { return c.Target != id })
+		all[id] = found{of, err}
+	}
+}
+
+// endCadences removes persons from the cadences that had begun when they replied.
+func (o *org) endCadences(ctx context.Context, answers []*answer) {
+	var trackers []string
+	for _, a := range answers {
+		for _, c := range a.cadences {
+			if a.err == nil && !c.began().After(a.At) {
+				trackers = append(trackers, c.ID)
+			}
+		}
+	}
+	refused := make(map[string]error)
+	for chunk := range slices.Chunk(trackers, maxRows) {
+		o.remove(ctx, chunk, refused)
+	}
+	var denied, doubtful []string
+	var why error
+	for _, a := range answers {
+		for _, c := range a.cadences {
+			switch err := refused[c.ID]; {
+			case err == nil:
+			case withheld(err):
+				denied, why = append(denied, a.who), err
+			case fault.Of(err).Kind == fault.Permanent:
+				doubtful = append(doubtful, a.who)
+			default:
+				a.err = err
+			}
+		}
+	}
+	if denied = slices.Compact(denied); len(denied) > 0 {
+		o.notCancelled(ctx, len(denied), why)
+	}
+	o.lookAgain(ctx, answers, slices.Compact(doubtful), refused)
+}
+
+// lookAgain sorts the refusals that a repeat would meet again: a cadence that has ended by itself, or by another try, needs no
+// removal.
+func (o *org) lookAgain(ctx context.Context, answers []*answer, doubtful []string, refused map[string]error) {
+	all := o.cadencesOf(ctx, doubtful)
+	for _, a := range answers {
+		left := all[a.who]
+		if left.err != nil {
+			a.err = left.err
+		}
+		for _, c := range left.cadences {
+			switch err := refused[c.ID]; {
+			case err == nil || a.err != nil || !c.runs() || withheld(err):
+			case c.changing():
+				a.err = fault.New(fault.Retryable, "salesforce_cadence_changing", err)
+			default:
+				a.err = err
+			}
+		}
+	}
+}
+
+// remove makes one call and keeps the refusals by tracker. When Salesforce refuses it as a whole its inputs are sent alone.
+func (o *org) remove(ctx context.Context, trackers []string, refused map[string]error) {
+	var request struct {
+		Inputs []removal `json:"inputs"`
+	}
+	for _, id := range trackers {
+		request.Inputs = append(request.Inputs, removal{id, "ManuallyRemoved", "Customer Engaged", false})
+	}
+	var answers []removed
+	err := o.call(ctx, http.MethodPost, o.path("actions/standard/removeTargetFromSalesCadence"), request, &answers)
+	for k, id := range trackers {
+		switch {
+		case err != nil && fault.Of(err).Kind == fault.Permanent && !withheld(err) && len(trackers) > 1:
+			o.remove(ctx, []string{id}, refused)
+		case err != nil:
+			refused[id] = err
+		case k >= len(answers):
+			refused[id] = fault.New(fault.Retryable, "salesforce_row_unanswered", nil)
+		default:
+			refused[id] = answers[k].err()
+		}
+	}
+}

@@ -1,0 +1,112 @@
+package salesforce
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+)
+
+// replyRow is what a person is to say of a reply. The stop is never taken back from here: the org's own automation does that
+// when it has ended what it is to end.
+type replyRow struct {
+	Attributes attributes `json:"attributes"`
+	ID         string     `json:"Id"`
+	LastReply  string     `json:"Msg_Last_Reply_At__c,omitempty"`
+	Stop       bool       `json:"Msg_Stop_Automation__c,omitempty"`
+}
+
+// answer is the newest reply of one person and what the steps at are to do about it.
+type answer struct {
+	connector.Reply
+	who      string
+	at       []int
+	written  bool      // an earlier try wrote the fields
+	cadences []cadence // those that are not complete
+	err      error
+}
+
+// wholeSecond answers a time as Salesforce keeps it: fields have a precision of one second. It is written so and compared so,
+// or else a reply would be older, or newer, than itself as it is read.
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/primitive_data_types.htm.
+func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
+
+// reply shows on persons that they replied and ends what had begun by then: what they say is read, their cadences are looked
+// for, the fields are written, and the cadences removed. Every part may be repeated, so that a try that was cut off anywhere
+// is made good by the next. A person who has replied later by now is left alone: that reply's own delivery does it all.
+func (o *org) reply(ctx context.Context, w work) {
+	answers := o.unanswered(ctx, w)
+	o.findCadences(ctx, answers)
+	o.writeReplies(ctx, answers)
+	o.endCadences(ctx, answers)
+	for _, a := range answers {
+		o.concludeAll(ctx, w, a.at, a.err)
+	}
+}
+
+// unanswered answers the persons whose reply is the newest that is known. The steps of all others are concluded.
+func (o *org) unanswered(ctx context.Context, w work) []*answer {
+	answers := map[string]*answer{}
+	for i := range w.Len() {
+		r, sensible := connector.ReplyOf(w.Request(i).delivery.Actions)
+		if !sensible || !r.Any() {
+			w.Fail(i, fault.New(fault.Permanent, "salesforce_reply_invalid", nil))
+			continue
+		}
+		r.At = wholeSecond(r.At)
+		a := answers[w.Request(i).who]
+		switch {
+		case a == nil || a.At.Before(r.At):
+			if a != nil {
+				o.concludeAll(ctx, w, a.at, nil)
+			}
+			answers[w.Request(i).who] = &answer{Reply: r, who: w.Request(i).who, at: []int{i}}
+		case a.At.After(r.At):
+			w.Succeed(i)
+		default:
+			a.Mark, a.Cancel, a.at = a.Mark || r.Mark, a.Cancel || r.Cancel, append(a.at, i)
+		}
+	}
+	held := o.readPersons(ctx, whoOf(w), fieldLastReply)
+	var newest []*answer
+	for _, who := range whoOf(w) { // in the steps' order
+		a, h := answers[who], held[who]
+		_, there := held[who]
+		switch last := wholeSecond(instantOf(h.LastReply)); {
+		case a == nil:
+		case h.err != nil:
+			o.concludeAll(ctx, w, a.at, h.err)
+		case !there:
+			o.concludeAll(ctx, w, a.at, fault.New(fault.Permanent, codeNotFound, nil))
+		case last.After(a.At):
+			o.concludeAll(ctx, w, a.at, nil)
+		default:
+			a.written = a.Mark && last.Equal(a.At)
+			newest = append(newest, a)
+		}
+	}
+	return newest
+}
+
+// writeReplies writes the fields. The stop is left out while a cadence runs that began after the reply: whoever listens to it
+// would end that one, too. Fields that this very reply wrote are not written again: by now the org's automation may have taken
+// the stop back and begun something new.
+func (o *org) writeReplies(ctx context.Context, answers []*answer) {
+	var rows []any
+	var of []*answer
+	for _, a := range answers {
+		row := replyRow{Attributes: attributes{kindOf(a.who)}, ID: a.who}
+		if a.Mark {
+			row.LastReply = instant(a.At)
+		}
+		row.Stop = a.Cancel && !slices.ContainsFunc(a.cadences, func(c cadence) bool { return c.runs() && c.began().After(a.At) })
+		if a.err == nil && !a.written && (a.Mark || row.Stop) {
+			rows, of = append(rows, row), append(of, a)
+		}
+	}
+	for k, err := range o.writeRows(ctx, updates, rows) {
+		of[k].err = err
+	}
+}
