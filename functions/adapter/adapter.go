@@ -85,6 +85,7 @@ type outcome struct {
 	event               string // the id of the first event, for the log
 	events, dead, spool int
 	panicked            bool
+	refusal             webhook.Response // what a Refuser answers in place of a dead letter
 }
 
 // Receive answers one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
@@ -96,13 +97,16 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 	}
 	o := a.receive(ctx, r)
 	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
-	if o.status/100 == 2 {
+	switch {
+	case o.refusal.Status != 0:
+		return o.refusal
+	case o.status/100 == 2:
 		return a.about.Answers[o.kind]
-	}
-	if o.status == http.StatusNotFound {
+	case o.status == http.StatusNotFound:
 		return notFound()
+	default:
+		return webhook.Response{Status: o.status}
 	}
-	return webhook.Response{Status: o.status}
 }
 
 // notFound is what API Gateway itself answers where it has no route, to the byte: nobody learns which paths, providers and
@@ -201,12 +205,34 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcom
 		o.status = a.about.Redelivery.Failure() // it comes again when what failed may work
 		return
 	}
+	if !panicked && a.refuse(ctx, sorted, o) {
+		return
+	}
 	if err := a.Letters.Write(ctx, w, owner, sorted); err != nil {
 		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", sorted.Code), slog.Any("error", err))
 		o.status = a.about.Redelivery.Failure()
 		return
 	}
 	o.dead = 1
+}
+
+// refuse lets the sender have back what cannot be used, if the channel is a Refuser. What is durable in part is no longer the
+// sender's to correct.
+func (a *Adapter) refuse(ctx context.Context, cause *fault.Error, o *outcome) bool {
+	refuser, ok := a.Channel.(Refuser)
+	if !ok || o.events > 0 || cause.Kind != fault.Permanent {
+		return false
+	}
+	panicked, _ := a.guard(ctx, func() error {
+		o.refusal, ok = refuser.Refuse(cause)
+		return nil
+	})
+	if panicked || !ok {
+		o.panicked, o.refusal = panicked, webhook.Response{}
+		return false
+	}
+	o.status = o.refusal.Status
+	return true
 }
 
 // errNowhere is that no place took the events.

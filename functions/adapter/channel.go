@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 	"signalbox/shared/webhook"
 )
@@ -24,6 +25,15 @@ type Channel interface {
 	// Parse reads what a verified webhook says, in the order it says it. An error is a fault.Permanent whose text holds
 	// nothing of the content, and it makes the whole webhook a dead letter: what cannot be read in part is not used in part.
 	Parse(w Webhook) ([]Parsed, error)
+}
+
+// Refuser is a Channel whose senders read answers: programs of an integrator's, who is told what to correct. What they send and
+// cannot be used is then no dead letter, which would be one more place to find it out. A provider reads nothing but the status.
+type Refuser interface {
+	// Refuse answers what the sender of an authentic webhook is told about a permanent fault: one that Parse answered, or one with
+	// CodeUnowned. The answer is a 4xx after which the sender does not send the same again, and holds nothing of the webhook's
+	// content. It answers false for a fault that is not the sender's: the webhook becomes a dead letter.
+	Refuse(cause *fault.Error) (answer webhook.Response, ok bool)
 }
 
 // Description is what the adapter has to know of a provider.

@@ -48,7 +48,16 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	j.outgoing, err = r.deliveries(ctx, record, j)
+	event := j.event
+	if j.repeated { // what was recorded stands: a copy of a webhook may have another time
+		if event, err = canonical.Decode(record.Event); err != nil {
+			return fault.New(fault.Permanent, CodeRecord, nil)
+		}
+	}
+	if err := r.remember(ctx, j, &event, &record.Decision); err != nil {
+		return err
+	}
+	j.outgoing, err = r.deliveries(ctx, record, event, j)
 	return err
 }
 
@@ -110,12 +119,16 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 		j.repeated = true
 		return OpenRecord(ctx, r.Sealer, held[1].Key, held[1].Data)
 	}
-	j.unknown = held[0].Version == 0
+	j.unknown, j.known = held[0].Version == 0, &held[0]
 	head, err := conversation.Decode(held[0].Data)
 	if err != nil {
 		return Record{}, err
 	}
 	d := Decision{Rules: t.Version, Person: person(e, t, pepper, head), Consent: asked}
+	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
+	if d.Reply, err = r.reply(ctx, e, &head); err != nil {
+		return Record{}, err
+	}
 	if d.Superseded, err = r.consent(ctx, e, d, held[0]); err != nil {
 		return Record{}, err
 	}
@@ -148,6 +161,9 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 	facts := rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}}
 	if e.Message != nil {
 		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), longestDescription)
+	}
+	if d.Reply != nil {
+		facts.Replied = d.Reply.At
 	}
 	if d.Consent != nil {
 		facts.Keyword = d.Consent.Keyword
@@ -240,17 +256,11 @@ func encode(d delivery.Delivery) ([]byte, error) {
 	return bytes.TrimSuffix(body.Bytes(), []byte{'\n'}), nil
 }
 
-// deliveries makes a message of what each CRM is to do.
-func (r *Router) deliveries(ctx context.Context, record Record, j *job) ([]outgoing, error) {
-	event := j.event
-	if j.repeated {
-		var err error
-		if event, err = canonical.Decode(record.Event); err != nil {
-			return nil, fault.New(fault.Permanent, CodeRecord, nil)
-		}
-	}
+// deliveries makes a message of what each CRM is to do about the event.
+func (r *Router) deliveries(ctx context.Context, record Record, event canonical.Event, j *job) ([]outgoing, error) {
 	event.Consent = record.Decision.Consent
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
+	event.Flags.AutoReply = event.Flags.AutoReply || record.Decision.AutoReply
 	event.Metadata = maps.Clone(event.Metadata)
 	delete(event.Metadata, "rawVendor")
 	var out []outgoing

@@ -38,6 +38,8 @@ type Decision struct {
 	Consent    *canonical.Consent       `json:"consent,omitempty"`    // what the person asked for
 	Superseded bool                     `json:"superseded,omitempty"` // a newer event had set the consent already, so that nothing changed
 	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp
+	AutoReply  bool                     `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
+	Reply      *Reply                   `json:"reply,omitempty"`      // what of ours was answered
 	CRMs       []CRMDecision            `json:"crms,omitempty"`
 	Matched    []delivery.RuleReference `json:"matched,omitempty"`
 }

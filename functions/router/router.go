@@ -88,6 +88,7 @@ type Sealer interface {
 // Parts is what a Router is made of. All are needed.
 type Parts struct {
 	Store      Store
+	Log        Log // of the same records
 	Tenants    Tenants
 	Peppers    Peppers
 	Engine     Engine
@@ -115,8 +116,9 @@ type job struct {
 	claim      *idempotency.Claim
 	outgoing   []outgoing
 	repeated   bool
-	unknown    bool // the thread has no head yet
-	done       bool // by an earlier receive, completely
+	unknown    bool          // the thread has no head yet
+	known      *store.Record // the thread's head, if it was read
+	done       bool          // by an earlier receive, completely
 	err        error
 }
 

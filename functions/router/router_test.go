@@ -55,11 +55,15 @@ func newWorld() *world {
 		ID: "demo", Region: "US", Version: 7, Rules: rules.Default(), CRMs: []tenant.CRM{{Name: "hubspot", Kind: "hubspot"}},
 	}}
 	w.store = memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
-		sort, _, _ := strings.Cut(c.Keys[0].Sort, "/")
-		return w.called(string(c.Operation) + " " + sort)
+		call := string(c.Operation)
+		if len(c.Keys) > 0 {
+			sort, _, _ := strings.Cut(c.Keys[0].Sort, "/")
+			call += " " + sort
+		}
+		return w.called(call)
 	}))
 	w.router = router.New(router.Parts{
-		Store: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{},
+		Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{},
 		Deliveries: router.PublisherFunc(func(kind string) queue.Publisher {
 			if kind != "hubspot" && kind != "salesforce" {
 				return nil

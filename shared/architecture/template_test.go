@@ -3,6 +3,7 @@ package architecture
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -264,6 +265,36 @@ func list(value any) []any {
 	}
 	return printed
 }
+
+// TestAlarmsOfManyFunctionsWatchThemAll: a metric that several functions write is watched for all of them, or an alarm that was
+// written for one channel or CRM says nothing of the next.
+func TestAlarmsOfManyFunctionsWatchThemAll(t *testing.T) {
+	tm := written(t)
+	watches := map[string]func(event any) bool{
+		"AdapterDeadLetterAlarm": receives, "SpooledAlarm": receives, "RejectedAlarm": receives,
+		"BlockedAlarm": func(event any) bool {
+			return at(event, "Type") == "SQS" && !strings.Contains(fmt.Sprint(at(event, "Properties", "Queue")), "DeadLetters")
+		},
+	}
+	for alarm, of := range watches {
+		properties, found := fmt.Sprint(tm.Resources[alarm].Properties), 0
+		for id, f := range tm.of("AWS::Serverless::Function") {
+			events, _ := at(f.Properties, "Events").(map[string]any)
+			if !slices.ContainsFunc(slices.Collect(maps.Values(events)), of) {
+				continue
+			}
+			found++
+			if !strings.Contains(properties, fmt.Sprint(map[string]any{"Ref": id})) {
+				t.Errorf("%s does not watch %s", alarm, id)
+			}
+		}
+		if found < 2 {
+			t.Errorf("%s: %d functions would be watched", alarm, found)
+		}
+	}
+}
+
+func receives(event any) bool { return at(event, "Type") == "HttpApi" }
 
 func TestEveryAlarmHasItsRunbookPage(t *testing.T) {
 	pages := filepath.Join(root(t), "shared", "operations", "runbooks")

@@ -1,6 +1,6 @@
 // Package conversation keeps the head of a thread: the little the router reads in one Get before it decides. Connectors
-// write into it which records a CRM holds for the person, the router which consent was given. It is a snapshot: what is
-// missing costs a search in the CRM, never a wrong effect.
+// write into it which records a CRM holds for the person; the router, which consent was given and what of ours waits for an
+// answer. Links and consent are a snapshot: what is missing costs a search in the CRM, never a wrong effect.
 package conversation
 
 import (
@@ -20,6 +20,8 @@ type Head struct {
 	PersonKey string                             `json:"personKey,omitempty"` // canonical.PersonKey, as far as it was recorded
 	Links     map[string]map[string]string       `json:"links,omitempty"`     // by CRM binding, the CRM's object kind to its id
 	Consent   map[canonical.Channel]ConsentState `json:"consent,omitempty"`
+	Outreach  []Outreach                         `json:"outreach,omitempty"` // what nobody has answered, oldest first
+	Reply     *Reply                             `json:"reply,omitempty"`    // the newest
 }
 
 // ConsentState is the newest consent known on one channel. The record of package consent decides; this is a copy.

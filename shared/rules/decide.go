@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -19,6 +20,7 @@ type Facts struct {
 	At        time.Time       // event time
 	Summary   string          // what the person said, for a new record's description
 	Known     map[string]bool // by CRM binding
+	Replied   time.Time       // event time of the reply when the event shows that an outreach was answered, else zero
 }
 
 // Decision is what follows for each CRM, in the order in which the CRMs were given. A CRM that nothing follows for is left out.
@@ -38,7 +40,8 @@ type CRMDecision struct {
 type Ordered struct{}
 
 // Decide walks the rules once for each CRM. It is pure: the same input gives the same decision. An action of a kind is taken
-// once a CRM, from the first rule that asks for it. A consent that does not change is not set.
+// once a CRM, from the first rule that asks for it. A consent that does not change is not set. Whatever rules ask first, the
+// person is made before all else, consent comes before what may fail, and the sequences end before the message is told.
 func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 	var d Decision
 	for _, crm := range crms {
@@ -58,6 +61,7 @@ func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 				break
 			}
 		}
+		slices.SortStableFunc(c.Actions, func(a, b delivery.Action) int { return cmp.Compare(turn(a.Kind), turn(b.Kind)) })
 		if len(c.Actions) > 0 {
 			d.CRMs = append(d.CRMs, c)
 		}
@@ -65,9 +69,28 @@ func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 	return d
 }
 
+// turn answers when an action is carried out.
+func turn(kind delivery.Kind) int {
+	switch kind {
+	case delivery.EnsurePerson:
+		return 0
+	case delivery.SetConsent:
+		return 1
+	case delivery.MarkReplied:
+		return 2
+	case delivery.CancelSequences:
+		return 3
+	case delivery.LogActivity:
+		return 4
+	case delivery.RaiseStatus:
+	}
+	return 5
+}
+
 func (w When) holds(f Facts, crm string) bool {
 	return among(w.Types, f.Type) && among(w.Directions, f.Direction) && among(w.Channels, f.Channel) &&
-		among(w.Keywords, f.Keyword) && (w.Known == nil || *w.Known == f.Known[crm])
+		among(w.Keywords, f.Keyword) && (w.Known == nil || *w.Known == f.Known[crm]) &&
+		(w.Reply == nil || *w.Reply == !f.Replied.IsZero())
 }
 
 func among[T comparable](values []T, value T) bool {
@@ -98,6 +121,8 @@ func values(kind delivery.Kind, f Facts) map[string]string {
 		return map[string]string{"source": "messaging", "channel": string(f.Channel), "description": f.Summary}
 	case delivery.SetConsent:
 		return map[string]string{"channel": string(f.Channel), "state": f.Consent, "at": f.At.UTC().Format(time.RFC3339Nano)}
+	case delivery.MarkReplied, delivery.CancelSequences:
+		return map[string]string{"at": f.Replied.UTC().Format(time.RFC3339Nano)}
 	default:
 		return nil
 	}

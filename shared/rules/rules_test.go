@@ -44,6 +44,13 @@ func TestDefaultDecisions(t *testing.T) {
 		"receipt shows how far a message got": inbound(func(f *rules.Facts) {
 			f.Type, f.Direction, f.Summary = canonical.TypeReceipt, canonical.Status, ""
 		}),
+		"reply to an outreach": inbound(func(f *rules.Facts) { f.Known, f.Replied = known, f.At }),
+		"stop as a reply": inbound(func(f *rules.Facts) {
+			f.Keyword, f.Consent, f.Known, f.Replied = "stop", "opted_out", known, f.At
+		}),
+		"outreach told of after its answer": inbound(func(f *rules.Facts) {
+			f.Direction, f.Known, f.Replied = canonical.Outbound, known, f.At.Add(time.Hour)
+		}),
 		"outbound message goes nowhere": inbound(func(f *rules.Facts) { f.Direction = canonical.Outbound }),
 	}
 	for name, facts := range tests {
@@ -114,6 +121,10 @@ func TestDecide(t *testing.T) {
 		"one of several channels matches": {
 			[]rules.Rule{{ID: "one", When: rules.When{Channels: []canonical.Channel{canonical.Web, canonical.SMS}}, Then: []rules.Action{log}}},
 			want{"log_activity: one", "log_activity: one", "one"},
+		},
+		"what is no reply does not match a rule for replies": {
+			[]rules.Rule{{ID: "one", When: rules.When{Reply: new(true)}, Then: []rules.Action{log}}, {ID: "two", When: rules.When{Reply: new(false)}, Then: []rules.Action{log}}},
+			want{"log_activity: two", "log_activity: two", "two"},
 		},
 		"who is known differs by CRM": {
 			[]rules.Rule{{ID: "one", When: rules.When{Known: new(true)}, Then: []rules.Action{log}}},
@@ -192,6 +203,18 @@ func TestValidate(t *testing.T) {
 		"a status raised for those who are known": {[]rules.Rule{{
 			ID: "one", When: rules.When{Types: receipts, Known: &known}, Then: raise,
 		}}, []string{"rules[0].then[0].kind"}},
+		"a status raised for replies": {[]rules.Rule{{
+			ID: "one", When: rules.When{Types: receipts, Reply: &known}, Then: raise,
+		}}, []string{"rules[0].then[0].kind"}},
+		"a reply marked without asking for one": {[]rules.Rule{{
+			ID: "one", Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied}},
+		}}, []string{"rules[0].then[0].kind"}},
+		"sequences cancelled for what is no reply": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: new(false)}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
+		}}, []string{"rules[0].then[0].kind"}},
+		"a reply with a time of its own": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied, Value: map[string]string{"at": "x"}}},
+		}}, []string{"rules[0].then[0].value"}},
 		"a receipt as an activity": {[]rules.Rule{{ID: "one", When: rules.When{Types: receipts}, Then: log}}, []string{"rules[0].then[0].kind"}},
 		"a value that the action does not take": {[]rules.Rule{{
 			ID: "one", Then: []rules.Action{{CRM: "*", Kind: delivery.LogActivity, Value: map[string]string{"x": "y"}}},

@@ -36,6 +36,7 @@ type When struct {
 	Channels   []canonical.Channel   `json:"channels,omitempty"`
 	Known      *bool                 `json:"known,omitempty"`    // whether the CRM is known to hold the person
 	Keywords   []string              `json:"keywords,omitempty"` // stop, start, help: what the person asked for with the whole message
+	Reply      *bool                 `json:"reply,omitempty"`    // whether the event shows that an outreach was answered
 }
 
 // Action is one intent for one CRM, or for all of them.
@@ -46,9 +47,10 @@ type Action struct {
 }
 
 // Default answers the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
-// the consent keywords a consent change; what becomes of sent messages is shown. What we send is recorded and goes nowhere.
+// the consent keywords a consent change; what becomes of sent messages is shown. What we send is recorded, and the first answer
+// to it ends the sequences it may belong to; otherwise it goes nowhere.
 func Default() Set {
-	unknown, inbound := false, []canonical.Direction{canonical.Inbound}
+	unknown, reply, inbound := false, true, []canonical.Direction{canonical.Inbound}
 	messages := []canonical.Type{canonical.TypeMessage, canonical.TypeConsent}
 	do := func(kinds ...delivery.Kind) []Action {
 		var actions []Action
@@ -63,6 +65,8 @@ func Default() Set {
 	}
 	return Set{Rules: []Rule{
 		{ID: "unknown-sender", When: When{Types: messages, Directions: inbound, Known: &unknown}, Then: do(delivery.EnsurePerson)},
+		// Of any direction: an outreach that is told of after its answer arrived says so itself.
+		{ID: "reply", When: When{Reply: &reply}, Then: do(delivery.MarkReplied, delivery.CancelSequences)},
 		{
 			ID: "consent-keyword", When: When{Types: messages, Directions: inbound, Keywords: []string{consent.Stop, consent.Start}},
 			Then: do(delivery.SetConsent, delivery.LogActivity), Stop: true,
@@ -143,8 +147,13 @@ func (v *validation) action(path string, a Action, when When) {
 			v.add(path+".kind", "raise_status needs when.types of receipt only")
 		}
 		// The receipts lane looks at no thread and at no text, so that a flood of receipts costs next to nothing.
-		if when.Known != nil || len(when.Keywords) > 0 {
-			v.add(path+".kind", "raise_status takes neither when.known nor when.keywords")
+		if when.Known != nil || len(when.Keywords) > 0 || when.Reply != nil {
+			v.add(path+".kind", "raise_status takes neither when.known nor when.keywords nor when.reply")
+		}
+	case delivery.MarkReplied, delivery.CancelSequences:
+		// Without the condition the action would have no reply to speak of.
+		if when.Reply == nil || !*when.Reply {
+			v.add(path+".kind", string(a.Kind)+" needs when.reply of true")
 		}
 	case delivery.SetConsent:
 		// Without the condition the action would have no state to set.
@@ -152,7 +161,7 @@ func (v *validation) action(path string, a Action, when When) {
 			v.add(path+".kind", "set_consent needs when.keywords of stop and start only")
 		}
 	default:
-		v.add(path+".kind", "is not ensure_person, log_activity, set_consent or raise_status")
+		v.add(path+".kind", "is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status")
 		return
 	}
 	for name := range a.Value {

@@ -14,6 +14,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/secret"
+	"signalbox/shared/standardwebhooks"
 )
 
 // Bounds of one file.
@@ -55,11 +56,16 @@ func newGrammar() grammar {
 	}
 }
 
+// providerOutreach is the one provider whose tokens we make ourselves. Any other text would be refused at every request.
+const providerOutreach = "outreach"
+
 const (
 	wantIdentifier = "is not 2 to 31 lower-case letters, digits and hyphens, a letter first"
 	wantWord       = "is not 2 to 31 lower-case letters and digits, a letter first"
 	wantPrintable  = "is not 1 to 4096 printable ASCII characters without blanks"
 	wantCredential = wantPrintable + ", nor a private key in PEM"
+
+	wantSigningKey = "is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with"
 )
 
 // Validate lists everything that is wrong with a file, in the order of the file.
@@ -161,6 +167,12 @@ func isToken(token string) bool {
 	return token != "" && len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
+// isSigningKey says whether requests can be verified with a token.
+func isSigningKey(token secret.Value) bool {
+	_, ok := standardwebhooks.Key(token)
+	return ok
+}
+
 // isKey says whether a CRM's token is a private key in PEM, which has line breaks.
 func isKey(token string) bool {
 	block, rest := pem.Decode([]byte(token))
@@ -183,6 +195,10 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 		v.want(!held[name], path+".providerAccount", "is that of an earlier account")
 		v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
 		v.want(a.PreviousAuthToken == "" || isToken(string(a.PreviousAuthToken)), path+".previousAuthToken", wantPrintable)
+		if a.Provider == providerOutreach {
+			v.want(isSigningKey(a.AuthToken), path+".authToken", wantSigningKey)
+			v.want(a.PreviousAuthToken == "" || isSigningKey(a.PreviousAuthToken), path+".previousAuthToken", wantSigningKey)
+		}
 		v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
 		ids[a.ID], held[name] = true, true
 	}
@@ -210,8 +226,9 @@ func (v *validation) lines(f File) {
 		v.want(len(l.Channels) > 0, path+".channels", "is empty")
 		for j, channel := range l.Channels {
 			at := fmt.Sprintf("%s.channels[%d]", path, j)
-			v.want(slices.Contains([]canonical.Channel{canonical.RCS, canonical.IMessage, canonical.SMS, canonical.WhatsApp, canonical.Web}, channel),
-				at, "is not rcs, imessage, sms, whatsapp or web")
+			open := provider == providerOutreach && v.prefix.MatchString(string(channel)) // whatever a tool sends by: email, call
+			known := slices.Contains([]canonical.Channel{canonical.RCS, canonical.IMessage, canonical.SMS, canonical.WhatsApp, canonical.Web}, channel)
+			v.want(open || known, at, "is not rcs, imessage, sms, whatsapp or web")
 			v.want(!slices.Contains(l.Channels[:j], channel), at, "is written twice")
 		}
 		ids[l.ID], held[address] = true, true

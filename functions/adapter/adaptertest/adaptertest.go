@@ -33,11 +33,20 @@ import (
 type Provider struct {
 	Channel   adapter.Channel
 	Sign      func(r webhook.Request, token secret.Value) webhook.Request // as the provider does
+	Token     func(word string) secret.Value                              // a credential in the provider's form, another for every word; nil: any text is one
 	Account   tenant.Account                                              // without tokens: the suite has its own
 	Lines     []tenant.Line                                               // all that the cases are sent to
 	Sample    Case                                                        // a webhook that becomes one event
-	Malformed Case                                                        // one that is authentic and cannot be read
+	Malformed Case                                                        // one that is authentic and cannot be read: a dead letter, or refused by an adapter.Refuser
 	Update    bool                                                        // write the golden files instead of comparing
+}
+
+// token answers a credential of the suite in the provider's form.
+func (p Provider) token(word secret.Value) secret.Value {
+	if p.Token == nil || word == "" {
+		return word
+	}
+	return p.Token(string(word))
 }
 
 // Run runs the suite.
@@ -48,6 +57,7 @@ func Run(t *testing.T, p Provider) {
 	t.Run("repeated", func(t *testing.T) { repeated(t, p) })
 	t.Run("durable", func(t *testing.T) { durable(t, p) })
 	t.Run("dead letters", func(t *testing.T) { deadLetters(t, p) })
+	t.Run("given back", func(t *testing.T) { givenBack(t, p) })
 	t.Run("private", func(t *testing.T) { private(t, p) })
 }
 
@@ -59,12 +69,12 @@ func Bench(b *testing.B, p Provider) {
 		Channel: p.Channel, Directory: w, Peppers: w, Places: adapter.Places(&recorder{}, nil), Logger: logger, Meter: meter,
 		Sealer: keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Random: rand.Reader}),
 	})
-	r := p.Sign(p.Sample.Request(), current)
+	r := p.Sign(p.Sample.Request(), p.token(current))
 	webhook := adapter.Webhook{
 		Request: r, Provider: p.Account.Provider, Kind: r.Path[strings.LastIndex(r.Path, "/")+1:],
 		AccountID: p.Account.ID, ProviderAccount: p.Account.ProviderAccount,
 	}
-	tokens := secret.Versions{current, previous}
+	tokens := secret.Versions{p.token(current), p.token(previous)}
 	b.ReportAllocs()
 	for b.Loop() {
 		w.lookups = w.lookups[:0]
@@ -80,6 +90,7 @@ func Bench(b *testing.B, p Provider) {
 // result is a golden file: what a webhook is answered and what it becomes.
 type result struct {
 	Status      int               `json:"status"`
+	Answer      json.RawMessage   `json:"answer,omitempty"` // of a refusal
 	Events      []json.RawMessage `json:"events,omitempty"`
 	DeadLetters []string          `json:"deadLetters,omitempty"` // kind and code
 }
@@ -87,6 +98,9 @@ type result struct {
 // outcome answers what came of one webhook in a world.
 func (w *world) outcome(answer webhook.Response) result {
 	r := result{Status: answer.Status}
+	if answer.Status/100 != 2 {
+		r.Answer = answer.Body
+	}
 	for _, m := range w.events.messages {
 		r.Events = append(r.Events, m.Body)
 	}
@@ -150,7 +164,7 @@ func checkMessage(t *testing.T, m queue.Message) {
 func signature(t *testing.T, p Provider) {
 	sample := p.Sample.Request()
 	change := func(f func(*webhook.Request)) webhook.Request {
-		r := p.Sign(p.Sample.Request(), current)
+		r := p.Sign(p.Sample.Request(), p.token(current))
 		f(&r)
 		return r
 	}
@@ -158,9 +172,9 @@ func signature(t *testing.T, p Provider) {
 		request webhook.Request
 		ok      bool
 	}{
-		"by the current token":                  {p.Sign(sample, current), true},
-		"by the previous token":                 {p.Sign(p.Sample.Request(), previous), true},
-		"by a token older than the previous":    {p.Sign(p.Sample.Request(), older), false},
+		"by the current token":                  {p.Sign(sample, p.token(current)), true},
+		"by the previous token":                 {p.Sign(p.Sample.Request(), p.token(previous)), true},
+		"by a token older than the previous":    {p.Sign(p.Sample.Request(), p.token(older)), false},
 		"by an empty token":                     {p.Sign(p.Sample.Request(), ""), false},
 		"missing":                               {p.Sample.Request(), false},
 		"over another body":                     {change(func(r *webhook.Request) { r.Body = append(slices.Clip(r.Body), "&Extra=1"...) }), false},
@@ -298,86 +312,6 @@ func ids(messages []queue.Message) []string {
 		all = append(all, m.ID+" "+m.Group)
 	}
 	return all
-}
-
-// private checks that no value of a webhook and no credential can be found in what operators see.
-func private(t *testing.T, p Provider) {
-	worlds := map[string]func(*world){
-		"all is well":              func(*world) {},
-		"the queue is down":        func(w *world) { w.events.down = true },
-		"all is down":              func(w *world) { w.events.down, w.spoolDown, w.stateDown = true, true, true },
-		"the address is nobody's":  func(w *world) { w.noLines = true },
-		"nothing can be looked up": func(w *world) { w.linesDown = true },
-		"the channel panics":       func(w *world) { w.channel = panicking{p.Channel} },
-		"the signature is wrong": func(w *world) {
-			w.provider.Sign = func(r webhook.Request, _ secret.Value) webhook.Request { return p.Sign(r, older) }
-		},
-	}
-	for name, prepare := range worlds {
-		t.Run(name, func(t *testing.T) {
-			for _, folder := range folders(t) {
-				w := newWorld(p)
-				prepare(w)
-				c := readFolder(t, folder)
-				w.send(t, c.Request())
-				w.events.down, w.spoolDown = false, false
-				_ = w.drain(t)
-				for _, m := range w.events.messages {
-					w.output.WriteString(m.ID + " " + m.Group + " " + m.Trace + "\n")
-				}
-				for _, l := range w.letters() {
-					w.output.WriteString(deadLetterText(t, l))
-				}
-				seen := w.output.String()
-				for what, value := range personal(t, p, c) {
-					if strings.Contains(seen, value) {
-						t.Errorf("%s: %s can be read in\n%s", folder, what, seen)
-					}
-				}
-			}
-		})
-	}
-}
-
-// personal answers what must not be seen of a case: everything its events say of people, and every credential.
-func personal(t *testing.T, p Provider, c Case) map[string]string {
-	t.Helper()
-	found := map[string]string{"the current token": string(current), "the previous token": string(previous), "an old token": string(older), "the pepper": string(pepper)}
-	w := newWorld(p)
-	w.send(t, c.Request())
-	add := func(what, value string) {
-		digits := strings.Trim(value, "0123456789") == ""
-		if len(value) > 3 && !digits || len(value) > 7 { // shorter ones are part of any word, or of any time
-			found[what] = value
-		}
-	}
-	for _, m := range w.events.messages {
-		var e canonical.Event
-		if err := json.Unmarshal(m.Body, &e); err != nil {
-			t.Fatal(err)
-		}
-		for side, who := range map[string]canonical.Participant{"sender": e.Sender, "recipient": e.Recipient} {
-			add(side+"'s phone", strings.TrimPrefix(who.Phone, "+"))
-			add(side+"'s id", who.ID)
-			add(side+"'s name", who.DisplayName)
-			add(side+"'s address", who.ChannelAddress)
-		}
-		if e.Message == nil {
-			continue
-		}
-		add("the text", e.Message.Text)
-		add("the summary", e.Message.Summary)
-		if e.Message.Postback != nil {
-			add("the payload", e.Message.Postback.Payload)
-		}
-		if e.Message.Location != nil {
-			add("the place", e.Message.Location.Address)
-		}
-		for _, a := range e.Message.Attachments {
-			add("the attachment", a.URL)
-		}
-	}
-	return found
 }
 
 // Events answers what the sample becomes, decoded.

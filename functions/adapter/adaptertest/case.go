@@ -26,6 +26,7 @@ type Case struct {
 	Headers  map[string]string `json:"headers,omitempty"`
 	Form     [][2]string       `json:"form,omitempty"` // sent as application/x-www-form-urlencoded in this order
 	Body     string            `json:"body,omitempty"` // sent as it stands, where there is no form
+	JSON     json.RawMessage   `json:"json,omitempty"` // sent as application/json, byte for byte as it stands here
 	Received time.Time         `json:"received,omitzero"`
 	Shows    string            `json:"shows,omitempty"` // of a sample of a status: what CRMs show then; not the adapter's to know
 }
@@ -43,6 +44,10 @@ func (c Case) Request() webhook.Request {
 			pairs = append(pairs, url.QueryEscape(field[0])+"="+url.QueryEscape(field[1]))
 		}
 		r.Body = []byte(strings.Join(pairs, "&"))
+	}
+	if len(c.JSON) > 0 {
+		r.Header.Set("Content-Type", "application/json")
+		r.Body = c.JSON
 	}
 	if r.Received.IsZero() {
 		r.Received = Clock()

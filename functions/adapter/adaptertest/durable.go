@@ -9,6 +9,7 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 	"signalbox/shared/webhook"
 
@@ -20,6 +21,14 @@ type panicking struct{ adapter.Channel }
 
 // Parse panics.
 func (panicking) Parse(w adapter.Webhook) ([]adapter.Parsed, error) { panic(string(w.Body)) }
+
+// Refuse implements adapter.Refuser as far as the channel does.
+func (p panicking) Refuse(cause *fault.Error) (webhook.Response, bool) {
+	if refuser, ok := p.Channel.(adapter.Refuser); ok {
+		return refuser.Refuse(cause)
+	}
+	return webhook.Response{}, false
+}
 
 // durable checks where events go when not everything works.
 func durable(t *testing.T, p Provider) {
@@ -98,6 +107,14 @@ func kindOf(c Case) string {
 	return ""
 }
 
+// letterCase is something authentic that cannot be used.
+type letterCase struct {
+	sample  Case
+	prepare func(*world)
+	status  int
+	letter  string // kind and code of the dead letter; "*" is any permanent one, "" none
+}
+
 // deadLetters checks what becomes of what is authentic and cannot be used.
 func deadLetters(t *testing.T, p Provider) {
 	about := p.Channel.Describe()
@@ -107,18 +124,22 @@ func deadLetters(t *testing.T, p Provider) {
 	if about.Redelivery.Never() {
 		waits, letter = about.Answers[kindOf(p.Sample)].Status, "retryable line_unreadable"
 	}
-	cases := map[string]struct {
-		sample  Case
-		prepare func(*world)
-		status  int
-		letter  string // kind and code; "*" is any permanent one
-	}{
-		"a webhook that cannot be read":  {p.Malformed, func(*world) {}, about.Answers[kindOf(p.Malformed)].Status, "*"},
-		"a panic after the signature":    {p.Sample, func(w *world) { w.channel = panicking{p.Channel} }, about.Answers[kindOf(p.Sample)].Status, "permanent panic"},
-		"an address that is nobody's":    {p.Sample, func(w *world) { w.noLines = true }, about.Answers[kindOf(p.Sample)].Status, "permanent unowned_address"},
+	panics := func(w *world) { w.channel = panicking{p.Channel} }
+	kept, unreadable := p.Malformed, func(*world) {}
+	_, refuses := p.Channel.(adapter.Refuser)
+	if refuses { // then nothing but a defect makes a dead letter
+		kept, unreadable = p.Sample, panics
+	}
+	cases := map[string]letterCase{
+		"a webhook that cannot be read":  {kept, unreadable, about.Answers[kindOf(kept)].Status, "*"},
+		"a panic after the signature":    {p.Sample, panics, about.Answers[kindOf(p.Sample)].Status, "permanent panic"},
 		"lines that cannot be looked up": {p.Sample, func(w *world) { w.linesDown = true }, waits, letter},
-		"dead letters cannot be kept":    {p.Malformed, func(w *world) { w.stateDown = true }, lost, ""},
-		"bytes cannot be kept":           {p.Malformed, func(w *world) { w.spoolDown = true }, lost, ""},
+		"dead letters cannot be kept":    {kept, func(w *world) { unreadable(w); w.stateDown = true }, lost, ""},
+		"bytes cannot be kept":           {kept, func(w *world) { unreadable(w); w.spoolDown = true }, lost, ""},
+	}
+	if !refuses {
+		nobodys := about.Answers[kindOf(p.Sample)].Status
+		cases["an address that is nobody's"] = letterCase{p.Sample, func(w *world) { w.noLines = true }, nobodys, "permanent unowned_address"}
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -165,7 +186,7 @@ func (w *world) checkLetter(t *testing.T, body []byte, want string) {
 
 func sameDeadLetter(t *testing.T, p Provider) {
 	w := newWorld(p)
-	w.noLines = true
+	w.channel = panicking{p.Channel}
 	w.send(t, p.Sample.Request())
 	w.send(t, p.Sample.Request())
 	if letters := w.letters(); len(letters) != 1 {

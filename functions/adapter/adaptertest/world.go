@@ -21,7 +21,7 @@ import (
 	"signalbox/shared/webhook"
 )
 
-// The credentials of the suite's account, newest first, and the one before the previous.
+// The words of the credentials of the suite's account, newest first, and of the one before the previous.
 const (
 	current  = secret.Value("current-token-for-tests")
 	previous = secret.Value("previous-token-for-tests")
@@ -81,7 +81,7 @@ func (w *world) adapter() *adapter.Adapter {
 // send signs a request and gives it to the adapter.
 func (w *world) send(t *testing.T, r webhook.Request) webhook.Response {
 	t.Helper()
-	return w.deliver(t, w.provider.Sign(r, current))
+	return w.deliver(t, w.provider.Sign(r, w.provider.token(current)))
 }
 
 func (w *world) deliver(t *testing.T, r webhook.Request) webhook.Response {
@@ -141,7 +141,7 @@ func (w *world) Account(_ context.Context, id string) (tenant.Account, error) {
 	switch id {
 	case w.provider.Account.ID:
 		account := w.provider.Account
-		account.AuthTokens = secret.Versions{current, previous}
+		account.AuthTokens = secret.Versions{w.provider.token(current), w.provider.token(previous)}
 		return account, nil
 	case "another-providers":
 		return tenant.Account{ID: id, Provider: "another"}, nil

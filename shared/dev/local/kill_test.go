@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -105,6 +104,19 @@ func (w *world) sample() demo.Sample {
 			{"NumMedia", "0"},
 		},
 	}
+}
+
+// outreach is what a sales tool sent a minute ago to whoever a sample is from.
+func (w *world) outreach(to demo.Sample) demo.Sample {
+	w.Helper()
+	body, err := json.Marshal(map[string]any{
+		"id": "out-" + to.ID(), "from": "+15557654321", "to": map[string]string{"phone": to.Form[2][1]}, "channel": "sms",
+		"sentAt": time.Now().Add(-time.Minute), "text": "Shall we talk?",
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return demo.Sample{Name: "outreach", Path: "/v1/accounts/demo-outreach/outreach/messages", JSON: body}
 }
 
 // send sends a new message as a client that tries again does.
@@ -215,44 +227,26 @@ func (w *world) count(ctx context.Context, table string, r store.Range) int {
 	return len(page)
 }
 
-// once says whether every CRM holds the last message once.
+// once says whether every CRM shows once what was sent last.
 func (w *world) once(ctx context.Context) bool {
 	w.Helper()
-	if len(w.sent) == 0 {
-		return true
-	}
-	key := w.client.MessageKey(w.sent[len(w.sent)-1])
-	for crm := range w.CRMs {
-		records, err := w.client.Messages(ctx, crm)
-		if err != nil {
-			w.Fatal(err)
-		}
-		n := 0
-		for _, r := range records {
-			if slices.Contains(slices.Collect(maps.Values(r.Properties)), key) {
-				n++
-			}
-		}
-		if n != 1 {
-			return false
-		}
-	}
-	return true
+	return len(w.sent) == 0 || w.shown(ctx, w.sent[len(w.sent)-1])
 }
 
-// shown says whether every CRM shows a status callback's message once, in its state.
+// shown says whether every CRM shows once what a sample leads to.
 func (w *world) shown(ctx context.Context, s demo.Sample) bool {
 	w.Helper()
-	key := w.client.MessageKey(s)
 	for crm := range w.CRMs {
-		records, err := w.client.Messages(ctx, crm)
-		if err != nil {
-			w.Fatal(err)
-		}
 		n := 0
-		for _, r := range records {
-			if values := slices.Collect(maps.Values(r.Properties)); slices.Contains(values, key) && slices.Contains(values, s.Shows) {
-				n++
+		for _, object := range w.Simulated[crm].Objects {
+			records, err := w.client.Records(ctx, crm, object)
+			if err != nil {
+				w.Fatal(err)
+			}
+			for _, r := range records {
+				if w.client.Shows(crm, r, s) {
+					n++
+				}
 			}
 		}
 		if n != 1 {
@@ -350,6 +344,23 @@ func scenarios() []scenario {
 			if !w.shown(ctx, s) {
 				w.Errorf("not every CRM shows message %s once as %s", s.ID(), s.Shows)
 			}
+		}},
+		{"a reply", []string{"OutreachReceive", "Route", "HubspotDeliver", "SalesforceDeliver"}, func(ctx context.Context, w *world) {
+			message := w.sample()
+			outreach := w.outreach(message)
+			w.deliver(ctx, outreach)
+			w.rest(ctx)
+			w.deliver(ctx, message)
+			w.rest(ctx)
+			if !w.shown(ctx, outreach) {
+				w.Errorf("not every CRM shows that %s was answered", outreach.ID())
+			}
+		}},
+		{"an outreach that is told of after its reply", []string{"Route"}, func(ctx context.Context, w *world) {
+			message := w.sample()
+			w.deliver(ctx, message)
+			w.rest(ctx)
+			w.deliver(ctx, w.outreach(message))
 		}},
 		{"a message that cannot be routed", []string{"Route", "RecordDeadLetter"}, func(ctx context.Context, w *world) {
 			w.broken++

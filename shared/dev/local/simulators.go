@@ -29,6 +29,7 @@ const (
 type Simulated struct {
 	Objects  []string `json:"objects"`  // the object types whose records it shows
 	Messages string   `json:"messages"` // the one that holds messages
+	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
 }
 
 // simulator is one of them.

@@ -140,6 +140,12 @@ func (m mortal) Note(ctx context.Context, pointers ...store.Record) (err error) 
 	return err
 }
 
+func (m mortal) List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error) {
+	err = errRefused
+	m.v.call(func() { page, more, err = m.Store.List(ctx, r) })
+	return page, more, err
+}
+
 // publisher is a queue as a victim sees it.
 type publisher struct {
 	queue.Publisher

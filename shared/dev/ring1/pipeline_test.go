@@ -227,10 +227,16 @@ func (p *pipeline) opening(h queue.Handler) queue.Handler {
 	return &envelope.Opening{Handler: h, Opener: p.ring, Meter: p.meter}
 }
 
+// stateTable is what a router needs of it.
+type stateTable interface {
+	router.Store
+	router.Log
+}
+
 // newRoute returns the worker of a router's process.
-func (p *pipeline) newRoute(s router.Store, deliver queue.Publisher) *queue.Worker {
+func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
 	return p.worker("route", p.opening(router.New(router.Parts{
-		Store: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
+		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
 		Deliveries: router.PublisherFunc(func(kind string) queue.Publisher {
 			if kind != "hubspot" {
 				return nil
@@ -520,7 +526,7 @@ func (p *pipeline) secondTenant() string {
 	f.Tenant.ID, f.Tenant.Name = "second", "Second"
 	f.Tenant.CRMs = slices.Clone(f.Tenant.CRMs)
 	f.Tenant.CRMs[0].BaseURL = "http://127.0.0.1/second"
-	f.Accounts = slices.Clone(f.Accounts)
+	f.Accounts = slices.Clone(f.Accounts[:1])
 	f.Accounts[0].ID, f.Accounts[0].ProviderAccount = "second-twilio", "AC"+strings.Repeat("5", 32)
 	f.Lines = slices.Clone(f.Lines[:1])
 	f.Lines[0].ID, f.Lines[0].Account, f.Lines[0].Address = "second-line", "second-twilio", address

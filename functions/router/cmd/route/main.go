@@ -46,7 +46,7 @@ func main() {
 	worker.DeadLetters = clients.Queue(deadLetters)
 	ring := clients.Ring(dataKey, configTable, personKeys)
 	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.New(router.Parts{
-		Store:   state,
+		Store: state, Log: state,
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers: tenant.NewPeppers(clients.Secrets(), pepper),
 		Engine:  rules.Ordered{}, Deliveries: router.PublisherFunc(deliver), Claims: idempotency.New(state, lease),

@@ -9,20 +9,34 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/dev/local"
+	"signalbox/shared/secret"
+	"signalbox/shared/standardwebhooks"
 )
 
-// Client sends webhooks as Twilio would, and looks into the simulators.
+// Client sends webhooks as Twilio would, registers outreach as a sales tool would, and looks into the simulators.
 type Client struct {
-	cloud   *local.Cloud
-	tenant  string
-	account string
-	token   string
+	cloud    *local.Cloud
+	tenant   string
+	accounts map[string]account // by provider
 }
 
-// NewClient returns a client that has the credentials of the demo tenant's Twilio account.
+// account is credentials of the demo tenant.
+type account struct {
+	ID, Provider string
+	AuthToken    secret.Value
+}
+
+// The providers whose accounts a Client needs.
+const (
+	twilio   = "twilio"
+	outreach = "outreach"
+)
+
+// NewClient returns a client that has the credentials of the demo tenant's accounts.
 func NewClient(root string, c *local.Cloud) (*Client, error) {
 	data, err := os.ReadFile(filepath.Join(root, local.DemoTenant)) //nolint:gosec // the repository's own
 	if err != nil {
@@ -30,17 +44,21 @@ func NewClient(root string, c *local.Cloud) (*Client, error) {
 	}
 	var file struct {
 		Tenant   struct{ ID string }
-		Accounts []struct{ ID, Provider, AuthToken string }
+		Accounts []account
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		return nil, fmt.Errorf("demo: %s: %w", local.DemoTenant, err)
 	}
+	client := &Client{cloud: c, tenant: file.Tenant.ID, accounts: map[string]account{}}
 	for _, a := range file.Accounts {
-		if a.Provider == "twilio" {
-			return &Client{cloud: c, tenant: file.Tenant.ID, account: a.ID, token: a.AuthToken}, nil
+		client.accounts[a.Provider] = a
+	}
+	for _, provider := range []string{twilio, outreach} {
+		if client.accounts[provider].ID == "" {
+			return nil, fmt.Errorf("demo: %s has no account of the provider %s", local.DemoTenant, provider)
 		}
 	}
-	return nil, fmt.Errorf("demo: %s has no Twilio account", local.DemoTenant)
+	return client, nil
 }
 
 // Send sends a webhook once and answers the status.
@@ -57,32 +75,51 @@ func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
 	return response.StatusCode, response.Body.Close()
 }
 
-// Request answers the signed webhook of a sample.
+// Request answers the signed request of a sample.
 func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.cloud.Gateway+s.Path, strings.NewReader(s.body()))
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
+	if _, ok := s.Outreach(); ok {
+		request.Header = standardwebhooks.Sign(c.accounts[outreach].AuthToken, "msg_"+s.ID(), time.Now(), s.JSON)
+		request.Header.Set("Content-Type", "application/json")
+		return request, nil
+	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	request.Header.Set("X-Twilio-Signature", s.sign(c.token, c.cloud.PublicBaseURL+s.Path))
+	request.Header.Set("X-Twilio-Signature", s.sign(string(c.accounts[twilio].AuthToken), c.cloud.PublicBaseURL+s.Path))
 	return request, nil
 }
 
 // EventID answers the id of the event a sample becomes.
 func (c *Client) EventID(s Sample) canonical.EventID {
-	if s.Shows != "" {
-		return canonical.NewEventID(c.tenant, "twilio", c.account, "receipt", s.ID()+"|"+s.Shows+"|"+s.field("ErrorCode"))
+	if _, ok := s.Outreach(); ok {
+		return canonical.NewEventID(c.tenant, outreach, c.accounts[outreach].ID, "outreach", s.ID())
 	}
-	return canonical.NewEventID(c.tenant, "twilio", c.account, "message", s.ID())
+	if s.Shows != "" {
+		return canonical.NewEventID(c.tenant, twilio, c.accounts[twilio].ID, "receipt", s.ID()+"|"+s.Shows+"|"+s.field("ErrorCode"))
+	}
+	return canonical.NewEventID(c.tenant, twilio, c.accounts[twilio].ID, "message", s.ID())
 }
 
 // MessageKey answers the external id of a sample's record in every CRM.
 func (c *Client) MessageKey(s Sample) string {
-	return canonical.MessageKey(c.tenant, "twilio", c.account, s.ID())
+	return canonical.MessageKey(c.tenant, twilio, c.accounts[twilio].ID, s.ID())
+}
+
+// Shows says whether a CRM's record is what a sample leads to: the message, in the state it is to show; of an
+// outreach, the person, who has answered by the end and whose sequences are over.
+func (c *Client) Shows(crm string, r Record, s Sample) bool {
+	about := c.cloud.Simulated[crm]
+	if o, ok := s.Outreach(); ok {
+		return r.Object != about.Messages && r.has(o.To.Phone) && r.Properties[about.Ended] == "true"
+	}
+	return r.Object == about.Messages && r.has(c.MessageKey(s)) && (s.Shows == "" || r.has(s.Shows))
 }
 
 // Record is what a simulator holds.
 type Record struct {
+	Object       string              `json:"-"`
 	ID           string              `json:"id"`
 	Properties   map[string]string   `json:"properties"`
 	Associations map[string][]string `json:"associations"`
@@ -110,6 +147,9 @@ func (c *Client) Records(ctx context.Context, crm, object string) ([]Record, err
 	var records []Record
 	if err := json.NewDecoder(response.Body).Decode(&records); err != nil {
 		return nil, fmt.Errorf("demo: the simulator of %s: %w", crm, err)
+	}
+	for i := range records {
+		records[i].Object = object
 	}
 	return records, nil
 }

@@ -146,16 +146,13 @@ func (c *Client) look(ctx context.Context, reports []Report) error {
 		reports[i].Held = map[string][]Record{}
 	}
 	for crm := range c.cloud.CRMs {
-		records, err := c.Messages(ctx, crm)
-		if err != nil {
-			return err
-		}
-		for i := range reports {
-			key := c.MessageKey(reports[i].Sample)
-			for _, r := range records {
-				if shows := reports[i].Sample.Shows; r.has(key) && (shows == "" || r.has(shows)) {
-					reports[i].Held[crm] = append(reports[i].Held[crm], r)
-				}
+		for _, object := range c.cloud.Simulated[crm].Objects {
+			records, err := c.Records(ctx, crm, object)
+			if err != nil {
+				return err
+			}
+			for i := range reports {
+				c.note(&reports[i], crm, records)
 			}
 		}
 	}
@@ -167,6 +164,15 @@ func (c *Client) look(ctx context.Context, reports []Report) error {
 	return nil
 }
 
+// note keeps the records of a CRM that a sample led to.
+func (c *Client) note(report *Report, crm string, records []Record) {
+	for _, r := range records {
+		if c.Shows(crm, r, report.Sample) {
+			report.Held[crm] = append(report.Held[crm], r)
+		}
+	}
+}
+
 // write writes the table.
 func (c *Client) write(w io.Writer, reports []Report, sent int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -175,7 +181,7 @@ func (c *Client) write(w io.Writer, reports []Report, sent int) error {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%.1f\t%.1f\t%s\n", r.Sample.Name, r.Sample.ID(), c.EventID(r.Sample),
 			milliseconds(r.Ack), milliseconds(r.EndTo), c.records(r))
 	}
-	_, _ = fmt.Fprintf(table, "%d messages, %d webhooks sent\n", len(reports), sent)
+	_, _ = fmt.Fprintf(table, "%d samples, %d requests sent\n", len(reports), sent)
 	return table.Flush()
 }
 
@@ -185,9 +191,13 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (c *Client) records(r Report) string {
 	var out []string
 	for crm, held := range r.Held {
-		object := c.cloud.Simulated[crm].Messages
 		for _, record := range held {
-			out = append(out, crm+":"+object+"/"+record.ID)
+			name := crm + ":" + record.Object + "/" + record.ID
+			if _, ok := r.Sample.Outreach(); ok {
+				out = append(out, name+" (answered)")
+				continue
+			}
+			out = append(out, name)
 			for to, ids := range record.Associations {
 				for _, id := range ids {
 					out = append(out, crm+":"+to+"/"+id)

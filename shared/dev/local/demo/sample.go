@@ -13,14 +13,15 @@ import (
 	"strings"
 )
 
-// samples are in files of this pattern, below the root of the repository.
-const samples = "events/twilio/*.json"
+// samples are in files of these patterns, below the root of the repository: what is sent first is first.
+func samples() []string { return []string{"events/outreach/*.json", "events/twilio/*.json"} }
 
-// Sample is one webhook as Twilio would send it.
+// Sample is one request: a form as Twilio would send it, or an outreach as a sales tool would register it.
 type Sample struct {
-	Name string      `json:"name"`
-	Path string      `json:"path"`
-	Form [][2]string `json:"form"` // in the order they are sent
+	Name string          `json:"name"`
+	Path string          `json:"path"`
+	Form [][2]string     `json:"form"` // in the order they are sent
+	JSON json.RawMessage `json:"json"` // of an outreach, sent as it stands
 	// Shows is, of a status callback, the state that every CRM is to show of the message: the callback's own status, and the
 	// furthest of those that are sent of the message. Empty for a message.
 	Shows string `json:"shows,omitempty"`
@@ -28,9 +29,16 @@ type Sample struct {
 
 // Samples reads the sample webhooks in the order of their files.
 func Samples(root string) ([]Sample, error) {
-	files, err := filepath.Glob(filepath.Join(root, samples))
-	if err != nil {
-		return nil, fmt.Errorf("demo: %w", err)
+	var files []string
+	for _, pattern := range samples() {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			return nil, fmt.Errorf("demo: %w", err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("demo: there are no samples in %s", pattern)
+		}
+		files = append(files, found...)
 	}
 	out := make([]Sample, len(files))
 	for i, file := range files {
@@ -42,14 +50,27 @@ func Samples(root string) ([]Sample, error) {
 			return nil, fmt.Errorf("demo: %s: %w", filepath.Base(file), err)
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("demo: there are no samples in %s", samples)
-	}
 	return out, nil
 }
 
-// ID answers what Twilio calls the message.
-func (s Sample) ID() string { return s.field("MessageSid") }
+// Outreach is what a sample registers: something we sent to a person that waits for an answer.
+type Outreach struct {
+	ID string
+	To struct{ Phone string }
+}
+
+// Outreach answers what a sample registers, and false for a webhook of Twilio's.
+func (s Sample) Outreach() (o Outreach, ok bool) {
+	return o, len(s.JSON) > 0 && json.Unmarshal(s.JSON, &o) == nil
+}
+
+// ID answers what the sender calls the message.
+func (s Sample) ID() string {
+	if o, ok := s.Outreach(); ok {
+		return o.ID
+	}
+	return s.field("MessageSid")
+}
 
 func (s Sample) field(name string) string {
 	for _, pair := range s.Form {
@@ -60,8 +81,11 @@ func (s Sample) field(name string) string {
 	return ""
 }
 
-// body answers the form as it is sent.
+// body answers what is sent.
 func (s Sample) body() string {
+	if len(s.JSON) > 0 {
+		return string(s.JSON)
+	}
 	parts := make([]string, len(s.Form))
 	for i, pair := range s.Form {
 		parts[i] = url.QueryEscape(pair[0]) + "=" + url.QueryEscape(pair[1])

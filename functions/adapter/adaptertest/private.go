@@ -1,0 +1,98 @@
+package adaptertest
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/secret"
+	"signalbox/shared/webhook"
+)
+
+// private checks that no value of a webhook and no credential can be found in what operators see.
+func private(t *testing.T, p Provider) {
+	worlds := map[string]func(*world){
+		"all is well":              func(*world) {},
+		"the queue is down":        func(w *world) { w.events.down = true },
+		"all is down":              func(w *world) { w.events.down, w.spoolDown, w.stateDown = true, true, true },
+		"the address is nobody's":  func(w *world) { w.noLines = true },
+		"nothing can be looked up": func(w *world) { w.linesDown = true },
+		"the channel panics":       func(w *world) { w.channel = panicking{p.Channel} },
+		"the signature is wrong": func(w *world) {
+			w.provider.Sign = func(r webhook.Request, _ secret.Value) webhook.Request { return p.Sign(r, p.token(older)) }
+		},
+	}
+	for name, prepare := range worlds {
+		t.Run(name, func(t *testing.T) {
+			for _, folder := range folders(t) {
+				w := newWorld(p)
+				prepare(w)
+				w.send(t, readFolder(t, folder).Request())
+				w.events.down, w.spoolDown = false, false
+				_ = w.drain(t)
+				for _, m := range w.events.messages {
+					w.output.WriteString(m.ID + " " + m.Group + " " + m.Trace + "\n")
+				}
+				for _, l := range w.letters() {
+					w.output.WriteString(deadLetterText(t, l))
+				}
+				checkPrivate(t, p, folder, w.output.String())
+			}
+		})
+	}
+}
+
+// checkPrivate checks that what was written of a case holds nothing of it.
+func checkPrivate(t *testing.T, p Provider, folder, seen string) {
+	t.Helper()
+	for what, value := range personal(t, p, readFolder(t, folder)) {
+		if strings.Contains(seen, value) {
+			t.Errorf("%s: %s can be read in\n%s", folder, what, seen)
+		}
+	}
+}
+
+// personal answers what must not be seen of a case: everything its events say of people, and every credential.
+func personal(t *testing.T, p Provider, c Case) map[string]string {
+	t.Helper()
+	found := map[string]string{
+		"the current token": string(p.token(current)), "the previous token": string(p.token(previous)), "an old token": string(p.token(older)),
+		"the pepper": string(pepper),
+	}
+	w := newWorld(p)
+	w.send(t, c.Request())
+	add := func(what, value string) {
+		digits := strings.Trim(value, "0123456789") == ""
+		if len(value) > 3 && !digits || len(value) > 7 { // shorter ones are part of any word, or of any time
+			found[what] = value
+		}
+	}
+	for _, m := range w.events.messages {
+		var e canonical.Event
+		if err := json.Unmarshal(m.Body, &e); err != nil {
+			t.Fatal(err)
+		}
+		for side, who := range map[string]canonical.Participant{"sender": e.Sender, "recipient": e.Recipient} {
+			add(side+"'s phone", strings.TrimPrefix(who.Phone, "+"))
+			add(side+"'s id", who.ID)
+			add(side+"'s name", who.DisplayName)
+			add(side+"'s address", who.ChannelAddress)
+		}
+		if e.Message == nil {
+			continue
+		}
+		add("the text", e.Message.Text)
+		add("the summary", e.Message.Summary)
+		if e.Message.Postback != nil {
+			add("the payload", e.Message.Postback.Payload)
+		}
+		if e.Message.Location != nil {
+			add("the place", e.Message.Location.Address)
+		}
+		for _, a := range e.Message.Attachments {
+			add("the attachment", a.URL)
+		}
+	}
+	return found
+}

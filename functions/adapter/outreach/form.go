@@ -1,0 +1,276 @@
+package outreach
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"signalbox/shared/canonical"
+)
+
+// The limits of a request.
+const (
+	maxBody  = 64 << 10
+	maxID    = 128 // ids of the caller's
+	maxLong  = 256 // addresses and names
+	maxAhead = 5 * time.Minute
+	oldest   = 1970 // the first year that an event can carry
+)
+
+// whole is the path of the request itself.
+const whole = "$"
+
+// Codes of problems that no event has.
+const (
+	codeSyntax    = "syntax"
+	codeDuplicate = "duplicate"
+	codeUnowned   = "unowned"
+)
+
+// What the members must be.
+const (
+	wantSmall  = "must be at most 65536 bytes: leave out the text, or send its beginning"
+	wantJSON   = "must be one JSON object in UTF-8, with nothing behind it"
+	wantLine   = "must be the address of a line of this account, as its configuration writes it; a new line is known within a minute"
+	wantObject = "must be an object"
+	wantString = "must be a string"
+	wantOnce   = "must not be written twice"
+	wantMember = "is required"
+	wantID     = "must be 1 to 128 printable ASCII characters, with no space at either end"
+	wantLong   = "must be 1 to 256 printable ASCII characters, with no space at either end"
+	wantName   = "must be 1 to 256 characters without control characters"
+	wantE164   = `must be E.164: "+" and 7 to 15 digits, the first of them not 0`
+	wantPerson = "must have a phone, or an id where the channel knows the person by nothing else"
+	wantKnown  = `must be the channel's name, ":" and an identifier without spaces, exactly as the person's messages carry it`
+	wantPhone  = "must not be a phone number: put it into $.to.phone, or the person's replies are not found"
+	wantWord   = "must be 1 to 32 lower-case letters, digits and '_', a letter first: sms, rcs, whatsapp, email, call"
+	wantTime   = "must be RFC 3339 with an offset, between the years 1970 and 9999: 2026-11-23T12:00:00Z"
+	wantPast   = "must not be more than five minutes ahead: register what was sent, when it was sent"
+	wantKind   = `must be "agent" or "automation"`
+)
+
+// readObject answers the members of a JSON object as they are written, and false for anything else. Values are not looked into.
+// A name that is written twice has its first value, and is in twice.
+func readObject(text []byte) (members object, ok bool) {
+	if !utf8.Valid(text) || !json.Valid(text) {
+		return object{}, false
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if token, err := d.Token(); err != nil || token != json.Delim('{') {
+		return object{}, false
+	}
+	members.values = map[string]json.RawMessage{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return object{}, false
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return object{}, false
+		}
+		name, _ := token.(string) // the decoder lets nothing else stand there
+		if _, twice := members.values[name]; twice {
+			members.twice = append(members.twice, name)
+			continue
+		}
+		members.values[name] = value
+	}
+	return members, true
+}
+
+// object is a JSON object.
+type object struct {
+	values map[string]json.RawMessage
+	twice  []string // names that are written more than once
+}
+
+// value answers a member as it is written. One that is null is not there: many programs write so what they do not have.
+func (o object) value(name string) (json.RawMessage, bool) {
+	raw, ok := o.values[name]
+	return raw, ok && string(raw) != "null"
+}
+
+// form reads a request and collects what is wrong with it.
+type form struct {
+	received time.Time
+	problems []Problem
+}
+
+func (f *form) add(path, code, reason string) {
+	f.problems = append(f.problems, Problem{Path: path, Code: code, Reason: reason})
+}
+
+// outreach reads the whole request. Members it does not know are ignored.
+func (f *form) outreach(o object) outreach {
+	f.once(whole, o, "id", "from", "to", "channel", "sentAt", "text", "sequence", "actor")
+	var out outreach
+	out.id = f.text(whole, o, "id", true, isPrintable(maxID), wantID)
+	out.from = f.text(whole, o, "from", true, isPrintable(maxLong), wantLong)
+	out.to = f.to(o)
+	out.channel = canonical.Channel(f.text(whole, o, "channel", true, isWord, wantWord))
+	out.sentAt, out.written = f.time(o)
+	out.text = f.text(whole, o, "text", false, nil, "")
+	out.sequence = f.text(whole, o, "sequence", false, isPrintable(maxID), wantID)
+	out.actor = f.actor(o)
+	return out
+}
+
+// once reports names that are written twice: which value is meant nobody knows. A name that is not known is not told.
+func (f *form) once(path string, o object, known ...string) {
+	for _, name := range known {
+		if slices.Contains(o.twice, name) {
+			f.add(path+"."+name, codeDuplicate, wantOnce)
+		}
+	}
+	if slices.ContainsFunc(o.twice, func(name string) bool { return !slices.Contains(known, name) }) {
+		f.add(path+".*", codeDuplicate, wantOnce)
+	}
+}
+
+// text reads a string. What is optional may be missing, but not empty where it has a form.
+func (f *form) text(path string, o object, name string, required bool, has func(string) bool, want string) string {
+	raw, ok := o.value(name)
+	path += "." + name
+	var value string
+	switch {
+	case !ok && required:
+		f.add(path, canonical.ProblemRequired, wantMember)
+	case !ok:
+	case raw[0] != '"' || json.Unmarshal(raw, &value) != nil:
+		f.add(path, canonical.ProblemType, wantString)
+	case has != nil && !has(value):
+		f.add(path, canonical.ProblemFormat, want)
+	}
+	return value
+}
+
+// object reads a member that is an object. It answers false where there is none to read.
+func (f *form) object(o object, name string, required bool) (object, bool) {
+	raw, ok := o.value(name)
+	if !ok {
+		if required {
+			f.add(whole+"."+name, canonical.ProblemRequired, wantMember)
+		}
+		return object{}, false
+	}
+	inner, ok := readObject(raw)
+	if !ok {
+		f.add(whole+"."+name, canonical.ProblemType, wantObject)
+	}
+	return inner, ok
+}
+
+// to reads whom it was sent to.
+func (f *form) to(o object) canonical.Participant {
+	const path = whole + ".to"
+	inner, ok := f.object(o, "to", true)
+	if !ok {
+		return canonical.Participant{}
+	}
+	f.once(path, inner, "phone", "id", "name")
+	before := len(f.problems)
+	p := canonical.Participant{
+		Phone: f.text(path, inner, "phone", false, isE164, wantE164),
+		ID:    f.text(path, inner, "id", false, isKnown, wantKnown),
+	}
+	if len(f.problems) == before {
+		switch {
+		case p.Phone == "" && p.ID == "":
+			f.add(path, canonical.ProblemRequired, wantPerson)
+		case p.Phone == "" && isNumber(p.ID):
+			f.add(path+".id", canonical.ProblemFormat, wantPhone)
+		}
+	}
+	p.DisplayName = f.text(path, inner, "name", false, isName, wantName)
+	return p
+}
+
+// actor reads who acted.
+func (f *form) actor(o object) canonical.Actor {
+	const path = whole + ".actor"
+	inner, ok := f.object(o, "actor", false)
+	if !ok {
+		return canonical.Actor{}
+	}
+	f.once(path, inner, "kind", "via")
+	return canonical.Actor{
+		Kind: f.text(path, inner, "kind", true, func(s string) bool { return s == "agent" || s == "automation" }, wantKind),
+		Via:  f.text(path, inner, "via", false, isName, wantName),
+	}
+}
+
+// time reads when it was sent, and how that was written.
+func (f *form) time(o object) (at time.Time, written string) {
+	before := len(f.problems)
+	written = f.text(whole, o, "sentAt", true, isTime, wantTime)
+	if len(f.problems) > before {
+		return time.Time{}, ""
+	}
+	at, _ = parseTime(written)
+	if at.Sub(f.received) > maxAhead {
+		f.add(whole+".sentAt", canonical.ProblemRange, wantPast)
+	}
+	return at, written
+}
+
+// parseTime reads RFC 3339, and nothing of what time.Parse takes besides: a comma, an hour of one digit, an offset of a day.
+func parseTime(s string) (at time.Time, ok bool) {
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil || strings.Contains(s, ",") || s[len("2006-01-02T15")] != ':' || at.UTC().Year() < oldest {
+		return time.Time{}, false
+	}
+	zone := s[len(s)-len("+00:00"):]
+	return at.UTC(), strings.HasSuffix(s, "Z") || zone[1:3] <= "23" && zone[4:] <= "59"
+}
+
+func isTime(s string) bool {
+	_, ok := parseTime(s)
+	return ok
+}
+
+// isPrintable answers a test for printable ASCII.
+func isPrintable(most int) func(string) bool {
+	return func(s string) bool {
+		for i := range len(s) {
+			if s[i] < ' ' || s[i] > '~' {
+				return false
+			}
+		}
+		return s != "" && len(s) <= most && strings.Trim(s, " ") == s
+	}
+}
+
+func isName(s string) bool {
+	return s != "" && utf8.RuneCountInString(s) <= maxLong && !strings.ContainsFunc(s, unicode.IsControl)
+}
+
+func isE164(s string) bool { return canonical.ClassifyAddress(s) == canonical.E164 }
+
+// isWord says whether s can be a channel's name.
+func isWord(s string) bool {
+	const most = 32
+	for i := range len(s) {
+		if c := s[i]; (c < 'a' || c > 'z') && (i == 0 || (c < '0' || c > '9') && c != '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= most
+}
+
+// isKnown says whether s is what a channel knows a person by, behind the channel's name.
+func isKnown(s string) bool {
+	channel, identifier, ok := strings.Cut(s, ":")
+	return ok && isWord(channel) && identifier != "" && isPrintable(maxLong)(s) && !strings.Contains(s, " ")
+}
+
+// isNumber says whether an id is a phone number in disguise. Inbound messages of such a person have a phone, of which their thread
+// is made. WhatsApp writes it as digits alone.
+func isNumber(id string) bool {
+	channel, identifier, _ := strings.Cut(id, ":")
+	return isE164(identifier) || canonical.Channel(channel) == canonical.WhatsApp && isE164("+"+identifier)
+}

@@ -1,0 +1,137 @@
+package router
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+)
+
+// Log lists what happened in threads; *dynamostore.Store and *memstore.Store do.
+type Log interface {
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+}
+
+// Reply is that outreach was answered: by a message that has just come, or, when it is the outreach that has just come to be
+// known, by one that came before.
+type Reply struct {
+	conversation.Reply
+	Outreach []canonical.EventID `json:"outreach"` // what was answered
+}
+
+// isOutreach says whether an event is something we sent that a person can answer. An answer that a machine of ours gave by
+// itself is none.
+func isOutreach(e *canonical.Event) bool {
+	return e.Direction == canonical.Outbound && e.Type == canonical.TypeMessage && !e.Flags.AutoReply
+}
+
+// canAnswer says whether an event can be the answer to an outreach: a person wrote. A keyword is one: whoever asks to be left
+// alone has answered. Receipts, reactions and what a machine wrote are none.
+func canAnswer(e *canonical.Event) bool {
+	return e.Direction == canonical.Inbound && (e.Type == canonical.TypeMessage || e.Type == canonical.TypeConsent) && !automatic(e)
+}
+
+// reply answers what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.
+func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
+	switch {
+	case canAnswer(e):
+		if answered := head.Answered(e.Timestamp); len(answered) > 0 {
+			return &Reply{conversation.Reply{Event: e.EventID, At: e.Timestamp.UTC()}, answered}, nil
+		}
+	case isOutreach(e):
+		earlier, err := r.answerTo(ctx, e)
+		if err != nil {
+			return nil, err
+		}
+		if !earlier.At.IsZero() {
+			return &Reply{earlier, []canonical.EventID{e.EventID}}, nil
+		}
+	}
+	return nil, nil
+}
+
+// answerTo looks for the first message of a thread that is an answer to an outreach which comes to be known only now. Most
+// outreach is known before anybody answers, and then there is nothing behind it in the log.
+func (r *Router) answerTo(ctx context.Context, outreach *canonical.Event) (conversation.Reply, error) {
+	after := logPointer(outreach, time.Time{}).Key
+	for more := true; more; {
+		var page []store.Record
+		var err error
+		page, more, err = r.Log.List(ctx, store.Range{Partition: after.Partition, Prefix: "log/", After: after.Sort, Limit: store.MaxGet})
+		if err != nil || len(page) == 0 {
+			return conversation.Reply{}, err
+		}
+		keys := make([]store.Key, len(page))
+		for i, pointer := range page {
+			keys[i] = Key(outreach.TenantID, canonical.EventID(pointer.Sort[strings.LastIndexByte(pointer.Sort, '/')+1:]))
+			after.Sort = pointer.Sort
+		}
+		records, err := r.Store.Get(ctx, keys...)
+		if err != nil {
+			return conversation.Reply{}, err
+		}
+		for _, record := range records {
+			if reply, err := r.answers(ctx, record, outreach); err != nil || !reply.At.IsZero() {
+				return reply, err
+			}
+		}
+	}
+	return conversation.Reply{}, nil
+}
+
+// answers reads the record of an event that is in the thread's log behind an outreach. A pointer without a record is of a message
+// that was not routed; should it be, it finds the outreach.
+func (r *Router) answers(ctx context.Context, held store.Record, outreach *canonical.Event) (conversation.Reply, error) {
+	if held.Version == 0 {
+		return conversation.Reply{}, nil
+	}
+	record, err := OpenRecord(ctx, r.Sealer, held.Key, held.Data)
+	if err != nil {
+		return conversation.Reply{}, err
+	}
+	e, err := canonical.Decode(record.Event)
+	if err != nil {
+		return conversation.Reply{}, fault.New(fault.Permanent, CodeRecord, nil)
+	}
+	// A copy of a webhook that gives no time of its own leaves a pointer at the time of the copy.
+	if !canAnswer(&e) || !e.Timestamp.After(outreach.Timestamp) {
+		return conversation.Reply{}, nil
+	}
+	return conversation.Reply{Event: e.EventID, At: e.Timestamp.UTC()}, nil
+}
+
+// remember brings what was decided of an event into the thread's head: an outreach that waits for its answer, or that it has one.
+// It follows from the record, so that a repeat does it again and changes nothing.
+func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
+	if d.Reply == nil && !isOutreach(e) {
+		return nil
+	}
+	if d.Reply != nil {
+		if err := r.Store.Note(ctx, repliedPointers(e.TenantID, d.Reply)...); err != nil {
+			return err
+		}
+	}
+	return conversation.Update(ctx, r.Store, conversation.Key(e.TenantID, e.ThreadID), j.known, func(h *conversation.Head) bool {
+		if d.Reply != nil {
+			return h.Replied(d.Reply.Reply)
+		}
+		return h.Await(conversation.Outreach{Event: e.EventID, At: e.Timestamp.UTC()})
+	})
+}
+
+// repliedPointers answers what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.
+func repliedPointers(tenant string, reply *Reply) []store.Record {
+	pointers := make([]store.Record, len(reply.Outreach))
+	for i, outreach := range reply.Outreach {
+		data, _ := json.Marshal(reply.Reply) // an id and a time
+		pointers[i] = store.Record{
+			Key: eventKey(tenant, outreach, "replied"), Number: reply.At.UnixMilli(), Data: data, Expires: time.Now().Add(Kept),
+		}
+	}
+	return pointers
+}

@@ -1,0 +1,355 @@
+package router_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/functions/router"
+	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// person is the customer of these tests.
+const person = "+15551234567"
+
+// minute answers the instant of event time n.
+func minute(n int) time.Time { return at.Add(time.Duration(n) * time.Minute) }
+
+// said is an inbound message of event time n.
+func said(n int, text string, changes ...func(*canonical.Event)) canonical.Event {
+	return event(text, func(e *canonical.Event) {
+		e.ProviderMessageID = fmt.Sprintf("SM%d%s", n, text)
+		e.EventID = canonical.NewEventID("demo", "twilio", "demo-twilio", "message", e.ProviderMessageID)
+		e.Timestamp, e.ReceivedAt, e.Flags.TimeEstimated = minute(n), minute(n), false
+		for _, change := range changes {
+			change(e)
+		}
+	})
+}
+
+// sent is an outreach of event time n.
+func sent(n int, changes ...func(*canonical.Event)) canonical.Event {
+	e := event("Shall we talk?", func(e *canonical.Event) {
+		e.ProviderMessageID = fmt.Sprintf("outreach-%d", n)
+		e.EventID = canonical.NewEventID("demo", "outreach", "demo-outreach", "outreach", e.ProviderMessageID)
+		e.Provider, e.AccountID, e.Direction = "outreach", "demo-outreach", canonical.Outbound
+		e.Actor = &canonical.Actor{Kind: "automation", Via: "outreach"}
+		e.Timestamp, e.ReceivedAt, e.Flags.TimeEstimated = minute(n), minute(n), false
+		for _, change := range changes {
+			change(e)
+		}
+	})
+	e.Sender, e.Recipient = canonical.Participant{Phone: "+15557654321"}, canonical.Participant{Phone: person}
+	return e
+}
+
+func from(phone string) func(*canonical.Event) {
+	return func(e *canonical.Event) { e.Sender.Phone = phone }
+}
+
+func automatic(e *canonical.Event) { e.Flags.AutoReply = true }
+
+// marked answers, for each delivery that marks the person as having replied, the event it is of and the minute of the reply. It
+// fails the test if the two actions of a reply are not together.
+func (w *world) marked(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, d := range w.deliveries(t) {
+		value := map[delivery.Kind]string{}
+		for _, a := range d.Actions {
+			value[a.Kind] = a.Value["at"]
+		}
+		if value[delivery.MarkReplied] != value[delivery.CancelSequences] {
+			t.Errorf("%s marks and cancels differently: %+v", d.ID, d.Actions)
+		}
+		if value[delivery.MarkReplied] == "" {
+			continue
+		}
+		replied, err := time.Parse(time.RFC3339, value[delivery.MarkReplied])
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := d.Event.ProviderMessageID
+		if d.Event.Direction == canonical.Inbound {
+			id = d.Event.Message.Summary
+		}
+		all = append(all, fmt.Sprintf("%s: %d", id, int(replied.Sub(at).Minutes())))
+	}
+	return all
+}
+
+// TestAReplyIsToldByEventTime: what arrives, in the order of arrival, and which deliveries then say that an outreach was answered.
+func TestAReplyIsToldByEventTime(t *testing.T) {
+	t.Parallel()
+	receipt := func(e *canonical.Event) {
+		e.Type, e.Direction, e.Message = canonical.TypeReceipt, canonical.Status, nil
+		e.Receipt = &canonical.Receipt{State: "read"}
+	}
+	reaction := func(e *canonical.Event) {
+		e.Type, e.Message, e.Reaction = canonical.TypeReaction, nil, &canonical.Reaction{Emoji: "👍"}
+		e.RelatesTo = &canonical.Relation{Kind: "reaction", ProviderMessageID: "outreach-1"}
+	}
+	tests := map[string]struct {
+		arrive []canonical.Event
+		want   []string
+	}{
+		"a message without an outreach is no reply":   {[]canonical.Event{said(1, "a")}, nil},
+		"a message after an outreach is":              {[]canonical.Event{sent(1), said(2, "a")}, []string{"a: 2"}},
+		"one that is older and comes late is not":     {[]canonical.Event{sent(2), said(1, "a")}, nil},
+		"nor one of the same instant":                 {[]canonical.Event{sent(2), said(2, "a")}, nil},
+		"the real one after such a late one is":       {[]canonical.Event{sent(2), said(1, "a"), said(3, "b")}, []string{"b: 3"}},
+		"only the first is":                           {[]canonical.Event{sent(1), said(2, "a"), said(3, "b")}, []string{"a: 2"}},
+		"one that comes behind a later one is not":    {[]canonical.Event{sent(1), said(3, "a"), said(2, "b")}, []string{"a: 3"}},
+		"each outreach has its own":                   {[]canonical.Event{sent(1), said(2, "a"), sent(3), said(4, "b")}, []string{"a: 2", "b: 4"}},
+		"one answers all that came before it":         {[]canonical.Event{sent(1), sent(2), said(3, "a"), said(4, "b")}, []string{"a: 3"}},
+		"one between two answers the older":           {[]canonical.Event{sent(1), sent(3), said(2, "a"), said(4, "b")}, []string{"a: 2", "b: 4"}},
+		"an outreach told of twice is one":            {[]canonical.Event{sent(1), sent(1), said(2, "a"), said(3, "b")}, []string{"a: 2"}},
+		"an outreach repeated after its answer stays": {[]canonical.Event{sent(1), said(2, "a"), sent(1), said(3, "b")}, []string{"a: 2"}},
+		"an outreach told of after its answer":        {[]canonical.Event{said(2, "a"), sent(1), said(3, "b")}, []string{"outreach-1: 2"}},
+		"one told of late that nobody answered":       {[]canonical.Event{said(1, "a"), sent(2), said(3, "b")}, []string{"b: 3"}},
+		"one told of late behind an answered one":     {[]canonical.Event{sent(1), said(3, "a"), sent(2), said(4, "b")}, []string{"a: 3", "outreach-2: 3"}},
+		"one told of late, of the same instant":       {[]canonical.Event{said(2, "a"), sent(2)}, nil},
+		"an out-of-office note is no reply":           {[]canonical.Event{sent(1), said(2, "Automatic reply: I am away"), said(3, "a")}, []string{"a: 3"}},
+		"nor what the provider calls automatic":       {[]canonical.Event{sent(1), said(2, "a", automatic), said(3, "b")}, []string{"b: 3"}},
+		"nor such a note before a late outreach":      {[]canonical.Event{said(2, "Out of office"), said(3, "a"), sent(1)}, []string{"outreach-1: 3"}},
+		"a receipt is no reply":                       {[]canonical.Event{sent(1), said(2, "a", receipt), said(3, "b")}, []string{"b: 3"}},
+		"a reaction is no reply":                      {[]canonical.Event{sent(1), said(2, "a", reaction), said(3, "b")}, []string{"b: 3"}},
+		"a keyword is":                                {[]canonical.Event{sent(1), said(2, "STOP")}, []string{"STOP: 2"}},
+		"an automatic answer of ours is no outreach":  {[]canonical.Event{sent(1, automatic), said(2, "a")}, nil},
+		"another person's message is no reply":        {[]canonical.Event{sent(1), said(2, "a", from("+15551234568")), said(3, "b")}, []string{"b: 3"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			for _, e := range tt.arrive {
+				if err := w.route(t, message(t, e)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tt.want, w.marked(t)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestAnAnswerIsFoundBehindManyOthers: the log of the thread is read page by page.
+func TestAnAnswerIsFoundBehindManyOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	for n := range 250 {
+		if err := w.route(t, message(t, said(n+2, "out of office "+fmt.Sprint(n)))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, e := range []canonical.Event{said(300, "hello"), sent(1)} {
+		if err := w.route(t, message(t, e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"outreach-1: 300"}, w.marked(t)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestWhoeverLooksAtAnOutreachSeesItsReply: beside its event.
+func TestWhoeverLooksAtAnOutreachSeesItsReply(t *testing.T) {
+	t.Parallel()
+	w, outreach, reply := newWorld(), sent(1), said(2, "a")
+	for _, e := range []canonical.Event{outreach, reply} {
+		if err := w.route(t, message(t, e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := w.store.Get(t.Context(), store.Key{Partition: "demo/event/" + string(outreach.EventID), Sort: "replied"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got conversation.Reply
+	if err := json.Unmarshal(held[0].Data, &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := (conversation.Reply{Event: reply.EventID, At: minute(2)}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if r, _ := w.record(t, reply); !slices.Equal(r.Decision.Reply.Outreach, []canonical.EventID{outreach.EventID}) {
+		t.Errorf("the decision is %+v", r.Decision)
+	}
+}
+
+// TestAnAutomaticAnswerIsMarkedAsOne: for whoever reads the delivery.
+func TestAnAutomaticAnswerIsMarkedAsOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	if err := w.route(t, message(t, said(1, "Automatic reply: back on Monday"))); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.deliveries(t)[0]; !d.Event.Flags.AutoReply {
+		t.Errorf("flags %+v", d.Event.Flags)
+	}
+}
+
+// TestWhatRepliesCost pins the calls that come on top.
+func TestWhatRepliesCost(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before, last canonical.Event
+		want         []string
+	}{
+		"an outreach": {said(1, "a"), sent(2), []string{"get head", "list", "note log", "write event", "write head"}},
+		"a reply":     {sent(1), said(2, "a"), []string{"get head", "note log", "write event", "note replied", "write head", "publish"}},
+		"an outreach told of late": {said(2, "a"), sent(1), []string{
+			"get head", "list", "get event", "note log", "write event", "note replied", "write head", "publish",
+		}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			if err := w.route(t, message(t, tt.before)); err != nil {
+				t.Fatal(err)
+			}
+			w.link(t, tt.last)
+			if err := w.route(t, message(t, tt.last)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, w.calls); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestACrashAtAnyCallLosesNoReply fails each call of the last event in turn, from there on all of them, and receives it again.
+func TestACrashAtAnyCallLosesNoReply(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before []canonical.Event
+		last   canonical.Event
+		want   string // in the last delivery of that event
+	}{
+		"a reply":                  {[]canonical.Event{sent(1)}, said(2, "a"), "a: 2"},
+		"an outreach told of late": {[]canonical.Event{said(2, "a")}, sent(1), "outreach-1: 2"},
+		"a stop":                   {[]canonical.Event{sent(1)}, said(2, "STOP"), "STOP: 2"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, effect := range []memstore.Fault{memstore.Before, memstore.After} {
+				for step, met := 0, true; met; step++ {
+					w := newWorld()
+					for _, e := range tt.before {
+						if err := w.route(t, message(t, e)); err != nil {
+							t.Fatal(err)
+						}
+					}
+					w.calls = nil
+					w.fault = func(call int) memstore.Fault {
+						if call >= step {
+							return effect
+						}
+						return memstore.None
+					}
+					err := w.route(t, message(t, tt.last))
+					met = err != nil
+					if met && fault.Of(err).Kind != fault.Retryable {
+						t.Fatalf("step %d: %v", step, err)
+					}
+					w.fault = nil
+					if err := w.route(t, message(t, tt.last)); err != nil {
+						t.Fatalf("step %d: %v", step, err)
+					}
+					got := w.marked(t)
+					if len(got) == 0 || strings.Join(slices.Compact(got), ", ") != tt.want {
+						t.Errorf("step %d: %q", step, got)
+					}
+					// Nothing waits for an answer any more, so that the next message is none.
+					if err := w.route(t, message(t, said(9, "z"))); err != nil {
+						t.Fatal(err)
+					}
+					if after := w.marked(t); len(after) != len(got) {
+						t.Errorf("step %d: %q answers again", step, after)
+					}
+					if step > 20 {
+						t.Fatal("an event has no end")
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestALateCopyOfAMessageIsNoAnswer: the copy of a webhook that has no time of its own is as new as it looks, and leaves a
+// pointer there.
+func TestALateCopyOfAMessageIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	w, first := newWorld(), said(1, "a")
+	copied := first
+	copied.Timestamp = minute(3)
+	for _, e := range []canonical.Event{first, copied, sent(2)} {
+		if err := w.route(t, message(t, e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.marked(t); got != nil {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAnOutreachIsNotDoneBeforeItWaitsForItsAnswer fails each of its calls in turn, alone.
+func TestAnOutreachIsNotDoneBeforeItWaitsForItsAnswer(t *testing.T) {
+	t.Parallel()
+	for step := 0; ; step++ {
+		w := newWorld()
+		w.fault = func(call int) memstore.Fault {
+			if call == step {
+				return memstore.Before
+			}
+			return memstore.None
+		}
+		err := w.route(t, message(t, sent(1)))
+		w.fault = nil
+		if err == nil {
+			if step < len(w.calls) {
+				t.Errorf("%q failed unnoticed", w.calls[step])
+			}
+			break
+		}
+		for _, e := range []canonical.Event{sent(1), said(2, "a")} {
+			if err := w.route(t, message(t, e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff([]string{"a: 2"}, w.marked(t)); diff != "" {
+			t.Errorf("call %d: %s", step, diff)
+		}
+	}
+}
+
+// TestAnUnreadableRecordBehindAnOutreach is not taken for no answer.
+func TestAnUnreadableRecordBehindAnOutreach(t *testing.T) {
+	t.Parallel()
+	w, earlier := newWorld(), said(2, "a")
+	if err := w.route(t, message(t, earlier)); err != nil {
+		t.Fatal(err)
+	}
+	_, held := w.record(t, earlier)
+	held.Data = []byte("no record")
+	if _, err := w.store.Write(t.Context(), store.Change{Kind: store.Put, Record: held}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.route(t, message(t, sent(1))); fault.Of(err) == nil || fault.Of(err).Code != router.CodeRecord {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,62 @@
+package conversation
+
+import (
+	"slices"
+	"time"
+
+	"signalbox/shared/canonical"
+)
+
+// Outreach is a message of ours that the person has not answered yet.
+type Outreach struct {
+	Event canonical.EventID `json:"eventId"` // the outbound event
+	At    time.Time         `json:"at"`      // its event time
+}
+
+// Reply is when the person last answered an outreach, and with what.
+type Reply struct {
+	Event canonical.EventID `json:"eventId"`
+	At    time.Time         `json:"at"` // event time of the reply
+}
+
+// mostOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. The oldest go:
+// whoever answers now answers the newest as well.
+const mostOutreach = 8
+
+// Answered answers the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
+// older, oldest first. One of the same instant is not: it cannot have been read.
+func (h *Head) Answered(at time.Time) []canonical.EventID {
+	var answered []canonical.EventID
+	for _, o := range h.Outreach {
+		if o.At.Before(at) {
+			answered = append(answered, o.Event)
+		}
+	}
+	return answered
+}
+
+// Await adds an outreach, unless it is there or is older than the newest reply, and answers whether that changed the head.
+func (h *Head) Await(o Outreach) bool {
+	held := slices.ContainsFunc(h.Outreach, func(other Outreach) bool { return other.Event == o.Event })
+	if held || h.Reply != nil && h.Reply.At.After(o.At) {
+		return false
+	}
+	all := append(slices.Clone(h.Outreach), o)
+	slices.SortStableFunc(all, func(a, b Outreach) int { return a.At.Compare(b.At) })
+	h.Outreach = all[max(0, len(all)-mostOutreach):]
+	return true
+}
+
+// Replied ends the outreaches that a reply answers and answers whether that changed the head. It may be told of one reply any
+// number of times, and of several in any order.
+func (h *Head) Replied(r Reply) bool {
+	open := slices.DeleteFunc(slices.Clone(h.Outreach), func(o Outreach) bool { return o.At.Before(r.At) })
+	changed := len(open) < len(h.Outreach)
+	if h.Outreach = open; len(open) == 0 {
+		h.Outreach = nil
+	}
+	if h.Reply == nil || r.At.After(h.Reply.At) {
+		h.Reply, changed = &r, true
+	}
+	return changed
+}

@@ -1,0 +1,106 @@
+package conversation_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// hour answers an instant.
+func hour(n int) time.Time { return time.Date(2026, 1, 18, n, 0, 0, 0, time.UTC) }
+
+// waiting answers an outreach of an hour.
+func waiting(n int) conversation.Outreach {
+	return conversation.Outreach{Event: canonical.EventID(fmt.Sprintf("o%d", n)), At: hour(n)}
+}
+
+func answer(n int) conversation.Reply {
+	return conversation.Reply{Event: canonical.EventID(fmt.Sprintf("m%d", n)), At: hour(n)}
+}
+
+func TestOutreachWaitsForItsAnswer(t *testing.T) {
+	t.Parallel()
+	var none []canonical.EventID
+	tests := map[string]struct {
+		do       func(h *conversation.Head) bool
+		changed  bool
+		open     string
+		answered []canonical.EventID // by a message of hour five
+	}{
+		"nothing waits at first": {func(*conversation.Head) bool { return false }, false, "", none},
+		"what was sent waits":    {func(h *conversation.Head) bool { return h.Await(waiting(3)) }, true, "o3", []canonical.EventID{"o3"}},
+		"what was sent later than a message is not answered by it": {
+			func(h *conversation.Head) bool { return h.Await(waiting(5)) }, true, "o5", none,
+		},
+		"the order is that of event time": {
+			func(h *conversation.Head) bool {
+				return h.Await(waiting(4)) && h.Await(waiting(2)) && h.Await(waiting(6))
+			}, true, "o2 o4 o6",
+			[]canonical.EventID{"o2", "o4"},
+		},
+		"told of twice it waits once": {func(h *conversation.Head) bool { h.Await(waiting(3)); return h.Await(waiting(3)) }, false, "o3", []canonical.EventID{"o3"}},
+		"a reply ends what is older": {
+			func(h *conversation.Head) bool { h.Await(waiting(1)); h.Await(waiting(3)); return h.Replied(answer(2)) }, true, "o3", []canonical.EventID{"o3"},
+		},
+		"the same reply changes nothing": {
+			func(h *conversation.Head) bool {
+				h.Await(waiting(1))
+				h.Replied(answer(2))
+				return h.Replied(answer(2))
+			}, false, "", none,
+		},
+		"an older reply changes nothing": {func(h *conversation.Head) bool { h.Replied(answer(4)); return h.Replied(answer(2)) }, false, "", none},
+		"what is older than the newest reply waits no more": {
+			func(h *conversation.Head) bool { h.Replied(answer(4)); return h.Await(waiting(3)) }, false, "", none,
+		},
+		"of two replies the newer counts": {
+			func(h *conversation.Head) bool {
+				h.Replied(answer(2))
+				h.Replied(answer(4))
+				return h.Await(waiting(3))
+			}, false, "", none,
+		},
+		"what is of the same instant does": {
+			func(h *conversation.Head) bool { h.Replied(answer(4)); return h.Await(waiting(4)) }, true, "o4", []canonical.EventID{"o4"},
+		},
+		"the oldest of too many go": {func(h *conversation.Head) bool {
+			changed := false
+			for n := range 20 {
+				changed = h.Await(waiting(n))
+			}
+			return changed
+		}, true, "o12 o13 o14 o15 o16 o17 o18 o19", none},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var h conversation.Head
+			changed := tt.do(&h)
+			encoded, err := conversation.Encode(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h, err = conversation.Decode(encoded); err != nil {
+				t.Fatal(err)
+			}
+			open := ""
+			for i, o := range h.Outreach {
+				if i > 0 {
+					open += " "
+				}
+				open += string(o.Event)
+			}
+			if changed != tt.changed || open != tt.open {
+				t.Errorf("changed %t, open %q, want %t, %q", changed, open, tt.changed, tt.open)
+			}
+			if diff := cmp.Diff(tt.answered, h.Answered(hour(5))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

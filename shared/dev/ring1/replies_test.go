@@ -1,0 +1,208 @@
+package ring1
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/outreach"
+	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/shared/secret"
+	"signalbox/shared/standardwebhooks"
+	"signalbox/shared/tenant"
+	"signalbox/shared/webhook"
+)
+
+// register tells of something that was sent to a person, as a sales tool would, and answers the status.
+func (p *pipeline) register(id, to string, at time.Time) int {
+	p.t.Helper()
+	tool := p.file.Accounts[slices.IndexFunc(p.file.Accounts, func(a tenant.AccountContent[secret.Value]) bool { return a.Provider == outreach.Provider })]
+	body, err := json.Marshal(map[string]any{
+		"id": id, "from": line, "to": map[string]string{"phone": to}, "channel": "sms", "sentAt": at.UTC().Format(time.RFC3339Nano),
+		"text": "Shall we talk?",
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	now := time.Now()
+	api := adapter.New(adapter.Parts{
+		Channel: &outreach.Channel{}, Directory: p.directory, Peppers: p.peppers, Places: adapter.Places(p.events, adapter.NewSpool(p.spool)),
+		Letters: &adapter.DeadLetters{Bytes: p.spool, Records: p.state, Sealer: p.ring, Version: "1"},
+		Sealer:  p.ring, Logger: p.logger, Meter: p.meter,
+	})
+	return api.Receive(p.t.Context(), webhook.Request{
+		Method: http.MethodPost, Path: "/v1/accounts/" + tool.ID + "/outreach/messages", Body: body, Received: now,
+		Header: standardwebhooks.Sign(tool.AuthToken, "msg_"+id, now, body),
+	}).Status
+}
+
+// contact answers the contact of a phone number, and false when there is none.
+func (p *pipeline) contact(phone string) (simulator.Record, bool) {
+	for _, c := range p.held("contacts") {
+		if c.Properties["phone"] == phone {
+			return c, true
+		}
+	}
+	return simulator.Record{}, false
+}
+
+// shows fails unless the contact of a phone number shows a reply of this time, or none when it is zero.
+func (p *pipeline) shows(phone string, replied time.Time) {
+	p.t.Helper()
+	c, _ := p.contact(phone)
+	want, stop := "", ""
+	if !replied.IsZero() {
+		want, stop = replied.UTC().Format("2006-01-02T15:04:05.000Z"), "true"
+	}
+	if at, got := c.Properties["msg_last_reply_at"], c.Properties["msg_stop_automation"]; at != want || got != stop {
+		p.t.Errorf("the contact of %s shows a reply at %q and %q, want %q and %q\n%s", phone, at, got, want, stop, p.logs.text())
+	}
+}
+
+// TestAReplyEndsWhatItAnswers through the whole path, from the signed requests to the contact.
+func TestAReplyEndsWhatItAnswers(t *testing.T) {
+	const phone = "+15552010001"
+	run(t, options{}, func(t *testing.T, p *pipeline) {
+		p.send(message{sid: sid(0), from: phone, text: "a first question"})
+		p.settled(time.Hour)
+		before := time.Now()
+		p.shows(phone, time.Time{})
+		for range 3 { // a tool repeats what it does not know to be accepted
+			if status := p.register("out-1", phone, before); status != http.StatusAccepted {
+				t.Fatalf("answered %d", status)
+			}
+		}
+		p.send(message{sid: sid(1), from: phone, text: "Automatic reply: I am out of office"})
+		p.settled(time.Hour)
+		p.shows(phone, time.Time{})
+		replied := time.Now()
+		p.send(message{sid: sid(2), from: phone, text: "yes, tell me more"})
+		p.settled(time.Hour)
+		p.send(message{sid: sid(3), from: phone, text: "and another thing"})
+		p.settled(time.Hour)
+		p.shows(phone, replied)
+		// One told of a day late, that the first message had answered before the others came.
+		p.register("out-2", phone, replied.Add(-48*time.Hour))
+		p.settled(time.Hour)
+		p.shows(phone, replied)
+		p.check(4, func(int) string { return phone })
+	})
+}
+
+// correspondence is what happens between us and some people in a run: everything is decided beforehand.
+type correspondence struct {
+	random *rand.Rand
+	people int
+	spoken [][]time.Time // by person, when they wrote and it was no automatic note
+	sent   [][]time.Time // by person, when we wrote
+}
+
+// expected answers when a person last answered: each thing we sent is answered by the first that they wrote after it.
+func (c *correspondence) expected(person int) (last time.Time) {
+	for _, sent := range c.sent[person] {
+		for _, spoken := range c.spoken[person] {
+			if spoken.After(sent) {
+				if spoken.After(last) {
+					last = spoken
+				}
+				break
+			}
+		}
+	}
+	return last
+}
+
+// hold sends messages, notes and outreach in a random order; what was sent is registered once or twice, at once or late.
+func (c *correspondence) hold(p *pipeline, messages int) {
+	type late struct {
+		id   string
+		who  int
+		sent time.Time
+	}
+	var untold []late
+	tell := func(l late) {
+		for range 1 + c.random.IntN(2) {
+			if status := p.register(l.id, phoneOf(l.who), l.sent); status != http.StatusAccepted {
+				p.t.Errorf("answered %d", status)
+			}
+		}
+	}
+	for n := range messages {
+		time.Sleep(time.Duration(1+c.random.IntN(20_000)) * time.Millisecond)
+		who := n % c.people
+		if c.random.IntN(2) == 0 {
+			l := late{fmt.Sprintf("out-%d", n), who, time.Now().Truncate(time.Millisecond)}
+			c.sent[who] = append(c.sent[who], l.sent)
+			if untold = append(untold, l); c.random.IntN(2) == 0 {
+				tell(l)
+				untold = untold[:len(untold)-1]
+			}
+			time.Sleep(time.Second)
+		}
+		text := "message"
+		if c.random.IntN(4) == 0 {
+			text = "Automatic reply: not here"
+		} else {
+			c.spoken[who] = append(c.spoken[who], time.Now().Truncate(time.Millisecond))
+		}
+		if status := p.send(message{sid: sid(n), from: phoneOf(who), text: text}); status != http.StatusOK {
+			p.t.Errorf("answered %d", status)
+		}
+		for len(untold) > 0 && c.random.IntN(3) == 0 {
+			at := c.random.IntN(len(untold))
+			tell(untold[at])
+			untold = slices.Delete(untold, at, at+1)
+		}
+	}
+	for _, l := range untold {
+		tell(l)
+	}
+}
+
+func phoneOf(person int) string { return fmt.Sprintf("+1555201%04d", person) }
+
+// TestEveryReplyIsTold: whatever the order in which outreach and messages come to be known, who dies over them and what the CRM
+// does, everybody shows the reply that event time makes the last.
+func TestEveryReplyIsTold(t *testing.T) {
+	worlds := map[string]func(p *pipeline, r *reaper){
+		"all is well": func(p *pipeline, _ *reaper) { p.start() },
+		"the CRM is down for an hour": func(p *pipeline, _ *reaper) {
+			p.outage.begin("/crm", http.StatusBadGateway, "", time.Hour)
+			p.start()
+		},
+		"processes die": func(p *pipeline, r *reaper) { p.startMortal(r) },
+	}
+	for name, begin := range worlds {
+		t.Run(name, func(t *testing.T) {
+			for seed := range uint64(4) {
+				synctest.Test(t, func(t *testing.T) {
+					const people, messages = 5, 60
+					p := newPipeline(t, options{})
+					begin(p, &reaper{random: rand.New(rand.NewPCG(seed, 7)), kills: map[string]int{}})
+					defer p.halt()
+					c := &correspondence{random: rand.New(rand.NewPCG(seed, 8)), people: people}
+					c.spoken, c.sent = make([][]time.Time, people), make([][]time.Time, people)
+					c.hold(p, messages)
+					p.settled(48 * time.Hour)
+					p.check(messages, func(n int) string { return phoneOf(n % people) })
+					for person := range people {
+						p.shows(phoneOf(person), c.expected(person))
+					}
+					if strings.Contains(p.logs.text(), "Shall we talk") {
+						t.Error("a log line holds what was sent")
+					}
+				})
+				if t.Failed() {
+					t.Fatalf("seed %d", seed)
+				}
+			}
+		})
+	}
+}
