@@ -101,9 +101,15 @@ func (r *Report) counts(ctx context.Context, root string, list *prices) ([]Row, 
 		rows = append(rows,
 			Row{Name: "CRM calls per message, known contact, " + name, Value: c.single.CRM[name], Unit: "calls", Bar: callBars()[name]},
 			Row{Name: "CRM calls per message, known contact, ten at once, " + name, Value: c.batches.CRM[name], Unit: "calls"},
-			Row{Name: "CRM calls, first message of somebody unknown, " + name, Value: c.unknown.CRM[name], Unit: "calls"})
+			Row{Name: "CRM calls, first message of somebody unknown, " + name, Value: c.unknown.CRM[name], Unit: "calls"},
+			Row{Name: "CRM calls, reply to an outreach, " + name, Value: c.reply.CRM[name], Unit: "calls"},
+			Row{Name: "AWS calls, reply to an outreach, " + name + " alone", Value: c.reply.calls(), Unit: "calls"},
+			Row{Name: "write units, reply to an outreach, " + name + " alone", Value: c.reply.WriteUnits, Unit: "units"})
 		if i == 0 {
 			first = c.single
+			rows = append(rows,
+				Row{Name: "AWS calls, outreach registered", Value: c.outreach.calls(), Unit: "calls"},
+				Row{Name: "write units, outreach registered", Value: c.outreach.WriteUnits, Unit: "units"})
 		}
 		rows = append(rows, awsRows(list, name, c.single, c.batches)...)
 	}
@@ -183,8 +189,8 @@ const (
 	rounds  = 3
 )
 
-// counted is what messages cost: one at a time, in tens, and of people whom nobody knows.
-type counted struct{ single, batches, unknown usage }
+// counted is what messages cost: one at a time, in tens, and of people whom nobody knows; and what outreach and its replies do.
+type counted struct{ single, batches, unknown, outreach, reply usage }
 
 // count counts messages to these CRMs.
 func count(ctx context.Context, root string, crms ...string) (c counted, err error) {
@@ -204,7 +210,10 @@ func count(ctx context.Context, root string, crms ...string) (c counted, err err
 	if c.unknown, err = w.countSingle(ctx, batch, batch); err != nil {
 		return c, err
 	}
-	c.batches, err = w.countBatches(ctx, rounds)
+	if c.batches, err = w.countBatches(ctx, rounds); err != nil {
+		return c, err
+	}
+	c.outreach, c.reply, err = w.countReplies(ctx)
 	return c, err
 }
 

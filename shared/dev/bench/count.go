@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/demo"
 )
 
 // usage is what one message asks of AWS and of the CRMs.
@@ -95,7 +96,7 @@ func (w *world) since(before snapshot, messages int) usage {
 		each := float64(count-before.invocations[function]) / n
 		u.Invocations += each
 		u.GBSeconds += (now.seconds[function] - before.seconds[function]) / n
-		if function != receiver {
+		if !receives(function) {
 			u.SQS += 2 * each // the mapping receives the batch and deletes it
 		}
 	}
@@ -111,8 +112,11 @@ func waits(calls, invocations float64) float64 {
 	return max(calls, min(1, calls/invocations)) * invocations
 }
 
-// receiver is the function that answers webhooks.
+// receiver is the function that answers the webhooks of messages.
 const receiver = "TwilioReceive"
+
+// receives says whether a function answers requests, for which there is no mapping.
+func receives(function string) bool { return function == receiver || function == "OutreachReceive" }
 
 // countSingle lets messages of ten people through, one at a time. Who they are decides whether they are known.
 func (w *world) countSingle(ctx context.Context, from, messages int) (usage, error) {
@@ -130,6 +134,36 @@ func (w *world) countSingle(ctx context.Context, from, messages int) (usage, err
 
 // batch is the size of batches, and the number of people who are known.
 const batch = 10
+
+// countReplies lets people who are known be written to and answer, one at a time, and answers what registering an outreach and what
+// the reply to one costs.
+func (w *world) countReplies(ctx context.Context) (outreach, reply usage, err error) {
+	through := func(m demo.Sample, sum usage, of int) (usage, error) {
+		before := w.snapshot()
+		if _, err := w.send(ctx, m); err != nil {
+			return sum, err
+		}
+		if err := w.rest(ctx); err != nil {
+			return sum, err
+		}
+		return add(sum, w.since(before, 1), of), nil
+	}
+	if _, err := through(w.outreach(0), usage{}, 1); err != nil { // fills the caches of the function that registers
+		return outreach, reply, err
+	}
+	if _, err := through(w.message(0), usage{}, 1); err != nil {
+		return outreach, reply, err
+	}
+	for person := 1; person < batch; person++ { // the first has just replied: a second reply within a second is the same to a CRM
+		if outreach, err = through(w.outreach(person), outreach, batch-1); err != nil {
+			return outreach, reply, err
+		}
+		if reply, err = through(w.message(person), reply, batch-1); err != nil {
+			return outreach, reply, err
+		}
+	}
+	return outreach, reply, nil
+}
 
 // countBatches lets rounds of ten messages of ten people through, each stage receiving the ten at once.
 func (w *world) countBatches(ctx context.Context, rounds int) (usage, error) {
