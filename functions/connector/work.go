@@ -1,5 +1,7 @@
 package connector
 
+import "signalbox/shared/delivery"
+
 // Work is some of the steps of one Do and where their outcomes go: a CRM that has one call for several steps of one kind
 // collects them in a Work and speaks of them by their place in it.
 type Work[R any] struct {
@@ -8,9 +10,39 @@ type Work[R any] struct {
 	at       []int
 }
 
-// NewWork returns the Work of the steps at these indexes. Outcomes is as long as steps and is what Do answers.
-func NewWork[R any](steps []Step[R], outcomes []Outcome, at []int) Work[R] {
-	return Work[R]{steps, outcomes, at}
+// Place is one CRM of one tenant.
+type Place struct{ Tenant, CRM string }
+
+// PlaceOf answers where a delivery goes.
+func PlaceOf(d delivery.Delivery) Place { return Place{d.Event.TenantID, d.CRM} }
+
+// Carry is the Do of a CRM that takes steps by what they are: those of one place and kind are a Work, places one after the other,
+// and in each the kinds in the order given. Enter makes ready for a place; if it cannot, the steps that go there fail with its error.
+func Carry[R, P any, K comparable](
+	steps []Step[R], kinds []K, of func(R) (Place, K), enter func(Place) (P, error), do func(P, K, Work[R]),
+) []Outcome {
+	outcomes := make([]Outcome, len(steps))
+	places := make(map[Place]map[K][]int, 1)
+	for i, s := range steps {
+		at, kind := of(s.Request)
+		if places[at] == nil {
+			places[at] = make(map[K][]int, 1)
+		}
+		places[at][kind] = append(places[at][kind], i)
+	}
+	for at, of := range places {
+		place, err := enter(at)
+		for _, kind := range kinds {
+			switch w := (Work[R]{steps, outcomes, of[kind]}); {
+			case w.Len() == 0:
+			case err != nil:
+				w.FailAll(err)
+			default:
+				do(place, kind, w)
+			}
+		}
+	}
+	return outcomes
 }
 
 // Len answers how many steps there are.

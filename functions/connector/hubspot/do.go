@@ -13,36 +13,14 @@ type work = connector.Work[Request]
 
 // Do carries out steps: those of one kind and portal in one call where HubSpot has one for them, portals one after another.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	type group struct {
-		tenant, name string
-	}
-	outcomes := make([]connector.Outcome, len(steps))
-	groups := make(map[group]map[kind][]int)
-	for i, s := range steps {
-		g := group{s.Request.delivery.Event.TenantID, s.Request.delivery.CRM}
-		if groups[g] == nil {
-			groups[g] = make(map[kind][]int)
-		}
-		groups[g][s.Request.kind] = append(groups[g][s.Request.kind], i)
-	}
-	for g, kinds := range groups {
-		p, err := c.portal(ctx, g.tenant, g.name)
-		for _, k := range []kind{resolve, create, lead, activity, activityOnce, consent, replied} {
-			w := connector.NewWork(steps, outcomes, kinds[k])
-			switch {
-			case w.Len() == 0:
-			case err != nil:
-				w.FailAll(err)
-			default:
-				p.do(ctx, k, w)
-			}
-		}
-	}
-	return outcomes
+	return connector.Carry(steps, []kind{resolve, create, lead, activity, activityOnce, consent, replied},
+		func(r Request) (connector.Place, kind) { return connector.PlaceOf(r.delivery), r.kind },
+		func(at connector.Place) (*portal, error) { return c.portal(ctx, at) },
+		func(p *portal, k kind, w work) { p.do(ctx, k, w) })
 }
 
-func (c *CRM) portal(ctx context.Context, tenant, name string) (*portal, error) {
-	binding, err := c.bindings.Binding(ctx, tenant, name)
+func (c *CRM) portal(ctx context.Context, at connector.Place) (*portal, error) {
+	binding, err := c.bindings.Binding(ctx, at.Tenant, at.CRM)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +28,7 @@ func (c *CRM) portal(ctx context.Context, tenant, name string) (*portal, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &portal{crm: c, tenant: tenant, binding: binding, routes: r}, nil
+	return &portal{crm: c, tenant: at.Tenant, binding: binding, routes: r}, nil
 }
 
 func (p *portal) do(ctx context.Context, k kind, w work) {

@@ -167,8 +167,8 @@ func (c *CRM) watch(ctx context.Context, at place, h http.Header) usage {
 	c.mu.Unlock()
 	if due {
 		c.logger.WarnContext(ctx, "less than a tenth of the org's daily requests is left",
-			slog.String("tenant", at.tenant), slog.Int("used", known.used), slog.Int("daily", known.most))
-		c.meter.Count("SalesforceDailyBudgetLow", 1, telemetry.Label{Name: "tenant", Value: at.tenant})
+			slog.String("tenant", at.Tenant), slog.Int("used", known.used), slog.Int("daily", known.most))
+		c.meter.Count("SalesforceDailyBudgetLow", 1, telemetry.Label{Name: "tenant", Value: at.Tenant})
 	}
 	return known
 }

@@ -12,33 +12,14 @@ type work = connector.Work[Request]
 
 // Do carries out steps: those of one kind and org in as few calls as Salesforce has for them, orgs one after another.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	outcomes := make([]connector.Outcome, len(steps))
-	groups := make(map[place]map[kind][]int)
-	for i, s := range steps {
-		at := place{s.Request.delivery.Event.TenantID, s.Request.delivery.CRM}
-		if groups[at] == nil {
-			groups[at] = make(map[kind][]int)
-		}
-		groups[at][s.Request.kind] = append(groups[at][s.Request.kind], i)
-	}
-	for at, kinds := range groups {
-		o, err := c.org(ctx, at)
-		for _, k := range []kind{resolve, record, taskOnce, consent, reply} {
-			w := connector.NewWork(steps, outcomes, kinds[k])
-			switch {
-			case w.Len() == 0:
-			case err != nil:
-				w.FailAll(err)
-			default:
-				o.do(ctx, k, w)
-			}
-		}
-	}
-	return outcomes
+	return connector.Carry(steps, []kind{resolve, record, taskOnce, consent, reply},
+		func(r Request) (place, kind) { return connector.PlaceOf(r.delivery), r.kind },
+		func(at place) (*org, error) { return c.org(ctx, at) },
+		func(o *org, k kind, w work) { o.do(ctx, k, w) })
 }
 
 func (c *CRM) org(ctx context.Context, at place) (*org, error) {
-	binding, err := c.bindings.Binding(ctx, at.tenant, at.name)
+	binding, err := c.bindings.Binding(ctx, at.Tenant, at.CRM)
 	if err != nil {
 		return nil, err
 	}

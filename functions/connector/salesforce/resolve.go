@@ -226,7 +226,7 @@ func (o *org) best(ctx context.Context, object string, urls []string) (person, e
 
 func (o *org) ambiguous(ctx context.Context, several int, chosen person) {
 	o.crm.logger.WarnContext(ctx, "several records may be the person; a contact, modified most recently, is taken",
-		slog.String("tenant", o.at.tenant), slog.String("code", "ambiguous"), slog.Int("records", several), slog.String("record", chosen.ID))
+		slog.String("tenant", o.at.Tenant), slog.String("code", "ambiguous"), slog.Int("records", several), slog.String("record", chosen.ID))
 	o.crm.meter.Count("SalesforceAmbiguousPerson", 1)
 }
 

@@ -53,8 +53,8 @@ type CRM struct {
 	usage    map[place]usage // what an org last told of its daily limit
 }
 
-// place is one org of one tenant: the tenant and the binding's name.
-type place struct{ tenant, name string }
+// place is one org of one tenant.
+type place = connector.Place
 
 // usage is an org's daily limit.
 type usage struct {

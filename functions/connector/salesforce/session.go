@@ -58,10 +58,10 @@ type shared struct {
 }
 
 func recordKey(at place) store.Key {
-	return store.Key{Partition: at.tenant + "/token/" + at.name, Sort: "current"}
+	return store.Key{Partition: at.Tenant + "/token/" + at.CRM, Sort: "current"}
 }
 
-func purpose(at place) keys.Binding { return keys.Binding{Tenant: at.tenant, Purpose: "token"} }
+func purpose(at place) keys.Binding { return keys.Binding{Tenant: at.Tenant, Purpose: "token"} }
 
 // token answers an access token other than refused, which is empty unless Salesforce has just refused it.
 func (s *sessions) token(ctx context.Context, at place, b Binding, refused secret.Value) (secret.Value, error) {
@@ -158,7 +158,7 @@ func (s *sessions) lease(ctx context.Context, at place, b Binding, fingerprint s
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if _, written := s.write(within, at, version, note); written != nil && (len(note.Sealed) > 0 || note.Failed != "") {
-		s.logger.WarnContext(ctx, "the session was not shared", slog.String("tenant", at.tenant), slog.String("code", fault.Of(written).Code))
+		s.logger.WarnContext(ctx, "the session was not shared", slog.String("tenant", at.Tenant), slog.String("code", fault.Of(written).Code))
 	}
 	if err != nil {
 		return "", err
@@ -188,7 +188,7 @@ func (s *sessions) open(ctx context.Context, at place, known shared, fingerprint
 	}
 	plain, err := s.sealer.Open(ctx, purpose(at), known.Sealed, []byte(recordKey(at).Partition))
 	if errors.Is(err, seal.ErrMalformed) {
-		s.logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.tenant))
+		s.logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.Tenant))
 		return "", nil
 	}
 	if err != nil {

@@ -32,7 +32,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []err
 	if len(updates) == 0 {
 		return errs
 	}
-	o, err := c.org(ctx, place{updates[0].TenantID, updates[0].CRM})
+	o, err := c.org(ctx, place{Tenant: updates[0].TenantID, CRM: updates[0].CRM})
 	if err != nil {
 		for i := range errs {
 			errs[i] = err
