@@ -131,9 +131,7 @@ func (w *world) outreach(person int) demo.Sample {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.next++
-	body := fmt.Sprintf(`{"id":"out-%d","from":"+15557654321","to":{"phone":%q},"channel":"sms","sentAt":%q,"text":"Shall we talk about Saturdays?"}`,
-		w.next, phone(person), time.Now().UTC().Format(time.RFC3339Nano))
-	return demo.Sample{Name: "outreach", Path: "/v1/accounts/demo-outreach/outreach/messages", JSON: json.RawMessage(body)}
+	return demo.NewOutreach(fmt.Sprintf("out-%d", w.next), phone(person), time.Now())
 }
 
 // send sends a message and answers how long it took to be acknowledged.

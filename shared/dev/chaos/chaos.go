@@ -1,10 +1,13 @@
 // Package chaos runs the whole of Signalbox with unmodified binaries and breaks it under load: kill -9 at any moment and at every
-// call boundary, webhooks delivered twice, late and out of order, queues that lose replies and deliver again, CRMs that throttle,
-// fail, lock and commit without an answer, and gateways and queues with wrong clocks. Then a checker holds what the CRMs' simulators
-// have against the history of what was sent: none lost, none twice, each thread in order, none dead-lettered.
+// call boundary, webhooks delivered twice, late and out of order, tables and queues that refuse, lose replies and deliver again,
+// entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, and gateways and queues with
+// wrong clocks. The load is what people write, receipts of what we sent, and outreach that some of them answer. Then a checker
+// holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, each
+// message of ours as far as it got, each reply shown and nothing shown as one that is none, none dead-lettered.
 //
 // One seed makes one plan. It does not make one run: which messages a batch holds and when a process makes a call is up to the
-// machine. The clocks of the functions themselves are the machine's and are not skewed.
+// machine. The clocks of the functions themselves are the machine's and are not skewed: nothing on a machine gives one process
+// another time of day.
 package chaos
 
 import (
@@ -26,7 +29,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/demo"
 	"signalbox/shared/store"
@@ -48,6 +50,12 @@ const (
 	perKill = 400 * time.Millisecond
 )
 
+// The person of the first few messages, and our message of the first few receipts: behind all others.
+const (
+	teacher = persons + strangers
+	lesson  = 1_000_000
+)
+
 // restIn is how long what was sent may take to come to rest once nothing is broken any more. A message that was killed twice waits
 // for two visibility time-outs at each stage.
 const restIn = 90 * time.Second
@@ -62,6 +70,7 @@ func Parameters() map[string]string {
 		"WebhookTimeoutSeconds": "5", "CrmAttemptSeconds": "0.5", "MessageSeconds": "1", "SoftMarginSeconds": "0.15",
 		"FunctionTimeoutSeconds": "1.5", "ClaimLeaseSeconds": "1.75", "VisibilitySeconds": "9", "PatienceSeconds": "4320",
 		"BlockedWaitSeconds": "45", "BackoffMinSeconds": "0.1", "BackoffMaxSeconds": "45",
+		"ReceiptsWindowSeconds": "1", "ReceiptsVisibilitySeconds": "12",
 	}
 }
 
@@ -86,6 +95,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 		o.Duration = time.Duration(o.Kills) * perKill
 	}
 	r := &run{options: o, out: out, folder: filepath.Join(o.Root, ".build", "chaos"), striker: newStriker(), lottery: newLottery(o.Seed)}
+	r.striker.hangs = r.lottery.hangs
 	if err := os.MkdirAll(r.folder, 0o750); err != nil {
 		return fmt.Errorf("chaos: %w", err)
 	}
@@ -100,13 +110,14 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 
 	r.cloud, err = local.Start(ctx, local.Options{
 		Root: o.Root, Parameters: Parameters(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
-		Hooks: local.Hooks{Observer: r.striker, Event: r.lottery.skew},
+		Hooks: local.Hooks{Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault},
 	})
 	if err != nil {
 		return err
 	}
 	defer r.cloud.Stop()
 	r.striker.setCloud(r.cloud)
+	r.lottery.watch(r.cloud)
 	if r.client, err = demo.NewClient(o.Root, r.cloud); err != nil {
 		return err
 	}
@@ -120,11 +131,19 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	return r.judge(ctx)
 }
 
-// learn lets a few messages through unharmed, so that the boundaries are known, and makes the plan.
+// learn lets a few messages, one of them by the spool, receipts and a reply through, so that the boundaries are known, and makes
+// the plan.
 func (r *run) learn(ctx context.Context) error {
-	r.sender.thread(ctx, persons, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond}})
+	now := time.Now()
+	r.sender.asked(ctx, now, teacher, []Asked{{Sent: -longAgo}})
+	r.sender.outbound(ctx, lesson, Outbound{Receipts: []Receipt{{State: "sent"}, {State: "queued"}}})
+	r.sender.thread(ctx, teacher, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond}})
+	r.sender.asked(ctx, now, teacher+1, []Asked{{Sent: ahead}})
+	r.lottery.closed.Store(true)
+	r.sender.deliver(ctx, r.sender.message(teacher, 3, false))
+	r.lottery.closed.Store(false)
 	if !r.rest(ctx, restIn) {
-		return fmt.Errorf("chaos: three messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
+		return fmt.Errorf("chaos: a few messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
 	}
 	faults := map[string]int{}
 	for name := range r.cloud.CRMs {
@@ -151,11 +170,19 @@ func (r *run) learn(ctx context.Context) error {
 func (r *run) storm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.options.Duration+time.Minute)
 	defer cancel()
-	mend := breakQueues(r.cloud, r.lottery)
+	r.lottery.on.Store(true)
 	var threads, others sync.WaitGroup
 	for person, webhooks := range r.plan.Threads {
 		threads.Go(func() { r.sender.thread(ctx, person, webhooks) })
 	}
+	for n, o := range r.plan.Outbound {
+		threads.Go(func() { r.sender.outbound(ctx, n, o) })
+	}
+	beginning := time.Now()
+	for person, asked := range r.plan.Asked {
+		threads.Go(func() { r.sender.asked(ctx, beginning, person, asked) })
+	}
+	others.Go(func() { r.lottery.carry(ctx, r.plan.Outages) })
 	var spoiled error
 	others.Go(func() { spoiled = spoilCRMs(ctx, r.cloud, r.plan.Spoils) })
 	struck := make(chan struct{})
@@ -166,11 +193,12 @@ func (r *run) storm(ctx context.Context) error {
 	threads.Wait()
 	r.feed(ctx, struck)
 	others.Wait()
-	mend()
+	r.lottery.on.Store(false)
 	return spoiled
 }
 
-// feed sends further messages until every kill was carried out: a function without work has nothing to be killed at.
+// feed sends further messages, and a receipt now and then, until every kill was carried out: a function without work has nothing to
+// be killed at.
 func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 	sent := len(r.plan.Threads[0])
 	for n := 0; ; n++ {
@@ -181,7 +209,11 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 			return
 		default:
 		}
-		r.sender.deliver(ctx, sample(n%persons, sent+n/persons))
+		person := n % persons
+		r.sender.deliver(ctx, r.sender.message(person, sent+n/persons, r.plan.Threads[person][sent-1].Machine))
+		if n%8 == 0 {
+			r.sender.deliver(ctx, r.sender.receipt(len(r.plan.Outbound)+n/8, "sent"))
+		}
 		sleep(ctx, 10*time.Millisecond)
 	}
 }
@@ -244,91 +276,6 @@ func (r *run) judge(ctx context.Context) error {
 	return errors.Join(wrong...)
 }
 
-// outcome looks into the simulators and the tables.
-func (r *run) outcome(ctx context.Context) (Outcome, error) {
-	o := Outcome{Messages: map[string][]string{}, Also: map[string][]string{}, People: map[string]map[string]int{}, Spooled: r.striker.spooled, Left: r.left(ctx)}
-	ids := map[string]string{} // by the key of the record
-	sends, _ := r.history.Sends()
-	for _, s := range sends {
-		key := r.client.MessageKey(demo.Sample{Form: [][2]string{{"MessageSid", s.Message}}})
-		ids[key] = s.Message
-	}
-	for name := range r.cloud.CRMs {
-		records, err := r.client.Messages(ctx, name)
-		if err != nil {
-			return o, err
-		}
-		for _, record := range records {
-			o.Messages[name] = append(o.Messages[name], identify(record, ids))
-		}
-		if err := r.also(ctx, name, ids, &o); err != nil {
-			return o, err
-		}
-		o.People[name] = map[string]int{}
-		for _, object := range crms()[name].people {
-			held, err := r.client.Records(ctx, name, object)
-			if err != nil {
-				return o, err
-			}
-			o.People[name][object] = len(held)
-		}
-	}
-	dead, err := Dead(ctx, r.cloud)
-	o.Dead = dead
-	return o, err
-}
-
-// also looks for messages in the other objects of a CRM: tasks, say.
-func (r *run) also(ctx context.Context, name string, ids map[string]string, o *Outcome) error {
-	for _, object := range r.cloud.Simulated[name].Objects {
-		if object == r.cloud.Simulated[name].Messages {
-			continue
-		}
-		records, err := r.client.Records(ctx, name, object)
-		if err != nil {
-			return err
-		}
-		for _, record := range records {
-			if id := identify(record, ids); id != record.ID {
-				o.Also[name+" "+object] = append(o.Also[name+" "+object], id)
-			}
-		}
-	}
-	return nil
-}
-
-// identify answers the message that a record is of, or the record's id.
-func identify(record demo.Record, ids map[string]string) string {
-	for _, value := range record.Properties {
-		if id := ids[value]; id != "" {
-			return id
-		}
-	}
-	return record.ID
-}
-
-// Dead answers what was given up in the last day, and how many messages wait in queues of dead letters.
-func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
-	var found []string
-	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
-		for _, tenant := range []string{deadletter.NoTenant, "demo"} {
-			page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
-			if err != nil {
-				return nil, fmt.Errorf("chaos: dead letters: %w", err)
-			}
-			for _, record := range page {
-				found = append(found, record.Sort+" "+string(record.Data))
-			}
-		}
-	}
-	for _, id := range c.Queues() {
-		if n := c.Queue(id).Counters(); strings.HasSuffix(id, "DeadLetters") && n.Visible+n.InFlight > 0 {
-			found = append(found, fmt.Sprintf("%d in %s", n.Visible+n.InFlight, id))
-		}
-	}
-	return found, nil
-}
-
 // print writes what was done and what came of it.
 func (r *run) print(report Report, rested time.Duration) {
 	table := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
@@ -345,10 +292,13 @@ func (r *run) print(report Report, rested time.Duration) {
 	for _, p := range report.Problems {
 		counts[p.Kind]++
 	}
-	_, _ = fmt.Fprintf(r.out, "%d kills, %d faults of CRMs, %d time-outs of functions; %d messages in %d webhooks (%d duplicates, %d tried again), %d by the spool; at rest %.1f s after\n",
-		r.striker.total, len(r.plan.Spoils), bytes.Count(said, []byte("Task timed out")), report.Messages, report.Webhooks,
-		report.Duplicates, report.Retries, report.Spooled, rested.Seconds())
-	_, _ = fmt.Fprintf(r.out, "%d lost, %d twice, %d out of order (of %d pairs), %d dead-lettered, %d other problems\n",
-		counts[Lost], counts[Twice], counts[OutOfOrder], report.Pairs, counts[DeadLettered],
-		len(report.Problems)-counts[Lost]-counts[Twice]-counts[OutOfOrder]-counts[DeadLettered])
+	_, _ = fmt.Fprintf(r.out, "%d kills, %d faults of CRMs, %d of tables (%d hung) and %d of queues, %d outages, %d time-outs of functions\n",
+		r.striker.total, len(r.plan.Spoils), r.lottery.drawn["dynamodb"]+r.lottery.drawn["hung"], r.lottery.drawn["hung"], r.lottery.drawn["sqs"],
+		len(r.plan.Outages), bytes.Count(said, []byte("Task timed out")))
+	_, _ = fmt.Fprintf(r.out, "%d messages, %d receipts of %d messages of ours, %d outreaches that %d people answered, in %d webhooks (%d duplicates, %d tried again), %d by the spool; at rest %.1f s after\n",
+		report.Messages, report.Receipts, report.Outbound, report.Asked, report.Replied, report.Webhooks, report.Duplicates, report.Retries,
+		report.Spooled, rested.Seconds())
+	main := counts[Lost] + counts[Twice] + counts[OutOfOrder] + counts[Status] + counts[Reply] + counts[DeadLettered]
+	_, _ = fmt.Fprintf(r.out, "%d lost, %d twice, %d out of order (of %d pairs), %d statuses wrong, %d replies wrong, %d dead-lettered, %d other problems\n",
+		counts[Lost], counts[Twice], counts[OutOfOrder], report.Pairs, counts[Status], counts[Reply], counts[DeadLettered], len(report.Problems)-main)
 }

@@ -18,6 +18,8 @@ const (
 	Waiting      = "waiting"    // the queues did not become empty
 	Unknown      = "unknown"    // in a CRM, and never sent
 	People       = "people"     // a person became several records, or none
+	Status       = "status"     // a message of ours shows another state than the furthest that was reported
+	Reply        = "reply"      // a person's reply is not shown, or one is shown that is none
 )
 
 // Problem is one thing that must not be.
@@ -27,39 +29,61 @@ type Problem struct {
 
 // Outcome is what is left at the end.
 type Outcome struct {
-	Messages map[string][]string       // by CRM: the messages whose records it holds, oldest first
-	Also     map[string][]string       // by CRM and another object: the messages whose keys its records hold
-	People   map[string]map[string]int // by CRM and object: how many records there are of people
-	Spooled  map[string]bool           // messages that took the spool: they may be late
-	Dead     []string                  // the dead letters
-	Left     int                       // messages still in queues or in the spool
+	Messages map[string][]string            // by CRM: the messages of people whose records it holds, oldest first
+	Statuses map[string]map[string][]string // by CRM and message of ours: the state that each of its records shows
+	Replies  map[string]map[string][]Shown  // by CRM and person: what each of their records shows
+	Also     map[string][]string            // by CRM and another object: the messages whose keys its records hold
+	People   map[string]map[string]int      // by CRM and object: how many records there are of people
+	Spooled  map[string]bool                // what took the spool: it may be late
+	Dead     []string                       // the dead letters
+	Left     int                            // messages still in queues or in the spool
 }
 
 // Report is what the checker says.
 type Report struct {
 	Messages, Webhooks, Duplicates, Retries, Spooled int
+	Outbound, Receipts                               int // messages of ours; what was sent about them, repetitions not counted
+	Asked, Replied                                   int // outreach; people who certainly answered one
 	Pairs                                            int // whose order was checked, in all CRMs
 	Problems                                         []Problem
 }
 
 // message is what the history says of one.
 type message struct {
-	id, thread  string
-	sent, acked time.Time // first send; first answer 2xx, zero if there was none
+	id, thread        string
+	machine           bool
+	sent, acked, over time.Time // first send; first answer 2xx, zero if there was none; end of the last send
+}
+
+// books are what a history says.
+type books struct {
+	messages map[string]*message  // of people
+	outbound map[string]*reported // of ours
+	talks    map[string]*talk     // by person
+	open     map[string]bool      // what was sent, by its name; true if it was not acknowledged
+}
+
+func (b *books) talk(person string) *talk {
+	if b.talks[person] == nil {
+		b.talks[person] = &talk{}
+	}
+	return b.talks[person]
 }
 
 // Check holds what is left against what was sent.
 func Check(history []Send, o Outcome) Report {
 	r := Report{Spooled: len(o.Spooled)}
-	messages := r.read(history)
-	for _, m := range messages {
-		if m.acked.IsZero() {
-			r.add(Unanswered, "", m.id, "")
+	sent := r.read(history)
+	for _, name := range slices.Sorted(maps.Keys(sent.open)) {
+		if sent.open[name] {
+			r.add(Unanswered, "", name, "")
 		}
 	}
 	for _, crm := range slices.Sorted(maps.Keys(o.Messages)) {
-		r.once(crm, messages, o.Messages[crm])
-		r.order(crm, messages, o)
+		r.once(crm, sent.messages, o.Messages[crm])
+		r.order(crm, sent.messages, o)
+		r.statuses(crm, sent.outbound, o.Statuses[crm])
+		r.replies(crm, sent.talks, o.Replies[crm])
 	}
 	for _, object := range slices.Sorted(maps.Keys(o.Also)) {
 		r.twice(object, o.Also[object])
@@ -73,7 +97,7 @@ func Check(history []Send, o Outcome) Report {
 	if o.Left > 0 {
 		r.add(Waiting, "", "", fmt.Sprintf("%d messages", o.Left))
 	}
-	r.people(messages, o.People)
+	r.people(sent.messages, o.People)
 	return r
 }
 
@@ -81,9 +105,9 @@ func (r *Report) add(kind, crm, id, detail string) {
 	r.Problems = append(r.Problems, Problem{kind, crm, id, detail})
 }
 
-// read answers the messages of a history by id.
-func (r *Report) read(history []Send) map[string]*message {
-	messages := map[string]*message{}
+// read answers what a history says.
+func (r *Report) read(history []Send) books {
+	b := books{messages: map[string]*message{}, outbound: map[string]*reported{}, talks: map[string]*talk{}, open: map[string]bool{}}
 	for _, s := range history {
 		r.Webhooks++
 		switch {
@@ -92,20 +116,66 @@ func (r *Report) read(history []Send) map[string]*message {
 		case s.Attempt > 1:
 			r.Retries++
 		}
-		m := messages[s.Message]
-		if m == nil {
-			m = &message{id: s.Message, thread: s.Thread, sent: s.At}
-			messages[s.Message] = m
+		open, again := b.open[s.name()]
+		b.open[s.name()] = (open || !again) && !s.Acknowledged()
+		switch s.Kind {
+		case OfReceipt:
+			b.receipt(s)
+		case OfAsking:
+			b.asking(s)
+		default:
+			b.message(s)
 		}
-		if s.At.Before(m.sent) {
-			m.sent = s.At
-		}
-		if s.Acknowledged() && (m.acked.IsZero() || s.Answered.Before(m.acked)) {
-			m.acked = s.Answered
+		switch {
+		case again:
+		case s.Kind == OfReceipt:
+			r.Receipts++
+		case s.Kind == OfAsking:
+			r.Asked++
 		}
 	}
-	r.Messages = len(messages)
-	return messages
+	for _, t := range b.talks {
+		if certainly, _ := t.answered(); certainly {
+			r.Replied++
+		}
+	}
+	r.Messages, r.Outbound = len(b.messages), len(b.outbound)
+	return b
+}
+
+func (b *books) message(s Send) {
+	m := b.messages[s.Message]
+	if m == nil {
+		m = &message{id: s.Message, thread: s.Thread, machine: s.Machine, sent: s.At}
+		b.messages[s.Message] = m
+		if t := b.talk(s.Thread); !s.Machine {
+			t.wrote = append(t.wrote, m)
+		}
+	}
+	if s.At.Before(m.sent) {
+		m.sent = s.At
+	}
+	if s.Answered.After(m.over) {
+		m.over = s.Answered
+	}
+	if s.Acknowledged() && (m.acked.IsZero() || s.Answered.Before(m.acked)) {
+		m.acked = s.Answered
+	}
+}
+
+func (b *books) receipt(s Send) {
+	if b.outbound[s.Message] == nil {
+		b.outbound[s.Message] = &reported{id: s.Message, said: map[string]bool{}}
+	}
+	b.outbound[s.Message].note(s)
+}
+
+func (b *books) asking(s Send) {
+	t := b.talk(s.Thread)
+	t.tried = append(t.tried, s.Asked)
+	if s.Acknowledged() {
+		t.asked = append(t.asked, s.Asked)
+	}
 }
 
 // once looks for what is not there once. What was never acknowledged may be there or not, and not twice either.
@@ -137,8 +207,7 @@ func (r *Report) twice(where string, held []string) map[string]int {
 	return times
 }
 
-// order looks at every two messages of a thread of which one was acknowledged before the other was first sent. One that took
-// the spool may come late.
+// order looks at every two messages of a thread of which one was acknowledged before the other was first sent.
 func (r *Report) order(crm string, messages map[string]*message, o Outcome) {
 	place := map[string]int{}
 	for i, id := range o.Messages[crm] {
@@ -149,21 +218,22 @@ func (r *Report) order(crm string, messages map[string]*message, o Outcome) {
 	threads := map[string][]*message{}
 	for _, id := range slices.Sorted(maps.Keys(messages)) {
 		m := messages[id]
-		if _, there := place[m.id]; there && !o.Spooled[m.id] {
+		if _, there := place[m.id]; there {
 			threads[m.thread] = append(threads[m.thread], m)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(threads)) {
-		r.pairs(crm, threads[name], place)
+		r.pairs(crm, threads[name], place, o.Spooled)
 	}
 }
 
-// pairs looks at every two messages of one thread.
-func (r *Report) pairs(crm string, thread []*message, place map[string]int) {
+// pairs looks at every two messages of one thread. One that took the spool may be late: those behind it need not wait for it. It
+// never comes before one that was acknowledged before it was sent.
+func (r *Report) pairs(crm string, thread []*message, place map[string]int, spooled map[string]bool) {
 	slices.SortFunc(thread, func(a, b *message) int { return cmp.Or(a.sent.Compare(b.sent), cmp.Compare(a.id, b.id)) })
 	for i, later := range thread {
 		for _, earlier := range thread[:i] {
-			if earlier.acked.IsZero() || !earlier.acked.Before(later.sent) {
+			if earlier.acked.IsZero() || !earlier.acked.Before(later.sent) || spooled[earlier.id] {
 				continue
 			}
 			r.Pairs++

@@ -95,11 +95,11 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.mu.Lock()
-			e.cloud, e.message = l, string(client.EventID(sample(1, 0)))
+			e.cloud, e.message = l, string(client.EventID(sample(1, 0, false)))
 			e.mu.Unlock()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
-			for _, s := range []demo.Sample{sample(1, 0), sample(1, 1), sample(2, 0)} {
+			for _, s := range []demo.Sample{sample(1, 0, false), sample(1, 1, false), sample(2, 0, false)} {
 				if status, err := client.Send(ctx, s); err != nil || status != http.StatusOK {
 					t.Fatal(status, err)
 				}
@@ -127,11 +127,11 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 				}
 			}
 			for s, want := range map[int]int{0: c.held, 1: 1} {
-				if got := held[client.MessageKey(sample(1, s))]; got != want {
+				if got := held[client.MessageKey(sample(1, s, false))]; got != want {
 					t.Errorf("message %d of the thread is in the CRM %d times, want %d", s, got, want)
 				}
 			}
-			if held[client.MessageKey(sample(2, 0))] != 1 {
+			if held[client.MessageKey(sample(2, 0, false))] != 1 {
 				t.Error("another person's message is not in the CRM once")
 			}
 		})

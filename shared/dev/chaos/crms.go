@@ -13,14 +13,21 @@ import (
 // crm is what has to be known of one CRM to break it and to look into it.
 type crm struct {
 	people []string         // the objects of which there is one record a person
+	status string           // the property of a message's record that shows how far it got
+	reply  reply            // where a person's record shows that they replied
 	faults []map[string]any // what its simulator's /_simulator/faults takes, without a count
 }
+
+// reply is an object of people and the properties of theirs that show a reply.
+type reply struct{ object, stop, at string }
 
 // crms is the table of the CRMs. One that is not in it gets no faults, and only its records of messages are looked at.
 func crms() map[string]crm {
 	return map[string]crm{
 		"hubspot": {
 			people: []string{"contacts", "leads"},
+			status: "msg_status",
+			reply:  reply{"contacts", "msg_stop_automation", "msg_last_reply_at"},
 			faults: []map[string]any{
 				{"match": "/crm", "status": 429, "headers": map[string]string{"Retry-After": "1"}, "body": map[string]string{
 					"status": "error", "category": "RATE_LIMITS", "policyName": "SECONDLY",
@@ -34,6 +41,8 @@ func crms() map[string]crm {
 		},
 		"salesforce": {
 			people: []string{"Lead"},
+			status: "Status__c",
+			reply:  reply{"Lead", "Msg_Stop_Automation__c", "Msg_Last_Reply_At__c"},
 			faults: []map[string]any{
 				{"match": "/services/data", "status": 500},
 				{"match": "/services/data", "status": 503, "body": []map[string]string{{"errorCode": "SERVER_UNAVAILABLE", "message": "later"}}},

@@ -9,11 +9,22 @@ import (
 	"time"
 )
 
+// The kinds of Send.
+const (
+	OfPerson  = "message"  // of a person
+	OfReceipt = "receipt"  // of a message of ours
+	OfAsking  = "outreach" // to a person
+)
+
 // Send is one webhook that was sent, a line of the history.
 type Send struct {
-	Message  string    `json:"message"` // the provider's id
-	Thread   string    `json:"thread"`  // who wrote it
-	Attempt  int       `json:"attempt"` // from 1; 0 is a duplicate that nobody waits for
+	Kind     string    `json:"kind"`
+	Message  string    `json:"message"`           // the provider's id; of a receipt, that of the message it is about
+	Thread   string    `json:"thread"`            // the person
+	Machine  bool      `json:"machine,omitempty"` // of a message: an out-of-office note
+	State    string    `json:"state,omitempty"`   // of a receipt
+	Asked    time.Time `json:"asked,omitzero"`    // of an outreach: when it says it was sent
+	Attempt  int       `json:"attempt"`           // from 1; 0 is a duplicate that nobody waits for
 	At       time.Time `json:"at"`
 	Answered time.Time `json:"answered"`
 	Status   int       `json:"status"` // 0: there was no answer
@@ -22,6 +33,14 @@ type Send struct {
 
 // Acknowledged says whether we are answerable for the message from then on.
 func (s Send) Acknowledged() bool { return s.Status >= 200 && s.Status < 300 }
+
+// name tells what is sent from everything else that is: a receipt by what it says, too.
+func (s Send) name() string {
+	if s.Kind == OfReceipt {
+		return s.Message + " " + s.State
+	}
+	return s.Message
+}
 
 // History notes every send, in memory and as lines of JSON.
 type History struct {

@@ -67,6 +67,7 @@ type Webhook struct {
 	Delay     time.Duration   `json:"delay,omitempty"`     // it is held up on its way, and those behind it do not wait: they may overtake it
 	Overlap   bool            `json:"overlap,omitempty"`   // those behind it do not wait for its answer
 	Duplicate []time.Duration `json:"duplicate,omitempty"` // sent again, so long after the first send
+	Machine   bool            `json:"machine,omitempty"`   // an out-of-office note: the answer to nothing
 }
 
 // Spoil is one fault of a CRM, by its place in the table of that CRM.
@@ -77,13 +78,22 @@ type Spoil struct {
 	Count int           `json:"count"`
 }
 
+// Outage is a time in which the queues that webhooks go to take nothing.
+type Outage struct {
+	At  time.Duration `json:"at"`
+	For time.Duration `json:"for"`
+}
+
 // Plan is everything that is decided beforehand: one seed makes one plan. What the machine makes of it, the moment of a call
 // and which messages a batch holds, is not the plan's.
 type Plan struct {
-	Seed    uint64      `json:"seed"`
-	Strikes []Strike    `json:"strikes"`
-	Threads [][]Webhook `json:"threads"` // by person
-	Spoils  []Spoil     `json:"spoils"`
+	Seed     uint64      `json:"seed"`
+	Strikes  []Strike    `json:"strikes"`
+	Threads  [][]Webhook `json:"threads"` // by person
+	Spoils   []Spoil     `json:"spoils"`
+	Outbound []Outbound  `json:"outbound"`
+	Asked    [][]Asked   `json:"asked"` // by person; the last ones never write
+	Outages  []Outage    `json:"outages"`
 }
 
 // Size says how much a plan is to hold.
@@ -107,6 +117,9 @@ func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]in
 		p.Threads = append(p.Threads, thread(random, size))
 	}
 	p.spoils(random, size, faults)
+	p.outbound(random, size)
+	p.asked(random, size)
+	p.outages(random, size)
 	return p
 }
 
@@ -172,6 +185,13 @@ func (p *Plan) spoils(random *rand.Rand, size Size, faults map[string]int) {
 				p.Spoils = append(p.Spoils, Spoil{At: at, CRM: crm, Fault: random.IntN(faults[crm]), Count: 1 + random.IntN(2)})
 			}
 		}
+	}
+}
+
+// outages are about one in five seconds, each too short to be noticed and long enough for a few messages to take the spool.
+func (p *Plan) outages(random *rand.Rand, size Size) {
+	for at := time.Second; at < size.Duration; at += time.Duration(random.Int64N(int64(10 * time.Second))) {
+		p.Outages = append(p.Outages, Outage{At: at, For: 20*time.Millisecond + time.Duration(random.Int64N(int64(180*time.Millisecond)))})
 	}
 }
 

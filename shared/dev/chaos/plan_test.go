@@ -40,6 +40,18 @@ func TestAPlanKillsAtEveryBoundaryBeforeAndAfter(t *testing.T) {
 	}
 }
 
+func TestOutagesAreShortAndWithinTheLoad(t *testing.T) {
+	p := NewPlan(1, Size{Kills: 100, Duration: 40 * time.Second, Threads: 2, Messages: 2}, nil, nil)
+	if n := len(p.Outages); n < 4 || n > 16 {
+		t.Errorf("%d outages in 40 s", n)
+	}
+	for _, o := range p.Outages {
+		if o.At <= 0 || o.At >= 40*time.Second || o.For < 20*time.Millisecond || o.For > 200*time.Millisecond {
+			t.Errorf("an outage %+v", o)
+		}
+	}
+}
+
 func TestABoundaryIsTheSameForEveryRecord(t *testing.T) {
 	for operation, want := range map[string]string{
 		"PutItem":                          "PutItem",

@@ -24,23 +24,79 @@ const (
 	answerIn = 5 * time.Second
 )
 
+// parcel is one webhook: what the history says of it, and how it is made, anew for every send.
+type parcel struct {
+	note    Send
+	request func(context.Context) (*http.Request, error)
+}
+
+// ourNumber is the line that people write to and hear from.
+const ourNumber = "+15557654321"
+
 // sample is the n-th message of a person.
-func sample(person, n int) demo.Sample {
+func sample(person, n int, machine bool) demo.Sample {
 	id := fmt.Sprintf("SM%016x%016x", person, n)
+	text := fmt.Sprintf("message %d", n)
+	if machine {
+		text = "Automatic reply: I am away and read this on Monday."
+	}
 	return demo.Sample{
 		Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages",
 		Form: [][2]string{
 			{"MessageSid", id},
 			{"AccountSid", "AC00000000000000000000000000000de0"},
 			{"From", phone(person)},
-			{"To", "+15557654321"},
-			{"Body", fmt.Sprintf("message %d", n)},
+			{"To", ourNumber},
+			{"Body", text},
 			{"NumMedia", "0"},
 		},
 	}
 }
 
+// callback is what is reported of the n-th message of ours.
+func callback(n int, state string) demo.Sample {
+	return demo.Sample{
+		Name: outboundID(n) + " " + state, Path: "/v1/accounts/demo-twilio/twilio/status",
+		Form: [][2]string{
+			{"MessageSid", outboundID(n)},
+			{"AccountSid", "AC00000000000000000000000000000de0"},
+			{"From", ourNumber},
+			{"To", phone(n)},
+			{"MessageStatus", state},
+		},
+	}
+}
+
+func outboundID(n int) string { return fmt.Sprintf("MM%032x", n) }
+
 func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
+
+func (s *sender) message(person, n int, machine bool) parcel {
+	m := sample(person, n, machine)
+	return parcel{
+		Send{Kind: OfPerson, Message: m.ID(), Thread: phone(person), Machine: machine},
+		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, m) },
+	}
+}
+
+func (s *sender) receipt(n int, state string) parcel {
+	c := callback(n, state)
+	return parcel{
+		Send{Kind: OfReceipt, Message: c.ID(), Thread: phone(n), State: state},
+		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, c) },
+	}
+}
+
+func outreachID(person, n int) string { return fmt.Sprintf("out_%d_%d", person, n) }
+
+// outreach is the n-th one to a person.
+func (s *sender) outreach(person, n int, sent time.Time) parcel {
+	o := demo.NewOutreach(outreachID(person, n), phone(person), sent)
+	return parcel{
+		Send{Kind: OfAsking, Message: o.ID(), Thread: phone(person), Asked: sent},
+		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, o) },
+	}
+}
 
 // thread sends one person's webhooks. It returns when all are acknowledged, or ctx is done.
 func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
@@ -50,29 +106,69 @@ func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 		if !sleep(ctx, w.Gap) {
 			return
 		}
-		m := sample(person, n)
-		for _, after := range w.Duplicate {
-			all.Go(func() {
-				if sleep(ctx, after) {
-					s.send(ctx, m, 0)
-				}
-			})
-		}
+		m := s.message(person, n, w.Machine)
+		s.repeat(ctx, &all, m, w.Duplicate)
 		if !w.Overlap {
 			s.deliver(ctx, m)
 			continue
 		}
+		all.Go(func() { s.later(ctx, w.Delay, m) })
+	}
+}
+
+// outbound sends what is reported of the n-th message of ours, likewise.
+func (s *sender) outbound(ctx context.Context, n int, o Outbound) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	if !sleep(ctx, o.At) {
+		return
+	}
+	for _, r := range o.Receipts {
+		p := s.receipt(n, r.State)
 		all.Go(func() {
-			if sleep(ctx, w.Delay) {
-				s.deliver(ctx, m)
+			if sleep(ctx, r.After) {
+				s.repeat(ctx, &all, p, r.Duplicate)
+				s.deliver(ctx, p)
 			}
 		})
 	}
 }
 
+// asked registers what a person was asked, likewise. Times are from the beginning.
+func (s *sender) asked(ctx context.Context, beginning time.Time, person int, asked []Asked) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for n, a := range asked {
+		p := s.outreach(person, n, beginning.Add(a.Sent))
+		all.Go(func() {
+			if sleep(ctx, a.At) {
+				s.repeat(ctx, &all, p, a.Duplicate)
+				s.deliver(ctx, p)
+			}
+		})
+	}
+}
+
+// repeat sends a webhook again, so long after now each time, whatever becomes of it.
+func (s *sender) repeat(ctx context.Context, all *sync.WaitGroup, p parcel, after []time.Duration) {
+	for _, wait := range after {
+		all.Go(func() {
+			if sleep(ctx, wait) {
+				s.send(ctx, p, 0)
+			}
+		})
+	}
+}
+
+func (s *sender) later(ctx context.Context, wait time.Duration, p parcel) {
+	if sleep(ctx, wait) {
+		s.deliver(ctx, p)
+	}
+}
+
 // deliver sends a webhook until it is acknowledged.
-func (s *sender) deliver(ctx context.Context, m demo.Sample) {
-	for attempt := 1; !s.send(ctx, m, attempt); attempt++ {
+func (s *sender) deliver(ctx context.Context, p parcel) {
+	for attempt := 1; !s.send(ctx, p, attempt); attempt++ {
 		if !sleep(ctx, again) {
 			return
 		}
@@ -80,11 +176,12 @@ func (s *sender) deliver(ctx context.Context, m demo.Sample) {
 }
 
 // send sends a webhook once and answers whether it was acknowledged.
-func (s *sender) send(ctx context.Context, m demo.Sample, attempt int) bool {
+func (s *sender) send(ctx context.Context, p parcel, attempt int) bool {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
-	note := Send{Message: m.ID(), Thread: m.Form[2][1], Attempt: attempt, At: time.Now()}
-	request, err := s.client.Request(ctx, m)
+	note := p.note
+	note.Attempt, note.At = attempt, time.Now()
+	request, err := p.request(ctx)
 	if err == nil {
 		var response *http.Response
 		if response, err = s.http.Do(request); err == nil {

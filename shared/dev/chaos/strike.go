@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 // mostKills is how often the function that works on a message may be killed, at each stage. The next one makes a dead letter.
 const mostKills = 2
 
-// receiver is the function that answers webhooks; what it writes to a table is spooled.
-const receiver = "TwilioReceive"
+// receiver ends the names of the functions that answer webhooks; what they write to a table is spooled.
+const receiver = "Receive"
 
 // processes is what a striker needs of the local cloud.
 type processes interface {
@@ -26,7 +27,8 @@ type processes interface {
 
 // striker is the observer that carries out the kills of a plan, and never the third one of a message at one stage.
 type striker struct {
-	cloud processes // set once, before the first strike is due
+	cloud processes   // set once, before the first strike is due
+	hangs func() bool // says whether the next call to a table is to hang; nil is never
 
 	mu      sync.Mutex
 	calls   map[Boundary]int // seen
@@ -58,12 +60,51 @@ func (s *striker) Pass(c cloud.Call, effect func()) bool {
 		return false
 	}
 	effect()
+	if s.hang(c) {
+		return false
+	}
 	return !s.strike(c, b, true)
+}
+
+// hanging is longer than any function waits for a table.
+const hanging = 1600 * time.Millisecond
+
+// hang lets a call to a table that had its effect go without an answer until the caller has given up. Who waits so long may leave
+// a claim open, which looks like a kill and counts as one.
+func (s *striker) hang(c cloud.Call) bool {
+	if s.hangs == nil || c.Service != "dynamodb" || !s.hangs() {
+		return false
+	}
+	allowed := false
+	s.processes().KillIf(c.Caller, func(event []byte) bool {
+		allowed = event != nil && s.share(c.Function(), messagesOf(event))
+		return false
+	})
+	if allowed {
+		time.Sleep(hanging)
+	}
+	return allowed
+}
+
+// share says whether a function may be killed over these messages, and counts it.
+func (s *striker) share(function string, messages []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range messages {
+		if s.kills[work{function, m}] >= mostKills {
+			return false
+		}
+	}
+	for _, m := range messages {
+		s.kills[work{function, m}]++
+	}
+	return true
 }
 
 // note counts a call, and the messages of a receiver that writes to a table.
 func (s *striker) note(c cloud.Call, b Boundary) {
-	spools := b.Function == receiver && b.Service == "dynamodb" && slices.Contains([]string{"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}, b.Operation)
+	spools := strings.HasSuffix(b.Function, receiver) && b.Service == "dynamodb" &&
+		slices.Contains([]string{"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}, b.Operation)
 	var messages []string
 	if spools {
 		s.processes().KillIf(c.Caller, func(event []byte) bool {
@@ -103,20 +144,7 @@ func (s *striker) strike(c cloud.Call, b Boundary, after bool) bool {
 // kill kills a process unless one of the messages it works on has had its share.
 func (s *striker) kill(process string, by Strike) bool {
 	function := cloud.Call{Caller: process}.Function()
-	killed := s.processes().KillIf(process, func(event []byte) bool {
-		messages := messagesOf(event)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		for _, m := range messages {
-			if s.kills[work{function, m}] >= mostKills {
-				return false
-			}
-		}
-		for _, m := range messages {
-			s.kills[work{function, m}]++
-		}
-		return true
-	})
+	killed := s.processes().KillIf(process, func(event []byte) bool { return s.share(function, messagesOf(event)) })
 	if killed {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -214,7 +242,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// messagesOf answers what the messages of an event are called: the deduplication ids of a queue's, Twilio's id of a webhook's.
+// messagesOf answers what the messages of an event are called: the deduplication ids of a queue's, or its own where it is a standard
+// one; of a webhook Twilio's id, or the id that an outreach has from whoever registers it.
 func messagesOf(event []byte) []string {
 	var e struct {
 		Records []struct {
@@ -241,7 +270,11 @@ func messagesOf(event []byte) []string {
 		}
 	}
 	if form, err := url.ParseQuery(e.Body); err == nil && form.Get("MessageSid") != "" {
-		out = append(out, form.Get("MessageSid"))
+		return append(out, form.Get("MessageSid"))
+	}
+	var outreach struct{ ID string }
+	if json.Unmarshal([]byte(e.Body), &outreach) == nil && outreach.ID != "" {
+		out = append(out, outreach.ID)
 	}
 	return out
 }

@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"regexp"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
-	"signalbox/shared/queue/memqueue"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -53,6 +50,7 @@ func TestTheMessagesOfAnEvent(t *testing.T) {
 	}{
 		"of a FIFO queue":         {string(batch("a", "b")), []string{"a", "b"}},
 		"of a standard queue":     {`{"Records":[{"messageId":"m1"}]}`, []string{"m1"}},
+		"of an outreach":          {`{"body":"{\"id\":\"out_1\",\"from\":\"+1\"}","isBase64Encoded":false}`, []string{"out_1"}},
 		"of a webhook":            {`{"body":"` + form + `","isBase64Encoded":true}`, []string{"SM1"}},
 		"of a schedule":           {`{"detail-type":"Scheduled Event"}`, nil},
 		"of nothing":              {``, nil},
@@ -142,59 +140,44 @@ func TestAStrikeWhoseBoundaryDoesNotComeIsOneAtAnyMoment(t *testing.T) {
 }
 
 func TestSpooledMessagesAreNoted(t *testing.T) {
-	f := &factory{process: receiver + ".1", event: []byte(`{"body":"MessageSid=SM1"}`)}
+	f := &factory{process: "Twilio" + receiver + ".1", event: []byte(`{"body":"MessageSid=SM1"}`)}
 	s := newStriker()
 	s.setCloud(f)
-	s.Pass(cloud.Call{Service: "dynamodb", Operation: "GetItem", Caller: receiver + ".1"}, func() {})
+	s.Pass(cloud.Call{Service: "dynamodb", Operation: "GetItem", Caller: "Twilio" + receiver + ".1"}, func() {})
 	if len(s.spooled) != 0 {
 		t.Error("a read is not the spool")
 	}
-	s.Pass(cloud.Call{Service: "dynamodb", Operation: "BatchWriteItem", Caller: receiver + ".1"}, func() {})
+	s.Pass(cloud.Call{Service: "dynamodb", Operation: "BatchWriteItem", Caller: "Twilio" + receiver + ".1"}, func() {})
 	if !s.spooled["SM1"] || f.killed != 0 {
 		t.Error("the message is not noted, or its process was killed")
 	}
 }
 
-func TestClocksAreSkewedAndNothingElse(t *testing.T) {
-	l := newLottery(1)
-	digits := regexp.MustCompile(`"1[0-9]{12}"`)
-	seen := map[int64]bool{}
-	for range 50 {
-		skewed := l.skew("Route", batch("a"))
-		found := digits.Find(skewed)
-		at, err := strconv.ParseInt(string(found[1:len(found)-1]), 10, 64)
-		if err != nil {
-			t.Fatal(err)
+func TestACallToATableHangsOnceItHadItsEffect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &factory{process: "Route.1", event: batch("a")}
+		s := newStriker()
+		s.setCloud(f)
+		s.hangs = func() bool { return true }
+		put, send := cloud.Call{Service: "dynamodb", Operation: "PutItem", Caller: "Route.1"}, cloud.Call{Service: "sqs", Operation: "SendMessageBatch", Caller: "Route.1"}
+		began, effects := time.Now(), 0
+		effect := func() { effects++ }
+		if !s.Pass(send, effect) || time.Since(began) > 0 {
+			t.Error("a call to a queue hung")
 		}
-		off := at - 1700000000000
-		if off < -mostSkew.Milliseconds() || off > mostSkew.Milliseconds() {
-			t.Fatalf("%d ms off", off)
-		}
-		seen[off] = true
-		if string(digits.ReplaceAll(skewed, []byte(`"1700000000000"`))) != string(batch("a")) {
-			t.Fatalf("something else changed: %s", skewed)
-		}
-	}
-	if len(seen) < 10 {
-		t.Errorf("only %d different skews", len(seen))
-	}
-}
-
-func TestEveryQueueOperationFailsNowAndThen(t *testing.T) {
-	l := newLottery(1)
-	for operation := range memqueue.OperationChangeVisibility + 1 {
-		before, after := 0, 0
-		for range 2000 {
-			f := l.queueFault(memqueue.Call{Operation: operation})
-			if f.Before != nil {
-				before++
-			}
-			if f.After != nil {
-				after++
+		for n := range mostKills {
+			if s.Pass(put, effect) || time.Since(began) != time.Duration(n+1)*hanging {
+				t.Errorf("a call was answered after %s", time.Since(began))
 			}
 		}
-		if before == 0 || after == 0 || before+after > 300 {
-			t.Errorf("operation %d fails %d times before and %d times after its effect", operation, before, after)
+		if !s.Pass(put, effect) || time.Since(began) != mostKills*hanging {
+			t.Error("it hung for a message that had had its share")
 		}
-	}
+		if s.kill("Route.1", Strike{}) || f.killed != 0 {
+			t.Error("a message that had had its share was killed")
+		}
+		if effects != 2+mostKills {
+			t.Errorf("%d calls had their effect", effects)
+		}
+	})
 }

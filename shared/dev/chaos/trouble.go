@@ -2,24 +2,38 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/queue/memqueue"
 )
 
 // lottery draws from the seed. Which call draws which lot depends on the machine.
 type lottery struct {
+	on     atomic.Bool // calls to tables and queues may fail
+	closed atomic.Bool // the entrances take nothing
+
 	mu     sync.Mutex
 	random *rand.Rand
+	drawn  map[string]int // faults, by service
 }
 
 func newLottery(seed uint64) *lottery {
-	return &lottery{random: rand.New(rand.NewPCG(seed, 2))} //nolint:gosec // a plan that repeats is the purpose
+	return &lottery{random: rand.New(rand.NewPCG(seed, 2)), drawn: map[string]int{}} //nolint:gosec // a plan that repeats is the purpose
+}
+
+func (l *lottery) count(service string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drawn[service]++
 }
 
 // draw answers a number below n.
@@ -30,29 +44,71 @@ func (l *lottery) draw(n int) int {
 }
 
 // queueFault decides what goes wrong with a call to a queue. A receive whose reply is lost holds its messages up until their
-// visibility ends; a delete that fails brings them again; a send whose reply is lost is sent twice.
+// visibility ends; a delete that fails brings them again; a send whose reply is lost is sent twice, and may be answered by an
+// error or not at all; an entry of a batch fails alone.
 func (l *lottery) queueFault(c memqueue.Call) memqueue.Fault {
-	lost := &memqueue.Error{Code: memqueue.CodeInternal, Reason: "chaos"}
+	internal := &memqueue.Error{Code: memqueue.CodeInternal, Reason: "chaos"}
 	lot := l.draw(1000)
-	var before, after int // of a thousand
+	var before, answered, lost, entry int // of a thousand
 	switch c.Operation {
 	case memqueue.OperationSend:
-		before, after = 10, 20
+		before, answered, lost, entry = 10, 10, 10, 10
 	case memqueue.OperationReceive:
-		before, after = 5, 10
+		before, lost = 5, 10
 	case memqueue.OperationDelete:
-		before, after = 20, 10
+		before, lost = 20, 10
 	case memqueue.OperationChangeVisibility:
-		before, after = 30, 30
+		before, answered, lost = 30, 15, 15
+	}
+	if lot < before+answered+lost+entry {
+		l.count("sqs")
 	}
 	switch {
 	case lot < before:
-		return memqueue.Fault{Before: lost}
-	case lot < before+after:
-		return memqueue.Fault{After: lost}
+		return memqueue.Fault{Before: internal}
+	case lot < before+answered:
+		return memqueue.Fault{After: internal}
+	case lot < before+answered+lost:
+		return memqueue.Fault{After: errNoAnswer}
+	case lot < before+answered+lost+entry:
+		return memqueue.Fault{Entries: map[int]error{l.draw(len(c.Messages)): internal}}
 	default:
 		return memqueue.Fault{}
 	}
+}
+
+// errNoAnswer is a reply that never comes.
+var errNoAnswer = errors.New("chaos: no answer")
+
+// tableFault decides what goes wrong with a call to a table, while anything does. The functions try a call three times, so that
+// few of these are theirs to deal with.
+func (l *lottery) tableFault(c dynamodb.Call) dynamodb.Fault {
+	if !l.on.Load() {
+		return dynamodb.None
+	}
+	lot := l.draw(1000)
+	for _, f := range []struct {
+		fault dynamodb.Fault
+		share int // of a thousand
+		only  []string
+	}{
+		{dynamodb.Throttled, 8, nil},
+		{dynamodb.Before, 4, nil},
+		{dynamodb.After, 4, nil},
+		{dynamodb.Dropped, 3, nil},
+		{dynamodb.Lost, 3, nil},
+		{dynamodb.Busy, 3, []string{"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}},
+		{dynamodb.Unprocessed, 20, []string{"BatchGetItem", "BatchWriteItem"}},
+	} {
+		if lot -= f.share; lot < 0 {
+			if f.only != nil && !slices.Contains(f.only, c.Operation) {
+				return dynamodb.None
+			}
+			l.count("dynamodb")
+			return f.fault
+		}
+	}
+	return dynamodb.None
 }
 
 // clocks are the places of an event where another machine's clock speaks: the gateway's and the queue's.
@@ -74,15 +130,49 @@ func (l *lottery) skew(_ string, event []byte) []byte {
 	})
 }
 
-// breakQueues makes calls to every queue fail now and then; the answer ends it.
-func breakQueues(c *local.Cloud, l *lottery) (mend func()) {
-	for _, id := range c.Queues() {
-		c.Queue(id).Inject(l.queueFault)
+// hangs says whether a call to a table is to have no answer.
+func (l *lottery) hangs() bool {
+	const oneOf = 3000
+	if !l.on.Load() || l.draw(oneOf) > 0 {
+		return false
 	}
-	return func() {
-		for _, id := range c.Queues() {
-			c.Queue(id).Inject(nil)
+	l.count("hung")
+	return true
+}
+
+// watch lets the lottery decide over every call to a queue.
+func (l *lottery) watch(c *local.Cloud) {
+	for _, id := range c.Queues() {
+		entrance := slices.Contains(entrances(), id)
+		c.Queue(id).Inject(func(call memqueue.Call) memqueue.Fault {
+			switch {
+			case entrance && call.Operation == memqueue.OperationSend && l.closed.Load():
+				return memqueue.Fault{Before: &memqueue.Error{Code: memqueue.CodeInternal, Reason: "chaos"}}
+			case l.on.Load():
+				return l.queueFault(call)
+			default:
+				return memqueue.Fault{}
+			}
+		})
+	}
+}
+
+// entrances are the queues that webhooks go to; while they take nothing, webhooks go to the spool.
+func entrances() []string { return []string{"EventsQueue", "ReceiptsQueue"} }
+
+// carry carries out the outages of a plan.
+func (l *lottery) carry(ctx context.Context, plan []Outage) {
+	defer l.closed.Store(false)
+	start := time.Now()
+	for _, o := range plan {
+		if !sleep(ctx, time.Until(start.Add(o.At))) {
+			return
 		}
+		l.closed.Store(true)
+		if !sleep(ctx, o.For) {
+			return
+		}
+		l.closed.Store(false)
 	}
 }
 

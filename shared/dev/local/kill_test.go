@@ -107,16 +107,8 @@ func (w *world) sample() demo.Sample {
 }
 
 // outreach is what a sales tool sent a minute ago to whoever a sample is from.
-func (w *world) outreach(to demo.Sample) demo.Sample {
-	w.Helper()
-	body, err := json.Marshal(map[string]any{
-		"id": "out-" + to.ID(), "from": "+15557654321", "to": map[string]string{"phone": to.Form[2][1]}, "channel": "sms",
-		"sentAt": time.Now().Add(-time.Minute), "text": "Shall we talk?",
-	})
-	if err != nil {
-		w.Fatal(err)
-	}
-	return demo.Sample{Name: "outreach", Path: "/v1/accounts/demo-outreach/outreach/messages", JSON: body}
+func outreach(to demo.Sample) demo.Sample {
+	return demo.NewOutreach("out-"+to.ID(), to.Form[2][1], time.Now().Add(-time.Minute))
 }
 
 // send sends a new message as a client that tries again does.
@@ -347,7 +339,7 @@ func scenarios() []scenario {
 		}},
 		{"a reply", []string{"OutreachReceive", "Route", "HubspotDeliver", "SalesforceDeliver"}, func(ctx context.Context, w *world) {
 			message := w.sample()
-			outreach := w.outreach(message)
+			outreach := outreach(message)
 			w.deliver(ctx, outreach)
 			w.rest(ctx)
 			w.deliver(ctx, message)
@@ -360,7 +352,7 @@ func scenarios() []scenario {
 			message := w.sample()
 			w.deliver(ctx, message)
 			w.rest(ctx)
-			w.deliver(ctx, w.outreach(message))
+			w.deliver(ctx, outreach(message))
 		}},
 		{"a message that cannot be routed", []string{"Route", "RecordDeadLetter"}, func(ctx context.Context, w *world) {
 			w.broken++

@@ -144,7 +144,7 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 		return err
 	}
 	c.AWS = "http://" + listener.Addr().String()
-	services := c.state.services(c.logger, c.Invoke)
+	services := c.state.services(c.logger, c.Invoke, c.options.Hooks.Tables)
 	c.database, _ = services.DynamoDB.(*dynamodb.Handler)
 	allowed := map[string][]template.Statement{}
 	for _, f := range c.template.Functions {
@@ -152,7 +152,7 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 			allowed[f.LogicalID] = f.Allowed
 		}
 	}
-	c.serve(listener, cloud.Authorize(allowed, c.logger, cloud.New(services, c.observer(), c.Counts)))
+	c.serve(listener, cloud.Authorize(allowed, c.logger, cloud.New(services, c.observer(), c.Counts)), nil)
 	return nil
 }
 
@@ -162,13 +162,16 @@ func (c *Cloud) startGateway(ctx context.Context) error {
 		return err
 	}
 	c.Gateway = "http://" + listener.Addr().String()
-	c.serve(listener, gateway.New(c.logger.With(slog.String("component", "gateway")), c.targets()...))
+	c.serve(listener, gateway.New(c.logger.With(slog.String("component", "gateway")), c.targets()...), nil)
 	c.startSources()
 	return nil
 }
 
-func (c *Cloud) serve(listener net.Listener, handler http.Handler) {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn)}
+// serve serves until Stop. A connection's context is what connected makes of it, if it is not nil.
+func (c *Cloud) serve(listener net.Listener, handler http.Handler, connected func(context.Context, net.Conn) context.Context) {
+	server := &http.Server{
+		Handler: handler, ConnContext: connected, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(c.logger.Handler(), slog.LevelWarn),
+	}
 	c.servers = append(c.servers, server)
 	c.running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

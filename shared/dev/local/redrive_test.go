@@ -114,7 +114,7 @@ func (w *world) addLine(ctx context.Context, address string) {
 	lines, _ := file["lines"].([]any)
 	for _, one := range lines {
 		line, _ := one.(map[string]any)
-		if line["address"] != "+15557654321" {
+		if line["address"] != "+15557654321" || line["account"] != "demo-twilio" {
 			continue
 		}
 		added := maps.Clone(line)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -129,26 +130,57 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // a simulator that hangs up
 	}
 	call := func(r *http.Request) cloud.Call {
-		return cloud.Call{Service: crm, Operation: r.Method + " " + r.URL.Path, Caller: c.callerOf(crm)}
+		who, _ := r.Context().Value(callerKey{}).(string)
+		if who == "" {
+			who = c.callerAtWork(crm)
+		}
+		return cloud.Call{Service: crm, Operation: r.Method + " " + r.URL.Path, Caller: who}
 	}
 	listener, err := listen(ctx, "a proxy's port", 0)
 	if err != nil {
 		return err
 	}
-	c.serve(listener, cloud.Observe(c.observer(), call, proxy))
+	c.serve(listener, cloud.Observe(c.observer(), call, proxy), func(ctx context.Context, end net.Conn) context.Context {
+		return context.WithValue(ctx, callerKey{}, c.callerOf(crm, end))
+	})
 	c.bindings[crm] = "http://" + listener.Addr().String()
 	return nil
 }
 
-// callerOf answers the process that talks to a CRM: of the functions in its folder, the one that is at work.
-func (c *Cloud) callerOf(crm string) string {
-	for _, f := range c.functions {
-		if !strings.HasPrefix(f.Folder, "functions/connector/"+crm+"/") {
-			continue
+// callerKey is where a connection's context holds the process at its other end.
+type callerKey struct{}
+
+// callerOf answers the process of the functions in a CRM's folder that is at the other end of a connection, "" if nobody can tell.
+func (c *Cloud) callerOf(crm string, end net.Conn) string {
+	other, err := netip.ParseAddrPort(end.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	for _, f := range c.connectors(crm) {
+		if id := f.pool.Owner(other); id != "" {
+			return id
 		}
+	}
+	return ""
+}
+
+// callerAtWork guesses who talks to a CRM: of the functions in its folder, a process that is at work.
+func (c *Cloud) callerAtWork(crm string) string {
+	for _, f := range c.connectors(crm) {
 		if running := f.pool.Running(); len(running) > 0 {
 			return running[0]
 		}
 	}
 	return ""
+}
+
+// connectors answers the functions in a CRM's folder.
+func (c *Cloud) connectors(crm string) []*function {
+	var found []*function
+	for _, f := range c.functions {
+		if strings.HasPrefix(f.Folder, "functions/connector/"+crm+"/") {
+			found = append(found, f)
+		}
+	}
+	return found
 }

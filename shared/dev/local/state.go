@@ -105,8 +105,9 @@ func generate(length int, exclude string) string {
 	return string(random)
 }
 
-// services answers the handlers over the state. What they do not understand is logged, for a client keeps no message of it.
-func (s *state) services(logger *slog.Logger, invoke cloud.Invoke) cloud.Services {
+// services answers the handlers over the state; fail says how calls to tables fail, and may be nil. What they do not understand is
+// logged, for a client keeps no message of it.
+func (s *state) services(logger *slog.Logger, invoke cloud.Invoke, fail func(dynamodb.Call) dynamodb.Fault) cloud.Services {
 	refused := func(message string) { logger.Error("refused", slog.String("reason", message)) }
 	queues := make([]*memqueue.Queue, 0, len(s.queues))
 	for _, q := range s.queues {
@@ -114,7 +115,7 @@ func (s *state) services(logger *slog.Logger, invoke cloud.Invoke) cloud.Service
 	}
 	return cloud.Services{
 		SQS:            sqs.New(queues...),
-		DynamoDB:       dynamodb.New(s.tables, dynamodb.Refused(refused)),
+		DynamoDB:       dynamodb.New(s.tables, dynamodb.Refused(refused), dynamodb.Faulty(fail)),
 		KMS:            kms.New(s.keys, kms.Refused(refused)),
 		SecretsManager: secretsmanager.New(s.secrets, secretsmanager.Refused(refused)),
 		Lambda:         cloud.Lambda(invoke),

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // samples are in files of these patterns, below the root of the repository: what is sent first is first.
@@ -57,6 +58,15 @@ func Samples(root string) ([]Sample, error) {
 type Outreach struct {
 	ID string
 	To struct{ Phone string }
+}
+
+// NewOutreach answers the sample of something that was sent to a phone from the demo tenant's number.
+func NewOutreach(id, phone string, sent time.Time) Sample {
+	body, _ := json.Marshal(map[string]any{ // texts always encode
+		"id": id, "from": "+15557654321", "to": map[string]string{"phone": phone}, "channel": "sms",
+		"sentAt": sent.UTC().Format(time.RFC3339Nano), "text": "Shall we talk about Saturdays?",
+	})
+	return Sample{Name: outreach, Path: "/v1/accounts/demo-outreach/outreach/messages", JSON: body}
 }
 
 // Outreach answers what a sample registers, and false for a webhook of Twilio's.

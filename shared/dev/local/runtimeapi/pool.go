@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -311,6 +313,18 @@ func (p *Pool) Running() []string {
 		}
 	}
 	return append(busy, rest...)
+}
+
+// Owner answers the id of the process that has this end of a TCP connection; "" if none has, or nobody can tell.
+func (p *Pool) Owner(end netip.AddrPort) string {
+	ids := map[int]string{}
+	p.mu.Lock()
+	for id, in := range p.all {
+		ids[in.child.PID()] = id
+	}
+	p.mu.Unlock()
+	pid, _ := process.Owner(end, slices.Collect(maps.Keys(ids)))
+	return ids[pid]
 }
 
 // Recycle ends the processes that have nothing to do, so that the next event meets a cold start.

@@ -59,7 +59,8 @@ func ARN(name string) string { return "arn:aws:sqs:" + Region + ":" + Account + 
 // URL is the queue's URL at a base such as "http://127.0.0.1:4566". Only its last part matters to the server.
 func URL(base, name string) string { return strings.TrimSuffix(base, "/") + "/" + Account + "/" + name }
 
-// ServeHTTP answers one call. A reply that a fault of the queue loses is a connection that is cut.
+// ServeHTTP answers one call. A reply that a fault of the queue loses is that fault, if it is one of SQS's own errors, else a
+// connection that is cut.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), Target)
 	if !ok || r.Method != http.MethodPost {
@@ -72,8 +73,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, err := s.call(r.Context(), operation, body)
-	if _, lost := errors.AsType[*memqueue.LostReplyError](err); lost {
-		panic(http.ErrAbortHandler)
+	if lost, ok := errors.AsType[*memqueue.LostReplyError](err); ok {
+		if _, says := errors.AsType[*memqueue.Error](lost.Err); !says {
+			panic(http.ErrAbortHandler)
+		}
 	}
 	if err != nil {
 		refuse(w, err)

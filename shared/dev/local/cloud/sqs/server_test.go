@@ -187,6 +187,18 @@ func TestALostReplyCutsTheConnection(t *testing.T) {
 	}
 }
 
+func TestALostReplyThatSQSWordsIsThatError(t *testing.T) {
+	q, s := newQueue()
+	q.Inject(func(memqueue.Call) memqueue.Fault {
+		return memqueue.Fault{After: &memqueue.Error{Code: memqueue.CodeInternal, Reason: "injected"}}
+	})
+	status, _, answer := call(t, s, sqs.Target+"SendMessageBatch",
+		`{"QueueUrl":"q.fifo","Entries":[{"Id":"1","MessageBody":"x","MessageGroupId":"g","MessageDeduplicationId":"d"}]}`)
+	if c := q.Counters(); status != http.StatusInternalServerError || c.Sent != 1 {
+		t.Errorf("answered %d: %v, counted %+v", status, answer, c)
+	}
+}
+
 func TestEventIsWhatLambdaSends(t *testing.T) {
 	q, s := newQueue()
 	if err := q.Publish(t.Context(), queue.Message{ID: "1", Group: "g", Body: []byte("derp"), Trace: trace}); err != nil {
