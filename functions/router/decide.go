@@ -53,6 +53,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		if event, err = canonical.Decode(record.Event); err != nil {
 			return fault.New(fault.Permanent, CodeRecord, nil)
 		}
+		if event.ThreadID != j.event.ThreadID {
+			return fault.New(fault.Permanent, CodeReused, nil)
+		}
 	}
 	if err := r.remember(ctx, j, &event, &record.Decision); err != nil {
 		return err
@@ -106,20 +109,23 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	asked := consent.Recognise(e)
 	headKey := conversation.Key(e.TenantID, e.ThreadID)
 	wanted := []store.Key{headKey}
-	if asked != nil {
+	if asked != nil || isOutreach(e) {
 		// A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one stands, so
-		// that such a copy changes no consent.
+		// that such a copy changes no consent, and no outreach waits again that was answered.
 		wanted = append(wanted, Key(e.TenantID, e.EventID))
 	}
 	held, err := r.Store.Get(ctx, wanted...)
 	if err != nil {
 		return Record{}, err
 	}
-	if asked != nil && held[1].Version > 0 {
+	if len(held) > 1 && held[1].Version > 0 {
 		j.repeated = true
 		return OpenRecord(ctx, r.Sealer, held[1].Key, held[1].Data)
 	}
-	j.unknown, j.known = held[0].Version == 0, &held[0]
+	j.unknown = held[0].Version == 0
+	if asked == nil {
+		j.known = &held[0]
+	}
 	head, err := conversation.Decode(held[0].Data)
 	if err != nil {
 		return Record{}, err
@@ -130,6 +136,9 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 		return Record{}, err
 	}
 	if d.Superseded, err = r.consent(ctx, e, d, held[0]); err != nil {
+		return Record{}, err
+	}
+	if err := r.await(ctx, e, d, held[0]); err != nil {
 		return Record{}, err
 	}
 	r.apply(e, t, head, &d)

@@ -9,6 +9,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 )
 
@@ -91,6 +92,9 @@ func (r *Router) answers(ctx context.Context, held store.Record, outreach *canon
 		return conversation.Reply{}, nil
 	}
 	record, err := OpenRecord(ctx, r.Sealer, held.Key, held.Data)
+	if sorted := fault.Of(err); sorted != nil && sorted.Code == keyring.CodeErased {
+		return conversation.Reply{}, nil // whoever it was of is to be forgotten
+	}
 	if err != nil {
 		return conversation.Reply{}, err
 	}
@@ -99,29 +103,34 @@ func (r *Router) answers(ctx context.Context, held store.Record, outreach *canon
 		return conversation.Reply{}, fault.New(fault.Permanent, CodeRecord, nil)
 	}
 	// A copy of a webhook that gives no time of its own leaves a pointer at the time of the copy.
-	if !canAnswer(&e) || !e.Timestamp.After(outreach.Timestamp) {
+	if !canAnswer(&e) || !e.Timestamp.After(outreach.Timestamp) || e.ThreadID != outreach.ThreadID {
 		return conversation.Reply{}, nil
 	}
 	return conversation.Reply{Event: e.EventID, At: e.Timestamp.UTC()}, nil
 }
 
-// remember brings what was decided of an event into the thread's head: an outreach that waits for its answer, or that it has one.
-// It follows from the record, so that a repeat does it again and changes nothing.
-func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
-	if d.Reply == nil && !isOutreach(e) {
+// await brings an outreach that nobody has answered into the thread's head. The head is written before the record: one that is
+// given up in between finds its answer even when it is put back after that came, since what has no record is decided anew.
+func (r *Router) await(ctx context.Context, e *canonical.Event, d Decision, head store.Record) error {
+	if d.Reply != nil || !isOutreach(e) {
 		return nil
 	}
-	if d.Reply != nil {
-		if err := r.Store.Note(ctx, repliedPointers(e.TenantID, d.Reply)...); err != nil {
-			return err
-		}
-	}
-	return conversation.Update(ctx, r.Store, conversation.Key(e.TenantID, e.ThreadID), j.known, func(h *conversation.Head) bool {
-		if d.Reply != nil {
-			return h.Replied(d.Reply.Reply)
-		}
+	return conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
 		return h.Await(conversation.Outreach{Event: e.EventID, At: e.Timestamp.UTC()})
 	})
+}
+
+// remember brings a reply into the thread's head, and beside what it answers. It follows from the record, so that a repeat does
+// it again and changes nothing.
+func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
+	if d.Reply == nil {
+		return nil
+	}
+	if err := r.Store.Note(ctx, repliedPointers(e.TenantID, d.Reply)...); err != nil {
+		return err
+	}
+	key := conversation.Key(e.TenantID, e.ThreadID)
+	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.Replied(d.Reply.Reply) })
 }
 
 // repliedPointers answers what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.

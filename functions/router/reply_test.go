@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 
@@ -149,7 +152,7 @@ func TestAnAnswerIsFoundBehindManyOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
 	for n := range 250 {
-		if err := w.route(t, message(t, said(n+2, "out of office "+fmt.Sprint(n)))); err != nil {
+		if err := w.route(t, message(t, said(n+2, "automatic reply: "+fmt.Sprint(n)))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -207,7 +210,7 @@ func TestWhatRepliesCost(t *testing.T) {
 		before, last canonical.Event
 		want         []string
 	}{
-		"an outreach": {said(1, "a"), sent(2), []string{"get head", "list", "note log", "write event", "write head"}},
+		"an outreach": {said(1, "a"), sent(2), []string{"get head", "list", "write head", "note log", "write event"}},
 		"a reply":     {sent(1), said(2, "a"), []string{"get head", "note log", "write event", "note replied", "write head", "publish"}},
 		"an outreach told of late": {said(2, "a"), sent(1), []string{
 			"get head", "list", "get event", "note log", "write event", "note replied", "write head", "publish",
@@ -334,6 +337,116 @@ func TestAnOutreachIsNotDoneBeforeItWaitsForItsAnswer(t *testing.T) {
 		if diff := cmp.Diff([]string{"a: 2"}, w.marked(t)); diff != "" {
 			t.Errorf("call %d: %s", step, diff)
 		}
+	}
+}
+
+// head answers the head of an event's thread.
+func (w *world) head(t *testing.T, e canonical.Event) conversation.Head {
+	t.Helper()
+	held, err := w.store.Get(t.Context(), conversation.Key("demo", e.ThreadID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := conversation.Decode(held[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// TestOneIDForTwoPeople: a sales tool that numbers its steps and not what it sent is told so by a dead letter, and nobody is taken
+// for somebody else.
+func TestOneIDForTwoPeople(t *testing.T) {
+	t.Parallel()
+	const other = "+15559990000"
+	w, first, second := newWorld(), sent(1), sent(1, from(other))
+	second.Recipient.Phone = other
+	if err := w.route(t, message(t, first)); err != nil {
+		t.Fatal(err)
+	}
+	if err := conversation.Link(t.Context(), w.store, "demo", second.ThreadID, "hubspot", map[string]string{"contacts": "999"}); err != nil {
+		t.Fatal(err)
+	}
+	for attempt := 1; attempt <= 3; attempt++ {
+		m := message(t, second)
+		m.Attempt = attempt
+		if err := w.route(t, m); fault.Of(err) == nil || fault.Of(err).Kind != fault.Permanent || fault.Of(err).Code != router.CodeReused {
+			t.Errorf("receive %d: %v", attempt, err)
+		}
+	}
+	if h := w.head(t, first); len(h.Links) > 0 || len(h.Outreach) != 1 {
+		t.Errorf("the first person's head is %+v", h)
+	}
+	if h := w.head(t, second); len(h.Outreach) > 0 || h.Links["hubspot"]["contacts"] != "999" {
+		t.Errorf("the second person's head is %+v", h)
+	}
+	if err := w.route(t, message(t, said(2, "a"))); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.deliveries(t)[0]; len(d.Person.Links) > 0 {
+		t.Errorf("a message of the first person goes to %v", d.Person.Links)
+	}
+}
+
+// TestAnOutreachThatIsPutBackFindsItsAnswer: it was given up at one of its calls, its answer came, and then it was redriven.
+func TestAnOutreachThatIsPutBackFindsItsAnswer(t *testing.T) {
+	t.Parallel()
+	for step, met := 0, true; met; step++ {
+		w := newWorld()
+		w.fault = func(call int) memstore.Fault {
+			if call >= step {
+				return memstore.Before
+			}
+			return memstore.None
+		}
+		met = w.route(t, message(t, sent(1))) != nil
+		w.fault = nil
+		again := message(t, sent(1))
+		again.ID += ":1"
+		for _, m := range []queue.Received{message(t, said(2, "a")), again} {
+			if err := w.route(t, m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, got := range w.marked(t) {
+			if got != "a: 2" && got != "outreach-1: 2" {
+				t.Errorf("given up at call %d: %q", step, got)
+			}
+		}
+		if len(w.marked(t)) == 0 {
+			t.Errorf("given up at call %d: nobody is told of the reply", step)
+		}
+	}
+}
+
+// forgetful is a Sealer whose person may be erased.
+type forgetful struct{ erased bool }
+
+func (*forgetful) SealPerson(_ context.Context, _ keyring.Place, _ string, plain []byte) ([]byte, error) {
+	return append([]byte("\x02SEAL"), plain...), nil
+}
+
+func (f *forgetful) Open(_ context.Context, _ keyring.Place, sealed []byte) ([]byte, error) {
+	if f.erased {
+		return nil, fault.New(fault.Permanent, keyring.CodeErased, nil)
+	}
+	return sealed[len("\x02SEAL"):], nil
+}
+
+// TestWhatAPersonSaidBeforeTheyWereErasedAnswersNothing, and keeps no outreach to them up.
+func TestWhatAPersonSaidBeforeTheyWereErasedAnswersNothing(t *testing.T) {
+	t.Parallel()
+	w, persons := newWorld(), &forgetful{}
+	w.router.Sealer = persons
+	if err := w.route(t, message(t, said(2, "a"))); err != nil {
+		t.Fatal(err)
+	}
+	persons.erased = true
+	if err := w.route(t, message(t, sent(1))); err != nil {
+		t.Fatal(err)
+	}
+	if h := w.head(t, sent(1)); len(h.Outreach) != 1 {
+		t.Errorf("the head is %+v", h)
 	}
 }
 

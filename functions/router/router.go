@@ -29,6 +29,7 @@ const (
 	CodeDelivery      = "delivery_too_large"
 	CodeCRM           = "crm_not_deployed" // a tenant's binding is of a kind that nothing here serves
 	CodeRecord        = "event_record_malformed"
+	CodeReused        = "event_id_reused" // an event of this id is recorded, of another thread: its sender uses one id for two people
 )
 
 // Kept is how long an event's record is kept: longer than any copy of its message can come back. The pointer in the thread's
@@ -117,7 +118,7 @@ type job struct {
 	outgoing   []outgoing
 	repeated   bool
 	unknown    bool          // the thread has no head yet
-	known      *store.Record // the thread's head, if it was read
+	known      *store.Record // the thread's head, as far as it was read and is still so
 	done       bool          // by an earlier receive, completely
 	err        error
 }

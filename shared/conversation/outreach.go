@@ -19,8 +19,8 @@ type Reply struct {
 	At    time.Time         `json:"at"` // event time of the reply
 }
 
-// mostOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. The oldest go:
-// whoever answers now answers the newest as well.
+// mostOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. Those after the oldest
+// go: whether a message answers anything is decided by the oldest alone.
 const mostOutreach = 8
 
 // Answered answers the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
@@ -43,7 +43,7 @@ func (h *Head) Await(o Outreach) bool {
 	}
 	all := append(slices.Clone(h.Outreach), o)
 	slices.SortStableFunc(all, func(a, b Outreach) int { return a.At.Compare(b.At) })
-	h.Outreach = all[max(0, len(all)-mostOutreach):]
+	h.Outreach = slices.Delete(all, 1, 1+max(0, len(all)-mostOutreach))
 	return true
 }
 

@@ -50,11 +50,11 @@ const (
 	// SetConsent records a consent change: "channel", "state" ("opted_out" or "opted_in"), "at" (RFC 3339, event time).
 	SetConsent Kind = "set_consent"
 	// MarkReplied notes on the person that an outreach was answered: "at" (RFC 3339, the event time of the reply). Of several the
-	// newest stands, in whatever order they come. It makes no person.
+	// newest stands, in whatever order they come one after the other. It makes no person.
 	MarkReplied Kind = "mark_replied"
 	// CancelSequences takes the person out of the CRM's sequences that had begun by "at" (RFC 3339, the event time of the
 	// reply), because they answered. A CRM that cannot do so itself sets a documented property that the customer's automation
-	// listens to. It makes no person.
+	// listens to. It makes no person, and is never without a MarkReplied of the same time.
 	CancelSequences Kind = "cancel_sequences"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.

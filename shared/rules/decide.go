@@ -41,7 +41,7 @@ type Ordered struct{}
 
 // Decide walks the rules once for each CRM. It is pure: the same input gives the same decision. An action of a kind is taken
 // once a CRM, from the first rule that asks for it. A consent that does not change is not set. Whatever rules ask first, the
-// person is made before all else, consent comes before what may fail, and the sequences end before the message is told.
+// person is made before all else, then the consent is set, the message told, and at last what a reply leads to done.
 func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 	var d Decision
 	for _, crm := range crms {
@@ -76,11 +76,11 @@ func turn(kind delivery.Kind) int {
 		return 0
 	case delivery.SetConsent:
 		return 1
-	case delivery.MarkReplied:
-		return 2
-	case delivery.CancelSequences:
-		return 3
 	case delivery.LogActivity:
+		return 2
+	case delivery.MarkReplied:
+		return 3
+	case delivery.CancelSequences:
 		return 4
 	case delivery.RaiseStatus:
 	}

@@ -210,8 +210,21 @@ func TestValidate(t *testing.T) {
 			ID: "one", Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied}},
 		}}, []string{"rules[0].then[0].kind"}},
 		"sequences cancelled for what is no reply": {[]rules.Rule{{
-			ID: "one", When: rules.When{Reply: new(false)}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
+			ID: "one", When: rules.When{Reply: new(false)}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}, {CRM: "*", Kind: delivery.MarkReplied}},
+		}}, []string{"rules[0].then[0].kind", "rules[0].then[1].kind"}},
+		"sequences cancelled without a mark": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
 		}}, []string{"rules[0].then[0].kind"}},
+		"a mark for another CRM": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}, {CRM: "hubspot", Kind: delivery.MarkReplied}},
+		}}, []string{"rules[0].then[0].kind", "rules[0].then[1].kind"}},
+		"marks alone": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied}},
+		}}, nil},
+		"a mark alone beside a rule that cancels": {[]rules.Rule{
+			{ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied}}},
+			{ID: "two", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied}, {CRM: "*", Kind: delivery.CancelSequences}}},
+		}, []string{"rules[0].then[0].kind"}},
 		"a reply with a time of its own": {[]rules.Rule{{
 			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied, Value: map[string]string{"at": "x"}}},
 		}}, []string{"rules[0].then[0].value"}},

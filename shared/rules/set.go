@@ -96,7 +96,30 @@ func (s Set) Validate(crms []string) []Problem {
 	for i, r := range s.Rules {
 		v.rule(fmt.Sprintf("rules[%d]", i), r)
 	}
+	v.replies(s.Rules)
 	return v.problems
+}
+
+// replies wants that whatever ends sequences marks the person too, and the other way round where anything ends sequences: CRMs tell
+// an old reply from a new one by the mark, and leave the end of sequences to the newest.
+func (v *validation) replies(rules []Rule) {
+	asks := func(r Rule, kind delivery.Kind, crm string) bool {
+		return slices.ContainsFunc(r.Then, func(a Action) bool { return a.Kind == kind && a.CRM == crm })
+	}
+	cancels := slices.ContainsFunc(rules, func(r Rule) bool {
+		return slices.ContainsFunc(r.Then, func(a Action) bool { return a.Kind == delivery.CancelSequences })
+	})
+	for i, r := range rules {
+		for k, a := range r.Then {
+			path := fmt.Sprintf("rules[%d].then[%d].kind", i, k)
+			if a.Kind == delivery.CancelSequences && !asks(r, delivery.MarkReplied, a.CRM) {
+				v.add(path, "cancel_sequences needs mark_replied for the same CRM in the same rule")
+			}
+			if a.Kind == delivery.MarkReplied && cancels && !asks(r, delivery.CancelSequences, a.CRM) {
+				v.add(path, "mark_replied needs cancel_sequences for the same CRM in the same rule, as there are rules that cancel")
+			}
+		}
+	}
 }
 
 type validation struct {

@@ -89,7 +89,10 @@ func TestDecode(t *testing.T) {
 		"a certificate in place of a key":             {"local-use-only-hubspot-token", `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
 		"an empty token":                              {"local-use-only-twilio-auth-token", "", []string{"accounts[0].authToken is not 1 to 4096 printable ASCII characters without blanks"}},
 		"the same token twice":                        {"local-use-only-previous-twilio-auth-token", "local-use-only-twilio-auth-token", []string{"accounts[0].previousAuthToken is the same as authToken"}},
-		"an outreach account with secrets of its own": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0", "whsec_bG9jYWwtdXNlLW9ubHktcHJldmlvdXMtb3V0cmVhY2g="), nil},
+		"an outreach account with secrets of its own": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), nil},
+		"two outreach accounts with one secret": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), []string{
+			"accounts[2].authToken is that of an earlier account",
+		}},
 		"an outreach account with any token": {`"accounts": [`, outreachAccount("hunter2hunter2hunter2hunter2hunter2", "whsec_aHVudGVyMg=="), []string{
 			"accounts[0].authToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
 			"accounts[0].previousAuthToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
@@ -138,7 +141,7 @@ func outreachAccount(current, previous string) string {
 // TestAnOutreachLineServesAnyChannel is what other lines do not: a sales tool also writes mail, and calls.
 func TestAnOutreachLineServesAnyChannel(t *testing.T) {
 	t.Parallel()
-	account := outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0", "")
+	account := outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "")
 	for owner, want := range map[string][]tenant.Problem{
 		"acme-engage": {{Path: "lines[0].channels[2]", Reason: "is not rcs, imessage, sms, whatsapp or web"}},
 		"demo-twilio": {

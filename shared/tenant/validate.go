@@ -185,6 +185,7 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 		return
 	}
 	ids, held := map[string]bool{}, map[[2]string]bool{}
+	var signing []secret.Value
 	for i, a := range accounts {
 		path := fmt.Sprintf("accounts[%d]", i)
 		v.want(isID(a.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
@@ -198,6 +199,9 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 		if a.Provider == providerOutreach {
 			v.want(isSigningKey(a.AuthToken), path+".authToken", wantSigningKey)
 			v.want(a.PreviousAuthToken == "" || isSigningKey(a.PreviousAuthToken), path+".previousAuthToken", wantSigningKey)
+			// What is signed does not name the account.
+			v.want(!slices.Contains(signing, a.AuthToken), path+".authToken", "is that of an earlier account")
+			signing = append(signing, a.AuthToken)
 		}
 		v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
 		ids[a.ID], held[name] = true, true

@@ -215,6 +215,9 @@ func (f *form) time(o object) (at time.Time, written string) {
 	if at.Sub(f.received) > maxAhead {
 		f.add(whole+".sentAt", canonical.ProblemRange, wantPast)
 	}
+	if at.After(f.received) { // a clock that is ahead; nobody answers before we know of it, by ours
+		at = f.received
+	}
 	return at, written
 }
 
@@ -269,8 +272,9 @@ func isKnown(s string) bool {
 }
 
 // isNumber says whether an id is a phone number in disguise. Inbound messages of such a person have a phone, of which their thread
-// is made. WhatsApp writes it as digits alone.
+// is made. Channels that know people by their phones are written with digits alone, too.
 func isNumber(id string) bool {
 	channel, identifier, _ := strings.Cut(id, ":")
-	return isE164(identifier) || canonical.Channel(channel) == canonical.WhatsApp && isE164("+"+identifier)
+	phones := []canonical.Channel{canonical.WhatsApp, canonical.SMS, canonical.RCS, "call"}
+	return isE164(identifier) || slices.Contains(phones, canonical.Channel(channel)) && strings.Trim(identifier, "0123456789") == ""
 }

@@ -89,6 +89,7 @@ func TestRefused(t *testing.T) {
 		"an id of 257 characters":             with(t, "to", `{"id":"whatsapp:`+strings.Repeat("h", 248)+`"}`),
 		"a number as an id":                   with(t, "to", `{"id":"whatsapp:+15552010001"}`),
 		"a number as an id, as digits":        with(t, "to", `{"id":"whatsapp:15552010001"}`),
+		"a number as an id, by SMS":           with(t, "to", `{"id":"sms:5552010001"}`),
 		"a name with a control character":     with(t, "to", `{"phone":"+15552010001","name":"hunter2\u0007"}`),
 		"a name of 257 characters":            with(t, "to", `{"phone":"+15552010001","name":"`+strings.Repeat("é", 257)+`"}`),
 		"a channel in capitals":               with(t, "channel", `"SMS"`),

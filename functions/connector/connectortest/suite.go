@@ -147,7 +147,7 @@ func (w *world[R]) reply(n, m int) delivery.Delivery {
 	d := w.known(n, m)
 	at := map[string]string{"at": d.Event.Timestamp.Format(time.RFC3339Nano)}
 	d.Actions = []delivery.Action{
-		{Kind: delivery.MarkReplied, Value: at}, {Kind: delivery.CancelSequences, Value: at}, {Kind: delivery.LogActivity},
+		{Kind: delivery.LogActivity}, {Kind: delivery.MarkReplied, Value: at}, {Kind: delivery.CancelSequences, Value: at},
 	}
 	return d
 }
@@ -193,7 +193,7 @@ func enrolledLater[R any](w *world[R]) {
 
 func repliedByNobody[R any](w *world[R]) {
 	d := w.reply(1, 1)
-	d.Actions = d.Actions[:2]
+	d.Actions = d.Actions[1:]
 	w.settle(d)
 	w.holds(0)
 }

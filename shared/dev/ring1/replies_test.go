@@ -96,6 +96,38 @@ func TestAReplyEndsWhatItAnswers(t *testing.T) {
 	})
 }
 
+// TestOneIDForTwoPeople: the second is a dead letter that says so, and nobody's words come to another's contact.
+func TestOneIDForTwoPeople(t *testing.T) {
+	const first, second = "+15552010001", "+15552010002"
+	run(t, options{}, func(t *testing.T, p *pipeline) {
+		p.send(message{sid: sid(0), from: second, text: "hello"})
+		p.settled(time.Hour)
+		for _, phone := range []string{first, second} {
+			if status := p.register("step-1", phone, time.Now().Add(-time.Hour)); status != http.StatusAccepted {
+				t.Fatalf("answered %d", status)
+			}
+			p.settled(time.Hour)
+		}
+		if dead := p.dead(); len(dead) != 1 || !strings.Contains(p.logs.text(), `"event_id_reused"`) {
+			t.Errorf("dead letters: %q", dead)
+		}
+		replied := time.Now()
+		p.send(message{sid: sid(1), from: first, text: "yes"})
+		p.settled(time.Hour)
+		p.shows(first, replied)
+		p.shows(second, time.Time{})
+		for n, phone := range []string{second, first} {
+			c, _ := p.contact(phone)
+			for _, communication := range p.held("communications") {
+				of := communication.Associations["contacts"]
+				if communication.Properties["msg_event_key"] == key(n) && !slices.Equal(of, []string{c.ID}) {
+					t.Errorf("the message of %s is with contact %v, want %s", phone, of, c.ID)
+				}
+			}
+		}
+	})
+}
+
 // correspondence is what happens between us and some people in a run: everything is decided beforehand.
 type correspondence struct {
 	random *rand.Rand
