@@ -172,9 +172,18 @@ func (b *books) receipt(s Send) {
 
 func (b *books) asking(s Send) {
 	t := b.talk(s.Thread)
-	t.tried = append(t.tried, s.Asked)
-	if s.Acknowledged() {
-		t.asked = append(t.asked, s.Asked)
+	i := slices.IndexFunc(t.asked, func(q *question) bool { return q.id == s.Message })
+	if i < 0 {
+		i = len(t.asked)
+		t.asked = append(t.asked, &question{id: s.Message, says: s.Asked, first: s.At})
+	}
+	q := t.asked[i]
+	q.acked = q.acked || s.Acknowledged()
+	if s.At.Before(q.first) {
+		q.first = s.At
+	}
+	if s.Answered.After(q.over) {
+		q.over = s.Answered
 	}
 }
 

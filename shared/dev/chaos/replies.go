@@ -17,8 +17,8 @@ type Asked struct {
 	Duplicate []time.Duration `json:"duplicate,omitempty"` // registered again, so long after the first time
 }
 
-// An outreach is either older than everything or not answered yet by the end: an answer has the time at which it was received,
-// which nobody but the receiver knows. The API takes nothing that is more than five minutes ahead.
+// An outreach is either older than everything, or says that it is yet to be sent, as by a clock that is ahead: then it counts as
+// sent when it was received. The API takes nothing that is more than five minutes ahead.
 const (
 	longAgo = 10 * time.Second
 	ahead   = 270 * time.Second
@@ -89,21 +89,38 @@ type Shown struct {
 // slack is how far the time of an event may be from when it was sent and answered: another machine's clock, and whole seconds.
 const slack = mostSkew + time.Second
 
+// question is one outreach in the history.
+type question struct {
+	id          string
+	says        time.Time // when it was sent, by its own word
+	first, over time.Time // it was received between these: any of its copies may be the one that counts
+	acked       bool
+}
+
+// earliest and latest answer between which times its event's is.
+func (q *question) earliest() time.Time { return sooner(q.says, q.first) }
+
+func (q *question) latest() time.Time { return sooner(q.says, q.over) }
+
+func sooner(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // talk is what the history says of one person: what they were asked and what they wrote themselves.
 type talk struct {
-	asked []time.Time // the times that acknowledged outreach says it was sent
-	tried []time.Time // those of all outreach
+	asked []*question
 	wrote []*message
 }
 
 // answered says whether a message of theirs certainly is an answer, and whether it can be one at all.
 func (t *talk) answered() (certainly, possibly bool) {
 	for _, m := range t.wrote {
-		for _, at := range t.asked {
-			certainly = certainly || !m.acked.IsZero() && m.sent.Add(-slack).After(at)
-		}
-		for _, at := range t.tried {
-			possibly = possibly || m.over.Add(slack).After(at)
+		for _, q := range t.asked {
+			certainly = certainly || q.acked && !m.acked.IsZero() && m.sent.Add(-slack).After(q.latest())
+			possibly = possibly || m.over.Add(slack).After(q.earliest())
 		}
 	}
 	return certainly, possibly
@@ -113,7 +130,7 @@ func (t *talk) answered() (certainly, possibly bool) {
 func (t *talk) at(reply time.Time) bool {
 	return slices.ContainsFunc(t.wrote, func(m *message) bool {
 		return !reply.Before(m.sent.Add(-slack)) && !reply.After(m.over.Add(slack)) &&
-			slices.ContainsFunc(t.tried, func(asked time.Time) bool { return reply.Add(slack).After(asked) })
+			slices.ContainsFunc(t.asked, func(q *question) bool { return reply.Add(slack).After(q.earliest()) })
 	})
 }
 
