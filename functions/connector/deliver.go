@@ -78,10 +78,14 @@ func (c *Connector[R]) together(ctx context.Context, items []*item) []*item {
 	free := make(chan struct{}, parallel)
 	var running sync.WaitGroup
 	for i, items := range chunks {
+		if i == len(chunks)-1 { // here: most batches are of one, which need no goroutine
+			aside[i] = c.carry(ctx, items, len(chunks) == 1 && len(items) == 1)
+			break
+		}
 		free <- struct{}{}
 		running.Go(func() {
 			defer func() { <-free }()
-			aside[i] = c.carry(ctx, items, len(chunks) == 1 && len(items) == 1)
+			aside[i] = c.carry(ctx, items, false)
 		})
 	}
 	running.Wait()

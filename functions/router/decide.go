@@ -1,10 +1,8 @@
 package router
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -29,9 +27,6 @@ import (
 // decide brings a message to where its deliveries can be sent: its decision is recorded, by this receive or an earlier one.
 func (r *Router) decide(ctx context.Context, j *job) error {
 	var err error
-	if j.event, err = decode(j.head); err != nil {
-		return err
-	}
 	ctx = j.named(ctx)
 	j.generation = generation(j.head.ID)
 	if j.head.Attempt >= claimFrom {
@@ -92,6 +87,17 @@ func generation(id string) int {
 	return n
 }
 
+// wanted answers the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
+// event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
+// stands, so that such a copy changes no consent, and no outreach waits again that was answered.
+func (j *job) wanted() []store.Key {
+	keys := []store.Key{conversation.Key(j.event.TenantID, j.event.ThreadID)}
+	if j.asked != nil || isOutreach(&j.event) {
+		keys = append(keys, Key(j.event.TenantID, j.event.EventID))
+	}
+	return keys
+}
+
 // record answers the event's record: one that was written before, or a new one.
 func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	e := &j.event
@@ -106,17 +112,11 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
-	asked := consent.Recognise(e)
-	headKey := conversation.Key(e.TenantID, e.ThreadID)
-	wanted := []store.Key{headKey}
-	if asked != nil || isOutreach(e) {
-		// A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one stands, so
-		// that such a copy changes no consent, and no outreach waits again that was answered.
-		wanted = append(wanted, Key(e.TenantID, e.EventID))
-	}
-	held, err := r.Store.Get(ctx, wanted...)
-	if err != nil {
-		return Record{}, err
+	asked, held := j.asked, j.held
+	if held == nil {
+		if held, err = r.Store.Get(ctx, j.wanted()...); err != nil {
+			return Record{}, err
+		}
 	}
 	if len(held) > 1 && held[1].Version > 0 {
 		j.repeated = true
@@ -218,14 +218,14 @@ func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
 	now := time.Now().UTC()
 	record := Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
-	data, err := r.codec.encode(record)
+	data, err := r.codec.encode(&record)
 	if err == nil && r.Sealer != nil {
 		data, err = r.Sealer.SealPerson(ctx, recordPlace(key), d.Person.Key, data)
 	}
 	if err != nil {
 		return Record{}, err
 	}
-	if err := r.Store.Note(ctx, pointers(j, now.Add(Kept+24*time.Hour))...); err != nil {
+	if err := j.notes.write(ctx, j, pointers(j, now.Add(Kept+24*time.Hour))); err != nil {
 		return Record{}, err
 	}
 	_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: key, Expires: now.Add(Kept), Data: data}})
@@ -253,18 +253,6 @@ func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head c
 // which a tenant's rules bound.
 const maxDelivery = queue.MaxBody + 56<<10
 
-// encode answers the JSON of a delivery. Angle brackets stay what they are: escaped for HTML they take six bytes each, and a
-// message full of them would no longer fit.
-func encode(d delivery.Delivery) ([]byte, error) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(d); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(body.Bytes(), []byte{'\n'}), nil
-}
-
 // deliveries makes a message of what each CRM is to do about the event.
 func (r *Router) deliveries(ctx context.Context, record Record, event canonical.Event, j *job) ([]outgoing, error) {
 	event.Consent = record.Decision.Consent
@@ -279,14 +267,12 @@ func (r *Router) deliveries(ctx context.Context, record Record, event canonical.
 			Person: record.Decision.Person, Actions: c.Actions, Why: c.Why,
 		}
 		d.Person.Links = c.Links
-		body, err := encode(d)
-		if err != nil {
-			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
-		}
+		body := delivery.Encode(&d)
 		if len(body) > maxDelivery {
 			return nil, fault.New(fault.Permanent, CodeDelivery, nil)
 		}
 		if r.Sealer != nil {
+			var err error
 			if body, err = envelope.Delivery(ctx, r.Sealer, &d, body); err != nil {
 				return nil, err
 			}

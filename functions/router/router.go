@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
@@ -113,6 +114,10 @@ func New(p Parts) *Router { return &Router{Parts: p} }
 type job struct {
 	head       queue.Received
 	event      canonical.Event
+	asked      *canonical.Consent // by a keyword of the event
+	held       []store.Record     // under the keys wanted, nil while nobody has looked
+	notes      *notes             // of the batch
+	noted      bool
 	generation int
 	claim      *idempotency.Claim
 	outgoing   []outgoing
@@ -142,15 +147,17 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	var wait sync.WaitGroup
 	for i, head := range heads {
 		jobs[i] = &job{head: head}
-		wait.Go(func() {
-			j := jobs[i]
-			defer func() {
-				if value := recover(); value != nil { // in a goroutine of its own it would take the process with it
-					j.err = queue.Recovered(j.named(ctx), r.Logger, value)
-				}
-			}()
-			j.err = r.decide(ctx, j)
-		})
+		jobs[i].event, jobs[i].err = decode(head)
+	}
+	r.look(ctx, jobs)
+	notes := newNotes(r.Store, len(jobs))
+	for i := range jobs {
+		jobs[i].notes = notes
+		if i == len(heads)-1 { // here: most batches are of one, which need no goroutine
+			r.attempt(ctx, jobs[i])
+			break
+		}
+		wait.Go(func() { r.attempt(ctx, jobs[i]) })
 	}
 	wait.Wait()
 	r.publish(ctx, jobs)
@@ -159,6 +166,43 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 		errs[i] = r.finish(context.WithoutCancel(ctx), j)
 	}
 	return errs
+}
+
+// look reads what is held for all jobs by one call. A job that gets nothing by it reads for itself, and so does a single one.
+func (r *Router) look(ctx context.Context, jobs []*job) {
+	var keys []store.Key
+	for _, j := range jobs {
+		if j.err == nil {
+			j.asked = consent.Recognise(&j.event)
+			keys = append(keys, j.wanted()...)
+		}
+	}
+	if len(jobs) == 1 || len(keys) == 0 {
+		return
+	}
+	held, err := r.Store.Get(ctx, keys...)
+	if err != nil {
+		return
+	}
+	for _, j := range jobs {
+		if j.err == nil {
+			n := len(j.wanted())
+			j.held, held = held[:n], held[n:]
+		}
+	}
+}
+
+// attempt decides one job. A panic is its own: in a goroutine it would take the process with it.
+func (r *Router) attempt(ctx context.Context, j *job) {
+	defer func() {
+		if value := recover(); value != nil {
+			j.err = queue.Recovered(j.named(ctx), r.Logger, value)
+		}
+		j.notes.leave(ctx, j)
+	}()
+	if j.err == nil {
+		j.err = r.decide(ctx, j)
+	}
 }
 
 // publish sends the deliveries of all jobs that were decided, those of one queue together.

@@ -31,10 +31,20 @@ func Encode(e Event) ([]byte, error) {
 // MarshalJSON writes the event as it is, as part of another document: nothing is filled and nothing is checked.
 func (e Event) MarshalJSON() ([]byte, error) { return write(&e), nil }
 
+// Append appends what MarshalJSON answers.
+func (e *Event) Append(to []byte) []byte {
+	w := writer{slices.Grow(to, e.room())}
+	w.event(e)
+	return w.b
+}
+
 // writer appends JSON. A method named after a kind of value writes a member, and omits one that is empty.
 type writer struct{ b []byte }
 
-func write(e *Event) []byte {
+func write(e *Event) []byte { return e.Append(nil) }
+
+// room answers how long the event's JSON is likely to be.
+func (e *Event) room() int {
 	size := 1024
 	if e.Message != nil {
 		size += len(e.Message.Text) + len(e.Message.Summary) + 256*len(e.Message.Attachments)
@@ -42,9 +52,7 @@ func write(e *Event) []byte {
 	for name, value := range e.Metadata {
 		size += len(name) + len(value) + 4
 	}
-	w := writer{make([]byte, 0, size)}
-	w.event(e)
-	return w.b
+	return size
 }
 
 func (w *writer) event(e *Event) {
@@ -310,10 +318,14 @@ func (w *writer) raw(value json.RawMessage) {
 	}
 }
 
-// quote writes a string. Only what must be escaped is: the result goes into queues and records, never into HTML.
-func (w *writer) quote(s string) {
+// quote writes a string.
+func (w *writer) quote(s string) { w.b = AppendString(w.b, s) }
+
+// AppendString appends s as a JSON string. Only what must be escaped is: the result goes into queues and records, never into
+// HTML. Bytes that are no UTF-8 become U+FFFD.
+func AppendString(to []byte, s string) []byte {
 	const hex = "0123456789abcdef"
-	w.b = append(w.b, '"')
+	to = append(to, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -322,26 +334,26 @@ func (w *writer) quote(s string) {
 			if c >= ' ' && c != '"' && c != '\\' {
 				continue
 			}
-			w.b = append(w.b, s[start:i-1]...)
+			to = append(to, s[start:i-1]...)
 			start = i
 			switch c {
 			case '"', '\\':
-				w.b = append(w.b, '\\', c)
+				to = append(to, '\\', c)
 			case '\n':
-				w.b = append(w.b, '\\', 'n')
+				to = append(to, '\\', 'n')
 			default:
-				w.b = append(w.b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+				to = append(to, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 			}
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		if r == utf8.RuneError && size == 1 {
-			w.b = append(w.b, s[start:i]...)
-			w.b = utf8.AppendRune(w.b, r)
+			to = append(to, s[start:i]...)
+			to = utf8.AppendRune(to, r)
 			start = i + 1
 		}
 		i += size
 	}
-	w.b = append(w.b, s[start:]...)
-	w.b = append(w.b, '"')
+	to = append(to, s[start:]...)
+	return append(to, '"')
 }

@@ -96,8 +96,8 @@ func (h header) append(out []byte) []byte {
 	if h.Event == nil {
 		return appendEvent(append(out, '{'), h.TenantID, h.EventID, h.ReceivedAt)
 	}
-	out = appendString(append(out, `{"deliveryId":`...), h.DeliveryID)
-	out = appendString(append(out, `,"crm":`...), h.CRM)
+	out = canonical.AppendString(append(out, `{"deliveryId":`...), h.DeliveryID)
+	out = canonical.AppendString(append(out, `,"crm":`...), h.CRM)
 	out = strconv.AppendInt(append(out, `,"generation":`...), int64(h.Generation), 10)
 	out = appendEvent(append(out, `,"event":{`...), h.Event.TenantID, h.Event.EventID, h.Event.ReceivedAt)
 	return append(out, '}')
@@ -108,8 +108,8 @@ func (h header) stripped() []byte { return append(h.append(nil), '}') }
 
 func appendEvent(out []byte, tenant, event string, received time.Time) []byte {
 	out = strconv.AppendInt(append(out, `"schemaVersion":`...), Version, 10)
-	out = appendString(append(out, `,"tenantId":`...), tenant)
-	out = appendString(append(out, `,"eventId":`...), event)
+	out = canonical.AppendString(append(out, `,"tenantId":`...), tenant)
+	out = canonical.AppendString(append(out, `,"eventId":`...), event)
 	out = received.UTC().AppendFormat(append(out, `,"receivedAt":"`...), time.RFC3339Nano)
 	return append(out, '"')
 }

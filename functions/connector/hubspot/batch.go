@@ -20,11 +20,23 @@ type input struct {
 
 // row is what became of one input.
 type row struct {
-	object object
+	object written
 	err    error
 }
 
-type batchReply struct {
+// written is what is used of the answer to a write, which holds every property of the record.
+type written struct {
+	ID      string `json:"id"`
+	TraceID string `json:"objectWriteTraceId"`
+}
+
+type writeReply struct {
+	Results []written `json:"results"`
+	Errors  []refusal `json:"errors"`
+}
+
+// readReply is the answer to a read or a search.
+type readReply struct {
 	Results []object  `json:"results"`
 	Errors  []refusal `json:"errors"`
 }
@@ -65,8 +77,11 @@ func (p *portal) writeDistinct(ctx context.Context, kind, verb string, inputs []
 			sent[k].ID = ""
 		}
 	}
-	var reply batchReply
-	err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), map[string]any{"inputs": sent}, &reply)
+	request := struct {
+		Inputs []input `json:"inputs"`
+	}{sent}
+	var reply writeReply
+	err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), request, &reply)
 	var alone []int
 	switch {
 	case err != nil && (len(at) == 1 || fault.Of(err).Kind != fault.Permanent):
@@ -88,7 +103,7 @@ func (p *portal) writeDistinct(ctx context.Context, kind, verb string, inputs []
 }
 
 // only answers the row of a call with one input.
-func (r batchReply) only() row {
+func (r writeReply) only() row {
 	switch {
 	case len(r.Results) > 0 && r.Results[0].ID != "":
 		return row{object: r.Results[0]}
@@ -100,8 +115,8 @@ func (r batchReply) only() row {
 }
 
 // spread gives every input at its result or error and answers those that got neither.
-func (r batchReply) spread(inputs []input, at []int, rows []row) (silent []int) {
-	results := make(map[string]object, len(r.Results))
+func (r writeReply) spread(inputs []input, at []int, rows []row) (silent []int) {
+	results := make(map[string]written, len(r.Results))
 	for _, o := range r.Results {
 		results[o.TraceID] = o
 	}
@@ -141,7 +156,7 @@ func (p *portal) read(ctx context.Context, kind, idProperty string, ids, propert
 			Properties []string `json:"properties"`
 			History    []string `json:"propertiesWithHistory"`
 		}{idProperty, inputs, properties, []string{}}
-		var reply batchReply
+		var reply readReply
 		if err := p.call(ctx, http.MethodPost, p.routes.batch(kind, "read"), request, &reply); err != nil && !is(err, codeNotFound) {
 			return nil, err
 		}

@@ -16,6 +16,9 @@ import (
 	"signalbox/shared/telemetry"
 )
 
+// codeUndecodable says that a 2xx is not what it should be.
+const codeUndecodable = "hubspot_reply_undecodable"
+
 // maxReply bounds what is read of a reply: a batch of 100 records with the longest bodies is 7 MB.
 const maxReply = 16 << 20
 
@@ -31,9 +34,7 @@ type portal struct {
 type object struct {
 	ID         string            `json:"id"`
 	Properties map[string]string `json:"properties"` // null becomes ""
-	New        bool              `json:"new"`
 	UpdatedAt  string            `json:"updatedAt"`
-	TraceID    string            `json:"objectWriteTraceId"`
 }
 
 // call makes one request and decodes a 2xx into out, which may be nil. Errors are faults that hold nothing of what was sent.
@@ -72,10 +73,10 @@ func (p *portal) call(ctx context.Context, method, path string, in, out any) err
 		return refused(reply.StatusCode, reply.Header, read)
 	}
 	if out == nil { // what is not JSON did not come from HubSpot, whatever its status
-		if len(bytes.TrimSpace(read)) == 0 {
-			return nil
+		if len(bytes.TrimSpace(read)) > 0 && !json.Valid(read) {
+			return fault.New(fault.Retryable, codeUndecodable, nil)
 		}
-		out = new(json.RawMessage)
+		return nil
 	}
 	return decode(read, out)
 }
@@ -97,7 +98,7 @@ func decode(body []byte, out any) error {
 		return fault.New(fault.Permanent, codeSilent, nil)
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
+		return fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	return nil
 }
@@ -113,14 +114,20 @@ func unreachable(err error) error {
 	return fault.New(fault.Retryable, "hubspot_unreachable", err)
 }
 
+// HubSpot's headers as net/http keeps their names: one in another spelling is spelled anew at every look.
+const (
+	headerDaily     = "X-Hubspot-Ratelimit-Daily"
+	headerDailyLeft = "X-Hubspot-Ratelimit-Daily-Remaining"
+)
+
 // watchBudget tells, at most once a minute and tenant, when less than a tenth of the day's requests is left. HubSpot does
 // not send these headers on every reply, nor to every kind of app.
 func (c *CRM) watchBudget(ctx context.Context, tenant string, h http.Header) {
-	daily, err := strconv.Atoi(h.Get("X-HubSpot-RateLimit-Daily"))
+	daily, err := strconv.Atoi(h.Get(headerDaily))
 	if err != nil || daily <= 0 {
 		return
 	}
-	left, err := strconv.Atoi(h.Get("X-HubSpot-RateLimit-Daily-Remaining"))
+	left, err := strconv.Atoi(h.Get(headerDailyLeft))
 	if err != nil || left >= daily/10 {
 		return
 	}

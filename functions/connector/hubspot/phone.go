@@ -59,7 +59,7 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	} {
 		request.Groups = append(request.Groups, filterGroup{[]filter{f}})
 	}
-	var reply batchReply
+	var reply readReply
 	if err := p.call(ctx, http.MethodPost, p.routes.search(contacts), request, &reply); err != nil {
 		return nil, err
 	}

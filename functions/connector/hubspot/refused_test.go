@@ -140,7 +140,7 @@ func FuzzBatchReply(f *testing.F) {
 	f.Add([]byte(`{"results":[{"id":"1","objectWriteTraceId":"a","properties":{"x":null}}],"errors":[{"category":"CONFLICT","context":{"objectWriteTraceId":["b"]}}]}`))
 	f.Add([]byte(`{"results":[],"numErrors":0}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var reply batchReply
+		var reply writeReply
 		if err := decode(body, &reply); err != nil {
 			if _, ok := errors.AsType[*fault.Error](err); !ok {
 				t.Errorf("unsorted: %v", err)

@@ -18,7 +18,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := r.Context().Err(); err != nil {
 		return nil, err
 	}
-	inner := r.Clone(r.Context())
+	inner := r.WithContext(r.Context()) // a copy: a round tripper does not change the request
 	if inner.Body == nil {
 		inner.Body = http.NoBody
 	}

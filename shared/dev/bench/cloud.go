@@ -34,11 +34,12 @@ type world struct {
 // newWorld starts a local cloud. Observed ones count calls to CRMs, at the price of a proxy in front of each.
 func newWorld(ctx context.Context, root string, observed bool, crms ...string) (*world, error) {
 	w := &world{meter: newMeter(), gates: map[string]*gate{}, http: &http.Client{Transport: &http.Transport{MaxIdleConns: 1000, MaxIdleConnsPerHost: 1000}}}
-	hooks := local.Hooks{Done: w.meter.invoked}
+	o := local.Options{Root: root, Built: true, AllowAll: true, LogFile: "bench.log", Logs: &w.meter.logs, Hooks: local.Hooks{Done: w.meter.invoked}}
 	if observed {
-		hooks.Observer = w.meter
+		o.Hooks.Observer = w.meter
+		o.MaxProcesses = 1 // another one would read what the first has read
 	}
-	c, err := local.Start(ctx, local.Options{Root: root, Built: true, AllowAll: true, LogFile: "bench.log", Logs: &w.meter.logs, Hooks: hooks})
+	c, err := local.Start(ctx, o)
 	if err != nil {
 		return nil, err
 	}

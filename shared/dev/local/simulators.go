@@ -72,7 +72,7 @@ func (c *Cloud) startSimulator(ctx context.Context, s simulator) error {
 	}
 	child, err := c.guardian.Start(c.life, process.Spec{ //nolint:contextcheck // it outlives the start
 		Path: filepath.Join(c.options.Root, binaries, s.binary), Dir: c.options.Root, Output: c.log.Lines(s.binary),
-		Env: []string{"PATH=" + os.Getenv("PATH"), "PORT=" + strconv.Itoa(port), variable + "=" + strconv.Itoa(port)},
+		Env: append(frugal(), "PATH="+os.Getenv("PATH"), "PORT="+strconv.Itoa(port), variable+"="+strconv.Itoa(port)),
 	})
 	if err != nil {
 		return err

@@ -61,8 +61,8 @@ type Queue struct {
 	groups   map[string]*group
 	ready    list.List // of *group whose first message is visible; a group that becomes ready goes to the back
 	hidden   hidden
-	sent     map[identity]Sent
-	window   []remembered // what sent holds, oldest first
+	sent     map[identity]uint64 // the sequence number of what was accepted
+	window   []remembered        // what sent holds, oldest first
 	changed  chan struct{}
 	faults   func(Call) Fault
 	totals   Counters
@@ -115,7 +115,7 @@ func New(o Options) *Queue {
 		sequence: firstSequence,
 		held:     map[uint64]*message{},
 		groups:   map[string]*group{},
-		sent:     map[identity]Sent{},
+		sent:     map[identity]uint64{},
 	}
 }
 

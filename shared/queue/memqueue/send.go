@@ -96,7 +96,7 @@ func (q *Queue) accept(m queue.Message, now time.Time) Sent {
 	}
 	if first, repeated := q.sent[key]; repeated && !q.options.Standard {
 		q.totals.Repeated++
-		return first
+		return Sent{MessageID: q.messageID(first), Sequence: digits(first)}
 	}
 	m.Body = bytes.Clone(m.Body)
 	kept := &message{Message: m, messageID: q.messageID(q.sequence + 1), sent: now}
@@ -107,7 +107,7 @@ func (q *Queue) accept(m queue.Message, now time.Time) Sent {
 		s.Sequence = ""
 		return s
 	}
-	q.sent[key] = s
+	q.sent[key] = kept.sequence
 	q.window = append(q.window, remembered{key, now})
 	return s
 }

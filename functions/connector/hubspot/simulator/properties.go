@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -134,7 +135,7 @@ func wrong(p definitions.Property, value string) string {
 		if notISO != nil && notMS != nil {
 			return "INVALID_DATE"
 		}
-	case len([]rune(value)) > maxText:
+	case utf8.RuneCountInString(value) > maxText:
 		return "PROPERTY_VALUE_TOO_LONG"
 	}
 	return ""

@@ -120,7 +120,7 @@ func (s *Simulator) add(t *table, properties map[string]string) *record {
 	s.lastID++
 	now := time.Now()
 	r := &record{
-		id: strconv.FormatInt(s.lastID, 10), properties: make(map[string]string), associations: make(map[string][]string),
+		id: strconv.FormatInt(s.lastID, 10), properties: make(map[string]string, len(properties)+3), associations: make(map[string][]string),
 		tied: make(map[string]bool), created: now,
 	}
 	r.properties["hs_object_id"] = r.id

@@ -7,8 +7,8 @@
 package simulator
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -59,6 +59,16 @@ const (
 	dailyLimit = 650_000
 )
 
+// Headers as net/http keeps their names: one in another spelling is spelled anew for every reply.
+const (
+	headerCorrelation    = "X-Hubspot-Correlation-Id"
+	headerDaily          = "X-Hubspot-Ratelimit-Daily"
+	headerDailyRemaining = "X-Hubspot-Ratelimit-Daily-Remaining"
+	headerInterval       = "X-Hubspot-Ratelimit-Interval-Milliseconds"
+	headerMax            = "X-Hubspot-Ratelimit-Max"
+	headerRemaining      = "X-Hubspot-Ratelimit-Remaining"
+)
+
 // reply is an answer before it is sent.
 type reply struct {
 	status int
@@ -68,16 +78,19 @@ type reply struct {
 
 // ServeHTTP answers a request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-	if err != nil {
+	var body bytes.Buffer
+	if 0 < r.ContentLength && r.ContentLength <= maxRequest {
+		body.Grow(int(r.ContentLength) + bytes.MinRead) // so that it is not copied while it grows
+	}
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxRequest)); err != nil {
 		refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request is too large").shared().Send(w)
 		return
 	}
 	if control := s.control(); control.Handles(r) {
-		control.Answer(r, body).Send(w)
+		control.Answer(r, body.Bytes()).Send(w)
 		return
 	}
-	s.faults.Serve(w, r, func() simulatortest.Reply { return s.answer(r, body).shared() })
+	s.faults.Serve(w, r, func() simulatortest.Reply { return s.answer(r, body.Bytes()).shared() })
 }
 
 // answer carries a request out. Requests come one after the other, as far as anybody can see.
@@ -93,17 +106,17 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 		answer.header = make(http.Header)
 	}
 	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", s.calls)
-	answer.header.Set("X-HubSpot-Correlation-Id", id)
+	answer.header.Set(headerCorrelation, id)
 	if refused, ok := answer.body.(refusal); ok {
 		refused.CorrelationID = id
 		answer.body = refused
 	}
 	if !strings.HasSuffix(r.URL.Path, "/search") { // searches are limited apart and say nothing
-		answer.header.Set("X-HubSpot-RateLimit-Daily", strconv.Itoa(dailyLimit))
-		answer.header.Set("X-HubSpot-RateLimit-Daily-Remaining", strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
-		answer.header.Set("X-HubSpot-RateLimit-Interval-Milliseconds", "10000")
-		answer.header.Set("X-HubSpot-RateLimit-Max", strconv.Itoa(s.burst()))
-		answer.header.Set("X-HubSpot-RateLimit-Remaining", strconv.Itoa(max(0, s.burst()-s.spent)))
+		answer.header.Set(headerDaily, strconv.Itoa(dailyLimit))
+		answer.header.Set(headerDailyRemaining, strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
+		answer.header.Set(headerInterval, "10000")
+		answer.header.Set(headerMax, strconv.Itoa(s.burst()))
+		answer.header.Set(headerRemaining, strconv.Itoa(max(0, s.burst()-s.spent)))
 	}
 	return answer
 }

@@ -26,8 +26,8 @@ const (
 )
 
 // growAfter is how long an event waits for the running processes before another is started. One busy process beats several on
-// a machine with few cores.
-const growAfter = 50 * time.Millisecond
+// a machine with few cores, as long as it keeps up: it also waits for what it calls, and leaves a core without work then.
+const growAfter = 10 * time.Millisecond
 
 // ErrClosed is what Invoke answers once the pool is closed.
 var ErrClosed = errors.New("runtimeapi: closed")

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"signalbox/shared/dev/local"
@@ -15,6 +16,7 @@ import (
 )
 
 func main() {
+	debug.SetGCPercent(400) // as of the functions, with which it shares the machine
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := command(ctx, os.Args[1:])
 	stop()
