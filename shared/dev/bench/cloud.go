@@ -158,13 +158,28 @@ func (w *world) send(ctx context.Context, m demo.Sample) (time.Duration, error) 
 func (w *world) rest(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	return until(ctx, w.atRest)
+}
+
+func (w *world) atRest() bool {
+	for _, id := range w.Queues() {
+		if n := w.Queue(id).Counters(); n.Visible+n.InFlight > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// restBehind waits until no queue holds a message, with gates closed: a receive that one caught before the message came is let through.
+func (w *world) restBehind(ctx context.Context, queues []string) error {
 	return until(ctx, func() bool {
-		for _, id := range w.Queues() {
-			if n := w.Queue(id).Counters(); n.Visible+n.InFlight > 0 {
-				return false
+		for _, q := range queues {
+			if w.Queue(q).Counters().Visible > 0 && w.gates[q].holds() {
+				w.openGate(q)
+				w.closeGate(q)
 			}
 		}
-		return true
+		return w.atRest()
 	})
 }
 
@@ -196,6 +211,14 @@ func (w *world) know(ctx context.Context, people int) error {
 type gate struct {
 	mu   sync.Mutex
 	open chan struct{}
+	held int // receives
+}
+
+// holds says whether a receive is held up.
+func (g *gate) holds() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held > 0
 }
 
 func (w *world) closeGate(queue string) {
@@ -207,11 +230,15 @@ func (w *world) closeGate(queue string) {
 			if c.Operation == memqueue.OperationReceive {
 				g.mu.Lock()
 				open := g.open
+				g.held++
 				g.mu.Unlock()
 				select {
 				case <-open:
 				case <-w.meter.over:
 				}
+				g.mu.Lock()
+				g.held--
+				g.mu.Unlock()
 			}
 			return memqueue.Fault{}
 		})

@@ -189,7 +189,7 @@ func (w *world) countBatch(ctx context.Context) (usage, error) {
 	if _, err := w.send(ctx, w.message(0)); err != nil {
 		return usage{}, err
 	}
-	if err := w.rest(ctx); err != nil {
+	if err := w.restBehind(ctx, queues); err != nil {
 		return usage{}, err
 	}
 	before := w.snapshot()

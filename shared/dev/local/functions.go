@@ -23,6 +23,10 @@ type function struct {
 	pool *runtimeapi.Pool
 }
 
+// growForAnswers is when a function that answers requests gets a second process: somebody waits for the answer, and requests make no
+// batches.
+const growForAnswers = 10 * time.Millisecond
+
 // defaultProcesses is how many processes a function may have where nobody says otherwise.
 const defaultProcesses = 4
 
@@ -31,11 +35,15 @@ func (c *Cloud) newFunction(f template.Function) *function {
 	if most == 0 {
 		most = defaultProcesses
 	}
-	return &function{Function: f, pool: runtimeapi.NewPool(c.life, c.guardian, c.log, runtimeapi.Spec{
+	spec := runtimeapi.Spec{
 		Name: f.LogicalID, ARN: f.ARN, Path: filepath.Join(c.options.Root, binaries, f.Binary), Dir: c.options.Root,
 		Timeout: f.Timeout, MaxProcesses: most,
 		Environment: func(id string) []string { return c.environment(f, id) },
-	})}
+	}
+	if len(f.Routes) > 0 {
+		spec.GrowAfter = growForAnswers
+	}
+	return &function{Function: f, pool: runtimeapi.NewPool(c.life, c.guardian, c.log, spec)}
 }
 
 // environment answers a process's variables. Its access key id names it, so that the cloud knows who calls.

@@ -5,6 +5,7 @@
 package runtimeapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,9 +26,9 @@ const (
 	initLimit  = 10 * time.Second
 )
 
-// growAfter is how long an event waits for the running processes before another is started. One busy process beats several on
-// a machine with few cores, as long as it keeps up: it also waits for what it calls, and leaves a core without work then.
-const growAfter = 10 * time.Millisecond
+// GrowAfter is how long an event waits for the running processes before another is started, unless Spec says otherwise. One busy
+// process beats several on a machine with few cores, and while events of a queue wait they become larger batches.
+const GrowAfter = 50 * time.Millisecond
 
 // ErrClosed is what Invoke answers once the pool is closed.
 var ErrClosed = errors.New("runtimeapi: closed")
@@ -40,6 +41,7 @@ type Spec struct {
 	Dir          string
 	Timeout      time.Duration
 	MaxProcesses int
+	GrowAfter    time.Duration // GrowAfter when zero
 	// Environment answers a new process's variables, all but those of the Runtime API. id names the process.
 	Environment func(id string) []string
 }
@@ -84,7 +86,7 @@ type invocation struct {
 
 // NewPool returns a Pool without a process. Processes end with ctx.
 func NewPool(ctx context.Context, guardian *process.Guardian, log *process.Log, spec Spec) *Pool {
-	spec.MaxProcesses = max(spec.MaxProcesses, 1)
+	spec.MaxProcesses, spec.GrowAfter = max(spec.MaxProcesses, 1), cmp.Or(spec.GrowAfter, GrowAfter)
 	return &Pool{ctx: ctx, spec: spec, guardian: guardian, log: log, all: map[string]*instance{}}
 }
 
@@ -125,11 +127,11 @@ func (p *Pool) grow() {
 		p.start()
 	case !p.growing && len(p.all) < p.spec.MaxProcesses:
 		p.growing = true
-		time.AfterFunc(growAfter, func() {
+		time.AfterFunc(p.spec.GrowAfter, func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.growing = false
-			if len(p.waiting) > 0 && time.Since(p.waiting[0].since) >= growAfter && len(p.all) < p.spec.MaxProcesses && p.starting() == 0 {
+			if len(p.waiting) > 0 && time.Since(p.waiting[0].since) >= p.spec.GrowAfter && len(p.all) < p.spec.MaxProcesses && p.starting() == 0 {
 				p.start()
 			}
 			p.grow()
