@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -21,6 +22,8 @@ import (
 const (
 	maxBody  = 10 << 20 // of a request, https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 	maxEvent = 6 << 20  // of what Lambda takes, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+	// bodyTime is how long a body may take to arrive. API Gateway's own limit is not published; this is its longest integration.
+	bodyTime = 30 * time.Second
 )
 
 // Invoke runs a function. It answers false when the function failed, and an error when it was not run to an end.
@@ -73,9 +76,12 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string, now t
 		return refuse(w, outcome{}, http.StatusNotFound, "Not Found")
 	}
 	o := outcome{route: to.key, function: to.Function}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	body, err := readBody(w, r)
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return refuse(w, o, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return refuse(w, o, http.StatusRequestTimeout, "Request Timeout")
 	}
 	if err != nil {
 		return refuse(w, o, http.StatusBadRequest, "Bad Request")
@@ -93,6 +99,13 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string, now t
 		return refuse(w, o, http.StatusRequestEntityTooLarge, "Request Entity Too Large")
 	}
 	return g.integrate(w, r, o, to, event, trace)
+}
+
+// readBody reads what was sent within bodyTime. The server takes the deadline off the connection before the next request; a
+// writer that knows no deadlines, as in tests, has none.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime))
+	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
 // integrate runs the function and answers what it says.

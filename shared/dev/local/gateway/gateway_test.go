@@ -24,6 +24,14 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // echo answers the event it was given.
 func echo(_ context.Context, event []byte, _ string) ([]byte, bool, error) { return event, true, nil }
 
+// delayed is echo after wait.
+func delayed(wait func()) gateway.Invoke {
+	return func(ctx context.Context, event []byte, trace string) ([]byte, bool, error) {
+		wait()
+		return echo(ctx, event, trace)
+	}
+}
+
 func TestRoutesGoByPriority(t *testing.T) {
 	routes := []string{"", "ANY /{all+}", "ANY /v1/{one}/x", "GET /v1/{one}/x", "GET /v1/a/x", "GET /v1/{rest+}", "POST /v1/accounts/{account}/twilio/{kind}"}
 	var targets []gateway.Target

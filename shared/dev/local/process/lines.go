@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"sync"
 )
@@ -9,10 +10,14 @@ import (
 // maxLine is where a line without an end is cut, so that a child cannot fill this process's memory.
 const maxLine = 1 << 20
 
-// Log is where the lines of many children go, one whole line at a time.
+// Log is where the lines of many children go, one whole line at a time. A Write never fails: a child whose output nobody
+// reads dies of its next line, and a full disk is no reason for that. Lines that could not be written are counted, and the
+// next one that can be follows a line that says how many were lost.
 type Log struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu   sync.Mutex
+	w    io.Writer
+	lost int
+	err  error // of the last line lost
 }
 
 // NewLog returns a Log that writes to w.
@@ -25,7 +30,16 @@ func (l *Log) Lines(name string) io.Writer { return &lines{log: l, prefix: name 
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	if l.lost > 0 {
+		if _, err := fmt.Fprintf(l.w, "log | %d lines lost: %v\n", l.lost, l.err); err == nil {
+			l.lost = 0
+		}
+	}
+	if _, err := l.w.Write(p); err != nil {
+		l.lost++
+		l.err = err
+	}
+	return len(p), nil
 }
 
 type lines struct {
@@ -49,9 +63,7 @@ func (l *lines) Write(p []byte) (int, error) {
 		}
 		out := make([]byte, 0, len(l.prefix)+len(line)+1)
 		out = append(append(append(out, l.prefix...), line...), '\n')
-		if _, err := l.log.Write(out); err != nil {
-			return len(p), err
-		}
+		_, _ = l.log.Write(out) // it never fails
 		l.rest = append(l.rest[:0], rest...)
 	}
 }

@@ -112,6 +112,55 @@ func TestLinesKeepTheirPrefix(t *testing.T) {
 	}
 }
 
+// fullDisk is a writer that fails while it is full.
+type fullDisk struct {
+	bytes.Buffer
+	full bool
+}
+
+func (d *fullDisk) Write(p []byte) (int, error) {
+	if d.full {
+		return 0, syscall.ENOSPC
+	}
+	return d.Buffer.Write(p)
+}
+
+func TestAFullLogDiskDoesNotEndAFunction(t *testing.T) {
+	g, err := process.NewGuardian(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	log := process.NewLog(&fullDisk{full: true})
+	// The lines are more than a pipe holds, so that the child would find out that nobody reads them.
+	child, err := g.Start(t.Context(), process.Spec{
+		Path: "/bin/sh", Args: []string{"-c", "i=0; while [ $i -lt 20000 ]; do echo line $i || exit 7; i=$((i+1)); done"}, Output: log.Lines("Route"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := child.Status(); got != "exit status 0" {
+		t.Errorf("the child ended by %q", got)
+	}
+}
+
+func TestALogSaysHowManyLinesItLost(t *testing.T) {
+	disk := &fullDisk{full: true}
+	w := process.NewLog(disk).Lines("Route")
+	for _, line := range []string{"one\n", "two\n"} {
+		if _, err := io.WriteString(w, line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disk.full = false
+	if _, err := io.WriteString(w, "three\n"); err != nil {
+		t.Fatal(err)
+	}
+	if want := "log | 2 lines lost: no space left on device\nRoute | three\n"; disk.String() != want {
+		t.Errorf("got %q, want %q", disk.String(), want)
+	}
+}
+
 // gone waits for a process to end. A zombie has ended: reaping is up to whoever inherited it.
 func gone(t *testing.T, pid int) {
 	t.Helper()
