@@ -268,7 +268,7 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 		a.Meter.Count("WebhookRejected", 1, provider, reason)
 	}
 	if o.dead > 0 {
-		a.Meter.Count("DeadLettered", o.dead, provider, reason)
+		a.Meter.Count("WebhookDeadLettered", o.dead, provider, reason)
 	}
 	if o.spool > 0 {
 		a.Meter.Count("Spooled", o.spool, provider)

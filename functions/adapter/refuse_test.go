@@ -39,12 +39,12 @@ func TestRefuser(t *testing.T) {
 	}{
 		"nobody's address":                     {`["none"]`, 422, "no line", "", "WebhookRejected"},
 		"two addresses that are nobody's":      {`["none","none"]`, 422, "no line", "", "WebhookRejected"},
-		"nobody's address beside one of ours":  {`["one","none"]`, 202, "", "permanent unowned_address", "WebhookAccepted DeadLettered"},
-		"a fault that is not the caller's":     {`["large"]`, 202, "", "permanent event_too_large", "WebhookAccepted DeadLettered Failures"},
+		"nobody's address beside one of ours":  {`["one","none"]`, 202, "", "permanent unowned_address", "WebhookAccepted WebhookDeadLettered"},
+		"a fault that is not the caller's":     {`["large"]`, 202, "", "permanent event_too_large", "WebhookAccepted WebhookDeadLettered Failures"},
 		"a lookup that fails":                  {`["slow"]`, 503, "", "", "WebhookRejected Failures"},
 		"a configuration that lacks something": {`["lost"]`, 503, "", "", "WebhookRejected Failures"},
-		"a panic":                              {`["one","panic"]`, 202, "", "permanent panic", "WebhookAccepted DeadLettered PanicRecovered Failures"},
-		"a panic while it is told":             {`{`, 202, "", "permanent json_malformed", "WebhookAccepted DeadLettered PanicRecovered Failures"},
+		"a panic":                              {`["one","panic"]`, 202, "", "permanent panic", "WebhookAccepted WebhookDeadLettered PanicRecovered Failures"},
+		"a panic while it is told":             {`{`, 202, "", "permanent json_malformed", "WebhookAccepted WebhookDeadLettered PanicRecovered Failures"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestRefuser(t *testing.T) {
 			if answer.Status != c.status || string(answer.Body) != c.answer || letter != c.letter {
 				t.Errorf("status %d %q and dead letter %q, want %d %q and %q", answer.Status, answer.Body, letter, c.status, c.answer, c.letter)
 			}
-			for _, metric := range []string{"WebhookAccepted", "WebhookRejected", "DeadLettered", "PanicRecovered", "Failures"} {
+			for _, metric := range []string{"WebhookAccepted", "WebhookRejected", "WebhookDeadLettered", "PanicRecovered", "Failures"} {
 				want := strings.Contains(c.metrics, metric)
 				if got := strings.Contains(output.String(), `"Name":"`+metric+`"`); got != want {
 					t.Errorf("%s counted: %t, want %t", metric, got, want)

@@ -1,4 +1,7 @@
-"""Prints template.yaml as CloudFormation will see it, as JSON: AWS's own translator, offline, with the parameters' defaults."""
+"""Prints template.yaml as CloudFormation will see it, as JSON: AWS's own translator, offline.
+
+usage: expand.py template.yaml [Parameter=value ...]; the other parameters have their defaults.
+"""
 
 import json
 import sys
@@ -23,7 +26,7 @@ def main() -> None:
             resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"]
     # The translator asks boto3 for the region; no call is made.
     with mock.patch("boto3.session.Session.region_name", "eu-west-1"):
-        expanded = transform(template, {}, NoManagedPolicies())
+        expanded = transform(template, dict(a.split("=", 1) for a in sys.argv[2:]), NoManagedPolicies())
     json.dump(expanded, sys.stdout, indent=1, sort_keys=True)
 
 

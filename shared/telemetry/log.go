@@ -10,8 +10,17 @@ import (
 	"log/slog"
 )
 
-// Identity says which function, in which published version, is speaking.
-type Identity struct{ Function, Version string }
+// Identity is which function, in which published version, of which deployment is speaking.
+type Identity struct{ Function, Version, Stack string }
+
+// IdentityFrom returns the Identity of a function from what Lambda and template.yaml put into its environment. The name
+// stands in for the function's where Lambda sets none.
+func IdentityFrom(optional func(variable, def string) string, name string) Identity {
+	return Identity{
+		Function: optional("AWS_LAMBDA_FUNCTION_NAME", name), Version: optional("AWS_LAMBDA_FUNCTION_VERSION", "0"),
+		Stack: optional("STACK", "local"),
+	}
+}
 
 type contextKey uint8
 

@@ -30,8 +30,8 @@ func NewMeter(w io.Writer, id Identity) *Meter { return &Meter{w: w, id: id} }
 // value comes from a closed set or is an opaque id.
 type Label struct{ Name, Value string }
 
-// Count adds n to a metric. Its dimensions are the function alone (what alarms watch) and the function with its version
-// (what a canary deployment watches).
+// Count adds n to a metric. Its dimensions are the stack (what an alarm over all functions watches: it needs no list of them),
+// the function, and the function with its version (what a canary deployment watches).
 func (m *Meter) Count(name string, n int, labels ...Label) { m.emit(name, float64(n), "Count", labels) }
 
 // Duration records how long something took, in milliseconds, with the dimensions of Count.
@@ -46,12 +46,14 @@ func (m *Meter) emit(name string, value float64, unit string, labels []Label) {
 	line := make([]byte, 0, 512)
 	line = append(line, `{"_aws":{"Timestamp":`...)
 	line = strconv.AppendInt(line, time.Now().UnixMilli(), 10)
-	line = append(line, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[["Function"],["Function","Version"]],"Metrics":[{"Name":`...)
+	line = append(line, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[["Stack"],["Function"],["Function","Version"]],"Metrics":[{"Name":`...)
 	line = quote(line, name)
 	line = append(line, `,"Unit":`...)
 	line = quote(line, unit)
 	line = append(line, `}]}]},"Function":`...)
 	line = quote(line, m.id.Function)
+	line = append(line, `,"Stack":`...)
+	line = quote(line, m.id.Stack)
 	line = append(line, `,"Version":`...)
 	line = quote(line, m.id.Version)
 	line = append(quote(append(line, ','), name), ':')

@@ -15,7 +15,7 @@ import (
 func TestAMetricIsALineOfTheEmbeddedMetricFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
-		m := telemetry.NewMeter(&out, telemetry.Identity{Function: "Fn", Version: "7"})
+		m := telemetry.NewMeter(&out, telemetry.Identity{Function: "Fn", Version: "7", Stack: "box"})
 		m.Duration("Took", 1500*time.Microsecond, telemetry.Label{Name: "stage", Value: "a \"b\"\n\\ é\x00"})
 		m.Count("Seen", 3)
 		for i, want := range []struct {
@@ -32,11 +32,11 @@ func TestAMetricIsALineOfTheEmbeddedMetricFormat(t *testing.T) {
 				t.Fatalf("%d: %v in %s", i, err, line)
 			}
 			expected := map[string]any{
-				"Function": "Fn", "Version": "7", want.name: want.value,
+				"Function": "Fn", "Stack": "box", "Version": "7", want.name: want.value,
 				"_aws": map[string]any{
 					"Timestamp": float64(time.Now().UnixMilli()),
 					"CloudWatchMetrics": []any{map[string]any{
-						"Namespace": "Signalbox", "Dimensions": []any{[]any{"Function"}, []any{"Function", "Version"}},
+						"Namespace": "Signalbox", "Dimensions": []any{[]any{"Stack"}, []any{"Function"}, []any{"Function", "Version"}},
 						"Metrics": []any{map[string]any{"Name": want.name, "Unit": want.unit}},
 					}},
 				},

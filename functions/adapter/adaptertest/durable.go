@@ -181,7 +181,7 @@ func (w *world) checkLetter(t *testing.T, body []byte, want string) {
 	if got.Stage != deadletter.StageReceive || got.Tenant != w.provider.Account.TenantID || got.FunctionVersion != "7" || got.Attempts != 1 {
 		t.Errorf("dead letter %+v is incomplete", got)
 	}
-	w.counted(t, "DeadLettered", 1)
+	w.counted(t, "WebhookDeadLettered", 1)
 }
 
 func sameDeadLetter(t *testing.T, p Provider) {

@@ -54,7 +54,7 @@ func (w *world) checkRefusal(t *testing.T, r webhook.Request, answer webhook.Res
 	}
 	w.untouched(t)
 	w.counted(t, "WebhookRejected", 1)
-	for _, metric := range []string{"WebhookAccepted", "DeadLettered", "Failures", "PanicRecovered"} {
+	for _, metric := range []string{"WebhookAccepted", "WebhookDeadLettered", "Failures", "PanicRecovered"} {
 		w.counted(t, metric, 0)
 	}
 }

@@ -19,7 +19,7 @@ type event struct{}
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "spool-drain"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "spool-drain")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	table, events, receipts := env.String("SPOOL_TABLE"), env.String("EVENTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_URL")
 	margin := env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second)

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "apply-tenant"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "apply-tenant")
 	logger := telemetry.NewLogger(os.Stdout, id)
 	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
 	clients, err := awsclients.Load(context.Background())

@@ -27,7 +27,7 @@ func (unhurried) ChangeVisibility(context.Context, ...sqsqueue.Wait) error { ret
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "record-dead-letter"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "record-dead-letter")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	table := env.String("STATE_TABLE")
 	worker := &queue.Worker{ // without dead letters of its own: what it cannot record stays where it is

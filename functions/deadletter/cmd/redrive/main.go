@@ -19,7 +19,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "redrive"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "redrive")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	table, events, prefix := env.String("STATE_TABLE"), env.String("EVENTS_QUEUE_URL"), env.String("DELIVER_QUEUE_PREFIX")
 	receipts, receiptsPrefix := env.String("RECEIPTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_PREFIX")

@@ -17,7 +17,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "replay"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "replay")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	table, events := env.String("STATE_TABLE"), env.String("EVENTS_QUEUE_URL")
 	dataKey, configTable, personKeys := env.String("DATA_KEY"), env.String("CONFIG_TABLE"), env.String("PERSON_KEYS_TABLE")

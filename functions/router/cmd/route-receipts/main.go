@@ -25,7 +25,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "route-receipts"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "route-receipts")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, prefix := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("RECEIPTS_QUEUE_PREFIX")
 	own, deadLetters := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL")

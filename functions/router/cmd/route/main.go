@@ -25,7 +25,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "route"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "route")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, prefix := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DELIVER_QUEUE_PREFIX")
 	own, deadLetters, pepper := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PEPPER_SECRET")

@@ -18,7 +18,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "outreach-reparse"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "outreach-reparse")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, spoolTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("SPOOL_TABLE")
 	events, pepper, dataKey := env.String("EVENTS_QUEUE_URL"), env.String("PEPPER_SECRET"), env.String("DATA_KEY")

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "twilio-receive"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "twilio-receive")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, spoolTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("SPOOL_TABLE")
 	events, receipts := env.String("EVENTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_URL")

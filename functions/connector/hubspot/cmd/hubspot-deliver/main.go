@@ -24,7 +24,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "hubspot-deliver"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "hubspot-deliver")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE")
 	own, deadLetters, personKeys := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PERSON_KEYS_TABLE")

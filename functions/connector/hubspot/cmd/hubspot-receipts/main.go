@@ -23,7 +23,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "hubspot-receipts"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "hubspot-receipts")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE")
 	own, deadLetters, attempt := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)

@@ -25,7 +25,7 @@ import (
 
 func main() {
 	env := config.New(os.LookupEnv)
-	id := telemetry.Identity{Function: env.Optional("AWS_LAMBDA_FUNCTION_NAME", "salesforce-deliver"), Version: env.Optional("AWS_LAMBDA_FUNCTION_VERSION", "0")}
+	id := telemetry.IdentityFrom(env.Optional, "salesforce-deliver")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, dataKey := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DATA_KEY")
 	own, deadLetters, personKeys := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PERSON_KEYS_TABLE")
