@@ -60,6 +60,12 @@ func TestContract(t *testing.T) {
 		"legacy version":                  {func(b *hubspot.Binding) { b.Version = hubspot.VersionLegacy }, 2},
 		"no leads":                        {func(b *hubspot.Binding) { b.Capabilities.Leads = false }, 2},
 		"no unique key on communications": {func(b *hubspot.Binding) { b.Capabilities.EngagementUpsert = false }, 1},
+		"next version, no unique key": {func(b *hubspot.Binding) {
+			b.Version, b.Capabilities.EngagementUpsert = hubspot.Version202609, false
+		}, 1},
+		"legacy version, no unique key": {func(b *hubspot.Binding) {
+			b.Version, b.Capabilities.EngagementUpsert = hubspot.VersionLegacy, false
+		}, 1},
 	}
 	for name, c := range bindings {
 		t.Run(name, func(t *testing.T) {

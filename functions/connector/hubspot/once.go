@@ -2,8 +2,8 @@ package hubspot
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -12,11 +12,8 @@ import (
 	"signalbox/shared/fault"
 )
 
-// Bounds of a look-up: a contact with more communications than this is left to a person.
-const (
-	listPage  = "500"
-	listPages = 20
-)
+// listPages bounds a look-up: a contact with more pages of communications is left to a person.
+const listPages = 20
 
 // marker ends the body of a communication that has no key, so that it can be found again.
 func marker(e canonical.Event) string { return "<p>" + mark(e) + "</p>" }
@@ -72,31 +69,14 @@ func (p *portal) post(ctx context.Context, r Request) (string, error) {
 	return made.ID, err
 }
 
-// marked answers the contact's communication that bears the event's marker, or "".
+// marked returns the contact's communication that bears the event's marker, or "".
 func (p *portal) marked(ctx context.Context, r Request) (string, error) {
 	const bodyProperty = "hs_communication_body"
 	after := ""
 	for range listPages {
-		query := url.Values{"limit": {listPage}}
-		if after != "" {
-			query.Set("after", after)
-		}
-		var page struct {
-			Results []struct {
-				ID string `json:"id"`
-			} `json:"results"`
-			Paging struct {
-				Next struct {
-					After string `json:"after"`
-				} `json:"next"`
-			} `json:"paging"`
-		}
-		if err := p.call(ctx, http.MethodGet, p.routes.listed(contacts, r.contact, communications)+"?"+query.Encode(), nil, &page); err != nil {
+		ids, next, err := p.related(ctx, contacts, r.contact, communications, after)
+		if err != nil {
 			return "", err
-		}
-		ids := make([]string, len(page.Results))
-		for i, result := range page.Results {
-			ids[i] = result.ID
 		}
 		found, err := p.read(ctx, communications, "", ids, []string{bodyProperty})
 		if err != nil {
@@ -107,9 +87,65 @@ func (p *portal) marked(ctx context.Context, r Request) (string, error) {
 				return o.ID, nil
 			}
 		}
-		if after = page.Paging.Next.After; after == "" {
+		if after = next; after == "" {
 			return "", nil
 		}
 	}
 	return "", fault.New(fault.Permanent, "hubspot_timeline_too_long", nil)
+}
+
+// relatedReply is the reply to a batch read of associations.
+type relatedReply struct {
+	Results []struct {
+		From struct {
+			ID json.Number `json:"id"`
+		} `json:"from"`
+		To []struct {
+			ID json.Number `json:"toObjectId"` // described as a string, and seen as a number
+		} `json:"to"`
+		Paging struct {
+			Next struct {
+				After string `json:"after"`
+			} `json:"next"`
+		} `json:"paging"`
+	} `json:"results"`
+	Errors []refusal `json:"errors"`
+}
+
+// related returns a page of the records of kind to that one record is associated with, and where the next page begins. The batch
+// read is what every version has. A reply that does not name each of them is an error: whoever took it for an empty one would
+// write again what is there.
+func (p *portal) related(ctx context.Context, from, id, to, after string) (ids []string, next string, err error) {
+	type input struct {
+		ID    string `json:"id"`
+		After string `json:"after,omitempty"`
+	}
+	request := struct {
+		Inputs []input `json:"inputs"`
+	}{[]input{{id, after}}}
+	var reply relatedReply
+	if err := p.call(ctx, http.MethodPost, p.routes.associationsRead(from, to), request, &reply); err != nil {
+		return nil, "", err
+	}
+	for _, e := range reply.Errors {
+		if err := e.sort(http.StatusBadRequest, 0); err.Code != codeNotFound { // a record without associations is not found here
+			return nil, "", err
+		}
+	}
+	if len(reply.Results) == 0 && len(reply.Errors) == 0 {
+		return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
+	}
+	for _, result := range reply.Results {
+		if result.From.ID.String() != id {
+			return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
+		}
+		for _, other := range result.To {
+			if other.ID == "" {
+				return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
+			}
+			ids = append(ids, other.ID.String())
+		}
+		next = result.Paging.Next.After
+	}
+	return ids, next, nil
 }

@@ -14,7 +14,7 @@ const (
 type routes struct {
 	objects      string // + /{object}[/{id}][/batch/...][/search]
 	associated   string // + /{from}/{id}/associations/default/{to}/{id}
-	associations string // + /{from}/{to}/batch/associate/default
+	associations string // + /{from}/{to}/batch/...
 	properties   string // + /{object}[/{name}]
 }
 
@@ -57,17 +57,16 @@ func (r routes) batch(object, verb string) string { return r.objects + "/" + obj
 
 func (r routes) search(object string) string { return r.objects + "/" + object + "/search" }
 
-// listed is where the records of kind to that a record is associated with are listed.
-func (r routes) listed(from, id, to string) string {
-	return r.record(from, id) + "/associations/" + to
-}
-
 func (r routes) associate(from, id, to, toID string) string {
 	return r.associated + "/" + from + "/" + url.PathEscape(id) + "/associations/default/" + to + "/" + url.PathEscape(toID)
 }
 
 func (r routes) associateBatch(from, to string) string {
 	return r.associations + "/" + from + "/" + to + "/batch/associate/default"
+}
+
+func (r routes) associationsRead(from, to string) string {
+	return r.associations + "/" + from + "/" + to + "/batch/read"
 }
 
 func (r routes) property(object, name string) string {

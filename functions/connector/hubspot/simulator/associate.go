@@ -1,14 +1,16 @@
 package simulator
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
-	"time"
+	"strings"
 )
 
-// HubSpot's own association types that can be named when a record is created.
+// HubSpot's own association types.
 const (
 	communicationToContact = 81
+	contactToCommunication = 82
 	leadToContact          = 578
 )
 
@@ -17,6 +19,8 @@ func defaultType(from, to string) int {
 	switch [2]string{from, to} {
 	case [2]string{communications, contacts}:
 		return communicationToContact
+	case [2]string{contacts, communications}:
+		return contactToCommunication
 	case [2]string{leads, contacts}:
 		return leadToContact
 	default:
@@ -75,6 +79,7 @@ type endReply struct {
 	ID string `json:"id"`
 }
 
+// specReply is an association type where it is made.
 type specReply struct {
 	Category string `json:"associationCategory"`
 	ID       int    `json:"associationTypeId"`
@@ -86,13 +91,16 @@ type pairReply struct {
 	Spec specReply `json:"associationSpec"`
 }
 
-type pairsReply struct {
-	Status      string      `json:"status"`
-	StartedAt   string      `json:"startedAt"`
-	CompletedAt string      `json:"completedAt"`
-	Results     []pairReply `json:"results"`
-	NumErrors   int         `json:"numErrors,omitempty"`
-	Errors      []refusal   `json:"errors,omitempty"`
+// labelReply is an association type where it is read.
+type labelReply struct {
+	Category string `json:"category"`
+	ID       int    `json:"typeId"`
+}
+
+// relatedReply is a record that another is associated with.
+type relatedReply struct {
+	ID    string       `json:"toObjectId"`
+	Types []labelReply `json:"associationTypes"`
 }
 
 // pair ties two records together by their ids.
@@ -105,7 +113,7 @@ func (s *Simulator) pair(from, fromID, to, toID string) (pairReply, bool) {
 	return pairReply{endReply{fromID}, endReply{toID}, specReply{"HUBSPOT_DEFINED", defaultType(from, to)}}, true
 }
 
-// associateDefault answers PUT {from}/{id}/associations/default/{to}/{id}.
+// associateDefault returns the reply to PUT {from}/{id}/associations/default/{to}/{id}.
 func (s *Simulator) associateDefault(r *http.Request, rest []string) reply {
 	if r.Method != http.MethodPut || rest[2] != areaAssociations || rest[3] != "default" || defaultType(rest[0], rest[4]) == 0 {
 		return undocumented(r)
@@ -114,16 +122,26 @@ func (s *Simulator) associateDefault(r *http.Request, rest []string) reply {
 	if !found {
 		return missing()
 	}
-	now := stamp(time.Now())
-	return ok(pairsReply{Status: "COMPLETE", StartedAt: now, CompletedAt: now, Results: []pairReply{made}})
+	return ok(batched([]pairReply{made}, nil))
 }
 
-// associateBatch answers POST {from}/{to}/batch/associate/default.
-func (s *Simulator) associateBatch(r *http.Request, rest []string, body []byte) reply {
-	if r.Method != http.MethodPost || len(rest) != 5 || rest[2] != "batch" || rest[3] != "associate" || rest[4] != "default" ||
-		defaultType(rest[0], rest[1]) == 0 {
+// associations returns the replies to POST {from}/{to}/batch/...
+func (s *Simulator) associations(r *http.Request, rest []string, body []byte) reply {
+	if r.Method != http.MethodPost || len(rest) < 4 || rest[2] != "batch" || defaultType(rest[0], rest[1]) == 0 {
 		return undocumented(r)
 	}
+	switch strings.Join(rest[3:], "/") {
+	case "associate/default":
+		return s.associateBatch(rest[0], rest[1], body)
+	case "read":
+		return s.associatedBatch(s.tables[rest[0]], rest[1], body)
+	default:
+		return undocumented(r)
+	}
+}
+
+// associateBatch makes associations. What cannot be made is told beside the rest: a 207 is not described here.
+func (s *Simulator) associateBatch(from, to string, body []byte) reply {
 	var in struct {
 		Inputs []struct {
 			From endReply `json:"from"`
@@ -136,22 +154,21 @@ func (s *Simulator) associateBatch(r *http.Request, rest []string, body []byte) 
 	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
 		return invalid("between 1 and 100 inputs are allowed")
 	}
-	now := stamp(time.Now())
-	answer := pairsReply{Status: "COMPLETE", StartedAt: now, CompletedAt: now, Results: []pairReply{}}
+	var results []pairReply
+	var errors []rowRefusal
 	for _, row := range in.Inputs {
-		made, found := s.pair(rest[0], row.From.ID, rest[1], row.To.ID)
+		made, found := s.pair(from, row.From.ID, to, row.To.ID)
 		if !found {
-			answer.Errors = append(answer.Errors, problem("OBJECT_NOT_FOUND", "resource not found").about("ids", row.From.ID, row.To.ID))
+			errors = append(errors, problem("OBJECT_NOT_FOUND", "resource not found").about("ids", row.From.ID, row.To.ID).row())
 			continue
 		}
-		answer.Results = append(answer.Results, made)
+		results = append(results, made)
 	}
-	answer.NumErrors = len(answer.Errors)
-	if answer.NumErrors > 0 {
-		return reply{status: http.StatusMultiStatus, body: answer}
-	}
-	return ok(answer)
+	return ok(batched(results, errors))
 }
+
+// maxAssociated is how many associations one page holds.
+const maxAssociated = 500
 
 type paging struct {
 	Next struct {
@@ -159,46 +176,82 @@ type paging struct {
 	} `json:"next"`
 }
 
-// associated answers GET {object}/{id}/associations/{to}, oldest first.
-func (s *Simulator) associated(r *http.Request, t *table, id, to string) reply {
-	found := t.records[id]
+// related returns a page of the records of kind to that one is associated with, oldest first.
+func related(t *table, r *record, to string, after, limit int) ([]relatedReply, *paging) {
+	ids := r.associations[to]
+	page := make([]relatedReply, 0, min(limit, len(ids)))
+	for _, id := range ids[min(after, len(ids)):min(after+limit, len(ids))] {
+		page = append(page, relatedReply{id, []labelReply{{"HUBSPOT_DEFINED", defaultType(t.name, to)}}})
+	}
+	if after+limit >= len(ids) {
+		return page, nil
+	}
+	next := new(paging)
+	next.Next.After = strconv.Itoa(after + limit)
+	return page, next
+}
+
+// associated returns the reply to GET {object}/{id}/associations/{to}.
+func (s *Simulator) associated(r *http.Request, from, id, to string) reply {
+	if answer := checkParameters(r, "after", "limit"); answer.status != 0 {
+		return answer
+	}
+	if r.Method != http.MethodGet || defaultType(from, to) == 0 {
+		return undocumented(r)
+	}
+	found := s.tables[from].records[id]
 	if found == nil {
 		return missing()
 	}
-	if s.tables[to] == nil || defaultType(to, t.name) == 0 {
-		return undocumented(r)
-	}
 	query := r.URL.Query()
-	limit, after := 500, 0
-	for name, value := range map[string]*int{"limit": &limit, "after": &after} {
-		if query.Get(name) == "" {
-			continue
-		}
-		n, err := strconv.Atoi(query.Get(name))
-		if err != nil || n < 0 {
-			return invalid(name + " is not a number")
-		}
-		*value = n
-	}
-	if limit < 1 || limit > 500 {
-		return invalid("limit is between 1 and 500")
-	}
-	type result struct {
-		ID   string `json:"id"`
-		Type string `json:"type"`
+	after, afterErr := strconv.Atoi(cmp.Or(query.Get("after"), "0"))
+	limit, limitErr := strconv.Atoi(cmp.Or(query.Get("limit"), strconv.Itoa(maxAssociated)))
+	if afterErr != nil || limitErr != nil || after < 0 || limit < 1 || limit > maxAssociated {
+		return invalid("after or limit is out of bounds")
 	}
 	var answer struct {
-		Results []result `json:"results"`
-		Paging  *paging  `json:"paging,omitempty"`
+		Results []relatedReply `json:"results"`
+		Paging  *paging        `json:"paging,omitempty"`
 	}
-	answer.Results = []result{}
-	ids := found.associations[to]
-	for _, held := range ids[min(after, len(ids)):min(after+limit, len(ids))] {
-		answer.Results = append(answer.Results, result{held, "contact_to_" + to[:len(to)-1]})
-	}
-	if after+limit < len(ids) {
-		answer.Paging = new(paging)
-		answer.Paging.Next.After = strconv.Itoa(after + limit)
-	}
+	answer.Results, answer.Paging = related(s.tables[from], found, to, after, limit)
 	return ok(answer)
+}
+
+// associatedBatch reads associations, each from its own after on. A record without any is an error, as one that does not exist.
+func (s *Simulator) associatedBatch(t *table, to string, body []byte) reply {
+	var in struct {
+		Inputs []struct {
+			ID    string `json:"id"`
+			After string `json:"after"`
+		} `json:"inputs"`
+	}
+	if answer := decode(body, &in); answer.status != 0 {
+		return answer
+	}
+	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
+		return invalid("between 1 and 100 inputs are allowed")
+	}
+	type result struct {
+		From   endReply       `json:"from"`
+		To     []relatedReply `json:"to"`
+		Paging *paging        `json:"paging,omitempty"`
+	}
+	var results []result
+	var errors []rowRefusal
+	for _, row := range in.Inputs {
+		after, err := strconv.Atoi(cmp.Or(row.After, "0"))
+		if err != nil || after < 0 {
+			return invalid("after is not one that a page gave")
+		}
+		found := t.records[row.ID]
+		if found == nil || len(found.associations[to]) == 0 {
+			refused := problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID).about("fromObjectId", row.ID)
+			refused.SubCategory = "crm.associations.NO_ASSOCIATIONS_FOUND"
+			errors = append(errors, refused.row())
+			continue
+		}
+		page, next := related(t, found, to, after, maxAssociated)
+		results = append(results, result{endReply{row.ID}, page, next})
+	}
+	return mixed(batched(results, errors))
 }

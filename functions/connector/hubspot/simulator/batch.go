@@ -21,26 +21,30 @@ type batchRequest struct {
 	Inputs []batchInput `json:"inputs"`
 }
 
-// batchReply is the answer to a batch call.
-type batchReply struct {
-	Status      string        `json:"status"`
-	StartedAt   string        `json:"startedAt"`
-	CompletedAt string        `json:"completedAt"`
-	Results     []objectReply `json:"results"`
-	NumErrors   int           `json:"numErrors,omitempty"`
-	Errors      []refusal     `json:"errors,omitempty"`
+// batchReply is the reply to a batch call.
+type batchReply[T any] struct {
+	Status      string       `json:"status"`
+	StartedAt   string       `json:"startedAt"`
+	CompletedAt string       `json:"completedAt"`
+	Results     []T          `json:"results"`
+	NumErrors   int          `json:"numErrors,omitempty"`
+	Errors      []rowRefusal `json:"errors,omitempty"`
 }
 
-func batched(results []objectReply, errors []refusal) reply {
+func batched[T any](results []T, errors []rowRefusal) batchReply[T] {
 	now := stamp(time.Now())
 	if results == nil {
-		results = []objectReply{}
+		results = []T{}
 	}
-	status := http.StatusOK
-	if len(errors) > 0 {
-		status = http.StatusMultiStatus
+	return batchReply[T]{"COMPLETE", now, now, results, len(errors), errors}
+}
+
+// mixed answers a batch: with 207 where some of it was refused.
+func mixed[T any](b batchReply[T]) reply {
+	if len(b.Errors) > 0 {
+		return reply{status: http.StatusMultiStatus, body: b}
 	}
-	return reply{status: status, body: batchReply{"COMPLETE", now, now, results, len(errors), errors}}
+	return ok(b)
 }
 
 // inputs decodes a batch and refuses what HubSpot refuses as a whole: too many rows, an id twice, a property that is wrong.
@@ -103,9 +107,7 @@ func (s *Simulator) createBatch(t *table, body []byte) reply {
 		shown.TraceID = row.TraceID
 		results = append(results, shown)
 	}
-	answer := batched(results, nil)
-	answer.status = http.StatusCreated
-	return answer
+	return reply{status: http.StatusCreated, body: batched(results, nil)}
 }
 
 // upsert answers batch/upsert: by HubSpot's id, or by a property with unique values.
@@ -120,7 +122,7 @@ func (s *Simulator) upsert(t *table, body []byte) reply {
 		}
 	}
 	var results []objectReply
-	var errors []refusal
+	var errors []rowRefusal
 	for _, row := range rows {
 		found, _ := t.find(row.IDProperty, row.ID)
 		result, refused := s.upsertOne(t, found, row)
@@ -128,12 +130,12 @@ func (s *Simulator) upsert(t *table, body []byte) reply {
 			if row.TraceID != "" {
 				*refused = refused.about("objectWriteTraceId", row.TraceID)
 			}
-			errors = append(errors, *refused)
+			errors = append(errors, refused.row())
 			continue
 		}
 		results = append(results, result)
 	}
-	return batched(results, errors)
+	return mixed(batched(results, errors))
 }
 
 func (s *Simulator) upsertOne(t *table, found *record, row batchInput) (objectReply, *refusal) {
@@ -174,7 +176,7 @@ func (s *Simulator) update(t *table, body []byte) reply {
 		return answer
 	}
 	var results []objectReply
-	var errors []refusal
+	var errors []rowRefusal
 	for _, row := range rows {
 		found, allowed := t.find(row.IDProperty, row.ID)
 		if !allowed {
@@ -191,7 +193,7 @@ func (s *Simulator) update(t *table, body []byte) reply {
 			if row.TraceID != "" {
 				refused = refused.about("objectWriteTraceId", row.TraceID)
 			}
-			errors = append(errors, refused)
+			errors = append(errors, refused.row())
 			continue
 		}
 		s.set(t, found, row.Properties)
@@ -199,7 +201,7 @@ func (s *Simulator) update(t *table, body []byte) reply {
 		shown.TraceID = row.TraceID
 		results = append(results, shown)
 	}
-	return batched(results, errors)
+	return mixed(batched(results, errors))
 }
 
 // read answers batch/read. What does not exist is named in one error.
@@ -232,7 +234,7 @@ func (s *Simulator) read(t *table, body []byte) reply {
 		}
 	}
 	if len(absent) == 0 {
-		return batched(results, nil)
+		return ok(batched(results, nil))
 	}
-	return batched(results, []refusal{problem("OBJECT_NOT_FOUND", "Could not get some objects").about("ids", absent...)})
+	return mixed(batched(results, []rowRefusal{problem("OBJECT_NOT_FOUND", "Could not get some objects").about("ids", absent...).row()}))
 }

@@ -11,6 +11,7 @@ type refusal struct {
 	Message       string              `json:"message"`
 	CorrelationID string              `json:"correlationId,omitempty"`
 	Category      string              `json:"category,omitempty"`
+	SubCategory   string              `json:"subCategory,omitempty"`
 	ErrorType     string              `json:"errorType,omitempty"`
 	PolicyName    string              `json:"policyName,omitempty"`
 	Errors        []refusalDetail     `json:"errors,omitempty"`
@@ -20,6 +21,29 @@ type refusal struct {
 type refusalDetail struct {
 	Message string `json:"message"`
 	Code    string `json:"code,omitempty"`
+}
+
+// rowRefusal is HubSpot's error inside the reply to a batch. Unlike a refusal it always has all of these.
+type rowRefusal struct {
+	Status      string              `json:"status"`
+	Category    string              `json:"category"`
+	SubCategory string              `json:"subCategory,omitempty"`
+	Message     string              `json:"message"`
+	Context     map[string][]string `json:"context"`
+	Errors      []refusalDetail     `json:"errors"`
+	Links       map[string]string   `json:"links"`
+}
+
+// row returns a refusal as it is told inside the reply to a batch.
+func (r refusal) row() rowRefusal {
+	told := rowRefusal{r.Status, r.Category, r.SubCategory, r.Message, r.Context, r.Errors, map[string]string{}}
+	if told.Context == nil {
+		told.Context = map[string][]string{}
+	}
+	if told.Errors == nil {
+		told.Errors = []refusalDetail{}
+	}
+	return told
 }
 
 func (r refusal) about(key string, values ...string) refusal {

@@ -16,11 +16,19 @@ const (
 	areaProperties   = "properties"
 )
 
+// The versions of the API. Associations moved from v3 to v4 before the versions had dates.
+const (
+	version202603 = "2026-03"
+	version202609 = "2026-09"
+	versionV3     = "v3"
+	versionV4     = "v4"
+)
+
 // place is what a path means in the version it belongs to.
 type place struct {
-	area   string
-	rest   []string
-	legacy string // v3 or v4, empty in a dated version
+	area    string
+	rest    []string
+	version string // a date, or v3 or v4
 }
 
 // locate reads a path: /crm/{area}/{version} begins it in dated versions, /crm/{v3|v4}/{area} before.
@@ -38,9 +46,9 @@ func locate(u *url.URL) (place, bool) {
 	}
 	areas := []string{areaObjects, areaAssociations, areaProperties}
 	switch {
-	case slices.Contains(areas, parts[1]) && (parts[2] == "2026-03" || parts[2] == "2026-09"):
-		return place{parts[1], parts[3:], ""}, true
-	case slices.Contains(areas, parts[2]) && (parts[1] == "v3" || parts[1] == "v4"):
+	case slices.Contains(areas, parts[1]) && (parts[2] == version202603 || parts[2] == version202609):
+		return place{parts[1], parts[3:], parts[2]}, true
+	case slices.Contains(areas, parts[2]) && (parts[1] == versionV3 || parts[1] == versionV4):
 		return place{parts[2], parts[3:], parts[1]}, true
 	default:
 		return place{}, false
@@ -52,15 +60,25 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	if !known {
 		return undocumented(r)
 	}
-	newer := p.legacy == "v4" // associations moved there before the versions had dates
+	answer := s.at(p, r, body)
+	if p.version == version202609 && answer.status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
+		answer.status = http.StatusOK
+	}
+	return answer
+}
+
+func (s *Simulator) at(p place, r *http.Request, body []byte) reply {
+	old, between := p.version == versionV3, p.version == versionV4
 	switch {
-	case p.area == areaProperties && !newer:
+	case p.area == areaProperties && !between:
 		return s.defined(r, p.rest, body)
-	case p.area == areaAssociations && p.legacy != "v3":
-		return s.associateBatch(r, p.rest, body)
-	case p.area == areaObjects && len(p.rest) == 6 && p.legacy != "v3":
+	case p.area == areaAssociations && !old:
+		return s.associations(r, p.rest, body)
+	case p.area == areaObjects && len(p.rest) == 6 && !old:
 		return s.associateDefault(r, p.rest)
-	case p.area == areaObjects && !newer && s.tables[p.rest[0]] != nil:
+	case p.area == areaObjects && len(p.rest) == 4 && p.rest[2] == areaAssociations && (between || p.version == version202603):
+		return s.associated(r, p.rest[0], p.rest[1], p.rest[3])
+	case p.area == areaObjects && !between && s.tables[p.rest[0]] != nil:
 		return s.object(r, s.tables[p.rest[0]], p.rest[1:], body)
 	default:
 		return undocumented(r)
@@ -87,8 +105,6 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 		return s.search(t, body)
 	case len(rest) == 1 && rest[0] != "batch" && rest[0] != "search":
 		return s.record(r, t, rest[0], body)
-	case r.Method == http.MethodGet && len(rest) == 3 && rest[1] == "associations":
-		return s.associated(r, t, rest[0], rest[2])
 	default:
 		return undocumented(r)
 	}
@@ -102,9 +118,11 @@ func checkQuery(r *http.Request, rest []string) reply {
 		allowed = []string{"idProperty", "properties"}
 	case len(rest) == 1 && r.Method == http.MethodPatch:
 		allowed = []string{"idProperty"}
-	case len(rest) == 3 && r.Method == http.MethodGet:
-		allowed = []string{"after", "limit"}
 	}
+	return checkParameters(r, allowed...)
+}
+
+func checkParameters(r *http.Request, allowed ...string) reply {
 	for name := range r.URL.Query() {
 		if !slices.Contains(allowed, name) {
 			return invalid("unknown query parameter " + name)
