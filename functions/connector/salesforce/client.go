@@ -34,7 +34,7 @@ type org struct {
 // path answers where something is in the binding's version of the API.
 func (o *org) path(rest string) string { return "/services/data/" + o.binding.Version + "/" + rest }
 
-// call makes one request and decodes a 200 or 201 into out, which may be nil. When Salesforce says that the session has ended,
+// call makes one request and decodes a 200 or 201 into out, which may be nil. When the session is refused, in whichever words,
 // another one is fetched and the request made again, once. Errors are faults that hold nothing of what was sent.
 func (o *org) call(ctx context.Context, method, path string, in, out any) error {
 	var body []byte
@@ -59,7 +59,7 @@ func (o *org) call(ctx context.Context, method, path string, in, out any) error 
 	return err
 }
 
-// exchange makes a request once and says whether it was refused because the session has ended.
+// exchange makes a request once and reports whether the session was refused.
 func (o *org) exchange(ctx context.Context, method, path string, token secret.Value, body []byte, out any) (ended bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, o.binding.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
@@ -94,7 +94,7 @@ func (o *org) exchange(ctx context.Context, method, path string, token secret.Va
 		if f.Code == codeCrowded && f.Wait == crowdWait { // who was refused together must not come back together
 			f.Wait += time.Duration(o.crm.jitter() * float64(3*crowdWait))
 		}
-		return refused.Code == invalidSession, f
+		return status == http.StatusUnauthorized || refused.Code == invalidSession, f
 	}
 }
 

@@ -245,6 +245,6 @@ func refusals() []connectortest.Refusal {
 		{Name: "a value is refused", Status: http.StatusBadRequest, Body: body("STRING_TOO_LONG"), Want: fault.Permanent, Code: "salesforce_invalid_data"},
 		{Name: "locked", Status: http.StatusBadRequest, Body: body("UNABLE_TO_LOCK_ROW"), Want: fault.Retryable, Code: "salesforce_locked", Wait: 2 * time.Second},
 		{Name: "down", Status: http.StatusServiceUnavailable, Body: body("SERVER_UNAVAILABLE"), Want: fault.Retryable, Code: "salesforce_unavailable"},
-		{Name: "a bad header", Status: http.StatusUnauthorized, Body: body("INVALID_AUTH_HEADER"), Want: fault.Blocked, Code: "salesforce_auth_header"},
+		{Name: "a bad header", Status: http.StatusUnauthorized, Body: body("INVALID_AUTH_HEADER"), Want: fault.Blocked, Code: "salesforce_session_refused"},
 	}
 }

@@ -138,19 +138,39 @@ func TestASessionThatIsRefusedAtOnceIsTheTenantsTrouble(t *testing.T) {
 	})
 }
 
-func TestSessionsThatAreRefusedWithAnotherStatusAreReplacedToo(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		crm := w.process()
-		if err := w.send(t.Context(), crm, 0); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
-		w.Spoil(simulatortest.Fault{Match: "/services/data", Status: 500, Body: []byte(`[{"errorCode":"INVALID_SESSION_ID","message":"x"}]`)})
-		if err := w.send(t.Context(), crm, 1); err != nil {
-			t.Error(err)
-		}
-		w.minted(t, 2)
-	})
+func TestAny401EndsTheSessionOnce(t *testing.T) {
+	cases := map[string]simulatortest.Fault{
+		"the session has ended":             {Status: 401, Body: []byte(`[{"errorCode":"INVALID_SESSION_ID","message":"x"}]`)},
+		"in its words with another status":  {Status: 500, Body: []byte(`[{"errorCode":"INVALID_SESSION_ID","message":"x"}]`)},
+		"the header is refused":             {Status: 401, Body: []byte(`[{"errorCode":"INVALID_AUTH_HEADER","message":"x"}]`)},
+		"a word that nobody has seen":       {Status: 401, Body: []byte(`[{"errorCode":"SESSION_REVOKED","message":"x"}]`)},
+		"no words":                          {Status: 401},
+		"a page of whoever stands in front": {Status: 401, Body: []byte(`"<html>"`)},
+	}
+	for name, spoilt := range cases {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				crm := w.process()
+				if err := w.send(t.Context(), crm, 0); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Minute)
+				spoilt.Match = "/services/data"
+				w.Spoil(spoilt)
+				if err := w.send(t.Context(), crm, 1); err != nil {
+					t.Error(err)
+				}
+				w.minted(t, 2)
+				time.Sleep(time.Minute)
+				spoilt.Count = -1
+				w.Spoil(spoilt)
+				if err := w.send(t.Context(), crm, 2); fault.Of(err) == nil || fault.Of(err).Kind != fault.Blocked {
+					t.Errorf("refused for good: %v", err)
+				}
+				w.minted(t, 3)
+			})
+		})
+	}
 }
 
 func TestNewCredentialsGetASessionOfTheirOwn(t *testing.T) {
