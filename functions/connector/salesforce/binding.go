@@ -37,6 +37,7 @@ type Capabilities struct {
 	Tasks           bool // messages become tasks, too
 	TaskUpsert      bool // the tasks' key is an external id; otherwise they are created by looking before writing
 	AllowDuplicates bool // leads are saved although a duplicate rule warns
+	AssignLeads     bool // new leads are given out by the org's active assignment rule
 	SalesEngagement bool // a reply ends the person's running cadences
 }
 

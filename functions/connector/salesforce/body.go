@@ -52,6 +52,7 @@ func instantOf(written string) time.Time {
 
 // personBody is a lead or contact who is new to the org. A field without a value is left out: null would clear what is held.
 type personBody struct {
+	Key          string `json:"Msg_Sender_Key__c"`
 	FirstName    string `json:"FirstName,omitempty"`
 	LastName     string `json:"LastName"`
 	Company      string `json:"Company,omitempty"` // of a lead, required
@@ -79,7 +80,7 @@ func newPerson(d delivery.Delivery, object string) personBody {
 	first, last := nameOf(d.Person)
 	label := connector.ChannelLabel(d.Event.Channel)
 	p := personBody{
-		FirstName: first, LastName: last,
+		Key: d.Person.Key, FirstName: first, LastName: last,
 		Phone: connector.Cut(d.Person.Phone, maxPhone), Email: strings.ToLower(strings.TrimSpace(d.Person.Email)),
 		LeadSource:   connector.Cut(label, maxFirstName),
 		Source:       connector.Cut(or(ensure["source"], "messaging"), maxLabel),

@@ -34,9 +34,17 @@ type org struct {
 // path answers where something is in the binding's version of the API.
 func (o *org) path(rest string) string { return "/services/data/" + o.binding.Version + "/" + rest }
 
-// call makes one request and decodes a 200 or 201 into out, which may be nil. When the session is refused, in whichever words,
-// another one is fetched and the request made again, once. Errors are faults that hold nothing of what was sent.
+// call makes one request that gives no lead to anybody: see callAs.
 func (o *org) call(ctx context.Context, method, path string, in, out any) error {
+	return o.callAs(ctx, false, method, path, in, out)
+}
+
+// callAs makes one request and decodes a 200 or 201 into out, which may be nil. When the session is refused, in whichever words,
+// another one is fetched and the request made again, once. Errors are faults that hold nothing of what was sent. Assign
+// lets the org's active assignment rule give out the leads that the request writes. Salesforce does so, and with leads that are
+// only updated too, where nothing is said.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/headers-autoassign.
+func (o *org) callAs(ctx context.Context, assign bool, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -48,24 +56,25 @@ func (o *org) call(ctx context.Context, method, path string, in, out any) error 
 	if err != nil {
 		return err
 	}
-	ended, err := o.exchange(ctx, method, path, token, body, out)
+	ended, err := o.exchange(ctx, assign, method, path, token, body, out)
 	if !ended {
 		return err
 	}
 	if token, err = o.crm.sessions.token(ctx, o.at, o.binding, token); err != nil {
 		return err
 	}
-	_, err = o.exchange(ctx, method, path, token, body, out)
+	_, err = o.exchange(ctx, assign, method, path, token, body, out)
 	return err
 }
 
 // exchange makes a request once and reports whether the session was refused.
-func (o *org) exchange(ctx context.Context, method, path string, token secret.Value, body []byte, out any) (ended bool, err error) {
+func (o *org) exchange(ctx context.Context, assign bool, method, path string, token secret.Value, body []byte, out any) (ended bool, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, o.binding.BaseURL+path, bytes.NewReader(body))
 	if err != nil {
 		return false, fault.New(fault.Blocked, "salesforce_base_url_invalid", nil)
 	}
 	o.dress(request, token, body != nil)
+	request.Header.Set("Sforce-Auto-Assign", strings.ToUpper(strconv.FormatBool(assign)))
 	reply, err := o.crm.client.Do(request)
 	if err != nil {
 		return false, unreachable(err)
@@ -104,7 +113,6 @@ func (o *org) dress(request *http.Request, token secret.Value, hasBody bool) {
 	h.Set("Authorization", "Bearer "+string(token))
 	h.Set("Accept", "application/json")
 	h.Set("Sforce-Call-Options", clientName)
-	h.Set("Sforce-Auto-Assign", "FALSE")
 	h.Set("Sforce-Duplicate-Rule-Header", "allowSave="+strconv.FormatBool(o.binding.Capabilities.AllowDuplicates))
 	if hasBody {
 		h.Set("Content-Type", "application/json")

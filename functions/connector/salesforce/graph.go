@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -37,8 +38,21 @@ const (
 )
 
 type graph struct {
-	ID    string `json:"graphId"`
-	Nodes []node `json:"compositeRequest"`
+	ID     string `json:"graphId"`
+	Nodes  []node `json:"compositeRequest"`
+	person string // the key of the person it creates
+	assign bool   // the person is a lead, and the org's assignment rule gives it out
+}
+
+// writes returns what identifies the records that a graph writes.
+func (g graph) writes() []string {
+	names := []string{g.person}
+	for _, n := range g.Nodes {
+		if n.Method == http.MethodPatch {
+			names = append(names, n.URL)
+		}
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
 }
 
 type graphReply struct {
@@ -61,12 +75,14 @@ func (o *org) upsert(object, field, key string) string {
 	return o.path("sobjects/" + object + "/" + field + "/" + url.PathEscape(key))
 }
 
-// graphOf answers what one step is to write: the person (as object) when there is none, the message and its task.
+// graphOf answers what one step is to write: the person (as object) when there is none, the message and its task. The person is
+// created and not upserted: one whom somebody else made meanwhile is neither written over nor given to another owner.
 func (o *org) graphOf(r Request, who, object string) graph {
 	var g graph
 	d := r.delivery
 	if who == "" {
-		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(object, fieldPersonKey, d.Person.Key), refPerson, newPerson(d, object)})
+		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads
+		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object)})
 		who = "@{" + refPerson + ".id}"
 	} else {
 		object = kindOf(who)
@@ -139,23 +155,21 @@ func (o *org) settle(ctx context.Context, w work, i int, who string, got written
 // instead writes the message to the person whom Salesforce names when it refuses a new one: the match of a duplicate rule, or
 // who has our key already. A lead of our key that was converted to a contact who is gone becomes a contact.
 func (o *org) instead(ctx context.Context, w work, i int, refused error) {
-	r, who, object := w.Request(i), "", contactObject
-	switch {
-	case is(refused, codeDuplicates) || is(refused, codeDuplicateValue) && ofOurKey(refused):
-		var err error
-		if who, err = o.adopt(ctx, r, inTheWay(refused)); err != nil {
-			w.Fail(i, err)
-			return
-		}
-		if who == "" {
-			w.Fail(i, refused)
-			return
-		}
-	case !is(refused, codeGone) || !o.binding.Capabilities.Leads:
+	r := w.Request(i)
+	if !is(refused, codeDuplicates) && (!is(refused, codeDuplicateValue) || !ofOurKey(refused)) {
 		w.Fail(i, refused)
 		return
 	}
-	g := o.graphOf(r, who, object)
+	who, past, err := o.adopt(ctx, r, inTheWay(refused))
+	switch {
+	case err != nil:
+		w.Fail(i, err)
+		return
+	case who == "" && !past:
+		w.Fail(i, raced(refused))
+		return
+	}
+	g := o.graphOf(r, who, contactObject)
 	if len(g.Nodes) == 0 {
 		w.Succeed(i, resultWho, who)
 		return
@@ -163,28 +177,29 @@ func (o *org) instead(ctx context.Context, w work, i int, refused error) {
 	results := make([]written, 1)
 	o.send(ctx, []graph{g}, []int{0}, results)
 	if err := results[0].err; err != nil {
-		w.Fail(i, err)
+		w.Fail(i, raced(err))
 		return
 	}
 	o.settle(ctx, w, i, who, results[0])
 }
 
-// send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice.
+// send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give
+// leads out have calls of their own: the rule is in force for everything that a call writes, and for what that sets off.
 func (o *org) send(ctx context.Context, graphs []graph, at []int, results []written) {
 	for len(at) > 0 {
 		var now, later []int
 		seen := map[string]bool{}
 		for _, i := range at {
-			clash := len(now) == maxGraphs
-			for _, n := range graphs[i].Nodes {
-				clash = clash || seen[n.URL]
+			clash := len(now) == maxGraphs || graphs[i].assign != graphs[at[0]].assign
+			for _, name := range graphs[i].writes() {
+				clash = clash || seen[name]
 			}
 			if clash {
 				later = append(later, i)
 				continue
 			}
-			for _, n := range graphs[i].Nodes {
-				seen[n.URL] = true
+			for _, name := range graphs[i].writes() {
+				seen[name] = true
 			}
 			now = append(now, i)
 		}
@@ -207,7 +222,7 @@ func (o *org) sendDistinct(ctx context.Context, graphs []graph, at []int, result
 	var reply struct {
 		Graphs []graphReply `json:"graphs"`
 	}
-	err := o.call(ctx, http.MethodPost, o.path("composite/graph"), request, &reply)
+	err := o.callAs(ctx, graphs[at[0]].assign, http.MethodPost, o.path("composite/graph"), request, &reply)
 	if err != nil && (len(at) == 1 || fault.Of(err).Kind != fault.Permanent) {
 		for _, i := range at {
 			results[i] = written{err: err}

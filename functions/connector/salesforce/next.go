@@ -14,7 +14,8 @@ type Request struct {
 	kind     kind
 	delivery delivery.Delivery
 	action   delivery.Action // of consent
-	who      string          // the id of the lead or contact; of resolve, the one that turned out to be gone
+	who      string          // the id of the lead or contact
+	lost     string          // the id of the one that turned out to be gone
 	person   bool            // the graph has the person in it
 	message  bool            // the graph has the message in it
 	final    bool            // a person who is gone is not looked for again
@@ -105,7 +106,7 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 	}
 	found, tried := p.done[p.named(string(resolve))]
 	if !tried && len(p.d.Actions) > 0 {
-		return "", p.step(resolve, string(resolve), Request{who: p.lost}), true
+		return "", p.step(resolve, string(resolve), Request{}), true
 	}
 	return found[resultWho], step, false
 }
@@ -154,7 +155,7 @@ func (p plan) named(name string) string {
 }
 
 func (p plan) step(k kind, name string, r Request) connector.Step[Request] {
-	r.kind, r.delivery, r.final = k, p.d, p.second
+	r.kind, r.delivery, r.final, r.lost = k, p.d, p.second, p.lost
 	return connector.Step[Request]{Name: p.named(name), Request: r}
 }
 

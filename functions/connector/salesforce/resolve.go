@@ -80,8 +80,8 @@ func lookupsOf(r Request) []lookup {
 			all = append(all, lookup{object, "Email", email, true})
 		}
 	}
-	if kindOf(r.who) == leadObject { // converted, perhaps: then it says to whom
-		all = append(all, lookup{object: leadObject, value: r.who})
+	if kindOf(r.lost) == leadObject { // converted, perhaps: then it says to whom
+		all = append(all, lookup{object: leadObject, value: r.lost})
 	}
 	return all
 }
@@ -160,7 +160,7 @@ func (o *org) choose(ctx context.Context, w work, i int, answers map[string]node
 			w.Fail(i, err)
 			return
 		}
-		if found.ID == "" || found.who() == "" || found.who() == r.who { // nobody, or who turned out to be gone
+		if found.ID == "" || found.who() == "" || found.who() == r.lost { // nobody, or who turned out to be gone
 			continue
 		}
 		o.take(ctx, w, i, found)
@@ -244,21 +244,23 @@ func (o *org) get(ctx context.Context, id string) (person, error) {
 	return p, err
 }
 
-// adopt answers the first of ids that messages can go to and gives it our key, "" when there is none.
-func (o *org) adopt(ctx context.Context, r Request, ids []string) (string, error) {
+// adopt returns the first of ids that messages can go to and gives it our key, "" when there is none. Past reports whether one
+// of them is a lead that was converted to the contact who is gone.
+func (o *org) adopt(ctx context.Context, r Request, ids []string) (who string, past bool, err error) {
 	for _, id := range ids[:min(len(ids), 3)] {
 		p, err := o.get(ctx, id)
 		if err != nil {
-			return "", err
+			return "", false, err
 		}
-		if p.ID == "" || p.who() == "" || p.who() == r.who {
+		past = past || p.Converted && p.who() == r.lost
+		if p.ID == "" || p.who() == "" || p.who() == r.lost {
 			continue
 		}
 		if there, err := o.stamp(ctx, r, p); err != nil || there {
-			return p.who(), err
+			return p.who(), false, err
 		}
 	}
-	return "", nil
+	return "", past, nil
 }
 
 // take settles on a person.
@@ -331,7 +333,7 @@ func (o *org) searchPhone(ctx context.Context, w work, i int) {
 		return
 	}
 	same := slices.DeleteFunc(reply.Records, func(c person) bool {
-		return c.who() == "" || c.who() == r.who || c.ID == r.who || !c.hasPhone(p.Phone, p.Region)
+		return c.who() == "" || c.who() == r.lost || c.ID == r.lost || !c.hasPhone(p.Phone, p.Region)
 	})
 	if len(same) == 0 {
 		w.Succeed(i)

@@ -126,7 +126,7 @@ func TestScenarios(t *testing.T) {
 			_, errs := carry(t.Context(), crm, d)
 			none(t, errs)
 			count(t, s, "Contact", 1)
-			return 7
+			return 8
 		}},
 		"the match of a duplicate rule is taken": {options: simulator.Options{Duplicates: true, IndexLag: time.Hour}, run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X", "Phone": "+15551234567"})

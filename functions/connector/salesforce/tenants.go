@@ -34,6 +34,7 @@ type Settings struct {
 	Tasks           *bool  `json:"tasks"`           // false: messages are records of our object alone
 	TaskUpsert      *bool  `json:"taskUpsert"`      // false for an org that refuses an external id on activities
 	AllowDuplicates bool   `json:"allowDuplicates"` // save although a duplicate rule warns
+	AssignLeads     bool   `json:"assignLeads"`     // the active assignment rule gives out new leads; otherwise the integration user has them
 	SalesEngagement bool   `json:"salesEngagement"` // end running cadences when the person replies
 }
 
@@ -63,7 +64,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		ClientID: s.ClientID, Username: s.Username, Key: crm.Token,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
-			SalesEngagement: s.SalesEngagement,
+			AssignLeads: s.AssignLeads, SalesEngagement: s.SalesEngagement,
 		},
 	}, nil
 }

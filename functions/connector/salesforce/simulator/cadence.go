@@ -110,7 +110,7 @@ func (s *Simulator) removeTargets(body []byte) reply {
 
 // removeTarget ends one tracker. All trackers are of other users than the one that asks.
 func (s *Simulator) removeTarget(r removal) *fault {
-	tracker := s.tables[trackerObject].records[r.Tracker]
+	tracker := s.tables[trackerObject].get(r.Tracker)
 	switch {
 	case r.Reason != "ManuallyRemoved" || !dispositions.MatchString(r.Disposition):
 		return bad("INVALID_API_INPUT", "Specify a valid completion reason code and disposition.")

@@ -241,7 +241,7 @@ func (s *Simulator) collections(method, path string, body []byte) reply {
 func (s *Simulator) updateRow(t *table, values map[string]any) row {
 	id, _ := values["Id"].(string)
 	delete(values, "Id")
-	held := t.records[id]
+	held := t.get(id)
 	switch {
 	case held == nil:
 		return failedRow(bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"))
@@ -251,7 +251,7 @@ func (s *Simulator) updateRow(t *table, values map[string]any) row {
 	if _, fault := s.write(t, held, values); fault != nil {
 		return failedRow(fault)
 	}
-	return row{ID: id, Success: true, Errors: []rowProblem{}}
+	return row{ID: held.id, Success: true, Errors: []rowProblem{}}
 }
 
 // retrieve answers records in the order of their ids, null for those that are not there.
@@ -271,7 +271,7 @@ func (s *Simulator) retrieve(t *table, body []byte) reply {
 		if objectOf(id) != t.object {
 			return refuse(http.StatusBadRequest, "MALFORMED_ID", "malformed id "+id)
 		}
-		if r := t.records[id]; r != nil && !r.deleted {
+		if r := t.get(id); r != nil && !r.deleted {
 			found[i] = s.show(t, r, in.Fields)
 		}
 	}

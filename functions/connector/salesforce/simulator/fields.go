@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"fmt"
 	"net/http"
 	"net/mail"
 	"strings"
@@ -41,6 +40,7 @@ func builtIn() map[string]map[string]field {
 		}
 	}
 	contact, lead := person(), person()
+	lead["OwnerId"] = field{kind: "Lookup", readOnly: true}
 	contact["HomePhone"], contact["OtherPhone"], contact["MailingCountry"] = text, text, field{kind: "Text", length: 80}
 	lead["Company"] = field{kind: "Text", length: 255, required: true}
 	lead["Country"], lead["Status"] = field{kind: "Text", length: 80}, text
@@ -80,26 +80,8 @@ func (s *Simulator) deploy() {
 	}
 }
 
-// prefix answers what ids of an object begin with. That of trackers is invented: Salesforce documents none.
-func prefix(object string) string {
-	return map[string]string{contactObject: "003", leadObject: "00Q", taskObject: "00T", eventObject: "a0X", trackerObject: "77D"}[object]
-}
-
-// newID answers an id in the 18-character form: the last three say which of the others are capitals.
-func newID(object string, n int64) string {
-	id := fmt.Sprintf("%s%012d", prefix(object), n)
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-	for chunk := range 3 {
-		at := 0
-		for i, r := range id[chunk*5 : chunk*5+5] {
-			if r >= 'A' && r <= 'Z' {
-				at |= 1 << i
-			}
-		}
-		id += string(alphabet[at])
-	}
-	return id
-}
+// integrationUser owns what is created, unless an assignment rule gives it to somebody else.
+const integrationUser = "005000000000001AAA"
 
 // fault is why a write is refused.
 type fault struct {
@@ -133,6 +115,9 @@ func (s *Simulator) check(t *table, values map[string]any) *fault {
 		}
 		if fault := s.checkValue(t, name, f, value); fault != nil {
 			return fault
+		}
+		if id, isText := value.(string); isText && f.kind == "Lookup" {
+			values[name] = canonical(id)
 		}
 	}
 	return nil
@@ -175,7 +160,7 @@ func (s *Simulator) checkLookup(name string, f field, id string) *fault {
 	case !strings.Contains(" "+strings.Join(f.to, " ")+" ", " "+object+" "):
 		return bad("FIELD_INTEGRITY_EXCEPTION", name+": id value of incorrect type: "+id, name)
 	}
-	found := s.tables[object].records[id]
+	found := s.tables[object].get(id)
 	switch {
 	case found == nil:
 		return bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", name)
@@ -185,17 +170,4 @@ func (s *Simulator) checkLookup(name string, f field, id string) *fault {
 		return bad("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", name)
 	}
 	return nil
-}
-
-// objectOf answers what an id is of, "" if it is none.
-func objectOf(id string) string {
-	if len(id) != 18 && len(id) != 15 {
-		return ""
-	}
-	for _, object := range []string{contactObject, leadObject, taskObject, eventObject, trackerObject} {
-		if strings.HasPrefix(id, prefix(object)) {
-			return object
-		}
-	}
-	return ""
 }

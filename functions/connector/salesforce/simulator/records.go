@@ -136,13 +136,29 @@ func (s *Simulator) write(t *table, held *record, values map[string]any) (*recor
 		}
 	}
 	if held == nil {
-		return s.insert(t, values)
+		return s.insert(t, s.owned(t, values))
 	}
 	if held.values["IsConverted"] == true {
 		return nil, bad("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
 	}
-	s.set(t, held, values)
+	s.set(t, held, s.owned(t, values))
 	return held, nil
+}
+
+// owned adds the owner whom the active assignment rule gives a lead to: when it is created and, which surprises people, when
+// it is updated. See https://developer.salesforce.com/docs/platform/api-rest/guide/headers-autoassign.
+func (s *Simulator) owned(t *table, values map[string]any) map[string]any {
+	if t.object == leadObject && s.assign && s.options.LeadQueue != "" {
+		values["OwnerId"] = s.options.LeadQueue
+	}
+	return values
+}
+
+// Give makes somebody the owner of a lead, as a user of the org would.
+func (s *Simulator) Give(lead, owner string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.set(s.tables[leadObject], s.tables[leadObject].records[lead], map[string]any{"OwnerId": owner})
 }
 
 // touched answers the ids of the records that a write locks: the record's own and those it refers to.
@@ -177,7 +193,7 @@ func (s *Simulator) add(t *table, values map[string]any) *record {
 	s.lastID++
 	r := &record{id: newID(t.object, s.lastID), values: map[string]any{}, created: time.Now()}
 	if t.object == leadObject {
-		r.values["IsConverted"] = false
+		r.values["IsConverted"], r.values["OwnerId"] = false, integrationUser
 	}
 	t.records[r.id] = r
 	s.undo = append(s.undo, func() {

@@ -29,6 +29,7 @@ type Options struct {
 	Duplicates bool           // a duplicate rule refuses leads with the phone number of another lead or contact
 	IndexLag   time.Duration  // how long a new record stays hidden from searches
 	NoCadences bool           // Sales Engagement is not licensed
+	LeadQueue  string         // to whom an active assignment rule gives leads; empty is no rule
 }
 
 // Simulator is one org. It is safe for concurrent use.
@@ -43,6 +44,7 @@ type Simulator struct {
 	minted   int
 	locked   map[string]int // by record id: how many more writes are refused
 	undo     []func()
+	assign   bool // the request at hand uses assignment rules
 }
 
 // New returns an org without records.
@@ -94,6 +96,7 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 		return s.token(r, body)
 	}
 	s.calls++
+	s.assign = !strings.EqualFold(r.Header.Get("Sforce-Auto-Assign"), "FALSE")
 	answer := s.admit(r)
 	if answer.Status == 0 {
 		answer = s.route(r, body)

@@ -296,7 +296,7 @@ func TestTheSimulatorSaysWhatItIs(t *testing.T) {
 	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); answer != `{"objects":["Contact","Lead","Msg_Event__c","Task","ActionCadenceTracker"],"messages":"Msg_Event__c","ended":"Msg_Stop_Automation__c"}` {
 		t.Errorf("%s", answer)
 	}
-	if _, answer, _ := call(t, s, "GET", "/_simulator/records?object=Lead", ""); !strings.Contains(answer, `"properties":{"IsConverted":"false","LastName":"Ruiz"},"associations":{}`) {
+	if _, answer, _ := call(t, s, "GET", "/_simulator/records?object=Lead", ""); !strings.Contains(answer, `"properties":{"IsConverted":"false","LastName":"Ruiz","OwnerId":"005000000000001AAA"},"associations":{}`) {
 		t.Errorf("%s", answer)
 	}
 	if status, _, _ := call(t, s, "DELETE", "/_simulator", ""); status != http.StatusNoContent {

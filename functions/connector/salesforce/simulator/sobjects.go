@@ -64,7 +64,7 @@ func (s *Simulator) create(t *table, body []byte) reply {
 }
 
 func (s *Simulator) byID(t *table, method, id string, query url.Values, body []byte) reply {
-	r := t.records[id]
+	r := t.get(id)
 	switch {
 	case r == nil:
 		return missing()
@@ -77,7 +77,7 @@ func (s *Simulator) byID(t *table, method, id string, query url.Values, body []b
 	case http.MethodGet:
 		return s.read(t, r, query)
 	case http.MethodDelete:
-		s.remove(t, id)
+		s.remove(t, r.id)
 		return reply{Status: http.StatusNoContent}
 	case http.MethodPatch:
 		values, err := decodeRecord(body, false)

@@ -1,0 +1,124 @@
+package salesforce_test
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"signalbox/functions/connector/salesforce"
+	"signalbox/functions/connector/salesforce/simulator"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/delivery"
+)
+
+// assigning is an org with an active rule for leads, and the wire to it.
+type assigning struct {
+	*simulator.Simulator
+	before func() // the next call that writes
+	calls  []string
+}
+
+func (a *assigning) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(sent))
+	if strings.HasPrefix(r.URL.Path, "/services/data") {
+		does := "writes"
+		if bytes.Contains(sent, []byte(`"POST","url":"/services/data/v66.0/sobjects/Lead"`)) {
+			does = "creates a lead"
+		}
+		a.calls = append(a.calls, does+": "+r.Header.Get("Sforce-Auto-Assign"))
+	}
+	if a.before != nil && strings.HasSuffix(r.URL.Path, "composite/graph") {
+		a.before()
+		a.before = nil
+	}
+	return simulatortest.Transport(a.Simulator).RoundTrip(r)
+}
+
+func inAssigningOrg(t *testing.T, assign bool, f func(t *testing.T, a *assigning, crm *salesforce.CRM)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		a := &assigning{Simulator: simulator.New(simulator.Options{PublicKey: publicKey(t), LeadQueue: "00G000000000001AAA"})}
+		b := org()
+		b.Capabilities.AssignLeads = assign
+		f(t, a, newPlace().crm(b, a, slog.New(slog.DiscardHandler)))
+	})
+}
+
+// owner fails the test unless the org has one lead, of this owner.
+func (a *assigning) owner(t *testing.T, want string) (lead string) {
+	t.Helper()
+	leads, _ := a.Records("Lead")
+	if len(leads) != 1 || leads[0].Properties["OwnerId"] != want {
+		t.Fatalf("%v, want one lead of %s", leads, want)
+	}
+	return leads[0].ID
+}
+
+func TestOnlyTheCallThatCreatesALeadUsesTheAssignmentRules(t *testing.T) {
+	for name, c := range map[string]struct {
+		assign bool
+		owner  string
+		header string
+	}{
+		"the settings ask for it": {true, "00G000000000001AAA", "TRUE"},
+		"they do not":             {false, "005000000000001AAA", "FALSE"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inAssigningOrg(t, c.assign, func(t *testing.T, a *assigning, crm *salesforce.CRM) {
+				_, errs := carry(t.Context(), crm, newcomer(1))
+				none(t, errs)
+				lead := a.owner(t, c.owner)
+				a.Give(lead, "005000000000007AAA") // a manager gives the lead to somebody
+				again := newcomer(2)
+				again.Person.Key = newcomer(1).Person.Key
+				_, errs = carry(t.Context(), crm, again, linked(stop(3, "2026-01-18T14:23:12Z"), lead),
+					answering(4, lead, replyTime, delivery.MarkReplied, delivery.CancelSequences), newcomerAt(5, "+15557654321"))
+				none(t, errs)
+				for _, call := range a.calls {
+					want := "FALSE"
+					if strings.HasPrefix(call, "creates") {
+						want = c.header
+					}
+					if !strings.HasSuffix(call, ": "+want) {
+						t.Errorf("%s, want %s", call, want)
+					}
+				}
+				leads, _ := a.Records("Lead")
+				if len(leads) != 2 || leads[0].Properties["OwnerId"] != "005000000000007AAA" || leads[1].Properties["OwnerId"] != c.owner {
+					t.Errorf("%v", leads)
+				}
+			})
+		})
+	}
+}
+
+func TestALeadThatAnotherMadeMeanwhileIsNotReassignedOrRenamed(t *testing.T) {
+	inAssigningOrg(t, true, func(t *testing.T, a *assigning, crm *salesforce.CRM) {
+		d := newcomer(1)
+		a.before = func() {
+			id := a.Add("Lead", map[string]any{"LastName": "Ruiz de la Prada", "Company": "X", "Msg_Sender_Key__c": d.Person.Key})
+			a.Give(id, "005000000000007AAA")
+		}
+		_, errs := carry(t.Context(), crm, d)
+		none(t, errs)
+		a.owner(t, "005000000000007AAA")
+		if leads, _ := a.Records("Lead"); leads[0].Properties["LastName"] != "Ruiz de la Prada" {
+			t.Errorf("%v", leads[0].Properties)
+		}
+		count(t, a.Simulator, "Msg_Event__c", 1)
+	})
+}
+
+func newcomerAt(n int, phone string) delivery.Delivery {
+	d := newcomer(n)
+	d.Person.Phone = phone
+	return d
+}
