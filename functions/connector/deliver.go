@@ -126,6 +126,7 @@ func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (as
 		switch c.claim(ctx, it); {
 		case it.claim == nil:
 		case it.claim.Unfinished > 0 && !alone:
+			it.claim.Attempt-- // it is claimed again for the try
 			c.release(ctx, it, reasonAlone, false)
 			aside = append(aside, it)
 		default:

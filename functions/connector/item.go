@@ -54,7 +54,11 @@ func (it *item) verdict() error {
 
 // failed keeps why the item is not done, and since when.
 func (it *item) failed(err error) {
-	it.err = &queue.FailingError{Since: it.claim.Fails(fault.Of(err)), Err: err}
+	failing := &queue.FailingError{Since: it.claim.Fails(fault.Of(err)), Err: err}
+	if it.claim != nil {
+		failing.Attempt = it.claim.Attempt
+	}
+	it.err = failing
 }
 
 // open decodes what a head carries. What cannot be carried out at all never claims.

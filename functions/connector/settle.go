@@ -8,6 +8,7 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
 )
 
@@ -31,12 +32,14 @@ func (c *Connector[R]) claim(ctx context.Context, it *item) {
 		return
 	}
 	claim, err := c.options.Claims.Claim(it.context(ctx), it.key())
-	switch {
+	switch f := fault.Of(err); {
 	case errors.Is(err, idempotency.ErrDone):
 		it.finished = true
+	case err != nil && f.Code == idempotency.CodeHeld:
+		it.err = &queue.HeldError{For: f.Wait}
 	case err != nil:
 		it.failed(err)
-		c.count(it, fault.Of(err))
+		c.count(it, f)
 	default:
 		it.take(claim)
 	}

@@ -35,6 +35,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 			j.done = true
 			return nil
 		}
+		if f := fault.Of(err); f != nil && f.Code == idempotency.CodeHeld {
+			return &queue.HeldError{For: f.Wait}
+		}
 		if err != nil {
 			return err
 		}

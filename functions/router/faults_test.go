@@ -8,10 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/router"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/tenant"
 
@@ -164,6 +167,34 @@ func TestAClaimIsReleasedAfterTheTimeIsOver(t *testing.T) {
 		m.Attempt = 4
 		if err := w.route(t, m); err != nil {
 			t.Errorf("the next receive waits for the lease: %v", err)
+		}
+	})
+}
+
+func TestAReceiveThatALeaseRefusesIsNoAttempt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.router.Engine = panicking{}
+		poison := event("hello", func(e *canonical.Event) {
+			e.Channel, e.ConversationID, e.Sender = canonical.Web, "web:demo-twilio:conv:1", canonical.Participant{ID: "web:1"}
+		})
+		m := message(t, poison)
+		m.Attempt = 3
+		claims := idempotency.New(w.router.Store, 35*time.Second)
+		if _, err := claims.Claim(t.Context(), store.Key{Partition: router.Key("demo", poison.EventID).Partition, Sort: idempotency.RouteClaim}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		err := w.route(t, m)
+		held, ok := errors.AsType[*queue.HeldError](err)
+		if !ok || held.For != 25*time.Second || !errors.Is(err, queue.ErrNotBegun) {
+			t.Fatalf("while it is held: %v", err)
+		}
+		time.Sleep(held.For)
+		m.Attempt = 5
+		if failing, ok := errors.AsType[*queue.FailingError](w.route(t, m)); !ok || failing.Attempt != 4 {
+			t.Errorf("%+v: of five receives one was refused", failing)
 		}
 	})
 }

@@ -257,9 +257,12 @@ const afterwards = 2 * time.Second
 func (r *Router) finish(ctx context.Context, j *job) error {
 	ctx, cancel := context.WithTimeout(j.named(ctx), afterwards)
 	defer cancel()
-	since := time.Now()
+	since, tries := time.Now(), 0
 	if j.err != nil {
 		since = j.claim.Fails(fault.Of(j.err))
+	}
+	if j.claim != nil {
+		tries = claimFrom - 1 + j.claim.Attempt
 	}
 	switch {
 	case j.claim == nil:
@@ -272,7 +275,7 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 		}
 	}
 	if j.err != nil {
-		return &queue.FailingError{Since: since, Err: j.err}
+		return &queue.FailingError{Since: since, Attempt: tries, Err: j.err}
 	}
 	if j.done {
 		return nil

@@ -59,6 +59,7 @@ type Claim struct {
 	Unfinished int                          // how many claims before this one ended without a word and without getting further
 	Generation int                          // how often the work was reopened by a redrive
 	Failing    time.Time                    // since when it has been failing, see Fails; zero after a success. Written like Progress
+	Attempt    int                          // how often the work was claimed, from 1; it begins anew like Failing. Written like Progress
 
 	version int64 // the fence
 	held    content
@@ -106,7 +107,7 @@ func (c *Claim) Fails(of *fault.Error) (since time.Time) {
 	case c == nil:
 		return now
 	case of.Kind == fault.Blocked:
-		c.Failing = time.Time{}
+		c.Failing, c.Attempt = time.Time{}, 0
 		return now
 	case c.Failing.IsZero():
 		c.Failing = now

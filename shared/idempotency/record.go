@@ -33,6 +33,7 @@ type content struct {
 	Advanced   bool                         `json:"advanced,omitempty"` // the claim that is held added a checkpoint
 	Generation int                          `json:"generation,omitempty"`
 	Failing    time.Time                    `json:"failing,omitzero"` // see Claim
+	Attempt    int                          `json:"attempt,omitempty"`
 	Reason     string                       `json:"reason,omitempty"` // a fault's code: why it was released or given up
 	Progress   map[string]map[string]string `json:"progress,omitempty"`
 }
@@ -96,6 +97,7 @@ func (c *Claims) successor(met content, owner string) (content, error) {
 		return met, nil
 	}
 	met.State, met.End = claimed, now.Add(c.lease).UTC()
+	met.Attempt++
 	return met, nil
 }
 
@@ -110,13 +112,13 @@ func answer(key store.Key, version int64, wrote content) (*Claim, error) {
 	}
 	return &Claim{
 		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, Failing: wrote.Failing,
-		version: version, held: wrote,
+		Attempt: wrote.Attempt, version: version, held: wrote,
 	}, nil
 }
 
 // move writes what becomes of a claim that is held, with its Progress.
 func (c *Claims) move(ctx context.Context, claim *Claim, next content) error {
-	next.Progress, next.Failing = claim.Progress, claim.Failing
+	next.Progress, next.Failing, next.Attempt = claim.Progress, claim.Failing, claim.Attempt
 	record, err := c.write(ctx, claim.Key, claim.version, next)
 	if _, lost := errors.AsType[*store.ConflictError](err); lost {
 		return fault.New(fault.Retryable, CodeLost, err)

@@ -131,7 +131,7 @@ func (r *Reopener) change(ctx context.Context, key store.Key, generation int, wa
 			return standing, err
 		}
 		met.State, met.Owner, met.End, met.Unfinished, met.Advanced = open, r.owner(), time.Time{}, 0, false
-		met.Generation, met.Reason, met.Failing = max(met.Generation, generation), "", time.Time{}
+		met.Generation, met.Reason, met.Failing, met.Attempt = max(met.Generation, generation), "", time.Time{}, 0
 		data, err := json.Marshal(met)
 		if err != nil {
 			return standing, fault.New(fault.Permanent, CodeInvalid, err)

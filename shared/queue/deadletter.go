@@ -17,7 +17,7 @@ type DeadLetter struct {
 	Kind            string    `json:"kind"`     // the fault's kind
 	Code            string    `json:"code"`     // the fault's code: what a runbook is searched for
 	Reason          string    `json:"reason"`   // the error's text
-	Attempts        int       `json:"attempts"` // how often it was received
+	Attempts        int       `json:"attempts"` // how often it was tried
 	First           time.Time `json:"first"`    // when it was sent
 	Last            time.Time `json:"last"`     // when it was given up
 	FunctionVersion string    `json:"functionVersion,omitempty"`

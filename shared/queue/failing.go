@@ -6,8 +6,9 @@ import "time"
 // waited for another reason, a tenant that was blocked or its turn behind such a one, is not out of patience at its first
 // failure afterwards.
 type FailingError struct {
-	Since time.Time // of the first failure in a row
-	Err   error
+	Since   time.Time // of the first failure in a row
+	Attempt int       // how often the work was tried; 0: nobody counted, so that each receive was a try
+	Err     error
 }
 
 // Error answers the text of Err.

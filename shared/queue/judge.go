@@ -82,10 +82,11 @@ func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error
 		case errs[i] == nil:
 			verdicts[i].Done = true
 		case errors.Is(errs[i], ErrNotBegun):
+			verdicts[i].Wait = w.held(ctx, head, errs[i])
 		case w.givesUp(head, errs[i]):
 			given = append(given, i)
 		default:
-			verdicts[i].Wait = w.wait(head, fault.Of(errs[i]), soft.Err() != nil)
+			verdicts[i].Wait = w.wait(head, errs[i], soft.Err() != nil)
 			waiting = append(waiting, i)
 		}
 	}
@@ -94,6 +95,17 @@ func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error
 		w.bury(ctx, heads, errs, given, verdicts)
 	}
 	return verdicts
+}
+
+// held returns how long a message that was not begun is to wait: no time, unless another worker holds it.
+func (w *Worker) held(ctx context.Context, head Received, err error) time.Duration {
+	by, ok := errors.AsType[*HeldError](err)
+	if !ok {
+		return 0
+	}
+	w.Logger.LogAttrs(telemetry.WithTrace(ctx, head.Trace), slog.LevelInfo, "message is held by another worker",
+		slog.String("stage", w.Stage), slog.String("message", head.ID), slog.Int("receive", head.Attempt), slog.Duration("wait", by.For))
+	return min(by.For, MaxWait)
 }
 
 // tell says which of the heads wait, and why: each of them, and of a standard queue, whose batches are large and fail
@@ -123,7 +135,7 @@ func (w *Worker) bury(ctx context.Context, heads []Received, errs []error, given
 		i := given[k]
 		ctx := telemetry.WithTrace(ctx, heads[i].Trace)
 		if err != nil {
-			verdicts[i].Wait = w.backoff(heads[i].Attempt)
+			verdicts[i].Wait = w.backoff(attempt(heads[i], errs[i]))
 			w.Logger.LogAttrs(ctx, slog.LevelError, "dead letter was not taken", w.about(heads[i], err)...)
 			continue
 		}
@@ -177,21 +189,29 @@ func (w *Worker) tried(err error) bool {
 
 // wait answers how long a message that failed so is to wait. One that the soft deadline cut short waits no longer: it comes
 // back at the head of a batch and then has its whole time.
-func (w *Worker) wait(r Received, f *fault.Error, cut bool) time.Duration {
-	switch {
+func (w *Worker) wait(r Received, err error, cut bool) time.Duration {
+	switch f := fault.Of(err); {
 	case f.Kind == fault.Blocked:
 		return w.BlockedWait
 	case f.Kind == fault.Permanent || f.Kind == fault.Rejected: // only without DeadLetters
 		return w.BackoffMax
 	case f.Wait > 0 && r.Attempt > hurried:
-		return max(min(f.Wait, MaxWait), w.backoff(r.Attempt))
+		return max(min(f.Wait, MaxWait), w.backoff(attempt(r, err)))
 	case f.Wait > 0:
 		return min(f.Wait, MaxWait)
 	case cut && f.Kind == fault.Retryable:
 		return 0
 	default:
-		return w.backoff(r.Attempt)
+		return w.backoff(attempt(r, err))
 	}
+}
+
+// attempt returns how often the work on a message was tried: a receive of what somebody else held was no try.
+func attempt(r Received, err error) int {
+	if failing, ok := errors.AsType[*FailingError](err); ok && failing.Attempt > 0 {
+		return failing.Attempt
+	}
+	return r.Attempt
 }
 
 // backoff answers a wait between BackoffMin and a ceiling that doubles with each attempt up to BackoffMax: full jitter, so
@@ -214,7 +234,7 @@ func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, gi
 		reason := errs[i].Error()
 		letter := DeadLetter{
 			ID: heads[i].ID, Stage: w.Stage, Kind: f.Kind.String(), Code: f.Code, Reason: reason[:min(len(reason), maxReason)],
-			Attempts: heads[i].Attempt, First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
+			Attempts: attempt(heads[i], errs[i]), First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
 			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: kept(heads[i], errs[i]),
 		}
 		message, err := letter.message()
@@ -234,7 +254,7 @@ func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, gi
 func (w *Worker) about(r Received, err error) []slog.Attr {
 	f := fault.Of(err)
 	return []slog.Attr{
-		slog.String("stage", w.Stage), slog.String("message", r.ID), slog.Int("attempt", r.Attempt),
+		slog.String("stage", w.Stage), slog.String("message", r.ID), slog.Int("attempt", attempt(r, err)),
 		slog.String("kind", f.Kind.String()), slog.String("code", f.Code), slog.String("reason", err.Error()),
 	}
 }

@@ -13,6 +13,16 @@ import (
 // back at once and nothing is held against it.
 var ErrNotBegun = errors.New("queue: not begun before the deadline")
 
+// HeldError is the ErrNotBegun of a message that another worker holds, or held when it was killed: it goes back for as long
+// as that one may hold it.
+type HeldError struct{ For time.Duration }
+
+// Error returns a text.
+func (*HeldError) Error() string { return "queue: held by another worker" }
+
+// Is reports whether target is ErrNotBegun.
+func (*HeldError) Is(target error) bool { return target == ErrNotBegun }
+
 // Verdict is what becomes of one received message.
 type Verdict struct {
 	Done bool          // it may be deleted

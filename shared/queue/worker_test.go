@@ -112,6 +112,8 @@ func TestWorkerActsOnEachKindOfFault(t *testing.T) {
 		"a rejected one is a dead letter, too: it was accepted once":  {err: fault.New(fault.Rejected, "x", nil), want: done, dead: "rejected/x"},
 		"a wrapped fault counts":                                      {err: fmt.Errorf("step: %w", fault.New(fault.Permanent, "x", cause)), want: done, dead: "permanent/x"},
 		"what was not begun goes back at once, however old":           {err: queue.ErrNotBegun, age: 48 * time.Hour, want: queue.Verdict{}},
+		"what another worker holds waits for it, however old":         {err: &queue.HeldError{For: 28 * time.Second}, attempt: 900, age: 48 * time.Hour, want: queue.Verdict{Wait: 28 * time.Second}},
+		"attempts are those that somebody counted":                    {err: &queue.FailingError{Attempt: 1, Err: cause}, attempt: 9, want: queue.Verdict{Wait: 3 * time.Second}},
 		"a message without a sending time never runs out of patience": {err: cause, age: -1, want: queue.Verdict{Wait: 3 * time.Second}},
 	}
 	for name, c := range cases {
@@ -166,6 +168,7 @@ func TestAGroupStopsAtItsFirstFailureAndOthersGoOn(t *testing.T) {
 		"every group may fail":                  {batch: []string{"a1", "b1", "a2", "b2"}, fails: map[string]error{"a1": retry, "b1": retry}, want: "ww00", calls: "a1,b1"},
 		"an empty batch has no verdicts":        {want: ""},
 		"what was not begun stops its group":    {batch: []string{"a1", "a2", "b1"}, fails: map[string]error{"a1": queue.ErrNotBegun}, want: "00d", calls: "a1,b1"},
+		"what another holds stops its group":    {batch: []string{"a1", "a2", "b1"}, fails: map[string]error{"a1": &queue.HeldError{For: 3 * time.Second}}, want: "w0d", calls: "a1,b1"},
 		"messages without a group are a group ": {batch: []string{"-1", "-2"}, fails: map[string]error{"-1": retry}, want: "w0", calls: "-1"},
 	}
 	for name, c := range cases {

@@ -194,7 +194,7 @@ func TestTwoHoldersOfOneMessage(t *testing.T) {
 		sender := p.conversation(20, 3)
 		p.settled(24 * time.Hour)
 		p.check(20, sender)
-		if !strings.Contains(p.logs.text(), `"claim_held"`) {
+		if !strings.Contains(p.logs.text(), "message is held by another worker") {
 			t.Error("no message had two holders")
 		}
 	})

@@ -69,11 +69,12 @@ func (r *reaper) choose(held []string) (death, time.Duration) {
 
 // victim is one process. From its death on none of its calls leaves it.
 type victim struct {
-	reaper *reaper
-	worker *queue.Worker
-	mu     sync.Mutex
-	held   []string
-	dead   bool
+	choose    func(held []string) (death, time.Duration) // says how a call ends, and how late
+	worker    *queue.Worker
+	throttled func() // is called before each batch; may be nil
+	mu        sync.Mutex
+	held      []string
+	dead      bool
 }
 
 // call makes a call, or dies of it: the goroutine ends as if the process did, for whatever it still does is a call, too. It
@@ -84,7 +85,7 @@ func (v *victim) call(effect func()) death {
 		v.mu.Unlock()
 		runtime.Goexit()
 	}
-	end, delay := v.reaper.choose(v.held)
+	end, delay := v.choose(v.held)
 	v.dead = end != none && end != refused
 	v.mu.Unlock()
 	switch end {
@@ -180,14 +181,21 @@ func (p *pipeline) startMortal(r *reaper) {
 	}
 	connect := func(v *victim) *queue.Worker { return p.newConnect(mortal{p.state, v}, lineTo{&p.outage, v}) }
 	for range p.concurrency {
-		p.pollMortal(ctx, r, p.events, route)
-		p.pollMortal(ctx, r, p.deliver, connect)
+		p.pollMortal(ctx, p.events, func() *victim { return mortalised(r.choose, route) })
+		p.pollMortal(ctx, p.deliver, func() *victim { return mortalised(r.choose, connect) })
 	}
 	p.poll(ctx, p.eventsDead, p.record)
 	p.poll(ctx, p.deliverDead, p.record)
 }
 
-func (p *pipeline) pollMortal(ctx context.Context, r *reaper, q *memqueue.Queue, spawn func(*victim) *queue.Worker) {
+// mortalised returns a new process.
+func mortalised(choose func([]string) (death, time.Duration), worker func(*victim) *queue.Worker) *victim {
+	v := &victim{choose: choose}
+	v.worker = worker(v)
+	return v
+}
+
+func (p *pipeline) pollMortal(ctx context.Context, q *memqueue.Queue, spawn func() *victim) {
 	p.running.Go(func() {
 		var v *victim
 		for ctx.Err() == nil {
@@ -196,8 +204,7 @@ func (p *pipeline) pollMortal(ctx context.Context, r *reaper, q *memqueue.Queue,
 				continue
 			}
 			if v == nil || v.dead {
-				v = &victim{reaper: r}
-				v.worker = spawn(v)
+				v = spawn()
 			}
 			p.workMortal(ctx, v, q, batch)
 		}
@@ -212,7 +219,10 @@ func (p *pipeline) workMortal(ctx context.Context, v *victim, q *memqueue.Queue,
 		received[i], ids[i] = d.Received, d.ID
 	}
 	v.held = ids
-	invocation, cancel := context.WithTimeout(ctx, 30*time.Second)
+	if v.throttled != nil {
+		v.throttled()
+	}
+	invocation, cancel := context.WithTimeout(ctx, functionTime)
 	defer cancel()
 	var verdicts []queue.Verdict
 	ended := make(chan struct{})

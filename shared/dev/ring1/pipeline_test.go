@@ -51,6 +51,13 @@ const (
 	line    = "+15557654321"
 )
 
+// The times of a deployment: TestTheTimesAreTheTemplates compares.
+const (
+	functionTime = 30 * time.Second
+	lease        = 35 * time.Second
+	visibility   = 42 * time.Second
+)
+
 // output collects what the functions would have written to standard output.
 type output struct {
 	mu sync.Mutex
@@ -154,7 +161,7 @@ func newPipeline(t testing.TB, o options) *pipeline {
 	}
 	retention := 14 * 24 * time.Hour
 	fifo := func(name string, dead *memqueue.Queue) *memqueue.Queue {
-		queueOptions := memqueue.Options{Name: name + ".fifo", Visibility: cmp.Or(o.visibility, 180*time.Second), Retention: retention, DeadLetters: dead}
+		queueOptions := memqueue.Options{Name: name + ".fifo", Visibility: cmp.Or(o.visibility, visibility), Retention: retention, DeadLetters: dead}
 		if dead != nil {
 			queueOptions.MaxReceives = 1000
 		}
@@ -243,7 +250,7 @@ func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker
 			}
 			return deliver
 		}),
-		Claims: idempotency.New(s, 35*time.Second), Sealer: p.ring, Logger: p.logger, Meter: p.meter,
+		Claims: idempotency.New(s, lease), Sealer: p.ring, Logger: p.logger, Meter: p.meter,
 	})), p.eventsDead)
 }
 
@@ -254,7 +261,7 @@ func (p *pipeline) newConnect(s connector.Store, portal http.RoundTripper) *queu
 		Logger: p.logger, Meter: p.meter,
 	})
 	return p.worker("deliver-hubspot", p.opening(connector.New(crm, connector.Options{
-		Claims: idempotency.New(s, 35*time.Second), Store: s, Links: connector.ThreadLinks{Store: s}, Width: 1,
+		Claims: idempotency.New(s, lease), Store: s, Links: connector.ThreadLinks{Store: s}, Width: 1,
 		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
 	})), p.deliverDead)
 }
@@ -325,7 +332,7 @@ func (p *pipeline) work(ctx context.Context, q *memqueue.Queue, w *queue.Worker,
 	for i, d := range batch {
 		received[i] = d.Received
 	}
-	invocation, cancel := context.WithTimeout(ctx, 30*time.Second)
+	invocation, cancel := context.WithTimeout(ctx, functionTime)
 	defer cancel()
 	p.settle(ctx, q, batch, w.Work(invocation, received))
 }
