@@ -138,7 +138,7 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	if d.Reply, err = r.reply(ctx, e, &head); err != nil {
 		return Record{}, err
 	}
-	if d.Superseded, err = r.consent(ctx, e, d, held[0]); err != nil {
+	if d.Superseded, err = r.consent(ctx, e, d, head, held[0]); err != nil {
 		return Record{}, err
 	}
 	if err := r.await(ctx, e, d, held[0]); err != nil {
@@ -148,10 +148,14 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	return r.keep(ctx, j, d)
 }
 
-// consent records a change of consent before anything else is written, and answers whether a newer one had been made.
-func (r *Router) consent(ctx context.Context, e *canonical.Event, d Decision, head store.Record) (superseded bool, err error) {
+// consent records a change of consent before anything else is written, and reports whether none was made, because of a newer one
+// or because a provider told with a receipt what is known: every message that it refuses to send tells it again.
+func (r *Router) consent(ctx context.Context, e *canonical.Event, d Decision, known conversation.Head, head store.Record) (superseded bool, err error) {
 	if d.Consent == nil || d.Consent.State == "" {
 		return false, nil
+	}
+	if e.Direction == canonical.Status && known.Consent[e.Channel].State == d.Consent.State {
+		return true, nil
 	}
 	now, err := consent.Record(ctx, r.Store, e.TenantID, d.Person.Key, e.Channel, consent.State{
 		State: d.Consent.State, At: e.Timestamp, EventID: e.EventID, Keyword: d.Consent.Keyword, Source: d.Consent.Source,

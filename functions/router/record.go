@@ -37,7 +37,7 @@ type Decision struct {
 	Rules      int                      `json:"rules"` // version of the tenant's configuration, whose rules decided
 	Person     delivery.Person          `json:"person"`
 	Consent    *canonical.Consent       `json:"consent,omitempty"`    // what the person asked for
-	Superseded bool                     `json:"superseded,omitempty"` // a newer event had set the consent already, so that nothing changed
+	Superseded bool                     `json:"superseded,omitempty"` // the consent had been set already, so that nothing changed
 	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp
 	AutoReply  bool                     `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
 	Reply      *Reply                   `json:"reply,omitempty"`      // what of ours was answered

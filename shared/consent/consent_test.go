@@ -1,6 +1,7 @@
 package consent_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -15,24 +16,22 @@ import (
 func TestKeyword(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ text, want string }{
-		"stop as it is":                   {"STOP", consent.Stop},
-		"in small letters":                {"stop", consent.Stop},
-		"with blanks around":              {" \tStop\r\n", consent.Stop},
-		"stopall":                         {"StopAll", consent.Stop},
-		"unsubscribe":                     {"unsubscribe", consent.Stop},
-		"cancel":                          {"cancel", consent.Stop},
-		"end":                             {"end", consent.Stop},
-		"quit":                            {"quit", consent.Stop},
-		"start":                           {"start", consent.Start},
-		"yes":                             {"Yes", consent.Start},
-		"unstop":                          {"unstop", consent.Start},
-		"help":                            {"help", consent.Help},
-		"info":                            {"info", consent.Help},
-		"in a sentence it is talk":        {"please stop calling", ""},
-		"with a mark behind it is talk":   {"STOP!", ""},
-		"twice it is talk":                {"STOP STOP", ""},
-		"nothing asks for nothing":        {"", ""},
-		"a letter that folds to S is not": {"ſtop", ""},
+		"stop as it is":            {"STOP", consent.Stop},
+		"in small letters":         {"stop", consent.Stop},
+		"with blanks around":       {" \tStop\r\n", consent.Stop},
+		"stopall":                  {"StopAll", consent.Stop},
+		"unsubscribe":              {"unsubscribe", consent.Stop},
+		"cancel":                   {"cancel", consent.Stop},
+		"end":                      {"end", consent.Stop},
+		"quit":                     {"quit", consent.Stop},
+		"start":                    {"start", consent.Start},
+		"yes":                      {"Yes", consent.Start},
+		"unstop":                   {"unstop", consent.Start},
+		"help":                     {"help", consent.Help},
+		"info":                     {"info", consent.Help},
+		"in a sentence it is talk": {"please stop calling", ""},
+		"twice it is talk":         {"STOP STOP", ""},
+		"nothing asks for nothing": {"", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -42,6 +41,87 @@ func TestKeyword(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestEveryWayToWriteStopIsAnOptOut is what was plain talk: words that the law names (47 CFR 64.1200(a)(10)) or providers block on,
+// and the ways in which phones and people write them.
+func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
+	t.Parallel()
+	stop := map[string]string{
+		"revoke":                              "REVOKE",
+		"optout in one word":                  "OPTOUT",
+		"opt out in two words":                "Opt out",
+		"opt-out with a hyphen":               "opt-out",
+		"opt-out with a hyphen of typography": "opt\u2011out",
+		"stop all in two words":               "STOP ALL",
+		"a full stop behind":                  "Stop.",
+		"a mark behind":                       "stop!",
+		"several marks, and blanks":           " STOP !!! ",
+		"in quotes":                           "“STOP”",
+		"with a sign":                         "stop 🛑",
+		"with a sign and its selector":        "stop ✋\ufe0f",
+		"in full width":                       "ＳＴＯＰ",
+		"in full width with its full stop":    "ＳＴＯＰ。",
+		"in bold letters of mathematics":      "𝐒𝐓𝐎𝐏",
+		"with zero-width spaces":              "\u200bST\u200dOP\ufeff",
+		"with a soft hyphen":                  "UNSUB\u00adSCRIBE",
+		"with marks of direction":             "\u200fstop\u200e",
+		"with spaces that do not break":       "\u00a0opt\u00a0out\u202f",
+		"with an old letter for s":            "ſtop",
+		"French without an accent":            "ARRET",
+		"French with an accent":               "ARRÊT",
+		"French with an accent of its own":    "arre\u0302t",
+		"French, told":                        "Arrête",
+		"letters apart":                       "S T O P",
+	}
+	for name, text := range stop {
+		if got := consent.Keyword(text); got != consent.Stop {
+			t.Errorf("%s: %q is %q", name, text, got)
+		}
+	}
+	talk := map[string]string{
+		"a sentence with stop":              "please stop by tomorrow",
+		"a sentence that begins with stop":  "stop by tomorrow",
+		"a sentence that ends with stop":    "I will not stop.",
+		"a question":                        "Stop?",
+		"a question of full width":          "end？",
+		"a word that begins with a keyword": "stopped",
+		"a word and a number":               "STOP 2",
+		"an end of something":               "the end",
+		"a keyword and an address":          "stop https://a.example",
+		"marks alone":                       "!!!",
+		"a sign alone":                      "🛑",
+		"something long":                    strings.Repeat("stop", 100_000),
+		"blanks without end":                strings.Repeat(" ", 100_000) + "x",
+		"bytes that are no text":            "sto\xffp",
+	}
+	for name, text := range talk {
+		if got := consent.Keyword(text); got != "" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+}
+
+// TestAnOptInIsOnlyWhatTheProviderTakesForOne: what is wrongly read as an opt-out is a message fewer, what is wrongly read as an
+// opt-in one too many.
+func TestAnOptInIsOnlyWhatTheProviderTakesForOne(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"yes!", "Yes.", "ＹＥＳ", "y e s", "start?", "un stop", "st\u200bart", "yeſ"} {
+		if got := consent.Keyword(text); got != "" {
+			t.Errorf("%q is %q", text, got)
+		}
+	}
+}
+
+func FuzzKeyword(f *testing.F) {
+	for _, seed := range []string{"STOP", "ＳＴＯＰ。", "arre\u0302t", "\u200bST\u200dOP", "\xff", "opt\u2011out"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := consent.Keyword(text); got == consent.Stop && len(text) > 256 {
+			t.Errorf("%d bytes are a keyword", len(text))
+		}
+	})
 }
 
 func TestRecognise(t *testing.T) {

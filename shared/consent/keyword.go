@@ -5,6 +5,10 @@ package consent
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"signalbox/shared/canonical"
 )
@@ -28,26 +32,29 @@ const (
 	SourceKeyword  = "keyword"  // the whole message was a keyword
 )
 
-// longestKeyword is UNSUBSCRIBE. What is longer is not looked at.
-const longestKeyword = 11
+// longestKeyword is UNSUBSCRIBE. longestText is how much of a text, in bytes, is looked at: a keyword in full width takes three
+// bytes a letter, and there may be invisible characters between.
+const (
+	longestKeyword = 11
+	longestText    = 128
+)
 
-// Keyword answers what the whole of a message asks for: stop, start, help, or "" for any other text. The words are those
-// that Twilio handles for long codes by default, without regard to case and surrounding blanks. A keyword within a sentence
-// is not one. See https://help.twilio.com/articles/223134027.
+// Keyword returns what the whole of a message asks for: Stop, Start, Help, or "" for any other text. A keyword within a sentence
+// is none, and so is a question. Stop is recognised however it is written: the words that the law names (47 CFR 64.1200(a)(10)),
+// that Twilio, Telnyx and AWS block on by default, and the French ones, without regard to case, accents, width, spaces,
+// punctuation, emoji and invisible characters. Start and Help are what Twilio takes for them, to the letter: whoever is wrongly
+// taken for opted in gets messages that nobody asked for.
+// See https://help.twilio.com/articles/223134027 and https://www.twilio.com/docs/proxy/opt-out-keywords.
 func Keyword(text string) string {
 	text = strings.TrimSpace(text)
-	if len(text) > longestKeyword {
+	if len(text) > longestText {
 		return ""
 	}
-	ascii := func(r rune) rune { // other letters fold to these too
-		if 'a' <= r && r <= 'z' {
-			return r - 'a' + 'A'
-		}
-		return r
-	}
-	switch strings.Map(ascii, text) {
-	case "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT":
+	switch letters(text) {
+	case "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "ARRET", "ARRETE":
 		return Stop
+	}
+	switch strings.Map(capital, text) {
 	case "START", "YES", "UNSTOP":
 		return Start
 	case "HELP", "INFO":
@@ -57,9 +64,45 @@ func Keyword(text string) string {
 	}
 }
 
-// Recognise answers what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
-// words of its own. Otherwise the whole text of an inbound message counts.
+// capital is unicode.ToUpper for ASCII alone: there are other letters that it makes an S or a K of.
+func capital(r rune) rune {
+	if 'a' <= r && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
+}
+
+// letters returns the letters of a text in capitals and compatibility form, without accents and what stands around and between
+// them. It returns "" for a text that has anything else in it, that asks a question, or that is longer than any keyword.
+func letters(text string) string {
+	if !utf8.ValidString(text) {
+		return ""
+	}
+	word := make([]byte, 0, longestKeyword)
+	for _, r := range norm.NFKD.String(text) {
+		switch {
+		case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z':
+			if len(word) == longestKeyword {
+				return ""
+			}
+			word = append(word, byte(r)&^0x20)
+		case r == '?' || r == '\u061f':
+			return ""
+		case unicode.IsSpace(r), unicode.IsPunct(r), unicode.IsSymbol(r), unicode.In(r, unicode.M, unicode.Cf):
+		default:
+			return ""
+		}
+	}
+	return string(word)
+}
+
+// Recognise returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
+// words of its own. Otherwise the whole text of an inbound message counts. A consent that is an event of itself holds, whatever
+// it came by: with a receipt, a provider tells what it was asked for earlier.
 func Recognise(e *canonical.Event) *canonical.Consent {
+	if e.Type == canonical.TypeConsent {
+		return e.Consent
+	}
 	if e.Direction != canonical.Inbound {
 		return nil
 	}

@@ -47,7 +47,7 @@ type Action struct {
 }
 
 // Default answers the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
-// the consent keywords a consent change; what becomes of sent messages is shown. What we send is recorded, and the first answer
+// the consent keywords and an opt-out that a provider tells of a consent change; what becomes of sent messages is shown. What we send is recorded, and the first answer
 // to it ends the sequences it may belong to; otherwise it goes nowhere.
 func Default() Set {
 	unknown, reply, inbound := false, true, []canonical.Direction{canonical.Inbound}
@@ -76,6 +76,13 @@ func Default() Set {
 			Then: do(delivery.LogActivity), Stop: true,
 		},
 		{ID: "message", When: When{Types: messages, Directions: inbound}, Then: do(delivery.LogActivity)},
+		// A provider refused to send, since the person had opted out. They wrote nothing now, and nobody is made because of it.
+		{
+			ID: "refused-recipient", When: When{
+				Types: []canonical.Type{canonical.TypeConsent}, Directions: []canonical.Direction{canonical.Status}, Keywords: []string{consent.Stop},
+			},
+			Then: do(delivery.SetConsent),
+		},
 		{ID: "receipt", When: When{Types: []canonical.Type{canonical.TypeReceipt}}, Then: do(delivery.RaiseStatus)},
 	}}
 }

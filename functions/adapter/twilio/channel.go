@@ -55,7 +55,7 @@ func (c *Channel) Verify(r webhook.Request, tokens secret.Versions) error {
 	return verify(c.bases, r, tokens)
 }
 
-// Parse implements adapter.Channel: one webhook is one event. The account the content names must be the one whose token
+// Parse implements adapter.Channel: one webhook is one event, and two if a receipt tells of an opt-out. The account the content names must be the one whose token
 // signed it, for a token is all that keeps one account's senders out of another's.
 func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
 	if _, ok := queryValue(w.RawQuery, bodyHash); ok {
@@ -79,8 +79,10 @@ func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed.Vendor = vendor(fields)
-	return []adapter.Parsed{parsed}, nil
+	for i := range parsed {
+		parsed[i].Vendor = vendor(fields)
+	}
+	return parsed, nil
 }
 
 // malformed is a fault of this one webhook.

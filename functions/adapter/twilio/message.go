@@ -29,18 +29,18 @@ type leftovers struct {
 
 // message reads an inbound message. Its time is the time of receipt, for the form holds none. Where Twilio recognised an
 // opt-out word, it stays a message with Consent filled: the router changes the consent and logs the activity.
-func message(f form, _ time.Time) (adapter.Parsed, error) {
+func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 	sid := f.first("MessageSid", "SmsMessageSid", "SmsSid")
 	from, to := split(f.first("From", "ExternalUserId")), split(f.value("To"))
 	switch {
 	case sid == "":
-		return adapter.Parsed{}, malformed("message_sid_missing")
+		return nil, malformed("message_sid_missing")
 	case from.bare == "":
-		return adapter.Parsed{}, malformed("from_missing")
+		return nil, malformed("from_missing")
 	case to.bare == "":
-		return adapter.Parsed{}, malformed("to_missing")
+		return nil, malformed("to_missing")
 	case !isChannel(from.channel):
-		return adapter.Parsed{}, malformed("channel_malformed")
+		return nil, malformed("channel_malformed")
 	}
 	service := f.value("MessagingServiceSid")
 	left := leftovers{
@@ -67,16 +67,16 @@ func message(f form, _ time.Time) (adapter.Parsed, error) {
 	}
 	metadata, err := left.metadata()
 	if err != nil {
-		return adapter.Parsed{}, err
+		return nil, err
 	}
 	event.Metadata = metadata
-	return adapter.Parsed{
+	return []adapter.Parsed{{
 		Event: event,
 		Kind:  "message", Key: sid,
 		Addresses: []string{to.written, to.bare},
 		Person:    cmp.Or(sender.Phone, sender.ID),
 		Side:      cmp.Or(service, to.bare),
-	}, nil
+	}}, nil
 }
 
 // metadata answers the event's metadata, nil where nothing is left over.

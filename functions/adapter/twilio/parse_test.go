@@ -48,6 +48,34 @@ func TestEveryStatus(t *testing.T) {
 	}
 }
 
+// TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo is what changed nothing but the receipt: Twilio refused to send because the
+// person had opted out.
+func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
+	const status = "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus="
+	for body, consents := range map[string]int{
+		status + "failed&ErrorCode=21610": 1, status + "undelivered&ErrorCode=21610": 1,
+		status + "failed&ErrorCode=30007": 0, status + "failed": 0, status + "delivered": 0,
+	} {
+		parsed, err := parse(Status, body)
+		if err != nil || len(parsed) != 1+consents || parsed[0].Event.Type != canonical.TypeReceipt {
+			t.Errorf("%s: %+v, %v", body, parsed, err)
+			continue
+		}
+		if consents == 0 {
+			continue
+		}
+		receipt, told := parsed[0], parsed[1]
+		if told.Event.Type != canonical.TypeConsent || told.Event.Direction != canonical.Status || told.Event.Channel != canonical.SMS ||
+			told.Event.Consent == nil || *told.Event.Consent != (canonical.Consent{Keyword: "stop", State: "opted_out", Source: "provider"}) {
+			t.Errorf("%s: %+v", body, told.Event)
+		}
+		if told.Person != receipt.Person || told.Kind == receipt.Kind || told.Event.ProviderMessageID != "" ||
+			!told.Event.Timestamp.Equal(receipt.Event.Timestamp) || told.Event.Receipt != nil {
+			t.Errorf("%s: %+v beside %+v", body, told, receipt)
+		}
+	}
+}
+
 func TestDoneDateIsUsedOnlyWhenItCanOnlyBeUTC(t *testing.T) {
 	cases := map[string]time.Duration{ // how long before the receipt; 0 is not used
 		"2611231158": 2 * time.Minute,
@@ -182,8 +210,13 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if len(parsed) != 1 || parsed[0].Key == "" || parsed[0].Person == "" || len(parsed[0].Addresses) == 0 {
-			t.Errorf("incomplete: %+v", parsed)
+		if len(parsed) == 0 || len(parsed) > 2 {
+			t.Errorf("%d events", len(parsed))
+		}
+		for _, p := range parsed {
+			if p.Key == "" || p.Person == "" || len(p.Addresses) == 0 {
+				t.Errorf("incomplete: %+v", p)
+			}
 		}
 	})
 }

@@ -26,8 +26,8 @@ func stateOf(messageStatus string) (state string, ok bool) {
 }
 
 // callback reads a status callback. It is about a message of ours, so that From is our address and To the person; sender and
-// recipient are those of that message. A message that Twilio has not yet given a sender is found by its sender pool.
-func callback(f form, received time.Time) (adapter.Parsed, error) {
+// recipient are those of that message. One that was not sent because of an opt-out is a consent, too. A message that Twilio has not yet given a sender is found by its sender pool.
+func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 	sid := f.first("MessageSid", "SmsSid")
 	status := f.first("MessageStatus", "SmsStatus")
 	if f.value("EventType") == "READ" { // MessageStatus may still say "delivered"
@@ -42,41 +42,57 @@ func callback(f form, received time.Time) (adapter.Parsed, error) {
 	reached, known := stateOf(status)
 	switch {
 	case sid == "":
-		return adapter.Parsed{}, malformed("message_sid_missing")
+		return nil, malformed("message_sid_missing")
 	case !known:
-		return adapter.Parsed{}, malformed("message_status_unknown")
+		return nil, malformed("message_status_unknown")
 	case to.bare == "":
-		return adapter.Parsed{}, malformed("to_missing")
+		return nil, malformed("to_missing")
 	case from.bare == "" && service == "":
-		return adapter.Parsed{}, malformed("from_missing")
+		return nil, malformed("from_missing")
 	case !isChannel(channel):
-		return adapter.Parsed{}, malformed("channel_malformed")
+		return nil, malformed("channel_malformed")
 	}
 	rank, _ := receipt.Rank(reached)
 	metadata, err := leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &rank}.metadata()
 	if err != nil {
-		return adapter.Parsed{}, err
+		return nil, err
 	}
 	at := doneDate(f.value("RawDlrDoneDate"), received)
-	event := canonical.Event{
-		Type:              canonical.TypeReceipt,
-		Channel:           channel,
-		Direction:         canonical.Status,
-		ProviderMessageID: sid,
-		Sender:            ours(from),
-		Recipient:         recipient(to),
-		RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
-		Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code},
-		Timestamp:         at,
-		Metadata:          metadata,
-	}
-	return adapter.Parsed{
-		Event: event,
-		Kind:  "receipt", Key: sid + "|" + status + "|" + code,
+	parsed := adapter.Parsed{
+		Event: canonical.Event{
+			Type:              canonical.TypeReceipt,
+			Channel:           channel,
+			Direction:         canonical.Status,
+			ProviderMessageID: sid,
+			Sender:            ours(from),
+			Recipient:         recipient(to),
+			RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
+			Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code},
+			Timestamp:         at,
+			Metadata:          metadata,
+		},
+		Kind: "receipt", Key: sid + "|" + status + "|" + code,
 		Addresses: []string{from.written, from.bare, service},
 		Person:    to.identifier(),
 		Side:      cmp.Or(service, from.bare),
-	}, nil
+	}
+	if code != optedOut {
+		return []adapter.Parsed{parsed}, nil
+	}
+	return []adapter.Parsed{parsed, refused(parsed, sid)}, nil
+}
+
+// optedOut is the code of a message that was not sent, since the recipient had opted out of the sender's messages.
+// See https://www.twilio.com/docs/api/errors/21610.
+const optedOut = "21610"
+
+// refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs.
+func refused(receipt adapter.Parsed, sid string) adapter.Parsed {
+	receipt.Kind, receipt.Key = "consent", sid
+	receipt.Event.Type, receipt.Event.Receipt, receipt.Event.Metadata = canonical.TypeConsent, nil, nil
+	receipt.Event.ProviderMessageID = ""
+	receipt.Event.Consent = consent("STOP")
+	return receipt
 }
 
 func recipient(to address) canonical.Participant {
