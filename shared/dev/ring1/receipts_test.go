@@ -224,6 +224,37 @@ func TestStatusCallbacksAreShownWhateverTheirOrder(t *testing.T) {
 	}
 }
 
+// TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact through the whole path: the provider refuses two messages to one person.
+func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
+	lanes(t, options{}, func(l *lane) {
+		person, refused := "+15552010000", map[string]string{"ErrorCode": "21610", "To": "+15552010000"}
+		l.send(message{sid: sid(9), from: person, text: "hello"})
+		l.settled(time.Hour)
+		since := time.Now().UTC()
+		for n := range 2 {
+			l.status(n, "failed", refused)
+			l.settled(time.Hour)
+		}
+		l.status(2, "failed", map[string]string{"ErrorCode": "21610", "To": "+15552019999"}) // whom no CRM knows
+		l.settled(time.Hour)
+		l.rest(2 * time.Minute)
+		contacts := l.held("contacts")
+		if len(contacts) != 1 {
+			t.Fatalf("%d contacts", len(contacts))
+		}
+		out, at := contacts[0].Properties["msg_opt_out"], contacts[0].Properties["msg_opt_out_at"]
+		if out != "true" || at != since.Format("2006-01-02T15:04:05.000Z") {
+			t.Errorf("opted out %q at %q, want true at %v", out, at, since)
+		}
+		if got := l.shown()[key(0)]; got != "failed 21610" {
+			t.Errorf("the message shows %q", got)
+		}
+		if dead := l.dead(); len(dead) > 0 {
+			t.Errorf("dead letters %v", dead)
+		}
+	})
+}
+
 func each(l *lane, statuses ...string) {
 	for _, s := range statuses {
 		l.status(0, s, nil)
