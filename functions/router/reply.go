@@ -31,10 +31,26 @@ func isOutreach(e *canonical.Event) bool {
 	return e.Direction == canonical.Outbound && e.Type == canonical.TypeMessage && !e.Flags.AutoReply
 }
 
-// canAnswer says whether an event can be the answer to an outreach: a person wrote. A keyword is one: whoever asks to be left
-// alone has answered. Receipts, reactions and what a machine wrote are none.
+// canAnswer reports whether an event can be the answer to an outreach: a person wrote. A keyword is one: whoever asks to be left
+// alone has answered. Receipts, reactions, what a machine wrote and messages of nothing are none. The last are what a provider
+// makes of what it cannot show, a reaction among it.
 func canAnswer(e *canonical.Event) bool {
-	return e.Direction == canonical.Inbound && (e.Type == canonical.TypeMessage || e.Type == canonical.TypeConsent) && !automatic(e)
+	if e.Direction != canonical.Inbound || automatic(e) {
+		return false
+	}
+	switch e.Type {
+	case canonical.TypeConsent:
+		return true
+	case canonical.TypeMessage:
+		return saysSomething(e.Message) && !isReaction(e.Message.Text) && (e.RelatesTo == nil || e.RelatesTo.Kind != "reaction")
+	default:
+		return false
+	}
+}
+
+func saysSomething(m *canonical.Message) bool {
+	return m != nil && (len(m.Attachments) > 0 || m.Postback != nil || m.Location != nil || m.Template != nil ||
+		strings.TrimFunc(m.Text, invisible) != "")
 }
 
 // reply answers what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.

@@ -79,20 +79,22 @@ func TestAReplyEndsWhatItAnswers(t *testing.T) {
 				t.Fatalf("answered %d", status)
 			}
 		}
-		p.send(message{sid: sid(1), from: phone, text: "Automatic reply: I am out of office"})
+		for i, text := range []string{"Automatic reply: I am out of office", "Liked “Shall we talk?”", " "} {
+			p.send(message{sid: sid(1 + i), from: phone, text: text})
+		}
 		p.settled(time.Hour)
 		p.shows(phone, time.Time{})
 		replied := time.Now()
-		p.send(message{sid: sid(2), from: phone, text: "yes, tell me more"})
+		p.send(message{sid: sid(4), from: phone, text: "yes, tell me more"})
 		p.settled(time.Hour)
-		p.send(message{sid: sid(3), from: phone, text: "and another thing"})
+		p.send(message{sid: sid(5), from: phone, text: "and another thing"})
 		p.settled(time.Hour)
 		p.shows(phone, replied)
 		// One told of a day late, that the first message had answered before the others came.
 		p.register("out-2", phone, replied.Add(-48*time.Hour))
 		p.settled(time.Hour)
 		p.shows(phone, replied)
-		p.check(4, func(int) string { return phone })
+		p.check(6, func(int) string { return phone })
 	})
 }
 
