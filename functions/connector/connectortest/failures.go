@@ -32,7 +32,7 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 			return w.unknown(1, 1), nil, 1
 		},
 		"a person known by phone": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
-			w.AddPerson(phone(1), "Person 01")
+			w.AddPerson(phone(1), "Person 01", "")
 			return w.unknown(1, 1), nil, 1
 		},
 		"a linked person": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {

@@ -28,9 +28,9 @@ type Harness[R any] struct {
 	Width      int // how many deliveries one Do carries at most, at least 2
 	KnownCalls int // the bar: requests for one message of a person with links
 
-	// AddPerson puts a person into the simulator as a user of the CRM would have, known by phone (E.164) and not by our key,
-	// and answers its id.
-	AddPerson func(phone, name string) (id string)
+	// AddPerson puts a person into the simulator as a user of the CRM would have, known by a number and a country as they were
+	// typed and not by our key, and returns its id.
+	AddPerson func(phone, name, country string) (id string)
 	// Enrol puts a person, by the CRM's id, into a sequence of the CRM that begins at an instant, as a user of the CRM would.
 	// Nil: the CRM does not tell when a sequence began.
 	Enrol func(person string, began time.Time)

@@ -39,6 +39,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })
 		})
 	}
+	t.Run("numbers", func(t *testing.T) { numbers(t, fresh) })
 	t.Run("statuses", func(t *testing.T) { showsStatuses(t, fresh) })
 	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
 	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
@@ -70,7 +71,7 @@ func linkedPerson[R any](w *world[R]) {
 }
 
 func knownByPhone[R any](w *world[R]) {
-	id := w.AddPerson(phone(1), "Person 01")
+	id := w.AddPerson(phone(1), "Person 01", "")
 	d := w.unknown(1, 1)
 	w.settle(d)
 	w.holds(1, d)
@@ -82,8 +83,8 @@ func knownByPhone[R any](w *world[R]) {
 }
 
 func twoWithOnePhone[R any](w *world[R]) {
-	w.AddPerson(phone(1), "Person 01")
-	w.AddPerson(phone(1), "Person 02")
+	w.AddPerson(phone(1), "Person 01", "")
+	w.AddPerson(phone(1), "Person 02", "")
 	d := w.unknown(1, 1)
 	w.settle(d)
 	w.holds(2, d)

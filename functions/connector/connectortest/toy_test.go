@@ -33,6 +33,7 @@ type person struct {
 	ID      string            `json:"id"`
 	Key     string            `json:"key"`
 	Phone   string            `json:"phone"`
+	Country string            `json:"country,omitempty"`
 	Consent map[string]string `json:"consent,omitempty"`
 	Replied time.Time         `json:"replied,omitzero"`
 	Began   time.Time         `json:"began,omitzero"` // the sequence they are in
@@ -72,7 +73,9 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var held *person
 	switch r.Method + " " + kind {
 	case "GET people":
-		held = l.find(func(p *person) bool { return p.Phone == r.URL.Query().Get("phone") })
+		held = l.find(func(p *person) bool {
+			return connector.SameNumber(r.URL.Query().Get("phone"), connector.RegionOf(r.URL.Query().Get("region"), p.Country), p.Phone)
+		})
 	case "PUT people":
 		held = l.find(func(p *person) bool { return p.Key == id })
 		if held == nil {
@@ -137,7 +140,7 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 	}
 	if id == "" || done["activity"]["gone"] != "" {
 		if _, ok := done["find"]; !ok {
-			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?phone=" + strings.Replace(d.Person.Phone, "+", "%2B", 1), nil}}, true, nil
+			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?region=" + d.Person.Region + "&phone=" + strings.Replace(d.Person.Phone, "+", "%2B", 1), nil}}, true, nil
 		}
 		id = done["find"]["person"]
 		makes := slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {
@@ -241,10 +244,10 @@ func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 		return connectortest.Harness[request]{
 			New:       func(client *http.Client, _ *slog.Logger) connector.CRM[request] { return toy{client} },
 			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1,
-			AddPerson: func(phone, _ string) string {
+			AddPerson: func(phone, _, country string) string {
 				l.mu.Lock()
 				defer l.mu.Unlock()
-				return l.add(person{Phone: phone}).ID
+				return l.add(person{Phone: phone, Country: country}).ID
 			},
 			Enrol: func(id string, began time.Time) {
 				l.mu.Lock()

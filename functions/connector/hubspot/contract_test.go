@@ -94,8 +94,8 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Secrets:    []string{string(token)},
 		Width:      25,
 		KnownCalls: calls,
-		AddPerson: func(phone, name string) string {
-			return s.Add("contacts", map[string]string{"phone": phone, "firstname": name})
+		AddPerson: func(phone, name, country string) string {
+			return s.Add("contacts", map[string]string{"phone": phone, "firstname": name, "country": country})
 		},
 		Enrol: func(person string, began time.Time) {
 			s.Set("contacts", person, map[string]string{"hs_latest_sequence_enrolled_date": hubspotTime(began)})

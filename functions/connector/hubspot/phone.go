@@ -3,7 +3,6 @@ package hubspot
 import (
 	"context"
 	"net/http"
-	"slices"
 
 	"signalbox/functions/connector"
 )
@@ -40,7 +39,7 @@ type searchRequest struct {
 }
 
 // search answers the contacts that may have this number (E.164), and others: HubSpot keeps what was typed and makes only the
-// national digits searchable, without the country.
+// national digits searchable, without the country. It takes five groups of filters.
 func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	request := searchRequest{
 		After: "0",
@@ -49,12 +48,13 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 		Properties: append(phoneProperties(), propertyCountry, propertyCountryCode, "lastmodifieddate",
 			p.binding.Properties.SenderKey),
 	}
-	national := connector.NationalDigits(phone)
+	forms := connector.SearchDigits(phone)
+	national, shared := forms[0], "*"+forms[len(forms)-1]
 	for _, f := range []filter{
 		{"hs_searchable_calculated_phone_number", "EQ", national},
-		{"hs_searchable_calculated_phone_number", "CONTAINS_TOKEN", "*" + national},
-		{"hs_searchable_calculated_mobile_number", "CONTAINS_TOKEN", "*" + national},
-		{"phone", "EQ", phone},
+		{"hs_searchable_calculated_phone_number", "CONTAINS_TOKEN", shared},
+		{"hs_searchable_calculated_mobile_number", "CONTAINS_TOKEN", shared},
+		{"hs_whatsapp_phone_number", "CONTAINS_TOKEN", shared},
 		{"mobilephone", "EQ", phone},
 	} {
 		request.Groups = append(request.Groups, filterGroup{[]filter{f}})
@@ -66,16 +66,17 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	return reply.Results, nil
 }
 
-// samePhone keeps the candidates that have exactly this number: each of their numbers is read with the record's own country
+// samePhone keeps the candidates that have this number: each of their numbers is read with the record's own country
 // where it has one, otherwise with the tenant's region.
 func samePhone(candidates []object, phone, region string) []object {
 	var same []object
-	if phone == "" {
-		return nil
-	}
 	for _, o := range candidates {
 		in := connector.RegionOf(region, o.Properties[propertyCountryCode], o.Properties[propertyCountry])
-		if slices.ContainsFunc(phoneProperties(), func(property string) bool { return connector.E164(o.Properties[property], in) == phone }) {
+		typed := make([]string, 0, len(phoneProperties()))
+		for _, property := range phoneProperties() {
+			typed = append(typed, o.Properties[property])
+		}
+		if connector.SameNumber(phone, in, typed...) {
 			same = append(same, o)
 		}
 	}

@@ -39,6 +39,7 @@ type Capabilities struct {
 	AllowDuplicates bool // leads are saved although a duplicate rule warns
 	AssignLeads     bool // new leads are given out by the org's active assignment rule
 	SalesEngagement bool // a reply ends the person's running cadences
+	CountryCodes    bool // addresses have codes of countries: State and Country/Territory Picklists are on
 }
 
 // Version is the version of the API that is used where a binding names none.

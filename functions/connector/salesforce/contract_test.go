@@ -107,13 +107,14 @@ func TestContract(t *testing.T) {
 		"no external id on tasks":       {func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, 2},
 		"duplicates may be saved":       {func(b *salesforce.Binding) { b.Capabilities.AllowDuplicates = true }, 1},
 		"sessions from another address": {func(b *salesforce.Binding) { b.LoginURL = "https://login.salesforce.com" }, 1},
+		"addresses with country codes":  {func(b *salesforce.Binding) { b.Capabilities.CountryCodes = true }, 1},
 		"Sales Engagement":              {func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, 1},
 	}
 	for name, c := range bindings {
 		t.Run(name, func(t *testing.T) {
 			b := org()
 			c.change(&b)
-			ready := signedIn(t, b, simulator.New(simulator.Options{PublicKey: publicKey(t)}))
+			ready := signedIn(t, b, simulator.New(simulator.Options{PublicKey: publicKey(t), Picklists: b.Capabilities.CountryCodes}))
 			connectortest.Run(t, func(t *testing.T) connectortest.Harness[salesforce.Request] { return harness(t, b, c.calls, ready) })
 		})
 	}
@@ -136,7 +137,7 @@ func (p place) copied(t *testing.T, s *simulator.Simulator) place {
 
 func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connectortest.Harness[salesforce.Request] {
 	t.Helper()
-	s := simulator.New(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert})
+	s := simulator.New(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert, Picklists: b.Capabilities.CountryCodes})
 	p := ready.copied(t, s)
 	enrol := func(person string, began time.Time) { s.Enrol(person, began) }
 	if !b.Capabilities.SalesEngagement {
@@ -152,8 +153,8 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Secrets:    []string{"invented-session", key[100:140]},
 		Width:      25,
 		KnownCalls: calls,
-		AddPerson: func(phone, name string) string {
-			return s.Add("Contact", map[string]any{"Phone": phone, "LastName": name})
+		AddPerson: func(phone, name, country string) string {
+			return s.Add("Contact", map[string]any{"Phone": phone, "LastName": name, "MailingCountry": country})
 		},
 		Enrol: enrol,
 		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 )
 
@@ -31,7 +32,9 @@ type person struct {
 	MobilePhone string `json:"MobilePhone"`
 	HomePhone   string `json:"HomePhone"`
 	OtherPhone  string `json:"OtherPhone"`
+	MailingCode string `json:"MailingCountryCode"`
 	Mailing     string `json:"MailingCountry"`
+	CountryCode string `json:"CountryCode"`
 	Country     string `json:"Country"`
 	Modified    string `json:"LastModifiedDate"`
 	Converted   bool   `json:"IsConverted"`
@@ -39,11 +42,16 @@ type person struct {
 }
 
 // readFields answers what is read of an object.
-func readFields(object string) []string {
+func (o *org) readFields(object string) []string {
+	fields, code := []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "Country", "LastModifiedDate", "IsConverted", "ConvertedContactId"}, "CountryCode"
 	if object == contactObject {
-		return []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "HomePhone", "OtherPhone", "MailingCountry", "LastModifiedDate"}
+		fields = []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "HomePhone", "OtherPhone", "MailingCountry", "LastModifiedDate"}
+		code = "MailingCountryCode"
 	}
-	return []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "Country", "LastModifiedDate", "IsConverted", "ConvertedContactId"}
+	if o.binding.Capabilities.CountryCodes { // an org without picklists of countries refuses a request that names the field
+		fields = append(fields, code)
+	}
+	return fields
 }
 
 // who answers the record that messages go to: a lead that was converted stands for its contact.
@@ -91,7 +99,7 @@ func (l lookup) url(o *org) string {
 	if l.field == "" {
 		parts = slices.Delete(parts, 2, 3)
 	}
-	return o.path(strings.Join(parts, "/")) + "?fields=" + strings.Join(readFields(l.object), ",")
+	return o.path(strings.Join(parts, "/")) + "?fields=" + strings.Join(o.readFields(l.object), ",")
 }
 
 // resolve finds the lead or contact of each step: by our key, then by e-mail, then by phone. Who is found by e-mail or phone
@@ -210,7 +218,7 @@ func (o *org) best(ctx context.Context, object string, urls []string) (person, e
 		}
 	}
 	var found []*person
-	request := retrieval{ids, readFields(object)}
+	request := retrieval{ids, o.readFields(object)}
 	if err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found); err != nil {
 		return person{}, err
 	}
@@ -237,7 +245,7 @@ func (o *org) get(ctx context.Context, id string) (person, error) {
 	if object == "" {
 		return p, nil
 	}
-	err := o.call(ctx, http.MethodGet, o.path("sobjects/"+object+"/"+url.PathEscape(id))+"?fields="+strings.Join(readFields(object), ","), nil, &p)
+	err := o.call(ctx, http.MethodGet, o.path("sobjects/"+object+"/"+url.PathEscape(id))+"?fields="+strings.Join(o.readFields(object), ","), nil, &p)
 	if is(err, codeNotFound) || is(err, codeGone) {
 		return person{}, nil
 	}
@@ -308,49 +316,55 @@ const (
 	searchAll  = 100
 )
 
-// searchPhone finds persons by number. Salesforce keeps what was typed, so that it is asked for the national digits alone, and
-// whoever it finds is compared in E.164.
+// searchPhone finds persons by number. Salesforce keeps what was typed, so that it is asked for digits alone, and the numbers of
+// whoever it finds are compared.
 func (o *org) searchPhone(ctx context.Context, w work, i int) {
 	r := w.Request(i)
-	p := r.delivery.Person
+	for _, digits := range connector.SearchDigits(r.delivery.Person.Phone) {
+		same, err := o.withPhone(ctx, r, digits)
+		switch {
+		case err != nil:
+			w.Fail(i, err)
+			return
+		case len(same) > 0:
+			chosen := slices.MaxFunc(same, better)
+			if len(same) > 1 {
+				o.ambiguous(ctx, len(same), chosen)
+			}
+			o.take(ctx, w, i, chosen)
+			return
+		}
+	}
+	w.Succeed(i)
+}
+
+// withPhone returns those who are found by digits of a step's number and have it.
+func (o *org) withPhone(ctx context.Context, r Request, digits string) ([]person, error) {
+	if len(digits) < 2 { // what Salesforce searches for at least
+		return nil, nil
+	}
 	request := struct {
 		Q       string     `json:"q"`
 		In      string     `json:"in"`
 		Overall int        `json:"overallLimit"`
 		Objects []searched `json:"sobjects"`
-	}{connector.NationalDigits(p.Phone), "PHONE", searchAll, []searched{
-		{contactObject, readFields(contactObject), searchEach}, {leadObject, readFields(leadObject), searchEach},
+	}{digits, "PHONE", searchAll, []searched{
+		{contactObject, o.readFields(contactObject), searchEach}, {leadObject, o.readFields(leadObject), searchEach},
 	}}
-	if len(request.Q) < 2 { // what Salesforce searches for at least
-		w.Succeed(i)
-		return
-	}
 	var reply struct {
 		Records []person `json:"searchRecords"`
 	}
 	if err := o.call(ctx, http.MethodPost, o.path("parameterizedSearch"), request, &reply); err != nil {
-		w.Fail(i, err)
-		return
+		return nil, err
 	}
-	same := slices.DeleteFunc(reply.Records, func(c person) bool {
-		return c.who() == "" || c.who() == r.lost || c.ID == r.lost || !c.hasPhone(p.Phone, p.Region)
-	})
-	if len(same) == 0 {
-		w.Succeed(i)
-		return
-	}
-	chosen := slices.MaxFunc(same, better)
-	if len(same) > 1 {
-		o.ambiguous(ctx, len(same), chosen)
-	}
-	o.take(ctx, w, i, chosen)
+	return slices.DeleteFunc(reply.Records, func(c person) bool {
+		return c.who() == "" || c.who() == r.lost || c.ID == r.lost || !c.hasPhone(r.delivery.Person)
+	}), nil
 }
 
-// hasPhone says whether one of a person's numbers is exactly this one, read with the person's own country where it is a code,
+// hasPhone reports whether one of a record's numbers is a person's, read with the record's own country where it is known,
 // otherwise with the tenant's region.
-func (p person) hasPhone(phone, region string) bool {
-	in := connector.RegionOf(region, p.Mailing, p.Country)
-	return slices.ContainsFunc([]string{p.Phone, p.MobilePhone, p.HomePhone, p.OtherPhone}, func(typed string) bool {
-		return phone != "" && connector.E164(typed, in) == phone
-	})
+func (p person) hasPhone(of delivery.Person) bool {
+	in := connector.RegionOf(of.Region, p.MailingCode, p.Mailing, p.CountryCode, p.Country)
+	return connector.SameNumber(of.Phone, in, p.Phone, p.MobilePhone, p.HomePhone, p.OtherPhone)
 }

@@ -1,6 +1,10 @@
 package salesforce
 
-import "testing"
+import (
+	"testing"
+
+	"signalbox/shared/delivery"
+)
 
 func TestOnlyPersonsWithExactlyThisNumberAreTaken(t *testing.T) {
 	cases := map[string]struct {
@@ -16,7 +20,9 @@ func TestOnlyPersonsWithExactlyThisNumberAreTaken(t *testing.T) {
 		"elsewhere":                          {person{OtherPhone: "911 22 33 44"}, "+34911223344", "ES", true},
 		"the contact's country goes first":   {person{Phone: "911223344", Mailing: "es"}, "+34911223344", "US", true},
 		"the lead's country goes first":      {person{Phone: "911223344", Country: "ES"}, "+34911223344", "US", true},
-		"a country we cannot read":           {person{Phone: "911223344", Country: "Spain"}, "+34911223344", "ES", true},
+		"the contact's country, by its name": {person{Phone: "911223344", Mailing: "Spanien"}, "+34911223344", "US", true},
+		"the code goes before the name":      {person{Phone: "911223344", MailingCode: "ES", Mailing: "Portugal"}, "+34911223344", "US", true},
+		"a country we cannot read":           {person{Phone: "911223344", Country: "Elbonia"}, "+34911223344", "ES", true},
 		"the same digits in another country": {person{Phone: "911223344", Country: "PT"}, "+34911223344", "ES", false},
 		"the same digits behind others":      {person{Phone: "+4415551234567"}, "+15551234567", "US", false},
 		"one digit short":                    {person{Phone: "911 22 33 44"}, "+3491122334", "ES", false},
@@ -26,7 +32,7 @@ func TestOnlyPersonsWithExactlyThisNumberAreTaken(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := c.held.hasPhone(c.phone, c.region); got != c.want {
+			if got := c.held.hasPhone(delivery.Person{Phone: c.phone, Region: c.region}); got != c.want {
 				t.Errorf("taken: %v, want %v", got, c.want)
 			}
 		})
@@ -38,7 +44,7 @@ func FuzzHasPhone(f *testing.F) {
 	f.Add("\u0663\u0664", "", "+1")
 	f.Fuzz(func(t *testing.T, typed, country, phone string) {
 		p := person{Phone: typed, Country: country}
-		if p.hasPhone(phone, "US") && (phone == "" || typed == "") {
+		if p.hasPhone(delivery.Person{Phone: phone, Region: "US"}) && (phone == "" || typed == "") {
 			t.Errorf("%q is %q", typed, phone)
 		}
 	})

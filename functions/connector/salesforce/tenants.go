@@ -36,6 +36,7 @@ type Settings struct {
 	AllowDuplicates bool   `json:"allowDuplicates"` // save although a duplicate rule warns
 	AssignLeads     bool   `json:"assignLeads"`     // the active assignment rule gives out new leads; otherwise the integration user has them
 	SalesEngagement bool   `json:"salesEngagement"` // end running cadences when the person replies
+	CountryCodes    bool   `json:"countryCodes"`    // State and Country/Territory Picklists are on, which give addresses codes of countries
 }
 
 // Binding answers a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
@@ -64,7 +65,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		ClientID: s.ClientID, Username: s.Username, Key: crm.Token,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
-			AssignLeads: s.AssignLeads, SalesEngagement: s.SalesEngagement,
+			AssignLeads: s.AssignLeads, SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,
 		},
 	}, nil
 }

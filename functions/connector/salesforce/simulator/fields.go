@@ -59,6 +59,10 @@ func builtIn() map[string]map[string]field {
 
 // deploy adds the fields of our package.
 func (s *Simulator) deploy() {
+	if s.options.Picklists {
+		code := field{kind: "Text", length: 10}
+		s.tables[contactObject].fields["MailingCountryCode"], s.tables[leadObject].fields["CountryCode"] = code, code
+	}
 	for _, object := range definitions.Objects() {
 		fields, err := definitions.Fields(object)
 		if err != nil { // embedded, and tested
