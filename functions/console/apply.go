@@ -6,7 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/telemetry"
@@ -37,13 +40,14 @@ type Answer struct {
 type Tenants struct {
 	store  tenant.Store
 	box    tenant.Box
+	crms   []string
 	logger *slog.Logger
 	meter  *telemetry.Meter
 }
 
-// NewTenants returns Tenants over the configuration table.
-func NewTenants(s tenant.Store, box tenant.Box, logger *slog.Logger, meter *telemetry.Meter) *Tenants {
-	return &Tenants{s, box, logger, meter}
+// NewTenants returns Tenants over the configuration table. CRMs are the kinds of CRM that this deployment has.
+func NewTenants(s tenant.Store, box tenant.Box, crms []string, logger *slog.Logger, meter *telemetry.Meter) *Tenants {
+	return &Tenants{s, box, crms, logger, meter}
 }
 
 // Apply carries out a request. A file that is refused is an Answer with Problems; the error is what is not the file's fault,
@@ -58,6 +62,9 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 		return Answer{Problems: []tenant.Problem{{Path: "action", Reason: "is not plan or apply"}}}, nil
 	}
 	file, err := tenant.Decode(r.File)
+	if err == nil {
+		err = t.deployed(file)
+	}
 	var outcome tenant.Outcome
 	if err == nil {
 		outcome, err = carry(ctx, t.store, t.box, file)
@@ -76,4 +83,20 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 	t.logger.InfoContext(ctx, "tenant file", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
 		slog.Int("version", outcome.Version), slog.Int("changes", len(outcome.Changes)))
 	return Answer{Version: outcome.Version, Changes: outcome.Changes}, nil
+}
+
+// deployed refuses a file with a CRM that nothing here serves: what it was to have would be a dead letter.
+func (t *Tenants) deployed(f tenant.File) error {
+	var problems []tenant.Problem
+	for i, crm := range f.Tenant.CRMs {
+		if !slices.Contains(t.crms, crm.Kind) {
+			problems = append(problems, tenant.Problem{
+				Path: fmt.Sprintf("tenant.crms[%d].kind", i), Reason: "is no CRM of this deployment, which has " + strings.Join(t.crms, ", "),
+			})
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &tenant.InvalidError{Problems: problems}
 }

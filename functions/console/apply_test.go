@@ -16,6 +16,8 @@ import (
 	"signalbox/shared/telemetry"
 )
 
+func crms() []string { return []string{"hubspot", "salesforce"} }
+
 func TestApply(t *testing.T) {
 	t.Parallel()
 	demo, err := os.ReadFile("../../events/tenants/demo.json")
@@ -41,6 +43,10 @@ func TestApply(t *testing.T) {
 		"a file that is refused changes nothing": {
 			{request("plan", invalid), refused}, {request("apply", invalid), refused}, {request("plan", string(demo)), `{"version":1,"changes":[]}`},
 		},
+		"a kind of CRM that nobody serves is refused": {
+			{request("apply", strings.Replace(string(demo), `"kind": "hubspot"`, `"kind": "hubspt"`, 1)), `{"problems":[{"path":"tenant.crms[0].kind","reason":"is no CRM of this deployment, which has hubspot, salesforce"}]}`},
+			{request("plan", string(demo)), `{"version":1,"changes":[]}`},
+		},
 		"an action that nobody knows is refused": {{request("drop", string(demo)), `{"problems":[{"path":"action","reason":"is not plan or apply"}]}`}},
 		"no file is refused":                     {{`{"action":"apply"}`, `{"problems":[{"path":"","reason":"the file is not one JSON value"}]}`}},
 	}
@@ -48,7 +54,7 @@ func TestApply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			tenants := console.NewTenants(memstore.New(), seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})),
+			tenants := console.NewTenants(memstore.New(), seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), crms(),
 				telemetry.NewLogger(io.MultiWriter(&log, t.Output()), telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 			invoke(t, tenants, request("apply", string(demo)))
 			for i, e := range exchanges {
@@ -89,7 +95,7 @@ func TestAFailureIsToldByItsCodeAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault { return memstore.Throttled }))
-	tenants := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), telemetry.NewLogger(io.Discard, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
+	tenants := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), crms(), telemetry.NewLogger(io.Discard, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	_, err = tenants.Apply(t.Context(), console.Request{Action: console.ActionApply, File: demo})
 	if err == nil || err.Error() != memstore.CodeThrottled {
 		t.Errorf("got %v", err)

@@ -59,6 +59,14 @@ func TestWhatArrivesIsRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	toSales := bytes.Replace(delivered, []byte(`"crm":"hubspot"`), []byte(`"crm":"sales"`), 1)
+	ofSales, err := json.Marshal(queue.DeadLetter{ // worked on by the function of its kind
+		ID: eventID + ".sales", Stage: "deliver-hubspot", Kind: "blocked", Code: "crm_not_deployed", Reason: "crm_not_deployed", Attempts: 1,
+		First: time.Unix(100, 0).UTC(), Last: time.Unix(200, 0).UTC(), Group: "t1_x", Body: toSales,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	receipt := []byte(`{"eventId":"` + eventID + `","tenantId":"demo"}`)
 	update := []byte(`{"tenantId":"demo","crm":"hubspot","key":"k","state":"read","eventId":"` + eventID + `"}`)
 	standard := "5fea7756-0ea4-451a-a703-a558b933e274" // a standard queue says nothing but its own id of a message
@@ -86,6 +94,13 @@ func TestWhatArrivesIsRecorded(t *testing.T) {
 			deadletter.Record{
 				ID: eventID + ".hubspot:1", Tenant: "demo", EventID: eventID, Stage: "deliver-hubspot", Kind: "permanent", Code: "bad_row", Reason: "bad_row",
 				Attempts: 3, First: time.Unix(100, 0).UTC(), Last: time.Unix(200, 0).UTC(), FunctionVersion: "7", Group: "t1_x", Generation: 1, Body: delivered,
+			},
+		},
+		"a dead letter of a binding that is not called like its kind": {
+			queue.Message{ID: "dead:" + eventID + ".sales", Group: "t1_x", Body: ofSales},
+			deadletter.Record{
+				ID: eventID + ".sales", Tenant: "demo", EventID: eventID, Stage: "deliver-sales", Kind: "blocked", Code: "crm_not_deployed", Reason: "crm_not_deployed",
+				Attempts: 1, First: time.Unix(100, 0).UTC(), Last: time.Unix(200, 0).UTC(), Group: "t1_x", Body: toSales,
 			},
 		},
 		"an event that the queue moved": {

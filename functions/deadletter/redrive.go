@@ -1,11 +1,13 @@
 package deadletter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"regexp"
+	"strings"
 	"time"
 
 	"signalbox/shared/audit"
@@ -22,6 +24,7 @@ import (
 const (
 	CodeStage = "stage_unknown"     // nobody can tell which queue it came from
 	CodeQueue = "queue_not_known"   // no queue belongs to its stage
+	CodeBound = "crm_not_bound"     // its tenant has no CRM of this name
 	CodeBody  = "body_incomplete"   // a part of its body is gone
 	CodeID    = "message_id_long"   // no generation fits behind its id
 	codeLate  = "out_of_time"       // the invocation was nearly over
@@ -37,17 +40,10 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Queues answers the queue that a stage's messages come from, nil when there is none. Stages are route, deliver-<kind of CRM>
-// and those of receipts: route-receipts, receipts-<kind of CRM>.
-type Queues interface {
-	Queue(stage string) queue.Publisher
+// Bindings tells of what kind the CRMs are that a tenant has named; *tenant.Bindings does.
+type Bindings interface {
+	Kinds(ctx context.Context, tenant string) (map[string]string, error)
 }
-
-// QueuesFunc is a function as Queues.
-type QueuesFunc func(stage string) queue.Publisher
-
-// Queue calls f.
-func (f QueuesFunc) Queue(stage string) queue.Publisher { return f(stage) }
 
 // Request is what redrive is invoked with: IDs, or a Filter.
 type Request struct {
@@ -63,19 +59,21 @@ type Request struct {
 type Redriver struct {
 	store    Store
 	claims   *idempotency.Reopener
-	queues   Queues
+	bindings Bindings
+	queues   map[string]queue.Publisher
 	margin   time.Duration
 	logger   *slog.Logger
 	meter    *telemetry.Meter
 	trailing *regexp.Regexp
-	stages   *regexp.Regexp // that a message may have come from
 }
 
-// NewRedriver returns a Redriver over the state table. Nothing is begun with less than margin left of an invocation.
-func NewRedriver(s Store, queues Queues, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
+// NewRedriver returns a Redriver over the state table. Queues are by the stage whose messages come from them: route,
+// route-receipts, and for each kind of CRM deliver-<kind> and receipts-<kind>. Nothing is begun with less than margin left of an
+// invocation.
+func NewRedriver(s Store, b Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
 	return &Redriver{
-		store: s, claims: idempotency.NewReopener(s), queues: queues, margin: margin, logger: logger, meter: meter,
-		trailing: regexp.MustCompile(trailing), stages: regexp.MustCompile(`^(route|route-receipts|(deliver|receipts)-[a-z0-9][a-z0-9-]{0,40})$`),
+		store: s, claims: idempotency.NewReopener(s), bindings: b, queues: queues, margin: margin, logger: logger, meter: meter,
+		trailing: regexp.MustCompile(trailing),
 	}
 }
 
@@ -118,9 +116,13 @@ func (r *Redriver) carryOut(ctx context.Context, q Request) (redrive.Answer, err
 			return redrive.Answer{}, err
 		}
 	}
+	kinds, err := r.bindings.Kinds(ctx, q.Tenant)
+	if err != nil {
+		return redrive.Answer{}, err
+	}
 	pieces := make([]*piece, len(chosen.letters))
 	for i, l := range chosen.letters {
-		pieces[i] = &piece{letter: l, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
+		pieces[i] = &piece{letter: l, kinds: kinds, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
 		r.prepare(ctx, q, pieces[i])
 	}
 	if q.Action == redrive.Redrive {
@@ -160,6 +162,8 @@ func name(rec deadletter.Record) string {
 // piece is one dead letter on its way back.
 type piece struct {
 	letter  letter
+	kinds   map[string]string // of the tenant's CRMs
+	to      string            // the stage whose queue it goes to
 	held    store.Record
 	body    []byte
 	item    redrive.Item
@@ -206,11 +210,14 @@ func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency
 	if stage == deadletter.StageReceive || stage == deadletter.StageUnknown {
 		return standing, fault.New(fault.Permanent, CodeStage, nil)
 	}
-	if r.queue(stage) == nil {
-		return standing, fault.New(fault.Permanent, CodeQueue, nil)
-	}
 	if p.held, p.body, err = r.whole(ctx, &p.letter); err != nil {
 		return standing, err
+	}
+	if p.to, err = destination(stage, p.letter.crm, p.kinds); err != nil {
+		return standing, err
+	}
+	if r.queues[p.to] == nil {
+		return standing, fault.New(fault.Permanent, CodeQueue, nil)
 	}
 	key := p.letter.claim()
 	if key.Sort == "" {
@@ -223,12 +230,21 @@ func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency
 	return standing, err
 }
 
-// queue answers the queue of a stage, nil when there is none.
-func (r *Redriver) queue(stage string) queue.Publisher {
-	if !r.stages.MatchString(stage) {
-		return nil
+// destination returns the stage whose queue a message goes to. The stage of a dead letter, or its body, names a binding; queues
+// are those of kinds, and of which kind a binding is the configuration in force says.
+func destination(stage, crm string, kinds map[string]string) (string, error) {
+	for _, of := range []func(string) string{deadletter.StageDeliver, deadletter.StageReceipts} {
+		named, ours := strings.CutPrefix(stage, of(""))
+		if !ours {
+			continue
+		}
+		kind, bound := kinds[cmp.Or(crm, named)]
+		if !bound {
+			return "", fault.New(fault.Permanent, CodeBound, nil)
+		}
+		return of(kind), nil
 	}
-	return r.queues.Queue(stage)
+	return stage, nil
 }
 
 // reopen takes a generation, reopens the claims and makes the message.
@@ -271,7 +287,7 @@ func (r *Redriver) send(ctx context.Context, pieces []*piece) {
 		if p.message == nil {
 			continue
 		}
-		stage := p.letter.rec.Stage
+		stage := p.to
 		if byStage[stage] == nil {
 			stages = append(stages, stage)
 		}
@@ -283,7 +299,7 @@ func (r *Redriver) send(ctx context.Context, pieces []*piece) {
 		for i, p := range going {
 			messages[i] = *p.message
 		}
-		err := r.queue(stage).Publish(ctx, messages...)
+		err := r.queues[stage].Publish(ctx, messages...)
 		partial, _ := errors.AsType[*queue.PartialError](err)
 		for i, p := range going {
 			one := err

@@ -54,24 +54,32 @@ type bench struct {
 	*testing.T
 	store    *memstore.Store
 	queues   map[string]*taken
+	kinds    kinds
 	logs     bytes.Buffer
 	redriver *recorder.Redriver
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{T: t, store: memstore.New(), queues: map[string]*taken{
+	b := &bench{T: t, store: memstore.New(), kinds: kinds{"hubspot": "hubspot"}, queues: map[string]*taken{
 		"route": {}, "deliver-hubspot": {}, "route-receipts": {}, "receipts-hubspot": {},
 	}}
 	id := telemetry.Identity{Function: "redrive", Version: "1"}
-	queues := recorder.QueuesFunc(func(stage string) queue.Publisher {
-		if q := b.queues[stage]; q != nil {
-			return q
-		}
-		return nil
-	})
-	b.redriver = recorder.NewRedriver(b.store, queues, 3*time.Second, telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
+	b.redriver = recorder.NewRedriver(b.store, b.kinds, b.publishers(), 3*time.Second, telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
 	return b
 }
+
+func (b *bench) publishers() map[string]queue.Publisher {
+	all := map[string]queue.Publisher{}
+	for stage, q := range b.queues {
+		all[stage] = q
+	}
+	return all
+}
+
+// kinds are those of the CRMs of every tenant.
+type kinds map[string]string
+
+func (k kinds) Kinds(context.Context, string) (map[string]string, error) { return k, nil }
 
 // letter is the n-th dead letter: its event arrived n minutes after the last hour before today, one was given up every minute.
 func letter(n int) deadletter.Record {
@@ -295,8 +303,8 @@ func TestWhatStaysWhereItIs(t *testing.T) {
 		"what is being worked on":      {func(b *bench, _ *deadletter.Record) { b.claim("delivery/hubspot", "e000") }, redrive.Busy, "claim_held", deadletter.Open},
 		"what its queue refuses":       {func(b *bench, _ *deadletter.Record) { b.queues["deliver-hubspot"].refuses = "e000" }, redrive.Failed, "queue_down", deadletter.Open},
 		"a stage nobody knows":         {func(_ *bench, r *deadletter.Record) { r.Stage = "unknown" }, redrive.Failed, recorder.CodeStage, deadletter.Open},
-		"a CRM that is gone":           {func(_ *bench, r *deadletter.Record) { r.Stage = "deliver-gone" }, redrive.Failed, recorder.CodeQueue, deadletter.Open},
-		"a stage that is no name":      {func(_ *bench, r *deadletter.Record) { r.Stage = "deliver-x.fifo?" }, redrive.Failed, recorder.CodeQueue, deadletter.Open},
+		"a CRM that is gone":           {func(_ *bench, r *deadletter.Record) { r.Stage, r.Body = "deliver-gone", nil }, redrive.Failed, recorder.CodeBound, deadletter.Open},
+		"a stage that nothing serves":  {func(_ *bench, r *deadletter.Record) { r.Stage = "x.fifo?" }, redrive.Failed, recorder.CodeQueue, deadletter.Open},
 		"a webhook":                    {func(_ *bench, r *deadletter.Record) { r.Stage, r.Provider = "receive", "twilio" }, redrive.Parse, "bad_row", deadletter.Open},
 		"an id that leaves no room":    {func(_ *bench, r *deadletter.Record) { r.ID = strings.Repeat("x", 127) }, redrive.Failed, recorder.CodeID, deadletter.Open},
 		"a body that is not all there": {func(_ *bench, r *deadletter.Record) { r.Parts = 2 }, redrive.Failed, recorder.CodeBody, deadletter.Open},
@@ -407,6 +415,41 @@ func TestARequestThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestADeadLetterGoesToTheKindThatItsBindingIsOf: a dead letter names a binding, a queue is one kind's.
+func TestADeadLetterGoesToTheKindThatItsBindingIsOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		stage, crm string
+		kinds      kinds
+		to, code   string
+	}{
+		"a binding that is not called like its kind":   {"deliver-sales", "sales", kinds{"sales": "hubspot"}, "deliver-hubspot", ""},
+		"a kind that was corrected since":              {"deliver-sales", "sales", kinds{"sales": "hubspot"}, "deliver-hubspot", ""},
+		"a stage that a release before called by kind": {"deliver-hubspt", "sales", kinds{"sales": "hubspot"}, "deliver-hubspot", ""},
+		"a status":                      {"receipts-sales", "sales", kinds{"sales": "hubspot"}, "receipts-hubspot", ""},
+		"a kind that is still mistyped": {"deliver-sales", "sales", kinds{"sales": "hubspt"}, "", recorder.CodeQueue},
+		"a binding that was removed":    {"deliver-sales", "sales", kinds{"hubspot": "hubspot"}, "", recorder.CodeBound},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.kinds = c.kinds
+			id := telemetry.Identity{Function: "redrive", Version: "1"}
+			b.redriver = recorder.NewRedriver(b.store, b.kinds, b.publishers(), time.Second, telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
+			rec := letter(0)
+			rec.Stage, rec.Kind, rec.Body = c.stage, "blocked", bytes.Replace(rec.Body, []byte(`"crm":"hubspot"`), []byte(`"crm":"`+c.crm+`"`), 1)
+			b.write(rec)
+			answer := b.ask(recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}})
+			if len(answer.Items) != 1 || answer.Items[0].Code != c.code {
+				t.Fatalf("%+v", answer)
+			}
+			for stage, q := range b.queues {
+				if want := stage == c.to; (len(q.messages) == 1) != want {
+					t.Errorf("%s has %d messages", stage, len(q.messages))
+				}
+			}
+		})
+	}
+}
+
 func TestNothingIsSentThatCannotBeAccountedFor(t *testing.T) {
 	b := newBench(t)
 	s := memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
@@ -417,7 +460,7 @@ func TestNothingIsSentThatCannotBeAccountedFor(t *testing.T) {
 	}))
 	b.store = s
 	id := telemetry.Identity{Function: "redrive", Version: "1"}
-	b.redriver = recorder.NewRedriver(s, recorder.QueuesFunc(func(stage string) queue.Publisher { return b.queues[stage] }), time.Second,
+	b.redriver = recorder.NewRedriver(s, b.kinds, b.publishers(), time.Second,
 		telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
 	b.write(letter(0))
 	if _, err := b.redriver.Redrive(t.Context(), recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}}); err == nil {

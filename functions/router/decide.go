@@ -13,6 +13,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
+	"signalbox/shared/deadletter"
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
@@ -111,6 +112,7 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	if err != nil {
 		return Record{}, err
 	}
+	j.tenant = t
 	pepper, err := r.Peppers.Pepper(ctx, e.TenantID)
 	if err != nil {
 		return Record{}, err
@@ -256,18 +258,29 @@ func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head c
 	return delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region}
 }
 
+// kind returns the kind of the binding that a decision names: by the configuration in force, so that correcting a tenant's file
+// frees what waits, and by the decision where this process has read no configuration as new as the one that decided. "" is a
+// binding that was removed.
+func (d *Decision) kind(c CRMDecision, t tenant.Tenant) string {
+	if t.Version < d.Rules {
+		return c.Kind
+	}
+	crm, _ := t.CRM(c.CRM)
+	return crm.Kind
+}
+
 // maxDelivery is the largest body of a delivery in bytes: an event of the largest size, and the person, actions and reasons,
 // which a tenant's rules bound.
 const maxDelivery = queue.MaxBody + 56<<10
 
 // deliveries makes a message of what each CRM is to do about the event.
-func (r *Router) deliveries(ctx context.Context, record Record, event canonical.Event, j *job) ([]outgoing, error) {
+func (r *Router) deliveries(ctx context.Context, record Record, event canonical.Event, j *job) ([]*outgoing, error) {
 	event.Consent = record.Decision.Consent
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
 	event.Flags.AutoReply = event.Flags.AutoReply || record.Decision.AutoReply
 	event.Metadata = maps.Clone(event.Metadata)
 	delete(event.Metadata, "rawVendor")
-	var out []outgoing
+	var out []*outgoing
 	for _, c := range record.Decision.CRMs {
 		d := delivery.Delivery{
 			ID: delivery.NewID(event.EventID, c.CRM), CRM: c.CRM, Generation: j.generation, Event: event,
@@ -288,7 +301,8 @@ func (r *Router) deliveries(ctx context.Context, record Record, event canonical.
 		if j.generation > 0 {
 			id += ":" + strconv.Itoa(j.generation)
 		}
-		out = append(out, outgoing{c.Kind, queue.Message{
+		kind, stage := record.Decision.kind(c, j.tenant), deadletter.StageDeliver(c.CRM)
+		out = append(out, &outgoing{kind: kind, stage: stage, from: &j.head, message: queue.Message{
 			ID: id, Group: string(event.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, event.Trace.Traceparent),
 		}})
 	}

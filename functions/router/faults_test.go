@@ -39,10 +39,6 @@ func TestFaults(t *testing.T) {
 			w.tenant.ID = "else"
 			return m
 		}, fault.Blocked, "tenant_unknown"},
-		"a CRM that nothing serves blocks": {func(w *world, m queue.Received) queue.Received {
-			w.tenant.CRMs[0].Kind = "zoho"
-			return m
-		}, fault.Blocked, "crm_not_deployed"},
 		"a newer writer's event is waited for": {func(_ *world, m queue.Received) queue.Received {
 			m.FirstSent = m.FirstSent.Add(-59 * time.Minute)
 			return body(m, later(m))

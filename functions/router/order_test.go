@@ -70,8 +70,11 @@ func orderUnderFaults(t *testing.T, random *rand.Rand) {
 		Stage: "route", DeadLetters: dead, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second, BackoffMax: time.Minute,
 		MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second, Random: func() float64 { return float64(roll(1000)) / 1000 }, Logger: logger, Meter: meter,
 		Handler: router.New(router.Parts{
-			Store: state, Log: state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Claims: idempotency.New(state, 35*time.Second), Logger: logger, Meter: meter,
-			Deliveries: router.PublisherFunc(func(string) queue.Publisher { return deliver }),
+			Store: state, Log: state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Claims: idempotency.New(state, 35*time.Second),
+			Outbox: router.Outbox{
+				Deliveries:  map[string]queue.Publisher{"hubspot": deliver},
+				DeadLetters: dead, Version: "1", Logger: logger, Meter: meter,
+			},
 		}),
 	}
 	want := map[string][]string{}

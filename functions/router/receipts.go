@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/deadletter"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
@@ -23,12 +24,11 @@ const CodeNoReceipt = "receipt_required"
 
 // ReceiptParts is what Receipts is made of. All are needed.
 type ReceiptParts struct {
-	Store      receipt.Writer
-	Tenants    Tenants
-	Engine     Engine
-	Deliveries Deliveries // the receipts queue of a kind of CRM
-	Logger     *slog.Logger
-	Meter      *telemetry.Meter
+	Outbox // to the receipts queues
+
+	Store   receipt.Writer
+	Tenants Tenants
+	Engine  Engine
 }
 
 // Receipts routes the receipts lane: a queue.Handler of canonical receipts, several of one tenant side by side. The receipts of
@@ -46,9 +46,10 @@ type rise struct {
 	event  canonical.Event // of the furthest
 	key    string
 	trace  string
+	from   *queue.Received
 	status receipt.Status
 	heads  []int
-	sends  []outgoing
+	sends  []*outgoing
 	err    error
 }
 
@@ -100,7 +101,7 @@ func (r *Receipts) gather(heads []queue.Received, errs []error) []*rise {
 		}
 		x.heads = append(x.heads, i)
 		if status.Rank() > x.status.Rank() {
-			x.event, x.status, x.trace = e, status, cmp.Or(head.Trace, e.Trace.Traceparent)
+			x.event, x.status, x.from, x.trace = e, status, &heads[i], cmp.Or(head.Trace, e.Trace.Traceparent)
 		}
 	}
 	return rises
@@ -167,7 +168,7 @@ func (r *Receipts) raise(ctx context.Context, x *rise) error {
 }
 
 // updates answers what each CRM is to be told whose rules ask for it.
-func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]outgoing, error) {
+func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
 	e := &x.event
 	kinds := map[string]string{}
 	var names []string
@@ -175,7 +176,7 @@ func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]outgoing, error) {
 		kinds[crm.Name], names = crm.Kind, append(names, crm.Name)
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
-	var out []outgoing
+	var out []*outgoing
 	for _, c := range decided.CRMs {
 		if !asks(c.Actions, delivery.RaiseStatus) {
 			continue
@@ -184,7 +185,7 @@ func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]outgoing, error) {
 		if err != nil {
 			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 		}
-		out = append(out, outgoing{kinds[c.CRM], queue.Message{
+		out = append(out, &outgoing{kind: kinds[c.CRM], stage: deadletter.StageReceipts(c.CRM), from: x.from, message: queue.Message{
 			ID: string(delivery.NewID(e.EventID, c.CRM)), Group: e.TenantID, Body: body, Trace: x.trace,
 		}})
 	}
@@ -203,38 +204,16 @@ func asks(actions []delivery.Action, kind delivery.Kind) bool {
 
 // publish sends the updates of all rises that were raised.
 func (r *Receipts) publish(ctx context.Context, rises []*rise) {
-	type batch struct {
-		rises    []*rise
-		messages []queue.Message
-	}
-	batches := map[string]*batch{}
+	var all []*outgoing
 	for _, x := range rises {
-		if x.err != nil {
-			continue
-		}
-		for _, o := range x.sends {
-			b := batches[o.kind]
-			if b == nil {
-				b = &batch{}
-				batches[o.kind] = b
-			}
-			b.rises, b.messages = append(b.rises, x), append(b.messages, o.message)
+		if x.err == nil {
+			all = append(all, x.sends...)
 		}
 	}
-	for kind, b := range batches {
-		err := error(fault.New(fault.Blocked, CodeCRM, nil))
-		if publisher := r.Deliveries.Publisher(kind); publisher != nil {
-			err = publisher.Publish(ctx, b.messages...)
-		}
-		partial, named := errors.AsType[*queue.PartialError](err)
-		for i, x := range b.rises {
-			switch {
-			case x.err != nil:
-			case named && len(partial.Errs) == len(b.rises):
-				x.err = partial.Errs[i]
-			default:
-				x.err = err
-			}
+	r.send(ctx, all)
+	for _, x := range rises {
+		for _, o := range x.sends {
+			x.err = cmp.Or(x.err, o.err)
 		}
 	}
 }

@@ -51,7 +51,7 @@ const OwedHelp = "help_answer"
 // CRMDecision is what one CRM is to do.
 type CRMDecision struct {
 	CRM     string                   `json:"crm"`  // the binding's name
-	Kind    string                   `json:"kind"` // which connector's queue it goes to
+	Kind    string                   `json:"kind"` // of the binding when it was decided; see Decision.kind
 	Links   map[string]string        `json:"links,omitempty"`
 	Actions []delivery.Action        `json:"actions"`
 	Why     []delivery.RuleReference `json:"why"`

@@ -6,7 +6,6 @@ package router
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -29,6 +28,7 @@ const (
 	CodeRecordLarge   = "event_record_too_large"
 	CodeDelivery      = "delivery_too_large"
 	CodeCRM           = "crm_not_deployed" // a tenant's binding is of a kind that nothing here serves
+	CodeUnbound       = "crm_not_bound"    // the binding was removed before its delivery could be sent
 	CodeRecord        = "event_record_malformed"
 	CodeReused        = "event_id_reused" // an event of this id is recorded, of another thread: its sender uses one id for two people
 )
@@ -63,17 +63,6 @@ type Engine interface {
 	Decide(set rules.Set, version int, crms []string, facts rules.Facts) rules.Decision
 }
 
-// Deliveries answers the queue of a kind of CRM, nil when none is deployed.
-type Deliveries interface {
-	Publisher(kind string) queue.Publisher
-}
-
-// PublisherFunc is a function as Deliveries.
-type PublisherFunc func(kind string) queue.Publisher
-
-// Publisher calls f.
-func (f PublisherFunc) Publisher(kind string) queue.Publisher { return f(kind) }
-
 // Claims counts the messages that a router died over; *idempotency.Claims is one.
 type Claims interface {
 	Claim(ctx context.Context, key store.Key) (*idempotency.Claim, error)
@@ -89,16 +78,15 @@ type Sealer interface {
 
 // Parts is what a Router is made of. All are needed.
 type Parts struct {
-	Store      Store
-	Log        Log // of the same records
-	Tenants    Tenants
-	Peppers    Peppers
-	Engine     Engine
-	Deliveries Deliveries
-	Claims     Claims
-	Sealer     Sealer // of records and deliveries; nil leaves them in the clear, for tests of what is in them
-	Logger     *slog.Logger
-	Meter      *telemetry.Meter
+	Outbox
+
+	Store   Store
+	Log     Log // of the same records
+	Tenants Tenants
+	Peppers Peppers
+	Engine  Engine
+	Claims  Claims
+	Sealer  Sealer // of records and deliveries; nil leaves them in the clear, for tests of what is in them
 }
 
 // Router implements queue.Handler. It is safe for concurrent use.
@@ -114,13 +102,14 @@ func New(p Parts) *Router { return &Router{Parts: p} }
 type job struct {
 	head       queue.Received
 	event      canonical.Event
+	tenant     tenant.Tenant
 	asked      *canonical.Consent // by a keyword of the event
 	held       []store.Record     // under the keys wanted, nil while nobody has looked
 	notes      *notes             // of the batch
 	noted      bool
 	generation int
 	claim      *idempotency.Claim
-	outgoing   []outgoing
+	outgoing   []*outgoing
 	repeated   bool
 	unknown    bool          // the thread has no head yet
 	known      *store.Record // the thread's head, as far as it was read and is still so
@@ -132,12 +121,6 @@ type job struct {
 func (j *job) named(ctx context.Context) context.Context {
 	ctx = telemetry.WithTrace(ctx, cmp.Or(j.head.Trace, j.event.Trace.Traceparent))
 	return telemetry.WithEvent(ctx, string(j.event.EventID))
-}
-
-// outgoing is one delivery on its way to the queue of a kind of CRM.
-type outgoing struct {
-	kind    string
-	message queue.Message
 }
 
 // Handle routes messages of different threads: each is decided by itself, side by side, and then the deliveries of all go
@@ -205,47 +188,18 @@ func (r *Router) attempt(ctx context.Context, j *job) {
 	}
 }
 
-// publish sends the deliveries of all jobs that were decided, those of one queue together.
+// publish sends the deliveries of all jobs that were decided.
 func (r *Router) publish(ctx context.Context, jobs []*job) {
-	type batch struct {
-		jobs     []*job
-		messages []queue.Message
-	}
-	batches := map[string]*batch{}
-	var kinds []string
+	var all []*outgoing
 	for _, j := range jobs {
-		if j.err != nil {
-			continue
-		}
-		for _, o := range j.outgoing {
-			b := batches[o.kind]
-			if b == nil {
-				b = &batch{}
-				batches[o.kind], kinds = b, append(kinds, o.kind)
-			}
-			b.jobs, b.messages = append(b.jobs, j), append(b.messages, o.message)
+		if j.err == nil {
+			all = append(all, j.outgoing...)
 		}
 	}
-	for _, kind := range kinds {
-		b := batches[kind]
-		publisher := r.Deliveries.Publisher(kind)
-		if publisher == nil {
-			fail(b.jobs, func(int) error { return fault.New(fault.Blocked, CodeCRM, nil) })
-			continue
-		}
-		err := publisher.Publish(ctx, b.messages...)
-		if partial, ok := errors.AsType[*queue.PartialError](err); ok && len(partial.Errs) == len(b.jobs) {
-			fail(b.jobs, func(i int) error { return partial.Errs[i] })
-		} else if err != nil {
-			fail(b.jobs, func(int) error { return err })
-		}
-	}
-}
-
-func fail(jobs []*job, of func(int) error) {
-	for i, j := range jobs {
-		if err := of(i); err != nil && j.err == nil {
-			j.err = err
+	r.send(ctx, all)
+	for _, j := range jobs {
+		for _, x := range j.outgoing {
+			j.err = cmp.Or(j.err, x.err)
 		}
 	}
 }

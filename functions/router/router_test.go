@@ -46,6 +46,9 @@ type world struct {
 	fault func(call int) memstore.Fault // by the number of the call, from 0
 	sent  []queue.Message
 	fail  func(queue.Message) error
+
+	letters letters
+	missing []string // ids of messages whose queue is not there
 }
 
 func newWorld() *world {
@@ -62,17 +65,18 @@ func newWorld() *world {
 	}))
 	w.router = router.New(router.Parts{
 		Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{},
-		Deliveries: router.PublisherFunc(func(kind string) queue.Publisher {
-			if kind != "hubspot" && kind != "salesforce" {
-				return nil
-			}
-			return w
-		}),
-		Claims: idempotency.New(w.store, 35*time.Second),
-		Logger: telemetry.NewLogger(&w.log, telemetry.Identity{Function: "Route", Version: "1"}),
-		Meter:  telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+		Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(),
 	})
 	return w
+}
+
+func (w *world) outbox() router.Outbox {
+	return router.Outbox{
+		Deliveries:  map[string]queue.Publisher{"hubspot": w, "salesforce": w},
+		DeadLetters: &w.letters, Version: "1",
+		Logger: telemetry.NewLogger(&w.log, telemetry.Identity{Function: "Route", Version: "1"}),
+		Meter:  telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+	}
 }
 
 func (w *world) called(call string) memstore.Fault {
@@ -165,6 +169,14 @@ func (w *world) link(t testing.TB, e canonical.Event) {
 		t.Fatal(err)
 	}
 	w.calls = nil
+}
+
+func (w *world) sentIDs() []string {
+	ids := make([]string, len(w.sent))
+	for i, m := range w.sent {
+		ids[i] = m.ID
+	}
+	return ids
 }
 
 func (w *world) deliveries(t testing.TB) []delivery.Delivery {

@@ -22,6 +22,7 @@ const pythonVariable = "SAM_PYTHON"
 
 // template is what the tests look at: parameters, resources and outputs as plain maps.
 type template struct {
+	Globals    map[string]any
 	Parameters map[string]map[string]any
 	Resources  map[string]resource
 	Outputs    map[string]map[string]any
@@ -203,6 +204,33 @@ func kebab(id string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()
+}
+
+// TestCRMSNamesTheKindsThatHaveQueues: a tenant's CRM is accepted if its kind is on the list, and then has to have its queues.
+func TestCRMSNamesTheKindsThatHaveQueues(t *testing.T) {
+	tm := written(t)
+	listed, _ := at(tm.Globals, "Function", "Environment", "Variables", "CRMS").(string)
+	kinds := strings.Split(listed, ",")
+	found := map[string][]string{}
+	for _, q := range tm.of("AWS::SQS::Queue") {
+		name, _ := at(q.Properties, "QueueName", "Fn::Sub").(string)
+		for _, lane := range []string{"deliver", "receipts"} {
+			kind, ok := strings.CutPrefix(strings.TrimSuffix(name, ".fifo"), "${AWS::StackName}-"+lane+"-")
+			if ok && !strings.HasSuffix(kind, "-dead") && kind != "dead" {
+				found[lane] = append(found[lane], kind)
+			}
+		}
+	}
+	slices.Sort(kinds)
+	for lane, queues := range found {
+		slices.Sort(queues)
+		if !slices.Equal(kinds, queues) {
+			t.Errorf("CRMS lists %v, queues of the lane %s are those of %v", kinds, lane, queues)
+		}
+	}
+	if len(found) != 2 {
+		t.Errorf("queues of %d lanes were found", len(found))
+	}
 }
 
 func TestEveryFunctionIsComplete(t *testing.T) {

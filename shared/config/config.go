@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,23 @@ func (r *Reader) Optional(name, def string) string {
 		return def
 	}
 	return value
+}
+
+// List returns the names that a variable holds, separated by commas. It must be set, and hold each name once.
+func (r *Reader) List(name string) []string {
+	value := r.String(name)
+	if value == "" {
+		return nil
+	}
+	names := strings.Split(value, ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+		if names[i] == "" || slices.Contains(names[:i], names[i]) {
+			r.problems = append(r.problems, name+" is not a list of different names separated by commas")
+			return nil
+		}
+	}
+	return names
 }
 
 // longest bounds a duration so that it neither overflows nor hides a typing error: ten years.

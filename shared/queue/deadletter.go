@@ -77,8 +77,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// message answers the dead letter as it is published.
-func (d *DeadLetter) message() (Message, error) {
+// Message returns the dead letter as it is published.
+func (d *DeadLetter) Message() (Message, error) {
 	body, err := json.Marshal(d)
 	if err != nil {
 		return Message{}, err

@@ -237,7 +237,7 @@ func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, gi
 			Attempts: attempt(heads[i], errs[i]), First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
 			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: kept(heads[i], errs[i]),
 		}
-		message, err := letter.message()
+		message, err := letter.Message()
 		if err != nil {
 			return all(len(given), err)
 		}

@@ -10,6 +10,9 @@ import (
 // MaxBody is the largest body of a Message in bytes. What is larger travels as a pointer or in parts.
 const MaxBody = 200 << 10
 
+// CodeMissing is the code of a Publish to a queue that does not exist.
+const CodeMissing = "queue_missing"
+
 // Message is what one family hands to another. ID and Group are visible to whoever operates the queue and hold no
 // personal data.
 type Message struct {

@@ -9,6 +9,9 @@ import (
 	"signalbox/shared/fault"
 )
 
+// CodeInvalid is the code of a configuration record that cannot be used.
+const CodeInvalid = "configuration_record_invalid"
+
 // errInvalid is a record that cannot be used: what was read before it stays in force.
 var errInvalid = errors.New("tenant: the configuration record cannot be used")
 
@@ -115,7 +118,7 @@ func (c *cache[V]) refresh(ctx context.Context, key string, held kept[V], stale 
 		keep(c.held, key, kept[V]{value: held.value, read: held.read, retry: now.Add(RetryAfter)})
 		return held.value, nil
 	case errors.Is(err, errInvalid):
-		running.err = fault.New(fault.Blocked, "configuration_record_invalid", err)
+		running.err = fault.New(fault.Blocked, CodeInvalid, err)
 		return held.value, running.err
 	default:
 		return held.value, err

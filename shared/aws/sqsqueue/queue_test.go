@@ -91,7 +91,7 @@ func TestFaults(t *testing.T) {
 		"throttled in general":   {reply(400, "", refusal("ThrottlingException")), fault.Throttled, sqsqueue.CodeThrottled},
 		"KMS throttled":          {reply(400, "KMS.ThrottlingException;Sender", refusal("KmsThrottled")), fault.Throttled, sqsqueue.CodeThrottled},
 		"too long":               {reply(400, "AWS.SimpleQueueService.BatchRequestTooLong;Sender", refusal("BatchRequestTooLong")), fault.Permanent, sqsqueue.CodeRefused},
-		"no such queue":          {reply(400, "AWS.SimpleQueueService.NonExistentQueue;Sender", refusal("QueueDoesNotExist")), fault.Retryable, sqsqueue.CodeNoAccess},
+		"no such queue":          {reply(400, "AWS.SimpleQueueService.NonExistentQueue;Sender", refusal("QueueDoesNotExist")), fault.Retryable, queue.CodeMissing},
 		"no permission":          {reply(403, "", refusal("AccessDeniedException")), fault.Retryable, sqsqueue.CodeNoAccess},
 		"unavailable":            {reply(503, "", refusal("ServiceUnavailable")), fault.Retryable, sqsqueue.CodeUnavailable},
 		"no JSON":                {reply(502, "", "<html>"), fault.Retryable, sqsqueue.CodeUnavailable},

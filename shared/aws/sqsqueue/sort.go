@@ -6,6 +6,7 @@ import (
 
 	"signalbox/shared/aws/awsfault"
 	"signalbox/shared/fault"
+	"signalbox/shared/queue"
 )
 
 // The codes of the faults.
@@ -13,7 +14,7 @@ const (
 	CodeThrottled   = "queue_throttled"   // SQS, or KMS behind it, asks for less
 	CodeRefused     = "queue_refused"     // permanent: SQS does not take this message
 	CodeNotText     = "queue_not_text"    // permanent: SQS does not take these bytes
-	CodeNoAccess    = "queue_no_access"   // retryable: the queue is missing or our permission is; an operator mends it
+	CodeNoAccess    = "queue_no_access"   // retryable: our permission is missing; an operator mends it, as he does queue.CodeMissing
 	CodeUnavailable = "queue_unavailable" // retryable: network, time-out, 5xx
 	CodeUnanswered  = "queue_unanswered"  // retryable: SQS said nothing of this entry
 )
@@ -45,7 +46,9 @@ func sortedCode(code string, cause error) error {
 		"InvalidAttributeValue", "MissingParameter", "InvalidBatchEntryId", "BatchEntryIdsNotDistinct",
 		"ReceiptHandleIsInvalid", "MessageNotInflight":
 		return fault.New(fault.Permanent, CodeRefused, cause)
-	case "NonExistentQueue", "QueueDoesNotExist", "AccessDenied", "AccessDeniedException", "KmsAccessDenied",
+	case "NonExistentQueue", "QueueDoesNotExist":
+		return fault.New(fault.Retryable, queue.CodeMissing, cause)
+	case "AccessDenied", "AccessDeniedException", "KmsAccessDenied",
 		"KMS.AccessDeniedException", "InvalidClientTokenId", "UnrecognizedClientException", "ExpiredToken", "ExpiredTokenException":
 		return fault.New(fault.Retryable, CodeNoAccess, cause)
 	}

@@ -90,12 +90,19 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 }
 
 func (c *Cloud) readTemplate(context.Context) (err error) {
-	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), c.options.Parameters); err != nil {
+	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), c.parameters()); err != nil {
 		return err
 	}
 	c.PublicBaseURL = c.template.Parameters["PublicBaseUrl"]
 	c.state, err = newState(c.template)
 	return err
+}
+
+// parameters returns those of the template: here the CRMs are on this machine.
+func (c *Cloud) parameters() map[string]string {
+	all := map[string]string{"CrmHosts": "any"}
+	maps.Copy(all, c.options.Parameters)
+	return all
 }
 
 func (c *Cloud) build(ctx context.Context) error {

@@ -244,14 +244,15 @@ type stateTable interface {
 func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
 	return p.worker("route", p.opening(router.New(router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
-		Deliveries: router.PublisherFunc(func(kind string) queue.Publisher {
-			if kind != "hubspot" {
-				return nil
-			}
-			return deliver
-		}),
-		Claims: idempotency.New(s, lease), Sealer: p.ring, Logger: p.logger, Meter: p.meter,
+		Claims: idempotency.New(s, lease), Sealer: p.ring, Outbox: p.outbox("hubspot", deliver, p.eventsDead),
 	})), p.eventsDead)
+}
+
+// outbox returns where a router sends what a kind of CRM is to do, with one queue.
+func (p *pipeline) outbox(kind string, to, dead queue.Publisher) router.Outbox {
+	return router.Outbox{
+		Deliveries: map[string]queue.Publisher{kind: to}, DeadLetters: dead, Version: "1", Logger: p.logger, Meter: p.meter,
+	}
 }
 
 // newConnect returns the worker of a connector's process.

@@ -62,8 +62,7 @@ func (l *lane) start() {
 	l.stop = func() { stop(); rest() }
 	for range l.routers {
 		l.gather(ctx, l.receipts, l.unordered("route-receipts", l.opening(router.NewReceipts(router.ReceiptParts{
-			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Logger: l.logger, Meter: l.meter,
-			Deliveries: router.PublisherFunc(func(string) queue.Publisher { return l.updates }),
+			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Outbox: l.outbox("hubspot", l.updates, l.receiptsDead),
 		})), l.receiptsDead))
 	}
 	for range l.writers {

@@ -43,10 +43,8 @@ type operator struct {
 
 func newOperator(p *pipeline) *operator {
 	o := &operator{pipeline: p}
-	queues := deadletter.QueuesFunc(func(stage string) queue.Publisher {
-		return map[string]queue.Publisher{"route": p.events, "deliver-hubspot": p.deliver}[stage]
-	})
-	o.redriver = deadletter.NewRedriver(p.state, queues, 3*time.Second, p.logger, p.meter)
+	queues := map[string]queue.Publisher{"route": p.events, "deliver-hubspot": p.deliver}
+	o.redriver = deadletter.NewRedriver(p.state, tenant.NewBindings(p.config), queues, 3*time.Second, p.logger, p.meter)
 	o.reparser = adapter.NewReparser(p.adapter, p.state, p.spool)
 	o.replayer = router.NewReplayer(p.state, p.events, 3*time.Second, p.logger, p.meter)
 	o.replayer.Sealer = p.ring
@@ -129,7 +127,7 @@ type trouble struct {
 	begin func(*operator)
 	end   func(*operator)
 	again string // the outcome of a second redrive, by the dead letter's name
-	slow  bool   // it takes a day
+	slow  bool   // it takes longer than a queue remembers ids
 }
 
 const unowned = "+15550009999"
@@ -148,6 +146,7 @@ func troubles(crash *atomic.Bool) []trouble {
 			time.Sleep(time.Minute) // an unknown line is remembered for half of it
 		}, "1 redriven", false},
 		{"route", letters.StageRoute, "", func(*operator) { crash.Store(true) }, func(*operator) { crash.Store(false) }, "1 redriven", false},
+		{"deliver to a kind that is mistyped", letters.StageDeliver("hubspot"), "", func(o *operator) { o.kind("hubspt") }, func(o *operator) { o.kind("hubspot") }, "1 completed", true},
 		{"deliver", letters.StageDeliver("hubspot"), "", func(o *operator) {
 			o.outage.begin("/crm", http.StatusBadRequest, `{"status":"error","category":"VALIDATION_ERROR"}`, 365*24*time.Hour)
 		}, func(o *operator) { o.outage.begin("", 0, "", 0) }, "1 completed", false},
@@ -157,6 +156,17 @@ func troubles(crash *atomic.Bool) []trouble {
 			o.outage.begin("/crm", http.StatusServiceUnavailable, "", time.Second)
 		}, "1 completed", true},
 	}
+}
+
+// kind changes the kind of the tenant's CRM, past what refuses one that nothing serves, and waits until it is in force.
+func (o *operator) kind(kind string) {
+	f := o.file
+	f.Tenant.CRMs = slices.Clone(f.Tenant.CRMs)
+	f.Tenant.CRMs[0].Kind = kind
+	if _, err := tenant.Publish(o.t.Context(), o.config, o.box, f); err != nil {
+		o.t.Fatal(err)
+	}
+	time.Sleep(tenant.Fresh + time.Second)
 }
 
 func TestRedriveAtEveryStage(t *testing.T) {

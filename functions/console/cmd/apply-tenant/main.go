@@ -21,12 +21,12 @@ func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.IdentityFrom(env.Optional, "apply-tenant")
 	logger := telemetry.NewLogger(os.Stdout, id)
-	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
+	table, key, crms := env.String("CONFIG_TABLE"), env.String("DATA_KEY"), env.List("CRMS")
 	clients, err := awsclients.Load(context.Background())
 	if err := errors.Join(err, env.Err()); err != nil {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
 	box := seal.New(clients.Keys(key), rand.Reader)
-	lambdainvoke.Start(console.NewTenants(clients.Table(table), box, logger, telemetry.NewMeter(os.Stdout, id)).Apply)
+	lambdainvoke.Start(console.NewTenants(clients.Table(table), box, crms, logger, telemetry.NewMeter(os.Stdout, id)).Apply)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"strings"
 	"time"
 
 	"signalbox/functions/deadletter"
@@ -15,6 +14,7 @@ import (
 	"signalbox/shared/config"
 	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
 )
 
 func main() {
@@ -23,21 +23,18 @@ func main() {
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	table, events, prefix := env.String("STATE_TABLE"), env.String("EVENTS_QUEUE_URL"), env.String("DELIVER_QUEUE_PREFIX")
 	receipts, receiptsPrefix := env.String("RECEIPTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_PREFIX")
+	configTable, crms := env.String("CONFIG_TABLE"), env.List("CRMS")
 	margin := env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second)
 	clients, err := awsclients.Load(context.Background())
 	if err := errors.Join(err, env.Err()); err != nil {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	queues := func(stage string) queue.Publisher {
-		if kind, ok := strings.CutPrefix(stage, "deliver-"); ok {
-			return clients.Queue(prefix + kind + ".fifo")
-		}
-		if kind, ok := strings.CutPrefix(stage, "receipts-"); ok {
-			return clients.Queue(receiptsPrefix + kind)
-		}
-		return clients.Queue(map[string]string{"route": events, "route-receipts": receipts}[stage])
+	queues := map[string]queue.Publisher{"route": clients.Queue(events), "route-receipts": clients.Queue(receipts)}
+	for _, kind := range crms {
+		queues["deliver-"+kind], queues["receipts-"+kind] = clients.Queue(prefix+kind+".fifo"), clients.Queue(receiptsPrefix+kind)
 	}
-	redriver := deadletter.NewRedriver(clients.Table(table), deadletter.QueuesFunc(queues), margin, logger, meter)
+	bindings := tenant.NewBindings(clients.Table(configTable))
+	redriver := deadletter.NewRedriver(clients.Table(table), bindings, queues, margin, logger, meter)
 	lambdainvoke.Start(redriver.Redrive)
 }

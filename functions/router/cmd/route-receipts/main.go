@@ -28,7 +28,7 @@ func main() {
 	id := telemetry.IdentityFrom(env.Optional, "route-receipts")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, prefix := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("RECEIPTS_QUEUE_PREFIX")
-	own, deadLetters := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL")
+	own, deadLetters, crms := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.List("CRMS")
 	worker := &queue.Worker{
 		Stage: "route-receipts", Unordered: true, Logger: logger, Meter: meter, Identity: id, Random: rand.Float64,
 		Patience: env.Seconds("PATIENCE_SECONDS", 24*time.Hour), BlockedWait: env.Seconds("BLOCKED_WAIT_SECONDS", 15*time.Minute),
@@ -40,13 +40,18 @@ func main() {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	update := func(kind string) queue.Publisher { return clients.Queue(prefix + kind) }
 	worker.DeadLetters = clients.Queue(deadLetters)
+	outbox := router.Outbox{
+		Deliveries: map[string]queue.Publisher{}, DeadLetters: worker.DeadLetters, Version: id.Version, Logger: logger, Meter: meter,
+	}
+	for _, kind := range crms {
+		outbox.Deliveries[kind] = clients.Queue(prefix + kind)
+	}
 	ring := clients.Ring("", configTable, "")
 	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.NewReceipts(router.ReceiptParts{
 		Store:   clients.Table(stateTable),
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
-		Engine:  rules.Ordered{}, Deliveries: router.PublisherFunc(update), Logger: logger, Meter: meter,
+		Engine:  rules.Ordered{}, Outbox: outbox,
 	})}
 	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
 }

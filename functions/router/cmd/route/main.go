@@ -28,7 +28,7 @@ func main() {
 	id := telemetry.IdentityFrom(env.Optional, "route")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
 	configTable, stateTable, prefix := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DELIVER_QUEUE_PREFIX")
-	own, deadLetters, pepper := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PEPPER_SECRET")
+	own, deadLetters, pepper, crms := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PEPPER_SECRET"), env.List("CRMS")
 	worker := &queue.Worker{
 		Stage: "route", Logger: logger, Meter: meter, Identity: id, Random: rand.Float64,
 		Patience: env.Seconds("PATIENCE_SECONDS", 24*time.Hour), BlockedWait: env.Seconds("BLOCKED_WAIT_SECONDS", 15*time.Minute),
@@ -42,15 +42,19 @@ func main() {
 		os.Exit(1)
 	}
 	state := clients.Table(stateTable)
-	deliver := func(kind string) queue.Publisher { return clients.Queue(prefix + kind + ".fifo") }
 	worker.DeadLetters = clients.Queue(deadLetters)
+	outbox := router.Outbox{
+		Deliveries: map[string]queue.Publisher{}, DeadLetters: worker.DeadLetters, Version: id.Version, Logger: logger, Meter: meter,
+	}
+	for _, kind := range crms {
+		outbox.Deliveries[kind] = clients.Queue(prefix + kind + ".fifo")
+	}
 	ring := clients.Ring(dataKey, configTable, personKeys)
 	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.New(router.Parts{
 		Store: state, Log: state,
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers: tenant.NewPeppers(clients.Secrets(), pepper),
-		Engine:  rules.Ordered{}, Deliveries: router.PublisherFunc(deliver), Claims: idempotency.New(state, lease),
-		Sealer: ring, Logger: logger, Meter: meter,
+		Engine:  rules.Ordered{}, Outbox: outbox, Claims: idempotency.New(state, lease), Sealer: ring,
 	})}
 	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
 }

@@ -1,0 +1,119 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/telemetry"
+)
+
+// Outbox is where what the CRMs are to do goes. All of it is needed.
+type Outbox struct {
+	Deliveries  map[string]queue.Publisher // by kind of CRM: those of this deployment
+	DeadLetters queue.Publisher            // of what goes to a CRM without a queue
+	Version     string                     // of the function, which dead letters name
+	Logger      *slog.Logger
+	Meter       *telemetry.Meter
+}
+
+// outgoing is what one CRM is to get about one message.
+type outgoing struct {
+	kind    string // "" of a binding that was removed
+	stage   string // at which it would have been worked on
+	message queue.Message
+	from    *queue.Received // what it was made of
+	err     error
+}
+
+// send sends what is going out, all of one queue together, and sets the error of each. What has no queue becomes a dead letter:
+// the tenant's configuration, or the deployment, is at fault in one CRM, and neither the others nor later messages wait for it.
+func (o *Outbox) send(ctx context.Context, all []*outgoing) {
+	queues := map[string][]*outgoing{}
+	var kinds []string
+	for _, x := range all {
+		if queues[x.kind] == nil {
+			kinds = append(kinds, x.kind)
+		}
+		queues[x.kind] = append(queues[x.kind], x)
+	}
+	for _, kind := range kinds {
+		publisher, deployed := o.Deliveries[kind]
+		switch {
+		case kind == "":
+			failAll(queues[kind], fault.New(fault.Blocked, CodeUnbound, nil))
+		case !deployed:
+			failAll(queues[kind], fault.New(fault.Blocked, CodeCRM, nil))
+		default:
+			publish(ctx, publisher, queues[kind])
+		}
+	}
+	var lost []*outgoing
+	for _, x := range all {
+		if x.err == nil {
+			continue
+		}
+		switch fault.Of(x.err).Code {
+		case CodeUnbound, CodeCRM, queue.CodeMissing:
+			lost = append(lost, x)
+		}
+	}
+	o.bury(ctx, lost)
+}
+
+func failAll(all []*outgoing, err error) {
+	for _, x := range all {
+		x.err = err
+	}
+}
+
+func publish(ctx context.Context, to queue.Publisher, all []*outgoing) {
+	messages := make([]queue.Message, len(all))
+	for i, x := range all {
+		messages[i] = x.message
+	}
+	err := to.Publish(ctx, messages...)
+	failAll(all, err)
+	if partial, ok := errors.AsType[*queue.PartialError](err); ok && len(partial.Errs) == len(all) {
+		for i, x := range all {
+			x.err = partial.Errs[i]
+		}
+	}
+}
+
+// bury makes dead letters of what has no queue. One that is not taken keeps the message it was made of.
+func (o *Outbox) bury(ctx context.Context, lost []*outgoing) {
+	if len(lost) == 0 {
+		return
+	}
+	letters := make([]*outgoing, len(lost))
+	for i, x := range lost {
+		code := fault.Of(x.err).Code
+		letter := queue.DeadLetter{
+			ID: x.message.ID, Stage: x.stage, Kind: fault.Blocked.String(), Code: code, Reason: code, Attempts: x.from.Attempt,
+			First: x.from.FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: o.Version, Group: x.message.Group, Trace: x.message.Trace,
+			Generation: queue.Generation(x.message.ID), Body: x.message.Body,
+		}
+		message, err := letter.Message()
+		if err != nil {
+			failAll(lost, err)
+			return
+		}
+		letters[i] = &outgoing{message: message}
+	}
+	publish(ctx, o.DeadLetters, letters)
+	for i, x := range lost {
+		code := fault.Of(x.err).Code
+		if x.err = letters[i].err; x.err != nil {
+			continue
+		}
+		o.Logger.ErrorContext(telemetry.WithTrace(ctx, x.message.Trace), "dead letter", slog.String("stage", x.stage),
+			slog.String("message", x.message.ID), slog.String("kind", fault.Blocked.String()), slog.String("code", code))
+		stage := telemetry.Label{Name: "stage", Value: x.stage}
+		o.Meter.Count(telemetry.Failures, 1, stage)
+		o.Meter.Count("DeadLettered", 1, stage, telemetry.Label{Name: "kind", Value: fault.Blocked.String()}, telemetry.Label{Name: "code", Value: code})
+	}
+}
