@@ -37,6 +37,7 @@ type Options struct {
 	Ports           map[string]int    // by variable: GATEWAY_PORT, AWS_PORT, HUBSPOT_PORT ...; 0 or none is any free one
 	MaxProcesses    int               // of a function; 0 is 4
 	ScheduleDivisor int               // makes schedules run more often; 0 and 1 leave them
+	CRMLimits       bool              // the simulators refuse too many requests, as the CRMs do; tests and measurements send more
 	AllowAll        bool              // do not check calls against the functions' roles: the bench, for that work is AWS's
 	Logs            io.Writer         // what functions write, besides LogPath; may be nil
 	LogFile         string            // name below .build/local/logs; empty is local.log

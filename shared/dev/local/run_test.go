@@ -84,10 +84,12 @@ func TestRunSaysThatItIsReadyAndLeavesNothingBehind(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &ready); err != nil || !ready.Ready || ready.PublicBaseURL == "" || ready.CRMs["hubspot"] == "" || ready.CRMs["salesforce"] == "" {
 				t.Fatalf("%v: %s", err, line)
 			}
-			answers(t, ready.CRMs["hubspot"]+"/_simulator/records?object=contacts", http.StatusOK)
-			answers(t, ready.CRMs["salesforce"]+"/_simulator/records?object=Lead", http.StatusOK)
-			answers(t, ready.Gateway+"/nowhere", http.StatusNotFound)
-			answers(t, ready.AWS, http.StatusBadRequest)
+			answers(t, "", ready.CRMs["hubspot"]+"/_simulator/records?object=contacts", http.StatusOK)
+			answers(t, "Bearer guessed", ready.CRMs["hubspot"]+"/crm/objects/2026-03/contacts/1", http.StatusUnauthorized)
+			answers(t, "", ready.CRMs["salesforce"]+"/_simulator/records?object=Lead", http.StatusOK)
+			answers(t, "Bearer guessed", ready.CRMs["salesforce"]+"/services/data/v66.0/query?q=x", http.StatusUnauthorized)
+			answers(t, "", ready.Gateway+"/nowhere", http.StatusNotFound)
+			answers(t, "", ready.AWS, http.StatusBadRequest)
 			if err := cmd.Process.Signal(c.signal); err != nil {
 				t.Fatal(err)
 			}
@@ -104,11 +106,14 @@ func TestRunSaysThatItIsReadyAndLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-func answers(t *testing.T, address string, status int) {
+func answers(t *testing.T, credential, address string, status int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if credential != "" {
+		request.Header.Set("Authorization", credential)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

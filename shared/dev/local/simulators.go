@@ -56,28 +56,43 @@ func (c *Cloud) startSimulators(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	file, err := c.demoTenant()
+	if err != nil {
+		return err
+	}
+	tokens := map[string]string{}
+	for _, crm := range bound(file) {
+		kind, _ := crm["kind"].(string)
+		tokens[kind], _ = crm["token"].(string)
+	}
 	for _, s := range found {
-		if err := c.startSimulator(ctx, s); err != nil {
+		if err := c.startSimulator(ctx, s, tokens[s.crm]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *Cloud) startSimulator(ctx context.Context, s simulator) error {
+// startSimulator starts a simulator that lets in who has the token.
+func (c *Cloud) startSimulator(ctx context.Context, s simulator, token string) error {
 	variable := s.portVariable()
 	port, err := reserve(ctx, variable, c.options.Ports[variable])
 	if err != nil {
 		return err
 	}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	environment := append(frugal(), "PATH="+os.Getenv("PATH"), "SIMULATOR_TOKEN="+token)
+	if !c.options.CRMLimits {
+		environment = append(environment, "SIMULATOR_LIMIT=0")
+	}
 	child, err := c.guardian.Start(c.life, process.Spec{ //nolint:contextcheck // it outlives the start
-		Path: filepath.Join(c.options.Root, binaries, s.binary), Dir: c.options.Root, Output: c.log.Lines(s.binary),
-		Env: append(frugal(), "PATH="+os.Getenv("PATH"), "PORT="+strconv.Itoa(port), variable+"="+strconv.Itoa(port)),
+		Path: filepath.Join(c.options.Root, binaries, s.binary), Args: []string{"-listen", address}, Dir: c.options.Root,
+		Output: c.log.Lines(s.binary), Env: environment,
 	})
 	if err != nil {
 		return err
 	}
-	base := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	base := "http://" + address
 	about, err := await(ctx, child, base)
 	if err != nil {
 		return fmt.Errorf("local: %s: %w", s.binary, err)

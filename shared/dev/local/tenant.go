@@ -51,20 +51,13 @@ func (c *Cloud) applyTenant(ctx context.Context) error {
 	return nil
 }
 
-// Tenant answers the demo tenant's file with the simulators as its CRMs.
+// Tenant returns the demo tenant's file with the simulators as its CRMs.
 func (c *Cloud) Tenant() (map[string]any, error) {
-	data, err := os.ReadFile(filepath.Join(c.options.Root, DemoTenant))
+	file, err := c.demoTenant()
 	if err != nil {
-		return nil, fmt.Errorf("local: %w", err)
+		return nil, err
 	}
-	var file map[string]any
-	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("local: %s: %w", DemoTenant, err)
-	}
-	tenant, _ := file["tenant"].(map[string]any)
-	crms, _ := tenant["crms"].([]any)
-	for _, one := range crms {
-		crm, _ := one.(map[string]any)
+	for _, crm := range bound(file) {
 		kind, _ := crm["kind"].(string)
 		base, found := c.bindings[kind]
 		if !found {
@@ -73,4 +66,28 @@ func (c *Cloud) Tenant() (map[string]any, error) {
 		crm["baseUrl"] = base
 	}
 	return file, nil
+}
+
+func (c *Cloud) demoTenant() (file map[string]any, err error) {
+	data, err := os.ReadFile(filepath.Join(c.options.Root, DemoTenant))
+	if err != nil {
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	if err := json.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("local: %s: %w", DemoTenant, err)
+	}
+	return file, nil
+}
+
+// bound returns the CRMs that a tenant's file binds.
+func bound(file map[string]any) []map[string]any {
+	tenant, _ := file["tenant"].(map[string]any)
+	list, _ := tenant["crms"].([]any)
+	crms := make([]map[string]any, 0, len(list))
+	for _, one := range list {
+		if crm, ok := one.(map[string]any); ok {
+			crms = append(crms, crm)
+		}
+	}
+	return crms
 }

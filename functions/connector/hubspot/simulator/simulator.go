@@ -8,6 +8,7 @@ package simulator
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -26,6 +27,7 @@ type Options struct {
 	Region   string        // ISO 3166 alpha-2: what national numbers are read with; empty is US
 	IndexLag time.Duration // how long a new record stays hidden from searches
 	Burst    int           // requests in ten seconds before 429; zero is no limit
+	Searches int           // searches in a second before 429, which count as requests not; zero is no limit
 }
 
 // Simulator is one portal. It is safe for concurrent use.
@@ -35,8 +37,8 @@ type Simulator struct {
 	tables  map[string]*table
 	lastID  int64
 	calls   int64
-	window  time.Time // when the current ten seconds began
-	spent   int       // requests in them
+	tens    window // of seconds
+	seconds window // for searches
 	faults  simulatortest.Faults
 }
 
@@ -53,11 +55,28 @@ func New(o Options) *Simulator {
 // The most that is read of a request.
 const maxRequest = 16 << 20
 
-// Limits that the headers tell.
+// HubSpot's limits: requests in ten seconds and in a day of an app in an account with Professional products, searches in a
+// second of an account. See https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines.
 const (
-	burstLimit = 190
-	dailyLimit = 650_000
+	BurstLimit  = 190
+	SearchLimit = 5
+	dailyLimit  = 650_000
 )
+
+// window counts requests in a span of time.
+type window struct {
+	began time.Time
+	spent int
+}
+
+// admits counts a request and reports whether it is within the limit; a limit of zero is none.
+func (w *window) admits(limit int, span time.Duration) bool {
+	if now := time.Now(); now.Sub(w.began) >= span {
+		*w = window{began: now}
+	}
+	w.spent++
+	return limit == 0 || w.spent <= limit
+}
 
 // Headers as net/http keeps their names: one in another spelling is spelled anew for every reply.
 const (
@@ -111,40 +130,37 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 		refused.CorrelationID = id
 		answer.body = refused
 	}
-	if !strings.HasSuffix(r.URL.Path, "/search") { // searches are limited apart and say nothing
+	if !searches(r) { // searches are limited apart and say nothing
+		limit := cmp.Or(s.options.Burst, BurstLimit)
 		answer.header.Set(headerDaily, strconv.Itoa(dailyLimit))
 		answer.header.Set(headerDailyRemaining, strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
 		answer.header.Set(headerInterval, "10000")
-		answer.header.Set(headerMax, strconv.Itoa(s.burst()))
-		answer.header.Set(headerRemaining, strconv.Itoa(max(0, s.burst()-s.spent)))
+		answer.header.Set(headerMax, strconv.Itoa(limit))
+		answer.header.Set(headerRemaining, strconv.Itoa(max(0, limit-s.tens.spent)))
 	}
 	return answer
 }
 
-func (s *Simulator) burst() int {
-	if s.options.Burst > 0 {
-		return s.options.Burst
-	}
-	return burstLimit
-}
+func searches(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/search") }
 
-// admit checks the token and counts the request against the burst limit; a zero reply lets it pass.
+// admit checks the token and counts the request against the limits; a zero reply lets it pass.
 func (s *Simulator) admit(r *http.Request) reply {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer || token == "" || s.options.Token != "" && token != string(s.options.Token) {
+	switch {
+	case !bearer || token == "" || s.options.Token != "" && token != string(s.options.Token):
 		return refuse(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The access token is missing or not valid")
+	case searches(r) && !s.seconds.admits(s.options.Searches, time.Second):
+		return limited("SECONDLY")
+	case !searches(r) && !s.tens.admits(s.options.Burst, 10*time.Second):
+		return limited("TEN_SECONDLY_ROLLING")
+	default:
+		return reply{}
 	}
-	now := time.Now()
-	if now.Sub(s.window) >= 10*time.Second {
-		s.window, s.spent = now, 0
-	}
-	s.spent++
-	if s.options.Burst > 0 && s.spent > s.options.Burst {
-		limited := refusal{
-			Status: "error", Message: "You have reached your ten_secondly_rolling limit.",
-			Category: "RATE_LIMITS", ErrorType: "RATE_LIMIT", PolicyName: "TEN_SECONDLY_ROLLING",
-		}
-		return reply{status: http.StatusTooManyRequests, body: limited}
-	}
-	return reply{}
+}
+
+// limited returns the refusal of a request beyond a limit, with the members that only such a refusal has.
+func limited(policy string) reply {
+	refused := problem("RATE_LIMITS", "You have reached your "+strings.ToLower(policy)+" limit.")
+	refused.ErrorType, refused.PolicyName = "RATE_LIMIT", policy
+	return reply{status: http.StatusTooManyRequests, body: refused}
 }

@@ -160,19 +160,49 @@ func TestASearchLagsAndABatchReadDoesNot(t *testing.T) {
 	})
 }
 
-func TestTheBurstLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := simulator.New(simulator.Options{Burst: 2})
-		for n, want := range []int{404, 404, 429, 429} {
-			if status, answer, err := call(t.Context(), t, s, "GET", objects+"/contacts/1", ""); err != nil || status != want {
-				t.Errorf("request %d: %d %s %v", n, status, answer, err)
-			}
-		}
-		time.Sleep(10 * time.Second)
-		if status, _, err := call(t.Context(), t, s, "GET", objects+"/contacts/1", ""); err != nil || status != 404 {
-			t.Errorf("%d %v", status, err)
-		}
-	})
+func TestTheLimits(t *testing.T) {
+	cases := map[string]struct {
+		options simulator.Options
+		method  string
+		path    string
+		passes  int // the status of what is within the limit
+		policy  string
+		span    time.Duration
+		told    string // of what is left by the headers
+	}{
+		"of requests in ten seconds": {simulator.Options{Burst: 2}, "GET", objects + "/contacts/1", 404, "TEN_SECONDLY_ROLLING", 10 * time.Second, "0"},
+		"of searches in a second":    {simulator.Options{Searches: 2}, "POST", objects + "/contacts/search", 400, "SECONDLY", time.Second, ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := simulator.New(c.options)
+				for n, want := range []int{c.passes, c.passes, 429, 429} {
+					status, answer, err := call(t.Context(), t, s, c.method, c.path, "")
+					if err != nil || status != want || (want == 429) != strings.Contains(answer, `"policyName":"`+c.policy+`"`) {
+						t.Errorf("request %d: %d %s %v", n, status, answer, err)
+					}
+				}
+				left := headers(t, s, c.method, c.path).Get("X-HubSpot-RateLimit-Remaining")
+				if left != c.told {
+					t.Errorf("%q requests are left, want %q", left, c.told)
+				}
+				time.Sleep(c.span)
+				if status, _, err := call(t.Context(), t, s, c.method, c.path, ""); err != nil || status != c.passes {
+					t.Errorf("%d %v", status, err)
+				}
+			})
+		})
+	}
+}
+
+func headers(t *testing.T, s http.Handler, method, path string) http.Header {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
+	r.Header.Set("Authorization", "Bearer token")
+	s.ServeHTTP(w, r)
+	return w.Header()
 }
 
 func TestFaults(t *testing.T) {

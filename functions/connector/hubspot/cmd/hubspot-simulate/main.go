@@ -1,52 +1,37 @@
-// Command hubspot-simulate serves a simulated HubSpot portal on 127.0.0.1:$PORT. It ends when its standard input does, so
-// that it dies with whoever started it.
+// Command hubspot-simulate serves a simulated HubSpot portal on 127.0.0.1:8092 or where -listen says. It lets in who has -token
+// and, unless -limit says otherwise, 190 requests in ten seconds and five searches in a second.
 package main
 
 import (
 	"errors"
-	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"time"
 
 	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/config"
 	"signalbox/shared/secret"
 	"signalbox/shared/telemetry"
 )
 
 func main() {
-	logger := telemetry.NewLogger(os.Stderr, telemetry.Identity{Function: "hubspot-simulate"})
-	if err := serve(logger); err != nil {
+	const name = "hubspot-simulate"
+	logger := telemetry.NewLogger(os.Stderr, telemetry.Identity{Function: name})
+	environment := config.New(os.LookupEnv)
+	flags, err := simulatortest.ParseFlags(name, simulatortest.Flags{
+		Listen: "127.0.0.1:8092",
+		Token:  secret.Value(environment.Optional("SIMULATOR_TOKEN", "")),
+		Limit:  environment.Int("SIMULATOR_LIMIT", simulator.BurstLimit),
+	}, os.Args[1:])
+	if err = errors.Join(environment.Err(), err); err == nil {
+		portal := simulator.Options{Token: flags.Token, IndexLag: flags.IndexLag, Burst: flags.Limit}
+		if flags.Limit > 0 {
+			portal.Searches = simulator.SearchLimit
+		}
+		err = simulatortest.Serve(logger, flags.Listen, simulator.New(portal))
+	}
+	if err != nil {
 		logger.Error("the simulator stopped", slog.String("error", err.Error()))
 		os.Exit(1)
 	}
-}
-
-func serve(logger *slog.Logger) error {
-	environment := config.New(os.LookupEnv)
-	port := environment.Optional("PORT", "8092")
-	token := environment.Optional("HUBSPOT_TOKEN", "")
-	burst := environment.Int("HUBSPOT_BURST", 0)
-	lag := environment.Seconds("HUBSPOT_INDEX_LAG_SECONDS", time.Nanosecond)
-	if err := environment.Err(); err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)) //nolint:noctx // it lives as long as the process
-	if err != nil {
-		return err
-	}
-	portal := simulator.New(simulator.Options{Token: secret.Value(token), Burst: burst, IndexLag: lag})
-	server := &http.Server{Handler: portal, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		_ = server.Close()
-	}()
-	logger.Info("serving", slog.String("url", "http://"+listener.Addr().String()))
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

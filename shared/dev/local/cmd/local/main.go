@@ -39,13 +39,13 @@ func command(ctx context.Context, arguments []string) error {
 		if err != nil {
 			return err
 		}
-		return local.Serve(ctx, os.Stdout, local.Options{Root: root, Ports: ports, Logs: os.Stderr})
+		return local.Serve(ctx, os.Stdout, local.Options{Root: root, Ports: ports, CRMLimits: true, Logs: os.Stderr})
 	case len(arguments) == 1 && arguments[0] == "demo":
 		ports, err := local.Ports(root, os.LookupEnv, nil)
 		if err != nil {
 			return err
 		}
-		return demo.Run(ctx, os.Stdout, local.Options{Root: root, Ports: ports, LogFile: "demo.log"})
+		return demo.Run(ctx, os.Stdout, local.Options{Root: root, Ports: ports, CRMLimits: true, LogFile: "demo.log"})
 	}
 	return errors.New("usage: local run | local demo")
 }

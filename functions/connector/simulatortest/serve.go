@@ -1,0 +1,69 @@
+package simulatortest
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"signalbox/shared/secret"
+)
+
+// Flags are what the command of every simulator takes.
+type Flags struct {
+	Listen   string        // host:port; what is not loopback is reachable with all that is below /_simulator
+	Token    secret.Value  // what a tenant's binding holds to be let in with
+	Limit    int           // the CRM's own limit of requests; zero is none
+	IndexLag time.Duration // how long a new record stays hidden from searches
+}
+
+// ParseFlags reads the flags of a command over its defaults, which hold what the environment says: SIMULATOR_TOKEN, because a
+// secret there is not seen in the list of processes, and SIMULATOR_LIMIT. A token is required.
+func ParseFlags(command string, defaults Flags, arguments []string) (Flags, error) {
+	f := defaults
+	set := flag.NewFlagSet(command, flag.ContinueOnError)
+	set.StringVar(&f.Listen, "listen", f.Listen, "`host:port` to listen on; other hosts than loopback let everybody in who has the token")
+	set.IntVar(&f.Limit, "limit", f.Limit, "requests before the CRM's own limit is reached, 0 for no limit (SIMULATOR_LIMIT)")
+	set.DurationVar(&f.IndexLag, "index-lag", f.IndexLag, "how long a new record stays hidden from searches")
+	set.Func("token", "the credential that is accepted, as a tenant's file has it (SIMULATOR_TOKEN)", func(token string) error {
+		f.Token = secret.Value(token)
+		return nil
+	})
+	if err := set.Parse(arguments); err != nil {
+		return Flags{}, err
+	}
+	switch {
+	case set.NArg() > 0:
+		return Flags{}, fmt.Errorf("%s: %q is no flag", command, set.Arg(0))
+	case f.Token == "":
+		return Flags{}, fmt.Errorf("%s: -token or SIMULATOR_TOKEN is required: the credential that is accepted, as a tenant's file has it", command)
+	case f.Limit < 0:
+		return Flags{}, fmt.Errorf("%s: -limit is at least 0", command)
+	}
+	return f, nil
+}
+
+// Serve serves a simulator. When standard input is a pipe it ends with that, and so dies with whoever started it.
+func Serve(logger *slog.Logger, listen string, simulator http.Handler) error {
+	listener, err := net.Listen("tcp", listen) //nolint:noctx // it lives as long as the process
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: simulator, ReadHeaderTimeout: 5 * time.Second}
+	if input, err := os.Stdin.Stat(); err == nil && input.Mode()&os.ModeNamedPipe != 0 {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			_ = server.Close()
+		}()
+	}
+	logger.Info("serving", slog.String("url", "http://"+listener.Addr().String()))
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
