@@ -10,6 +10,7 @@ BIN = .bin
 BUILD = .build
 VENV = $(BIN)/venv
 LOCAL = $(BUILD)/local/signalbox
+OPERATE = $(BUILD)/local/signalbox-operate
 CHAOS = $(BUILD)/local/signalbox-chaos
 BENCHMARK = $(BUILD)/local/signalbox-bench
 # What sam build makes is static and without symbols, and the same bytes on every machine.
@@ -123,21 +124,22 @@ deploy: $(VENV)/sam-$(SAM_VERSION) ## Build and deploy with AWS SAM: make deploy
 	$(SAM_BUILD) --config-env $(ENV)
 	$(VENV)/bin/sam deploy --config-env $(ENV)
 
+# Variables reach the operators' program through its environment, so that no text of theirs is ever part of a shell command.
 .PHONY: apply
-apply: ## Plan or apply a tenant file through a deployed stack: make apply STACK=... TENANT=events/tenants/demo.json ACTION=plan|apply
-	@test -n "$(STACK)" || { echo "apply: say which stack: make apply STACK=signalbox-dev" >&2; exit 2; }
-	@command -v aws >/dev/null || { echo "apply: the AWS CLI (aws) is needed" >&2; exit 2; }
-	@umask 077; payload=$$(mktemp) && answer=$$(mktemp) && trap 'rm -f "$$payload" "$$answer"' EXIT && \
-		{ printf '{"action":"%s","file":' "$(ACTION)"; cat "$(TENANT)"; printf '}'; } > "$$payload" && \
-		aws lambda invoke --function-name "$(STACK)-apply-tenant:live" --cli-binary-format raw-in-base64-out --payload "file://$$payload" "$$answer" >/dev/null && \
-		cat "$$answer" && echo && ! grep -qE '"(problems|errorMessage)"' "$$answer"
+apply: export ACTION := $(ACTION)
+apply: export TENANT := $(TENANT)
+apply: $(OPERATE) ## Plan or apply a tenant file: make apply STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme.json ACTION=plan|apply
+	@$(OPERATE) apply
 
-# Command-line variables reach the program through its environment, so that no text of REASON is ever part of a shell command.
 .PHONY: redrive
 redrive: export ACTION = redrive
 redrive: export TENANT =
-redrive: ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
-	@go run ./shared/dev/putback/cmd/put-back
+redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
+	@$(OPERATE) redrive
+
+.PHONY: $(OPERATE)
+$(OPERATE):
+	@go build -o $@ ./shared/operations/cmd/operate
 
 .PHONY: emulator
 emulator: ## Run the ports' conformance suites on a third-party emulator (MiniStack, port 4566); every skip is printed

@@ -16,18 +16,6 @@ import (
 	"signalbox/shared/store"
 )
 
-// Filter chooses dead letters that were not settled. What is empty excludes nothing.
-type Filter struct {
-	Stage           string `json:"stage,omitempty"`
-	Kind            string `json:"kind,omitempty"`
-	Code            string `json:"code,omitempty"`
-	Thread          string `json:"thread,omitempty"` // all of it at once, oldest first
-	FunctionVersion string `json:"functionVersion,omitempty"`
-	From            string `json:"from,omitempty"`    // a day (UTC) on which it was given up; 90 days ago when empty
-	To              string `json:"to,omitempty"`      // and the last one; today when empty
-	Settled         bool   `json:"settled,omitempty"` // those that were redriven, too
-}
-
 // Bounds of one request.
 const (
 	pointersRead = 2000 // of a filter without a thread
@@ -35,8 +23,8 @@ const (
 	getMost      = 20   // records read at once: each may be 350 KB
 )
 
-// problems says what is wrong with how a request chooses.
-func (q Request) problems(now time.Time) (problems []string) {
+// choiceProblems returns what is wrong with how a request chooses.
+func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 	if (len(q.IDs) == 0) == (q.Filter == nil) {
 		problems = append(problems, "either ids or filter is required")
 	}
@@ -44,7 +32,7 @@ func (q Request) problems(now time.Time) (problems []string) {
 		problems = append(problems, "limit is at most 100")
 	}
 	if q.Filter != nil {
-		from, to, err := q.Filter.days(now)
+		from, to, err := days(*q.Filter, now)
 		if err != nil || to.Before(from) || to.Sub(from) > 2*deadletter.Kept {
 			problems = append(problems, "filter.from and filter.to are days like 2026-01-31, at most 180 apart")
 		}
@@ -53,7 +41,7 @@ func (q Request) problems(now time.Time) (problems []string) {
 }
 
 // days answers the first and the last day.
-func (f Filter) days(now time.Time) (from, to time.Time, err error) {
+func days(f redrive.Filter, now time.Time) (from, to time.Time, err error) {
 	from, to = now.UTC().Add(-deadletter.Kept).Truncate(24*time.Hour), now.UTC().Truncate(24*time.Hour)
 	if f.From != "" {
 		if from, err = time.Parse(time.DateOnly, f.From); err != nil {
@@ -66,12 +54,12 @@ func (f Filter) days(now time.Time) (from, to time.Time, err error) {
 	return from, to, err
 }
 
-func (f Filter) wants(p deadletter.Pointer) bool {
+func wants(f redrive.Filter, p deadletter.Pointer) bool {
 	return (f.Stage == "" || f.Stage == p.Stage) && (f.Kind == "" || f.Kind == p.Kind) &&
 		(f.Code == "" || f.Code == p.Code) && (f.Thread == "" || f.Thread == p.Group)
 }
 
-func (f Filter) takes(rec deadletter.Record) bool {
+func takes(f redrive.Filter, rec deadletter.Record) bool {
 	return (f.FunctionVersion == "" || f.FunctionVersion == rec.FunctionVersion) && (f.Settled || rec.State == deadletter.Open)
 }
 
@@ -142,7 +130,7 @@ type choice struct {
 	next    string
 }
 
-func (r *Redriver) choose(ctx context.Context, q Request) (choice, error) {
+func (r *Redriver) choose(ctx context.Context, q redrive.Request) (choice, error) {
 	limit := cmp.Or(q.Limit, redrive.Most)
 	var c choice
 	var err error
@@ -159,7 +147,7 @@ func (r *Redriver) choose(ctx context.Context, q Request) (choice, error) {
 }
 
 // named reads all dead letters of the events, and webhooks, of these ids, also those that were settled: whoever names one means it.
-func (r *Redriver) named(ctx context.Context, q Request) (c choice, err error) {
+func (r *Redriver) named(ctx context.Context, q redrive.Request) (c choice, err error) {
 	ids := slices.Clone(q.IDs)
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
@@ -185,7 +173,7 @@ func (r *Redriver) named(ctx context.Context, q Request) (c choice, err error) {
 
 // thread reads all dead letters of a thread before it chooses the oldest: a later one never goes before an earlier one, however
 // many requests it takes.
-func (r *Redriver) thread(ctx context.Context, q Request, limit int) (choice, error) {
+func (r *Redriver) thread(ctx context.Context, q redrive.Request, limit int) (choice, error) {
 	all, err := r.filtered(ctx, q, threadMost, 1<<30, "")
 	if err != nil {
 		return choice{}, err
@@ -209,8 +197,8 @@ func (r *Redriver) thread(ctx context.Context, q Request, limit int) (choice, er
 }
 
 // filtered goes through the days from after on until it has limit dead letters or has seen most pointers.
-func (r *Redriver) filtered(ctx context.Context, q Request, limit, most int, after string) (choice, error) {
-	day, last, err := q.Filter.days(time.Now())
+func (r *Redriver) filtered(ctx context.Context, q redrive.Request, limit, most int, after string) (choice, error) {
+	day, last, err := days(*q.Filter, time.Now())
 	if err != nil {
 		return choice{}, err
 	}
@@ -235,7 +223,7 @@ func (r *Redriver) filtered(ctx context.Context, q Request, limit, most int, aft
 // search is how far a search got.
 type search struct {
 	tenant      string
-	filter      Filter
+	filter      redrive.Filter
 	limit, most int
 	after       string // in the day
 	seen        int
@@ -272,12 +260,12 @@ func (r *Redriver) late(ctx context.Context) bool {
 }
 
 // read answers the dead letters that pointers lead to and the filter takes.
-func (r *Redriver) read(ctx context.Context, f Filter, pointers []store.Record) ([]letter, error) {
+func (r *Redriver) read(ctx context.Context, f redrive.Filter, pointers []store.Record) ([]letter, error) {
 	wanted := map[store.Key][]store.Record{} // a dead letter that took the place of another has the pointers of both
 	var keys []store.Key
 	for _, pointer := range pointers {
 		var p deadletter.Pointer
-		if json.Unmarshal(pointer.Data, &p) != nil || !f.wants(p) {
+		if json.Unmarshal(pointer.Data, &p) != nil || !wants(f, p) {
 			continue
 		}
 		key := store.Key{Partition: p.Partition, Sort: p.Sort}
@@ -297,7 +285,7 @@ func (r *Redriver) read(ctx context.Context, f Filter, pointers []store.Record) 
 	for _, record := range held {
 		l, ok := read(record)
 		current := func(pointer store.Record) bool { return deadletter.Current(pointer, l.rec) }
-		if ok && f.takes(l.rec) && slices.ContainsFunc(wanted[record.Key], current) {
+		if ok && takes(f, l.rec) && slices.ContainsFunc(wanted[record.Key], current) {
 			letters = append(letters, l)
 		}
 	}

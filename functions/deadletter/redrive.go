@@ -45,14 +45,6 @@ type Bindings interface {
 	Kinds(ctx context.Context, tenant string) (map[string]string, error)
 }
 
-// Request is what redrive is invoked with: IDs, or a Filter.
-type Request struct {
-	redrive.Asked
-	Filter *Filter `json:"filter,omitempty"`
-	Limit  int     `json:"limit,omitempty"` // at most redrive.Most, which 0 stands for
-	After  string  `json:"after,omitempty"` // Answer.Next of the request before
-}
-
 // Redriver puts dead letters back on the queues they came from. What its work was given up for is reopened first, with
 // everything it had achieved, and the message goes out under an id that was never used: `<id>:<generation>`. It is safe to be
 // asked twice: two generations of a message have one effect.
@@ -79,8 +71,8 @@ func NewRedriver(s Store, b Bindings, queues map[string]queue.Publisher, margin 
 
 // Redrive carries out a request. A request that cannot be is an Answer with Problems; the error is what is not its fault, by
 // its code alone: the same request may be sent again.
-func (r *Redriver) Redrive(ctx context.Context, q Request) (redrive.Answer, error) {
-	problems := append(q.Check(redrive.Plan, redrive.Redrive), q.problems(time.Now())...)
+func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Answer, error) {
+	problems := append(q.Check(redrive.Plan, redrive.Redrive), choiceProblems(q, time.Now())...)
 	if len(problems) > 0 {
 		return redrive.Answer{Problems: problems}, nil
 	}
@@ -99,7 +91,7 @@ func (r *Redriver) Redrive(ctx context.Context, q Request) (redrive.Answer, erro
 	return answer, nil
 }
 
-func (r *Redriver) carryOut(ctx context.Context, q Request) (redrive.Answer, error) {
+func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Answer, error) {
 	chosen, err := r.choose(ctx, q)
 	if err != nil {
 		return redrive.Answer{}, err
@@ -141,7 +133,7 @@ func (r *Redriver) carryOut(ctx context.Context, q Request) (redrive.Answer, err
 }
 
 // note writes the audit entry of what is about to be put back.
-func (r *Redriver) note(ctx context.Context, q Request, letters []letter) error {
+func (r *Redriver) note(ctx context.Context, q redrive.Request, letters []letter) error {
 	subjects := make([]string, len(letters))
 	for i, l := range letters {
 		subjects[i] = l.rec.Stage + " " + name(l.rec)
@@ -176,7 +168,7 @@ func (p *piece) fail(err error) {
 }
 
 // prepare finds out what can be done about a dead letter and, unless it is a plan, does everything but sending it.
-func (r *Redriver) prepare(ctx context.Context, q Request, p *piece) {
+func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 	rec := p.letter.rec
 	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
 	standing, err := r.standing(ctx, p)

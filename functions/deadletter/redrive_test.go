@@ -102,7 +102,7 @@ func (b *bench) write(recs ...deadletter.Record) {
 	}
 }
 
-func (b *bench) ask(q recorder.Request) redrive.Answer {
+func (b *bench) ask(q redrive.Request) redrive.Answer {
 	b.Helper()
 	answer, err := b.redriver.Redrive(b.Context(), q)
 	if err != nil || len(answer.Problems) > 0 {
@@ -135,20 +135,20 @@ func ids(a redrive.Answer) []string {
 
 func TestAFilterChooses(t *testing.T) {
 	for name, c := range map[string]struct {
-		filter recorder.Filter
+		filter redrive.Filter
 		want   []string
 	}{
-		"everything that was not settled": {recorder.Filter{}, []string{"e000", "e001", "e002", "e003", "e004"}},
-		"the settled, too":                {recorder.Filter{Settled: true}, []string{"e000", "e001", "e002", "e003", "e004", "e005"}},
-		"a stage":                         {recorder.Filter{Stage: "route"}, []string{"e001"}},
-		"a kind":                          {recorder.Filter{Kind: "exhausted"}, []string{"e002"}},
-		"a code":                          {recorder.Filter{Code: "other"}, []string{"e003"}},
-		"a version":                       {recorder.Filter{FunctionVersion: "8"}, []string{"e004"}},
-		"a thread":                        {recorder.Filter{Thread: "t1_b"}, []string{"e000", "e002"}},
-		"a thread and a kind":             {recorder.Filter{Thread: "t1_b", Kind: "exhausted"}, []string{"e002"}},
-		"from a day on":                   {recorder.Filter{From: "1999-12-31"}, []string{"e000", "e001", "e002", "e003", "e004"}},
-		"days on which nothing happened":  {recorder.Filter{From: "1999-12-01", To: "1999-12-30"}, nil},
-		"one that is nowhere":             {recorder.Filter{Code: "nowhere"}, nil},
+		"everything that was not settled": {redrive.Filter{}, []string{"e000", "e001", "e002", "e003", "e004"}},
+		"the settled, too":                {redrive.Filter{Settled: true}, []string{"e000", "e001", "e002", "e003", "e004", "e005"}},
+		"a stage":                         {redrive.Filter{Stage: "route"}, []string{"e001"}},
+		"a kind":                          {redrive.Filter{Kind: "exhausted"}, []string{"e002"}},
+		"a code":                          {redrive.Filter{Code: "other"}, []string{"e003"}},
+		"a version":                       {redrive.Filter{FunctionVersion: "8"}, []string{"e004"}},
+		"a thread":                        {redrive.Filter{Thread: "t1_b"}, []string{"e000", "e002"}},
+		"a thread and a kind":             {redrive.Filter{Thread: "t1_b", Kind: "exhausted"}, []string{"e002"}},
+		"from a day on":                   {redrive.Filter{From: "1999-12-31"}, []string{"e000", "e001", "e002", "e003", "e004"}},
+		"days on which nothing happened":  {redrive.Filter{From: "1999-12-01", To: "1999-12-30"}, nil},
+		"one that is nowhere":             {redrive.Filter{Code: "nowhere"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestAFilterChooses(t *testing.T) {
 				if err := deadletter.Settle(t.Context(), b.store, held[0], deadletter.Redriven, 1); err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(c.want, ids(b.ask(recorder.Request{Asked: request(redrive.Plan), Filter: &c.filter}))); diff != "" {
+				if diff := cmp.Diff(c.want, ids(b.ask(redrive.Request{Asked: request(redrive.Plan), Filter: &c.filter}))); diff != "" {
 					t.Errorf("(-want +got): %s", diff)
 				}
 			})
@@ -176,7 +176,7 @@ func TestAFilterChooses(t *testing.T) {
 
 func TestManyTakeSeveralRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for name, filter := range map[string]recorder.Filter{"a day's": {}, "a thread's": {Thread: "t1_a"}} {
+		for name, filter := range map[string]redrive.Filter{"a day's": {}, "a thread's": {Thread: "t1_a"}} {
 			for _, limit := range []int{1, 7, 25, 100} {
 				b := newBench(t)
 				var want []string
@@ -190,7 +190,7 @@ func TestManyTakeSeveralRequests(t *testing.T) {
 					b.write(rec)
 					want = append(want, rec.EventID)
 				}
-				q := recorder.Request{Asked: request(redrive.Redrive), Filter: &filter, Limit: limit}
+				q := redrive.Request{Asked: request(redrive.Redrive), Filter: &filter, Limit: limit}
 				var got []string
 				for requests := 0; ; requests++ {
 					answer := b.ask(q)
@@ -249,7 +249,7 @@ func TestWhatGoesBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			answer := b.ask(recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}})
+			answer := b.ask(redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
 			if answer.Counts[redrive.Redriven] != 1 || len(b.queues[c.stage].messages) != 1 {
 				t.Fatalf("%+v", answer)
 			}
@@ -314,7 +314,7 @@ func TestWhatStaysWhereItIs(t *testing.T) {
 				b, rec := newBench(t), letter(0)
 				c.prepare(b, &rec)
 				b.write(rec)
-				answer := b.ask(recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}})
+				answer := b.ask(redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
 				if len(answer.Items) != 1 || answer.Items[0].Outcome != c.outcome || answer.Items[0].Code != c.code {
 					t.Fatalf("%+v", answer)
 				}
@@ -337,7 +337,7 @@ func TestWhatFailedAgainIsChosenOnce(t *testing.T) {
 	first, again := letter(0), letter(0)
 	again.ID, again.Generation, again.Last = first.ID+":1", 1, first.Last.Add(30*time.Hour)
 	b.write(first, again)
-	q := recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{From: time.Now().AddDate(0, 0, -3).Format(time.DateOnly)}}
+	q := redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{From: time.Now().AddDate(0, 0, -3).Format(time.DateOnly)}}
 	q.Filter.To = time.Now().AddDate(0, 0, 3).Format(time.DateOnly)
 	if answer := b.ask(q); len(answer.Items) != 1 || answer.Items[0].Generation != 2 {
 		t.Errorf("%+v", answer)
@@ -350,7 +350,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 		b.write(letter(n))
 	}
 	before := slices.Collect(b.store.All())
-	q := recorder.Request{Asked: redrive.Asked{Action: redrive.Plan, Tenant: "demo"}, Filter: &recorder.Filter{}}
+	q := redrive.Request{Asked: redrive.Asked{Action: redrive.Plan, Tenant: "demo"}, Filter: &redrive.Filter{}}
 	if answer := b.ask(q); answer.Counts[redrive.Ready] != 3 || answer.Items[0].Code != "bad_row" {
 		t.Errorf("%+v", answer)
 	}
@@ -362,7 +362,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 func TestWhatIsNamedIsRedrivenWhateverItsState(t *testing.T) {
 	b := newBench(t)
 	b.write(letter(1), letter(0))
-	q := recorder.Request{Asked: request(redrive.Redrive)}
+	q := redrive.Request{Asked: request(redrive.Redrive)}
 	q.IDs = []string{"nowhere", "e001", "e000", "e001"}
 	for generation := 1; generation <= 2; generation++ {
 		answer := b.ask(q)
@@ -386,26 +386,26 @@ func TestWhatIsNamedIsRedrivenWhateverItsState(t *testing.T) {
 }
 
 func TestARequestThatCannotBe(t *testing.T) {
-	for name, change := range map[string]func(*recorder.Request){
-		"no action":              func(q *recorder.Request) { q.Action = "" },
-		"another one's action":   func(q *recorder.Request) { q.Action = redrive.Replay },
-		"no tenant":              func(q *recorder.Request) { q.Tenant = "" },
-		"a tenant that is a key": func(q *recorder.Request) { q.Tenant = "demo/event" },
-		"nobody":                 func(q *recorder.Request) { q.By = "" },
-		"no reason":              func(q *recorder.Request) { q.Reason = "" },
-		"a customer's number":    func(q *recorder.Request) { q.Reason = "for +1 555 201 0001" },
-		"no choice":              func(q *recorder.Request) { q.Filter = nil },
-		"two choices":            func(q *recorder.Request) { q.IDs = []string{"e000"} },
-		"too many ids":           func(q *recorder.Request) { q.Filter, q.IDs = nil, slices.Repeat([]string{"e000"}, 101) },
-		"an empty id":            func(q *recorder.Request) { q.Filter, q.IDs = nil, []string{""} },
-		"too large a limit":      func(q *recorder.Request) { q.Limit = 101 },
-		"a day that is none":     func(q *recorder.Request) { q.Filter.From = "2026-02-30" },
-		"days the wrong way":     func(q *recorder.Request) { q.Filter.From, q.Filter.To = "2026-02-03", "2026-02-02" },
+	for name, change := range map[string]func(*redrive.Request){
+		"no action":              func(q *redrive.Request) { q.Action = "" },
+		"another one's action":   func(q *redrive.Request) { q.Action = redrive.Replay },
+		"no tenant":              func(q *redrive.Request) { q.Tenant = "" },
+		"a tenant that is a key": func(q *redrive.Request) { q.Tenant = "demo/event" },
+		"nobody":                 func(q *redrive.Request) { q.By = "" },
+		"no reason":              func(q *redrive.Request) { q.Reason = "" },
+		"a customer's number":    func(q *redrive.Request) { q.Reason = "for +1 555 201 0001" },
+		"no choice":              func(q *redrive.Request) { q.Filter = nil },
+		"two choices":            func(q *redrive.Request) { q.IDs = []string{"e000"} },
+		"too many ids":           func(q *redrive.Request) { q.Filter, q.IDs = nil, slices.Repeat([]string{"e000"}, 101) },
+		"an empty id":            func(q *redrive.Request) { q.Filter, q.IDs = nil, []string{""} },
+		"too large a limit":      func(q *redrive.Request) { q.Limit = 101 },
+		"a day that is none":     func(q *redrive.Request) { q.Filter.From = "2026-02-30" },
+		"days the wrong way":     func(q *redrive.Request) { q.Filter.From, q.Filter.To = "2026-02-03", "2026-02-02" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.write(letter(0))
-			q := recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}}
+			q := redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}}
 			change(&q)
 			answer, err := b.redriver.Redrive(t.Context(), q)
 			if err != nil || len(answer.Problems) == 0 || len(answer.Items) > 0 || len(b.queues["deliver-hubspot"].messages) > 0 {
@@ -437,7 +437,7 @@ func TestADeadLetterGoesToTheKindThatItsBindingIsOf(t *testing.T) {
 			rec := letter(0)
 			rec.Stage, rec.Kind, rec.Body = c.stage, "blocked", bytes.Replace(rec.Body, []byte(`"crm":"hubspot"`), []byte(`"crm":"`+c.crm+`"`), 1)
 			b.write(rec)
-			answer := b.ask(recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}})
+			answer := b.ask(redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
 			if len(answer.Items) != 1 || answer.Items[0].Code != c.code {
 				t.Fatalf("%+v", answer)
 			}
@@ -463,7 +463,7 @@ func TestNothingIsSentThatCannotBeAccountedFor(t *testing.T) {
 	b.redriver = recorder.NewRedriver(s, b.kinds, b.publishers(), time.Second,
 		telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
 	b.write(letter(0))
-	if _, err := b.redriver.Redrive(t.Context(), recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}}); err == nil {
+	if _, err := b.redriver.Redrive(t.Context(), redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}}); err == nil {
 		t.Error("no error")
 	}
 	if n := len(b.queues["deliver-hubspot"].messages); n > 0 {
@@ -477,7 +477,7 @@ func TestAnInvocationThatIsNearlyOverBeginsNothing(t *testing.T) {
 		b.write(letter(0))
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		answer, err := b.redriver.Redrive(ctx, recorder.Request{Asked: request(redrive.Redrive), Filter: &recorder.Filter{}})
+		answer, err := b.redriver.Redrive(ctx, redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
 		if err != nil || answer.Counts[redrive.Failed] != 1 || len(b.queues["deliver-hubspot"].messages) > 0 {
 			t.Errorf("%v %+v", err, slices.Collect(maps.Keys(answer.Counts)))
 		}

@@ -39,16 +39,6 @@ type ReplayStore interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// ReplayRequest is what replay is invoked with: IDs of events, or a Thread, or neither for all of a tenant's.
-type ReplayRequest struct {
-	redrive.Asked
-	Thread string    `json:"thread,omitempty"`
-	From   time.Time `json:"from,omitzero"` // event time; as long ago as records are kept when empty, and not of IDs
-	To     time.Time `json:"to,omitzero"`   // not this instant any more; now when empty
-	Limit  int       `json:"limit,omitempty"`
-	After  string    `json:"after,omitempty"` // Answer.Next of the request before
-}
-
 // Replayer routes stored events again: each goes back on the events queue, marked as replayed, and the router sends on what it
 // decided when it came. Deliveries that were completed have no effect, those that were given up are tried again.
 type Replayer struct {
@@ -75,7 +65,7 @@ func NewReplayer(s ReplayStore, events queue.Publisher, margin time.Duration, lo
 
 // Replay carries out a request. One that cannot be is an Answer with Problems; the error is what is not its fault, by its code
 // alone: the same request may be sent again.
-func (r *Replayer) Replay(ctx context.Context, q ReplayRequest) (redrive.Answer, error) {
+func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive.Answer, error) {
 	problems := q.Check(redrive.Plan, redrive.Replay)
 	if len(q.IDs) > 0 && q.Thread != "" {
 		problems = append(problems, "either ids or thread")
@@ -101,7 +91,7 @@ func (r *Replayer) Replay(ctx context.Context, q ReplayRequest) (redrive.Answer,
 	return answer, nil
 }
 
-func (r *Replayer) carryOut(ctx context.Context, q ReplayRequest) (redrive.Answer, error) {
+func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redrive.Answer, error) {
 	ids, next, err := r.choose(ctx, q)
 	answer := redrive.Answer{More: next != "", Next: next}
 	if err != nil || len(ids) == 0 {
@@ -150,7 +140,7 @@ func (r *Replayer) send(ctx context.Context, messages []queue.Message) []error {
 }
 
 // prepare makes the message of one event; there is none when it is not to be sent.
-func (r *Replayer) prepare(ctx context.Context, q ReplayRequest, id string) (*queue.Message, redrive.Item) {
+func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id string) (*queue.Message, redrive.Item) {
 	item := redrive.Item{ID: id, Stage: "route", Outcome: redrive.Ready}
 	fail := func(outcome redrive.Outcome, err error) (*queue.Message, redrive.Item) {
 		item.Outcome = outcome
@@ -242,7 +232,7 @@ func pointers(j *job, expires time.Time) []store.Record {
 
 // walk is how far a replay got through the threads and their logs.
 type walk struct {
-	q     ReplayRequest
+	q     redrive.ReplayRequest
 	limit int
 	ids   []string
 	seen  int // threads
@@ -267,7 +257,7 @@ func placed(after string) (p place) {
 }
 
 // choose answers the events that a request is about, those of a thread oldest first, and where the next request goes on.
-func (r *Replayer) choose(ctx context.Context, q ReplayRequest) (ids []string, next string, err error) {
+func (r *Replayer) choose(ctx context.Context, q redrive.ReplayRequest) (ids []string, next string, err error) {
 	if len(q.IDs) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(q.IDs))), "", nil
 	}

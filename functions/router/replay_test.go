@@ -57,8 +57,8 @@ type publish func([]queue.Message) error
 
 func (p publish) Publish(_ context.Context, all ...queue.Message) error { return p(all) }
 
-func (s *stage) request() router.ReplayRequest {
-	return router.ReplayRequest{Asked: redrive.Asked{
+func (s *stage) request() redrive.ReplayRequest {
+	return redrive.ReplayRequest{Asked: redrive.Asked{
 		Action: redrive.Replay, Tenant: "demo", IDs: []string{string(s.event.EventID)}, By: "ops", Reason: "ticket 7",
 	}}
 }
@@ -89,23 +89,23 @@ func TestAReplayIsRoutedWhateverTheRoutersClaimSays(t *testing.T) {
 
 func TestWhatIsNotReplayed(t *testing.T) {
 	for name, c := range map[string]struct {
-		change  func(t *testing.T, s *stage, q *router.ReplayRequest)
+		change  func(t *testing.T, s *stage, q *redrive.ReplayRequest)
 		outcome redrive.Outcome
 		code    string
 	}{
-		"an event nobody knows": {func(_ *testing.T, _ *stage, q *router.ReplayRequest) { q.IDs = []string{"nowhere"} }, redrive.Missing, ""},
-		"another tenant's":      {func(_ *testing.T, _ *stage, q *router.ReplayRequest) { q.Tenant = "other" }, redrive.Missing, ""},
-		"one that is too old": {func(*testing.T, *stage, *router.ReplayRequest) {
+		"an event nobody knows": {func(_ *testing.T, _ *stage, q *redrive.ReplayRequest) { q.IDs = []string{"nowhere"} }, redrive.Missing, ""},
+		"another tenant's":      {func(_ *testing.T, _ *stage, q *redrive.ReplayRequest) { q.Tenant = "other" }, redrive.Missing, ""},
+		"one that is too old": {func(*testing.T, *stage, *redrive.ReplayRequest) {
 			time.Sleep(34*24*time.Hour + time.Minute)
 		}, redrive.TooOld, ""},
-		"one that is being routed": {func(t *testing.T, s *stage, _ *router.ReplayRequest) {
+		"one that is being routed": {func(t *testing.T, s *stage, _ *redrive.ReplayRequest) {
 			key := store.Key{Partition: "demo/event/" + string(s.event.EventID), Sort: "claim/route"}
 			if _, err := idempotency.New(s.records, 35*time.Second).Claim(t.Context(), key); err != nil {
 				t.Fatal(err)
 			}
 		}, redrive.Busy, ""},
-		"one that the queue refuses": {func(_ *testing.T, s *stage, _ *router.ReplayRequest) { s.refuses = true }, redrive.Failed, "queue_down"},
-		"one that cannot be read": {func(t *testing.T, s *stage, _ *router.ReplayRequest) {
+		"one that the queue refuses": {func(_ *testing.T, s *stage, _ *redrive.ReplayRequest) { s.refuses = true }, redrive.Failed, "queue_down"},
+		"one that cannot be read": {func(t *testing.T, s *stage, _ *redrive.ReplayRequest) {
 			held, err := s.records.Get(t.Context(), router.Key("demo", s.event.EventID))
 			if err != nil {
 				t.Fatal(err)
@@ -115,7 +115,7 @@ func TestWhatIsNotReplayed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, redrive.Failed, router.CodeRecord},
-		"a plan": {func(_ *testing.T, _ *stage, q *router.ReplayRequest) { q.Action = redrive.Plan }, redrive.Ready, ""},
+		"a plan": {func(_ *testing.T, _ *stage, q *redrive.ReplayRequest) { q.Action = redrive.Plan }, redrive.Ready, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -133,11 +133,11 @@ func TestWhatIsNotReplayed(t *testing.T) {
 
 func TestAReplayThatCannotBe(t *testing.T) {
 	s := newStage(t, 1, sound)
-	for name, change := range map[string]func(*router.ReplayRequest){
-		"a redrive":         func(q *router.ReplayRequest) { q.Action = redrive.Redrive },
-		"ids and a thread":  func(q *router.ReplayRequest) { q.Thread = "t1_a" },
-		"too large a limit": func(q *router.ReplayRequest) { q.Limit = 101 },
-		"without a reason":  func(q *router.ReplayRequest) { q.Reason = "" },
+	for name, change := range map[string]func(*redrive.ReplayRequest){
+		"a redrive":         func(q *redrive.ReplayRequest) { q.Action = redrive.Redrive },
+		"ids and a thread":  func(q *redrive.ReplayRequest) { q.Thread = "t1_a" },
+		"too large a limit": func(q *redrive.ReplayRequest) { q.Limit = 101 },
+		"without a reason":  func(q *redrive.ReplayRequest) { q.Reason = "" },
 	} {
 		q := s.request()
 		change(&q)

@@ -239,10 +239,11 @@ func TestMainsOnlyWire(t *testing.T) {
 			continue
 		}
 		deployed := within(f.folder, "functions") && isCommand(f.folder)
-		if !deployed && !within(f.folder, "shared/dev") {
-			t.Errorf("%s: a program is functions/**/cmd/<name>/main.go, or below shared/dev", f.path)
+		operators := within(f.folder, "shared/operations/cmd") && isCommand(f.folder)
+		if !deployed && !operators && !within(f.folder, "shared/dev") {
+			t.Errorf("%s: a program is functions/**/cmd/<name>/main.go, shared/operations/cmd/<name>/main.go, or below shared/dev", f.path)
 		}
-		if deployed && (f.lines > 60 || path.Base(f.path) != "main.go") {
+		if (deployed || operators) && (f.lines > 60 || path.Base(f.path) != "main.go") {
 			t.Errorf("%s has %d lines: a main is one file, main.go, of at most 60 lines that wire and nothing else", f.path, f.lines)
 		}
 		name := path.Base(f.folder)
@@ -388,37 +389,71 @@ func TestSharedIsShared(t *testing.T) {
 
 // TestAdaptersStartFast keeps out of every adapter's binary what was measured to slow its start.
 func TestAdaptersStartFast(t *testing.T) {
+	heavy := []string{"github.com/nyaruka/phonenumbers", "github.com/santhosh-tekuri/jsonschema", "go.opentelemetry.io/otel", "gopkg.in/yaml"}
+	checkLinked(t, func(folder string) bool { return family(folder) == "adapter" && isCommand(folder) }, heavy, "keep it out of an adapter's start")
+}
+
+// TestFunctionsLinkNoOperatorsClients keeps out of every function what only operators' programs need of AWS.
+func TestFunctionsLinkNoOperatorsClients(t *testing.T) {
+	const sdk = "github.com/aws/aws-sdk-go-v2/"
+	operators := []string{sdk + "service/lambda", sdk + "service/cloudformation", sdk + "service/apigatewayv2", sdk + "config", sdk + "credentials"}
+	checkLinked(t, func(folder string) bool { return within(folder, "functions") && isCommand(folder) }, operators, "a function calls no function and changes no stack")
+	for _, f := range goFiles(t) {
+		if !within(f.folder, "shared/aws") && !f.test {
+			continue
+		}
+		for _, imported := range f.imports {
+			if slices.Contains(operators, imported) && !within(f.folder, "shared/aws/awsstack") {
+				t.Errorf("%s imports %s: shared/aws/awsstack has what operators need of AWS", f.path, imported)
+			}
+		}
+	}
+}
+
+// checkLinked refuses that a program reaches, through packages of this module, an import that begins like one of unwanted.
+func checkLinked(t *testing.T, program func(folder string) bool, unwanted []string, reason string) {
+	t.Helper()
 	imports := map[string][]string{}
 	for _, f := range goFiles(t) {
 		if !f.test {
 			imports[f.folder] = append(imports[f.folder], f.imports...)
 		}
 	}
-	heavy := []string{"github.com/nyaruka/phonenumbers", "github.com/santhosh-tekuri/jsonschema", "go.opentelemetry.io/otel", "gopkg.in/yaml"}
 	checked := 0
 	for folder := range imports {
-		if family(folder) != "adapter" || !isCommand(folder) {
+		if !program(folder) {
 			continue
 		}
 		checked++
-		seen, next := map[string]bool{folder: true}, []string{folder}
-		for len(next) > 0 {
-			at := next[0]
-			next = next[1:]
-			for _, imported := range imports[at] {
-				for _, h := range heavy {
-					if strings.HasPrefix(imported, h) {
-						t.Errorf("%s reaches %s through %s: keep it out of an adapter's start", folder, imported, at)
-					}
-				}
-				if target := local(imported); target != "" && !seen[target] {
-					seen[target] = true
-					next = append(next, target)
+		for _, link := range links(imports, folder) {
+			for _, u := range unwanted {
+				if link.imported == u || strings.HasPrefix(link.imported, u+"/") {
+					t.Errorf("%s reaches %s through %s: %s", folder, link.imported, link.by, reason)
 				}
 			}
 		}
 	}
 	if checked == 0 {
-		t.Error("no adapter entry point was found")
+		t.Error("no entry point was found")
 	}
+}
+
+// link is one import, and the folder that has it.
+type link struct{ by, imported string }
+
+// links returns every import that a folder reaches.
+func links(imports map[string][]string, folder string) (all []link) {
+	seen, next := map[string]bool{folder: true}, []string{folder}
+	for len(next) > 0 {
+		at := next[0]
+		next = next[1:]
+		for _, imported := range imports[at] {
+			all = append(all, link{at, imported})
+			if target := local(imported); target != "" && !seen[target] {
+				seen[target] = true
+				next = append(next, target)
+			}
+		}
+	}
+	return all
 }

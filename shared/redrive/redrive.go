@@ -4,6 +4,7 @@ package redrive
 
 import (
 	"regexp"
+	"time"
 
 	"signalbox/shared/audit"
 )
@@ -55,6 +56,36 @@ func (a Asked) Check(actions ...string) (problems []string) {
 		problems = append(problems, audit.Check(a.By, a.Reason)...)
 	}
 	return problems
+}
+
+// Request is what redrive is invoked with: IDs, or a Filter.
+type Request struct {
+	Asked
+	Filter *Filter `json:"filter,omitempty"`
+	Limit  int     `json:"limit,omitempty"` // at most Most, which 0 stands for
+	After  string  `json:"after,omitempty"` // Answer.Next of the request before
+}
+
+// Filter chooses dead letters that were not settled. What is empty excludes nothing.
+type Filter struct {
+	Stage           string `json:"stage,omitempty"`
+	Kind            string `json:"kind,omitempty"`
+	Code            string `json:"code,omitempty"`
+	Thread          string `json:"thread,omitempty"` // all of it at once, oldest first
+	FunctionVersion string `json:"functionVersion,omitempty"`
+	From            string `json:"from,omitempty"`    // a day (UTC) on which it was given up; 90 days ago when empty
+	To              string `json:"to,omitempty"`      // and the last one; today when empty
+	Settled         bool   `json:"settled,omitempty"` // those that were redriven, too
+}
+
+// ReplayRequest is what replay is invoked with: IDs of events, or a Thread, or neither for all of a tenant's.
+type ReplayRequest struct {
+	Asked
+	Thread string    `json:"thread,omitempty"`
+	From   time.Time `json:"from,omitzero"` // event time; as long ago as records are kept when empty, and not of IDs
+	To     time.Time `json:"to,omitzero"`   // not this instant any more; now when empty
+	Limit  int       `json:"limit,omitempty"`
+	After  string    `json:"after,omitempty"` // Answer.Next of the request before
 }
 
 // Outcome is what became, or would become, of one piece.

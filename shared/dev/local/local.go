@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
@@ -64,6 +65,7 @@ type Cloud struct {
 	guardian  *process.Guardian
 	state     *state
 	functions []*function
+	outputs   atomic.Pointer[map[string]string]
 	bindings  map[string]string // base URLs of CRMs as functions see them
 	plan      *plan
 	database  *dynamodb.Handler
@@ -153,6 +155,7 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 	}
 	c.AWS = "http://" + listener.Addr().String()
 	services := c.state.services(c.logger, c.Invoke, c.options.Hooks.Tables)
+	services.CloudFormation = cloud.Stack(c.template.StackName, c.outputs.Load)
 	c.database, _ = services.DynamoDB.(*dynamodb.Handler)
 	allowed := map[string][]template.Statement{}
 	for _, f := range c.template.Functions {
@@ -170,6 +173,7 @@ func (c *Cloud) startGateway(ctx context.Context) error {
 		return err
 	}
 	c.Gateway = "http://" + listener.Addr().String()
+	c.outputs.Store(&map[string]string{"GatewayUrl": c.Gateway, "PublicBaseUrl": c.PublicBaseURL})
 	c.serve(listener, gateway.New(c.logger.With(slog.String("component", "gateway")), c.targets()...), nil)
 	c.startSources()
 	return nil

@@ -8,21 +8,25 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/shared/aws/awsstack"
 	"signalbox/shared/dev/local"
-	"signalbox/shared/dev/putback"
+	"signalbox/shared/operations/operate"
 )
 
 // redrive runs make redrive against the local cloud and answers what it prints.
 func (w *world) redrive(ctx context.Context, variables map[string]string) string {
 	w.Helper()
 	variables["TENANT"], variables["BY"], variables["REASON"] = "demo", "ops", "ticket 7"
-	choice, err := putback.New(func(name string) string { return variables[name] })
+	choice, err := operate.NewChoice(func(name string) string { return variables[name] })
 	if err != nil {
 		w.Fatal(err)
 	}
-	choice.Stack = putback.LocalStack
+	stack, err := awsstack.Open(ctx, operate.LocalStack, w.AWS)
+	if err != nil {
+		w.Fatal(err)
+	}
 	var out strings.Builder
-	if err := choice.Run(ctx, &out, putback.Local(w.AWS)); err != nil {
+	if err := choice.Run(ctx, &out, stack.Invoke); err != nil {
 		w.Errorf("%v: %v\n%s", variables, err, &out)
 	}
 	return out.String()
@@ -122,4 +126,24 @@ func (w *world) addLine(ctx context.Context, address string) {
 		file["lines"] = append(lines, added)
 	}
 	w.invoke(ctx, "ApplyTenant", map[string]any{"action": "apply", "file": file})
+}
+
+// TestTheLocalStackIsDescribed asks for the outputs as make smoke does.
+func TestTheLocalStackIsDescribed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes")
+	}
+	w := newWorld(t, 0, local.Options{})
+	stack, err := awsstack.Open(t.Context(), operate.LocalStack, w.AWS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs, err := stack.Outputs(t.Context())
+	if err != nil || outputs["GatewayUrl"] != w.Gateway || outputs["PublicBaseUrl"] != w.PublicBaseURL {
+		t.Errorf("outputs %v, %v", outputs, err)
+	}
+	stack.Name = "other"
+	if _, err := stack.Outputs(t.Context()); err == nil || !strings.Contains(err.Error(), "no stack other") {
+		t.Errorf("another stack: %v", err)
+	}
 }

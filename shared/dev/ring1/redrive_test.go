@@ -68,7 +68,7 @@ func asked(action string, ids ...string) redrive.Asked {
 }
 
 // ask redrives, and has parsed again what is to be.
-func (o *operator) ask(q deadletter.Request) redrive.Answer {
+func (o *operator) ask(q redrive.Request) redrive.Answer {
 	o.t.Helper()
 	answer, err := o.redriver.Redrive(context.Background(), q)
 	if err != nil || len(answer.Problems) > 0 {
@@ -90,7 +90,7 @@ func (o *operator) ask(q deadletter.Request) redrive.Answer {
 // all chooses every dead letter of the tenant that was not settled.
 func (o *operator) all(action string) redrive.Answer {
 	o.t.Helper()
-	return o.ask(deadletter.Request{Asked: asked(action), Filter: &deadletter.Filter{}})
+	return o.ask(redrive.Request{Asked: asked(action), Filter: &redrive.Filter{}})
 }
 
 // letter answers the tenant's only dead letter.
@@ -242,14 +242,14 @@ func redriveOnce(t *testing.T, which int, wait time.Duration) {
 func (o *operator) againWithoutEffect(id, want, replayed string) {
 	o.t.Helper()
 	for range 2 {
-		if again := o.ask(deadletter.Request{Asked: asked(redrive.Redrive, id)}); outcomes(again) != want {
+		if again := o.ask(redrive.Request{Asked: asked(redrive.Redrive, id)}); outcomes(again) != want {
 			o.t.Errorf("again: %q, not %q", outcomes(again), want)
 		}
 	}
 	o.settled(time.Hour)
 	o.once(1)
 	for range 2 {
-		answer, err := o.replayer.Replay(context.Background(), router.ReplayRequest{Asked: asked(redrive.Replay)})
+		answer, err := o.replayer.Replay(context.Background(), redrive.ReplayRequest{Asked: asked(redrive.Replay)})
 		if err != nil || outcomes(answer) != replayed {
 			o.t.Errorf("replay: %v %+v", err, answer)
 		}
@@ -311,12 +311,12 @@ func TestAThreadIsRedrivenOldestFirst(t *testing.T) {
 		}
 		// The first one fails again, so that it is the last that was given up.
 		first := o.all(redrive.Plan).Items[0]
-		if got := o.ask(deadletter.Request{Asked: asked(redrive.Redrive, first.ID)}); outcomes(got) != "1 redriven" {
+		if got := o.ask(redrive.Request{Asked: asked(redrive.Redrive, first.ID)}); outcomes(got) != "1 redriven" {
 			t.Fatal(outcomes(got))
 		}
 		p.settled(time.Hour)
 		p.outage.begin("", 0, "", 0)
-		q := deadletter.Request{Asked: asked(redrive.Redrive), Filter: &deadletter.Filter{Thread: thread}, Limit: 5}
+		q := redrive.Request{Asked: asked(redrive.Redrive), Filter: &redrive.Filter{Thread: thread}, Limit: 5}
 		for requests := 0; ; requests++ {
 			answer := o.ask(q)
 			if answer.Counts[redrive.Redriven] != len(answer.Items) || requests > 3 {
@@ -350,7 +350,7 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 		}
 		p.settled(time.Hour)
 		o.sent = nil
-		replay := func(q router.ReplayRequest) map[string]int {
+		replay := func(q redrive.ReplayRequest) map[string]int {
 			events := map[string]int{}
 			for requests := 0; ; requests++ {
 				answer, err := o.replayer.Replay(t.Context(), q)
@@ -365,7 +365,7 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 				}
 			}
 		}
-		all := replay(router.ReplayRequest{Asked: asked(redrive.Replay), Limit: 7})
+		all := replay(redrive.ReplayRequest{Asked: asked(redrive.Replay), Limit: 7})
 		p.settled(time.Hour)
 		if len(all) != 30 || slices.Max(slices.Collect(maps.Values(all))) != 1 {
 			t.Errorf("%d events were replayed: %v", len(all), all)
@@ -384,18 +384,18 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 		}
 		for record := range p.state.All() {
 			if shard, thread := strings.Contains(record.Partition, "/threads/"), record.Sort; shard {
-				one := replay(router.ReplayRequest{Asked: asked(redrive.Plan), Thread: thread, Limit: 2})
+				one := replay(redrive.ReplayRequest{Asked: asked(redrive.Plan), Thread: thread, Limit: 2})
 				if len(one) != 3 {
 					t.Errorf("thread %s has %d events", thread, len(one))
 				}
 			}
 		}
-		later := replay(router.ReplayRequest{Asked: asked(redrive.Plan), From: time.Now().Add(time.Hour)})
+		later := replay(redrive.ReplayRequest{Asked: asked(redrive.Plan), From: time.Now().Add(time.Hour)})
 		if len(later) > 0 {
 			t.Errorf("%d events of the future", len(later))
 		}
 		time.Sleep(35 * 24 * time.Hour)
-		old, err := o.replayer.Replay(t.Context(), router.ReplayRequest{Asked: asked(redrive.Replay, slices.Sorted(maps.Keys(all))[0])})
+		old, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Asked: asked(redrive.Replay, slices.Sorted(maps.Keys(all))[0])})
 		if err != nil || outcomes(old) != "1 too_old" {
 			t.Errorf("%v %q", err, outcomes(old))
 		}
@@ -409,7 +409,7 @@ func TestReplayTriesAgainWhatWasGivenUp(t *testing.T) {
 		p.send(message{sid: sid(0), from: "+15552010001", text: "hello"})
 		p.settled(time.Hour)
 		p.outage.begin("", 0, "", 0)
-		answer, err := o.replayer.Replay(t.Context(), router.ReplayRequest{Asked: asked(redrive.Replay)})
+		answer, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Asked: asked(redrive.Replay)})
 		if err != nil || outcomes(answer) != "1 redriven" {
 			t.Fatal(err, answer)
 		}
@@ -442,7 +442,7 @@ func TestAReplayedEventIsMarked(t *testing.T) {
 			}
 			return memqueue.Fault{}
 		})
-		if _, err := o.replayer.Replay(t.Context(), router.ReplayRequest{Asked: asked(redrive.Replay)}); err != nil {
+		if _, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Asked: asked(redrive.Replay)}); err != nil {
 			t.Fatal(err)
 		}
 		p.settled(time.Hour)
@@ -555,7 +555,7 @@ func redriveThroughFailure(t *testing.T, which int, f *failing) {
 	id := name(o.letter())
 	trouble.end(o)
 	f.arm(true)
-	answer, err := o.redriver.Redrive(t.Context(), deadletter.Request{Asked: asked(redrive.Redrive), Filter: &deadletter.Filter{}})
+	answer, err := o.redriver.Redrive(t.Context(), redrive.Request{Asked: asked(redrive.Redrive), Filter: &redrive.Filter{}})
 	if err == nil && len(answer.Parse) > 0 {
 		_, _ = o.reparser.Reparse(t.Context(), asked(redrive.Redrive, id)) // it may fail: then it is asked again
 	}

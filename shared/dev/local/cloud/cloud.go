@@ -14,6 +14,7 @@ import (
 type Services struct {
 	SQS, DynamoDB, KMS, SecretsManager http.Handler
 	Lambda                             http.Handler // direct invocations
+	CloudFormation                     http.Handler // describes the stack
 }
 
 // Counts are calls by kind.
@@ -65,6 +66,8 @@ func New(s Services, observer Observer, counts *Counts) http.Handler {
 			target.handler.ServeHTTP(w, r)
 		case strings.HasPrefix(r.URL.Path, invokePath):
 			s.Lambda.ServeHTTP(w, r)
+		case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+			s.CloudFormation.ServeHTTP(w, r) // it alone speaks the query protocol
 		default:
 			notUnderstood(w, r)
 		}

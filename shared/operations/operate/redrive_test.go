@@ -1,19 +1,14 @@
-package putback_test
+package operate_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"signalbox/shared/dev/putback"
+	"signalbox/shared/operations/operate"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -21,11 +16,10 @@ import (
 // asks answers what a choice asks for, one line a request, when the functions answer one by one as told.
 func asks(t *testing.T, variables map[string]string, answers ...string) (lines []string, out string, err error) {
 	t.Helper()
-	choice, err := putback.New(func(name string) string { return variables[name] })
+	choice, err := operate.NewChoice(func(name string) string { return variables[name] })
 	if err != nil {
 		return nil, "", err
 	}
-	choice.Stack = "st"
 	var printed strings.Builder
 	err = choice.Run(t.Context(), &printed, func(_ context.Context, function string, event []byte) ([]byte, error) {
 		lines = append(lines, function+" "+string(event))
@@ -58,8 +52,8 @@ func TestWhatIsAskedFor(t *testing.T) {
 				`{"items":[{"id":"b","stage":"route","outcome":"completed"}]}`,
 			},
 			[]string{
-				`st-redrive {"action":"redrive",` + who + `,"filter":{"stage":"route"},"limit":2}`,
-				`st-redrive {"action":"redrive",` + who + `,"filter":{"stage":"route"},"limit":2,"after":"n1"}`,
+				`redrive {"action":"redrive",` + who + `,"filter":{"stage":"route"},"limit":2}`,
+				`redrive {"action":"redrive",` + who + `,"filter":{"stage":"route"},"limit":2,"after":"n1"}`,
 			},
 			"redriven  route            a generation 1\ncompleted route            b\nredrive: 1 completed, 1 redriven\n", "",
 		},
@@ -67,33 +61,33 @@ func TestWhatIsAskedFor(t *testing.T) {
 			map[string]string{"ACTION": "plan"},
 			[]string{`{"items":[{"id":"a","stage":"receive","outcome":"parse"}],"parse":{"twilio":["a"]}}`, `{"items":[{"id":"a","stage":"receive","outcome":"ready","code":"panic"}]}`},
 			[]string{
-				`st-redrive {"action":"plan",` + who + `,"filter":{}}`,
-				`st-twilio-reparse {"action":"plan","tenant":"demo","ids":["a"],"by":"ada","reason":"ticket"}`,
+				`redrive {"action":"plan",` + who + `,"filter":{}}`,
+				`twilio-reparse {"action":"plan","tenant":"demo","ids":["a"],"by":"ada","reason":"ticket"}`,
 			},
 			"ready     receive          a panic\nplan: 1 ready\n", "",
 		},
 		"ids": {
 			map[string]string{"IDS": "a, b"},
 			[]string{`{}`},
-			[]string{`st-redrive {"action":"redrive","tenant":"demo","ids":["a","b"],"by":"ada","reason":"ticket"}`},
+			[]string{`redrive {"action":"redrive","tenant":"demo","ids":["a","b"],"by":"ada","reason":"ticket"}`},
 			"redrive: nothing\n", "",
 		},
 		"a replay of a thread": {
 			map[string]string{"ACTION": "replay", "THREAD": "t1", "FROM": "2026-11-01", "TO": "2026-11-02T10:00:00Z"},
 			[]string{`{"items":[{"id":"a","stage":"route","outcome":"failed","code":"x"}]}`},
-			[]string{`st-replay {"action":"replay",` + who + `,"thread":"t1","from":"2026-11-01T00:00:00Z","to":"2026-11-02T10:00:00Z"}`},
+			[]string{`replay {"action":"replay",` + who + `,"thread":"t1","from":"2026-11-01T00:00:00Z","to":"2026-11-02T10:00:00Z"}`},
 			"failed    route            a x\nreplay: 1 failed\n", "not everything",
 		},
 		"what is refused": {
 			nil,
 			[]string{`{"problems":["reason is required"]}`},
-			[]string{`st-redrive {"action":"redrive",` + who + `,"filter":{}}`},
+			[]string{`redrive {"action":"redrive",` + who + `,"filter":{}}`},
 			"", "reason is required",
 		},
 		"what does not get on": {
 			nil,
 			[]string{`{"more":true,"next":"n"}`, `{"more":true,"next":"n"}`},
-			[]string{`st-redrive {"action":"redrive",` + who + `,"filter":{}}`, `st-redrive {"action":"redrive",` + who + `,"filter":{},"after":"n"}`},
+			[]string{`redrive {"action":"redrive",` + who + `,"filter":{}}`, `redrive {"action":"redrive",` + who + `,"filter":{},"after":"n"}`},
 			"", "does not get on",
 		},
 	} {
@@ -136,66 +130,5 @@ func TestChoicesThatCannotBe(t *testing.T) {
 		if _, _, err := asks(t, variables); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-	}
-}
-
-func TestLocal(t *testing.T) {
-	for name, c := range map[string]struct {
-		status int
-		failed string
-		body   string
-		want   string
-	}{
-		"an answer":          {http.StatusOK, "", `{"more":true}`, ""},
-		"a function's error": {http.StatusOK, "Unhandled", `{"errorMessage":"store_throttled"}`, "store_throttled"},
-		"a crash":            {http.StatusOK, "Unhandled", `crash`, "see its log"},
-		"no such function":   {http.StatusNotFound, "", `not found`, "404"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if r.URL.Path != "/2015-03-31/functions/st-redrive/invocations" {
-					t.Errorf("asked %s", r.URL.Path)
-				}
-				if c.failed != "" {
-					w.Header().Set("X-Amz-Function-Error", c.failed)
-				}
-				w.WriteHeader(c.status)
-				_, _ = w.Write([]byte(c.body))
-			}))
-			defer server.Close()
-			answer, err := putback.Local(server.URL+"/")(t.Context(), "st-redrive", []byte(`{}`))
-			if c.want == "" && (err != nil || string(answer) != c.body) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-				t.Errorf("%q, %v", answer, err)
-			}
-		})
-	}
-}
-
-// TestDeployed puts a program in the place of the AWS CLI.
-func TestDeployed(t *testing.T) {
-	folder := t.TempDir()
-	script := `#!/bin/sh
-for last; do :; done
-printf '%s\n' "$*" > ` + folder + `/arguments
-case "$4" in
-  *-broken:live) printf '{"errorMessage":"store_throttled"}' > "$last"; echo '{"StatusCode":200,"FunctionError":"Unhandled"}';;
-  *-gone:live) exit 1;;
-  *) cp "${10#file://}" "$last" 2>/dev/null || printf '{}' > "$last"; echo '{"StatusCode":200}';;
-esac
-`
-	if err := os.WriteFile(filepath.Join(folder, "aws"), []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
-	answer, err := putback.Deployed()(t.Context(), "st-redrive", []byte(`{"more":true}`))
-	var told struct{ More bool }
-	if err != nil || json.Unmarshal(answer, &told) != nil || !told.More {
-		t.Errorf("%q, %v", answer, err)
-	}
-	if _, err := putback.Deployed()(t.Context(), "st-broken", []byte(`{}`)); err == nil || !strings.Contains(err.Error(), "store_throttled") {
-		t.Errorf("a function's error: %v", err)
-	}
-	if _, err := putback.Deployed()(t.Context(), "st-gone", []byte(`{}`)); err == nil {
-		t.Error("the CLI failed, and nobody noticed")
 	}
 }

@@ -1,6 +1,4 @@
-// Package putback is what make redrive runs: it asks the functions of a stack, deployed or local, to put dead letters back or to
-// route stored events again, request after request until there is nothing more, and prints what became of each.
-package putback
+package operate
 
 import (
 	"cmp"
@@ -15,27 +13,21 @@ import (
 	"strings"
 	"time"
 
-	"signalbox/functions/deadletter"
-	"signalbox/functions/router"
 	"signalbox/shared/redrive"
 )
 
-// Invoke invokes a function by its name and answers what it answers.
-type Invoke func(ctx context.Context, function string, event []byte) (answer []byte, err error)
-
 // Choice is what is asked for, by the names of the variables that say it.
 type Choice struct {
-	Stack  string
 	Action string // plan, redrive, replay
 	asked  redrive.Asked
-	filter deadletter.Filter
+	filter redrive.Filter
 	from   time.Time
 	to     time.Time
 	limit  int
 }
 
-// Usage says what can be asked for.
-const Usage = `make redrive STACK=<stack> | ENDPOINT=http://127.0.0.1:4566   (a deployed stack, or a running make run)
+// RedriveUsage says what can be asked for.
+const RedriveUsage = `make redrive STACK=<stack> | ENDPOINT=http://127.0.0.1:4566   (a deployed stack, or a running make run)
     TENANT=<id>            whose; _ is for what belongs to none
     ACTION=redrive         plan: only say what would be put back; replay: route stored events again
     REASON=<text>          why; it is kept, with BY (your login name): a ticket, never a customer's name or number
@@ -48,11 +40,19 @@ const Usage = `make redrive STACK=<stack> | ENDPOINT=http://127.0.0.1:4566   (a 
     SETTLED=1              those that were redriven before, too
     LIMIT=100              how many a request`
 
-// New reads a choice from variables.
-func New(lookup func(string) string) (Choice, error) {
+// NewChoice reads a choice from variables. A choice that cannot be is a UsageError.
+func NewChoice(lookup func(string) string) (Choice, error) {
+	c, err := newChoice(lookup)
+	if err != nil {
+		return c, &UsageError{err.Error(), RedriveUsage}
+	}
+	return c, nil
+}
+
+func newChoice(lookup func(string) string) (Choice, error) {
 	c := Choice{
-		Stack: lookup("STACK"), Action: cmp.Or(lookup("ACTION"), redrive.Redrive),
-		filter: deadletter.Filter{
+		Action: cmp.Or(lookup("ACTION"), redrive.Redrive),
+		filter: redrive.Filter{
 			Stage: lookup("STAGE"), Kind: lookup("KIND"), Code: lookup("CODE"), Thread: lookup("THREAD"),
 			FunctionVersion: lookup("VERSION"), From: lookup("FROM"), To: lookup("TO"), Settled: lookup("SETTLED") != "",
 		},
@@ -73,10 +73,10 @@ func New(lookup func(string) string) (Choice, error) {
 	}
 	others := c.filter
 	others.Settled, others.From, others.To = false, "", ""
-	if len(c.asked.IDs) > 0 && others != (deadletter.Filter{}) {
+	if len(c.asked.IDs) > 0 && others != (redrive.Filter{}) {
 		return c, errors.New("IDS name what is meant: no other choice goes with them")
 	}
-	if others.Thread = ""; c.Action == redrive.Replay && others != (deadletter.Filter{}) {
+	if others.Thread = ""; c.Action == redrive.Replay && others != (redrive.Filter{}) {
 		return c, errors.New("a replay is of IDS, of a THREAD or of all, FROM and TO")
 	}
 	return c, nil
@@ -171,9 +171,9 @@ func (r *run) function() string {
 
 func (r *run) request(asked redrive.Asked, after string) any {
 	if r.replays() {
-		return router.ReplayRequest{Asked: asked, Thread: r.filter.Thread, From: r.from, To: r.to, Limit: r.limit, After: after}
+		return redrive.ReplayRequest{Asked: asked, Thread: r.filter.Thread, From: r.from, To: r.to, Limit: r.limit, After: after}
 	}
-	q := deadletter.Request{Asked: asked, Limit: r.limit, After: after}
+	q := redrive.Request{Asked: asked, Limit: r.limit, After: after}
 	if len(asked.IDs) == 0 {
 		q.Filter = &r.filter
 	}
@@ -187,7 +187,7 @@ func (r *run) ask(ctx context.Context, function string, request any) (redrive.An
 	if err != nil {
 		return answer, err
 	}
-	body, err := r.invoke(ctx, r.Stack+"-"+function, event)
+	body, err := r.invoke(ctx, function, event)
 	if err != nil {
 		return answer, fmt.Errorf("%s: %w", function, err)
 	}

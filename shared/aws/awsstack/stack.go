@@ -1,0 +1,118 @@
+// Package awsstack is a deployed stack as its operators' programs see it: its outputs, and its functions to invoke. Region,
+// profile and credentials are found where the AWS CLI finds them. It links the SDK's Lambda and CloudFormation clients, which
+// no function does: shared/architecture has the rule.
+package awsstack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+	"github.com/aws/smithy-go"
+)
+
+// Alias is the alias that every function of the template is invoked through.
+const Alias = "live"
+
+// What emulators are spoken to with where the environment says nothing else.
+const (
+	emulatorRegion      = "us-east-1"
+	emulatorCredentials = "test"
+)
+
+// Stack is one stack. It is safe for concurrent use.
+type Stack struct {
+	Name   string
+	region string
+
+	config    aws.Config
+	functions *lambda.Client
+	stacks    *cloudformation.Client
+}
+
+// Open returns a stack by its name, without a call to AWS. An endpoint that is not empty is where all services are: a local
+// cloud or an emulator. Credentials of a profile are never sent to one.
+func Open(ctx context.Context, name, endpoint string) (*Stack, error) {
+	var options []func(*config.LoadOptions) error
+	if endpoint != "" {
+		id := cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), emulatorCredentials)
+		options = append(options,
+			config.WithBaseEndpoint(endpoint),
+			config.WithDefaultRegion(emulatorRegion),
+			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, emulatorCredentials, "")))
+	}
+	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, fmt.Errorf("the AWS configuration cannot be read: %w", err)
+	}
+	if loaded.Region == "" {
+		return nil, errors.New("no region is configured: set AWS_REGION, or AWS_PROFILE to a profile that has one")
+	}
+	return &Stack{
+		Name: name, region: loaded.Region, config: loaded,
+		functions: lambda.NewFromConfig(loaded), stacks: cloudformation.NewFromConfig(loaded),
+	}, nil
+}
+
+// Invoke invokes a function of the stack, by its name without the stack's, and waits for its answer. An error tells what the
+// function said of its failure.
+func (s *Stack) Invoke(ctx context.Context, function string, event []byte) ([]byte, error) {
+	name := s.Name + "-" + function
+	answer, err := s.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String(Alias), Payload: event})
+	if missing, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
+		return nil, fmt.Errorf("there is no function %s:%s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", name, Alias, s.region, missing.ErrorMessage())
+	}
+	if err != nil {
+		return nil, s.explain("invoke "+name, "lambda:InvokeFunction", err)
+	}
+	if answer.FunctionError == nil {
+		return answer.Payload, nil
+	}
+	var told struct {
+		Message string `json:"errorMessage"`
+	}
+	if json.Unmarshal(answer.Payload, &told) != nil || told.Message == "" {
+		return nil, errors.New("the function failed: its log is /signalbox/" + s.Name + "/" + function)
+	}
+	return nil, errors.New("the function failed: " + told.Message)
+}
+
+// Outputs returns the stack's outputs by name.
+func (s *Stack) Outputs(ctx context.Context) (map[string]string, error) {
+	answer, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.Name})
+	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "ValidationError" {
+		return nil, fmt.Errorf("there is no stack %s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", s.Name, s.region, refused.ErrorMessage())
+	}
+	if err != nil {
+		return nil, s.explain("describe the stack "+s.Name, "cloudformation:DescribeStacks", err)
+	}
+	outputs := map[string]string{}
+	for _, stack := range answer.Stacks {
+		for _, output := range stack.Outputs {
+			outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
+		}
+	}
+	return outputs, nil
+}
+
+// explain adds to an error what an operator can do about it.
+func (s *Stack) explain(what, permission string, err error) error {
+	refused, ok := errors.AsType[smithy.APIError](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("%s in %s: %w; is there a network, and are there credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret)?", what, s.region, err)
+	case refused.ErrorCode() == "AccessDeniedException" || refused.ErrorCode() == "AccessDenied":
+		return fmt.Errorf("%s in %s: access denied: the role needs %s: %s", what, s.region, permission, refused.ErrorMessage())
+	default:
+		return fmt.Errorf("%s in %s: %s: %s", what, s.region, refused.ErrorCode(), refused.ErrorMessage())
+	}
+}

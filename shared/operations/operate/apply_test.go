@@ -1,0 +1,116 @@
+package operate_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"signalbox/shared/operations/operate"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const tenantFile = `{"tenant":{"id":"acme"},"accounts":[{"authToken":"s3cret-of-acme"}]}`
+
+func TestApply(t *testing.T) {
+	const request = `{"action":"apply","file":` + tenantFile + `}`
+	for name, c := range map[string]struct {
+		action, file string
+		answer       string
+		failure      error
+		want         string // the request
+		out          string
+		failed       []string // each in the error
+	}{
+		"a file that is applied": {
+			action: "apply", file: tenantFile, answer: `{"version":2,"changes":[{"path":"tenant.name"}]}`, want: request,
+			out: `{"version":2,"changes":[{"path":"tenant.name"}]}` + "\n",
+		},
+		"a plan": {
+			action: "plan", file: tenantFile, answer: `{"version":0,"changes":[]}`, want: strings.Replace(request, "apply", "plan", 1),
+			out: `{"version":0,"changes":[]}` + "\n",
+		},
+		"a file that is refused": {
+			action: "apply", file: tenantFile, answer: `{"problems":[{"path":"tenant.crms[0].kind","reason":"is not one of these"}]}`, want: request,
+			out:    `{"problems":[{"path":"tenant.crms[0].kind","reason":"is not one of these"}]}` + "\n",
+			failed: []string{"acme.json: tenant.crms[0].kind is not one of these", "was refused"},
+		},
+		"a function that fails":             {action: "apply", file: tenantFile, failure: errors.New("the function failed: store_throttled"), want: request, failed: []string{"store_throttled"}},
+		"an answer that is none":            {action: "apply", file: tenantFile, answer: `null`, want: request, out: "null\n", failed: []string{"neither"}},
+		"an answer that is no JSON":         {action: "apply", file: tenantFile, answer: `<html>`, want: request, failed: []string{"no JSON"}},
+		"another action":                    {action: "aply", file: tenantFile, failed: []string{"ACTION is plan or apply", "TENANT=<file>"}},
+		"a file that is cut":                {action: "apply", file: "{\n  \"tenant\": {", failed: []string{"acme.json: line 2, column", "unexpected end"}},
+		"a file with a comma too many":      {action: "apply", file: "{\n \"a\": 1,,\n}", failed: []string{"acme.json: line 2, column 9"}},
+		"a file whose secret has no quotes": {action: "apply", file: `{"authToken":s3cret-of-acme}`, failed: []string{"line 1, column 14"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "acme.json")
+			if err := os.WriteFile(path, []byte(c.file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			asked := ""
+			err := operate.Apply(t.Context(), &out, c.action, path, func(_ context.Context, function string, event []byte) ([]byte, error) {
+				if function != "apply-tenant" {
+					t.Errorf("invoked %s", function)
+				}
+				asked = string(event)
+				return []byte(c.answer), c.failure
+			})
+			if diff := cmp.Diff(c.want, asked); diff != "" {
+				t.Errorf("asked (-want +got): %s", diff)
+			}
+			if diff := cmp.Diff(c.out, out.String()); diff != "" {
+				t.Errorf("printed (-want +got): %s", diff)
+			}
+			checkError(t, err, c.failed)
+		})
+	}
+}
+
+// checkError wants an error that holds every one of some words, and no secret; nil for no words.
+func checkError(t *testing.T, err error, words []string) {
+	t.Helper()
+	if (err == nil) != (len(words) == 0) {
+		t.Fatalf("error %v, want one of %q", err, words)
+	}
+	for _, word := range words {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("error %q does not say %q", err, word)
+		}
+	}
+	if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "'s'")) {
+		t.Errorf("error %q tells of a credential", err)
+	}
+}
+
+func TestApplyNeedsAFile(t *testing.T) {
+	never := func(context.Context, string, []byte) ([]byte, error) { return json.Marshal("invoked") }
+	for name, path := range map[string]string{"no file": "", "a file that is not there": filepath.Join(t.TempDir(), "none.json")} {
+		if err := operate.Apply(t.Context(), &strings.Builder{}, "apply", path, never); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+func TestWhichStackIsMeant(t *testing.T) {
+	for name, c := range map[string]struct {
+		variables map[string]string
+		want      string
+	}{
+		"a stack":                   {map[string]string{"STACK": "signalbox-dev"}, "signalbox-dev"},
+		"the local cloud":           {map[string]string{"ENDPOINT": "http://127.0.0.1:4566"}, operate.LocalStack},
+		"a stack of an emulator":    {map[string]string{"STACK": "mine", "ENDPOINT": "http://127.0.0.1:4566"}, "mine"},
+		"nobody knows which":        {nil, ""},
+		"an empty name is not said": {map[string]string{"STACK": ""}, ""},
+	} {
+		got, err := operate.StackName(func(variable string) string { return c.variables[variable] }, "usage")
+		if usage, ok := errors.AsType[*operate.UsageError](err); got != c.want || (c.want == "") != ok || ok && !strings.Contains(usage.Error(), "STACK=signalbox-dev\nusage") {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
