@@ -122,7 +122,8 @@ build: ## Build every function (ARCHITECTURE=arm64|x86_64): .build/lambda/<name>
 .PHONY: deploy
 deploy: $(VENV)/sam-$(SAM_VERSION) ## Build and deploy with AWS SAM: make deploy ENV=dev|staging|prod
 	$(SAM_BUILD) --config-env $(ENV)
-	$(VENV)/bin/sam deploy --config-env $(ENV)
+	$(VENV)/bin/python shared/operations/resolve_parameters.py .aws-sam/build/template.yaml $(ENV)
+	$(VENV)/bin/sam deploy --config-env $(ENV) --parameter-overrides file://.aws-sam/build/parameters.yaml
 
 # Variables reach the operators' program through its environment, so that no text of theirs is ever part of a shell command.
 .PHONY: apply

@@ -1,14 +1,22 @@
 """Prints template.yaml as CloudFormation will see it, as JSON: AWS's own translator, offline.
 
-usage: expand.py template.yaml [Parameter=value ...]; the other parameters have their defaults.
+usage: expand.py [--resolve] template.yaml [Parameter=value ... [-- Parameter=value ...]]
+
+Each list of parameters gives one line; the other parameters have their defaults. With --resolve their values are first
+written into the template, as make deploy does.
 """
 
+import copy
 import json
+import pathlib
 import sys
 from unittest import mock
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
+
+sys.path.append(str(pathlib.Path(__file__).parent.parent / "operations"))
+from resolve_parameters import resolve  # noqa: E402
 
 
 class NoManagedPolicies:
@@ -18,16 +26,27 @@ class NoManagedPolicies:
         return {}
 
 
-def main() -> None:
-    with open(sys.argv[1], encoding="utf-8") as file:
-        template = yaml_parse(file)
+def main(arguments: list) -> None:
+    resolved = arguments[0] == "--resolve"
+    path, *rest = arguments[resolved:]
+    template = yaml_parse(pathlib.Path(path).read_text(encoding="utf-8"))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":  # as packaging would have left it
             resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"]
-    # The translator asks boto3 for the region; no call is made.
-    with mock.patch("boto3.session.Session.region_name", "eu-west-1"):
-        expanded = transform(template, dict(a.split("=", 1) for a in sys.argv[2:]), NoManagedPolicies())
-    json.dump(expanded, sys.stdout, indent=1, sort_keys=True)
+    sets = [{}]
+    for argument in rest:
+        if argument == "--":
+            sets.append({})
+        else:
+            name, _, value = argument.partition("=")
+            sets[-1][name] = value
+    for parameters in sets:
+        one = copy.deepcopy(template)
+        if resolved:
+            resolve(one, parameters)
+        # The translator asks boto3 for the region; no call is made.
+        with mock.patch("boto3.session.Session.region_name", "eu-west-1"):
+            print(json.dumps(transform(one, parameters, NoManagedPolicies()), sort_keys=True))
 
 
-main()
+main(sys.argv[1:])

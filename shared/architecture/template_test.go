@@ -1,6 +1,7 @@
 package architecture
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
@@ -19,6 +21,8 @@ import (
 // pythonVariable names the environment variable that holds the path of a Python with AWS's own translator. It is set by
 // make validate. Without it only the tests on the template as written run.
 const pythonVariable = "SAM_PYTHON"
+
+var expansions sync.Map // results of expand by its arguments
 
 // template is what the tests look at: parameters, resources and outputs as plain maps.
 type template struct {
@@ -54,21 +58,42 @@ func written(t *testing.T) template {
 // expanded returns the template as AWS's translator expands it with these parameters ("Name=value"); the others have their defaults.
 func expanded(t *testing.T, parameters ...string) template {
 	t.Helper()
+	return expand(t, append([]string{filepath.Join(root(t), "template.yaml")}, parameters...)...)[0]
+}
+
+// expansion returns the command that runs expand.py, whose text says what the arguments are.
+func expansion(t *testing.T, arguments ...string) *exec.Cmd {
+	t.Helper()
 	python := os.Getenv(pythonVariable)
 	if python == "" {
 		t.Skip("needs AWS's translator: run make validate")
 	}
-	command := exec.CommandContext(t.Context(), python, append([]string{"expand.py", filepath.Join(root(t), "template.yaml")}, parameters...)...)
+	return exec.CommandContext(t.Context(), python, append([]string{"expand.py"}, arguments...)...)
+}
+
+// expand returns one template for each list of parameters. Tests share what they only read.
+func expand(t *testing.T, arguments ...string) []template {
+	t.Helper()
+	key := strings.Join(arguments, " ")
+	if known, ok := expansions.Load(key); ok {
+		return known.([]template) //nolint:forcetypeassert // stored below
+	}
+	command := expansion(t, arguments...)
 	command.Stderr = t.Output()
 	source, err := command.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var value any
-	if err := json.Unmarshal(source, &value); err != nil {
-		t.Fatal(err)
+	var results []template
+	for decoder := json.NewDecoder(bytes.NewReader(source)); decoder.More(); {
+		var value any
+		if err := decoder.Decode(&value); err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, parsed(t, value))
 	}
-	return parsed(t, value)
+	expansions.Store(key, results)
+	return results
 }
 
 func parsed(t *testing.T, value any) template {

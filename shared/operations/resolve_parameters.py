@@ -1,0 +1,68 @@
+"""Writes the values of the parameters into a built template, in place of every reference to one.
+
+SAM publishes a new version of a function, and moves the alias to it, when the function's text changes. A reference reads the
+same whatever its value is, so that a changed parameter alone would never reach the alias. See shared/docs/adr/0017.
+
+usage: resolve_parameters.py <built template> <environment in samconfig.toml> [Parameter=value ...]
+
+Values come from the arguments, else from samconfig.toml, else from the template. All of them are also written to
+parameters.yaml beside the template: sam deploy --parameter-overrides file://... takes them from there. Each parameter then
+allows its value alone, so that another one is refused instead of being half in force.
+"""
+
+import pathlib
+import re
+import sys
+
+from samcli.cli.types import CfnParameterOverridesType
+from samcli.lib.config.samconfig import SamConfig
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+
+def resolve(template: dict, overrides: dict) -> dict:
+    """Resolves the template in place and returns the value of each parameter."""
+    parameters = template.get("Parameters", {})
+    unknown = sorted(set(overrides) - set(parameters))
+    if unknown:
+        raise SystemExit(f"resolve_parameters: the template has no parameter {', '.join(unknown)}: correct samconfig.toml")
+    values = {}
+    for name, parameter in parameters.items():
+        value = str(overrides.get(name, parameter.get("Default", "")))
+        allowed = [str(v) for v in parameter.get("AllowedValues", [value])]
+        if value not in allowed:
+            raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is one of {', '.join(allowed)}")
+        number = parameter["Type"] == "Number"
+        values[name] = int(value) if number and re.fullmatch(r"-?\d+", value) else value
+        parameter.update(Default=values[name], AllowedValues=[values[name]])
+    for section in ("Globals", "Resources"):
+        template[section] = replaced(template.get(section, {}), values)
+    return values
+
+
+def replaced(node, values: dict):
+    """Returns the node with literals for references to parameters."""
+    if isinstance(node, list):
+        return [replaced(n, values) for n in node]
+    if not isinstance(node, dict):
+        return node
+    if list(node) == ["Ref"] and node["Ref"] in values:
+        return values[node["Ref"]]
+    if list(node) == ["Fn::Sub"] and isinstance(node["Fn::Sub"], str):
+        return {"Fn::Sub": re.sub(r"\$\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), node["Fn::Sub"])}
+    return {key: replaced(n, values) for key, n in node.items()}
+
+
+def main(built: str, environment: str, arguments: list) -> None:
+    path, config = pathlib.Path(built), SamConfig(".")
+    if environment not in config.get_stage_configuration_names():
+        raise SystemExit(f"resolve_parameters: samconfig.toml has no environment {environment}")
+    configured = config.get_all(["deploy"], "parameters", environment).get("parameter_overrides", "")
+    parse = CfnParameterOverridesType().convert
+    template = yaml_parse(path.read_text(encoding="utf-8"))
+    values = resolve(template, {**parse(configured, None, None), **parse(arguments, None, None)})
+    path.write_text(yaml_dump(template), encoding="utf-8")
+    path.with_name("parameters.yaml").write_text(yaml_dump({k: str(v) for k, v in values.items()}), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
