@@ -45,7 +45,7 @@ func (a *assigning) RoundTrip(r *http.Request) (*http.Response, error) {
 func inAssigningOrg(t *testing.T, assign bool, f func(t *testing.T, a *assigning, crm *salesforce.CRM)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		a := &assigning{Simulator: simulator.New(simulator.Options{PublicKey: publicKey(t), LeadQueue: "00G000000000001AAA"})}
+		a := &assigning{Simulator: simulator.New(simulator.Options{Apps: apps(t), LeadQueue: "00G000000000001AAA"})}
 		b := org()
 		b.Capabilities.AssignLeads = assign
 		f(t, a, newPlace().crm(b, a, slog.New(slog.DiscardHandler)))

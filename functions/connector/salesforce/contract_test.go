@@ -35,8 +35,8 @@ const tenantID = "demo"
 //go:embed testdata/key.pem
 var key string
 
-// publicKey is what the simulator checks assertions with.
-func publicKey(t testing.TB) *rsa.PublicKey {
+// apps are what the simulator checks assertions with.
+func apps(t testing.TB) []simulator.App {
 	t.Helper()
 	block, _ := pem.Decode([]byte(key))
 	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
@@ -47,7 +47,10 @@ func publicKey(t testing.TB) *rsa.PublicKey {
 	if !ok {
 		t.Fatal("not an RSA key")
 	}
-	return &private.PublicKey
+	app := simulator.App{ClientID: org().ClientID, Username: org().Username, PublicKey: &private.PublicKey}
+	second := app
+	second.Username = "another@acme.example"
+	return []simulator.App{app, second}
 }
 
 // bound answers one binding, whatever is asked.
@@ -114,7 +117,7 @@ func TestContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := org()
 			c.change(&b)
-			ready := signedIn(t, b, simulator.New(simulator.Options{PublicKey: publicKey(t), Picklists: b.Capabilities.CountryCodes}))
+			ready := signedIn(t, b, simulator.New(simulator.Options{Apps: apps(t), Picklists: b.Capabilities.CountryCodes}))
 			connectortest.Run(t, func(t *testing.T) connectortest.Harness[salesforce.Request] { return harness(t, b, c.calls, ready) })
 		})
 	}

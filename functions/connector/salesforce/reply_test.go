@@ -118,7 +118,7 @@ func perform(t *testing.T, scenes map[string]scene) {
 	for name, c := range scenes {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c.options.PublicKey = publicKey(t)
+				c.options.Apps = apps(t)
 				s := &stage{Simulator: simulator.New(c.options), said: new(bytes.Buffer)}
 				b := org()
 				b.Capabilities.SalesEngagement = !c.fieldsOnly
@@ -152,6 +152,7 @@ func (s *stage) reset(t *testing.T, id string) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+s.NewSession())
+	request.Header.Set("Content-Type", "application/json")
 	reply, err := simulatortest.Transport(s.Simulator).RoundTrip(request)
 	if err != nil || reply.StatusCode != http.StatusNoContent {
 		t.Fatal(err, reply)

@@ -241,7 +241,7 @@ func TestScenarios(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c.options.PublicKey = publicKey(t)
+				c.options.Apps = apps(t)
 				s := simulator.New(c.options)
 				b := org()
 				if c.binding != nil {

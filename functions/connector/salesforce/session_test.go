@@ -38,7 +38,7 @@ type world struct {
 func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := simulator.New(simulator.Options{PublicKey: publicKey(t)})
+		s := simulator.New(simulator.Options{Apps: apps(t)})
 		f(t, &world{Simulator: s, place: newPlace(), binding: org(), who: s.Add("Contact", map[string]any{"LastName": "Ruiz"})})
 	})
 }

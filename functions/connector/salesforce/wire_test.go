@@ -121,6 +121,7 @@ func (w *world) edit(t *testing.T, id string) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer "+w.NewSession())
+	request.Header.Set("Content-Type", "application/json")
 	reply, err := simulatortest.Transport(w.Simulator).RoundTrip(request)
 	if err != nil || reply.StatusCode != http.StatusNoContent {
 		t.Fatal(err, reply)

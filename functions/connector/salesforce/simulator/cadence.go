@@ -38,8 +38,8 @@ func (s *Simulator) complete(tracker *record, reason string, disposition any) {
 	})
 }
 
-var trackerQuery = regexp.MustCompile(`^SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker ` +
-	`WHERE TargetId IN \(('[0-9A-Za-z]{18}'(?:, '[0-9A-Za-z]{18}')*)\) AND State != 'Complete'$`)
+var trackerQuery = regexp.MustCompile(`(?i)^SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker ` +
+	`WHERE TargetId IN \(('[0-9A-Za-z]{15,18}'(?:, '[0-9A-Za-z]{15,18}')*)\) AND State != 'Complete'$`)
 
 // trackers answers the one query for trackers that is simulated.
 func (s *Simulator) trackers(targets string) reply {
@@ -47,6 +47,9 @@ func (s *Simulator) trackers(targets string) reply {
 		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+trackerObject+"' is not supported.")
 	}
 	t, ids := s.tables[trackerObject], strings.Split(strings.ReplaceAll(targets, "'", ""), ", ")
+	for i, id := range ids {
+		ids[i] = canonical(id)
+	}
 	found := []*record{}
 	for _, r := range t.records {
 		if target, _ := r.values["TargetId"].(string); slices.Contains(ids, target) && r.values["State"] != stateComplete && !r.deleted {

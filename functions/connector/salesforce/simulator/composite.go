@@ -3,6 +3,8 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -42,10 +44,17 @@ func halted(ref string) nodeReply {
 	}}, map[string]string{}, http.StatusBadRequest, ref}
 }
 
+// strict reads a request: all of it, and nothing that is not documented.
 func strict(body []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	return decoder.Decode(into)
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the request")
+	}
+	return nil
 }
 
 var (
@@ -148,7 +157,11 @@ func (s *Simulator) node(prefix string, n node, made map[string]string) nodeRepl
 	if done, ok := answer.Body.(saved); ok {
 		made[n.ReferenceID] = done.ID
 	}
-	return nodeReply{answer.Body, map[string]string{}, answer.Status, n.ReferenceID}
+	headers := map[string]string{}
+	if at := answer.Header.Get("Location"); at != "" {
+		headers["Location"] = at
+	}
+	return nodeReply{answer.Body, headers, answer.Status, n.ReferenceID}
 }
 
 // composite answers POST composite with reads.
@@ -193,8 +206,8 @@ func failedRow(f *fault) row {
 // It answers 200 with the errors in the rows.
 func (s *Simulator) collections(method, path string, body []byte) reply {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	if method == http.MethodPost && len(parts) == 1 && s.tables[parts[0]] != nil {
-		return s.retrieve(s.tables[parts[0]], body)
+	if t := s.table(parts[0]); method == http.MethodPost && len(parts) == 1 && t != nil {
+		return s.retrieve(t, body)
 	}
 	var in struct {
 		AllOrNone bool              `json:"allOrNone"`
@@ -206,36 +219,53 @@ func (s *Simulator) collections(method, path string, body []byte) reply {
 	if len(in.Records) == 0 || len(in.Records) > maxRows {
 		return refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "record limit reached: between 1 and 200 are allowed")
 	}
-	if method != http.MethodPatch || path != "" && (len(parts) != 2 || s.tables[parts[0]] == nil || !s.tables[parts[0]].fields[parts[1]].key) {
+	key := ""
+	if path != "" {
+		of := s.table(parts[0])
+		if of == nil || len(parts) != 2 || !of.fields[of.name(parts[1])].key {
+			return undocumented(method)
+		}
+		key = of.name(parts[1])
+	}
+	if method != http.MethodPatch {
 		return undocumented(method)
 	}
 	rows := make([]row, 0, len(in.Records))
 	for _, raw := range in.Records {
-		values, err := decodeRecord(raw, true)
-		if err != nil {
-			return parser(err.Error())
+		var kind struct {
+			Attributes struct{ Type string }
 		}
-		kind, _ := values["attributes"].(map[string]any)
-		object, _ := kind["type"].(string)
-		delete(values, "attributes")
-		t := s.tables[object]
-		switch {
-		case t == nil:
+		if err := json.Unmarshal(raw, &kind); err != nil || kind.Attributes.Type == "" {
+			return parser("the attributes of a record say its type")
+		}
+		t := s.table(kind.Attributes.Type)
+		if t == nil {
 			rows = append(rows, failedRow(bad("INVALID_TYPE", "sObject type is not supported")))
-		case path == "":
+			continue
+		}
+		values, err := t.decode(raw)
+		switch {
+		case err != nil:
+			return parser(err.Error())
+		case key == "":
 			rows = append(rows, s.updateRow(t, values))
 		default:
-			value, _ := values[parts[1]].(string)
-			delete(values, parts[1])
-			done := s.upsert(t, parts[1], value, values)
-			if done.fault != nil {
-				rows = append(rows, failedRow(done.fault))
-				continue
-			}
-			rows = append(rows, row{done.id, true, []rowProblem{}, &done.created})
+			rows = append(rows, s.upsertRow(t, key, values))
 		}
 	}
 	return reply{Status: http.StatusOK, Body: rows}
+}
+
+func (s *Simulator) upsertRow(t *table, key string, values map[string]any) row {
+	value, _ := values[key].(string)
+	delete(values, key)
+	done := s.upsert(t, key, value, values)
+	if done.fault != nil {
+		failed := failedRow(done.fault)
+		failed.Created = new(bool)
+		return failed
+	}
+	return row{done.id, true, []rowProblem{}, &done.created}
 }
 
 func (s *Simulator) updateRow(t *table, values map[string]any) row {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,8 +57,8 @@ func (s *Simulator) Reset() {
 
 func (s *Simulator) reset() {
 	s.faults.Clear()
-	s.tables, s.sessions, s.locked = map[string]*table{}, map[string]bool{}, map[string]int{}
-	s.lastID, s.calls = 0, 0
+	s.tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
+	s.lastID, s.requests, s.day = 0, 0, day{}
 	for object, fields := range builtIn() {
 		s.tables[object] = &table{
 			object: object, fields: fields, records: map[string]*record{}, keys: map[string]map[string][]string{}, digits: map[string][]string{},
@@ -181,7 +180,7 @@ func (s *Simulator) insert(t *table, values map[string]any) (*record, *fault) {
 			return nil, bad("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+name+"]", name)
 		}
 	}
-	if s.options.Duplicates && t.object == leadObject {
+	if s.options.Duplicates && t.object == leadObject && !s.save {
 		if found := s.samePhone(values["Phone"]); found != nil {
 			return nil, found.fault()
 		}
@@ -328,44 +327,6 @@ func (s *Simulator) Lock(id string, times int) {
 	s.locked[id] = times
 }
 
-// duplicate is what a duplicate rule found.
-type duplicate struct {
-	AllowSave bool          `json:"allowSave"`
-	Rule      string        `json:"duplicateRule"`
-	Results   []matchResult `json:"matchResults"`
-}
-
-type matchResult struct {
-	Entity  string        `json:"entityType"`
-	Records []matchRecord `json:"matchRecords"`
-	Success bool          `json:"success"`
-}
-
-type matchRecord struct {
-	Confidence float64 `json:"matchConfidence"`
-	Record     any     `json:"record"`
-}
-
-// samePhone answers the contacts and leads that have exactly this number, nil if there is none.
-func (s *Simulator) samePhone(phone any) *duplicate {
-	found := &duplicate{Rule: "Messaging_Leads"}
-	for _, object := range []string{leadObject, contactObject} {
-		for _, id := range slices.Sorted(maps.Keys(s.tables[object].records)) {
-			if r := s.tables[object].records[id]; phone != nil && r.values["Phone"] == phone && !r.deleted {
-				found.Results = append(found.Results, matchResult{object, []matchRecord{{100, s.show(s.tables[object], r, nil)}}, true})
-			}
-		}
-	}
-	if len(found.Results) == 0 {
-		return nil
-	}
-	return found
-}
-
-func (d *duplicate) fault() *fault {
-	return &fault{status: http.StatusBadRequest, code: "DUPLICATES_DETECTED", message: "Use one of these records?", duplicate: d}
-}
-
 // shown is a record as Salesforce answers it, attributes first.
 type shown struct {
 	object, id string
@@ -376,10 +337,10 @@ type shown struct {
 // show answers a record with the fields asked for; Id for nil.
 func (s *Simulator) show(t *table, r *record, names []string) shown {
 	if names == nil {
-		names = []string{"Id"}
+		names = []string{fieldID}
 	}
 	values := maps.Clone(r.values)
-	values["Id"], values["CreatedDate"], values["LastModifiedDate"] = r.id, shownTime(r.created), shownTime(r.modified)
+	values[fieldID], values[fieldCreated], values[fieldModified] = r.id, shownTime(r.created), shownTime(r.modified)
 	for _, name := range names {
 		if text, isText := values[name].(string); isText && t.fields[name].kind == "DateTime" {
 			if at, err := time.Parse(writtenFormat, text); err == nil {

@@ -30,7 +30,7 @@ func (s *Simulator) search(body []byte) reply {
 	}
 	found := []shown{}
 	for _, o := range in.Objects {
-		t := s.tables[o.Name]
+		t := s.table(o.Name)
 		if t == nil {
 			return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type is not supported")
 		}
@@ -63,7 +63,7 @@ func (r *record) hasDigits(digits string) bool {
 	return false
 }
 
-var taskQuery = regexp.MustCompile(`^SELECT Id FROM Task WHERE (Msg_Event_Key__c) = '([0-9a-f]{64})' LIMIT 1$`)
+var taskQuery = regexp.MustCompile(`(?i)^SELECT Id FROM Task WHERE (Msg_Event_Key__c) = '([0-9a-f]{64})' LIMIT 1$`)
 
 // query answers the two queries that are simulated: the task of a message, and the running cadences of persons.
 func (s *Simulator) query(q string) reply {
@@ -76,7 +76,7 @@ func (s *Simulator) query(q string) reply {
 	}
 	records := []shown{}
 	for _, r := range s.tables[taskObject].records {
-		if r.values[match[1]] == match[2] && !r.deleted {
+		if r.values[s.tables[taskObject].name(match[1])] == match[2] && !r.deleted {
 			records = append(records, s.show(s.tables[taskObject], r, nil))
 			break
 		}

@@ -8,7 +8,6 @@
 package simulator
 
 import (
-	"crypto/rsa"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,17 +19,20 @@ import (
 	"signalbox/functions/connector/simulatortest"
 )
 
-// Options are how an org is set up. The zero value is an org with our package deployed that takes any well-formed assertion.
+// Options are how an org is set up. The zero value is an org with our package deployed that takes any well-formed assertion, whose
+// sessions never end, and which refuses no request for being one too many.
 type Options struct {
-	PublicKey  *rsa.PublicKey // assertions must be signed by its private key; nil accepts any signature
-	Bare       bool           // our package is not deployed
-	NoTaskKey  bool           // Msg_Event_Key__c of tasks is no external id
-	DailyLimit int            // requests before 403; zero is 15000, and never 403
-	Duplicates bool           // a duplicate rule refuses leads with the phone number of another lead or contact
-	IndexLag   time.Duration  // how long a new record stays hidden from searches
-	NoCadences bool           // Sales Engagement is not licensed
-	LeadQueue  string         // to whom an active assignment rule gives leads; empty is no rule
-	Picklists  bool           // State and Country/Territory Picklists are on, so that addresses have codes of countries
+	Apps        []App         // whose assertions get a session; empty is anybody
+	SessionLife time.Duration // how long a session lasts that nobody uses; zero is for ever
+	DailyLimit  int           // requests in 24 hours before 403; zero tells of DeveloperLimit and enforces nothing
+	Concurrent  int           // requests of 20 seconds or more at once before 403; zero is any number
+	Bare        bool          // our package is not deployed
+	NoTaskKey   bool          // Msg_Event_Key__c of tasks is no external id
+	Duplicates  bool          // a duplicate rule warns of leads with the phone number of another lead or contact
+	IndexLag    time.Duration // how long a new record stays hidden from searches
+	NoCadences  bool          // Sales Engagement is not licensed
+	LeadQueue   string        // to whom an active assignment rule gives leads; empty is no rule
+	Picklists   bool          // State and Country/Territory Picklists are on, so that addresses have codes of countries
 }
 
 // Simulator is one org. It is safe for concurrent use.
@@ -40,26 +42,26 @@ type Simulator struct {
 	mu       sync.Mutex
 	tables   map[string]*table
 	lastID   int64
-	calls    int
-	sessions map[string]bool
+	requests int
+	day      day
+	begun    map[*http.Request]time.Time
+	sessions map[string]time.Time // when they were used last
 	minted   int
 	locked   map[string]int // by record id: how many more writes are refused
 	undo     []func()
 	assign   bool // the request at hand uses assignment rules
+	save     bool // and saves what a duplicate rule warns of
 }
 
 // New returns an org without records.
 func New(o Options) *Simulator {
-	s := &Simulator{options: o}
+	s := &Simulator{options: o, begun: map[*http.Request]time.Time{}}
 	s.reset()
 	return s
 }
 
 // The most that is read of a request.
 const maxRequest = 16 << 20
-
-// defaultLimit is what the limits header tells where no limit is set.
-const defaultLimit = 15_000
 
 type reply = simulatortest.Reply
 
@@ -74,6 +76,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		control.Answer(r, body).Send(w)
 		return
 	}
+	defer s.running(r)()
 	s.faults.Serve(w, r, func() reply { return s.answer(r, body) })
 }
 
@@ -96,9 +99,10 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	if r.URL.Path == "/services/oauth2/token" {
 		return s.token(r, body)
 	}
-	s.calls++
+	s.requests++
 	s.assign = !strings.EqualFold(r.Header.Get("Sforce-Auto-Assign"), "FALSE")
-	answer := s.admit(r)
+	s.save = allowSave.MatchString(r.Header.Get("Sforce-Duplicate-Rule-Header"))
+	answer := s.admit(r, body)
 	if answer.Status == 0 {
 		answer = s.route(r, body)
 	}
@@ -106,33 +110,16 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	if answer.Header == nil {
 		answer.Header = make(http.Header)
 	}
-	answer.Header.Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", s.calls, s.limit()))
-	answer.Header.Set("X-Sfdc-Request-Id", fmt.Sprintf("request-%d", s.calls))
+	if answer.Status != http.StatusUnauthorized {
+		answer.Header.Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", s.day.used(time.Now()), s.limit()))
+	}
+	answer.Header.Set("X-Sfdc-Request-Id", fmt.Sprintf("request-%d", s.requests))
 	return answer
 }
 
-func (s *Simulator) limit() int {
-	if s.options.DailyLimit > 0 {
-		return s.options.DailyLimit
-	}
-	return defaultLimit
-}
-
-// admit checks the session and the daily limit; a zero reply lets the request pass.
-func (s *Simulator) admit(r *http.Request) reply {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		return refuse(http.StatusUnauthorized, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
-	}
-	if !s.sessions[token] {
-		return refuse(http.StatusUnauthorized, "INVALID_SESSION_ID", "Session expired or invalid")
-	}
-	if s.options.DailyLimit > 0 && s.calls > s.options.DailyLimit {
-		s.calls = s.options.DailyLimit
-		return refuse(http.StatusForbidden, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-	}
-	return reply{}
-}
+// allowSave is the duplicate rule header of whoever saves in spite of a warning.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/headers-duplicaterules.
+var allowSave = regexp.MustCompile(`(?i)(^|[;,\s])allowSave\s*=\s*true($|[;,\s])`)
 
 var dataPath = regexp.MustCompile(`^/services/data/v[5-9][0-9]\.0/`)
 
@@ -143,7 +130,7 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	if prefix == "" {
 		return undocumented(r.Method)
 	}
-	path = strings.TrimPrefix(path, prefix)
+	path = strings.TrimSuffix(strings.TrimPrefix(path, prefix), "/")
 	query := r.URL.Query()
 	switch {
 	case r.Method == http.MethodPost && path == "composite/graph":
@@ -160,8 +147,10 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return s.removeTargets(body)
 	case r.Method == http.MethodGet && path == "limits":
 		return reply{Status: http.StatusOK, Body: map[string]any{
-			"DailyApiRequests": map[string]int{"Max": s.limit(), "Remaining": max(0, s.limit()-s.calls)},
+			"DailyApiRequests": map[string]int{"Max": s.limit(), "Remaining": max(0, s.limit()-s.day.used(time.Now()))},
 		}}
+	case r.Method == http.MethodGet && path == "sobjects":
+		return s.describeAll()
 	case strings.HasPrefix(path, "sobjects/"):
 		return s.sobjects(r.Method, strings.TrimPrefix(path, "sobjects/"), query, body)
 	default:

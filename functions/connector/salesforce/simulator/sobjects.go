@@ -1,9 +1,9 @@
 package simulator
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +12,7 @@ import (
 
 func encode(value any) ([]byte, error) { return json.Marshal(value) }
 
-// sobjects answers what is below sobjects/: {T}, {T}/{id} and {T}/{key}/{value}.
+// sobjects answers what is below sobjects/: {T}, {T}/describe, {T}/{id} and {T}/{key}/{value}.
 func (s *Simulator) sobjects(method, path string, query url.Values, body []byte) reply {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
@@ -22,8 +22,8 @@ func (s *Simulator) sobjects(method, path string, query url.Values, body []byte)
 		}
 		parts[i] = plain
 	}
-	t, known := s.tables[parts[0]]
-	if !known || len(t.fields) == 0 {
+	t := s.table(parts[0])
+	if t == nil || len(t.fields) == 0 {
 		return missing()
 	}
 	for name := range query {
@@ -34,10 +34,12 @@ func (s *Simulator) sobjects(method, path string, query url.Values, body []byte)
 	switch {
 	case len(parts) == 1 && method == http.MethodPost:
 		return s.create(t, body)
+	case len(parts) == 2 && method == http.MethodGet && parts[1] == "describe":
+		return t.describeFields()
 	case len(parts) == 2:
 		return s.byID(t, method, parts[1], query, body)
 	case len(parts) == 3:
-		return s.byKey(t, method, parts[1], parts[2], query, body)
+		return s.byKey(t, method, t.name(parts[1]), parts[2], query, body)
 	default:
 		return undocumented(method)
 	}
@@ -51,8 +53,13 @@ type saved struct {
 	Created *bool    `json:"created,omitempty"`
 }
 
+// createdAt answers a request that made a record.
+func createdAt(t *table, id string, body saved) reply {
+	return reply{Status: http.StatusCreated, Header: http.Header{"Location": {recordURL(t.object, id)}}, Body: body}
+}
+
 func (s *Simulator) create(t *table, body []byte) reply {
-	values, err := decodeRecord(body, false)
+	values, err := t.decode(body)
 	if err != nil {
 		return parser(err.Error())
 	}
@@ -60,7 +67,7 @@ func (s *Simulator) create(t *table, body []byte) reply {
 	if fault != nil {
 		return fault.reply()
 	}
-	return reply{Status: http.StatusCreated, Body: saved{ID: made.id, Success: true, Errors: []string{}}}
+	return createdAt(t, made.id, saved{ID: made.id, Success: true, Errors: []string{}})
 }
 
 func (s *Simulator) byID(t *table, method, id string, query url.Values, body []byte) reply {
@@ -80,7 +87,7 @@ func (s *Simulator) byID(t *table, method, id string, query url.Values, body []b
 		s.remove(t, r.id)
 		return reply{Status: http.StatusNoContent}
 	case http.MethodPatch:
-		values, err := decodeRecord(body, false)
+		values, err := t.decode(body)
 		if err != nil {
 			return parser(err.Error())
 		}
@@ -94,9 +101,12 @@ func (s *Simulator) byID(t *table, method, id string, query url.Values, body []b
 }
 
 func (s *Simulator) read(t *table, r *record, query url.Values) reply {
-	names := []string{"Id"}
+	names := t.names()
 	if list := query.Get("fields"); list != "" {
 		names = strings.Split(list, ",")
+		if !slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, fieldID) }) {
+			names = append(names, fieldID) // it is there in any case
+		}
 	}
 	if fault := t.readable(names); fault != nil {
 		return fault.reply()
@@ -104,9 +114,11 @@ func (s *Simulator) read(t *table, r *record, query url.Values) reply {
 	return reply{Status: http.StatusOK, Body: s.show(t, r, names)}
 }
 
+// readable makes names those that Salesforce writes, and returns why they cannot be read.
 func (t *table) readable(names []string) *fault {
-	for _, name := range names {
-		if _, known := t.fields[name]; !known && !slices.Contains([]string{"Id", "CreatedDate", "LastModifiedDate"}, name) {
+	for i, name := range names {
+		names[i] = t.name(strings.TrimSpace(name))
+		if _, known := t.fields[names[i]]; !known && !slices.Contains([]string{fieldID, fieldCreated, fieldModified}, names[i]) {
 			return bad("INVALID_FIELD", "No such column '"+name+"' on sobject of type "+t.object)
 		}
 	}
@@ -134,11 +146,11 @@ func (s *Simulator) byKey(t *table, method, name, value string, query url.Values
 	case method != http.MethodPatch:
 		return undocumented(method)
 	}
-	values, err := decodeRecord(body, false)
+	values, err := t.decode(body)
 	if err != nil {
 		return parser(err.Error())
 	}
-	return s.upsert(t, name, value, values).reply()
+	return s.upsert(t, name, value, values).reply(t)
 }
 
 // upserted is what became of an upsert.
@@ -148,15 +160,16 @@ type upserted struct {
 	fault   *fault
 }
 
-func (u upserted) reply() reply {
-	if u.fault != nil {
+func (u upserted) reply(t *table) reply {
+	done := saved{u.id, true, []string{}, &u.created}
+	switch {
+	case u.fault != nil:
 		return u.fault.reply()
+	case u.created:
+		return createdAt(t, u.id, done)
+	default:
+		return reply{Status: http.StatusOK, Body: done}
 	}
-	status := http.StatusOK
-	if u.created {
-		status = http.StatusCreated
-	}
-	return reply{Status: status, Body: saved{u.id, true, []string{}, &u.created}}
 }
 
 func (s *Simulator) upsert(t *table, name, value string, values map[string]any) upserted {
@@ -176,27 +189,60 @@ func (s *Simulator) upsert(t *table, name, value string, values map[string]any) 
 	return upserted{id: r.id, created: held == nil}
 }
 
-// decodeRecord reads a record. In a row of a collection attributes must come first: the parser reads as it goes.
-func decodeRecord(body []byte, row bool) (map[string]any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, errors.New("Unexpected token: an object is required") //nolint:staticcheck // as Salesforce writes
+// decode reads a record of the table. Names may be written in any case, as everywhere in Salesforce, and attributes may come
+// anywhere: only a nested object of several possible types needs them first.
+func (t *table) decode(body []byte) (map[string]any, error) {
+	var written map[string]any
+	if err := json.Unmarshal(body, &written); err != nil || written == nil {
+		return nil, errors.New("an object is required, whole and nothing after it")
 	}
-	values := map[string]any{}
-	for n := 0; decoder.More(); n++ {
-		token, err := decoder.Token()
-		if err != nil {
-			return nil, errors.New("Unexpected token") //nolint:staticcheck // as Salesforce writes
-		}
-		name, _ := token.(string)
-		if row && (n == 0) != (name == "attributes") {
-			return nil, errors.New("Object attributes must come before any other member") //nolint:staticcheck // as Salesforce writes
-		}
-		var value any
-		if err := decoder.Decode(&value); err != nil {
-			return nil, errors.New("Unexpected token") //nolint:staticcheck // as Salesforce writes
-		}
-		values[name] = value
+	values := make(map[string]any, len(written))
+	for name, value := range written {
+		values[t.name(name)] = value
 	}
+	delete(values, "attributes")
 	return values, nil
+}
+
+// table returns the table of an object, whose name may be written in any case; nil if there is none.
+func (s *Simulator) table(object string) *table {
+	if t, exact := s.tables[object]; exact {
+		return t
+	}
+	for name, t := range s.tables {
+		if strings.EqualFold(name, object) {
+			return t
+		}
+	}
+	return nil
+}
+
+// The fields that every object has.
+const (
+	fieldID       = "Id"
+	fieldCreated  = "CreatedDate"
+	fieldModified = "LastModifiedDate"
+)
+
+// name returns a field's name as Salesforce writes it, and any other as it is.
+func (t *table) name(written string) string {
+	if _, exact := t.fields[written]; exact {
+		return written
+	}
+	for _, name := range []string{fieldID, fieldCreated, fieldModified, "attributes"} {
+		if strings.EqualFold(name, written) {
+			return name
+		}
+	}
+	for name := range t.fields {
+		if strings.EqualFold(name, written) {
+			return name
+		}
+	}
+	return written
+}
+
+// names returns the names of all fields.
+func (t *table) names() []string {
+	return append([]string{fieldID}, append(slices.Sorted(maps.Keys(t.fields)), fieldCreated, fieldModified)...)
 }
