@@ -63,7 +63,6 @@ type Parts struct {
 	// without a lane goes with the other events.
 	Lanes   map[canonical.Type][]Place
 	Letters Letters
-	Sealer  Sealer // of the events; nil sends them in the clear, for tests of what is in them
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
 }
@@ -71,11 +70,12 @@ type Parts struct {
 // Adapter receives the webhooks of one channel. It is safe for concurrent use.
 type Adapter struct {
 	Parts
-	about Description
+	sealer Sealer
+	about  Description
 }
 
-// New returns an Adapter.
-func New(p Parts) *Adapter { return &Adapter{p, p.Channel.Describe()} }
+// New returns an Adapter that seals events with s. Without one it fails: nothing is sent in the clear.
+func New(s Sealer, p Parts) *Adapter { return &Adapter{p, s, p.Channel.Describe()} }
 
 // outcome is what became of one webhook. Its reason is a code: why it was not accepted, or why it is a dead letter.
 type outcome struct {

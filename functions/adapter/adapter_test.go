@@ -18,7 +18,10 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/inorder"
 	"signalbox/shared/secret"
@@ -110,15 +113,25 @@ func (*directory) Pepper(_ context.Context, tenant string) (canonical.Pepper, er
 	return canonical.NewPepper("pepper", tenant), nil
 }
 
+// opened returns the body of a message as it was before it was sealed.
+func opened(t *testing.T, ring *keyring.Ring, m queue.Message) []byte {
+	t.Helper()
+	plain, unsealed, err := envelope.Open(t.Context(), ring, m.Body)
+	if err != nil || unsealed {
+		t.Fatalf("not sealed: %t, %v", unsealed, err)
+	}
+	return plain
+}
+
 // receive sends a body to the batch channel.
-func receive(t *testing.T, channel batch, events queue.Publisher, token, body string) (webhook.Response, []deadletter.Record, string) {
+func receive(t *testing.T, ring Sealer, channel batch, events queue.Publisher, token, body string) (webhook.Response, []deadletter.Record, string) {
 	t.Helper()
 	var output bytes.Buffer
 	id := telemetry.Identity{Function: "BatchReceive", Version: "1"}
 	spool, state, known := memstore.New(), memstore.New(), &directory{}
-	a := New(Parts{
+	a := New(ring, Parts{
 		Channel: channel, Directory: known, Peppers: known, Places: Places(events, NewSpool(spool)),
-		Letters: &DeadLetters{Bytes: spool, Records: state}, Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+		Letters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 	})
 	answer := a.Receive(t.Context(), webhook.Request{
 		Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {token}}, Body: []byte(body),
@@ -155,18 +168,19 @@ func TestEventsOfOneWebhook(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
+			ring := keyringtest.New()
 			var tenants []string
 			events := publisher(func(all []queue.Message) error {
 				for _, m := range all {
 					var e canonical.Event
-					if err := json.Unmarshal(m.Body, &e); err != nil {
+					if err := json.Unmarshal(opened(t, ring, m), &e); err != nil {
 						t.Error(err)
 					}
 					tenants = append(tenants, e.TenantID)
 				}
 				return nil
 			})
-			answer, letters, _ := receive(t, c.channel, events, "token", c.body)
+			answer, letters, _ := receive(t, ring, c.channel, events, "token", c.body)
 			got := ""
 			for _, l := range letters {
 				got += l.Kind + " " + l.Code
@@ -185,7 +199,7 @@ func TestEventsOfOneWebhook(t *testing.T) {
 func TestTheLogNamesTheEvent(t *testing.T) {
 	var want string
 	refusals := 1
-	_, _, output := receive(t, batch{}, publisher(func(all []queue.Message) error {
+	_, _, output := receive(t, keyringtest.New(), batch{}, publisher(func(all []queue.Message) error {
 		want = all[0].ID
 		if refusals--; refusals >= 0 {
 			return errors.New("refused")
@@ -213,7 +227,8 @@ func TestADeadLetterSurvivesAnyPartialFailure(t *testing.T) {
 				return memstore.None
 			})
 			parts, state := memstore.New(faulty), memstore.New(faulty)
-			letters := &DeadLetters{Bytes: parts, Records: state}
+			ring := keyringtest.New()
+			letters := NewDeadLetters(ring, parts, state, "1")
 			cause := fault.New(fault.Permanent, "x", nil)
 			w.Received = time.Now()
 			if err := letters.Write(t.Context(), w, "first", cause); err == nil {
@@ -234,11 +249,16 @@ func TestADeadLetterSurvivesAnyPartialFailure(t *testing.T) {
 			}
 			var whole []byte
 			for n := range found[0].Parts {
-				records, err := parts.Get(t.Context(), deadletter.PartKey(found[0], n))
+				key := deadletter.PartKey(found[0], n)
+				records, err := parts.Get(t.Context(), key)
 				if err != nil {
 					t.Fatal(err)
 				}
-				whole = append(whole, records[0].Data...)
+				part, err := ring.Open(t.Context(), receivedPlace(found[0], key.Sort), records[0].Data)
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole = append(whole, part...)
 			}
 			if !bytes.Equal(whole, w.Body) {
 				t.Errorf("fault %d at call %d: %d bytes of %d can be read", how, failing, len(whole), len(w.Body))
@@ -279,7 +299,7 @@ func TestOrderWithinAWebhookSurvivesAnyFailure(t *testing.T) {
 			}
 			return memstore.Fault(random.IntN(12)) // mostly none
 		}))
-		a := New(Parts{Channel: batch{}, Places: Places(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
+		a := New(nil, Parts{Channel: batch{}, Places: Places(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
 		_, err := a.put(t.Context(), a.Places, all)
 		well = true
 		drain, _ := newDrain(table, events)
@@ -312,14 +332,14 @@ func TestOnlyWhatWasRefusedGoesOn(t *testing.T) {
 		}
 		return nil
 	})
-	answer, _, _ := receive(t, batch{}, events, "token", `["one","two","one"]`)
+	answer, _, _ := receive(t, keyringtest.New(), batch{}, events, "token", `["one","two","one"]`)
 	if answer.Status != http.StatusAccepted || len(calls) != 2 || len(calls[1]) != 2 || calls[1][0] != calls[0][1] || calls[1][1] != calls[0][2] {
 		t.Errorf("status %d, publishes %q", answer.Status, calls)
 	}
 }
 
 func TestPanicBeforeTheSignature(t *testing.T) {
-	answer, letters, output := receive(t, batch{}, publisher(func([]queue.Message) error { return nil }), "panic", `["one"]`)
+	answer, letters, output := receive(t, keyringtest.New(), batch{}, publisher(func([]queue.Message) error { return nil }), "panic", `["one"]`)
 	if answer.Status != http.StatusServiceUnavailable || len(letters) > 0 {
 		t.Errorf("status %d, dead letters %v: want 503 and nothing stored", answer.Status, letters)
 	}
@@ -329,7 +349,7 @@ func TestPanicBeforeTheSignature(t *testing.T) {
 }
 
 func TestPanicInAPlaceIsADeadLetter(t *testing.T) {
-	answer, letters, output := receive(t, batch{}, publisher(func([]queue.Message) error { panic("5551234567") }), "token", `["one"]`)
+	answer, letters, output := receive(t, keyringtest.New(), batch{}, publisher(func([]queue.Message) error { panic("5551234567") }), "token", `["one"]`)
 	if answer.Status != http.StatusAccepted || len(letters) != 1 || letters[0].Code != CodePanic {
 		t.Errorf("status %d, dead letters %v", answer.Status, letters)
 	}
@@ -373,8 +393,9 @@ func TestASlowStoreLeavesTimeForTheDeadLetter(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				spool, state, known := memstore.New(), memstore.New(), &hanging{account: c.account}
 				id := telemetry.Identity{}
-				a := New(Parts{
-					Channel: batch{}, Directory: known, Peppers: known, Letters: &DeadLetters{Bytes: spool, Records: state},
+				ring := keyringtest.New()
+				a := New(ring, Parts{
+					Channel: batch{}, Directory: known, Peppers: known, Letters: NewDeadLetters(ring, spool, state, "1"),
 					Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // the function's

@@ -31,14 +31,16 @@ type Letters interface {
 
 // DeadLetters keeps webhooks as they were received, so that they can be parsed again by a better build.
 type DeadLetters struct {
-	// Bytes is where the received bytes go, in parts.
-	Bytes Notes
-	// Records is where the record goes that says why.
-	Records deadletter.Store
-	// Sealer seals the received bytes; nil keeps them in the clear, for tests of what is in them.
-	Sealer Sealer
-	// Version is the published version of the function that gives up.
-	Version string
+	sealer  Sealer
+	bytes   Notes
+	records deadletter.Store
+	version string
+}
+
+// NewDeadLetters returns DeadLetters that seal the received bytes with s and keep them in parts in received. The records that say
+// why go to records, with the published version of the function that gives up.
+func NewDeadLetters(s Sealer, received Notes, records deadletter.Store, version string) *DeadLetters {
+	return &DeadLetters{s, received, records, version}
 }
 
 // received is the record beside the parts: what of the request is not its body and is needed to parse it again. The
@@ -65,13 +67,13 @@ func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause 
 		ID: id, Tenant: owner, Stage: deadletter.StageReceive,
 		Kind: cause.Kind.String(), Code: cause.Code, Reason: cause.Error(),
 		Attempts: 1, First: w.Received, Last: w.Received,
-		FunctionVersion: d.Version, Trace: telemetry.Trace(ctx), Provider: w.Provider,
+		FunctionVersion: d.version, Trace: telemetry.Trace(ctx), Provider: w.Provider,
 		Parts: (len(w.Body) + bytesPart - 1) / bytesPart, BytesKey: "bytes/" + id,
 	}
 	if err := d.keep(ctx, record, w); err != nil {
 		return fmt.Errorf("received bytes: %w", err)
 	}
-	return deadletter.Write(ctx, d.Records, record)
+	return deadletter.Write(ctx, d.records, record)
 }
 
 // keep writes the parts, then what describes them.
@@ -84,26 +86,26 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook) 
 	if err != nil {
 		return err
 	}
-	if data, err = d.seal(ctx, receivedPlace(r, headSort), data); err != nil {
+	if data, err = d.sealer.SealTenant(ctx, receivedPlace(r, headSort), data); err != nil {
 		return err
 	}
 	var batch []store.Record
 	for part := range r.Parts {
 		rest, key := w.Body[part*bytesPart:], deadletter.PartKey(r, part)
-		sealed, err := d.seal(ctx, receivedPlace(r, key.Sort), rest[:min(len(rest), bytesPart)])
+		sealed, err := d.sealer.SealTenant(ctx, receivedPlace(r, key.Sort), rest[:min(len(rest), bytesPart)])
 		if err != nil {
 			return err
 		}
 		batch = append(batch, store.Record{Key: key, Expires: expires, Data: sealed})
 		if len(batch) == partsPerCall {
-			if err := d.Bytes.Note(ctx, batch...); err != nil {
+			if err := d.bytes.Note(ctx, batch...); err != nil {
 				return err
 			}
 			batch = nil
 		}
 	}
 	head := store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data}
-	return d.Bytes.Note(ctx, append(batch, head)...)
+	return d.bytes.Note(ctx, append(batch, head)...)
 }
 
 // headSort is the sort key of what describes the parts.
@@ -112,13 +114,6 @@ const headSort = "head"
 // receivedPlace answers what a piece of the received bytes is sealed for.
 func receivedPlace(r deadletter.Record, sort string) keyring.Place {
 	return keyring.Place{Tenant: r.Tenant, Purpose: "received", Name: r.ID + " " + sort}
-}
-
-func (d *DeadLetters) seal(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error) {
-	if d.Sealer == nil {
-		return plain, nil
-	}
-	return d.Sealer.SealTenant(ctx, at, plain)
 }
 
 // letterID is the same for the same content: a UUID like an event's, of the kind "webhook".

@@ -36,7 +36,7 @@ func TestATypeWithALaneGoesToItsQueueInItsTenantsGroup(t *testing.T) {
 				spool := NewSpool(table)
 				var output bytes.Buffer
 				id := telemetry.Identity{}
-				a := New(Parts{
+				a := New(nil, Parts{
 					Channel: batch{}, Places: Places(events, spool), Lanes: map[canonical.Type][]Place{canonical.TypeReceipt: ReceiptPlaces(receipts, spool)},
 					Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 				})

@@ -101,8 +101,8 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 		p.Event.Metadata["rawVendor"] = raw
 	}
 	body, err := encode(&p.Event)
-	if err == nil && a.Sealer != nil {
-		body, err = envelope.Event(ctx, a.Sealer, &p.Event, body)
+	if err == nil {
+		body, err = envelope.Event(ctx, a.sealer, &p.Event, body)
 	}
 	if err != nil {
 		return queue.Message{}, err

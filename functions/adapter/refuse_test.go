@@ -8,6 +8,7 @@ import (
 
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -50,17 +51,17 @@ func TestRefuser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var output bytes.Buffer
 			id := telemetry.Identity{Function: "BatchReceive", Version: "1"}
-			spool, state, known := memstore.New(), memstore.New(), &directory{}
+			ring, spool, state, known := keyringtest.New(), memstore.New(), memstore.New(), &directory{}
 			sent := func([]queue.Message) error {
 				if strings.Contains(c.body, "panic") {
 					panic("5551234567")
 				}
 				return nil
 			}
-			a := New(Parts{
+			a := New(ring, Parts{
 				Channel: told{batch{redelivers: []int{503}}}, Directory: known, Peppers: known,
 				Places:  Places(publisher(sent), NewSpool(spool)),
-				Letters: &DeadLetters{Bytes: spool, Records: state}, Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+				Letters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 			})
 			answer := a.Receive(t.Context(), webhook.Request{
 				Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(c.body),

@@ -203,12 +203,12 @@ func (r *Reparser) piece(ctx context.Context, rec deadletter.Record, key store.K
 		return nil, fault.New(fault.Permanent, CodeBytes, nil)
 	}
 	if key.Sort == headSort {
-		*sealed = r.adapter.Sealer != nil && keyring.Sealed(held[0].Data)
+		*sealed = keyring.Sealed(held[0].Data)
 	}
 	if !*sealed {
 		return held[0].Data, nil
 	}
-	return r.adapter.Sealer.Open(ctx, receivedPlace(rec, key.Sort), held[0].Data)
+	return r.adapter.sealer.Open(ctx, receivedPlace(rec, key.Sort), held[0].Data)
 }
 
 // received puts a webhook together as it was received.

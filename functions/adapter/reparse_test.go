@@ -11,6 +11,8 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
@@ -30,7 +32,7 @@ func TestReparse(t *testing.T) {
 	long := `["one"` + strings.Repeat(" ", 700<<10) + `,"two"]` // three parts
 	for name, c := range map[string]struct {
 		body    string
-		change  func(t *testing.T, bytes *memstore.Store, letter deadletter.Record)
+		change  func(t *testing.T, ring *keyring.Ring, bytes *memstore.Store, letter deadletter.Record)
 		refused bool // by the queue and the spool
 		action  string
 		outcome redrive.Outcome
@@ -54,7 +56,7 @@ func TestReparse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var output bytes.Buffer
 			id := telemetry.Identity{Function: "BatchReparse", Version: "1"}
-			spool, state, known := memstore.New(), memstore.New(), &directory{}
+			ring, spool, state, known := keyringtest.New(), memstore.New(), memstore.New(), &directory{}
 			var sent []queue.Message
 			events := publisher(func(all []queue.Message) error {
 				if c.refused {
@@ -69,18 +71,18 @@ func TestReparse(t *testing.T) {
 			}
 			parts := Parts{
 				Channel: spoiled{}, Directory: known, Peppers: known, Places: Places(events, waits),
-				Letters: &DeadLetters{Bytes: spool, Records: state}, Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+				Letters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 			}
 			received := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-			New(parts).Receive(t.Context(), webhook.Request{
+			New(ring, parts).Receive(t.Context(), webhook.Request{
 				Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(c.body), Received: received,
 			})
 			letter := only(t, state)
 			if c.change != nil {
-				c.change(t, spool, letter)
+				c.change(t, ring, spool, letter)
 			}
 			parts.Channel = batch{}
-			reparser := NewReparser(New(parts), state, spool)
+			reparser := NewReparser(New(ring, parts), state, spool)
 			q := redrive.Asked{Action: c.action, Tenant: "first", IDs: []string{letter.ID, "nowhere"}, By: "ops", Reason: "ticket 7"}
 			if q.Action == "" {
 				q.Action = redrive.Redrive
@@ -95,7 +97,7 @@ func TestReparse(t *testing.T) {
 			var addresses []string
 			for _, m := range sent {
 				var e canonical.Event
-				if err := json.Unmarshal(m.Body, &e); err != nil {
+				if err := json.Unmarshal(opened(t, ring, m), &e); err != nil {
 					t.Fatal(err)
 				}
 				addresses = append(addresses, e.LineID)
@@ -118,7 +120,7 @@ func TestReparse(t *testing.T) {
 
 func TestReparseIsRefused(t *testing.T) {
 	id := telemetry.Identity{Function: "BatchReparse", Version: "1"}
-	a := New(Parts{Channel: batch{}, Logger: telemetry.NewLogger(&bytes.Buffer{}, id), Meter: telemetry.NewMeter(&bytes.Buffer{}, id)})
+	a := New(nil, Parts{Channel: batch{}, Logger: telemetry.NewLogger(&bytes.Buffer{}, id), Meter: telemetry.NewMeter(&bytes.Buffer{}, id)})
 	reparser := NewReparser(a, memstore.New(), memstore.New())
 	for name, q := range map[string]redrive.Asked{
 		"without ids":    {Action: redrive.Plan, Tenant: "first"},
@@ -148,8 +150,8 @@ func only(t *testing.T, state *memstore.Store) (letter deadletter.Record) {
 }
 
 // remove takes a record of the received bytes away.
-func remove(sort string) func(*testing.T, *memstore.Store, deadletter.Record) {
-	return func(t *testing.T, s *memstore.Store, letter deadletter.Record) {
+func remove(sort string) func(*testing.T, *keyring.Ring, *memstore.Store, deadletter.Record) {
+	return func(t *testing.T, _ *keyring.Ring, s *memstore.Store, letter deadletter.Record) {
 		t.Helper()
 		held, err := s.Get(t.Context(), store.Key{Partition: letter.BytesKey, Sort: sort})
 		if err != nil || held[0].Version == 0 {
@@ -162,19 +164,27 @@ func remove(sort string) func(*testing.T, *memstore.Store, deadletter.Record) {
 }
 
 // head changes what is kept of a request beside its body.
-func head(field, value string) func(*testing.T, *memstore.Store, deadletter.Record) {
-	return func(t *testing.T, s *memstore.Store, letter deadletter.Record) {
+func head(field, value string) func(*testing.T, *keyring.Ring, *memstore.Store, deadletter.Record) {
+	return func(t *testing.T, ring *keyring.Ring, s *memstore.Store, letter deadletter.Record) {
 		t.Helper()
 		held, err := s.Get(t.Context(), store.Key{Partition: letter.BytesKey, Sort: "head"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var fields map[string]any
-		if err := json.Unmarshal(held[0].Data, &fields); err != nil || fields[field] == nil {
+		at := receivedPlace(letter, headSort)
+		plain, err := ring.Open(t.Context(), at, held[0].Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(plain, &fields); err != nil || fields[field] == nil {
 			t.Fatal(err, fields)
 		}
 		fields[field] = value
-		if held[0].Data, err = json.Marshal(fields); err != nil {
+		if plain, err = json.Marshal(fields); err != nil {
+			t.Fatal(err)
+		}
+		if held[0].Data, err = ring.SealTenant(t.Context(), at, plain); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Write(t.Context(), store.Change{Kind: store.Put, Record: held[0]}); err != nil {

@@ -125,7 +125,7 @@ func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	}
 	if len(held) > 1 && held[1].Version > 0 {
 		j.repeated = true
-		return OpenRecord(ctx, r.Sealer, held[1].Key, held[1].Data)
+		return OpenRecord(ctx, r.sealer, held[1].Key, held[1].Data)
 	}
 	j.unknown = held[0].Version == 0
 	if asked == nil {
@@ -228,8 +228,8 @@ func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
 	record := Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
 	data, err := r.codec.encode(&record)
-	if err == nil && r.Sealer != nil {
-		data, err = r.Sealer.SealPerson(ctx, recordPlace(key), d.Person.Key, data)
+	if err == nil {
+		data, err = r.sealer.SealPerson(ctx, recordPlace(key), d.Person.Key, data)
 	}
 	if err != nil {
 		return Record{}, err
@@ -240,7 +240,7 @@ func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
 	_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: key, Expires: now.Add(Kept), Data: data}})
 	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
 		j.repeated = true
-		return OpenRecord(ctx, r.Sealer, key, conflict.Held.Data)
+		return OpenRecord(ctx, r.sealer, key, conflict.Held.Data)
 	}
 	return record, err
 }
@@ -291,11 +291,9 @@ func (r *Router) deliveries(ctx context.Context, record Record, event canonical.
 		if len(body) > maxDelivery {
 			return nil, fault.New(fault.Permanent, CodeDelivery, nil)
 		}
-		if r.Sealer != nil {
-			var err error
-			if body, err = envelope.Delivery(ctx, r.Sealer, &d, body); err != nil {
-				return nil, err
-			}
+		body, err := envelope.Delivery(ctx, r.sealer, &d, body)
+		if err != nil {
+			return nil, err
 		}
 		id := string(d.ID)
 		if j.generation > 0 {

@@ -82,7 +82,7 @@ func TestOneCRMsMissingQueueHoldsNobodyElse(t *testing.T) {
 				t.Errorf("the dead letter is %+v", got)
 			}
 			var d delivery.Delivery
-			if err := json.Unmarshal(got.Body, &d); err != nil || d.CRM != "first" || d.Event.EventID != e.EventID {
+			if err := json.Unmarshal(w.opened(t, got.Body), &d); err != nil || d.CRM != "first" || d.Event.EventID != e.EventID {
 				t.Errorf("its body is %s, %v", got.Body, err)
 			}
 		})

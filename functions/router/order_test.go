@@ -69,7 +69,7 @@ func orderUnderFaults(t *testing.T, random *rand.Rand) {
 	worker := &queue.Worker{
 		Stage: "route", DeadLetters: dead, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second, BackoffMax: time.Minute,
 		MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second, Random: func() float64 { return float64(roll(1000)) / 1000 }, Logger: logger, Meter: meter,
-		Handler: router.New(router.Parts{
+		Handler: router.New(w.ring, router.Parts{
 			Store: state, Log: state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Claims: idempotency.New(state, 35*time.Second),
 			Outbox: router.Outbox{
 				Deliveries:  map[string]queue.Publisher{"hubspot": deliver},

@@ -47,9 +47,8 @@ type Replayer struct {
 	events queue.Publisher
 	margin time.Duration
 	logger *slog.Logger
+	sealer ReplaySealer
 	meter  *telemetry.Meter
-	// Sealer opens records and seals events; nil is for tests that have neither sealed.
-	Sealer ReplaySealer
 }
 
 // ReplaySealer seals under tenants' keys and opens; *keyring.Ring is one.
@@ -58,9 +57,12 @@ type ReplaySealer interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// NewReplayer returns a Replayer over the state table. Nothing is begun with less than margin left of an invocation.
-func NewReplayer(s ReplayStore, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
-	return &Replayer{store: s, claims: idempotency.NewReopener(s), events: events, margin: margin, logger: logger, meter: meter}
+// NewReplayer returns a Replayer over the state table, whose records sealer opens. Nothing is begun with less than margin left of
+// an invocation.
+func NewReplayer(sealer ReplaySealer, s ReplayStore, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
+	return &Replayer{
+		sealer: sealer, store: s, claims: idempotency.NewReopener(s), events: events, margin: margin, logger: logger, meter: meter,
+	}
 }
 
 // Replay carries out a request. One that cannot be is an Answer with Problems; the error is what is not its fault, by its code
@@ -170,8 +172,8 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 		return nil, item
 	}
 	body, err := canonical.Encode(event)
-	if err == nil && r.Sealer != nil {
-		body, err = envelope.Event(ctx, r.Sealer, &event, body)
+	if err == nil {
+		body, err = envelope.Event(ctx, r.sealer, &event, body)
 	}
 	if err != nil {
 		return fail(redrive.Failed, err)
@@ -196,7 +198,7 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 // stored answers the event of a record as it is sent again, and whether it is too old for that. What the provider sent stays in
 // the record.
 func (r *Replayer) stored(ctx context.Context, held store.Record) (event canonical.Event, old bool, err error) {
-	record, err := OpenRecord(ctx, r.Sealer, held.Key, held.Data)
+	record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
 	if err != nil {
 		return event, false, err
 	}

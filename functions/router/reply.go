@@ -107,7 +107,7 @@ func (r *Router) answers(ctx context.Context, held store.Record, outreach *canon
 	if held.Version == 0 {
 		return conversation.Reply{}, nil
 	}
-	record, err := OpenRecord(ctx, r.Sealer, held.Key, held.Data)
+	record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
 	if sorted := fault.Of(err); sorted != nil && sorted.Code == keyring.CodeErased {
 		return conversation.Reply{}, nil // whoever it was of is to be forgotten
 	}

@@ -436,8 +436,8 @@ func (f *forgetful) Open(_ context.Context, _ keyring.Place, sealed []byte) ([]b
 // TestWhatAPersonSaidBeforeTheyWereErasedAnswersNothing, and keeps no outreach to them up.
 func TestWhatAPersonSaidBeforeTheyWereErasedAnswersNothing(t *testing.T) {
 	t.Parallel()
-	w, persons := newWorld(), &forgetful{}
-	w.router.Sealer = persons
+	persons := &forgetful{}
+	w := sealedBy(persons)
 	if err := w.route(t, message(t, said(2, "a"))); err != nil {
 		t.Fatal(err)
 	}

@@ -86,17 +86,17 @@ type Parts struct {
 	Peppers Peppers
 	Engine  Engine
 	Claims  Claims
-	Sealer  Sealer // of records and deliveries; nil leaves them in the clear, for tests of what is in them
 }
 
 // Router implements queue.Handler. It is safe for concurrent use.
 type Router struct {
 	Parts
-	codec codec
+	sealer Sealer
+	codec  codec
 }
 
-// New returns a Router.
-func New(p Parts) *Router { return &Router{Parts: p} }
+// New returns a Router that seals records and deliveries with s. Without one it fails: nothing is kept or sent in the clear.
+func New(s Sealer, p Parts) *Router { return &Router{Parts: p, sealer: s} }
 
 // job is one message in a Router's hands.
 type job struct {

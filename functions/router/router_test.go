@@ -21,8 +21,11 @@ import (
 	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
 	"signalbox/shared/secret"
@@ -37,6 +40,7 @@ import (
 // world is a router with everything around it in memory.
 type world struct {
 	store  *memstore.Store
+	ring   *keyring.Ring
 	tenant tenant.Tenant
 	router *router.Router
 	log    bytes.Buffer
@@ -51,10 +55,14 @@ type world struct {
 	missing []string // ids of messages whose queue is not there
 }
 
-func newWorld() *world {
+func newWorld() *world { return sealedBy(keyringtest.New()) }
+
+// sealedBy returns a world whose router seals with s, and whose ring opens what a ring sealed.
+func sealedBy(s router.Sealer) *world {
 	w := &world{tenant: tenant.Tenant{
 		ID: "demo", Region: "US", Version: 7, Rules: rules.Default(), CRMs: []tenant.CRM{{Name: "hubspot", Kind: "hubspot"}},
 	}}
+	w.ring, _ = s.(*keyring.Ring)
 	w.store = memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
 		call := string(c.Operation)
 		if len(c.Keys) > 0 {
@@ -63,7 +71,7 @@ func newWorld() *world {
 		}
 		return w.called(call)
 	}))
-	w.router = router.New(router.Parts{
+	w.router = router.New(s, router.Parts{
 		Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{},
 		Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(),
 	})
@@ -171,6 +179,16 @@ func (w *world) link(t testing.TB, e canonical.Event) {
 	w.calls = nil
 }
 
+// opened returns what was sealed.
+func (w *world) opened(t testing.TB, body []byte) []byte {
+	t.Helper()
+	plain, unsealed, err := envelope.Open(t.Context(), w.ring, body)
+	if err != nil || unsealed {
+		t.Fatalf("not sealed: %t, %v", unsealed, err)
+	}
+	return plain
+}
+
 func (w *world) sentIDs() []string {
 	ids := make([]string, len(w.sent))
 	for i, m := range w.sent {
@@ -184,7 +202,7 @@ func (w *world) deliveries(t testing.TB) []delivery.Delivery {
 	var all []delivery.Delivery
 	for _, m := range w.sent {
 		var d delivery.Delivery
-		if err := json.Unmarshal(m.Body, &d); err != nil {
+		if err := json.Unmarshal(w.opened(t, m.Body), &d); err != nil {
 			t.Fatal(err)
 		}
 		all = append(all, d)
@@ -201,7 +219,7 @@ func (w *world) record(t testing.TB, e canonical.Event) (router.Record, store.Re
 	if held[0].Version == 0 {
 		return router.Record{}, held[0]
 	}
-	r, err := router.DecodeRecord(held[0].Data)
+	r, err := router.OpenRecord(t.Context(), w.ring, held[0].Key, held[0].Data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +277,7 @@ func TestDeliveries(t *testing.T) {
 				t.Error("the record does not hold what the provider sent")
 			}
 			for _, m := range w.sent {
-				if strings.Contains(string(m.Body), "raw-body") {
+				if strings.Contains(string(w.opened(t, m.Body)), "raw-body") {
 					t.Error("what the provider sent travels on a CRM's queue")
 				}
 				if m.Group != string(tt.event.ThreadID) || m.Trace != tt.event.Trace.Traceparent || m.ID != string(tt.event.EventID)+".hubspot" {
@@ -347,7 +365,7 @@ func TestARepeatSendsTheFirstDecisionAgain(t *testing.T) {
 			if len(w.sent) != 2 {
 				t.Fatalf("%d deliveries", len(w.sent))
 			}
-			if diff := cmp.Diff(string(w.sent[0].Body), string(w.sent[1].Body)); diff != "" {
+			if diff := cmp.Diff(string(w.opened(t, w.sent[0].Body)), string(w.opened(t, w.sent[1].Body))); diff != "" {
 				t.Errorf("the repeat says something else: %s", diff)
 			}
 		})
@@ -389,7 +407,7 @@ func TestACrashAtAnyCallEndsInOneDecision(t *testing.T) {
 						t.Errorf("step %d: the record was written anew", step)
 					}
 					last := w.sent[len(w.sent)-1]
-					if len(decided) > 0 && !bytes.Equal(decided[0].Body, last.Body) {
+					if len(decided) > 0 && !bytes.Equal(w.opened(t, decided[0].Body), w.opened(t, last.Body)) {
 						t.Errorf("step %d: two decisions were sent", step)
 					}
 					if got := w.deliveries(t)[len(w.sent)-1].Why[0].Version; got != after.Decision.Rules {

@@ -6,7 +6,6 @@ package adaptertest
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -18,11 +17,8 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
-	"signalbox/shared/keyring"
-	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/secret"
-	"signalbox/shared/store/memstore"
 	"signalbox/shared/tenant"
 	"signalbox/shared/webhook"
 
@@ -65,9 +61,8 @@ func Run(t *testing.T, p Provider) {
 func Bench(b *testing.B, p Provider) {
 	w := newWorld(p)
 	logger, meter := discard()
-	a := adapter.New(adapter.Parts{
-		Channel: p.Channel, Directory: w, Peppers: w, Places: adapter.Places(&recorder{}, nil), Logger: logger, Meter: meter,
-		Sealer: keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Random: rand.Reader}),
+	a := adapter.New(w.ring, adapter.Parts{
+		Channel: p.Channel, Directory: w, Peppers: w, Places: adapter.Places(&recorder{ring: w.ring}, nil), Logger: logger, Meter: meter,
 	})
 	r := p.Sign(p.Sample.Request(), p.token(current))
 	webhook := adapter.Webhook{

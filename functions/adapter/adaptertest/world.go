@@ -3,6 +3,7 @@ package adaptertest
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"slices"
@@ -12,7 +13,10 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"
@@ -41,6 +45,7 @@ var (
 type world struct {
 	provider Provider
 	channel  adapter.Channel
+	ring     *keyring.Ring
 	spool    *memstore.Store
 	events   *recorder
 	state    *memstore.Store
@@ -55,7 +60,10 @@ type world struct {
 }
 
 func newWorld(p Provider) *world {
-	w := &world{provider: p, channel: p.Channel, events: &recorder{}, output: &bytes.Buffer{}, policy: tenant.RawVendorRedacted}
+	ring := keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Random: rand.Reader})
+	w := &world{
+		provider: p, channel: p.Channel, ring: ring, events: &recorder{ring: ring}, output: &bytes.Buffer{}, policy: tenant.RawVendorRedacted,
+	}
 	failing := func(down *bool) memstore.Option {
 		return memstore.Faulty(func(memstore.Call) memstore.Fault {
 			if *down {
@@ -70,10 +78,10 @@ func newWorld(p Provider) *world {
 
 func (w *world) adapter() *adapter.Adapter {
 	id := telemetry.Identity{Function: "Receive", Version: "7"}
-	return adapter.New(adapter.Parts{
+	return adapter.New(w.ring, adapter.Parts{
 		Channel: w.channel, Directory: w, Peppers: w,
 		Places:  adapter.Places(w.events, adapter.NewSpool(w.spool)),
-		Letters: &adapter.DeadLetters{Bytes: w.spool, Records: w.state, Version: id.Version},
+		Letters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version),
 		Logger:  telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
 	})
 }
@@ -113,11 +121,16 @@ func (w *world) bytes(t *testing.T, letter deadletter.Record) []byte {
 	t.Helper()
 	var body []byte
 	for n := range letter.Parts {
-		records, err := w.spool.Get(t.Context(), deadletter.PartKey(letter, n))
+		key := deadletter.PartKey(letter, n)
+		records, err := w.spool.Get(t.Context(), key)
 		if err != nil || records[0].Version == 0 {
 			t.Fatalf("part %d: %v", n, err)
 		}
-		body = append(body, records[0].Data...)
+		part, err := w.ring.Open(t.Context(), keyring.Place{Tenant: letter.Tenant, Purpose: "received", Name: letter.ID + " " + key.Sort}, records[0].Data)
+		if err != nil {
+			t.Fatalf("part %d: %v", n, err)
+		}
+		body = append(body, part...)
 	}
 	return body
 }
@@ -179,7 +192,8 @@ func (*world) Pepper(_ context.Context, tenant string) (canonical.Pepper, error)
 
 // recorder is a queue that only remembers. It refuses the first calls, all calls, or never answers.
 type recorder struct {
-	messages []queue.Message
+	ring     *keyring.Ring
+	messages []queue.Message // as they were before they were sealed
 	calls    int
 	refuse   int // so many calls from the first
 	down     bool
@@ -197,9 +211,15 @@ func (r *recorder) Publish(ctx context.Context, messages ...queue.Message) error
 		return fault.New(fault.Retryable, "queue_down", errDown)
 	}
 	for _, m := range messages {
-		if !slices.ContainsFunc(r.messages, func(held queue.Message) bool { return held.ID == m.ID }) {
-			r.messages = append(r.messages, m)
+		if slices.ContainsFunc(r.messages, func(held queue.Message) bool { return held.ID == m.ID }) {
+			continue
 		}
+		plain, unsealed, err := envelope.Open(ctx, r.ring, m.Body)
+		if err != nil || unsealed {
+			return fault.New(fault.Permanent, "not_sealed", err)
+		}
+		m.Body = plain
+		r.messages = append(r.messages, m)
 	}
 	return nil
 }

@@ -220,11 +220,10 @@ func (p *pipeline) newAdapter(events queue.Publisher) *adapter.Adapter {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return adapter.New(adapter.Parts{
+	return adapter.New(p.ring, adapter.Parts{
 		Channel: channel, Directory: p.directory, Peppers: p.peppers,
 		Places:  adapter.Places(events, adapter.NewSpool(p.spool)),
-		Letters: &adapter.DeadLetters{Bytes: p.spool, Records: p.state, Sealer: p.ring, Version: "1"},
-		Sealer:  p.ring,
+		Letters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
 		Logger:  p.logger, Meter: p.meter,
 	})
 }
@@ -242,9 +241,9 @@ type stateTable interface {
 
 // newRoute returns the worker of a router's process.
 func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
-	return p.worker("route", p.opening(router.New(router.Parts{
+	return p.worker("route", p.opening(router.New(p.ring, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
-		Claims: idempotency.New(s, lease), Sealer: p.ring, Outbox: p.outbox("hubspot", deliver, p.eventsDead),
+		Claims: idempotency.New(s, lease), Outbox: p.outbox("hubspot", deliver, p.eventsDead),
 	})), p.eventsDead)
 }
 

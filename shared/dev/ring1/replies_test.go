@@ -32,10 +32,10 @@ func (p *pipeline) register(id, to string, at time.Time) int {
 		p.t.Fatal(err)
 	}
 	now := time.Now()
-	api := adapter.New(adapter.Parts{
+	api := adapter.New(p.ring, adapter.Parts{
 		Channel: &outreach.Channel{}, Directory: p.directory, Peppers: p.peppers, Places: adapter.Places(p.events, adapter.NewSpool(p.spool)),
-		Letters: &adapter.DeadLetters{Bytes: p.spool, Records: p.state, Sealer: p.ring, Version: "1"},
-		Sealer:  p.ring, Logger: p.logger, Meter: p.meter,
+		Letters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
+		Logger:  p.logger, Meter: p.meter,
 	})
 	return api.Receive(p.t.Context(), webhook.Request{
 		Method: http.MethodPost, Path: "/v1/accounts/" + tool.ID + "/outreach/messages", Body: body, Received: now,

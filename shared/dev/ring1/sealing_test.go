@@ -2,6 +2,7 @@ package ring1
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
@@ -140,10 +142,33 @@ func TestACopyOfAnErasedPersonsMessageIsGivenUpWithoutContent(t *testing.T) {
 	})
 }
 
+// unsealed is a release from before sealing.
+type unsealed struct{ *pipeline }
+
+func (unsealed) SealTenant(_ context.Context, _ keyring.Place, plain []byte) ([]byte, error) {
+	return plain, nil
+}
+
+func (u unsealed) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error) {
+	return u.ring.Open(ctx, at, sealed)
+}
+
+// Publish sends events as they were before they were sealed.
+func (u unsealed) Publish(ctx context.Context, messages ...queue.Message) error {
+	for i := range messages {
+		plain, _, err := envelope.Open(ctx, u.ring, messages[i].Body)
+		if err != nil {
+			return err
+		}
+		messages[i].Body = plain
+	}
+	return u.events.Publish(ctx, messages...)
+}
+
 func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		o, sealing := newOperator(p), p.adapter.Letters
-		for n, kept := range []adapter.Letters{&adapter.DeadLetters{Bytes: p.spool, Records: p.state}, sealing} {
+		for n, kept := range []adapter.Letters{adapter.NewDeadLetters(unsealed{p}, p.spool, p.state, "1"), sealing} {
 			p.adapter.Letters = kept
 			p.send(message{sid: sid(n), from: stays, to: "+15557650000", text: "nobody's"})
 		}
@@ -156,7 +181,7 @@ func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
 				t.Errorf("%+v", item)
 			}
 		}
-		p.adapter.Sealer = nil
+		p.adapter = p.newAdapter(unsealed{p})
 		p.send(message{sid: sid(2), from: stays, text: "in the clear"})
 		p.settled(time.Hour)
 		if record, _ := p.stored(2); record.Version == 0 || !strings.Contains(p.logs.text(), "UnsealedBody") {

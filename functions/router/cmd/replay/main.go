@@ -27,7 +27,7 @@ func main() {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	replayer := router.NewReplayer(clients.Table(table), clients.Queue(events), margin, logger, meter)
-	replayer.Sealer = clients.Ring(dataKey, configTable, personKeys)
+	ring := clients.Ring(dataKey, configTable, personKeys)
+	replayer := router.NewReplayer(ring, clients.Table(table), clients.Queue(events), margin, logger, meter)
 	lambdainvoke.Start(replayer.Replay)
 }

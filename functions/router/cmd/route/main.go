@@ -50,11 +50,11 @@ func main() {
 		outbox.Deliveries[kind] = clients.Queue(prefix + kind + ".fifo")
 	}
 	ring := clients.Ring(dataKey, configTable, personKeys)
-	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.New(router.Parts{
+	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.New(ring, router.Parts{
 		Store: state, Log: state,
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers: tenant.NewPeppers(clients.Secrets(), pepper),
-		Engine:  rules.Ordered{}, Outbox: outbox, Claims: idempotency.New(state, lease), Sealer: ring,
+		Engine:  rules.Ordered{}, Outbox: outbox, Claims: idempotency.New(state, lease),
 	})}
 	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
 }

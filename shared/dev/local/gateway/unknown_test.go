@@ -17,6 +17,7 @@ import (
 	"signalbox/functions/adapter/twilio"
 	"signalbox/shared/aws/lambdahttp"
 	"signalbox/shared/dev/local/gateway"
+	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 
@@ -36,7 +37,7 @@ func TestUnknownAccountsLookLikeUnknownRoutes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	receive := lambdahttp.Handler(adapter.New(adapter.Parts{
+	receive := lambdahttp.Handler(adapter.New(keyringtest.New(), adapter.Parts{
 		Channel: channel, Directory: nobody{}, Logger: slog.New(slog.DiscardHandler), Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
 	}).Receive)
 	reached := 0

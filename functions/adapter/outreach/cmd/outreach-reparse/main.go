@@ -33,13 +33,12 @@ func main() {
 	spoolRecords := clients.Table(spoolTable)
 	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
 	state := clients.Table(stateTable)
-	parse := adapter.New(adapter.Parts{
+	parse := adapter.New(ring, adapter.Parts{
 		Channel:   &outreach.Channel{},
 		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
 		Places:    adapter.Places(clients.Queue(events), spool),
-		Letters:   &adapter.DeadLetters{Bytes: spoolRecords, Records: state, Sealer: ring, Version: id.Version},
-		Sealer:    ring,
+		Letters:   adapter.NewDeadLetters(ring, spoolRecords, state, id.Version),
 		Logger:    logger, Meter: meter,
 	})
 	lambdainvoke.Start(adapter.NewReparser(parse, state, spoolRecords).Reparse)
