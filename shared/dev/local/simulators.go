@@ -60,28 +60,33 @@ func (c *Cloud) startSimulators(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tokens := map[string]string{}
+	bindings := map[string]map[string]any{}
 	for _, crm := range bound(file) {
 		kind, _ := crm["kind"].(string)
-		tokens[kind], _ = crm["token"].(string)
+		bindings[kind] = crm
 	}
 	for _, s := range found {
-		if err := c.startSimulator(ctx, s, tokens[s.crm]); err != nil {
+		if err := c.startSimulator(ctx, s, bindings[s.crm]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// startSimulator starts a simulator that lets in who has the token.
-func (c *Cloud) startSimulator(ctx context.Context, s simulator, token string) error {
+// startSimulator starts a simulator that lets in who has the token and the settings of a binding.
+func (c *Cloud) startSimulator(ctx context.Context, s simulator, binding map[string]any) error {
 	variable := s.portVariable()
 	port, err := reserve(ctx, variable, c.options.Ports[variable])
 	if err != nil {
 		return err
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	environment := append(frugal(), "PATH="+os.Getenv("PATH"), "SIMULATOR_TOKEN="+token)
+	token, _ := binding["token"].(string)
+	settings, err := json.Marshal(binding["settings"])
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	environment := append(frugal(), "PATH="+os.Getenv("PATH"), "SIMULATOR_TOKEN="+token, "SIMULATOR_SETTINGS="+string(settings))
 	if !c.options.CRMLimits {
 		environment = append(environment, "SIMULATOR_LIMIT=0")
 	}

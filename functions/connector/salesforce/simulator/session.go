@@ -4,8 +4,11 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,6 +23,30 @@ type App struct {
 	ClientID  string         // iss of assertions
 	Username  string         // sub of assertions
 	PublicKey *rsa.PublicKey // of the certificate that the app holds: assertions must be signed with its private key
+}
+
+// NewApp returns the app of a tenant's binding: the token is its private key in PEM, and the settings name it and the user, or
+// are empty.
+func NewApp(token string, settings json.RawMessage) (App, error) {
+	block, _ := pem.Decode([]byte(token))
+	if block == nil {
+		return App{}, errors.New("simulator: the token is not a private key in PEM")
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return App{}, fmt.Errorf("simulator: the token is not a private key in PKCS #8: %w", err)
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	if !ok {
+		return App{}, errors.New("simulator: the token is not an RSA key")
+	}
+	var named struct{ ClientID, Username string }
+	if len(settings) > 0 {
+		if err := json.Unmarshal(settings, &named); err != nil {
+			return App{}, fmt.Errorf("simulator: the settings are not a JSON object: %w", err)
+		}
+	}
+	return App{ClientID: named.ClientID, Username: named.Username, PublicKey: &key.PublicKey}, nil
 }
 
 const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // the name of a grant, no credential
