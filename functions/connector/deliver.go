@@ -35,14 +35,21 @@ type Options struct {
 
 // Connector drives one CRM. It is a queue.Handler of delivery.Delivery in JSON.
 type Connector[R any] struct {
-	crm     CRM[R]
-	options Options
-	streaks streaks
+	crm      CRM[R]
+	options  Options
+	streaks  streaks
+	receipts *Receipts // nil for a CRM that shows no statuses
 }
 
 // New returns a Connector to crm.
 func New[R any](crm CRM[R], o Options) *Connector[R] {
-	return &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store}}
+	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store}}
+	if writer, ok := crm.(StatusWriter); ok {
+		c.receipts = NewReceipts(ReceiptOptions{
+			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Logger: o.Logger, Meter: o.Meter,
+		})
+	}
+	return c
 }
 
 // parallel is how many calls to Do run at once: what one batch of a FIFO queue holds. A CRM that hangs for one tenant holds
@@ -171,7 +178,7 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		return step, false
 	}
 	if !ok {
-		c.complete(ctx, it)
+		c.finish(ctx, it)
 		return step, false
 	}
 	if _, repeated := it.done[step.Name]; repeated {
@@ -215,7 +222,7 @@ func (c *Connector[R]) record(ctx context.Context, it *item, step Step[R], outco
 	it.achieve(step.Name, outcome.Result)
 	switch {
 	case step.Last:
-		c.complete(ctx, it)
+		c.finish(ctx, it)
 		return false
 	case step.Seen || step.Once:
 		return c.checkpoint(ctx, it)

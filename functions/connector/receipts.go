@@ -19,9 +19,9 @@ import (
 // StatusWriter is a CRM that shows how far sent messages got. It is safe for concurrent use.
 type StatusWriter interface {
 	// WriteStatuses sets the status of messages' records in as few calls as the CRM has for them, and answers one error each,
-	// sorted by package fault. The updates are of one tenant and binding and have different Keys. A record that does not exist
-	// yet is made, as a stub that the message fills when it comes; what the message wrote is left as it is but for the status.
-	// A repetition changes nothing. One bad row never fails its neighbours.
+	// sorted by package fault. The updates are of one tenant and binding and have different Keys. A message that has no record is
+	// left out and is no error: whoever makes the record shows the status. What the message wrote is left as it is but for the
+	// status. A repetition changes nothing. One bad row never fails its neighbours.
 	WriteStatuses(ctx context.Context, updates []receipt.Update) []error
 }
 
@@ -264,6 +264,20 @@ func (r *Receipts) call(ctx context.Context, of binding, statuses []*status) {
 			s.err = errs[i]
 		}
 	}
+}
+
+// settle shows how far a message got whose record has just been written, nothing while no receipt has told. Whatever the lane
+// found no record for was raised before that; what is raised from now on the lane finds the record for.
+func (r *Receipts) settle(ctx context.Context, u receipt.Update) error {
+	of, s := binding{u.TenantID, u.CRM}, &status{Update: u}
+	risen, err := r.risen(ctx, of, []*status{s})
+	held, told := risen[s]
+	if err != nil || !told {
+		return err
+	}
+	s.Status = held
+	r.chunk(ctx, of, []*status{s})
+	return s.err
 }
 
 // common answers the error that a whole chunk met, nil if it did not meet one together. When as many as a Streak are refused

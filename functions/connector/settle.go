@@ -3,12 +3,17 @@ package connector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
+	"signalbox/shared/receipt"
 	"signalbox/shared/telemetry"
 )
 
@@ -54,6 +59,21 @@ func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 		return false
 	}
 	return true
+}
+
+// finish shows how far a message of ours got by the receipts that overtook it, and completes. It comes after the record was
+// written and before the claim ends: see ADR 28.
+func (c *Connector[R]) finish(ctx context.Context, it *item) {
+	e := it.delivery.Event
+	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
+	if c.receipts != nil && logged && e.Direction == canonical.Outbound {
+		u := receipt.Update{TenantID: e.TenantID, CRM: it.delivery.CRM, Key: MessageKey(e), Channel: e.Channel}
+		if err := c.receipts.settle(it.context(ctx), u); err != nil {
+			c.fail(ctx, it, fmt.Errorf("status: %w", err))
+			return
+		}
+	}
+	c.complete(ctx, it)
 }
 
 // complete ends the claim for good. What was learned about the person is kept afterwards: a link that is lost costs the next

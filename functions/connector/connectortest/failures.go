@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 )
@@ -45,6 +46,14 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 			w.settle(first)
 			w.Enrol(w.Held().Persons[0].ID, first.Event.Timestamp)
 			return w.reply(1, 2), []delivery.Delivery{first}, 1
+		},
+		"a message of ours that receipts overtook": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			first := w.unknown(1, 1)
+			w.settle(first)
+			d := w.known(1, 2)
+			d.Event.Direction = canonical.Outbound
+			w.update(d, "delivered", "")
+			return d, []delivery.Delivery{first}, 1
 		},
 	}
 }

@@ -88,6 +88,7 @@ const (
 	resetAfter                 // the connection breaks, after the effect
 	truncate                   // half of the answer, then the connection breaks, after the effect
 	unreadable                 // a 200 that is not the CRM's: from something in between, without effect
+	meanwhile                  // nothing goes wrong, but do comes first
 )
 
 // trouble spoils requests: the at-th (from 1) of the world, or all that match.
@@ -98,6 +99,7 @@ type trouble struct {
 	status int
 	header http.Header
 	body   string
+	do     func() // of meanwhile
 }
 
 // wire is the transport between every process and the simulator.
@@ -169,6 +171,9 @@ func (w *wire) roundTrip(r *http.Request) (*http.Response, error) {
 		return w.serve(r, body), nil
 	}
 	switch t.how {
+	case meanwhile:
+		t.do()
+		return w.serve(r, body), nil
 	case hang, hangAfter:
 		if t.how == hangAfter {
 			w.serve(r, body)

@@ -76,8 +76,12 @@ func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
 	w.t.Helper()
 	id := telemetry.Identity{Function: "connectortest", Version: "1"}
 	logger := telemetry.NewLogger(w.out, id)
-	crm := pure[R]{w.t, w.New(w.wire.client(p), logger)}
-	c := connector.New(crm, connector.Options{
+	crm := w.New(w.wire.client(p), logger)
+	checked := connector.CRM[R](pure[R]{w.t, crm})
+	if writer, ok := crm.(connector.StatusWriter); ok {
+		checked = pureWriter[R]{pure[R]{w.t, crm}, writer}
+	}
+	c := connector.New(checked, connector.Options{
 		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Links: w.links,
 		Width: w.width, Attempt: attempt, Logger: logger, Meter: telemetry.NewMeter(w.out, id),
 	})
@@ -159,6 +163,9 @@ func (w *world[R]) holdsMessage(held Held, d delivery.Delivery) {
 		found++
 		if len(a.Persons) != 1 || !known[a.Persons[0]] {
 			w.t.Errorf("activity of %s is associated with %q, want one person", d.ID, a.Persons)
+		}
+		if shows := w.reached(d); shows != nil && a.Status != w.Statuses.State(*shows) {
+			w.t.Errorf("the message of %s is shown as %q, want %q", d.ID, a.Status, w.Statuses.State(*shows))
 		}
 		if !a.At.Equal(d.Event.Timestamp) {
 			w.t.Errorf("activity of %s is at %s, want %s", d.ID, a.At, d.Event.Timestamp)
@@ -259,6 +266,12 @@ func (p pure[R]) Links(d delivery.Delivery, done connector.Progress) map[string]
 		return linker.Links(d, done)
 	}
 	return nil
+}
+
+// pureWriter is a pure that shows statuses.
+type pureWriter[R any] struct {
+	pure[R]
+	connector.StatusWriter
 }
 
 type syncBuffer struct {

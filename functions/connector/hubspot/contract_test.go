@@ -80,7 +80,7 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 	s := simulator.New(simulator.Options{Token: token})
 	var statuses *connectortest.Statuses
 	if b.Capabilities.EngagementUpsert {
-		statuses = &connectortest.Statuses{Width: hubspot.ReceiptsWidth, State: func(s receipt.Status) string {
+		statuses = &connectortest.Statuses{Width: hubspot.ReceiptsWidth, Calls: 1, State: func(s receipt.Status) string {
 			return strings.TrimSpace(s.State + " " + s.Error)
 		}}
 	}

@@ -162,7 +162,7 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Enrol: enrol,
 		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
 		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
-		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, State: func(s receipt.Status) string {
+		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, Calls: 2, State: func(s receipt.Status) string {
 			return strings.TrimSpace(s.State + " " + s.Error)
 		}},
 		Refusals: refusals(),

@@ -2,6 +2,10 @@ package salesforce
 
 import (
 	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -10,14 +14,14 @@ import (
 )
 
 // ReceiptsWidth is how many updates go into one call: as many as are read of the store at once, of the 200 that Salesforce
-// takes. A call counts as one request, however many rows it has.
+// takes; their keys in a query's address stay well below what it reads. A call counts as one request, however many rows it has.
 const ReceiptsWidth = store.MaxGet
 
 // statusRow is how far a message got. It holds nothing that the message itself writes, so that neither takes back what the
-// other wrote: whichever comes first makes the record.
+// other wrote.
 type statusRow struct {
 	Attributes attributes `json:"attributes"`
-	Key        string     `json:"Event_Key__c"`
+	ID         string     `json:"Id"`
 	Status     string     `json:"Status__c"`
 	Rank       int        `json:"Status_Rank__c"`
 	At         string     `json:"Status_At__c"`
@@ -26,28 +30,71 @@ type statusRow struct {
 
 var _ connector.StatusWriter = (*CRM)(nil)
 
-// WriteStatuses implements connector.StatusWriter: one call, an upsert by external id.
-func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []error {
-	errs := make([]error, len(updates))
-	if len(updates) == 0 {
+// WriteStatuses implements connector.StatusWriter in two calls: the first finds the records that are there, the second updates
+// them. An upsert by external id would do with one, and make records of messages that nobody has put on a timeline. The parameter
+// updateOnly is for one record; in a graph each that is not there is a failure, after fourteen of which Salesforce stops.
+func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
+	errs := make([]error, len(of))
+	if len(of) == 0 {
 		return errs
 	}
-	o, err := c.org(ctx, place{Tenant: updates[0].TenantID, CRM: updates[0].CRM})
+	o, err := c.org(ctx, place{Tenant: of[0].TenantID, CRM: of[0].CRM})
 	if err != nil {
 		for i := range errs {
 			errs[i] = err
 		}
 		return errs
 	}
-	rows := make([]any, len(updates))
-	for i, u := range updates {
-		rows[i] = statusRow{attributes{eventObject}, u.Key, u.State, u.Rank(), instant(u.At), u.Error}
+	held, err := o.events(ctx, of)
+	var rows []any
+	var at []int
+	for i, u := range of {
+		if id := held[u.Key]; id != "" {
+			rows, at = append(rows, statusRow{attributes{eventObject}, id, u.State, u.Rank(), instant(u.At), u.Error}), append(at, i)
+		}
+		errs[i] = err
 	}
-	for i, err := range o.writeRows(ctx, "composite/sobjects/"+eventObject+"/"+fieldEventKey, rows) {
-		errs[i] = raced(err)
+	for k, err := range o.writeRows(ctx, updates, rows) {
+		if !is(err, codeGone) && !is(err, codeNotFound) { // deleted a moment ago
+			errs[at[k]] = err
+		}
 	}
 	return errs
 }
+
+// events returns the ids of the records of messages that are there, by key.
+func (o *org) events(ctx context.Context, of []receipt.Update) (map[string]string, error) {
+	keys := make([]string, 0, len(of))
+	for _, u := range of {
+		if eventKey.MatchString(u.Key) { // so that nothing in the query needs escaping; no other is the key of a record
+			keys = append(keys, u.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	query := "SELECT Id, " + fieldEventKey + " FROM " + eventObject + " WHERE " + fieldEventKey + " IN ('" + strings.Join(keys, "', '") + "')"
+	var reply struct {
+		Done    bool `json:"done"`
+		Records []struct {
+			ID  string `json:"Id"`
+			Key string `json:"Event_Key__c"`
+		} `json:"records"`
+	}
+	if err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
+		return nil, err
+	}
+	if !reply.Done {
+		return nil, fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
+	}
+	ids := make(map[string]string, len(reply.Records))
+	for _, r := range reply.Records {
+		ids[r.Key] = r.ID
+	}
+	return ids, nil
+}
+
+var eventKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // raced sorts the error of an upsert by a key of ours. That the key is taken means that another write of the same record, such
 // as one that timed out here and went on there, was faster; repeated, the upsert finds it by the key.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -11,8 +12,10 @@ import (
 type Control struct {
 	Objects  []string // the object types whose records can be asked for
 	Messages string   // the one that holds messages
+	Key      string   // the property of those that is the message's key
 	Ended    string   // the property of persons that says whether their sequences are to end: "true"
 	Records  func(object string) (held any, known bool)
+	Add      func(object string, properties map[string]string) // of Objects, as a user or another program would; nothing is checked
 	Faults   *Faults
 	Reset    func()
 	Refuse   func(status int, message string) Reply // in the CRM's own shape
@@ -22,24 +25,33 @@ type Control struct {
 type About struct {
 	Objects  []string `json:"objects"`
 	Messages string   `json:"messages"`
+	Key      string   `json:"key"`
 	Ended    string   `json:"ended"`
 }
 
 // Handles says whether a request is a tool's and not the CRM's.
 func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/_simulator") }
 
-// Answer answers GET /_simulator (About), GET /_simulator/records?object=…, POST /_simulator/faults (a Fault) and DELETE
-// /_simulator, which forgets records and faults.
+// Answer answers GET /_simulator (About), GET and POST /_simulator/records?object=… (the properties of a record to add), POST
+// /_simulator/faults (a Fault) and DELETE /_simulator, which forgets records and faults.
 func (c Control) Answer(r *http.Request, body []byte) Reply {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /_simulator":
-		return Reply{Status: http.StatusOK, Body: About{c.Objects, c.Messages, c.Ended}}
+		return Reply{Status: http.StatusOK, Body: About{c.Objects, c.Messages, c.Key, c.Ended}}
 	case "GET /_simulator/records":
 		held, known := c.Records(r.URL.Query().Get("object"))
 		if !known {
 			return c.Refuse(http.StatusBadRequest, "object is one of "+strings.Join(c.Objects, ", "))
 		}
 		return Reply{Status: http.StatusOK, Body: held}
+	case "POST /_simulator/records":
+		var properties map[string]string
+		object := r.URL.Query().Get("object")
+		if json.Unmarshal(body, &properties) != nil || !slices.Contains(c.Objects, object) {
+			return c.Refuse(http.StatusBadRequest, "not the properties of a record of one of "+strings.Join(c.Objects, ", "))
+		}
+		c.Add(object, properties)
+		return Reply{Status: http.StatusNoContent}
 	case "POST /_simulator/faults":
 		var f Fault
 		decoder := json.NewDecoder(bytes.NewReader(body))

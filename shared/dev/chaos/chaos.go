@@ -212,7 +212,7 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 		person := n % persons
 		r.sender.deliver(ctx, r.sender.message(person, sent+n/persons, r.plan.Threads[person][sent-1].Machine))
 		if n%8 == 0 {
-			r.sender.deliver(ctx, r.sender.receipt(len(r.plan.Outbound)+n/8, "sent"))
+			r.sender.outbound(ctx, len(r.plan.Outbound)+n/8, Outbound{Receipts: []Receipt{{State: "sent"}}})
 		}
 		sleep(ctx, 10*time.Millisecond)
 	}

@@ -11,8 +11,8 @@ import (
 	"signalbox/shared/receipt"
 )
 
-// Outbound is one message of ours and what its provider reports of it. Nobody tells Signalbox of the message itself: all it ever
-// hears are the reports, each of which may be the first.
+// Outbound is one message of ours and what its provider reports of it. Whoever sent it put it on the CRMs' timelines; all that
+// Signalbox ever hears of it are the reports, each of which may be the first.
 type Outbound struct {
 	At       time.Duration `json:"at"` // from the beginning
 	Receipts []Receipt     `json:"receipts"`

@@ -123,6 +123,7 @@ func (s *sender) outbound(ctx context.Context, n int, o Outbound) {
 	if !sleep(ctx, o.At) {
 		return
 	}
+	_ = s.client.Register(ctx, callback(n, "")) // a message that is not registered is found out to be lost
 	for _, r := range o.Receipts {
 		p := s.receipt(n, r.State)
 		all.Go(func() {

@@ -335,6 +335,9 @@ func scenarios() []scenario {
 			s.Path, s.Shows = "/v1/accounts/demo-twilio/twilio/status", "delivered"
 			s.Form[2], s.Form[3] = [2]string{"To", s.Form[2][1]}, [2]string{"From", s.Form[3][1]}
 			s.Form[4], s.Form[5] = [2]string{"MessageStatus", s.Shows}, [2]string{"SmsStatus", s.Shows}
+			if err := w.client.Register(ctx, s); err != nil {
+				w.Fatal(err)
+			}
 			w.deliver(ctx, s)
 			w.rest(ctx)
 			if !w.shown(ctx, s) {

@@ -30,6 +30,7 @@ const (
 type Simulated struct {
 	Objects  []string `json:"objects"`  // the object types whose records it shows
 	Messages string   `json:"messages"` // the one that holds messages
+	Key      string   `json:"key"`      // the property of those that is the message's key
 	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
 }
 

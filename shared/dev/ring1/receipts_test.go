@@ -157,6 +157,16 @@ func (l *lane) status(n int, status string, more map[string]string) {
 	}
 }
 
+// registered puts messages of ours on a timeline, from the number first on, as whoever sent them would have.
+func (l *lane) registered(first, count int) {
+	for n := first; n < first+count; n++ {
+		l.portal.Add("communications", map[string]string{
+			"msg_event_key": key(n), "msg_direction": "outbound", "hs_communication_channel_type": "SMS",
+			"hs_communication_logged_from": "CRM", "hs_timestamp": "2026-01-18T14:23:12.000Z",
+		})
+	}
+}
+
 // shown answers the statuses that the portal shows, by message key; one that has several records is shown twice.
 func (l *lane) shown() map[string]string {
 	shown := map[string]string{}
@@ -206,6 +216,7 @@ func TestStatusCallbacksAreShownWhateverTheirOrder(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			lanes(t, options{}, func(l *lane) {
+				l.registered(0, 1)
 				c.come(l)
 				l.rest(2 * time.Minute)
 				want := map[string]string{key(0): c.want}
@@ -229,6 +240,7 @@ func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 		person, refused := "+15552010000", map[string]string{"ErrorCode": "21610", "To": "+15552010000"}
 		l.send(message{sid: sid(9), from: person, text: "hello"})
 		l.settled(time.Hour)
+		l.registered(0, 1)
 		since := time.Now().UTC()
 		for n := range 2 {
 			l.status(n, "failed", refused)
@@ -254,6 +266,19 @@ func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 	})
 }
 
+func TestAReceiptOfAMessageNobodyRegisteredMakesNoRecord(t *testing.T) {
+	lanes(t, options{}, func(l *lane) {
+		each(l, "queued", "sent", "delivered")
+		l.rest(2 * time.Minute)
+		if shown := l.shown(); len(shown) > 0 {
+			t.Errorf("the portal holds %v", shown)
+		}
+		if dead := l.dead(); len(dead) > 0 {
+			t.Errorf("dead letters %v", dead)
+		}
+	})
+}
+
 func each(l *lane, statuses ...string) {
 	for _, s := range statuses {
 		l.status(0, s, nil)
@@ -271,6 +296,7 @@ func TestReceiptsSurviveWhatHappens(t *testing.T) {
 				return []memstore.Fault{memstore.Throttled, memstore.Before, memstore.After, memstore.None}[random.draw(4, 0.15, 3)]
 			}}
 			lanes(t, o, func(l *lane) {
+				l.registered(0, messages)
 				for _, q := range []*memqueue.Queue{l.receipts, l.updates} {
 					q.Inject(func(memqueue.Call) memqueue.Fault {
 						return []memqueue.Fault{{Before: lost}, {After: lost}, {}}[random.draw(3, 0.15, 2)]
@@ -319,6 +345,7 @@ func TestWritersThatMeetLeaveTheHighestStatus(t *testing.T) {
 			t.Log("SMALLER: 10,000 receipts instead of 75,000, under -short or -race")
 			s = storm{receipts: 10_000, messages: 2_000, over: 8 * time.Second}
 		}
+		l.registered(stormBegins, s.messages)
 		s.fall(t, l)
 		l.rest(24 * time.Hour)
 		shown := l.shown()
@@ -336,6 +363,7 @@ func TestAReceiptNobodyCanReadIsADeadLetter(t *testing.T) {
 		if err := l.receipts.Publish(t.Context(), queue.Message{ID: "x", Group: "demo", Body: body}); err != nil {
 			t.Fatal(err)
 		}
+		l.registered(0, 1)
 		l.status(0, "sent", nil)
 		l.rest(2 * time.Minute)
 		want := "demo/event/c9b1d4ae-8b2a-4f1d-9a2b-1f8f6b9f0e7c dead/route-receipts"

@@ -118,6 +118,7 @@ func (s storm) blow(t *testing.T) (o outcome) {
 				return memqueue.Fault{}
 			})
 		}
+		l.registered(stormBegins, s.messages)
 		l.start()
 		defer l.halt()
 		p.outage.begin("/second", http.StatusServiceUnavailable, "", 6*time.Hour)

@@ -18,7 +18,9 @@ func Transport(h http.Handler) http.RoundTripper { return simulatortest.Transpor
 // control is what the paths for tests may ask for.
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		Objects: []string{contacts, communications, leads}, Messages: communications, Ended: "msg_stop_automation",
+		Objects: []string{contacts, communications, leads}, Messages: communications,
+		Key: "msg_event_key", Ended: "msg_stop_automation",
+		Add:     func(object string, properties map[string]string) { s.Add(object, properties) },
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
 		Refuse: func(status int, message string) simulatortest.Reply { return refuse(status, "", message).shared() },

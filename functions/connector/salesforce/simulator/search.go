@@ -65,8 +65,27 @@ func (r *record) hasDigits(digits string) bool {
 
 var taskQuery = regexp.MustCompile(`(?i)^SELECT Id FROM Task WHERE (Msg_Event_Key__c) = '([0-9a-f]{64})' LIMIT 1$`)
 
-// query answers the two queries that are simulated: the task of a message, and the running cadences of persons.
+var eventQuery = regexp.MustCompile(`^SELECT Id, Event_Key__c FROM Msg_Event__c WHERE Event_Key__c IN \(('[0-9a-f]{64}'(?:, '[0-9a-f]{64}')*)\)$`)
+
+// events answers the one query for messages that is simulated. An external id is indexed as it is written.
+func (s *Simulator) events(keys string) reply {
+	t, records := s.tables[eventObject], []shown{}
+	if t.fields["Event_Key__c"].kind == "" {
+		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+eventObject+"' is not supported.")
+	}
+	for key := range strings.SplitSeq(strings.ReplaceAll(keys, "'", ""), ", ") {
+		for _, id := range t.keys["Event_Key__c"][key] {
+			records = append(records, s.show(t, t.records[id], []string{"Id", "Event_Key__c"}))
+		}
+	}
+	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
+}
+
+// query answers the queries that are simulated: the task of a message, messages by their keys, and the running cadences of persons.
 func (s *Simulator) query(q string) reply {
+	if match := eventQuery.FindStringSubmatch(q); match != nil {
+		return s.events(match[1])
+	}
 	if match := trackerQuery.FindStringSubmatch(q); match != nil {
 		return s.trackers(match[1])
 	}

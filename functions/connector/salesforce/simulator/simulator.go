@@ -82,7 +82,15 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		Objects: []string{contactObject, leadObject, eventObject, taskObject, trackerObject}, Messages: eventObject, Ended: "Msg_Stop_Automation__c",
+		Objects: []string{contactObject, leadObject, eventObject, taskObject, trackerObject}, Messages: eventObject,
+		Key: "Event_Key__c", Ended: "Msg_Stop_Automation__c",
+		Add: func(object string, properties map[string]string) {
+			values := make(map[string]any, len(properties))
+			for name, value := range properties {
+				values[name] = value
+			}
+			s.Add(object, values)
+		},
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "SIMULATOR", message) },

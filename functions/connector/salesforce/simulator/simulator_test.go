@@ -256,8 +256,17 @@ func TestASearchComparesDigitsAndLags(t *testing.T) {
 func TestTheSimulatorSaysWhatItIs(t *testing.T) {
 	s := simulator.New(simulator.Options{})
 	s.Add("Lead", map[string]any{"LastName": "Ruiz"})
-	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); answer != `{"objects":["Contact","Lead","Msg_Event__c","Task","ActionCadenceTracker"],"messages":"Msg_Event__c","ended":"Msg_Stop_Automation__c"}` {
+	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); answer != `{"objects":["Contact","Lead","Msg_Event__c","Task","ActionCadenceTracker"],"messages":"Msg_Event__c","key":"Event_Key__c","ended":"Msg_Stop_Automation__c"}` {
 		t.Errorf("%s", answer)
+	}
+	if status, _, _ := call(t, s, "POST", "/_simulator/records?object=Msg_Event__c", `{"Event_Key__c":"k"}`); status != 204 {
+		t.Errorf("%d", status)
+	}
+	if messages, _ := s.Records("Msg_Event__c"); len(messages) != 1 || messages[0].Properties["Event_Key__c"] != "k" {
+		t.Errorf("%v", messages)
+	}
+	if status, _, _ := call(t, s, "POST", "/_simulator/records?object=Nothing", `{}`); status != 400 {
+		t.Errorf("%d", status)
 	}
 	if _, answer, _ := call(t, s, "GET", "/_simulator/records?object=Lead", ""); !strings.Contains(answer, `"properties":{"IsConverted":"false","LastName":"Ruiz","OwnerId":"005000000000001AAA"},"associations":{}`) {
 		t.Errorf("%s", answer)

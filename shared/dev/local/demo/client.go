@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -73,6 +74,30 @@ func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
 	}
 	_, _ = io.Copy(io.Discard, response.Body)
 	return response.StatusCode, response.Body.Close()
+}
+
+// Register puts the message that a status callback is about on a timeline of every CRM, as the program that sent it would have:
+// a CRM shows the status of no other.
+func (c *Client) Register(ctx context.Context, s Sample) error {
+	for crm, base := range c.cloud.CRMs {
+		about := c.cloud.Simulated[crm]
+		body, err := json.Marshal(map[string]string{about.Key: c.MessageKey(s)})
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/_simulator/records?object="+about.Messages, bytes.NewReader(body))
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return fmt.Errorf("demo: %w", err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("demo: the simulator of %s answers %s", crm, response.Status)
+		}
+	}
+	return nil
 }
 
 // Request answers the signed request of a sample.

@@ -72,6 +72,11 @@ func (c *Client) SendAll(ctx context.Context, root string) ([]Report, int, error
 	reports := make([]Report, 0, len(all))
 	sent := 0
 	for i, s := range all {
+		if s.Shows != "" {
+			if err := c.Register(ctx, s); err != nil {
+				return nil, 0, err
+			}
+		}
 		report := Report{Sample: s, Sent: time.Now()}
 		if err := c.accepted(ctx, s); err != nil {
 			return nil, 0, err
