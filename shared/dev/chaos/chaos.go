@@ -1,5 +1,5 @@
 // Package chaos runs the whole of Signalbox with unmodified binaries and breaks it under load: kill -9 at any moment and at every
-// call boundary, webhooks delivered twice, late and out of order, tables and queues that refuse, lose replies and deliver again,
+// call boundary, batches that wait for their invocation and processes that stand still until others receive the same messages, webhooks delivered twice, late and out of order, tables and queues that refuse, lose replies and deliver again,
 // entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, and gateways and queues with
 // wrong clocks. The load is what people write, receipts of what we sent, and outreach that some of them answer. Then a checker
 // holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, each
@@ -68,7 +68,7 @@ const Divisor = 20
 func Parameters() map[string]string {
 	return map[string]string{
 		"WebhookTimeoutSeconds": "5", "CrmAttemptSeconds": "0.5", "MessageSeconds": "1", "SoftMarginSeconds": "0.15",
-		"FunctionTimeoutSeconds": "1.5", "ClaimLeaseSeconds": "1.75", "VisibilitySeconds": "9", "PatienceSeconds": "4320",
+		"FunctionTimeoutSeconds": "1.5", "ClaimLeaseSeconds": "1.75", "VisibilitySeconds": "2.1", "PatienceSeconds": "4320",
 		"BlockedWaitSeconds": "45", "BackoffMinSeconds": "0.1", "BackoffMaxSeconds": "45",
 		"ReceiptsWindowSeconds": "1", "ReceiptsVisibilitySeconds": "12",
 	}
@@ -110,7 +110,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 
 	r.cloud, err = local.Start(ctx, local.Options{
 		Root: o.Root, Parameters: Parameters(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
-		Hooks: local.Hooks{Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault},
+		Hooks: local.Hooks{Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault, Throttled: r.striker.holds.throttled, Worked: r.striker.holds.worked},
 	})
 	if err != nil {
 		return err
@@ -152,7 +152,7 @@ func (r *run) learn(ctx context.Context) error {
 	size := Size{
 		Kills: r.options.Kills, Duration: r.options.Duration, Threads: persons, Messages: max(1, int(r.options.Duration/pause)),
 	}
-	r.plan = NewPlan(r.options.Seed, size, r.striker.boundaries(), faults)
+	r.plan = NewPlan(r.options.Seed, size, r.striker.boundaries(), faults, r.striker.holds.functions())
 	data, err := json.MarshalIndent(r.plan, "", " ")
 	if err != nil {
 		return fmt.Errorf("chaos: %w", err)
@@ -171,6 +171,7 @@ func (r *run) storm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.options.Duration+time.Minute)
 	defer cancel()
 	r.lottery.on.Store(true)
+	r.striker.holds.begin(r.plan.Holds)
 	var threads, others sync.WaitGroup
 	for person, webhooks := range r.plan.Threads {
 		threads.Go(func() { r.sender.thread(ctx, person, webhooks) })
@@ -298,6 +299,13 @@ func (r *run) print(report Report, rested time.Duration) {
 	_, _ = fmt.Fprintf(r.out, "%d messages, %d receipts of %d messages of ours, %d outreaches that %d people answered, in %d webhooks (%d duplicates, %d tried again), %d by the spool; at rest %.1f s after\n",
 		report.Messages, report.Receipts, report.Outbound, report.Asked, report.Replied, report.Webhooks, report.Duplicates, report.Retries,
 		report.Spooled, rested.Seconds())
+	for _, what := range slices.Sorted(maps.Keys(r.striker.holds.counts)) {
+		_, _ = fmt.Fprintf(r.out, "%d %s\n", r.striker.holds.counts[what], what)
+	}
+	for f, d := range r.striker.holds.recovered {
+		slices.Sort(d)
+		_, _ = fmt.Fprintf(r.out, "%s %d recovered: median %s, 95 %% %s, max %s\n", f, len(d), d[len(d)/2], d[len(d)*95/100], d[len(d)-1])
+	}
 	main := counts[Lost] + counts[Twice] + counts[OutOfOrder] + counts[Status] + counts[Reply] + counts[DeadLettered]
 	_, _ = fmt.Fprintf(r.out, "%d lost, %d twice, %d out of order (of %d pairs), %d statuses wrong, %d replies wrong, %d dead-lettered, %d other problems\n",
 		counts[Lost], counts[Twice], counts[OutOfOrder], report.Pairs, counts[Status], counts[Reply], counts[DeadLettered], len(report.Problems)-main)

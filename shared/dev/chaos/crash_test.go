@@ -80,10 +80,8 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := &executioner{at: func(call cloud.Call) bool { return call.Function() == c.function && c.at(call) }, after: c.after, most: c.kills}
-			p := Parameters()
-			p["VisibilitySeconds"] = "1.8"
 			l, err := local.Start(t.Context(), local.Options{
-				Root: root, Parameters: p, Built: true, MaxProcesses: 1, LogFile: "test-crash-" + c.stage + "-" + c.function + map[bool]string{true: "-after"}[c.after] + ".log",
+				Root: root, Parameters: Parameters(), Built: true, MaxProcesses: 1, LogFile: "test-crash-" + c.stage + "-" + c.function + map[bool]string{true: "-after"}[c.after] + ".log",
 				Hooks: local.Hooks{Observer: e},
 			})
 			if err != nil {

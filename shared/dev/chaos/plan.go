@@ -94,6 +94,7 @@ type Plan struct {
 	Outbound []Outbound  `json:"outbound"`
 	Asked    [][]Asked   `json:"asked"` // by person; the last ones never write
 	Outages  []Outage    `json:"outages"`
+	Holds    []Hold      `json:"holds"`
 }
 
 // Size says how much a plan is to hold.
@@ -108,8 +109,8 @@ type Size struct {
 const randomShare = 3
 
 // NewPlan makes the plan of a seed. The kills at calls go through all boundaries, before and after, in an order of the seed's,
-// and begin anew when all had their turn.
-func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]int) Plan {
+// and begin anew when all had their turn. Faults says how many there are of each CRM, held which functions' batches can be held.
+func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]int, held []string) Plan {
 	random := rand.New(rand.NewPCG(seed, 0x5149_6e61_6c62_6f78)) //nolint:gosec // a plan that repeats is the purpose
 	p := Plan{Seed: seed}
 	p.strikes(random, size, boundaries)
@@ -120,6 +121,7 @@ func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]in
 	p.outbound(random, size)
 	p.asked(random, size)
 	p.outages(random, size)
+	p.holds(random, size, held)
 	return p
 }
 

@@ -22,6 +22,7 @@ const receiver = "Receive"
 // processes is what a striker needs of the local cloud.
 type processes interface {
 	KillIf(process string, allowed func(event []byte) bool) bool
+	FreezeIf(process string, allowed func(event []byte) bool, d time.Duration) bool
 	Processes(function string) []string
 }
 
@@ -29,6 +30,7 @@ type processes interface {
 type striker struct {
 	cloud processes   // set once, before the first strike is due
 	hangs func() bool // says whether the next call to a table is to hang; nil is never
+	holds *holder
 
 	mu      sync.Mutex
 	calls   map[Boundary]int // seen
@@ -49,7 +51,7 @@ type waiting struct {
 type work struct{ function, message string }
 
 func newStriker() *striker {
-	return &striker{calls: map[Boundary]int{}, kills: map[work]int{}, done: map[string]int{}, spooled: map[string]bool{}}
+	return &striker{holds: newHolder(), calls: map[Boundary]int{}, kills: map[work]int{}, done: map[string]int{}, spooled: map[string]bool{}}
 }
 
 // Pass carries out the first strike that is due at this call.
@@ -59,11 +61,34 @@ func (s *striker) Pass(c cloud.Call, effect func()) bool {
 	if s.strike(c, b, false) {
 		return false
 	}
+	hold, holds := s.holds.call(c, s.working)
+	if holds && !hold.After {
+		s.stand(c, hold)
+	}
 	effect()
+	if holds && hold.After {
+		s.stand(c, hold)
+	}
 	if s.hang(c) {
 		return false
 	}
 	return !s.strike(c, b, true)
+}
+
+// working returns the messages that a process works on.
+func (s *striker) working(process string) (messages []string) {
+	s.processes().KillIf(process, func(event []byte) bool {
+		messages = messagesOf(event)
+		return false
+	})
+	return messages
+}
+
+// stand lets the caller stand still for a while. Its time may be over then, which looks like a kill and counts as one.
+func (s *striker) stand(c cloud.Call, h Hold) {
+	if s.processes().FreezeIf(c.Caller, func(event []byte) bool { return s.share(c.Function(), messagesOf(event)) }, h.Pause) {
+		s.holds.stands()
+	}
 }
 
 // hanging is longer than any function waits for a table.
@@ -107,10 +132,7 @@ func (s *striker) note(c cloud.Call, b Boundary) {
 		slices.Contains([]string{"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}, b.Operation)
 	var messages []string
 	if spools {
-		s.processes().KillIf(c.Caller, func(event []byte) bool {
-			messages = messagesOf(event)
-			return false
-		})
+		messages = s.working(c.Caller)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,8 +166,13 @@ func (s *striker) strike(c cloud.Call, b Boundary, after bool) bool {
 // kill kills a process unless one of the messages it works on has had its share.
 func (s *striker) kill(process string, by Strike) bool {
 	function := cloud.Call{Caller: process}.Function()
-	killed := s.processes().KillIf(process, func(event []byte) bool { return s.share(function, messagesOf(event)) })
+	var messages []string
+	killed := s.processes().KillIf(process, func(event []byte) bool {
+		messages = messagesOf(event)
+		return s.share(function, messages)
+	})
 	if killed {
+		s.holds.killed(function, messages)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.done[by.String()]++

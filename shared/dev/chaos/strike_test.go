@@ -42,6 +42,14 @@ func (f *factory) KillIf(process string, allowed func([]byte) bool) bool {
 	return true
 }
 
+func (f *factory) FreezeIf(process string, allowed func([]byte) bool, d time.Duration) bool {
+	if process != f.process || !allowed(f.event) {
+		return false
+	}
+	time.Sleep(d)
+	return true
+}
+
 func TestTheMessagesOfAnEvent(t *testing.T) {
 	form := base64.StdEncoding.EncodeToString([]byte("Body=a&MessageSid=SM1"))
 	for name, c := range map[string]struct {

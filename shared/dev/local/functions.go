@@ -128,6 +128,12 @@ func (c *Cloud) startSources() {
 				Queue: c.state.queues[m.QueueARN], BatchSize: m.BatchSize, Window: m.Window, MaximumConcurrency: c.concurrency(m),
 				ReportFailures: m.ReportFailures, Invoke: invoke, Logger: c.logger,
 			}
+			if throttled := c.options.Hooks.Throttled; throttled != nil {
+				source.Throttled = func(b mapping.Batch) bool { return throttled(f.LogicalID, b) }
+			}
+			if worked := c.options.Hooks.Worked; worked != nil {
+				source.Worked = func(w mapping.Work) { worked(f.LogicalID, w) }
+			}
 			c.running.Go(func() { source.Run(c.life) })
 		}
 		for _, s := range f.Schedules {

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/local/cloud/dynamodb"
+	"signalbox/shared/dev/local/mapping"
 )
 
 // Hooks are for whoever measures or breaks what runs; each may be nil. They are called from many goroutines at once.
@@ -14,6 +15,9 @@ type Hooks struct {
 	Event    func(function string, event []byte) []byte // answers what a function is handed in place of an event
 	Tables   func(dynamodb.Call) dynamodb.Fault         // says how a call to a table fails
 	Done     func(Invocation)                           // is told of every invocation that ended
+	// Throttled reports whether an invocation of a function by a queue is refused for want of concurrency.
+	Throttled func(function string, b mapping.Batch) bool
+	Worked    func(function string, w mapping.Work) // is told of every batch that a function returned from
 }
 
 // Invocation is one run of a function that ended.
@@ -60,6 +64,16 @@ func (c *Cloud) KillIf(process string, allowed func(event []byte) bool) bool {
 	for _, f := range c.functions {
 		if f.LogicalID == (cloud.Call{Caller: process}).Function() {
 			return f.pool.KillIf(process, allowed)
+		}
+	}
+	return false
+}
+
+// FreezeIf stops a process by SIGSTOP if allowed says so of the event it works on, and lets it go on after d.
+func (c *Cloud) FreezeIf(process string, allowed func(event []byte) bool, d time.Duration) bool {
+	for _, f := range c.functions {
+		if f.LogicalID == (cloud.Call{Caller: process}).Function() {
+			return f.pool.FreezeIf(process, allowed, d)
 		}
 	}
 	return false

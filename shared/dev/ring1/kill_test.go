@@ -27,7 +27,9 @@ type reaper struct {
 	random *rand.Rand
 	kills  map[string]int // by message
 	late   bool           // what a dead process has sent may arrive long after it
+	slots  bool           // batches may wait for their invocation until others receive them, too
 	total  int
+	waited int // batches that waited for longer than the queue hides them
 }
 
 // death is how a call ends.
@@ -65,6 +67,21 @@ func (r *reaper) choose(held []string) (death, time.Duration) {
 		ends = append(ends, late)
 	}
 	return ends[r.random.IntN(len(ends))], time.Duration(r.random.Int64N(int64(10 * time.Minute)))
+}
+
+// throttled lets a batch wait for its invocation now and then, as a mapping does that is throttled. On AWS it gives up when the
+// visibility time-out is over. Here it may be later still: the work begins when others have it, too.
+func (r *reaper) throttled() {
+	r.mu.Lock()
+	wait := time.Duration(0)
+	if r.slots && r.random.IntN(8) == 0 {
+		wait = time.Duration(r.random.Int64N(int64(visibility + lease)))
+	}
+	if wait > visibility {
+		r.waited++
+	}
+	r.mu.Unlock()
+	time.Sleep(wait)
 }
 
 // victim is one process. From its death on none of its calls leaves it.
@@ -181,16 +198,16 @@ func (p *pipeline) startMortal(r *reaper) {
 	}
 	connect := func(v *victim) *queue.Worker { return p.newConnect(mortal{p.state, v}, lineTo{&p.outage, v}) }
 	for range p.concurrency {
-		p.pollMortal(ctx, p.events, func() *victim { return mortalised(r.choose, route) })
-		p.pollMortal(ctx, p.deliver, func() *victim { return mortalised(r.choose, connect) })
+		p.pollMortal(ctx, p.events, func() *victim { return mortalised(r, route) })
+		p.pollMortal(ctx, p.deliver, func() *victim { return mortalised(r, connect) })
 	}
 	p.poll(ctx, p.eventsDead, p.record)
 	p.poll(ctx, p.deliverDead, p.record)
 }
 
 // mortalised returns a new process.
-func mortalised(choose func([]string) (death, time.Duration), worker func(*victim) *queue.Worker) *victim {
-	v := &victim{choose: choose}
+func mortalised(r *reaper, worker func(*victim) *queue.Worker) *victim {
+	v := &victim{choose: r.choose, throttled: r.throttled}
 	v.worker = worker(v)
 	return v
 }
@@ -238,29 +255,30 @@ func (p *pipeline) workMortal(ctx context.Context, v *victim, q *memqueue.Queue,
 }
 
 // TestProcessesMayDieAtAnyCall kills routers and connectors at random calls, before and after the effect, and with effects
-// that arrive minutes later, while other calls fail. Whatever they leave, a process that knows nothing of it takes over.
+// that arrive minutes later, while other calls fail, batches wait for their invocations, and visibility ends during work.
+// Whatever they leave, a process that knows nothing of it takes over.
 func TestProcessesMayDieAtAnyCall(t *testing.T) {
 	seeds := uint64(40)
 	if testing.Short() {
 		seeds = 6
 	}
-	total := 0
+	total, waited := 0, 0
 	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPipeline(t, options{concurrency: 1 + int(seed%4), quiet: true})
-				r := &reaper{random: rand.New(rand.NewPCG(seed, 11)), kills: map[string]int{}, late: seed%2 == 1}
+				r := &reaper{random: rand.New(rand.NewPCG(seed, 11)), kills: map[string]int{}, late: seed%2 == 1, slots: seed%3 > 0}
 				p.startMortal(r)
 				defer p.halt()
 				sender := p.conversation(30, 1+int(seed%7))
 				p.settled(48 * time.Hour)
 				time.Sleep(time.Hour) // what was sent by the dead has arrived
 				p.check(30, sender)
-				total += r.total
+				total, waited = total+r.total, waited+r.waited
 			})
 		})
 	}
-	if total < int(seeds) {
-		t.Errorf("only %d processes died", total)
+	if total < int(seeds) || waited < int(seeds) {
+		t.Errorf("only %d processes died, and %d batches waited for too long", total, waited)
 	}
 }

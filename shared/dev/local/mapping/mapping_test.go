@@ -151,6 +151,53 @@ func TestOneBatchOfAGroupIsInFlight(t *testing.T) {
 	})
 }
 
+func TestAThrottledBatchIsTriedUntilItsVisibilityEnds(t *testing.T) {
+	const visible = memqueue.DefaultVisibility
+	for name, c := range map[string]struct {
+		throttled time.Duration // from the first receive
+		works     time.Duration
+		want      [][]string
+		overran   int // batches whose work ended when others could receive them
+	}{
+		"for a moment":                        {time.Second, 0, [][]string{{"a@1"}}, 0},
+		"until it is received again":          {visible, 0, [][]string{{"a@2"}}, 0},
+		"and received again":                  {3*visible + 1, 0, [][]string{{"a@4"}}, 0},
+		"so that visibility ends during work": {visible - time.Second, 2 * time.Second, [][]string{{"a@1"}, {"a@2"}}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := memqueue.New(memqueue.Options{Name: "q.fifo"})
+				f := &function{answer: func(e event) (string, bool, error) {
+					if e.Records[0].Attributes["ApproximateReceiveCount"] == "1" {
+						time.Sleep(c.works)
+					}
+					return "", true, nil
+				}}
+				began, overran, done := time.Now(), 0, 0
+				start(t, &mapping.SQS{
+					Queue: q, BatchSize: 10, ReportFailures: true, MaximumConcurrency: 2, Invoke: f.invoke,
+					Throttled: func(mapping.Batch) bool { return time.Since(began) < c.throttled },
+					Worked: func(w mapping.Work) {
+						done += len(w.Done)
+						if w.Ended.After(w.Until) {
+							overran++
+						}
+					},
+				})
+				send(t, q, "g", "a")
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				if diff := cmp.Diff(c.want, f.seen()); diff != "" || overran != c.overran || done != len(c.want) {
+					t.Errorf("%d overran, %d done %s", overran, done, diff)
+				}
+				if left := q.Counters(); left.Visible+left.InFlight != 0 {
+					t.Errorf("%+v", left)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatFailsForeverBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := memqueue.New(memqueue.Options{Name: "dead.fifo"})

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,24 @@ type SQS struct {
 	ReportFailures     bool          // the function answers batchItemFailures; otherwise it did all or nothing
 	Invoke             Invoke
 	Logger             *slog.Logger
+
+	// Throttled reports whether a batch's invocation is refused for want of concurrency. Nil is never.
+	Throttled func(Batch) bool
+	// Worked is told of every batch that a function returned from. It may be nil.
+	Worked func(Work)
+}
+
+// Batch is what was received together.
+type Batch struct {
+	Messages []memqueue.Delivery
+	Until    time.Time // when the queue shows the messages to others
+}
+
+// Work is an invocation that returned.
+type Work struct {
+	Batch
+	Began, Ended time.Time
+	Done         []memqueue.Delivery // what the function says it did
 }
 
 // mostReceive is how many messages one receive answers.
@@ -44,7 +63,7 @@ func (m *SQS) Run(ctx context.Context) {
 		case slots <- struct{}{}:
 		}
 		batch := m.gather(ctx)
-		if len(batch) == 0 {
+		if len(batch.Messages) == 0 {
 			<-slots
 			continue
 		}
@@ -55,75 +74,96 @@ func (m *SQS) Run(ctx context.Context) {
 	}
 }
 
-// gather answers one batch, which may be empty.
-func (m *SQS) gather(ctx context.Context) []memqueue.Delivery {
-	var batch []memqueue.Delivery
+// gather returns one batch, which may be empty.
+func (m *SQS) gather(ctx context.Context) Batch {
+	var batch Batch
 	wait := memqueue.MaxWait
 	var end time.Time
 	for {
-		got, err := m.Queue.Receive(ctx, memqueue.Request{Max: min(m.BatchSize-len(batch), mostReceive), Wait: wait})
+		got, err := m.Queue.Receive(ctx, memqueue.Request{Max: min(m.BatchSize-len(batch.Messages), mostReceive), Wait: wait})
 		if err != nil {
 			if ctx.Err() == nil {
 				m.Logger.WarnContext(ctx, "receive failed", slog.String("queue", m.Queue.Options().Name), slog.Any("error", err))
 			}
 			return batch
 		}
-		batch = append(batch, got...)
+		if len(batch.Messages) == 0 {
+			batch.Until = time.Now().Add(m.Queue.Options().Visibility)
+		}
+		batch.Messages = append(batch.Messages, got...)
 		if end.IsZero() {
 			end = time.Now().Add(m.Window)
 		}
 		wait = min(time.Until(end), memqueue.MaxWait)
-		if len(batch) == 0 || len(batch) >= m.BatchSize || wait <= 0 {
+		if len(batch.Messages) == 0 || len(batch.Messages) >= m.BatchSize || wait <= 0 {
 			return batch
 		}
 	}
 }
 
-func (m *SQS) work(ctx context.Context, batch []memqueue.Delivery) {
-	event, err := json.Marshal(sqs.Event(m.Queue.Options().Name, batch))
+// retryThrottled is how long a throttled invocation waits before it is tried again. Lambda's own waits are not documented.
+const retryThrottled = 20 * time.Millisecond
+
+// admitted waits while the batch is throttled. It reports false if the visibility time-out ended meanwhile: the batch is dropped, and
+// comes again. See https://docs.aws.amazon.com/lambda/latest/operatorguide/sqs-retries.html.
+func (m *SQS) admitted(ctx context.Context, batch Batch) bool {
+	for m.Throttled != nil && m.Throttled(batch) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(retryThrottled):
+		}
+		if !time.Now().Before(batch.Until) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *SQS) work(ctx context.Context, batch Batch) {
+	if !m.admitted(ctx, batch) {
+		return
+	}
+	event, err := json.Marshal(sqs.Event(m.Queue.Options().Name, batch.Messages))
 	if err != nil {
 		m.Logger.ErrorContext(ctx, "event", slog.Any("error", err))
 		return
 	}
+	began := time.Now()
 	answer, ok, err := m.Invoke(ctx, event)
 	if err != nil || !ok {
 		if ctx.Err() == nil {
-			m.Logger.WarnContext(ctx, "batch failed", slog.String("queue", m.Queue.Options().Name), slog.Int("messages", len(batch)))
+			m.Logger.WarnContext(ctx, "batch failed", slog.String("queue", m.Queue.Options().Name), slog.Int("messages", len(batch.Messages)))
 		}
 		return
 	}
 	failed := map[string]bool{}
 	if m.ReportFailures {
 		var valid bool
-		if failed, valid = failures(answer, batch); !valid {
+		if failed, valid = failures(answer, batch.Messages); !valid {
 			m.Logger.WarnContext(ctx, "invalid answer, the whole batch failed", slog.String("queue", m.Queue.Options().Name))
 			return
 		}
 	}
-	m.remove(context.WithoutCancel(ctx), batch, failed)
+	done := slices.DeleteFunc(slices.Clone(batch.Messages), func(d memqueue.Delivery) bool { return failed[d.MessageID] })
+	if m.Worked != nil {
+		m.Worked(Work{Batch: batch, Began: began, Ended: time.Now(), Done: done})
+	}
+	m.remove(context.WithoutCancel(ctx), done)
 }
 
-// remove deletes what was done.
-func (m *SQS) remove(ctx context.Context, batch []memqueue.Delivery, failed map[string]bool) {
-	var receipts []string
-	flush := func() {
+// remove deletes what was done. A delete that is refused because the visibility time-out is over costs one more receive.
+func (m *SQS) remove(ctx context.Context, done []memqueue.Delivery) {
+	for part := range slices.Chunk(done, mostReceive) {
+		receipts := make([]string, len(part))
+		for i, d := range part {
+			receipts[i] = d.Receipt
+		}
 		errs, err := m.Queue.Delete(ctx, receipts...)
 		for _, e := range append(errs, err) {
 			if e != nil {
 				m.Logger.WarnContext(ctx, "delete failed", slog.String("queue", m.Queue.Options().Name), slog.Any("error", e))
 			}
 		}
-		receipts = nil
-	}
-	for _, d := range batch {
-		if failed[d.MessageID] {
-			continue
-		}
-		if receipts = append(receipts, d.Receipt); len(receipts) == mostReceive {
-			flush()
-		}
-	}
-	if len(receipts) > 0 {
-		flush()
 	}
 }

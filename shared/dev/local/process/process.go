@@ -130,21 +130,24 @@ func (g *Guardian) Close() {
 
 // Kill kills the child and all it started by SIGKILL and waits for its end.
 func (c *Child) Kill() {
-	select {
-	case <-c.ended: // its number may be another's by now
-		return
-	default:
-	}
-	_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+	c.signal(syscall.SIGKILL)
 	<-c.ended
 }
 
 // Strike sends the child and all it started SIGKILL, and does not wait.
-func (c *Child) Strike() {
+func (c *Child) Strike() { c.signal(syscall.SIGKILL) }
+
+// Freeze stops the child and all it started by SIGSTOP. A killed child ends all the same.
+func (c *Child) Freeze() { c.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen child go on.
+func (c *Child) Thaw() { c.signal(syscall.SIGCONT) }
+
+func (c *Child) signal(s syscall.Signal) {
 	select {
-	case <-c.ended:
+	case <-c.ended: // its number may be another's by now
 	default:
-		_ = syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL)
+		_ = syscall.Kill(-c.cmd.Process.Pid, s)
 	}
 }
 

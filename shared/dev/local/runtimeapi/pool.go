@@ -279,6 +279,25 @@ func (p *Pool) KillIf(id string, allowed func(event []byte) bool) bool {
 	return true
 }
 
+// FreezeIf stops a process for a while, if allowed says so of the event it has at hand (nil: none): it does nothing, and time goes
+// on. It returns when the process goes on, or has ended, and reports false if there is no such process, or it may not be stopped.
+func (p *Pool) FreezeIf(id string, allowed func(event []byte) bool, d time.Duration) bool {
+	p.mu.Lock()
+	in := p.all[id]
+	if in == nil || in.current == nil || !allowed(in.current.payload) {
+		p.mu.Unlock()
+		return false
+	}
+	in.child.Freeze()
+	p.mu.Unlock()
+	select {
+	case <-in.child.Ended():
+	case <-time.After(d):
+		in.child.Thaw()
+	}
+	return true
+}
+
 // Cold starts one more process, which is handed no event, and answers how long it took to ask for one.
 func (p *Pool) Cold(ctx context.Context) (time.Duration, error) {
 	p.mu.Lock()

@@ -166,6 +166,41 @@ func TestAKilledProcessFailsItsInvocation(t *testing.T) {
 	}
 }
 
+func TestAFrozenProcessGoesOnOrIsTimedOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		do, failed string
+		frozen     time.Duration
+	}{
+		"it goes on":                       {"wait", "", 600 * time.Millisecond},
+		"its time is over while it stands": {"wait", "Unhandled", time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, out := newPool(t, runtimeapi.Spec{Timeout: 2 * time.Second})
+			type answer struct {
+				result runtimeapi.Result
+				err    error
+			}
+			answered := make(chan answer, 1)
+			go func() {
+				result, err := p.Invoke(t.Context(), "id", []byte(`{"do":"`+c.do+`"}`), "")
+				answered <- answer{result, err}
+			}()
+			for tick := time.NewTicker(5 * time.Millisecond); !strings.Contains(out.String(), "asked to "+c.do); {
+				<-tick.C
+			}
+			if p.FreezeIf("Test.1", func([]byte) bool { return false }, 0) || p.FreezeIf("Test.2", func([]byte) bool { return true }, 0) {
+				t.Error("what may not be frozen was")
+			}
+			if !p.FreezeIf("Test.1", func(event []byte) bool { return strings.Contains(string(event), c.do) }, c.frozen) {
+				t.Error("it was not frozen")
+			}
+			if got := <-answered; got.err != nil || got.result.Error != c.failed || got.result.Took < 600*time.Millisecond {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
 func TestAQueueThatGrowsStartsProcessesUpToTheLimit(t *testing.T) {
 	p, _ := newPool(t, runtimeapi.Spec{MaxProcesses: 2})
 	var all sync.WaitGroup
