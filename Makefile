@@ -66,8 +66,8 @@ $(BENCHMARK):
 	@go build -o $@ ./shared/dev/bench/cmd/bench
 
 .PHONY: chaos
-chaos: $(CHAOS) ## Break everything under load and check that nothing is lost, doubled or out of order (SEED=, KILLS=100, DURATION=40s)
-	@$(CHAOS) -kills $(KILLS) $(if $(SEED),-seed $(SEED)) $(if $(DURATION),-duration $(DURATION))
+chaos: $(CHAOS) ## Break everything under load and check that nothing is lost, doubled or out of order (SEED=, KILLS=100, DURATION=40s, REPORT=.build/chaos.json)
+	@$(CHAOS) -kills $(KILLS) $(if $(SEED),-seed $(SEED)) $(if $(DURATION),-duration $(DURATION)) $(if $(REPORT),-report $(REPORT))
 
 .PHONY: $(CHAOS)
 $(CHAOS):

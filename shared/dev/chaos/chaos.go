@@ -12,8 +12,6 @@ package chaos
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +24,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"signalbox/shared/dev/local"
@@ -41,6 +38,7 @@ type Options struct {
 	Kills    int
 	Duration time.Duration // over which they are spread; 0 is 400 ms a kill
 	Built    bool          // the binaries are up to date
+	Record   string        // where to write the run's Record; the page is beside it
 }
 
 // The load: so many people, each with a message every few seconds, whatever the duration.
@@ -86,10 +84,11 @@ type run struct {
 	history *History
 	sender  *sender
 	plan    Plan
+	began   time.Time // to break
 }
 
-// Run breaks Signalbox, prints what it did and found to out, and answers an error that says what is wrong. What the functions
-// said, the plan and the history stay in .build/chaos.
+// Run breaks Signalbox, writes a Record of what it did and found, prints that to out, and returns an error that says what is
+// wrong. What the functions said, the plan and the history stay in .build/chaos.
 func Run(ctx context.Context, out io.Writer, o Options) error {
 	if o.Duration == 0 {
 		o.Duration = time.Duration(o.Kills) * perKill
@@ -171,6 +170,7 @@ func (r *run) storm(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*r.options.Duration+time.Minute)
 	defer cancel()
 	r.lottery.on.Store(true)
+	r.began = time.Now()
 	r.striker.holds.begin(r.plan.Holds)
 	var threads, others sync.WaitGroup
 	for person, webhooks := range r.plan.Threads {
@@ -261,7 +261,11 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	report := Check(sends, outcome)
-	r.print(report, time.Since(began))
+	record := r.record(ctx, report, began.Sub(r.began), time.Since(began))
+	record.page(r.out)
+	if err := record.write(r.options.Record); err != nil {
+		return err
+	}
 	if len(report.Problems) == 0 && r.striker.total < len(r.plan.Strikes) {
 		return fmt.Errorf("chaos: only %d of %d kills were carried out: there was too little work to kill at; seed %d", r.striker.total, len(r.plan.Strikes), r.plan.Seed)
 	}
@@ -275,38 +279,4 @@ func (r *run) judge(ctx context.Context) error {
 	wrong = append(wrong, fmt.Errorf("chaos: %d problems with seed %d; plan and history are in %s, what the functions said in %s",
 		len(report.Problems), r.plan.Seed, r.folder, r.cloud.LogPath))
 	return errors.Join(wrong...)
-}
-
-// print writes what was done and what came of it.
-func (r *run) print(report Report, rested time.Duration) {
-	table := tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "kills\twhere")
-	words := slices.SortedFunc(maps.Keys(r.striker.done), func(a, b string) int {
-		return cmp.Or(cmp.Compare(r.striker.done[b], r.striker.done[a]), cmp.Compare(a, b))
-	})
-	for _, where := range words {
-		_, _ = fmt.Fprintf(table, "%d\t%s\n", r.striker.done[where], where)
-	}
-	_ = table.Flush()
-	said, _ := os.ReadFile(r.cloud.LogPath)
-	counts := map[string]int{}
-	for _, p := range report.Problems {
-		counts[p.Kind]++
-	}
-	_, _ = fmt.Fprintf(r.out, "%d kills, %d faults of CRMs, %d of tables (%d hung) and %d of queues, %d outages, %d time-outs of functions\n",
-		r.striker.total, len(r.plan.Spoils), r.lottery.drawn["dynamodb"]+r.lottery.drawn["hung"], r.lottery.drawn["hung"], r.lottery.drawn["sqs"],
-		len(r.plan.Outages), bytes.Count(said, []byte("Task timed out")))
-	_, _ = fmt.Fprintf(r.out, "%d messages, %d receipts of %d messages of ours, %d outreaches that %d people answered, in %d webhooks (%d duplicates, %d tried again), %d by the spool; at rest %.1f s after\n",
-		report.Messages, report.Receipts, report.Outbound, report.Asked, report.Replied, report.Webhooks, report.Duplicates, report.Retries,
-		report.Spooled, rested.Seconds())
-	for _, what := range slices.Sorted(maps.Keys(r.striker.holds.counts)) {
-		_, _ = fmt.Fprintf(r.out, "%d %s\n", r.striker.holds.counts[what], what)
-	}
-	for f, d := range r.striker.holds.recovered {
-		slices.Sort(d)
-		_, _ = fmt.Fprintf(r.out, "%s %d recovered: median %s, 95 %% %s, max %s\n", f, len(d), d[len(d)/2], d[len(d)*95/100], d[len(d)-1])
-	}
-	main := counts[Lost] + counts[Twice] + counts[OutOfOrder] + counts[Status] + counts[Reply] + counts[DeadLettered]
-	_, _ = fmt.Fprintf(r.out, "%d lost, %d twice, %d out of order (of %d pairs), %d statuses wrong, %d replies wrong, %d dead-lettered, %d other problems\n",
-		counts[Lost], counts[Twice], counts[OutOfOrder], report.Pairs, counts[Status], counts[Reply], counts[DeadLettered], len(report.Problems)-main)
 }

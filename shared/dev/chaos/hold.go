@@ -36,15 +36,16 @@ func (p *Plan) holds(random *rand.Rand, size Size, functions []string) {
 
 // holder carries out the holds of a plan, and tells how long killed functions held their messages.
 type holder struct {
-	mu        sync.Mutex
-	began     time.Time // of the plan; zero is not yet
-	due       []Hold
-	held      map[string]Hold    // by the receipt of a batch's first message
-	pauses    map[string]*due    // by function
-	ordered   map[string]bool    // functions of queues that keep order
-	struck    map[work]time.Time // when the function was killed that worked on a message
-	recovered map[string][]time.Duration
-	counts    map[string]int
+	mu      sync.Mutex
+	began   time.Time // of the plan; zero is not yet
+	due     []Hold
+	held    map[string]Hold // by the receipt of a batch's first message
+	pauses  map[string]*due // by function
+	ordered map[string]bool // functions of queues that keep order
+	struck  map[work]*stroke
+	again   map[string][]time.Duration // by function, how long messages stood still: until they were received again
+	done    map[string][]time.Duration // and until they were done
+	counts  map[string]int
 }
 
 // due is a pause that waits for its call.
@@ -52,6 +53,12 @@ type due struct {
 	Hold
 	message string // of the batch
 	calls   int
+}
+
+// stroke is a kill of the function that worked on a message.
+type stroke struct {
+	at       time.Time
+	received bool // again
 }
 
 // The counts of a holder.
@@ -64,8 +71,8 @@ const (
 
 func newHolder() *holder {
 	return &holder{
-		held: map[string]Hold{}, pauses: map[string]*due{}, ordered: map[string]bool{}, struck: map[work]time.Time{},
-		recovered: map[string][]time.Duration{}, counts: map[string]int{},
+		held: map[string]Hold{}, pauses: map[string]*due{}, ordered: map[string]bool{}, struck: map[work]*stroke{},
+		again: map[string][]time.Duration{}, done: map[string][]time.Duration{}, counts: map[string]int{},
 	}
 }
 
@@ -98,7 +105,8 @@ func (h *holder) throttled(function string, b mapping.Batch) bool {
 		if i < 0 || time.Since(h.began) < h.due[i].At {
 			return false
 		}
-		hold, h.due = h.due[i], slices.Delete(h.due, i, i+1)
+		hold = h.due[i]
+		h.due = slices.Delete(h.due, i, i+1) // clears what it frees
 		h.held[first.Receipt] = hold
 		h.counts[heldBack]++
 		if hold.Left <= 0 {
@@ -148,7 +156,7 @@ func (h *holder) killed(function string, messages []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range messages {
-		h.struck[work{function, m}] = time.Now()
+		h.struck[work{function, m}] = &stroke{at: time.Now()}
 	}
 }
 
@@ -159,11 +167,35 @@ func (h *holder) worked(function string, w mapping.Work) {
 	if w.Ended.After(w.Until) {
 		h.counts[overtaken]++
 	}
+	for _, d := range w.Messages {
+		if s := h.struck[work{function, name(d)}]; s != nil && !s.received && w.Began.After(s.at) {
+			s.received = true
+			h.again[function] = append(h.again[function], w.Began.Sub(s.at))
+		}
+	}
 	for _, d := range w.Done {
 		key := work{function, name(d)}
-		if at, ok := h.struck[key]; ok {
-			h.recovered[function] = append(h.recovered[function], w.Ended.Sub(at))
+		if s := h.struck[key]; s != nil {
+			h.done[function] = append(h.done[function], w.Ended.Sub(s.at))
 			delete(h.struck, key)
 		}
 	}
+}
+
+// counted returns the counts.
+func (h *holder) counted() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.counts)
+}
+
+// recovery returns how long messages stood still, by function.
+func (h *holder) recovery() map[string]Recovery {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := map[string]Recovery{}
+	for f, done := range h.done {
+		out[f] = Recovery{Messages: len(done), Again: percentiles(h.again[f]), Done: percentiles(done)}
+	}
+	return out
 }
