@@ -55,24 +55,36 @@ const mostReceive = 10
 func (m *SQS) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	slots := make(chan struct{}, max(m.MaximumConcurrency, 1))
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case slots <- struct{}{}:
-		}
+	free := make(slots, max(m.MaximumConcurrency, 1))
+	for free.take(ctx) {
 		batch := m.gather(ctx)
 		if len(batch.Messages) == 0 {
-			<-slots
+			free.leave()
 			continue
 		}
 		running.Go(func() {
-			defer func() { <-slots }()
-			m.work(ctx, batch)
+			if m.admitted(ctx, batch, free) {
+				defer free.leave()
+				m.work(ctx, batch)
+			}
 		})
 	}
 }
+
+// slots are the invocations that may run at once.
+type slots chan struct{}
+
+// take waits for a slot and reports false if ctx is done before.
+func (s slots) take(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case s <- struct{}{}:
+		return true
+	}
+}
+
+func (s slots) leave() { <-s }
 
 // gather returns one batch, which may be empty.
 func (m *SQS) gather(ctx context.Context) Batch {
@@ -104,16 +116,18 @@ func (m *SQS) gather(ctx context.Context) Batch {
 // retryThrottled is how long a throttled invocation waits before it is tried again. Lambda's own waits are not documented.
 const retryThrottled = 20 * time.Millisecond
 
-// admitted waits while the batch is throttled. It reports false if the visibility time-out ended meanwhile: the batch is dropped, and
-// comes again. See https://docs.aws.amazon.com/lambda/latest/operatorguide/sqs-retries.html.
-func (m *SQS) admitted(ctx context.Context, batch Batch) bool {
+// admitted waits while the batch is throttled; others have its slot for so long. It reports false if the visibility time-out ended
+// meanwhile: the batch is dropped without a slot, and comes again.
+// See https://docs.aws.amazon.com/lambda/latest/operatorguide/sqs-retries.html.
+func (m *SQS) admitted(ctx context.Context, batch Batch, free slots) bool {
 	for m.Throttled != nil && m.Throttled(batch) {
+		free.leave()
 		select {
 		case <-ctx.Done():
 			return false
 		case <-time.After(retryThrottled):
 		}
-		if !time.Now().Before(batch.Until) {
+		if !time.Now().Before(batch.Until) || !free.take(ctx) {
 			return false
 		}
 	}
@@ -121,9 +135,6 @@ func (m *SQS) admitted(ctx context.Context, batch Batch) bool {
 }
 
 func (m *SQS) work(ctx context.Context, batch Batch) {
-	if !m.admitted(ctx, batch) {
-		return
-	}
 	event, err := json.Marshal(sqs.Event(m.Queue.Options().Name, batch.Messages))
 	if err != nil {
 		m.Logger.ErrorContext(ctx, "event", slog.Any("error", err))
