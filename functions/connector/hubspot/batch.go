@@ -10,7 +10,7 @@ import (
 // maxBatch is how many inputs HubSpot takes in one batch call.
 const maxBatch = 100
 
-// input is one row of a batch call. ID is what the caller knows the row by; a create does not send it.
+// input is one row of a batch call. ID is what the caller knows the row by.
 type input struct {
 	ID         string            `json:"id,omitempty"`
 	IDProperty string            `json:"idProperty,omitempty"`
@@ -41,7 +41,7 @@ type readReply struct {
 	Errors  []refusal `json:"errors"`
 }
 
-// write upserts, updates or creates (verb) records and answers one row an input. An ID that comes twice goes into a later call:
+// write upserts or updates (verb) records and answers one row an input. An ID that comes twice goes into a later call:
 // HubSpot refuses a batch that holds it twice.
 func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) []row {
 	rows := make([]row, len(inputs))
@@ -73,9 +73,6 @@ func (p *portal) writeDistinct(ctx context.Context, kind, verb string, inputs []
 	for k, i := range at {
 		sent[k] = inputs[i]
 		sent[k].TraceID = inputs[i].ID
-		if verb == "create" {
-			sent[k].ID = ""
-		}
 	}
 	request := struct {
 		Inputs []input `json:"inputs"`

@@ -28,42 +28,28 @@ func defaultType(from, to string) int {
 	}
 }
 
-// create answers POST {object}: a record with its associations.
+// create returns the reply to POST {object}: a record with its associations.
 func (s *Simulator) create(t *table, body []byte) reply {
 	var in struct {
-		Properties   map[string]string `json:"properties"`
-		Associations []struct {
-			To struct {
-				ID string `json:"id"`
-			} `json:"to"`
-			Types []struct {
-				Category string `json:"associationCategory"`
-				ID       int    `json:"associationTypeId"`
-			} `json:"types"`
-		} `json:"associations"`
+		Properties   map[string]string   `json:"properties"`
+		Associations *[]associationInput `json:"associations"`
 	}
 	if answer := decode(body, &in); answer.status != 0 {
 		return answer
 	}
-	if faults := t.check(in.Properties); len(faults) > 0 {
+	if in.Properties == nil || in.Associations == nil {
+		return invalid("properties and associations are required")
+	}
+	faults := t.check(in.Properties)
+	if name := t.required(in.Properties); name != "" {
+		faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
+	}
+	if len(faults) > 0 {
 		return reply{status: http.StatusBadRequest, body: properties(faults)}
 	}
-	if name := t.required(in.Properties); name != "" {
-		return reply{status: http.StatusBadRequest, body: properties([]propertyFault{{Message: "a value is required", Error: "REQUIRED", Name: name}})}
-	}
-	var ends []*record
-	for _, a := range in.Associations {
-		if len(a.Types) != 1 || a.Types[0].Category != "HUBSPOT_DEFINED" || a.Types[0].ID != defaultType(t.name, contacts) {
-			return invalid("the association type is not one from " + t.name + " to contacts")
-		}
-		end := s.tables[contacts].records[a.To.ID]
-		if end == nil {
-			return missing()
-		}
-		ends = append(ends, end)
-	}
-	if t.name == leads && len(ends) == 0 {
-		return invalid("a lead must be associated with a contact")
+	ends, refused := s.ends(t, *in.Associations)
+	if refused.status != 0 {
+		return refused
 	}
 	if status, refused, clashes := t.clash("", in.Properties); clashes {
 		return reply{status: status, body: refused}
@@ -73,6 +59,30 @@ func (s *Simulator) create(t *table, body []byte) reply {
 		associate(t, made, s.tables[contacts], end)
 	}
 	return reply{status: http.StatusCreated, body: t.show(made, nil)}
+}
+
+// associationInput is what a record to be made is to be associated with.
+type associationInput struct {
+	To    endReply    `json:"to"`
+	Types []specReply `json:"types"`
+}
+
+// ends returns the contacts that a record to be made is to be associated with, or why that cannot be.
+func (s *Simulator) ends(t *table, associations []associationInput) (ends []*record, refused reply) {
+	for _, a := range associations {
+		if len(a.Types) != 1 || a.Types[0] != (specReply{"HUBSPOT_DEFINED", defaultType(t.name, contacts)}) {
+			return nil, invalid("the association type is not one from " + t.name + " to contacts")
+		}
+		end := s.tables[contacts].records[a.To.ID]
+		if end == nil {
+			return nil, missing()
+		}
+		ends = append(ends, end)
+	}
+	if t.name == leads && len(ends) == 0 {
+		return nil, invalid("a lead must be associated with a contact")
+	}
+	return ends, reply{}
 }
 
 type endReply struct {
@@ -245,9 +255,8 @@ func (s *Simulator) associatedBatch(t *table, to string, body []byte) reply {
 		}
 		found := t.records[row.ID]
 		if found == nil || len(found.associations[to]) == 0 {
-			refused := problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID).about("fromObjectId", row.ID)
-			refused.SubCategory = "crm.associations.NO_ASSOCIATIONS_FOUND"
-			errors = append(errors, refused.row())
+			refused := problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID)
+			errors = append(errors, refused.about("fromObjectId", row.ID).row())
 			continue
 		}
 		page, next := related(t, found, to, after, maxAssociated)

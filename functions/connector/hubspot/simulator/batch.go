@@ -17,10 +17,6 @@ type batchInput struct {
 	Properties map[string]string `json:"properties"`
 }
 
-type batchRequest struct {
-	Inputs []batchInput `json:"inputs"`
-}
-
 // batchReply is the reply to a batch call.
 type batchReply[T any] struct {
 	Status      string       `json:"status"`
@@ -49,7 +45,9 @@ func mixed[T any](b batchReply[T]) reply {
 
 // inputs decodes a batch and refuses what HubSpot refuses as a whole: too many rows, an id twice, a property that is wrong.
 func (t *table) inputs(body []byte) ([]batchInput, reply) {
-	var in batchRequest
+	var in struct {
+		Inputs []batchInput `json:"inputs"`
+	}
 	if answer := decode(body, &in); answer.status != 0 {
 		return nil, answer
 	}
@@ -59,8 +57,8 @@ func (t *table) inputs(body []byte) ([]batchInput, reply) {
 	seen := make(map[string]bool, len(in.Inputs))
 	var faults []propertyFault
 	for _, row := range in.Inputs {
-		if row.ID == "" {
-			return nil, invalid("id is required")
+		if row.ID == "" || row.Properties == nil {
+			return nil, invalid("id and properties are required")
 		}
 		if seen[row.ID] {
 			return nil, invalid("Duplicate IDs found in batch input: [" + row.ID + "]. IDs must be unique")
@@ -72,42 +70,6 @@ func (t *table) inputs(body []byte) ([]batchInput, reply) {
 		return nil, reply{status: http.StatusBadRequest, body: properties(faults)}
 	}
 	return in.Inputs, reply{}
-}
-
-// createBatch answers batch/create, all or nothing: one row with a value that another record has refuses the batch.
-func (s *Simulator) createBatch(t *table, body []byte) reply {
-	var in batchRequest
-	if answer := decode(body, &in); answer.status != 0 {
-		return answer
-	}
-	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
-		return invalid("between 1 and 100 inputs are allowed")
-	}
-	var faults []propertyFault
-	for _, row := range in.Inputs {
-		if row.ID != "" || row.IDProperty != "" {
-			return invalid("a record to be created has no id")
-		}
-		faults = append(faults, t.check(row.Properties)...)
-		if name := t.required(row.Properties); name != "" {
-			faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
-		}
-	}
-	if len(faults) > 0 {
-		return reply{status: http.StatusBadRequest, body: properties(faults)}
-	}
-	for _, row := range in.Inputs {
-		if status, refused, clashes := t.clash("", row.Properties); clashes {
-			return reply{status: status, body: refused}
-		}
-	}
-	results := make([]objectReply, 0, len(in.Inputs))
-	for _, row := range in.Inputs {
-		shown := t.show(s.add(t, row.Properties), nil)
-		shown.TraceID = row.TraceID
-		results = append(results, shown)
-	}
-	return reply{status: http.StatusCreated, body: batched(results, nil)}
 }
 
 // upsert answers batch/upsert: by HubSpot's id, or by a property with unique values.

@@ -23,8 +23,12 @@ const (
 	leads          = "leads"
 )
 
-// readOnly is the group of properties that HubSpot works out itself.
-const readOnly = "read-only"
+// property is one that records of a type may have.
+type property struct {
+	definitions.Property
+	hubspots bool // HubSpot's own
+	readOnly bool // HubSpot works it out
+}
 
 var (
 	notDigit     = regexp.MustCompile(`\D`)
@@ -41,51 +45,54 @@ func stages() []string {
 
 func stage(value string) int { return slices.Index(stages(), value) }
 
-// builtIn answers HubSpot's own properties of each object type, as far as they are simulated.
-func builtIn() map[string][]definitions.Property {
-	text := func(names ...string) []definitions.Property { return group("", "string", names...) }
-	worked := func(names ...string) []definitions.Property { return group(readOnly, "string", names...) }
-	return map[string][]definitions.Property{
+// builtIn returns HubSpot's own properties of each object type, as far as they are simulated.
+func builtIn() map[string][]property {
+	const text, date = "string", "datetime"
+	email, worked := group(text, "email"), append(group(text, "hs_object_id"), group(date, "hs_createdate", "hs_lastmodifieddate")...)
+	email[0].HasUniqueValue = true
+	return map[string][]property{
 		contacts: slices.Concat(
-			text("firstname", "lastname", "phone", "mobilephone", "hs_whatsapp_phone_number", "country", "hs_country_region_code", "company"),
-			[]definitions.Property{{Name: "email", Type: "string", HasUniqueValue: true}, enumeration("lifecyclestage", stages()...)},
-			worked("hs_object_id", "createdate", "lastmodifieddate", "hs_calculated_phone_number", "hs_calculated_mobile_number",
-				"hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number"),
-			group(readOnly, "datetime", "hs_latest_sequence_enrolled_date"),
+			group(text, "firstname", "lastname", "phone", "mobilephone", "hs_whatsapp_phone_number", "country", "hs_country_region_code", "company"),
+			email, enumeration("lifecyclestage", stages()...),
+			worksOut(group(text, "hs_object_id", "hs_calculated_phone_number", "hs_calculated_mobile_number",
+				"hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")),
+			worksOut(group(date, "createdate", "lastmodifieddate", "hs_latest_sequence_enrolled_date")),
 		),
 		communications: slices.Concat(
-			text("hs_communication_body", "hubspot_owner_id"),
-			group("", "datetime", "hs_timestamp"),
-			[]definitions.Property{
-				enumeration("hs_communication_channel_type", "SMS", "WHATS_APP", "LINKEDIN_MESSAGE"),
-				enumeration("hs_communication_logged_from", "CRM"),
-			},
-			worked("hs_object_id", "createdate", "hs_lastmodifieddate"),
+			group(text, "hs_communication_body", "hubspot_owner_id"), group(date, "hs_timestamp"),
+			enumeration("hs_communication_channel_type", "SMS", "WHATS_APP", "LINKEDIN_MESSAGE"),
+			enumeration("hs_communication_logged_from", "CRM"), worksOut(worked),
 		),
 		leads: slices.Concat(
-			text("hs_lead_name", "hubspot_owner_id"),
-			[]definitions.Property{
-				enumeration("hs_lead_type", "NEW_BUSINESS", "EXISTING_BUSINESS"), enumeration("hs_lead_label", "HOT", "WARM", "COLD"),
-			},
-			worked("hs_object_id", "createdate", "hs_lastmodifieddate"),
+			group(text, "hs_lead_name", "hubspot_owner_id"), enumeration("hs_lead_type", "NEW_BUSINESS", "EXISTING_BUSINESS"),
+			enumeration("hs_lead_label", "HOT", "WARM", "COLD"), worksOut(worked),
 		),
 	}
 }
 
-func group(name, kind string, names ...string) []definitions.Property {
-	list := make([]definitions.Property, len(names))
+// group returns properties of HubSpot's own with one type.
+func group(kind string, names ...string) []property {
+	field := map[string]string{"string": "text", "datetime": "date", "enumeration": "select"}[kind]
+	list := make([]property, len(names))
 	for i, n := range names {
-		list[i] = definitions.Property{Name: n, Type: kind, GroupName: name}
+		list[i] = property{definitions.Property{Name: n, Label: n, GroupName: "hubspot", Type: kind, FieldType: field}, true, false}
 	}
 	return list
 }
 
-func enumeration(name string, values ...string) definitions.Property {
-	p := definitions.Property{Name: name, Type: "enumeration"}
+func enumeration(name string, values ...string) []property {
+	list := group("enumeration", name)
 	for _, value := range values {
-		p.Options = append(p.Options, definitions.Option{Value: value})
+		list[0].Options = append(list[0].Options, definitions.Option{Label: value, Value: value})
 	}
-	return p
+	return list
+}
+
+func worksOut(list []property) []property {
+	for i := range list {
+		list[i].readOnly = true
+	}
+	return list
 }
 
 // canonicalValue answers a value as it is kept: addresses in lower case.
@@ -105,10 +112,10 @@ func (t *table) check(properties map[string]string) []propertyFault {
 		switch {
 		case !known:
 			code = "PROPERTY_DOESNT_EXIST"
-		case p.GroupName == readOnly:
+		case p.readOnly:
 			code = "READ_ONLY_VALUE"
 		case value != "":
-			code = wrong(p, value)
+			code = wrong(p.Property, value)
 		}
 		if code != "" {
 			faults = append(faults, propertyFault{Message: fmt.Sprintf("%q is not valid for property %q", value, name), Error: code, Name: name})
@@ -198,7 +205,35 @@ func calculatePhones(properties map[string]string, region string) {
 	}
 }
 
-// defined answers the properties API: POST {object}, GET {object}/{name}.
+// propertyReply is a property as HubSpot returns it.
+type propertyReply struct {
+	definitions.Property
+	Description    string               `json:"description"` // these come with no value, too
+	Options        []definitions.Option `json:"options"`
+	HasUniqueValue bool                 `json:"hasUniqueValue"`
+	Hidden         bool                 `json:"hidden"`
+	DisplayOrder   int                  `json:"displayOrder"`
+	Calculated     bool                 `json:"calculated"`
+	Archived       bool                 `json:"archived"`
+	HubspotDefined bool                 `json:"hubspotDefined"`
+	Modification   modificationReply    `json:"modificationMetadata"`
+}
+
+type modificationReply struct {
+	Archivable bool `json:"archivable"`
+	Definition bool `json:"readOnlyDefinition"`
+	Value      bool `json:"readOnlyValue"`
+}
+
+func (p property) show() propertyReply {
+	return propertyReply{
+		Property: p.Property, Description: p.Description, Options: append([]definitions.Option{}, p.Options...), HasUniqueValue: p.HasUniqueValue,
+		Hidden: p.Hidden, DisplayOrder: -1, Calculated: p.readOnly, HubspotDefined: p.hubspots,
+		Modification: modificationReply{!p.hubspots, p.hubspots, p.readOnly},
+	}
+}
+
+// defined returns the replies of the properties API: POST {object}, GET {object}/{name}.
 func (s *Simulator) defined(r *http.Request, rest []string, body []byte) reply {
 	if len(rest) == 0 || s.tables[rest[0]] == nil {
 		return undocumented(r)
@@ -206,27 +241,31 @@ func (s *Simulator) defined(r *http.Request, rest []string, body []byte) reply {
 	t := s.tables[rest[0]]
 	switch {
 	case r.Method == http.MethodPost && len(rest) == 1:
-		var p definitions.Property
-		if problem := decode(body, &p); problem.status != 0 {
-			return problem
-		}
-		if p.Name == "" || p.Label == "" || p.GroupName == "" || p.Type == "" || p.FieldType == "" {
-			return invalid("name, label, groupName, type and fieldType are required")
-		}
-		if !propertyName.MatchString(p.Name) {
-			return invalid("the name may hold lower-case letters, digits and underscores")
-		}
-		if _, there := t.known[p.Name]; there {
-			return refuse(http.StatusConflict, "OBJECT_ALREADY_EXISTS", "A property of that name exists")
-		}
-		t.install(p)
-		return reply{status: http.StatusCreated, body: p}
+		return t.define(body)
 	case r.Method == http.MethodGet && len(rest) == 2:
 		if p, there := t.known[rest[1]]; there {
-			return ok(p)
+			return ok(p.show())
 		}
 		return missing()
 	default:
 		return undocumented(r)
 	}
+}
+
+func (t *table) define(body []byte) reply {
+	var p property
+	if problem := decode(body, &p.Property); problem.status != 0 {
+		return problem
+	}
+	if p.Name == "" || p.Label == "" || p.GroupName == "" || p.Type == "" || p.FieldType == "" {
+		return invalid("name, label, groupName, type and fieldType are required")
+	}
+	if !propertyName.MatchString(p.Name) {
+		return invalid("the name may hold lower-case letters, digits and underscores")
+	}
+	if _, there := t.known[p.Name]; there {
+		return refuse(http.StatusConflict, "OBJECT_ALREADY_EXISTS", "A property of that name exists")
+	}
+	t.install(p)
+	return reply{status: http.StatusCreated, body: p.show()}
 }

@@ -32,7 +32,7 @@ type record struct {
 // table is the records of one object type.
 type table struct {
 	name    string
-	known   map[string]definitions.Property // properties by name, HubSpot's and ours
+	known   map[string]property // by name, HubSpot's and ours
 	records map[string]*record
 	unique  map[string]map[string]string // unique property to value to id
 }
@@ -75,7 +75,7 @@ func (s *Simulator) reset() {
 	s.lastID = 1000
 	s.faults.Clear()
 	for name, list := range builtIn() {
-		t := &table{name, make(map[string]definitions.Property), make(map[string]*record), make(map[string]map[string]string)}
+		t := &table{name, make(map[string]property), make(map[string]*record), make(map[string]map[string]string)}
 		for _, p := range list {
 			t.install(p)
 		}
@@ -90,12 +90,12 @@ func (s *Simulator) reset() {
 			continue
 		}
 		for _, p := range custom {
-			t.install(p)
+			t.install(property{Property: p})
 		}
 	}
 }
 
-func (t *table) install(p definitions.Property) {
+func (t *table) install(p property) {
 	t.known[p.Name] = p
 	if p.HasUniqueValue {
 		t.unique[p.Name] = make(map[string]string)
@@ -124,7 +124,7 @@ func (s *Simulator) add(t *table, properties map[string]string) *record {
 		tied: make(map[string]bool), created: now,
 	}
 	r.properties["hs_object_id"] = r.id
-	r.properties["createdate"] = stamp(now)
+	r.properties[t.created()] = stamp(now)
 	t.records[r.id] = r
 	s.set(t, r, properties)
 	return r
@@ -156,11 +156,26 @@ func (s *Simulator) set(t *table, r *record, properties map[string]string) {
 	}
 }
 
+func (t *table) created() string {
+	if t.name == contacts {
+		return "createdate"
+	}
+	return "hs_createdate"
+}
+
 func (t *table) modified() string {
 	if t.name == contacts {
 		return "lastmodifieddate"
 	}
 	return "hs_lastmodifieddate"
+}
+
+// usual are the properties that are returned when none is asked for.
+func (t *table) usual() []string {
+	if t.name == contacts {
+		return []string{"firstname", "lastname", "email"}
+	}
+	return nil
 }
 
 // archive takes a record away, and with it its associations and the unique values it held.
@@ -202,7 +217,8 @@ type objectReply struct {
 	TraceID    string             `json:"objectWriteTraceId,omitempty"`
 }
 
-// show answers a record with the properties asked for (null where it has none) and those that always come; all for nil.
+// show returns a record with the properties asked for (null where it has none), or the usual ones, and those that always come; all
+// for nil.
 func (t *table) show(r *record, wanted []string) objectReply {
 	shown := make(map[string]*string, len(wanted)+3)
 	if wanted == nil {
@@ -210,7 +226,10 @@ func (t *table) show(r *record, wanted []string) objectReply {
 			shown[name] = &value
 		}
 	}
-	for _, name := range append([]string{"hs_object_id", "createdate", t.modified()}, wanted...) {
+	if wanted != nil && len(wanted) == 0 {
+		wanted = t.usual()
+	}
+	for _, name := range append([]string{"hs_object_id", t.created(), t.modified()}, wanted...) {
 		if _, known := t.known[name]; !known {
 			continue // HubSpot leaves out what it does not know
 		}

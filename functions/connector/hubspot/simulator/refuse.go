@@ -11,7 +11,6 @@ type refusal struct {
 	Message       string              `json:"message"`
 	CorrelationID string              `json:"correlationId,omitempty"`
 	Category      string              `json:"category,omitempty"`
-	SubCategory   string              `json:"subCategory,omitempty"`
 	ErrorType     string              `json:"errorType,omitempty"`
 	PolicyName    string              `json:"policyName,omitempty"`
 	Errors        []refusalDetail     `json:"errors,omitempty"`
@@ -25,18 +24,17 @@ type refusalDetail struct {
 
 // rowRefusal is HubSpot's error inside the reply to a batch. Unlike a refusal it always has all of these.
 type rowRefusal struct {
-	Status      string              `json:"status"`
-	Category    string              `json:"category"`
-	SubCategory string              `json:"subCategory,omitempty"`
-	Message     string              `json:"message"`
-	Context     map[string][]string `json:"context"`
-	Errors      []refusalDetail     `json:"errors"`
-	Links       map[string]string   `json:"links"`
+	Status   string              `json:"status"`
+	Category string              `json:"category"`
+	Message  string              `json:"message"`
+	Context  map[string][]string `json:"context"`
+	Errors   []refusalDetail     `json:"errors"`
+	Links    map[string]string   `json:"links"`
 }
 
 // row returns a refusal as it is told inside the reply to a batch.
 func (r refusal) row() rowRefusal {
-	told := rowRefusal{r.Status, r.Category, r.SubCategory, r.Message, r.Context, r.Errors, map[string]string{}}
+	told := rowRefusal{r.Status, r.Category, r.Message, r.Context, r.Errors, map[string]string{}}
 	if told.Context == nil {
 		told.Context = map[string][]string{}
 	}

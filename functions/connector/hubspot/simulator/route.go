@@ -93,8 +93,6 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 	switch {
 	case path == "POST ":
 		return s.create(t, body)
-	case path == "POST batch/create":
-		return s.createBatch(t, body)
 	case path == "POST batch/upsert":
 		return s.upsert(t, body)
 	case path == "POST batch/update":
@@ -159,6 +157,9 @@ func (s *Simulator) record(r *http.Request, t *table, id string, body []byte) re
 		}
 		if answer := decode(body, &in); answer.status != 0 {
 			return answer
+		}
+		if in.Properties == nil {
+			return invalid("properties is required")
 		}
 		if faults := t.check(in.Properties); len(faults) > 0 {
 			return reply{status: http.StatusBadRequest, body: properties(faults)}

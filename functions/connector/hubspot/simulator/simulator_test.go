@@ -56,15 +56,16 @@ func TestWhatIsRefused(t *testing.T) {
 		"no JSON":                                 {"POST", upsert, `{`, 400, `Invalid input JSON`},
 		"an unknown member":                       {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","associations":[]}]}`, 400, `Invalid input JSON`},
 		"no inputs":                               {"POST", upsert, `{"inputs":[]}`, 400, `inputs`},
-		"an id twice":                             {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key"},{"id":"a","idProperty":"msg_sender_key"}]}`, 400, `Duplicate IDs`},
-		"a property without unique values":        {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"firstname"}]}`, 400, `unique`},
+		"an id twice":                             {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}},{"id":"a","idProperty":"msg_sender_key","properties":{}}]}`, 400, `Duplicate IDs`},
+		"a property without unique values":        {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"firstname","properties":{}}]}`, 400, `unique`},
 		"an unknown property":                     {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"goat":"1"}}]}`, 400, `PROPERTY_DOESNT_EXIST`},
 		"a calculated property":                   {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"hs_calculated_phone_number":"1"}}]}`, 400, `READ_ONLY_VALUE`},
 		"an address that is none":                 {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"email":"ana"}}]}`, 400, `INVALID_EMAIL`},
 		"a stage that is none":                    {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"lifecyclestage":"goat"}}]}`, 400, `INVALID_OPTION`},
-		"a communication of a type HubSpot lacks": {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"RCS","hs_communication_logged_from":"CRM","hs_timestamp":"2026-01-18T14:23:12Z"}}`, 400, `INVALID_OPTION`},
-		"a communication without time":            {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM"}}`, 400, `hs_timestamp`},
-		"a lead on its own":                       {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"}}`, 400, `associated`},
+		"a communication of a type HubSpot lacks": {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"RCS","hs_communication_logged_from":"CRM","hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[]}`, 400, `INVALID_OPTION`},
+		"a communication without time":            {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM"},"associations":[]}`, 400, `hs_timestamp`},
+		"a lead on its own":                       {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[]}`, 400, `associated`},
+		"a record made without associations":      {"POST", objects + "/communications", `{"properties":{}}`, 400, `associations are required`},
 		"a lead tied by another type":             {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[{"to":{"id":"1"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":1}]}]}`, 400, `association type`},
 		"a search that leaves something out":      {"POST", objects + "/contacts/search", `{"limit":1}`, 400, `required`},
 		"a search with an unknown operator":       {"POST", objects + "/contacts/search", `{"after":"0","limit":1,"sorts":[],"properties":[],"filterGroups":[{"filters":[{"propertyName":"phone","operator":"GT","value":"1"}]}]}`, 400, `CONTAINS_TOKEN`},
@@ -206,7 +207,7 @@ func headers(t *testing.T, s http.Handler, method, path string) http.Header {
 }
 
 func TestFaults(t *testing.T) {
-	const contact = `{"inputs":[{"id":"k","idProperty":"msg_sender_key"}]}`
+	const contact = `{"inputs":[{"id":"k","idProperty":"msg_sender_key","properties":{}}]}`
 	cases := map[string]struct {
 		fault   string
 		status  int    // of the first request, 0 for none
@@ -256,7 +257,7 @@ func TestAnEffectWithoutAnswerOverASocket(t *testing.T) {
 	defer server.Close()
 	s.Spoil(simulator.Fault{CommitThenTimeout: true})
 	ctx, cancel := context.WithCancel(t.Context())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+upsert, strings.NewReader(`{"inputs":[{"id":"k","idProperty":"msg_sender_key"}]}`))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+upsert, strings.NewReader(`{"inputs":[{"id":"k","idProperty":"msg_sender_key","properties":{}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +300,7 @@ func TestWhatIsHeldAndTheReset(t *testing.T) {
 		want := []map[string]any{{
 			"id": "1002", "createdAt": now, "updatedAt": now, "associations": map[string]any{"contacts": []any{contact}},
 			"properties": map[string]any{
-				"createdate": now, "hs_communication_body": "Hi", "hs_communication_channel_type": "SMS", "hs_communication_logged_from": "CRM",
+				"hs_createdate": now, "hs_communication_body": "Hi", "hs_communication_channel_type": "SMS", "hs_communication_logged_from": "CRM",
 				"hs_lastmodifieddate": now, "hs_object_id": "1002", "hs_timestamp": "1768746192000",
 			},
 		}}
@@ -323,7 +324,7 @@ func TestManyAtOnceMakeOneRecord(t *testing.T) {
 	var all sync.WaitGroup
 	for range 32 {
 		all.Go(func() {
-			if status, _, err := call(t.Context(), t, s, "POST", upsert, `{"inputs":[{"id":"k","idProperty":"msg_sender_key"}]}`); err != nil || status != http.StatusOK {
+			if status, _, err := call(t.Context(), t, s, "POST", upsert, `{"inputs":[{"id":"k","idProperty":"msg_sender_key","properties":{}}]}`); err != nil || status != http.StatusOK {
 				t.Errorf("%d %v", status, err)
 			}
 			s.Records("contacts")
