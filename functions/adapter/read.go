@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -100,14 +101,25 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 		}
 		p.Event.Metadata["rawVendor"] = raw
 	}
-	body, err := encode(&p.Event)
+	body, aside, err := encode(&p.Event)
 	if err == nil {
 		body, err = envelope.Event(ctx, a.sealer, &p.Event, body)
 	}
 	if err != nil {
 		return queue.Message{}, err
 	}
+	a.aside(telemetry.WithEvent(ctx, string(p.Event.EventID)), aside)
 	return queue.Message{ID: string(p.Event.EventID), Group: string(p.Event.ThreadID), Body: body, Trace: trace}, nil
+}
+
+// aside logs and counts what was left out of an event.
+func (a *Adapter) aside(ctx context.Context, problems []canonical.Problem) {
+	for _, p := range problems {
+		a.Logger.WarnContext(ctx, "a part of a message was set aside", slog.String("path", p.Path), slog.String("code", p.Code), slog.String("reason", p.Reason))
+	}
+	if len(problems) > 0 {
+		a.Meter.Count("SetAside", len(problems), telemetry.Label{Name: "provider", Value: a.about.Provider})
+	}
 }
 
 // unless keeps a lookup's failure from being taken for an unowned address, and sorts what nobody sorted.
@@ -160,19 +172,43 @@ func conversationID(channel canonical.Channel, account string, thread canonical.
 	return string(hex.AppendEncode(id, sum[:16]))
 }
 
-// encode validates an event and answers its JSON. What is too large for the queue goes without what the provider sent: the
-// canonical event holds everything that is acted on.
-func encode(e *canonical.Event) ([]byte, error) {
-	body, err := canonical.Encode(*e)
-	if err == nil && len(body) <= queue.MaxBody {
-		return body, nil
-	}
+// encode validates an event and returns its JSON, and what was found wrong with parts of it that it can be without: they are left
+// out, so that the words arrive, and noted. What is too large for the queue goes without what the provider sent, and then without
+// the channel's leftovers: the canonical event holds everything that is acted on.
+func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err error) {
+	body, err = canonical.Encode(*e)
 	if _, invalid := errors.AsType[*canonical.ValidationError](err); invalid {
-		return nil, err
+		if aside, err = e.SetAside(); err != nil {
+			return nil, nil, fault.New(fault.Permanent, canonical.CodeInvalid, err)
+		}
+		note(e, aside)
+		body, err = canonical.Encode(*e)
 	}
-	if _, ok := e.Metadata["rawVendor"]; !ok {
-		return nil, fault.New(fault.Permanent, CodeLarge, nil)
+	for err != nil || len(body) > queue.MaxBody {
+		switch {
+		case e.Metadata[canonical.RawVendor] != nil:
+			delete(e.Metadata, canonical.RawVendor)
+		case len(e.Metadata) > min(len(aside), 1):
+			e.Metadata = nil
+			aside = append(aside, canonical.Problem{Path: "$.metadata", Code: canonical.ProblemLength, Reason: "is too long"})
+			note(e, aside)
+		default:
+			return nil, nil, fault.New(fault.Permanent, CodeLarge, nil)
+		}
+		body, err = canonical.Encode(*e)
 	}
-	delete(e.Metadata, "rawVendor")
-	return encode(e)
+	return body, aside, nil
+}
+
+// note says in the event's metadata what was left out of it, and why; not what it was.
+func note(e *canonical.Event, aside []canonical.Problem) {
+	const most = 20 // one webhook may have a hundred attachments
+	encoded, err := json.Marshal(aside[:min(len(aside), most)])
+	if err != nil { // strings always encode
+		return
+	}
+	if e.Metadata == nil {
+		e.Metadata = make(map[string]json.RawMessage, 1)
+	}
+	e.Metadata["setAside"] = encoded
 }

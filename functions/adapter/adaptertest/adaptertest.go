@@ -34,6 +34,7 @@ type Provider struct {
 	Lines     []tenant.Line                                               // all that the cases are sent to
 	Sample    Case                                                        // a webhook that becomes one event
 	Malformed Case                                                        // one that is authentic and cannot be read: a dead letter, or refused by an adapter.Refuser
+	Needed    []string                                                    // fields that no message is without: what tells it and its sender from others, with copies, and its words
 	Update    bool                                                        // write the golden files instead of comparing
 }
 
@@ -50,6 +51,7 @@ func Run(t *testing.T, p Provider) {
 	t.Run("golden", func(t *testing.T) { golden(t, p) })
 	t.Run("signature", func(t *testing.T) { signature(t, p) })
 	t.Run("refused", func(t *testing.T) { refused(t, p) })
+	t.Run("optional", func(t *testing.T) { optional(t, p) })
 	t.Run("repeated", func(t *testing.T) { repeated(t, p) })
 	t.Run("durable", func(t *testing.T) { durable(t, p) })
 	t.Run("dead letters", func(t *testing.T) { deadLetters(t, p) })

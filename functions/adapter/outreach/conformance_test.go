@@ -38,6 +38,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		},
 		Sample:    sample(tb, "text"),
 		Malformed: sample(tb, "malformed"),
+		Needed:    []string{"text"},
 		Update:    *update,
 	}
 }

@@ -35,6 +35,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		},
 		Sample:    sample(tb, "sms"),
 		Malformed: sample(tb, "another-account"),
+		Needed:    []string{"MessageSid", "SmsMessageSid", "SmsSid", "From", "Body", "MessageStatus", "SmsStatus"},
 		Update:    *update,
 	}
 }

@@ -3,6 +3,7 @@ package twilio
 import (
 	"cmp"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -16,15 +17,14 @@ const maxMedia = 100
 
 // leftovers is metadata.twilio: what has no place in the canonical event and says nothing about a person.
 type leftovers struct {
-	MessagingServiceSid string   `json:"messagingServiceSid,omitempty"`
-	MessageType         string   `json:"messageType,omitempty"`
-	Forwarded           bool     `json:"forwarded,omitempty"`
-	FrequentlyForwarded bool     `json:"frequentlyForwarded,omitempty"`
-	ReferralMedia       string   `json:"referralMediaId,omitempty"`
-	FallbackCause       string   `json:"fallbackCause,omitempty"` // the error that made Twilio call the fallback URL
-	MessageStatus       string   `json:"messageStatus,omitempty"` // of a receipt, as received
-	Rank                *int     `json:"rank,omitempty"`          // of a receipt: status only rises
-	Unread              []string `json:"unread,omitempty"`        // fields whose values made no sense and were left out
+	MessagingServiceSid string `json:"messagingServiceSid,omitempty"`
+	MessageType         string `json:"messageType,omitempty"`
+	Forwarded           bool   `json:"forwarded,omitempty"`
+	FrequentlyForwarded bool   `json:"frequentlyForwarded,omitempty"`
+	ReferralMedia       string `json:"referralMediaId,omitempty"`
+	FallbackCause       string `json:"fallbackCause,omitempty"` // the error that made Twilio call the fallback URL
+	MessageStatus       string `json:"messageStatus,omitempty"` // of a receipt, as received
+	Rank                *int   `json:"rank,omitempty"`          // of a receipt: status only rises
 }
 
 // message reads an inbound message. Its time is the time of receipt, for the form holds none. Where Twilio recognised an
@@ -61,7 +61,7 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 		Recipient:         ours(to),
 		Actor:             &canonical.Actor{Kind: "customer"},
 		RelatesTo:         reply(f),
-		Message:           content(f, &left),
+		Message:           content(f),
 		Consent:           consent(f.value("OptOutType")),
 		Attribution:       attribution(f),
 	}
@@ -82,7 +82,7 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 // metadata answers the event's metadata, nil where nothing is left over.
 func (l leftovers) metadata() (map[string]json.RawMessage, error) {
 	if l.MessagingServiceSid+l.MessageType+l.ReferralMedia+l.FallbackCause+l.MessageStatus == "" &&
-		!l.Forwarded && !l.FrequentlyForwarded && l.Rank == nil && l.Unread == nil {
+		!l.Forwarded && !l.FrequentlyForwarded && l.Rank == nil {
 		return nil, nil // as for most messages, and cheaper than to encode and see
 	}
 	encoded, err := json.Marshal(l)
@@ -117,8 +117,8 @@ func ours(to address) canonical.Participant {
 	return canonical.Participant{ChannelAddress: to.bare}
 }
 
-func content(f form, left *leftovers) *canonical.Message {
-	m := canonical.Message{Text: f.value("Body"), Attachments: media(f, left), Location: location(f, left)}
+func content(f form) *canonical.Message {
+	m := canonical.Message{Text: f.value("Body"), Attachments: media(f), Location: location(f)}
 	if m.Text != "" {
 		m.ContentType = "text/plain"
 	}
@@ -129,7 +129,7 @@ func content(f form, left *leftovers) *canonical.Message {
 }
 
 // media counts for itself: NumMedia only says how many there should be.
-func media(f form, left *leftovers) []canonical.Attachment {
+func media(f form) []canonical.Attachment {
 	var attachments []canonical.Attachment
 	for i := range maxMedia {
 		n := strconv.Itoa(i)
@@ -137,28 +137,26 @@ func media(f form, left *leftovers) []canonical.Attachment {
 		if url == "" {
 			break
 		}
-		if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
-			left.Unread = append(left.Unread, "MediaUrl"+n)
-			continue
-		}
 		attachments = append(attachments, canonical.Attachment{URL: url, ContentType: f.value("MediaContentType" + n)})
 	}
 	return attachments
 }
 
-func location(f form, left *leftovers) *canonical.Location {
+// location leaves what is no number to be set aside.
+func location(f form) *canonical.Location {
 	latitude, longitude := f.value("Latitude"), f.value("Longitude")
 	if latitude == "" && longitude == "" {
 		return nil
 	}
-	lat, err1 := strconv.ParseFloat(latitude, 64)
-	long, err2 := strconv.ParseFloat(longitude, 64)
-	inRange := -90 <= lat && lat <= 90 && -180 <= long && long <= 180 // not so for NaN
-	if err1 != nil || err2 != nil || !inRange {
-		left.Unread = append(left.Unread, "Latitude", "Longitude")
-		return nil
+	return &canonical.Location{Latitude: degrees(latitude), Longitude: degrees(longitude), Label: f.value("Label"), Address: f.value("Address")}
+}
+
+func degrees(s string) float64 {
+	value, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return math.NaN()
 	}
-	return &canonical.Location{Latitude: lat, Longitude: long, Label: f.value("Label"), Address: f.value("Address")}
+	return value
 }
 
 func reply(f form) *canonical.Relation {

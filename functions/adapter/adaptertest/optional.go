@@ -1,0 +1,118 @@
+package adaptertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+)
+
+// broken are values that no field has by its description.
+func broken() map[string]string {
+	return map[string]string{
+		"5,000 characters":       strings.Repeat("x", 5_000),
+		"300,000 characters":     strings.Repeat("x", 300_000),
+		"a URL with a space":     "https://media.example/a b.jpg",
+		"a URL beyond ASCII":     "https://media.example/café.jpg",
+		"control characters":     "\x00\x1b\u202e",
+		"bytes that are no text": "\xff\xfe",
+		"a number":               "1e400",
+		"a blank":                " ",
+	}
+}
+
+// optional checks that what may be missing may be malformed: for every field of every case that the message does without, none of
+// the broken values costs the message, an event of it, or a word of its text. What the field says is set aside. A field that is in
+// several cases of one kind is tried in the first.
+func optional(t *testing.T, p Provider) {
+	tried := map[string]bool{}
+	for _, folder := range folders(t) {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			c := readFolder(t, folder)
+			whole := newWorld(p)
+			if answer := whole.send(t, c.Request()); answer.Status/100 != 2 || len(whole.letters()) > 0 {
+				return // it is no message as it is
+			}
+			for field, with := range c.fields() {
+				if slices.Contains(p.Needed, field) || tried[kindOf(c)+field] {
+					continue
+				}
+				tried[kindOf(c)+field] = true
+				without := newWorld(p)
+				without.send(t, with(nil).Request())
+				if len(without.events.messages) != len(whole.events.messages) {
+					continue // it is needed
+				}
+				for how, value := range broken() {
+					w := newWorld(p)
+					answer := w.send(t, with(&value).Request())
+					if _, refuses := p.Channel.(adapter.Refuser); refuses && answer.Status == http.StatusBadRequest && len(w.letters()) == 0 {
+						continue // its sender is told
+					}
+					if got, want := w.said(t), whole.said(t); answer.Status/100 != 2 || !slices.Equal(got, want) {
+						t.Errorf("%s of %s: status %d, %d events; want %v", field, how, answer.Status, len(got), want)
+					}
+					if letters := w.letters(); len(letters) > 0 {
+						t.Errorf("%s of %s: a dead letter, %s: %s", field, how, letters[0].Code, letters[0].Reason)
+					}
+				}
+			}
+		})
+	}
+}
+
+// said returns the types and texts of the events.
+func (w *world) said(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, m := range w.events.messages {
+		var e canonical.Event
+		if err := json.Unmarshal(m.Body, &e); err != nil {
+			t.Fatal(err)
+		}
+		text := ""
+		if e.Message != nil {
+			text = e.Message.Text
+		}
+		all = append(all, fmt.Sprintf("%s %q", e.Type, text))
+	}
+	return all
+}
+
+// fields returns, for each field of a form or member of an object, the case with another value of it, or without it.
+func (c Case) fields() map[string]func(value *string) Case {
+	all := map[string]func(*string) Case{}
+	for _, field := range c.Form {
+		all[field[0]] = func(value *string) Case {
+			changed := c
+			changed.Form = slices.DeleteFunc(slices.Clone(c.Form), func(f [2]string) bool { return f[0] == field[0] })
+			if value != nil {
+				changed.Form = append(changed.Form, [2]string{field[0], *value})
+			}
+			return changed
+		}
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(c.JSON, &members) != nil {
+		return all
+	}
+	for name := range members {
+		all[name] = func(value *string) Case {
+			changed, rest := c, maps.Clone(members)
+			delete(rest, name)
+			if value != nil {
+				rest[name], _ = json.Marshal(*value) // a string always encodes
+			}
+			changed.JSON, _ = json.Marshal(rest) // and so do members that were decoded
+			return changed
+		}
+	}
+	return all
+}
