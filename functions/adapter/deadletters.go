@@ -70,14 +70,14 @@ func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause 
 		FunctionVersion: d.version, Trace: telemetry.Trace(ctx), Provider: w.Provider,
 		Parts: (len(w.Body) + bytesPart - 1) / bytesPart, BytesKey: "bytes/" + id,
 	}
-	if err := d.keep(ctx, record, w); err != nil {
+	if err := d.keep(ctx, record, w, passes(cause)); err != nil {
 		return fmt.Errorf("received bytes: %w", err)
 	}
 	return deadletter.Write(ctx, d.records, record)
 }
 
-// keep writes the parts, then what describes them.
-func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook) error {
+// keep writes the parts, then what describes them, and with it where it waits if it is to be parsed again by itself.
+func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, again bool) error {
 	expires := w.Received.Add(deadletter.Kept)
 	data, err := json.Marshal(received{
 		Provider: w.Provider, Account: w.AccountID, Kind: w.Kind, Path: w.Path, Query: w.RawQuery,
@@ -104,8 +104,11 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook) 
 			batch = nil
 		}
 	}
-	head := store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data}
-	return d.bytes.Note(ctx, append(batch, head)...)
+	batch = append(batch, store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data})
+	if again {
+		batch = append(batch, waits(r))
+	}
+	return d.bytes.Note(ctx, batch...)
 }
 
 // headSort is the sort key of what describes the parts.

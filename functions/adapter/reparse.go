@@ -35,11 +35,14 @@ type ReparseRecords interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+	Note(ctx context.Context, pointers ...store.Record) error
 }
 
-// ReparseBytes is what it needs of the table of received bytes.
+// ReparseBytes is what it needs of the table of received bytes, where also what waits is listed.
 type ReparseBytes interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
 // Reparser parses webhooks again that were dead letters, from the bytes that were received: by the provider's own code, with
@@ -57,9 +60,12 @@ func NewReparser(a *Adapter, records ReparseRecords, received ReparseBytes) *Rep
 	return &Reparser{a, records, received, idempotency.NewReopener(records)}
 }
 
-// Reparse carries out a request for ids of dead letters. One that cannot be is an Answer with Problems; the error is what is
-// not its fault, by its code alone: the same request may be sent again.
+// Reparse carries out a request for ids of dead letters, or that of a schedule for those that are due, ActionAgain. One that
+// cannot be is an Answer with Problems; the error is what is not its fault, by its code alone: the same request may be sent again.
 func (r *Reparser) Reparse(ctx context.Context, q redrive.Asked) (redrive.Answer, error) {
+	if q.Action == ActionAgain {
+		return redrive.Answer{}, r.failed(ctx, q, r.parseAgain(ctx))
+	}
 	problems := q.Check(redrive.Plan, redrive.Redrive)
 	if len(q.IDs) == 0 {
 		problems = append(problems, "ids are required")
@@ -69,17 +75,25 @@ func (r *Reparser) Reparse(ctx context.Context, q redrive.Asked) (redrive.Answer
 	}
 	answer, err := r.carryOut(ctx, q)
 	if err != nil {
-		sorted := fault.Of(err)
-		r.adapter.Meter.Count(telemetry.Failures, 1)
-		r.adapter.Logger.ErrorContext(ctx, "not parsed again", slog.String("tenant", q.Tenant), slog.String("code", sorted.Code),
-			slog.String("reason", sorted.Error()))
-		return redrive.Answer{}, errors.New(sorted.Code)
+		return redrive.Answer{}, r.failed(ctx, q, err)
 	}
 	r.adapter.Logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
 		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
 		slog.Int("redriven", answer.Counts[redrive.Redriven]), slog.Int("failed", answer.Counts[redrive.Failed]))
 	r.adapter.Meter.Count("Redriven", answer.Counts[redrive.Redriven])
 	return answer, nil
+}
+
+// failed logs and counts an error that is not the request's fault and returns what its sender is told, nil for nil.
+func (r *Reparser) failed(ctx context.Context, q redrive.Asked, err error) error {
+	sorted := fault.Of(err)
+	if sorted == nil {
+		return nil
+	}
+	r.adapter.Meter.Count(telemetry.Failures, 1)
+	r.adapter.Logger.ErrorContext(ctx, "not parsed again", slog.String("tenant", q.Tenant), slog.String("code", sorted.Code),
+		slog.String("reason", sorted.Error()))
+	return errors.New(sorted.Code)
 }
 
 // letter is one dead letter.

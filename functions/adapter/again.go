@@ -1,0 +1,146 @@
+package adapter
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// ActionAgain is the request of a schedule: parse again what became a dead letter by a fault that passes by itself.
+const ActionAgain = "again"
+
+const (
+	// patience is how long a webhook is parsed again by itself, counted from when it came; then it is left to a person.
+	patience = 24 * time.Hour
+	// againMargin is what has to be left of an invocation for one webhook.
+	againMargin = 10 * time.Second
+	// unwritten is how long a pointer may be there before its dead letter is.
+	unwritten = time.Hour
+)
+
+// passes reports whether a fault passes by itself.
+func passes(cause *fault.Error) bool {
+	return cause.Kind == fault.Retryable || cause.Kind == fault.Throttled
+}
+
+// waits is the pointer to a dead letter that is parsed again by itself. Those of one tenant are in one partition, in the order in
+// which they came, so that a thread's stay in order.
+func waits(r deadletter.Record) store.Record {
+	data, _ := json.Marshal(waiting{r.Tenant, r.ID}) // strings always encode
+	return store.Record{Data: data, Expires: r.First.Add(deadletter.Kept), Key: store.Key{
+		Partition: againPartition(r.Provider, shard(r.Tenant)), Sort: r.First.UTC().Format(sortTime) + "/" + r.ID,
+	}}
+}
+
+type waiting struct {
+	Tenant string `json:"tenant"`
+	ID     string `json:"id"`
+}
+
+func againPartition(provider string, shard int) string {
+	return "again/" + provider + "/" + strconv.Itoa(shard)
+}
+
+// rerun is one run of the schedule in progress.
+type rerun struct {
+	*Reparser
+	held           map[string]bool // tenants of which one fails still: the rest of theirs waits, in order
+	redriven, left int
+}
+
+// parseAgain parses what waits, oldest first for each tenant. An error is the store's: what is left waits for the next run.
+func (r *Reparser) parseAgain(ctx context.Context) error {
+	run := rerun{Reparser: r, held: map[string]bool{}}
+	var err error
+	for n := 0; n < Shards && err == nil; n++ {
+		err = run.shard(ctx, againPartition(r.adapter.about.Provider, n))
+	}
+	if run.redriven+run.left > 0 {
+		r.adapter.Logger.InfoContext(ctx, "webhooks parsed again", slog.Int("redriven", run.redriven), slog.Int("left", run.left))
+		r.adapter.Meter.Count("Redriven", run.redriven)
+	}
+	return err
+}
+
+func (r *rerun) shard(ctx context.Context, partition string) error {
+	after := ""
+	for more := true; more; {
+		var page []store.Record
+		var err error
+		page, more, err = r.bytes.List(ctx, store.Range{Partition: partition, After: after, Limit: spoolBatch})
+		if err != nil {
+			return err
+		}
+		for _, pointer := range page {
+			after = pointer.Sort
+			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < againMargin {
+				return nil
+			}
+			if err := r.pointer(ctx, pointer); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pointer parses what one pointer leads to, and removes it unless it has to wait.
+func (r *rerun) pointer(ctx context.Context, pointer store.Record) error {
+	var w waiting
+	if err := json.Unmarshal(pointer.Data, &w); err != nil {
+		return fault.New(fault.Permanent, CodeBytes, nil)
+	}
+	if r.held[w.Tenant] {
+		r.left++
+		return nil
+	}
+	held, err := r.records.Get(ctx, deadletter.Key(deadletter.Record{ID: w.ID, Tenant: w.Tenant, Stage: deadletter.StageReceive}))
+	if err != nil {
+		return err
+	}
+	record, ok := deadletter.Read(held[0])
+	age := time.Since(spooledAt(pointer))
+	if !ok && age < unwritten {
+		return nil
+	}
+	if ok && record.State == deadletter.Open {
+		ctx := telemetry.WithTrace(telemetry.WithEvent(ctx, record.ID), record.Trace)
+		if again, err := r.letter(ctx, &letter{held[0], record}, age); again || err != nil {
+			r.held[w.Tenant] = true
+			r.left++
+			return err
+		}
+	}
+	_, err = r.bytes.Write(ctx, store.Change{Kind: store.Delete, Record: pointer})
+	return err
+}
+
+// letter parses one webhook again and reports whether it has to wait for the next run.
+func (r *rerun) letter(ctx context.Context, l *letter, age time.Duration) (again bool, err error) {
+	generation, failed := r.again(ctx, true, l)
+	if failed == nil {
+		r.redriven++
+		return false, deadletter.Settle(ctx, r.records, l.held, deadletter.Redriven, generation)
+	}
+	sorted := fault.Of(failed)
+	if passes(sorted) && age < patience {
+		return true, nil
+	}
+	r.adapter.Logger.ErrorContext(ctx, "webhook is left to a person", slog.String("code", sorted.Code), slog.Duration("after", age))
+	r.adapter.Meter.Count("WebhookDeadLettered", 1,
+		telemetry.Label{Name: "provider", Value: r.adapter.about.Provider}, telemetry.Label{Name: "reason", Value: sorted.Code})
+	if passes(sorted) {
+		return false, nil
+	}
+	now := l.record // why it is one has changed
+	now.Kind, now.Code, now.Reason = sorted.Kind.String(), sorted.Code, sorted.Error()
+	now.Last, now.Attempts = time.Now(), now.Attempts+1
+	return false, deadletter.Write(ctx, r.records, now)
+}

@@ -1,0 +1,286 @@
+package adapter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/deadletter"
+	"signalbox/shared/queue"
+	"signalbox/shared/redrive"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+	"signalbox/shared/webhook"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// moody is a directory of which the look-ups of some addresses fail at present.
+type moody struct {
+	directory
+	down, gone map[string]bool
+}
+
+func (m *moody) Account(ctx context.Context, id string) (tenant.Account, error) {
+	account, err := m.directory.Account(ctx, "shared")
+	account.ID, account.TenantID = id, strings.TrimPrefix(id, "of-") // one account a tenant
+	return account, err
+}
+
+func (m *moody) Line(ctx context.Context, account, address string) (tenant.Line, error) {
+	if m.down[address] {
+		return tenant.Line{}, errors.New("down")
+	}
+	if m.gone[address] {
+		return tenant.Line{}, tenant.ErrUnknown
+	}
+	return m.directory.Line(ctx, account, address)
+}
+
+// office is an adapter and what parses its dead letters again, in memory.
+type office struct {
+	*testing.T
+	known        *moody
+	spool, state *memstore.Store
+	sent         []string // "address generation", of all events
+	output       bytes.Buffer
+	fault        func(memstore.Call) memstore.Fault
+	adapter      *Adapter
+	again        *Reparser
+}
+
+func newOffice(t *testing.T) *office {
+	t.Helper()
+	o := &office{T: t, known: &moody{down: map[string]bool{}, gone: map[string]bool{}}}
+	faulty := memstore.Faulty(func(c memstore.Call) memstore.Fault {
+		if o.fault == nil {
+			return memstore.None
+		}
+		return o.fault(c)
+	})
+	o.spool, o.state = memstore.New(faulty), memstore.New(faulty)
+	id := telemetry.Identity{Function: "BatchReparse", Version: "1"}
+	events := publisher(func(all []queue.Message) error {
+		for _, m := range all {
+			var e canonical.Event
+			if err := json.Unmarshal(m.Body, &e); err != nil {
+				t.Fatal(err)
+			}
+			_, generation, _ := strings.Cut(m.ID, ":")
+			o.sent = append(o.sent, e.LineID+" "+generation+" "+e.ReceivedAt.Format(time.TimeOnly))
+		}
+		return nil
+	})
+	o.adapter = New(Parts{
+		Channel: batch{}, Directory: o.known, Peppers: o.known, Places: Places(events, NewSpool(o.spool)),
+		Letters: &DeadLetters{Bytes: o.spool, Records: o.state},
+		Logger:  telemetry.NewLogger(&o.output, id), Meter: telemetry.NewMeter(&o.output, id),
+	})
+	o.again = NewReparser(o.adapter, o.state, o.spool)
+	return o
+}
+
+// receive takes a webhook of a tenant's account in.
+func (o *office) receive(owner, body string) {
+	o.Helper()
+	answer := o.adapter.Receive(o.Context(), webhook.Request{
+		Method: http.MethodPost, Path: "/v1/accounts/of-" + owner + "/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(body),
+	})
+	if answer.Status != http.StatusAccepted {
+		o.Fatalf("answered %d", answer.Status)
+	}
+}
+
+// run is the schedule's.
+func (o *office) run() {
+	o.Helper()
+	answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: ActionAgain})
+	if err != nil || len(answer.Problems) > 0 {
+		o.Fatalf("%v, %v", answer, err)
+	}
+}
+
+// waiting returns how many webhooks are to be parsed again by themselves.
+func (o *office) waiting() (n int) {
+	for r := range o.spool.All() {
+		if strings.HasPrefix(r.Partition, "again/") {
+			n++
+		}
+	}
+	return n
+}
+
+// letters returns the dead letters, as their state, kind and code.
+func (o *office) letters() (all []string) {
+	for r := range o.state.All() {
+		if l, ok := deadletter.Read(r); ok && strings.HasPrefix(r.Sort, "dead/") {
+			all = append(all, strings.TrimSpace(string(l.State)+" "+l.Kind+" "+l.Code))
+		}
+	}
+	return all
+}
+
+func (o *office) check(waiting int, letters, sent []string) {
+	o.Helper()
+	if got := o.waiting(); got != waiting {
+		o.Errorf("%d webhooks wait, want %d", got, waiting)
+	}
+	if diff := cmp.Diff(letters, o.letters()); diff != "" {
+		o.Errorf("dead letters: %s", diff)
+	}
+	if diff := cmp.Diff(sent, o.sent); diff != "" {
+		o.Errorf("sent: %s", diff)
+	}
+}
+
+// TestAWebhookThatATransientFaultMadeADeadLetterComesBackByItself is what only a person put back: a look-up failed after the
+// signature was checked.
+func TestAWebhookThatATransientFaultMadeADeadLetterComesBackByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.known.down["one"] = true
+		o.receive("first", `["one"]`)
+		open := []string{"retryable line_unreadable"}
+		o.check(1, open, nil)
+		time.Sleep(5 * time.Minute)
+		o.run()
+		o.check(1, open, nil)
+		o.known.down["one"] = false
+		time.Sleep(5 * time.Minute)
+		o.run()
+		sent := []string{"one 1 00:00:00"} // as received
+		o.check(0, []string{"redriven retryable line_unreadable"}, sent)
+		o.run()
+		o.check(0, []string{"redriven retryable line_unreadable"}, sent)
+		if !strings.Contains(o.output.String(), `"Name":"Redriven"`) {
+			t.Error("it is not counted")
+		}
+	})
+}
+
+// TestWhatIsParsedAgainByItselfKeepsItsOrder: a later webhook of a tenant waits for an earlier one, another tenant's for neither.
+func TestWhatIsParsedAgainByItselfKeepsItsOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		for _, address := range []string{"one", "large", "bulky", "two"} {
+			o.known.down[address] = true
+		}
+		for _, address := range []string{"one", "bulky"} {
+			o.receive("first", `["`+address+`"]`)
+			time.Sleep(time.Second)
+		}
+		o.receive("second", `["two"]`)
+		o.known.down = map[string]bool{"one": true}
+		o.run()
+		if diff := cmp.Diff([]string{"two 1 00:00:02"}, o.sent); diff != "" || o.waiting() != 2 {
+			t.Errorf("%d wait, sent %s", o.waiting(), diff)
+		}
+		o.known.down = nil
+		o.run()
+		if diff := cmp.Diff([]string{"two 1 00:00:02", "one 1 00:00:00", "bulky 1 00:00:01"}, o.sent); diff != "" || o.waiting() != 0 {
+			t.Errorf("%d wait, sent %s", o.waiting(), diff)
+		}
+	})
+}
+
+// TestWhatDoesNotComeBackByItselfIsLeftToAPerson and is counted, so that the alarm tells.
+func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
+	const counted = `"Name":"WebhookDeadLettered"`
+	for name, c := range map[string]struct {
+		change  func(o *office)
+		letters string
+		counted int // the first by the receiver
+	}{
+		"after a day":                   {func(*office) { time.Sleep(patience) }, "retryable line_unreadable", 2},
+		"since its address is nobody's": {func(o *office) { o.known.down, o.known.gone = nil, map[string]bool{"one": true} }, "permanent unowned_address", 2},
+		"since somebody was faster": {func(o *office) {
+			o.known.down = nil
+			var ids []string
+			for r := range o.spool.All() {
+				if id, ok := strings.CutPrefix(r.Partition, "bytes/"); ok && r.Sort == headSort {
+					ids = append(ids, id)
+				}
+			}
+			answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: redrive.Redrive, Tenant: "first", IDs: ids, By: "ops", Reason: "ticket 7"})
+			if err != nil || answer.Counts[redrive.Redriven] != 1 {
+				o.Fatal(answer, err)
+			}
+			o.sent = nil
+		}, "redriven retryable line_unreadable", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := newOffice(t)
+				o.known.down["one"] = true
+				o.receive("first", `["one"]`)
+				time.Sleep(time.Minute)
+				c.change(o)
+				for range 3 {
+					o.run()
+				}
+				o.check(0, []string{c.letters}, nil)
+				if got := strings.Count(o.output.String(), counted); got != c.counted {
+					t.Errorf("counted %d times, want %d", got, c.counted)
+				}
+			})
+		})
+	}
+}
+
+func TestOnlyWhatPassesByItselfWaits(t *testing.T) {
+	o := newOffice(t)
+	for _, body := range []string{`{`, `["none"]`, `["large"]`, `["lost"]`} {
+		o.receive("first", body)
+	}
+	if o.waiting() != 0 || len(o.letters()) != 4 {
+		t.Errorf("%d wait of %v", o.waiting(), o.letters())
+	}
+}
+
+// TestARunThatFailsAtAnyCallIsMadeGoodByTheNext, and nothing is sent under an id that the router would take for another event's.
+func TestARunThatFailsAtAnyCallIsMadeGoodByTheNext(t *testing.T) {
+	for _, how := range []memstore.Fault{memstore.Before, memstore.After} {
+		for failing := range 16 {
+			synctest.Test(t, func(t *testing.T) {
+				o, calls := newOffice(t), 0
+				o.known.down["one"] = true
+				o.receive("first", `["one"]`)
+				o.known.down = nil
+				o.fault = func(memstore.Call) memstore.Fault {
+					if calls++; calls == failing+1 {
+						return how
+					}
+					return memstore.None
+				}
+				_, _ = o.again.Reparse(t.Context(), redrive.Asked{Action: ActionAgain})
+				o.fault = nil
+				o.run()
+				if o.waiting() != 0 || len(o.sent) == 0 || len(o.sent) > 2 || o.letters()[0] != "redriven retryable line_unreadable" {
+					t.Errorf("fault %d at call %d: %d wait, sent %v, %v", how, failing, o.waiting(), o.sent, o.letters())
+				}
+			})
+		}
+	}
+}
+
+func TestARunEndsBeforeItsInvocation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.known.down["one"] = true
+		o.receive("first", `["one"]`)
+		o.known.down = nil
+		ctx, cancel := context.WithTimeout(t.Context(), againMargin-time.Millisecond)
+		defer cancel()
+		if _, err := o.again.Reparse(ctx, redrive.Asked{Action: ActionAgain}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
+			t.Errorf("%v, sent %v", err, o.sent)
+		}
+	})
+}
