@@ -13,9 +13,6 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// ActionAgain is the request of a schedule: parse again what became a dead letter by a fault that passes by itself.
-const ActionAgain = "again"
-
 const (
 	// patience is how long a webhook is parsed again by itself, counted from when it came; then it is left to a person.
 	patience = 24 * time.Hour

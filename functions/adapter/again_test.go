@@ -3,6 +3,7 @@ package adapter
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -13,6 +14,8 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store/memstore"
@@ -59,6 +62,7 @@ type office struct {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
+	ring := keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Random: rand.Reader})
 	o := &office{T: t, known: &moody{down: map[string]bool{}, gone: map[string]bool{}}}
 	faulty := memstore.Faulty(func(c memstore.Call) memstore.Fault {
 		if o.fault == nil {
@@ -71,7 +75,7 @@ func newOffice(t *testing.T) *office {
 	events := publisher(func(all []queue.Message) error {
 		for _, m := range all {
 			var e canonical.Event
-			if err := json.Unmarshal(m.Body, &e); err != nil {
+			if err := json.Unmarshal(opened(t, ring, m), &e); err != nil {
 				t.Fatal(err)
 			}
 			_, generation, _ := strings.Cut(m.ID, ":")
@@ -79,9 +83,9 @@ func newOffice(t *testing.T) *office {
 		}
 		return nil
 	})
-	o.adapter = New(Parts{
+	o.adapter = New(ring, Parts{
 		Channel: batch{}, Directory: o.known, Peppers: o.known, Places: Places(events, NewSpool(o.spool)),
-		Letters: &DeadLetters{Bytes: o.spool, Records: o.state},
+		Letters: NewDeadLetters(ring, o.spool, o.state, "1"),
 		Logger:  telemetry.NewLogger(&o.output, id), Meter: telemetry.NewMeter(&o.output, id),
 	})
 	o.again = NewReparser(o.adapter, o.state, o.spool)
@@ -102,7 +106,7 @@ func (o *office) receive(owner, body string) {
 // run is the schedule's.
 func (o *office) run() {
 	o.Helper()
-	answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: ActionAgain})
+	answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: redrive.Again})
 	if err != nil || len(answer.Problems) > 0 {
 		o.Fatalf("%v, %v", answer, err)
 	}
@@ -260,7 +264,7 @@ func TestARunThatFailsAtAnyCallIsMadeGoodByTheNext(t *testing.T) {
 					}
 					return memstore.None
 				}
-				_, _ = o.again.Reparse(t.Context(), redrive.Asked{Action: ActionAgain})
+				_, _ = o.again.Reparse(t.Context(), redrive.Asked{Action: redrive.Again})
 				o.fault = nil
 				o.run()
 				if o.waiting() != 0 || len(o.sent) == 0 || len(o.sent) > 2 || o.letters()[0] != "redriven retryable line_unreadable" {
@@ -279,7 +283,7 @@ func TestARunEndsBeforeItsInvocation(t *testing.T) {
 		o.known.down = nil
 		ctx, cancel := context.WithTimeout(t.Context(), againMargin-time.Millisecond)
 		defer cancel()
-		if _, err := o.again.Reparse(ctx, redrive.Asked{Action: ActionAgain}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
+		if _, err := o.again.Reparse(ctx, redrive.Asked{Action: redrive.Again}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
 			t.Errorf("%v, sent %v", err, o.sent)
 		}
 	})

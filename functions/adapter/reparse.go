@@ -60,10 +60,10 @@ func NewReparser(a *Adapter, records ReparseRecords, received ReparseBytes) *Rep
 	return &Reparser{a, records, received, idempotency.NewReopener(records)}
 }
 
-// Reparse carries out a request for ids of dead letters, or that of a schedule for those that are due, ActionAgain. One that
+// Reparse carries out a request for ids of dead letters, or that of a schedule for those that are due, redrive.Again. One that
 // cannot be is an Answer with Problems; the error is what is not its fault, by its code alone: the same request may be sent again.
 func (r *Reparser) Reparse(ctx context.Context, q redrive.Asked) (redrive.Answer, error) {
-	if q.Action == ActionAgain {
+	if q.Action == redrive.Again {
 		return redrive.Answer{}, r.failed(ctx, q, r.parseAgain(ctx))
 	}
 	problems := q.Check(redrive.Plan, redrive.Redrive)

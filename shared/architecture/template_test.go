@@ -16,6 +16,8 @@ import (
 	"unicode"
 
 	"gopkg.in/yaml.v3"
+
+	"signalbox/shared/redrive"
 )
 
 // pythonVariable names the environment variable that holds the path of a Python with AWS's own translator. It is set by
@@ -309,6 +311,35 @@ func checkLast(t *testing.T, tm template, id string, f resource) {
 	// ApplyTenant is invoked by hand and waited for; a dead-letter queue would keep the credentials of its event.
 	if keeps := at(f.Properties, "DeadLetterQueue") != nil; asynchronous && keeps == (id == "ApplyTenant") {
 		t.Errorf("%s: what is invoked asynchronously has a DeadLetterQueue, and ApplyTenant never has", id)
+	}
+}
+
+// TestWhatPassesByItselfIsParsedAgainByASchedule: every channel's function that parses again is asked to by a schedule, and may
+// work through the list of what waits and nothing else of its table.
+func TestWhatPassesByItselfIsParsedAgainByASchedule(t *testing.T) {
+	tm, found := written(t), 0
+	for id, f := range tm.of("AWS::Serverless::Function") {
+		if !strings.HasSuffix(id, "Reparse") {
+			continue
+		}
+		found++
+		asked := false
+		events, _ := at(f.Properties, "Events").(map[string]any)
+		for _, event := range events {
+			var q redrive.Asked
+			input, _ := at(event, "Properties", "Input").(string)
+			asked = asked || at(event, "Type") == "Schedule" && json.Unmarshal([]byte(input), &q) == nil && q.Action == redrive.Again
+		}
+		if !asked {
+			t.Errorf("%s has no Schedule whose Input asks for the action %q", id, redrive.Again)
+		}
+		policies := fmt.Sprint(tm.Resources[id+"Role"].Properties["Policies"])
+		if strings.Count(policies, "dynamodb:Query") != 1 || strings.Count(policies, "dynamodb:DeleteItem") != 1 || strings.Count(policies, "again/*") != 1 {
+			t.Errorf("%sRole is to allow Query and DeleteItem of again/* alone", id)
+		}
+	}
+	if found == 0 {
+		t.Error("no function parses again")
 	}
 }
 

@@ -14,6 +14,7 @@ const (
 	Plan    = "plan"    // say what would be put back; nothing changes
 	Redrive = "redrive" // put dead letters back
 	Replay  = "replay"  // route stored events again
+	Again   = "again"   // of a schedule: parse again what a fault that passes by itself made a dead letter
 )
 
 // Chain is the name of the audit chain that every redrive and replay is written to before anything is put back.

@@ -1,4 +1,4 @@
-// Command outreach-reparse parses dead letters of the outreach API again, from the bytes that were received. It is invoked directly, by make redrive.
+// Command outreach-reparse parses dead letters of the outreach API again, from the bytes that were received. It is invoked directly, by make redrive, and by a schedule.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received. It is invoked directly, by make redrive.
+// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received. It is invoked directly, by make redrive, and by a schedule.
 package main
 
 import (
