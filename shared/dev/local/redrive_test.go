@@ -6,11 +6,14 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"signalbox/shared/aws/awsstack"
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/operations/operate"
+	"signalbox/shared/redrive"
 )
 
 // redrive runs make redrive against the local cloud and answers what it prints.
@@ -145,5 +148,38 @@ func TestTheLocalStackIsDescribed(t *testing.T) {
 	stack.Name = "other"
 	if _, err := stack.Outputs(t.Context()); err == nil || !strings.Contains(err.Error(), "no stack other") {
 		t.Errorf("another stack: %v", err)
+	}
+}
+
+// TestWhatAPassingFaultMadeADeadLetterComesBack by the request of the schedule, with unmodified binaries and what their roles allow.
+func TestWhatAPassingFaultMadeADeadLetterComesBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes")
+	}
+	// What the receiver reads third cannot be read, at any of the attempts that one call is: the tenant's key.
+	const from, attempts = 3, 3
+	var watched atomic.Bool
+	var reads atomic.Int64
+	w := newWorld(t, 0, local.Options{Hooks: local.Hooks{Tables: func(c dynamodb.Call) dynamodb.Fault {
+		if n := int64(0); watched.Load() && strings.Contains(c.Operation, "Get") {
+			if n = reads.Add(1); n >= from && n < from+attempts {
+				return dynamodb.Before
+			}
+		}
+		return dynamodb.None
+	}}})
+	ctx := t.Context()
+	watched.Store(true)
+	w.send(ctx)
+	if left := w.redrive(ctx, map[string]string{"ACTION": "plan"}); !strings.HasSuffix(left, " store_failed\nplan: 1 ready\n") {
+		t.Fatalf("the plan is %s", left)
+	}
+	w.invoke(ctx, "TwilioReparse", redrive.Asked{Action: redrive.Again})
+	w.rest(ctx)
+	if !w.once(ctx) {
+		t.Error("the webhook that was parsed again is not in every CRM once")
+	}
+	if out := w.redrive(ctx, map[string]string{"ACTION": "plan"}); out != "plan: nothing\n" {
+		t.Errorf("left: %s", out)
 	}
 }
