@@ -15,14 +15,14 @@ import (
 
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
 )
 
 // world is a local cloud under measurement.
 type world struct {
 	*local.Cloud
-	client *demo.Client
+	client *samples.Client
 	http   *http.Client
 	crms   []string // to which messages go
 	meter  *meter
@@ -44,7 +44,7 @@ func newWorld(ctx context.Context, root string, observed bool, crms ...string) (
 		return nil, err
 	}
 	w.Cloud, w.crms = c, crms
-	if w.client, err = demo.NewClient(root, c); err == nil && len(crms) > 0 {
+	if w.client, err = samples.NewClient(root, c.Target()); err == nil && len(crms) > 0 {
 		err = w.bind(ctx)
 	}
 	if err != nil {
@@ -97,12 +97,12 @@ func (w *world) deliveries() []string {
 }
 
 // message answers the next message of a person.
-func (w *world) message(person int) demo.Sample {
+func (w *world) message(person int) samples.Sample {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.next++
 	id := fmt.Sprintf("SM%032x", w.next)
-	return demo.Sample{Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages", Form: [][2]string{
+	return samples.Sample{Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages", Form: [][2]string{
 		{"ToCountry", "US"},
 		{"ToState", "CA"},
 		{"SmsMessageSid", id},
@@ -128,15 +128,15 @@ func (w *world) message(person int) demo.Sample {
 func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
 
 // outreach answers something that a sales tool has just sent to a person.
-func (w *world) outreach(person int) demo.Sample {
+func (w *world) outreach(person int) samples.Sample {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.next++
-	return demo.NewOutreach(fmt.Sprintf("out-%d", w.next), phone(person), time.Now())
+	return samples.NewOutreach(fmt.Sprintf("out-%d", w.next), phone(person), time.Now())
 }
 
 // send sends a message and answers how long it took to be acknowledged.
-func (w *world) send(ctx context.Context, m demo.Sample) (time.Duration, error) {
+func (w *world) send(ctx context.Context, m samples.Sample) (time.Duration, error) {
 	request, err := w.client.Request(ctx, m)
 	if err != nil {
 		return 0, err

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 )
 
 // usage is what one message asks of AWS and of the CRMs.
@@ -138,7 +138,7 @@ const batch = 10
 // countReplies lets people who are known be written to and answer, one at a time, and answers what registering an outreach and what
 // the reply to one costs.
 func (w *world) countReplies(ctx context.Context) (outreach, reply usage, err error) {
-	through := func(m demo.Sample, sum usage, of int) (usage, error) {
+	through := func(m samples.Sample, sum usage, of int) (usage, error) {
 		before := w.snapshot()
 		if _, err := w.send(ctx, m); err != nil {
 			return sum, err

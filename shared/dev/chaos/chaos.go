@@ -27,7 +27,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/store"
 )
 
@@ -78,7 +78,7 @@ type run struct {
 	out     io.Writer
 	folder  string // where everything is kept
 	cloud   *local.Cloud
-	client  *demo.Client
+	client  *samples.Client
 	striker *striker
 	lottery *lottery
 	history *History
@@ -117,7 +117,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	defer r.cloud.Stop()
 	r.striker.setCloud(r.cloud)
 	r.lottery.watch(r.cloud)
-	if r.client, err = demo.NewClient(o.Root, r.cloud); err != nil {
+	if r.client, err = samples.NewClient(o.Root, r.cloud.Target()); err != nil {
 		return err
 	}
 	r.sender = &sender{client: r.client, history: r.history, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: persons}}}

@@ -11,7 +11,7 @@ import (
 
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/store"
 )
 
@@ -88,7 +88,7 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(l.Stop)
-			client, err := demo.NewClient(root, l)
+			client, err := samples.NewClient(root, l.Target())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 			e.mu.Unlock()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
-			for _, s := range []demo.Sample{sample(1, 0, false), sample(1, 1, false), sample(2, 0, false)} {
+			for _, s := range []samples.Sample{sample(1, 0, false), sample(1, 1, false), sample(2, 0, false)} {
 				if status, err := client.Send(ctx, s); err != nil || status != http.StatusOK {
 					t.Fatal(status, err)
 				}

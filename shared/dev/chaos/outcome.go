@@ -8,7 +8,7 @@ import (
 
 	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/store"
 )
 
@@ -25,7 +25,7 @@ func (r *run) known() known {
 	for _, s := range sends {
 		k.people[s.Thread] = s.Thread
 		if s.Kind != OfAsking {
-			k.messages[r.client.MessageKey(demo.Sample{Form: [][2]string{{"MessageSid", s.Message}}})] = s.Message
+			k.messages[r.client.MessageKey(samples.Sample{Path: messagesPath, Form: [][2]string{{"MessageSid", s.Message}}})] = s.Message
 			k.ours[s.Message] = s.Kind == OfReceipt
 		}
 	}
@@ -114,7 +114,7 @@ func (r *run) also(ctx context.Context, name string, k known, o *Outcome) error 
 }
 
 // identify answers what a record is of, or the record's id.
-func identify(record demo.Record, names map[string]string) string {
+func identify(record samples.Record, names map[string]string) string {
 	for _, value := range record.Properties {
 		if name := names[value]; name != "" {
 			return name

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 )
 
 // sender sends the webhooks of a plan and notes what became of them.
 type sender struct {
-	client  *demo.Client
+	client  *samples.Client
 	http    *http.Client
 	history *History
 }
@@ -33,15 +33,18 @@ type parcel struct {
 // ourNumber is the line that people write to and hear from.
 const ourNumber = "+15557654321"
 
+// messagesPath is where the demo tenant's messages are sent.
+const messagesPath = "/v1/accounts/demo-twilio/twilio/messages"
+
 // sample is the n-th message of a person.
-func sample(person, n int, machine bool) demo.Sample {
+func sample(person, n int, machine bool) samples.Sample {
 	id := fmt.Sprintf("SM%016x%016x", person, n)
 	text := fmt.Sprintf("message %d", n)
 	if machine {
 		text = "Automatic reply: I am away and read this on Monday."
 	}
-	return demo.Sample{
-		Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages",
+	return samples.Sample{
+		Name: id, Path: messagesPath,
 		Form: [][2]string{
 			{"MessageSid", id},
 			{"AccountSid", "AC00000000000000000000000000000de0"},
@@ -54,8 +57,8 @@ func sample(person, n int, machine bool) demo.Sample {
 }
 
 // callback is what is reported of the n-th message of ours.
-func callback(n int, state string) demo.Sample {
-	return demo.Sample{
+func callback(n int, state string) samples.Sample {
+	return samples.Sample{
 		Name: outboundID(n) + " " + state, Path: "/v1/accounts/demo-twilio/twilio/status",
 		Form: [][2]string{
 			{"MessageSid", outboundID(n)},
@@ -91,7 +94,7 @@ func outreachID(person, n int) string { return fmt.Sprintf("out_%d_%d", person, 
 
 // outreach is the n-th one to a person.
 func (s *sender) outreach(person, n int, sent time.Time) parcel {
-	o := demo.NewOutreach(outreachID(person, n), phone(person), sent)
+	o := samples.NewOutreach(outreachID(person, n), phone(person), sent)
 	return parcel{
 		Send{Kind: OfAsking, Message: o.ID(), Thread: phone(person), Asked: sent},
 		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, o) },

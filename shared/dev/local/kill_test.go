@@ -13,7 +13,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store"
@@ -62,9 +62,9 @@ func (b boundary) String() string {
 type world struct {
 	*testing.T
 	*local.Cloud
-	client *demo.Client
+	client *samples.Client
 	number int // of the cloud
-	sent   []demo.Sample
+	sent   []samples.Sample
 
 	broken, applied int // messages and tenant files so far
 }
@@ -82,7 +82,7 @@ func newWorld(t *testing.T, number int, o local.Options) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
-	client, err := demo.NewClient(root, c)
+	client, err := samples.NewClient(root, c.Target())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,10 +90,10 @@ func newWorld(t *testing.T, number int, o local.Options) *world {
 }
 
 // sample is a message of a person who was never seen.
-func (w *world) sample() demo.Sample {
+func (w *world) sample() samples.Sample {
 	n := len(w.sent) + 1
 	id := fmt.Sprintf("SM%016d%016d", w.number, n)
-	return demo.Sample{
+	return samples.Sample{
 		Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages",
 		Form: [][2]string{
 			{"MessageSid", id},
@@ -107,8 +107,8 @@ func (w *world) sample() demo.Sample {
 }
 
 // outreach is what a sales tool sent a minute ago to whoever a sample is from.
-func outreach(to demo.Sample) demo.Sample {
-	return demo.NewOutreach("out-"+to.ID(), to.Form[2][1], time.Now().Add(-time.Minute))
+func outreach(to samples.Sample) samples.Sample {
+	return samples.NewOutreach("out-"+to.ID(), to.Form[2][1], time.Now().Add(-time.Minute))
 }
 
 // send sends a new message as a client that tries again does.
@@ -118,7 +118,7 @@ func (w *world) send(ctx context.Context) {
 }
 
 // deliver sends a webhook until it is accepted.
-func (w *world) deliver(ctx context.Context, s demo.Sample) {
+func (w *world) deliver(ctx context.Context, s samples.Sample) {
 	w.Helper()
 	w.sent = append(w.sent, s)
 	for range 10 {
@@ -226,7 +226,7 @@ func (w *world) once(ctx context.Context) bool {
 }
 
 // shown says whether every CRM shows once what a sample leads to.
-func (w *world) shown(ctx context.Context, s demo.Sample) bool {
+func (w *world) shown(ctx context.Context, s samples.Sample) bool {
 	w.Helper()
 	for crm := range w.CRMs {
 		n := 0

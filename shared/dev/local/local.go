@@ -24,12 +24,10 @@ import (
 	"signalbox/shared/dev/local/gateway"
 	"signalbox/shared/dev/local/process"
 	"signalbox/shared/dev/local/template"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store/memstore"
 )
-
-// DemoTenant is the tenant file that is applied at the start.
-const DemoTenant = "events/tenants/demo.json"
 
 // Options say what to run and where. The zero value but for Root runs everything on free ports.
 type Options struct {
@@ -49,13 +47,13 @@ type Options struct {
 
 // Cloud is what runs.
 type Cloud struct {
-	Gateway       string               // URLs
-	AWS           string               //
-	CRMs          map[string]string    // of the simulators
-	Simulated     map[string]Simulated // by CRM
-	PublicBaseURL string               // what webhooks are signed for
-	LogPath       string               // what every function wrote
-	Counts        *cloud.Counts        // of calls to AWS
+	Gateway       string                       // URLs
+	AWS           string                       //
+	CRMs          map[string]string            // of the simulators
+	Simulated     map[string]samples.Simulator // by CRM
+	PublicBaseURL string                       // what webhooks are signed for
+	LogPath       string                       // what every function wrote
+	Counts        *cloud.Counts                // of calls to AWS
 
 	options   Options
 	template  *template.Template
@@ -78,7 +76,7 @@ type Cloud struct {
 // Start builds and starts everything and applies the demo tenant. Ctx is about the start; what runs ends by Stop, which has to
 // be called only if there is no error.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
-	c := &Cloud{options: o, CRMs: map[string]string{}, Simulated: map[string]Simulated{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
+	c := &Cloud{options: o, CRMs: map[string]string{}, Simulated: map[string]samples.Simulator{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
 	c.plan = &plan{kill: c.kill}
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{
@@ -227,6 +225,21 @@ func (c *Cloud) Queues() []string {
 		ids[i] = q.LogicalID
 	}
 	return ids
+}
+
+// Target is where samples are sent.
+func (c *Cloud) Target() samples.Target {
+	return samples.Target{Gateway: c.Gateway, PublicBaseURL: c.PublicBaseURL, CRMs: c.Simulated, Rests: c.rests}
+}
+
+// rests reports whether no queue holds a message.
+func (c *Cloud) rests() bool {
+	for _, id := range c.Queues() {
+		if counters := c.Queue(id).Counters(); counters.Visible+counters.InFlight > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Table answers a table by its logical id, nil if there is none.

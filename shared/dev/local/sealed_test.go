@@ -17,7 +17,7 @@ import (
 
 	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -91,7 +91,7 @@ func TestNoStoreOrQueueHoldsWhatIsPrivate(t *testing.T) {
 	seen.mu.Unlock()
 	w.giveUp(ctx, seen.first("HubspotQueue"))
 
-	forbidden := secretsOf(t, root, append(reports, demo.Report{Sample: unowned}, demo.Report{Sample: spooled}))
+	forbidden := secretsOf(t, root, append(reports, samples.Report{Sample: unowned}, samples.Report{Sample: spooled}))
 	for i, value := range w.Secrets() {
 		forbidden[fmt.Sprintf("secret %d", i)] = value
 	}
@@ -99,7 +99,7 @@ func TestNoStoreOrQueueHoldsWhatIsPrivate(t *testing.T) {
 }
 
 // privately is a message that ends up somewhere unusual.
-func (w *world) privately(what, to string) demo.Sample {
+func (w *world) privately(what, to string) samples.Sample {
 	s := w.sample()
 	s.Name = what
 	s.Form[3][1] = to
@@ -108,7 +108,7 @@ func (w *world) privately(what, to string) demo.Sample {
 	return s
 }
 
-func (w *world) accepted(ctx context.Context, s demo.Sample) {
+func (w *world) accepted(ctx context.Context, s samples.Sample) {
 	w.Helper()
 	if status, err := w.client.Send(ctx, s); err != nil || status != 200 {
 		w.Fatalf("%s: answered %d, %v", s.Name, status, err)

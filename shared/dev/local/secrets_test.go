@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local"
-	"signalbox/shared/dev/local/demo"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
 )
 
@@ -86,7 +86,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 }
 
 // secretsOf answers what may not be seen, by a name that may.
-func secretsOf(t *testing.T, root string, reports []demo.Report) map[string]string {
+func secretsOf(t *testing.T, root string, reports []samples.Report) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, r := range reports {
@@ -108,7 +108,7 @@ func secretsOf(t *testing.T, root string, reports []demo.Report) map[string]stri
 			}
 		}
 	}
-	data, err := os.ReadFile(filepath.Join(root, local.DemoTenant))
+	data, err := os.ReadFile(filepath.Join(root, samples.DemoTenant))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -18,6 +19,7 @@ import (
 
 	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/local/process"
+	"signalbox/shared/dev/samples"
 )
 
 // A simulator is a CRM in memory: a command beside the connector whose name ends in -simulate, without a block in the template.
@@ -25,14 +27,6 @@ const (
 	simulatorPattern = "functions/connector/*/cmd/*-simulate"
 	simulatorStart   = 10 * time.Second
 )
-
-// Simulated is what a simulator says of itself, so that whoever looks into it needs to know no CRM.
-type Simulated struct {
-	Objects  []string `json:"objects"`  // the object types whose records it shows
-	Messages string   `json:"messages"` // the one that holds messages
-	Key      string   `json:"key"`      // the property of those that is the message's key
-	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
-}
 
 // simulator is one of them.
 type simulator struct{ crm, binary string }
@@ -53,66 +47,91 @@ func simulators(root string) ([]simulator, error) {
 
 // startSimulators starts every simulator there is.
 func (c *Cloud) startSimulators(ctx context.Context) error {
-	found, err := simulators(c.options.Root)
+	start := Simulators{Root: c.options.Root, Ports: c.options.Ports, Limits: c.options.CRMLimits, Output: c.log.Lines, Guardian: c.guardian}
+	started, err := start.Start(ctx, c.life)
 	if err != nil {
 		return err
 	}
-	file, err := c.demoTenant()
-	if err != nil {
-		return err
-	}
-	bindings := map[string]map[string]any{}
-	for _, crm := range bound(file) {
-		kind, _ := crm["kind"].(string)
-		bindings[kind] = crm
-	}
-	for _, s := range found {
-		if err := c.startSimulator(ctx, s, bindings[s.crm]); err != nil {
+	for crm, s := range started {
+		c.Simulated[crm], c.CRMs[crm], c.bindings[crm] = s, s.URL, s.URL
+		if c.observer() == nil {
+			continue
+		}
+		if err := c.observeCRM(ctx, crm, s.URL); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// startSimulator starts a simulator that lets in who has the token and the settings of a binding.
-func (c *Cloud) startSimulator(ctx context.Context, s simulator, binding map[string]any) error {
-	variable := s.portVariable()
-	port, err := reserve(ctx, variable, c.options.Ports[variable])
+// Simulators says how the CRM simulators are started.
+type Simulators struct {
+	Root     string
+	Ports    map[string]int // by variable; 0 or none is any free one
+	Limits   bool           // they limit requests as the CRMs do
+	Output   func(name string) io.Writer
+	Guardian *process.Guardian // sees to their end
+}
+
+// Start starts every simulator there is and returns them by CRM. Each lets in who has the token and the settings of its kind
+// in the demo tenant's file. They run until life is done.
+func (o Simulators) Start(ctx, life context.Context) (map[string]samples.Simulator, error) {
+	found, err := simulators(o.Root)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	file, err := readDemoTenant(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	bindings := map[string]map[string]any{}
+	for _, crm := range bound(file) {
+		kind, _ := crm["kind"].(string)
+		bindings[kind] = crm
+	}
+	started := map[string]samples.Simulator{}
+	for _, s := range found {
+		if started[s.crm], err = o.start(ctx, life, s, bindings[s.crm]); err != nil {
+			return nil, err
+		}
+	}
+	return started, nil
+}
+
+// start starts a simulator that lets in who has the token and the settings of a binding.
+func (o Simulators) start(ctx, life context.Context, s simulator, binding map[string]any) (about samples.Simulator, err error) {
+	variable := s.portVariable()
+	port, err := reserve(ctx, variable, o.Ports[variable])
+	if err != nil {
+		return about, err
 	}
 	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	token, _ := binding["token"].(string)
 	settings, err := json.Marshal(binding["settings"])
 	if err != nil {
-		return fmt.Errorf("local: %w", err)
+		return about, fmt.Errorf("local: %w", err)
 	}
 	environment := append(frugal(), "PATH="+os.Getenv("PATH"), "SIMULATOR_TOKEN="+token, "SIMULATOR_SETTINGS="+string(settings))
-	if !c.options.CRMLimits {
+	if !o.Limits {
 		environment = append(environment, "SIMULATOR_LIMIT=0")
 	}
-	child, err := c.guardian.Start(c.life, process.Spec{ //nolint:contextcheck // it outlives the start
-		Path: filepath.Join(c.options.Root, binaries, s.binary), Args: []string{"-listen", address}, Dir: c.options.Root,
-		Output: c.log.Lines(s.binary), Env: environment,
+	child, err := o.Guardian.Start(life, process.Spec{
+		Path: filepath.Join(o.Root, binaries, s.binary), Args: []string{"-listen", address}, Dir: o.Root,
+		Output: o.Output(s.binary), Env: environment,
 	})
 	if err != nil {
-		return err
+		return about, err
 	}
 	base := "http://" + address
-	about, err := await(ctx, child, base)
-	if err != nil {
-		return fmt.Errorf("local: %s: %w", s.binary, err)
+	if about, err = await(ctx, child, base); err != nil {
+		return about, fmt.Errorf("local: %s: %w", s.binary, err)
 	}
-	c.Simulated[s.crm] = about
-	c.CRMs[s.crm], c.bindings[s.crm] = base, base
-	if c.observer() != nil {
-		return c.observeCRM(ctx, s.crm, base)
-	}
-	return nil
+	about.URL = base
+	return about, nil
 }
 
 // await waits until a simulator says what it is.
-func await(ctx context.Context, child *process.Child, base string) (about Simulated, err error) {
+func await(ctx context.Context, child *process.Child, base string) (about samples.Simulator, err error) {
 	ctx, cancel := context.WithTimeout(ctx, simulatorStart)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/samples"
 )
 
 // applyFunction is what applies tenant files, here as on AWS.
@@ -52,29 +53,32 @@ func (c *Cloud) applyTenant(ctx context.Context) error {
 }
 
 // Tenant returns the demo tenant's file with the simulators as its CRMs.
-func (c *Cloud) Tenant() (map[string]any, error) {
-	file, err := c.demoTenant()
+func (c *Cloud) Tenant() (map[string]any, error) { return BoundTenant(c.options.Root, c.bindings) }
+
+// BoundTenant returns the demo tenant's file with its CRMs at base URLs by kind.
+func BoundTenant(root string, bases map[string]string) (map[string]any, error) {
+	file, err := readDemoTenant(root)
 	if err != nil {
 		return nil, err
 	}
 	for _, crm := range bound(file) {
 		kind, _ := crm["kind"].(string)
-		base, found := c.bindings[kind]
+		base, found := bases[kind]
 		if !found {
-			return nil, fmt.Errorf("local: %s is bound to the CRM %q, for which there is no simulator", DemoTenant, kind)
+			return nil, fmt.Errorf("local: %s is bound to the CRM %q, for which there is no simulator", samples.DemoTenant, kind)
 		}
 		crm["baseUrl"] = base
 	}
 	return file, nil
 }
 
-func (c *Cloud) demoTenant() (file map[string]any, err error) {
-	data, err := os.ReadFile(filepath.Join(c.options.Root, DemoTenant))
+func readDemoTenant(root string) (file map[string]any, err error) {
+	data, err := os.ReadFile(filepath.Join(root, samples.DemoTenant)) //nolint:gosec // the repository's own
 	if err != nil {
 		return nil, fmt.Errorf("local: %w", err)
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("local: %s: %w", DemoTenant, err)
+		return nil, fmt.Errorf("local: %s: %w", samples.DemoTenant, err)
 	}
 	return file, nil
 }

@@ -1,0 +1,224 @@
+package samples
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/secret"
+)
+
+// DemoTenant is the tenant file whose accounts and lines the samples are of.
+const DemoTenant = "events/tenants/demo.json"
+
+// Target is where samples are sent, and where they are to arrive.
+type Target struct {
+	Gateway       string               // base URL of the HTTP API
+	Host          string               // the Host header, where it is not the gateway's
+	PublicBaseURL string               // what signatures are made over
+	CRMs          map[string]Simulator // by kind
+	Rests         func() bool          // reports whether nothing is under way any more; nil when nobody can tell
+}
+
+// Simulator is a CRM's simulator and what it says of itself, so that whoever looks into it needs to know no CRM.
+type Simulator struct {
+	URL      string   `json:"-"`
+	Objects  []string `json:"objects"`  // the object types whose records it shows
+	Messages string   `json:"messages"` // the one that holds messages
+	Key      string   `json:"key"`      // the property of a message that holds its external id
+	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
+}
+
+// Client sends webhooks as providers would, registers outreach as a sales tool would, and looks into the simulators.
+type Client struct {
+	target    Target
+	tenant    Tenant
+	providers map[string]provider
+}
+
+// Tenant is what a Client needs of a tenant file.
+type Tenant struct {
+	Tenant struct {
+		ID   string
+		CRMs []struct{ Kind, BaseURL string }
+	}
+	Accounts []Account
+	Lines    []struct{ Account, Address string }
+}
+
+// Account is credentials at a provider.
+type Account struct {
+	ID, Provider, ProviderAccount string
+	AuthToken                     secret.Value
+}
+
+// ReadTenant reads a tenant file. No error quotes it.
+func ReadTenant(path string) (t Tenant, err error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator's own file
+	if err != nil {
+		return t, fmt.Errorf("samples: %w", err)
+	}
+	if err := json.Unmarshal(data, &t); err != nil {
+		return t, fmt.Errorf("samples: %s is no tenant file", path)
+	}
+	return t, nil
+}
+
+// NewClient returns a client with the credentials of the demo tenant's accounts.
+func NewClient(root string, target Target) (*Client, error) {
+	tenant, err := ReadTenant(filepath.Join(root, DemoTenant))
+	if err != nil {
+		return nil, err
+	}
+	return NewTenantClient(root, target, tenant)
+}
+
+// NewTenantClient returns a client with the credentials of a tenant's accounts.
+func NewTenantClient(root string, target Target, tenant Tenant) (*Client, error) {
+	providers, err := readProviders(root)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{target: target, tenant: tenant, providers: providers}, nil
+}
+
+// account returns the account that a sample is sent to.
+func (c *Client) account(s Sample) (Account, error) {
+	for _, a := range c.tenant.Accounts {
+		if a.ID == s.Account() {
+			return a, nil
+		}
+	}
+	return Account{}, fmt.Errorf("samples: the tenant %s has no account %s, which %s is sent to", c.tenant.Tenant.ID, s.Account(), s.Name)
+}
+
+// Send sends a webhook once and returns the status.
+func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
+	request, err := c.Request(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("samples: %w", err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, response.Body.Close()
+}
+
+// Register puts the message that a status callback is about on a timeline of every CRM, as the program that sent it would have:
+// a CRM shows the status of no other.
+func (c *Client) Register(ctx context.Context, s Sample) error {
+	for crm, about := range c.target.CRMs {
+		body, err := json.Marshal(map[string]string{about.Key: c.MessageKey(s)})
+		if err != nil {
+			return fmt.Errorf("samples: %w", err)
+		}
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost, about.URL+"/_simulator/records?object="+about.Messages, bytes.NewReader(body))
+		if err != nil {
+			return fmt.Errorf("samples: %w", err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return fmt.Errorf("samples: %w", err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("samples: the simulator of %s answers %s", crm, response.Status)
+		}
+	}
+	return nil
+}
+
+// Request returns the signed request of a sample.
+func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Gateway+s.Path, strings.NewReader(s.body()))
+	if err != nil {
+		return nil, fmt.Errorf("samples: %w", err)
+	}
+	account, err := c.account(s)
+	if err != nil {
+		return nil, err
+	}
+	request.Host = c.target.Host
+	request.Header, err = c.providers[s.Provider()].sign(s, account.AuthToken, c.target.PublicBaseURL+s.Path, time.Now())
+	return request, err
+}
+
+// EventID returns the id of the event a sample becomes.
+func (c *Client) EventID(s Sample) canonical.EventID {
+	provider := c.providers[s.Provider()]
+	if s.Shows != "" {
+		return canonical.NewEventID(c.tenant.Tenant.ID, s.Provider(), s.Account(), "receipt", s.ID()+"|"+s.Shows+"|"+s.field(provider.Error))
+	}
+	return canonical.NewEventID(c.tenant.Tenant.ID, s.Provider(), s.Account(), provider.Event, s.ID())
+}
+
+// MessageKey returns the external id of a sample's record in every CRM.
+func (c *Client) MessageKey(s Sample) string {
+	return canonical.MessageKey(c.tenant.Tenant.ID, s.Provider(), s.Account(), s.ID())
+}
+
+// Shows reports whether a CRM's record is what a sample leads to: the message, in the state it is to show; of an
+// outreach, the person, who has answered by the end and whose sequences are over.
+func (c *Client) Shows(crm string, r Record, s Sample) bool {
+	about := c.target.CRMs[crm]
+	if o, ok := s.Outreach(); ok {
+		return r.Object != about.Messages && r.has(o.To.Phone) && r.Properties[about.Ended] == "true"
+	}
+	return r.Object == about.Messages && r.has(c.MessageKey(s)) && (s.Shows == "" || r.has(s.Shows))
+}
+
+// Record is what a simulator holds.
+type Record struct {
+	Object       string              `json:"-"`
+	ID           string              `json:"id"`
+	Properties   map[string]string   `json:"properties"`
+	Associations map[string][]string `json:"associations"`
+}
+
+// Messages returns the records of messages in a CRM.
+func (c *Client) Messages(ctx context.Context, crm string) ([]Record, error) {
+	return c.Records(ctx, crm, c.target.CRMs[crm].Messages)
+}
+
+// Records returns what a CRM's simulator holds of one object.
+func (c *Client) Records(ctx context.Context, crm, object string) ([]Record, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.CRMs[crm].URL+"/_simulator/records?object="+object, nil)
+	if err != nil {
+		return nil, fmt.Errorf("samples: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("samples: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("samples: the simulator of %s answers %s", crm, response.Status)
+	}
+	var records []Record
+	if err := json.NewDecoder(response.Body).Decode(&records); err != nil {
+		return nil, fmt.Errorf("samples: the simulator of %s: %w", crm, err)
+	}
+	for i := range records {
+		records[i].Object = object
+	}
+	return records, nil
+}
+
+// has reports whether a record is of the message of this key, whatever the CRM calls the property.
+func (r Record) has(key string) bool {
+	for _, value := range r.Properties {
+		if value == key {
+			return true
+		}
+	}
+	return false
+}
