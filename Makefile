@@ -142,6 +142,12 @@ redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... 
 $(OPERATE):
 	@go build -o $@ ./shared/operations/cmd/operate
 
+.PHONY: clients
+clients: ## Run CRM clients that nobody here wrote against the simulators; which operations work, which differ
+	@command -v python3 >/dev/null || { echo "clients: python3 with venv is needed" >&2; exit 1; }
+	@mkdir -p $(BUILD)/local && go build -o $(BUILD)/local/ ./functions/connector/*/cmd/*-simulate
+	@python3 shared/dev/clients/run.py $(BIN)/clients $(BUILD)/local
+
 .PHONY: emulator
 emulator: ## Run the ports' conformance suites on a third-party emulator (MiniStack, port 4566); every skip is printed
 	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && \

@@ -1,0 +1,129 @@
+// Every operation of the connector that jsforce has a call for, made by it (https://github.com/jsforce/jsforce).
+const { createSign } = require("node:crypto");
+const assert = require("node:assert/strict");
+const { Connection } = require("@jsforce/jsforce-node");
+
+const url = process.env.SIMULATOR_URL;
+const bound = JSON.parse(process.env.BINDING);
+const version = bound.apiVersion.replace(/^v/, "");
+const data = `/services/data/v${version}/`;
+const key = "ab".repeat(31) + "01";
+const count = { works: 0, differs: 0 };
+
+async function operation(name, run) {
+  try {
+    await run();
+    count.works++;
+    console.log(`  works    ${name}`);
+  } catch (error) {
+    count.differs++;
+    console.log(`  differs  ${name}: ${error.name}: ${error.message}`);
+  }
+}
+
+function refusal(name, code, run) {
+  return operation(`refused: ${name}`, () => assert.rejects(run, (error) => {
+    assert.equal(error.errorCode ?? error.name, code);
+    return true;
+  }));
+}
+
+function assertion() {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = part({ alg: "RS256" }) + "." + part({
+    iss: bound.settings.clientId, sub: bound.settings.username, aud: "https://login.salesforce.com", exp: Math.floor(Date.now() / 1000) + 120,
+  });
+  return signed + "." + createSign("RSA-SHA256").update(signed).sign(bound.token, "base64url");
+}
+
+async function main() {
+  const org = new Connection({ loginUrl: url, instanceUrl: url, version });
+  const grant = { grant_type: "urn:ietf:params:oauth:grant-type:jwt-bearer" };
+  await operation("a session by the JWT bearer flow, with the user and the org of its id", async () => {
+    const user = await org.authorize({ ...grant, assertion: assertion() });
+    assert.match(user.id, /^005/);
+    assert.match(user.organizationId, /^00D/);
+  });
+  await refusal("an assertion that is cut", "invalid_grant", () => org.oauth2.requestToken({ ...grant, assertion: assertion().slice(0, -9) }));
+  await refusal("a session that nobody gave", "INVALID_SESSION_ID", () =>
+    new Connection({ instanceUrl: url, accessToken: "00D!none", version }).limits());
+  await operation("a session that has ended is replaced by the client", async () => {
+    const again = new Connection({
+      instanceUrl: url, accessToken: "00D!ended", version,
+      refreshFn: (_, done) => org.oauth2.requestToken({ ...grant, assertion: assertion() }).then((got) => done(null, got.access_token), done),
+    });
+    assert.ok((await again.limits()).DailyApiRequests.Max > 0);
+  });
+  await operation("what the limit header tells", async () => {
+    await org.limits();
+    assert.ok(org.limitInfo.apiUsage.used > 0 && org.limitInfo.apiUsage.limit >= org.limitInfo.apiUsage.used);
+  });
+  await operation("describe global and an object", async () => {
+    assert.ok((await org.describeGlobal()).sobjects.some((each) => each.name === "Contact"));
+    const field = (await org.sobject("Contact").describe()).fields.find((each) => each.name === "Msg_Sender_Key__c");
+    assert.ok(field.externalId && field.unique && field.idLookup);
+  });
+
+  let lead;
+  await operation("create", async () => {
+    const made = await org.sobject("Lead").create({ LastName: "Ruiz", Company: "X", Phone: "+15550100199", Msg_Sender_Key__c: key });
+    assert.deepEqual(made, { id: made.id, success: true, errors: [] });
+    lead = made.id;
+  });
+  await operation("read, with all fields and with some", async () => {
+    const whole = await org.sobject("Lead").retrieve(lead);
+    assert.equal(whole.Company, "X");
+    assert.equal(whole.attributes.type, "Lead");
+    const [one, none] = await org.sobject("Lead").retrieve([lead, "00Q000000009999EAA"], { fields: ["Id", "LastName"] });
+    assert.equal(one.LastName, "Ruiz");
+    assert.equal(none, null);
+  });
+  await operation("update one, whose answer has no content", async () => {
+    assert.deepEqual(await org.sobject("Lead").update({ Id: lead, LastName: "Ruiz de la Prada" }), { id: lead, success: true, errors: [] });
+  });
+  await operation("update several: id in small letters and before attributes, errors in the rows", async () => {
+    const [one, none] = await org.sobject("Lead").update([{ Id: lead, Msg_Consent__c: "x" }, { Id: "00Q000000009999EAA", Msg_Consent__c: "x" }]);
+    assert.deepEqual(one, { id: lead, success: true, errors: [] });
+    assert.equal(none.success, false);
+    assert.ok(none.errors[0].statusCode && none.errors[0].message && Array.isArray(none.errors[0].fields));
+  });
+  await operation("upsert one, which creates and then updates", async () => {
+    const upsert = () => org.sobject("Msg_Event__c").upsert({ Event_Key__c: "k1", Status__c: "sent" }, "Event_Key__c");
+    assert.equal((await upsert()).created, true);
+    assert.equal((await upsert()).created, false);
+  });
+  await operation("upsert several: the key before attributes", async () => {
+    const rows = await org.sobject("Msg_Event__c").upsert([{ Event_Key__c: "k1", Status__c: "read" }, { Event_Key__c: "k2", Status__c: "sent" }], "Event_Key__c");
+    assert.deepEqual(rows.map((row) => [row.success, row.created]), [[true, false], [true, true]]);
+  });
+  await refusal("a key that is taken", "DUPLICATE_VALUE", () => org.sobject("Lead").create({ LastName: "Ruiz", Company: "X", Msg_Sender_Key__c: key }));
+  await refusal("a field that is not there", "INVALID_FIELD", () => org.sobject("Lead").create({ LastName: "Ruiz", Company: "X", Goat__c: 1 }));
+  await refusal("a record that is not there", "NOT_FOUND", () => org.sobject("Lead").retrieve("00Q000000009999EAA"));
+  await refusal("two of one address", "MULTIPLE_CHOICES", async () => {
+    for (let n = 0; n < 2; n++) await org.sobject("Contact").create({ LastName: "Ruiz", Email: "ana@example.test" });
+    await org.request(data + "sobjects/Contact/Email/ana%40example.test");
+  });
+  await operation("a query", async () => {
+    const { id } = await org.sobject("Task").create({ Subject: "x", WhoId: lead, Msg_Event_Key__c: "cd".repeat(32) });
+    const { totalSize, done, records } = await org.query(`SELECT Id FROM Task WHERE Msg_Event_Key__c = '${"cd".repeat(32)}' LIMIT 1`);
+    assert.deepEqual([totalSize, done, records[0].Id], [1, true, id]);
+  });
+  await operation("parameterized search", async () => {
+    const { searchRecords } = await org.requestPost(data + "parameterizedSearch", { q: "5550100199", in: "PHONE", sobjects: [{ name: "Lead", fields: ["Id"] }] });
+    assert.deepEqual(searchRecords.map((each) => each.Id), [lead]);
+  });
+  await operation("a composite graph", async () => {
+    const { graphs } = await org.requestPost(data + "composite/graph", { graphs: [{ graphId: "g", compositeRequest: [
+      { method: "POST", url: data + "sobjects/Lead", referenceId: "person", body: { LastName: "Ruiz", Company: "X" } },
+    ] }] });
+    assert.equal(graphs[0].isSuccessful, true);
+  });
+  await operation("delete, after which it is not there", async () => {
+    assert.equal((await org.sobject("Lead").destroy(lead)).success, true);
+    await assert.rejects(() => org.sobject("Lead").retrieve(lead), { errorCode: "NOT_FOUND" });
+  });
+  console.log(`jsforce ${require("@jsforce/jsforce-node/package.json").version}: ${count.works} operations work, ${count.differs} differ`);
+  process.exit(count.differs ? 1 : 0);
+}
+
+main();
