@@ -126,6 +126,13 @@ deploy: $(VENV)/sam-$(SAM_VERSION) ## Build and deploy with AWS SAM: make deploy
 	$(VENV)/bin/sam deploy --config-env $(ENV) --parameter-overrides file://.aws-sam/build/parameters.yaml
 
 # Variables reach the operators' program through its environment, so that no text of theirs is ever part of a shell command.
+.PHONY: recover remove
+recover remove: $(VENV)/sam-$(SAM_VERSION)
+	@test -n "$(STACK)" || { echo "$@: say which stack: make $@ STACK=signalbox-dev" >&2; exit 2; }
+	@$(VENV)/bin/python shared/operations/retained.py $@ "$(STACK)"
+recover: ## Take back what a deleted stack kept, into a stack of its name: make recover STACK=..., then make deploy
+remove: ## Delete for good what a deleted stack kept, all data with it: make remove STACK=...
+
 .PHONY: apply
 apply: export ACTION := $(ACTION)
 apply: export TENANT := $(TENANT)

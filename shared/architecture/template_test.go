@@ -562,9 +562,6 @@ func checkVisibility(t *testing.T, tm template, id string, mapping resource) {
 func TestExpandedQueues(t *testing.T) {
 	tm := expanded(t)
 	for id, q := range tm.of("AWS::SQS::Queue") {
-		if q.DeletionPolicy != "Retain" || q.UpdateReplacePolicy != "Retain" {
-			t.Errorf("%s holds messages: DeletionPolicy and UpdateReplacePolicy are to be Retain", id)
-		}
 		if q.Properties["KmsMasterKeyId"] == nil {
 			t.Errorf("%s is not encrypted with the customer-managed key", id)
 		}
@@ -593,11 +590,29 @@ func TestExpandedQueues(t *testing.T) {
 	}
 }
 
+// TestExpandedDataSurvivesTheStack: what holds data is kept when the stack goes, but not when its creation is rolled back: it
+// would be in the way of the next one.
+func TestExpandedDataSurvivesTheStack(t *testing.T) {
+	tm, found := expanded(t), 0
+	for id, r := range tm.Resources {
+		if !slices.Contains([]string{"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}, r.Type) {
+			continue
+		}
+		found++
+		if r.DeletionPolicy != "RetainExceptOnCreate" || r.UpdateReplacePolicy != "Retain" {
+			t.Errorf("%s: DeletionPolicy is to be RetainExceptOnCreate and UpdateReplacePolicy Retain, not %q and %q", id, r.DeletionPolicy, r.UpdateReplacePolicy)
+		}
+	}
+	if found < 15 {
+		t.Errorf("only %d resources with data were found", found)
+	}
+}
+
 func TestExpandedState(t *testing.T) {
 	tm := expanded(t)
 	for id, table := range tm.of("AWS::DynamoDB::Table") {
-		if table.DeletionPolicy != "Retain" || table.UpdateReplacePolicy != "Retain" || table.Properties["DeletionProtectionEnabled"] != true {
-			t.Errorf("%s is to survive the stack", id)
+		if protected := fmt.Sprint(table.Properties["DeletionProtectionEnabled"]); protected != "map[Fn::If:[TakesWebhooks true false]]" {
+			t.Errorf("%s is to be protected from deletion once webhooks arrive, and not before: the first rollback could not delete it", id)
 		}
 		if at(table.Properties, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != true {
 			t.Errorf("%s has no point-in-time recovery", id)
@@ -613,13 +628,13 @@ func TestExpandedState(t *testing.T) {
 		}
 	}
 	for id, key := range tm.of("AWS::KMS::Key") {
-		if key.Properties["EnableKeyRotation"] != true || key.DeletionPolicy != "Retain" {
-			t.Errorf("%s is to be rotated and retained", id)
+		if key.Properties["EnableKeyRotation"] != true {
+			t.Errorf("%s is to be rotated", id)
 		}
 	}
 	for id, s := range tm.of("AWS::SecretsManager::Secret") {
-		if s.Properties["KmsKeyId"] == nil || s.DeletionPolicy != "Retain" {
-			t.Errorf("%s is to be encrypted with the customer-managed key and retained", id)
+		if s.Properties["KmsKeyId"] == nil {
+			t.Errorf("%s is to be encrypted with the customer-managed key", id)
 		}
 	}
 	for id, g := range tm.of("AWS::Logs::LogGroup") {
