@@ -1,5 +1,5 @@
 // Package chaos runs the whole of Signalbox with unmodified binaries and breaks it under load: kill -9 at any moment and at every
-// call boundary, batches that wait for their invocation and processes that stand still until others receive the same messages, webhooks delivered twice, late and out of order, tables and queues that refuse, lose replies and deliver again,
+// call boundary, batches that wait for their invocation and processes that stand still until others receive the same messages, webhooks delivered twice, late and out of order, tables, queues, keys and secrets that refuse, lose replies and deliver again,
 // entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, and gateways and queues with
 // wrong clocks. The load is what people write, receipts of what we sent, and outreach that some of them answer. Then a checker
 // holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, each
@@ -94,7 +94,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 		o.Duration = time.Duration(o.Kills) * perKill
 	}
 	r := &run{options: o, out: out, folder: filepath.Join(o.Root, ".build", "chaos"), striker: newStriker(), lottery: newLottery(o.Seed)}
-	r.striker.hangs = r.lottery.hangs
+	r.striker.hangs, r.striker.loses = r.lottery.hangs, r.lottery.loses
 	if err := os.MkdirAll(r.folder, 0o750); err != nil {
 		return fmt.Errorf("chaos: %w", err)
 	}

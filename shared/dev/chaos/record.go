@@ -81,6 +81,7 @@ func (r *run) record(ctx context.Context, report Report, stormed, rested time.Du
 		},
 		Troubles: map[string]int{
 			"kills": r.striker.total, "faults of CRMs": len(r.plan.Spoils), "faults of tables": r.lottery.drawn["dynamodb"],
+			"faults of keys and secrets":        r.lottery.drawn["kms"] + r.lottery.drawn["secretsmanager"],
 			"calls to tables without an answer": r.lottery.drawn["hung"], "faults of queues": r.lottery.drawn["sqs"],
 			"outages of the entrances": len(r.plan.Outages), "time-outs of functions": bytes.Count(said, []byte("Task timed out")),
 			"receives that a lease refused": bytes.Count(said, []byte("message is held by another worker")),

@@ -28,8 +28,9 @@ type processes interface {
 
 // striker is the observer that carries out the kills of a plan, and never the third one of a message at one stage.
 type striker struct {
-	cloud processes   // set once, before the first strike is due
-	hangs func() bool // says whether the next call to a table is to hang; nil is never
+	cloud processes                              // set once, before the first strike is due
+	hangs func() bool                            // says whether the next call to a table is to hang; nil is never
+	loses func(cloud.Call) (request, reply bool) // reports what of a call gets lost; nil is nothing
 	holds *holder
 
 	mu      sync.Mutex
@@ -61,6 +62,13 @@ func (s *striker) Pass(c cloud.Call, effect func()) bool {
 	if s.strike(c, b, false) {
 		return false
 	}
+	var request, reply bool
+	if s.loses != nil {
+		request, reply = s.loses(c)
+	}
+	if request {
+		return false
+	}
 	hold, holds := s.holds.call(c, s.working)
 	if holds && !hold.After {
 		s.stand(c, hold)
@@ -69,7 +77,7 @@ func (s *striker) Pass(c cloud.Call, effect func()) bool {
 	if holds && hold.After {
 		s.stand(c, hold)
 	}
-	if s.hang(c) {
+	if reply || s.hang(c) {
 		return false
 	}
 	return !s.strike(c, b, true)

@@ -161,6 +161,24 @@ func TestSpooledMessagesAreNoted(t *testing.T) {
 	}
 }
 
+func TestARequestOrAReplyGetsLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		request, reply, answered bool
+		effects                  int
+	}{
+		"nothing":     {false, false, true, 1},
+		"the request": {true, false, false, 0},
+		"the reply":   {false, true, false, 1},
+	} {
+		s := newStriker()
+		s.loses = func(cloud.Call) (bool, bool) { return c.request, c.reply }
+		effects := 0
+		if answered := s.Pass(cloud.Call{Service: "kms"}, func() { effects++ }); answered != c.answered || effects != c.effects {
+			t.Errorf("%s: answered %v after %d effects", name, answered, effects)
+		}
+	}
+}
+
 func TestACallToATableHangsOnceItHadItsEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &factory{process: "Route.1", event: batch("a")}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/queue/memqueue"
 )
@@ -23,11 +24,12 @@ type lottery struct {
 
 	mu     sync.Mutex
 	random *rand.Rand
-	drawn  map[string]int // faults, by service
+	drawn  map[string]int  // faults, by service
+	lost   map[string]bool // whose last call for keys or secrets got lost
 }
 
 func newLottery(seed uint64) *lottery {
-	return &lottery{random: rand.New(rand.NewPCG(seed, 2)), drawn: map[string]int{}} //nolint:gosec // a plan that repeats is the purpose
+	return &lottery{random: rand.New(rand.NewPCG(seed, 2)), drawn: map[string]int{}, lost: map[string]bool{}} //nolint:gosec // a plan that repeats is the purpose
 }
 
 func (l *lottery) count(service string) {
@@ -138,6 +140,24 @@ func (l *lottery) hangs() bool {
 	}
 	l.count("hung")
 	return true
+}
+
+// loses reports whether the request or the reply of a call for keys or secrets gets lost. There are few of these calls. One in a row:
+// the functions try three times, and a webhook whose tenant cannot be looked up at all is a dead letter.
+func (l *lottery) loses(c cloud.Call) (request, reply bool) {
+	if !l.on.Load() || c.Service != "kms" && c.Service != "secretsmanager" {
+		return false, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lot := l.random.IntN(10)
+	if lot > 1 || l.lost[c.Caller] {
+		delete(l.lost, c.Caller)
+		return false, false
+	}
+	l.lost[c.Caller] = true
+	l.drawn[c.Service]++
+	return lot == 0, lot == 1
 }
 
 // watch lets the lottery decide over every call to a queue.

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -83,6 +84,28 @@ func TestEveryCallToATableFailsNowAndThen(t *testing.T) {
 				f == dynamodb.Unprocessed && operation == "BatchGetItem"
 			if (seen[f] > 0) != wants || seen[f] > 150 {
 				t.Errorf("fault %d of %s: %d times", f, operation, seen[f])
+			}
+		}
+	}
+}
+
+func TestCallsForKeysAndSecretsGetLostNowAndThen(t *testing.T) {
+	l := newLottery(1)
+	for _, on := range []bool{false, true} {
+		l.on.Store(on)
+		for _, service := range []string{"kms", "secretsmanager", "sqs"} {
+			requests, replies := 0, 0
+			for range 1000 {
+				request, reply := l.loses(cloud.Call{Service: service})
+				if request {
+					requests++
+				}
+				if reply {
+					replies++
+				}
+			}
+			if some := on && service != "sqs"; (requests > 0) != some || (replies > 0) != some || requests+replies > 300 {
+				t.Errorf("%s, on %v: %d requests and %d replies of 1,000", service, on, requests, replies)
 			}
 		}
 	}
