@@ -16,7 +16,7 @@ import (
 
 // Flags are what the command of every simulator takes.
 type Flags struct {
-	Listen   string        // host:port; what is not loopback is reachable with all that is below /_simulator
+	Listen   string        // host:port; what is below /_simulator is open to whoever reaches it
 	Token    secret.Value  // what a tenant's binding holds to be let in with
 	Limit    int           // the CRM's own limit of requests; zero is none
 	IndexLag time.Duration // how long a new record stays hidden from searches
@@ -27,7 +27,7 @@ type Flags struct {
 func ParseFlags(command string, defaults Flags, arguments []string) (Flags, error) {
 	f := defaults
 	set := flag.NewFlagSet(command, flag.ContinueOnError)
-	set.StringVar(&f.Listen, "listen", f.Listen, "`host:port` to listen on; other hosts than loopback let everybody in who has the token")
+	set.StringVar(&f.Listen, "listen", f.Listen, "`host:port` to listen on; on other hosts than loopback the paths below /_simulator are open, too, to everybody")
 	set.IntVar(&f.Limit, "limit", f.Limit, "requests before the CRM's own limit is reached, 0 for no limit (SIMULATOR_LIMIT)")
 	set.DurationVar(&f.IndexLag, "index-lag", f.IndexLag, "how long a new record stays hidden from searches")
 	set.Func("token", "the credential that is accepted, as a tenant's file has it (SIMULATOR_TOKEN)", func(token string) error {
