@@ -144,9 +144,10 @@ func unreachable(err error) error {
 	return fault.New(fault.Retryable, "salesforce_unreachable", err)
 }
 
-// usageOf reads Sforce-Limit-Info, "api-usage=54/15000"; most is zero when it says nothing.
+// usageOf reads Sforce-Limit-Info, "api-usage=54/15000; api-bursts=1/750"; most is zero when it says nothing.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/headers-api-usage.
 func usageOf(h http.Header) usage {
-	for part := range strings.SplitSeq(h.Get("Sforce-Limit-Info"), ",") {
+	for part := range strings.FieldsFuncSeq(h.Get("Sforce-Limit-Info"), func(r rune) bool { return r == ';' || r == ',' }) {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		used, most, _ := strings.Cut(value, "/")
 		u, err := strconv.Atoi(used)

@@ -215,7 +215,8 @@ func FuzzRefusedInRows(f *testing.F) {
 
 func FuzzLimitInfo(f *testing.F) {
 	f.Add("api-usage=54/15000")
-	f.Add("api-usage=25/5000, per-app-api-usage=17/250(appName=sample-app)")
+	f.Add("api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)")
+	f.Add("api-usage=10018/100000; api-bursts=1/750")
 	f.Fuzz(func(t *testing.T, value string) {
 		if u := usageOf(http.Header{"Sforce-Limit-Info": {value}}); u.most < 0 || u.used < 0 || u.used > 0 && u.most == 0 {
 			t.Errorf("%q: %+v", value, u)
@@ -227,6 +228,9 @@ func TestTheDailyLimitIsReadFromItsHeader(t *testing.T) {
 	for value, want := range map[string]usage{
 		"api-usage=54/15000": {used: 54, most: 15000},
 		"api-usage=25/5000, per-app-api-usage=17/250(appName=sample-app)": {used: 25, most: 5000},
+		"api-usage=25/5000; per-app-api-usage=17/250(appName=sample-app)": {used: 25, most: 5000},
+		"api-usage=10018/100000; api-bursts=1/750":                        {used: 10018, most: 100000},
+		"api-bursts=1/750;api-usage=10018/100000":                         {used: 10018, most: 100000},
 		"": {}, "api-usage=x/y": {}, "api-usage=1/0": {}, "per-app-api-usage=1/2": {},
 	} {
 		if got := usageOf(http.Header{"Sforce-Limit-Info": {value}}); got != want {

@@ -18,6 +18,7 @@ func TestWhatSalesforceTakesInOtherForms(t *testing.T) {
 		"an id of 15 characters":                  {"GET", data + "/sobjects/Lead/00Q000000000001?fields=LastName", ``, `"LastName":"Ruiz"`},
 		"an id of 18 in small letters":            {"GET", data + "/sobjects/Lead/00q000000000001eaa?fields=LastName", ``, `"Id":"00Q000000000001EAA"`},
 		"ids of both kinds to read":               {"POST", data + "/composite/sobjects/Lead", `{"ids":["00Q000000000001","00q000000000001eaa"],"fields":["Id"]}`, `[{"attributes"`},
+		"an id of nothing to read":                {"POST", data + "/composite/sobjects/Lead", `{"ids":["goat","003000000000001AAA","00Q000000009999EAA"],"fields":["Id"]}`, `[null,null,null]`},
 		"an id of 15 characters in a row":         {"PATCH", data + "/composite/sobjects", `{"records":[{"attributes":{"type":"Lead"},"Id":"00Q000000000001","LastName":"X"}]}`, `"id":"00Q000000000001EAA","success":true`},
 		"an id of 15 characters in a lookup":      {"POST", data + "/sobjects/Task", `{"WhoId":"00Q000000000001"}`, `"success":true`},
 		"an id of 15 characters in a query":       {"GET", data + "/query?q=SELECT+Id,+TargetId,+CreatedDate,+State+FROM+ActionCadenceTracker+WHERE+TargetId+IN+('00Q000000000001')+AND+State+!=+'Complete'", ``, `"totalSize":1`},

@@ -284,7 +284,8 @@ func (s *Simulator) updateRow(t *table, values map[string]any) row {
 	return row{ID: held.id, Success: true, Errors: []rowProblem{}}
 }
 
-// retrieve answers records in the order of their ids, null for those that are not there.
+// retrieve answers records in the order of their ids, null for those that are not there or no ids. See
+// https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-retrieve-post.
 func (s *Simulator) retrieve(t *table, body []byte) reply {
 	var in struct {
 		IDs    []string `json:"ids"`
@@ -298,9 +299,6 @@ func (s *Simulator) retrieve(t *table, body []byte) reply {
 	}
 	found := make([]any, len(in.IDs))
 	for i, id := range in.IDs {
-		if objectOf(id) != t.object {
-			return refuse(http.StatusBadRequest, "MALFORMED_ID", "malformed id "+id)
-		}
 		if r := t.get(id); r != nil && !r.deleted {
 			found[i] = s.show(t, r, in.Fields)
 		}

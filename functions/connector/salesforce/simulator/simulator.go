@@ -119,7 +119,7 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 		answer.Header = make(http.Header)
 	}
 	if answer.Status != http.StatusUnauthorized {
-		answer.Header.Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d", s.day.used(time.Now()), s.limit()))
+		answer.Header.Set("Sforce-Limit-Info", fmt.Sprintf("api-usage=%d/%d; api-bursts=1/750", s.day.used(time.Now()), s.limit()))
 	}
 	answer.Header.Set("X-Sfdc-Request-Id", fmt.Sprintf("request-%d", s.requests))
 	return answer
