@@ -262,9 +262,12 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 		slog.Int("events", o.events), slog.Float64("ms", float64(took.Microseconds())/1000))
 	reason := telemetry.Label{Name: "reason", Value: o.reason}
 	provider := telemetry.Label{Name: "provider", Value: a.about.Provider}
-	if o.status/100 == 2 {
+	switch {
+	case o.status/100 == 2:
 		a.Meter.Count("WebhookAccepted", 1, provider)
-	} else {
+	case o.refusal.Status != 0: // the sender was told what to correct
+		a.Meter.Count("WebhookRefused", 1, provider, reason)
+	default:
 		a.Meter.Count("WebhookRejected", 1, provider, reason)
 	}
 	if o.dead > 0 {

@@ -38,8 +38,8 @@ func TestRefuser(t *testing.T) {
 		letter  string
 		metrics string // those of which one is counted
 	}{
-		"nobody's address":                     {`["none"]`, 422, "no line", "", "WebhookRejected"},
-		"two addresses that are nobody's":      {`["none","none"]`, 422, "no line", "", "WebhookRejected"},
+		"nobody's address":                     {`["none"]`, 422, "no line", "", "WebhookRefused"},
+		"two addresses that are nobody's":      {`["none","none"]`, 422, "no line", "", "WebhookRefused"},
 		"nobody's address beside one of ours":  {`["one","none"]`, 202, "", "permanent unowned_address", "WebhookAccepted WebhookDeadLettered"},
 		"a fault that is not the caller's":     {`["large"]`, 202, "", "permanent event_too_large", "WebhookAccepted WebhookDeadLettered Failures"},
 		"a lookup that fails":                  {`["slow"]`, 503, "", "", "WebhookRejected Failures"},
@@ -75,7 +75,7 @@ func TestRefuser(t *testing.T) {
 			if answer.Status != c.status || string(answer.Body) != c.answer || letter != c.letter {
 				t.Errorf("status %d %q and dead letter %q, want %d %q and %q", answer.Status, answer.Body, letter, c.status, c.answer, c.letter)
 			}
-			for _, metric := range []string{"WebhookAccepted", "WebhookRejected", "WebhookDeadLettered", "PanicRecovered", "Failures"} {
+			for _, metric := range []string{"WebhookAccepted", "WebhookRejected", "WebhookRefused", "WebhookDeadLettered", "PanicRecovered", "Failures"} {
 				want := strings.Contains(c.metrics, metric)
 				if got := strings.Contains(output.String(), `"Name":"`+metric+`"`); got != want {
 					t.Errorf("%s counted: %t, want %t", metric, got, want)

@@ -53,7 +53,7 @@ func (w *world) checkRefusal(t *testing.T, r webhook.Request, answer webhook.Res
 		}
 	}
 	w.untouched(t)
-	w.counted(t, "WebhookRejected", 1)
+	w.counted(t, "WebhookRefused", 1)
 	for _, metric := range []string{"WebhookAccepted", "WebhookDeadLettered", "Failures", "PanicRecovered"} {
 		w.counted(t, metric, 0)
 	}
