@@ -59,6 +59,7 @@ func strict(body []byte, into any) error {
 
 var (
 	reference = regexp.MustCompile(`@\{([A-Za-z0-9_]+)\.id\}`)
+	graphID   = regexp.MustCompile(`^[A-Za-z0-9][^.]{0,38}$`) // see https://developer.salesforce.com/docs/platform/api-rest/guide/using-composite-graphs
 	refName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,39}$`)
 )
 
@@ -83,8 +84,8 @@ func (s *Simulator) graphs(prefix string, body []byte) reply {
 	}
 	nodes, ids := 0, map[string]bool{}
 	for _, g := range in.Graphs {
-		if nodes += len(g.Nodes); g.ID == "" || ids[g.ID] || len(g.Nodes) == 0 {
-			return parser("graphId must be there and unique")
+		if nodes += len(g.Nodes); !graphID.MatchString(g.ID) || ids[g.ID] || len(g.Nodes) == 0 {
+			return parser("graphId must be there, unique, and as the guide says")
 		}
 		ids[g.ID] = true
 	}

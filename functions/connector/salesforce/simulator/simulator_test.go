@@ -69,6 +69,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"a person who is not there":              {"POST", data + "/sobjects/Task", `{"WhoId":"003000000000001AAA"}`, 400, `INVALID_CROSS_REFERENCE_KEY`},
 		"an unknown parameter":                   {"GET", lead + "?goat=1", ``, 400, `goat`},
 		"a graph without an id":                  {"POST", data + "/composite/graph", `{"graphs":[{"compositeRequest":[]}]}`, 400, `graphId`},
+		"a graph whose id has a period":          {"POST", data + "/composite/graph", `{"graphs":[{"graphId":"a.b","compositeRequest":[{}]}]}`, 400, `graphId`},
+		"a graph whose id has 40 characters":     {"POST", data + "/composite/graph", `{"graphs":[{"graphId":"` + strings.Repeat("a", 40) + `","compositeRequest":[{}]}]}`, 400, `graphId`},
 		"a graph twice":                          {"POST", data + "/composite/graph", `{"graphs":[{"graphId":"a","compositeRequest":[{}]},{"graphId":"a","compositeRequest":[{}]}]}`, 400, `graphId`},
 		"a graph with what nobody documents":     {"POST", data + "/composite/graph", `{"graphs":[],"allOrNone":true}`, 400, `JSON_PARSER_ERROR`},
 		"no graphs":                              {"POST", data + "/composite/graph", `{"graphs":[]}`, 400, `LIMIT_EXCEEDED`},
