@@ -2,12 +2,16 @@ package architecture
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestExpandedParametersReachTheAlias: SAM hashes a function as written, with references to parameters. What make deploy does
@@ -70,6 +74,80 @@ func TestExpandedParametersAreChecked(t *testing.T) {
 			}
 		})
 	}
+}
+
+var update = flag.Bool("update", false, "write shared/docs/parameters.md")
+
+// TestParametersAreInTheDocumentation: the page is template.yaml's parameters as a table, in the template's order.
+func TestParametersAreInTheDocumentation(t *testing.T) {
+	page := filepath.Join(root(t), "shared", "docs", "parameters.md")
+	var b strings.Builder
+	b.WriteString(`# Parameters of template.yaml
+
+Set them as ` + "`parameter_overrides` of an environment in `samconfig.toml`, and deploy with `make deploy ENV=<environment>`" + `: it publishes a
+new version of the functions that use a changed one. Why ` + "`sam deploy`" + ` alone does not is in [ADR 17](adr/0017-parameters-are-literals.md).
+This page is written by ` + "`go test ./shared/architecture -run InTheDocumentation -update`" + `.
+
+| parameter | default | allowed | what it does |
+|---|---|---|---|
+`)
+	tm := written(t)
+	for _, name := range order(t) {
+		p := tm.Parameters[name]
+		byDefault := "none"
+		if text := fmt.Sprint(p["Default"]); text != "" {
+			byDefault = "`" + text + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, byDefault, allowed(p), strings.TrimSpace(fmt.Sprint(p["Description"])))
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a page for everybody
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b.String(), string(got)); diff != "" {
+		t.Errorf("write the page again with -update:\n%s", diff)
+	}
+}
+
+// order returns the parameters' names as the template has them.
+func order(t *testing.T) []string {
+	t.Helper()
+	source, err := os.ReadFile(filepath.Join(root(t), "template.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(source), "\nParameters:\n")
+	section, _, _ := strings.Cut(rest, "\nConditions:\n")
+	var names []string
+	for _, line := range regexp.MustCompile(`(?m)^  (\w+):`).FindAllStringSubmatch(section, -1) {
+		names = append(names, line[1])
+	}
+	return names
+}
+
+// allowed returns what a parameter takes, in words.
+func allowed(p map[string]any) string {
+	smallest, largest := p["MinValue"], p["MaxValue"]
+	switch values, listed := p["AllowedValues"].([]any); {
+	case listed:
+		return strings.Trim(fmt.Sprint(values), "[]")
+	case smallest != nil && largest != nil:
+		return fmt.Sprintf("%v to %v", smallest, largest)
+	case smallest != nil:
+		return fmt.Sprintf("%v or more", smallest)
+	case largest != nil:
+		return fmt.Sprintf("up to %v", largest)
+	case p["AllowedPattern"] != nil:
+		return "a text like the default"
+	case p["Type"] == "Number":
+		return "a number"
+	}
+	return "a text"
 }
 
 // another returns a value that the parameter allows and that is not its default.
