@@ -33,13 +33,14 @@ type Outcome struct {
 	Changes []Change // by path; empty when the file is what is in force
 }
 
-// claim is an account or line record: that this tenant, and no other, has it.
+// claim is the record of an account, a provider's account or a line: that this tenant, and no other, has it.
 type claim struct {
 	Partition string `json:"partition"`
 	Sort      string `json:"sort"`
+	path      string // in the file
 }
 
-func (c claim) key() store.Key { return store.Key(c) }
+func (c claim) key() store.Key { return store.Key{Partition: c.Partition, Sort: c.Sort} }
 
 // Plan answers what Publish would change. It writes nothing.
 func Plan(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
@@ -52,15 +53,15 @@ func Plan(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
 
 // Publish puts a file into force, completely or not at all: the one record that holds the whole configuration is replaced
 // last, or in one transaction with everything else. A file that is what is in force changes nothing. The error is an
-// *InvalidError when the file is refused (an account or line that another tenant has, too), otherwise sorted by package
+// *InvalidError when the file is refused (an account, a provider's account or a line that another tenant has, too), otherwise sorted by package
 // fault; then it may be published again.
 func Publish(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
 	p, err := prepare(ctx, s, box, f)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if len(p.changes) == 0 {
-		return p.outcome(), p.write(ctx, s, p.releases)
+	if len(p.changes) == 0 { // there are claims that a release of before did not make
+		return p.outcome(), p.write(ctx, s, slices.Concat(p.claims, p.releases))
 	}
 	atOnce := len(p.claims)+len(p.releases)+3 <= store.MaxWrite // the three of core
 	core, err := p.core(ctx, box, atOnce)
@@ -150,7 +151,7 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 	wanted := claimsOf(p.file)
 	all := slices.Clone(wanted)
 	for _, c := range held {
-		if !slices.Contains(all, c) {
+		if !slices.ContainsFunc(all, func(known claim) bool { return known.key() == c.key() }) {
 			all = append(all, c)
 		}
 	}
@@ -177,7 +178,7 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 			case want && r.Version == 0:
 				p.claims = append(p.claims, store.Change{Kind: store.Put, Record: store.Record{Key: wants[i], Data: data}})
 			case want && !mine:
-				problems = append(problems, Problem{p.place(start + i), "belongs to another tenant"})
+				problems = append(problems, Problem{part[i].path, "belongs to another tenant, which has to give it up first"})
 			case !want && mine:
 				p.releases = append(p.releases, store.Change{Kind: store.Delete, Record: store.Record{Key: wants[i], Version: r.Version}})
 			}
@@ -190,22 +191,20 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 func claimsOf(f File) []claim {
 	providers := map[string]string{}
 	var claims []claim
-	for _, a := range f.Accounts {
-		providers[a.ID] = a.Provider
-		claims = append(claims, claim(accountKey(a.ID)))
+	add := func(k store.Key, path string, i int) {
+		claims = append(claims, claim{k.Partition, k.Sort, fmt.Sprintf(path, i)})
 	}
-	for _, l := range f.Lines {
-		claims = append(claims, claim(lineKey(providers[l.Account], l.Address)))
+	for i, a := range f.Accounts {
+		providers[a.ID] = a.Provider
+		add(accountKey(a.ID), "accounts[%d].id", i)
+		if a.Provider != providerOutreach { // whose accounts each tenant names as it likes
+			add(providerAccountKey(a.Provider, a.ProviderAccount), "accounts[%d].providerAccount", i)
+		}
+	}
+	for i, l := range f.Lines {
+		add(lineKey(providers[l.Account], l.Address), "lines[%d].address", i)
 	}
 	return claims
-}
-
-// place answers the path of a claim in the file.
-func (p *publication) place(claim int) string {
-	if claim < len(p.file.Accounts) {
-		return fmt.Sprintf("accounts[%d].id", claim)
-	}
-	return fmt.Sprintf("lines[%d].address", claim-len(p.file.Accounts))
 }
 
 // core answers the changes that put the configuration into force.
@@ -217,7 +216,7 @@ func (p *publication) core(ctx context.Context, box Box, atOnce bool) ([]store.C
 	d := document{Format: documentFormat, Version: p.version + 1, Content: content}
 	if !atOnce {
 		for _, r := range p.releases {
-			d.Releasing = append(d.Releasing, claim(r.Key))
+			d.Releasing = append(d.Releasing, claim{Partition: r.Key.Partition, Sort: r.Key.Sort})
 		}
 	}
 	data, err := json.Marshal(d)

@@ -45,7 +45,10 @@ func publish(t *testing.T, s tenant.Store, box tenant.Box, f tenant.File) tenant
 func other(t *testing.T) tenant.File {
 	t.Helper()
 	f := demo(t)
-	f.Tenant.ID, f.Accounts[0].ID = "other", "other-twilio"
+	f.Tenant.ID, f.Accounts[0].ID, f.Accounts[0].ProviderAccount = "other", "other-twilio", "AC000000000000000000000000000other"
+	f.Accounts = append(f.Accounts, tenant.AccountContent[secret.Value]{
+		ID: "other-sales", Provider: "outreach", ProviderAccount: "sales", AuthToken: "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=",
+	})
 	for i := range f.Lines {
 		f.Lines[i].Account = "other-twilio"
 	}
@@ -147,13 +150,17 @@ func TestPublish(t *testing.T) {
 		change func(*tenant.File)
 		want   want
 	}{
-		"the same file changes nothing":               {func(*tenant.File) {}, want{1, ""}},
-		"blanks in the settings change nothing":       {func(f *tenant.File) { f.Tenant.CRMs[0].Settings = append(f.Tenant.CRMs[0].Settings, ' ', '\n') }, want{1, ""}},
-		"another name is another version":             {func(f *tenant.File) { f.Tenant.Name = "Acme" }, want{2, ""}},
-		"another order of rules is another version":   {func(f *tenant.File) { r := f.Tenant.Rules.Rules; r[0], r[1] = r[1], r[0] }, want{2, ""}},
-		"a line less is another version":              {func(f *tenant.File) { f.Lines = f.Lines[:1] }, want{2, ""}},
-		"another tenant's address is refused":         {func(f *tenant.File) { f.Lines[1].Address = "rcs:other_agent" }, want{1, "lines[1].address belongs to another tenant"}},
-		"another tenant's account is refused":         {func(f *tenant.File) { f.Accounts[0].ID = "other-twilio"; f.Lines = nil }, want{1, "accounts[0].id belongs to another tenant"}},
+		"the same file changes nothing":                       {func(*tenant.File) {}, want{1, ""}},
+		"blanks in the settings change nothing":               {func(f *tenant.File) { f.Tenant.CRMs[0].Settings = append(f.Tenant.CRMs[0].Settings, ' ', '\n') }, want{1, ""}},
+		"another name is another version":                     {func(f *tenant.File) { f.Tenant.Name = "Acme" }, want{2, ""}},
+		"another order of rules is another version":           {func(f *tenant.File) { r := f.Tenant.Rules.Rules; r[0], r[1] = r[1], r[0] }, want{2, ""}},
+		"a line less is another version":                      {func(f *tenant.File) { f.Lines = f.Lines[:1] }, want{2, ""}},
+		"another tenant's address is refused":                 {func(f *tenant.File) { f.Lines[1].Address = "rcs:other_agent" }, want{1, "lines[1].address belongs to another tenant, which has to give it up first"}},
+		"another tenant's account is refused":                 {func(f *tenant.File) { f.Accounts[0].ID = "other-twilio"; f.Lines = nil }, want{1, "accounts[0].id belongs to another tenant, which has to give it up first"}},
+		"another tenant's account at its provider is refused": {func(f *tenant.File) { f.Accounts[0].ProviderAccount = "AC000000000000000000000000000other" }, want{1, "accounts[0].providerAccount belongs to another tenant, which has to give it up first"}},
+		"a name of ours that another tenant has given an account is its own": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, tenant.AccountContent[secret.Value]{ID: "demo-sales", Provider: "outreach", ProviderAccount: "sales", AuthToken: "whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0"})
+		}, want{2, ""}},
 		"a file that is invalid is refused":           {func(f *tenant.File) { f.Tenant.Region = "XX" }, want{1, "tenant.region is not a code of ISO 3166-1 alpha-2"}},
 		"a file with invalid rules is refused as all": {func(f *tenant.File) { f.Tenant.Rules.Rules[0].ID = "" }, want{1, "tenant.rules.rules[0].id is not 1 to 63 lower-case letters, digits and hyphens, a letter first"}},
 	}
@@ -208,6 +215,33 @@ func records(t *testing.T, s *memstore.Store) map[store.Key]int64 {
 		}
 	}
 	return all
+}
+
+// TestAProviderAccountIsKeptForWhomeverHasIt: also for a tenant whose file was applied by a release that did not look at it.
+func TestAProviderAccountIsKeptForWhomeverHasIt(t *testing.T) {
+	t.Parallel()
+	s, box := memstore.New(), newBox()
+	publish(t, s, box, demo(t))
+	for r := range s.All() { // as that release left it
+		if strings.HasSuffix(r.Partition, "/provider-account") {
+			if _, err := s.Write(t.Context(), store.Change{Kind: store.Delete, Record: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if o := publish(t, s, box, demo(t)); o.Version != 1 || len(o.Changes) != 0 {
+		t.Errorf("the same file is version %d", o.Version)
+	}
+	taker := other(t)
+	taker.Accounts[0].ProviderAccount = demo(t).Accounts[0].ProviderAccount
+	_, err := tenant.Publish(t.Context(), s, box, taker)
+	if refused, ok := errors.AsType[*tenant.InvalidError](err); !ok || refused.Problems[0].Path != "accounts[0].providerAccount" {
+		t.Errorf("%v", err)
+	}
+	given := demo(t)
+	given.Accounts[0].ProviderAccount = "AC00000000000000000000000000newone"
+	publish(t, s, box, given)
+	publish(t, s, box, taker)
 }
 
 func TestAnAddressThatWasGivenUpMayBeTaken(t *testing.T) {

@@ -85,11 +85,18 @@ func (l Line) Serves(channel canonical.Channel) bool {
 	return slices.Contains(l.Channels, channel)
 }
 
-// Where configuration is kept. The account and line records hold their owner and nothing else: they keep two tenants from
-// naming the same one, and lead from an account to its tenant.
+// Where configuration is kept. The records of accounts, providers' accounts and lines hold their owner and nothing else: they keep
+// two tenants from naming the same one, and lead from an account to its tenant.
 
 func accountKey(id string) store.Key {
 	return store.Key{Partition: "account/" + id, Sort: "current"}
+}
+
+// providerAccountKey returns where it is kept whose a provider's account is: what a tenant's file names is not proof of it, so
+// that the first to name one has it.
+func providerAccountKey(provider, account string) store.Key {
+	sum := sha256.Sum256([]byte(account))
+	return store.Key{Partition: "account/" + provider + "/provider-account", Sort: hex.EncodeToString(sum[:])}
 }
 
 func lineKey(provider, address string) store.Key {

@@ -11,6 +11,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/hosts"
 )
 
 // matches answers whether a request is about a delivery's person or message.
@@ -130,6 +131,19 @@ func refused[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 				})
 			})
 		}
+	}
+}
+
+// unreached lets the client refuse the host of each request of a delivery: that is the tenant's configuration.
+func unreached[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	for name, situation := range situations[R]() {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, n int) bool {
+				w := newWorld(t, fresh(t))
+				d, before, persons := situation(w)
+				return w.survives(&trouble{how: forbidden, at: n}, Refusal{Want: fault.Blocked, Code: hosts.CodeRefused}, d, before, persons)
+			})
+		})
 	}
 }
 

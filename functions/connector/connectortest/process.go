@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 
+	"signalbox/shared/hosts"
 	"signalbox/shared/store"
 )
 
@@ -87,6 +88,7 @@ const (
 	reset                      // the connection breaks, without effect
 	resetAfter                 // the connection breaks, after the effect
 	truncate                   // half of the answer, then the connection breaks, after the effect
+	forbidden                  // not sent: the client may not reach the host
 	unreadable                 // a 200 that is not the CRM's: from something in between, without effect
 	meanwhile                  // nothing goes wrong, but do comes first
 )
@@ -182,6 +184,8 @@ func (w *wire) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, r.Context().Err()
 	case reset:
 		return nil, broken()
+	case forbidden:
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: hosts.Public.Control("tcp4", "127.0.0.1:443", nil)}
 	case resetAfter:
 		w.serve(r, body)
 		return nil, broken()

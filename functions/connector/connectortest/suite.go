@@ -43,6 +43,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("statuses", func(t *testing.T) { showsStatuses(t, fresh) })
 	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
 	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
+	t.Run("unreached", func(t *testing.T) { unreached(t, fresh) })
 	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
 }
 

@@ -199,6 +199,9 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 	}
 	reply, err := c.client.Do(r)
 	if err != nil {
+		if sorted, ok := errors.AsType[*fault.Error](err); ok { // the client itself refused
+			return connector.Outcome{Err: sorted}
+		}
 		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreachable", nil)}
 	}
 	defer func() { _ = reply.Body.Close() }()

@@ -138,6 +138,9 @@ func unreachable(err error) error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
+	if sorted, ok := errors.AsType[*fault.Error](err); ok { // the client itself refused
+		return sorted
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return fault.New(fault.Retryable, "salesforce_timeout", err)
 	}

@@ -354,8 +354,8 @@ func TestBindingsThatCannotWork(t *testing.T) {
 		code   string
 	}{
 		"no address":                   {func(b *salesforce.Binding) { b.BaseURL = "" }, "salesforce_base_url_invalid"},
-		"plain http to somewhere":      {func(b *salesforce.Binding) { b.BaseURL = "http://acme.example" }, "salesforce_base_url_invalid"},
-		"plain http for sessions":      {func(b *salesforce.Binding) { b.LoginURL = "http://login.example" }, "salesforce_login_url_invalid"},
+		"another scheme":               {func(b *salesforce.Binding) { b.BaseURL = "ftp://acme.example" }, "salesforce_base_url_invalid"},
+		"another scheme for sessions":  {func(b *salesforce.Binding) { b.LoginURL = "ftp://login.example" }, "salesforce_login_url_invalid"},
 		"an address with a password":   {func(b *salesforce.Binding) { b.LoginURL = "https://a:b@login.example" }, "salesforce_login_url_invalid"},
 		"a version of another CRM":     {func(b *salesforce.Binding) { b.Version = "2026-03" }, "salesforce_version_unknown"},
 		"a version that leaves a path": {func(b *salesforce.Binding) { b.Version = "v66.0/../x" }, "salesforce_version_unknown"},

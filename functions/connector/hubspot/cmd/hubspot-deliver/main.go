@@ -15,6 +15,7 @@ import (
 	"signalbox/shared/aws/lambdasqs"
 	"signalbox/shared/config"
 	"signalbox/shared/envelope"
+	"signalbox/shared/hosts"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/seal"
@@ -26,7 +27,7 @@ func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.IdentityFrom(env.Optional, "hubspot-deliver")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	configTable, stateTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE")
+	configTable, stateTable, reach := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), hosts.Policy(env.String("CRM_HOSTS"))
 	own, deadLetters, personKeys := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.String("PERSON_KEYS_TABLE")
 	lease, attempt := env.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
 	worker := &queue.Worker{
@@ -46,7 +47,7 @@ func main() {
 	state := clients.Table(stateTable)
 	tenants := tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter)
 	crm := hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(tenants), Client: connector.NewClient(), Logger: logger, Meter: meter,
+		Bindings: hubspot.NewTenantBindings(tenants), Client: connector.NewClient(reach), Logger: logger, Meter: meter,
 	})
 	worker.DeadLetters = clients.Queue(deadLetters)
 	ring := clients.Ring("", configTable, personKeys)

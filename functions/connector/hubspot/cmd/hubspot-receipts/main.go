@@ -15,6 +15,7 @@ import (
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/aws/lambdasqs"
 	"signalbox/shared/config"
+	"signalbox/shared/hosts"
 	"signalbox/shared/queue"
 	"signalbox/shared/seal"
 	"signalbox/shared/telemetry"
@@ -25,7 +26,7 @@ func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.IdentityFrom(env.Optional, "hubspot-receipts")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	configTable, stateTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE")
+	configTable, stateTable, reach := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), hosts.Policy(env.String("CRM_HOSTS"))
 	own, deadLetters, attempt := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
 	worker := &queue.Worker{
 		Stage: "receipts-hubspot", Unordered: true, Logger: logger, Meter: meter, Identity: id, Random: rand.Float64,
@@ -40,7 +41,7 @@ func main() {
 	}
 	tenants := tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter)
 	crm := hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(tenants), Client: connector.NewClient(), Logger: logger, Meter: meter,
+		Bindings: hubspot.NewTenantBindings(tenants), Client: connector.NewClient(reach), Logger: logger, Meter: meter,
 	})
 	worker.DeadLetters = clients.Queue(deadLetters)
 	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{

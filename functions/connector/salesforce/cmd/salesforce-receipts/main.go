@@ -16,6 +16,7 @@ import (
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/aws/lambdasqs"
 	"signalbox/shared/config"
+	"signalbox/shared/hosts"
 	"signalbox/shared/queue"
 	"signalbox/shared/seal"
 	"signalbox/shared/telemetry"
@@ -26,7 +27,7 @@ func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.IdentityFrom(env.Optional, "salesforce-receipts")
 	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	configTable, stateTable, dataKey := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DATA_KEY")
+	configTable, stateTable, dataKey, reach := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DATA_KEY"), hosts.Policy(env.String("CRM_HOSTS"))
 	own, deadLetters, attempt := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
 	worker := &queue.Worker{
 		Stage: "receipts-salesforce", Unordered: true, Logger: logger, Meter: meter, Identity: id, Random: mathrand.Float64,
@@ -42,7 +43,7 @@ func main() {
 	state, box := clients.Table(stateTable), seal.New(clients.Keys(dataKey), rand.Reader)
 	tenants := tenant.NewDirectory(clients.Table(configTable), box, logger, meter)
 	crm := salesforce.New(salesforce.Options{
-		Bindings: salesforce.NewTenantBindings(tenants), Client: connector.NewClient(), Store: state, Sealer: box, Logger: logger, Meter: meter,
+		Bindings: salesforce.NewTenantBindings(tenants), Client: connector.NewClient(reach), Store: state, Sealer: box, Logger: logger, Meter: meter,
 	})
 	worker.DeadLetters = clients.Queue(deadLetters)
 	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
