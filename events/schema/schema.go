@@ -1,16 +1,23 @@
 // Package schema holds the JSON Schemas of what crosses a boundary of the system, by version. A released schema is frozen:
-// only what every older document and every older reader survives may be added. Production code validates by hand-written
-// code that tests pin to these files, so nothing here is compiled while a function starts.
+// only what every older document and every older reader survives may be added. The path of a message validates by hand-written
+// code that tests pin to these files, so that nothing here is compiled while its functions start; tenants' files are validated by
+// their schema itself, in the one function that applies them.
 package schema
 
 import "embed"
 
-//go:embed v2/*.json
+//go:embed v2/*.json tenant.json
 var files embed.FS
 
-// Event answers the JSON Schema (draft 2020-12) of the canonical event, version 2.
-func Event() []byte {
-	data, err := files.ReadFile("v2/event.json")
+// Event returns the JSON Schema (draft 2020-12) of the canonical event, version 2.
+func Event() []byte { return read("v2/event.json") }
+
+// Tenant returns the JSON Schema (draft 2020-12) of a tenant's file. What it calls crm-url is the base of a CRM's API, which the
+// deployment may restrict; each CRM has a schema of its settings.
+func Tenant() []byte { return read("tenant.json") }
+
+func read(name string) []byte {
+	data, err := files.ReadFile(name)
 	if err != nil {
 		panic(err) // embedded above: the build would have failed
 	}

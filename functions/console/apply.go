@@ -6,10 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/telemetry"
@@ -38,16 +35,17 @@ type Answer struct {
 
 // Tenants applies tenant files.
 type Tenants struct {
-	store  tenant.Store
-	box    tenant.Box
-	crms   []string
-	logger *slog.Logger
-	meter  *telemetry.Meter
+	store   tenant.Store
+	box     tenant.Box
+	schemas *schemas
+	logger  *slog.Logger
+	meter   *telemetry.Meter
 }
 
-// NewTenants returns Tenants over the configuration table. CRMs are the kinds of CRM that this deployment has.
-func NewTenants(s tenant.Store, box tenant.Box, crms []string, logger *slog.Logger, meter *telemetry.Meter) *Tenants {
-	return &Tenants{s, box, crms, logger, meter}
+// NewTenants returns Tenants over the configuration table. The error is a deployment whose schemas cannot be used.
+func NewTenants(s tenant.Store, box tenant.Box, d Deployment, logger *slog.Logger, meter *telemetry.Meter) (*Tenants, error) {
+	compiled, err := newSchemas(d)
+	return &Tenants{s, box, compiled, logger, meter}, err
 }
 
 // Apply carries out a request. A file that is refused is an Answer with Problems; the error is what is not the file's fault,
@@ -61,10 +59,7 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 	default:
 		return Answer{Problems: []tenant.Problem{{Path: "action", Reason: "is not plan or apply"}}}, nil
 	}
-	file, err := tenant.Decode(r.File)
-	if err == nil {
-		err = t.deployed(file)
-	}
+	file, err := t.decode(r.File)
 	var outcome tenant.Outcome
 	if err == nil {
 		outcome, err = carry(ctx, t.store, t.box, file)
@@ -85,18 +80,14 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 	return Answer{Version: outcome.Version, Changes: outcome.Changes}, nil
 }
 
-// deployed refuses a file with a CRM that nothing here serves: what it was to have would be a dead letter.
-func (t *Tenants) deployed(f tenant.File) error {
-	var problems []tenant.Problem
-	for i, crm := range f.Tenant.CRMs {
-		if !slices.Contains(t.crms, crm.Kind) {
-			problems = append(problems, tenant.Problem{
-				Path: fmt.Sprintf("tenant.crms[%d].kind", i), Reason: "is no CRM of this deployment, which has " + strings.Join(t.crms, ", "),
-			})
-		}
-	}
+// decode reads a file that fits its schema.
+func (t *Tenants) decode(data []byte) (tenant.File, error) {
+	problems := tenant.Syntax(data)
 	if len(problems) == 0 {
-		return nil
+		problems = t.schemas.check(data)
 	}
-	return &tenant.InvalidError{Problems: problems}
+	if len(problems) > 0 {
+		return tenant.File{}, &tenant.InvalidError{Problems: problems}
+	}
+	return tenant.Decode(data)
 }

@@ -4,19 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
 
 	"signalbox/functions/console"
-	"signalbox/shared/keys/memkeys"
-	"signalbox/shared/seal"
+	"signalbox/shared/hosts"
 	"signalbox/shared/store/memstore"
-	"signalbox/shared/telemetry"
 )
-
-func crms() []string { return []string{"hubspot", "salesforce"} }
 
 func TestApply(t *testing.T) {
 	t.Parallel()
@@ -30,7 +25,7 @@ func TestApply(t *testing.T) {
 	renamed := strings.Replace(string(demo), "Acme Demo (local use only)", "Acme", 1)
 	invalid := strings.Replace(string(demo), `"US"`, `"XX"`, 1)
 	renaming := `"changes":[{"path":"tenant.name","kind":"changed","before":"Acme Demo (local use only)","after":"Acme"}]`
-	refused := `{"problems":[{"path":"tenant.region","reason":"is not a code of ISO 3166-1 alpha-2"}]}`
+	refused := `{"problems":[{"path":"tenant.region","reason":"is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}]}`
 	type exchange struct{ request, answer string }
 	tests := map[string][]exchange{
 		"a file that is in force changes nothing": {{request("apply", string(demo)), `{"version":1,"changes":[]}`}},
@@ -48,14 +43,13 @@ func TestApply(t *testing.T) {
 			{request("plan", string(demo)), `{"version":1,"changes":[]}`},
 		},
 		"an action that nobody knows is refused": {{request("drop", string(demo)), `{"problems":[{"path":"action","reason":"is not plan or apply"}]}`}},
-		"no file is refused":                     {{`{"action":"apply"}`, `{"problems":[{"path":"","reason":"the file is not one JSON value"}]}`}},
+		"no file is refused":                     {{`{"action":"apply"}`, `{"problems":[{"path":"","reason":"the file is not one JSON value: look near byte 0"}]}`}},
 	}
 	for name, exchanges := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
-			tenants := console.NewTenants(memstore.New(), seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), crms(),
-				telemetry.NewLogger(io.MultiWriter(&log, t.Output()), telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
+			tenants := tenants(t, hosts.Any, io.MultiWriter(&log, t.Output()))
 			invoke(t, tenants, request("apply", string(demo)))
 			for i, e := range exchanges {
 				if got := invoke(t, tenants, e.request); got != e.answer {
@@ -95,8 +89,7 @@ func TestAFailureIsToldByItsCodeAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault { return memstore.Throttled }))
-	tenants := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), crms(), telemetry.NewLogger(io.Discard, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
-	_, err = tenants.Apply(t.Context(), console.Request{Action: console.ActionApply, File: demo})
+	_, err = tenantsOver(t, s, hosts.Any, io.Discard).Apply(t.Context(), console.Request{Action: console.ActionApply, File: demo})
 	if err == nil || err.Error() != memstore.CodeThrottled {
 		t.Errorf("got %v", err)
 	}

@@ -46,120 +46,39 @@ func TestTheDemoTenantSpellsTheDefaultRulesOut(t *testing.T) {
 	}
 }
 
-func TestDecode(t *testing.T) {
+func TestSyntax(t *testing.T) {
 	t.Parallel()
-	tests := map[string]struct {
-		old, replacement string
-		want             []string // path and reason
+	deep := strings.Repeat("[", 100_000)
+	for name, tt := range map[string]struct {
+		file string
+		want []string // path and reason
 	}{
-		"the demo file is fine": {"", "", nil},
-		"a name that nobody knows": {`"region"`, `"rigeon": "US", "region"`, []string{
-			"tenant.rigeon is not a name known here",
-		}},
-		"a name in other letters is not the name": {`"authToken"`, `"AuthToken"`, []string{
-			"accounts[0].authToken is missing", "accounts[0].AuthToken is not a name known here",
-		}},
-		"a name that a secret was pasted into is not told": {`"authToken"`, `"hunter2 hunter2"`, []string{
-			"accounts[0].authToken is missing", "accounts[0].? is not a name known here",
-		}},
-		"a name written twice":               {`"region": "US"`, `"region": "US", "region": "DE"`, []string{"tenant.region is written twice"}},
-		"a number in place of a string":      {`"US"`, `1`, []string{"tenant.region is a number, not a string"}},
-		"a secret that is a number":          {`"local-use-only-hubspot-token"`, `12345`, []string{"tenant.crms[0].token is a number, not a string"}},
-		"null in place of an object":         {`"settings": {`, `"settings": null, "ignored": {`, []string{"tenant.crms[0].settings is null, not an object", "tenant.crms[0].ignored is not a name known here"}},
-		"a string in place of true or false": {`"known": false`, `"known": "no"`, []string{"tenant.rules.rules[0].when.known is a string, not true or false"}},
-		"something behind the file":          {"{\n  \"tenant\"", "{} {\n  \"tenant\"", []string{" the file is not one JSON value"}},
-		"a file that ends too soon":          {`"lines": [`, `"lines": `, []string{" the file is not one JSON value"}},
-		"a tenant id that is another record's": {`"id": "demo"`, `"id": "account"`, []string{
-			"tenant.id is a reserved word",
-		}},
-		"a tenant id with a slash":                    {`"id": "demo"`, `"id": "demo/x"`, []string{"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first"}},
-		"a region that is no country":                 {`"US"`, `"UK"`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2"}},
-		"a region of two codes' ends":                 {`"US"`, `"S "`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2"}},
-		"a policy that nobody knows":                  {`"redacted"`, `"some"`, []string{"tenant.rawVendor is not none, redacted or full"}},
-		"plain http to another machine":               {"http://127.0.0.1:8092", "http://api.example.com", []string{"tenant.crms[0].baseUrl is http and not on this machine: it must be https"}},
-		"plain http to a look-alike":                  {"http://127.0.0.1:8092", "http://127.0.0.1.example.com", []string{"tenant.crms[0].baseUrl is http and not on this machine: it must be https"}},
-		"https to another machine":                    {"http://127.0.0.1:8092", "https://api.example.com", nil},
-		"http to the sixth protocol's loopback":       {"http://127.0.0.1:8092", "http://[::1]:8092", nil},
-		"a URL with a password":                       {"http://127.0.0.1:8092", "https://me:hunter2@api.example.com", []string{"tenant.crms[0].baseUrl holds more than scheme, host and path"}},
-		"a URL with a question":                       {"http://127.0.0.1:8092", "https://api.example.com?key=hunter2", []string{"tenant.crms[0].baseUrl holds more than scheme, host and path"}},
-		"a URL that is a file's":                      {"http://127.0.0.1:8092", "file:///etc/passwd", []string{"tenant.crms[0].baseUrl is not an absolute URL"}},
-		"a token with a line break":                   {"local-use-only-hubspot-token", `hunter2\r\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
-		"a private key in PEM":                        {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, nil},
-		"a private key with more behind it":           {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
-		"a certificate in place of a key":             {"local-use-only-hubspot-token", `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
-		"an empty token":                              {"local-use-only-twilio-auth-token", "", []string{"accounts[0].authToken is not 1 to 4096 printable ASCII characters without blanks"}},
-		"the same token twice":                        {"local-use-only-previous-twilio-auth-token", "local-use-only-twilio-auth-token", []string{"accounts[0].previousAuthToken is the same as authToken"}},
-		"an outreach account with secrets of its own": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), nil},
-		"two outreach accounts with one secret": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), []string{
-			"accounts[2].authToken is that of an earlier account",
-		}},
-		"an outreach account with any token": {`"accounts": [`, outreachAccount("hunter2hunter2hunter2hunter2hunter2", "whsec_aHVudGVyMg=="), []string{
-			"accounts[0].authToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
-			"accounts[0].previousAuthToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
-		}},
-		"no previous token": {`,
-      "previousAuthToken": "local-use-only-previous-twilio-auth-token"`, "", nil},
-		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-telnyx"`, []string{"lines[0].account is not the id of an account in this file"}},
-		"the same address twice":                 {"rcs:acme_demo_agent", "+15557654321", []string{"lines[1].address is that of an earlier line at the same provider"}},
-		"a number without its plus sign":         {"+15557654321", "15557654321", []string{"lines[0].address is not E.164, a short code, an alphanumeric sender, or an identifier that may stand behind a channel's prefix"}},
-		"a short code":                           {"+15557654321", "55512", nil},
-		"an alphanumeric sender":                 {"+15557654321", "ACME Shop", nil},
-		"a WhatsApp address that is no number":   {"rcs:acme_demo_agent", "whatsapp:acme", []string{"lines[1].address is not E.164 behind whatsapp:", "lines[1].address has the prefix of another channel than the line's"}},
-		"a channel that nobody knows":            {`["rcs"]`, `["fax"]`, []string{"lines[1].address has the prefix of another channel than the line's", "lines[1].channels[0] is not rcs, imessage, sms, whatsapp or web"}},
-		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is empty"}},
-		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels[1] is written twice"}},
-		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
-	}
-	for name, tt := range tests {
+		"the demo file":                {string(demoFile(t, "", "")), nil},
+		"a name written twice":         {string(demoFile(t, `"region": "US"`, `"region": "US", "region": "DE"`)), []string{"tenant.region is written twice"}},
+		"one in another place":         {`{"a":[{"b":1,"b":2}],"b":3}`, []string{"a[0].b is written twice"}},
+		"a secret in place of a name":  {`{"hunter2 hunter2":1,"hunter2 hunter2":2}`, []string{"? is written twice"}},
+		"something behind the file":    {`{} {}`, []string{" the file is not one JSON value: look near byte 4"}},
+		"a file that ends too soon":    {`{"lines": `, []string{" the file is not one JSON value: look near byte 9"}},
+		"nothing":                      {``, []string{" the file is not one JSON value: look near byte 0"}},
+		"brackets that are not closed": {deep, []string{" the file is nested deeper than 32 levels"}},
+		"brackets that are":            {deep + strings.Repeat("]", 100_000), []string{" the file is nested deeper than 32 levels"}},
+		"objects in objects":           {strings.Repeat(`{"a":`, 100_000), []string{" the file is nested deeper than 32 levels"}},
+		"what is not UTF-8":            {"{\"a\":\"\xff\"}", []string{" the file is not in UTF-8"}},
+		"a file that is too large":     {strings.Repeat(" ", tenant.MaxFile+1), []string{" the file is larger than 1048576 bytes"}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := tenant.Decode(demoFile(t, tt.old, tt.replacement))
 			var got []string
-			if refused, ok := errors.AsType[*tenant.InvalidError](err); ok {
-				for _, p := range refused.Problems {
-					got = append(got, p.Path+" "+p.Reason)
-				}
-			} else if err != nil {
-				t.Fatal(err)
+			for _, p := range tenant.Syntax([]byte(tt.file)) {
+				got = append(got, p.Path+" "+p.Reason)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if err != nil && (strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "local-use-only")) {
-				t.Errorf("a secret is told: %v", err)
+			if _, err := tenant.Decode([]byte(tt.file)); (err == nil) != (tt.want == nil) {
+				t.Errorf("decoded: %v", err)
 			}
 		})
-	}
-}
-
-// outreachAccount answers the beginning of a list of accounts, the first of which is for the outreach API.
-func outreachAccount(current, previous string) string {
-	return `"accounts": [{"id": "acme-engage", "provider": "outreach", "providerAccount": "acme-engage", "authToken": "` + current +
-		`", "previousAuthToken": "` + previous + `"},`
-}
-
-// TestAnOutreachLineServesAnyChannel is what other lines do not: a sales tool also writes mail, and calls.
-func TestAnOutreachLineServesAnyChannel(t *testing.T) {
-	t.Parallel()
-	account := outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "")
-	for owner, want := range map[string][]tenant.Problem{
-		"acme-engage": {{Path: "lines[0].channels[2]", Reason: "is not rcs, imessage, sms, whatsapp or web"}},
-		"demo-twilio": {
-			{Path: "lines[0].channels[0]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
-			{Path: "lines[0].channels[1]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
-			{Path: "lines[0].channels[2]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
-		},
-	} {
-		line := `"lines": [{"id": "mailbox", "account": "` + owner + `", "address": "sales@acme.example", "channels": ["email", "call", "E-Mail"]},`
-		file := strings.Replace(string(demoFile(t, `"accounts": [`, account)), `"lines": [`, line, 1)
-		_, err := tenant.Decode([]byte(file))
-		refused, ok := errors.AsType[*tenant.InvalidError](err)
-		if !ok {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, refused.Problems); diff != "" {
-			t.Errorf("%s: -want +got:\n%s", owner, diff)
-		}
 	}
 }
 

@@ -161,7 +161,7 @@ func TestPublish(t *testing.T) {
 		"a name of ours that another tenant has given an account is its own": {func(f *tenant.File) {
 			f.Accounts = append(f.Accounts, tenant.AccountContent[secret.Value]{ID: "demo-sales", Provider: "outreach", ProviderAccount: "sales", AuthToken: "whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0"})
 		}, want{2, ""}},
-		"a file that is invalid is refused":           {func(f *tenant.File) { f.Tenant.Region = "XX" }, want{1, "tenant.region is not a code of ISO 3166-1 alpha-2"}},
+		"a file that is invalid is refused":           {func(f *tenant.File) { f.Lines[1].ID = f.Lines[0].ID }, want{1, "lines[1].id is the id of an earlier line"}},
 		"a file with invalid rules is refused as all": {func(f *tenant.File) { f.Tenant.Rules.Rules[0].ID = "" }, want{1, "tenant.rules.rules[0].id is not 1 to 63 lower-case letters, digits and hyphens, a letter first"}},
 	}
 	for name, tt := range tests {

@@ -4,13 +4,10 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/secret"
@@ -19,40 +16,22 @@ import (
 
 // Bounds of one file.
 const (
-	maxCRMs     = 20
-	maxAccounts = 200
-	maxLines    = 2000
 	maxSettings = 16 << 10
 	maxToken    = 4096
 )
 
-// reserved are names that a tenant's partitions would share with others.
-const reserved = " account line tenants spool bytes "
-
-// regions are the codes of ISO 3166-1 alpha-2. See https://www.iso.org/iso-3166-country-codes.html.
-const regions = " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA CC CD CF " +
-	"CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI " +
-	"GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ " +
-	"LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO " +
-	"NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST " +
-	"SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW "
-
 // grammar is what names are checked with.
 type grammar struct {
-	identifier, word, version, providerAccount, e164, shortCode, alphanumeric, prefix, opaque *regexp.Regexp
+	e164, shortCode, alphanumeric, prefix, opaque *regexp.Regexp
 }
 
 func newGrammar() grammar {
 	return grammar{
-		identifier:      regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`),
-		word:            regexp.MustCompile(`^[a-z][a-z0-9]{1,30}$`),
-		version:         regexp.MustCompile(`^v?[0-9][0-9A-Za-z.-]{0,19}$`),
-		providerAccount: regexp.MustCompile(`^[!-~]{1,128}$`),
-		e164:            regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`),
-		shortCode:       regexp.MustCompile(`^[0-9]{3,8}$`),
-		alphanumeric:    regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 &_-]{0,9}[A-Za-z0-9]$`),
-		prefix:          regexp.MustCompile(`^[a-z]{2,20}$`),
-		opaque:          regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}$`),
+		e164:         regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`),
+		shortCode:    regexp.MustCompile(`^[0-9]{3,8}$`),
+		alphanumeric: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 &_-]{0,9}[A-Za-z0-9]$`),
+		prefix:       regexp.MustCompile(`^[a-z]{2,20}$`),
+		opaque:       regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}$`),
 	}
 }
 
@@ -60,15 +39,14 @@ func newGrammar() grammar {
 const providerOutreach = "outreach"
 
 const (
-	wantIdentifier = "is not 2 to 31 lower-case letters, digits and hyphens, a letter first"
-	wantWord       = "is not 2 to 31 lower-case letters and digits, a letter first"
 	wantPrintable  = "is not 1 to 4096 printable ASCII characters without blanks"
 	wantCredential = wantPrintable + ", nor a private key in PEM"
 
 	wantSigningKey = "is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with"
 )
 
-// Validate lists everything that is wrong with a file, in the order of the file.
+// Validate lists what is wrong with a file beyond what its schema says: what has to be unique or to be there, and what is told by
+// more than a pattern. It is in the order of the file.
 func Validate(f File) []Problem {
 	v := &validation{grammar: newGrammar()}
 	v.tenant(f)
@@ -93,28 +71,11 @@ func (v *validation) want(holds bool, path, reason string) {
 
 func (v *validation) tenant(f File) {
 	t := f.Tenant
-	v.want(v.identifier.MatchString(t.ID), "tenant.id", wantIdentifier)
-	v.want(!strings.Contains(reserved, " "+t.ID+" "), "tenant.id", "is a reserved word")
-	length := utf8.RuneCountInString(t.Name)
-	v.want(length > 0 && length <= 100 && !strings.ContainsFunc(t.Name, unicode.IsControl), "tenant.name", "is not 1 to 100 characters without control characters")
-	v.want(len(t.Region) == 2 && strings.Contains(regions, " "+t.Region+" "), "tenant.region", "is not a code of ISO 3166-1 alpha-2")
-	v.want(slices.Contains([]RawVendor{"", RawVendorNone, RawVendorRedacted, RawVendorFull}, t.RawVendor), "tenant.rawVendor",
-		"is not none, redacted or full")
-	if len(t.CRMs) > maxCRMs {
-		v.add("tenant.crms", fmt.Sprintf("has more than %d elements", maxCRMs))
-		return
-	}
 	var names []string
 	for i, m := range t.CRMs {
 		path := fmt.Sprintf("tenant.crms[%d]", i)
-		v.want(v.identifier.MatchString(m.Name), path+".name", wantIdentifier)
 		v.want(!slices.Contains(names, m.Name), path+".name", "is the name of an earlier CRM")
 		names = append(names, m.Name)
-		v.want(v.word.MatchString(m.Kind), path+".kind", wantWord)
-		if reason := checkBaseURL(m.BaseURL); reason != "" {
-			v.add(path+".baseUrl", reason)
-		}
-		v.want(v.version.MatchString(m.APIVersion), path+".apiVersion", "is not a version such as 2026-03 or v62.0")
 		v.want(isToken(string(m.Token)) || isKey(string(m.Token)), path+".token", wantCredential)
 		v.want(len(m.Settings) <= maxSettings, path+".settings", fmt.Sprintf("is larger than %d bytes", maxSettings))
 	}
@@ -125,32 +86,7 @@ func (v *validation) tenant(f File) {
 	}
 }
 
-// checkBaseURL answers what is wrong with the address of a CRM, or "". Credentials go there, so that it is https, or a
-// simulator on this machine.
-func checkBaseURL(raw string) string {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
-		return "is not an absolute URL"
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(raw, "?#"):
-		return "holds more than scheme, host and path"
-	case strings.HasSuffix(u.Path, "/"):
-		return "ends in a slash"
-	case u.Scheme == "https":
-		return ""
-	case u.Scheme != "http":
-		return "is not https"
-	}
-	if u.Hostname() == "localhost" {
-		return ""
-	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && ip.IsLoopback() {
-		return ""
-	}
-	return "is http and not on this machine: it must be https"
-}
-
-// isID says whether an account or a line may have this id. Ids stand in URLs, so that strangers' are checked with it too.
+// isID reports whether an account may have this id. Ids stand in URLs, so that strangers' are checked with it.
 func isID(id string) bool {
 	if len(id) < 2 || len(id) > 63 || id[0] == '-' {
 		return false
@@ -180,18 +116,11 @@ func isKey(token string) bool {
 }
 
 func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
-	if len(accounts) > maxAccounts {
-		v.add("accounts", fmt.Sprintf("has more than %d elements", maxAccounts))
-		return
-	}
 	ids, held := map[string]bool{}, map[[2]string]bool{}
 	var signing []secret.Value
 	for i, a := range accounts {
 		path := fmt.Sprintf("accounts[%d]", i)
-		v.want(isID(a.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
 		v.want(!ids[a.ID], path+".id", "is the id of an earlier account")
-		v.want(v.word.MatchString(a.Provider), path+".provider", wantWord)
-		v.want(v.providerAccount.MatchString(a.ProviderAccount), path+".providerAccount", "is not 1 to 128 printable ASCII characters without blanks")
 		name := [2]string{a.Provider, a.ProviderAccount}
 		v.want(!held[name], path+".providerAccount", "is that of an earlier account")
 		v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
@@ -209,10 +138,6 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 }
 
 func (v *validation) lines(f File) {
-	if len(f.Lines) > maxLines {
-		v.add("lines", fmt.Sprintf("has more than %d elements", maxLines))
-		return
-	}
 	providers := map[string]string{}
 	for _, a := range f.Accounts {
 		providers[a.ID] = a.Provider
@@ -220,20 +145,17 @@ func (v *validation) lines(f File) {
 	ids, held := map[string]bool{}, map[[2]string]bool{}
 	for i, l := range f.Lines {
 		path := fmt.Sprintf("lines[%d]", i)
-		v.want(isID(l.ID), path+".id", "is not 2 to 63 lower-case letters, digits and hyphens")
 		v.want(!ids[l.ID], path+".id", "is the id of an earlier line")
 		provider, ok := providers[l.Account]
 		v.want(ok, path+".account", "is not the id of an account in this file")
 		v.address(path+".address", l)
 		address := [2]string{provider, l.Address}
 		v.want(!ok || !held[address], path+".address", "is that of an earlier line at the same provider")
-		v.want(len(l.Channels) > 0, path+".channels", "is empty")
 		for j, channel := range l.Channels {
 			at := fmt.Sprintf("%s.channels[%d]", path, j)
 			open := provider == providerOutreach && v.prefix.MatchString(string(channel)) // whatever a tool sends by: email, call
 			known := slices.Contains([]canonical.Channel{canonical.RCS, canonical.IMessage, canonical.SMS, canonical.WhatsApp, canonical.Web}, channel)
 			v.want(open || known, at, "is not rcs, imessage, sms, whatsapp or web")
-			v.want(!slices.Contains(l.Channels[:j], channel), at, "is written twice")
 		}
 		ids[l.ID], held[address] = true, true
 	}

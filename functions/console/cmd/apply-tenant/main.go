@@ -9,10 +9,12 @@ import (
 	"log/slog"
 	"os"
 
+	"signalbox/functions"
 	"signalbox/functions/console"
 	"signalbox/shared/aws/awsclients"
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/config"
+	"signalbox/shared/hosts"
 	"signalbox/shared/seal"
 	"signalbox/shared/telemetry"
 )
@@ -21,12 +23,20 @@ func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.IdentityFrom(env.Optional, "apply-tenant")
 	logger := telemetry.NewLogger(os.Stdout, id)
-	table, key, crms := env.String("CONFIG_TABLE"), env.String("DATA_KEY"), env.List("CRMS")
+	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
+	deployment := console.Deployment{CRMs: env.List("CRMS"), Hosts: hosts.Policy(env.String("CRM_HOSTS"))}
 	clients, err := awsclients.Load(context.Background())
-	if err := errors.Join(err, env.Err()); err != nil {
+	settings, unread := functions.SettingsSchemas()
+	if err := errors.Join(err, unread, env.Err()); err != nil {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
+	deployment.Settings = settings
 	box := seal.New(clients.Keys(key), rand.Reader)
-	lambdainvoke.Start(console.NewTenants(clients.Table(table), box, crms, logger, telemetry.NewMeter(os.Stdout, id)).Apply)
+	tenants, err := console.NewTenants(clients.Table(table), box, deployment, logger, telemetry.NewMeter(os.Stdout, id))
+	if err != nil {
+		logger.Error("cannot start", slog.String("reason", err.Error()))
+		os.Exit(1)
+	}
+	lambdainvoke.Start(tenants.Apply)
 }

@@ -1,0 +1,233 @@
+package console_test
+
+import (
+	"io"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+
+	"signalbox/functions"
+	"signalbox/functions/console"
+	"signalbox/shared/hosts"
+	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/seal"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// tenants returns what applies files in a deployment as template.yaml has it, with nothing in force.
+func tenants(t testing.TB, policy hosts.Policy, log io.Writer) *console.Tenants {
+	t.Helper()
+	return tenantsOver(t, memstore.New(), policy, log)
+}
+
+func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Writer) *console.Tenants {
+	t.Helper()
+	settings, err := functions.SettingsSchemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployment := console.Deployment{CRMs: []string{"hubspot", "salesforce"}, Settings: settings, Hosts: policy}
+	all, err := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), deployment,
+		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// plan returns why a file is refused.
+func plan(t testing.TB, policy hosts.Policy, file []byte) []tenant.Problem {
+	t.Helper()
+	answer, err := tenants(t, policy, io.Discard).Apply(t.Context(), console.Request{Action: console.ActionPlan, File: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.Problems
+}
+
+// demoFile returns the demo tenant's file with old replaced, once.
+func demoFile(t testing.TB, old, replacement string) []byte {
+	t.Helper()
+	data, err := os.ReadFile("../../events/tenants/demo.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("the demo file does not hold %s", old)
+	}
+	return []byte(strings.Replace(string(data), old, replacement, 1))
+}
+
+func TestATenantsFile(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		old, replacement string
+		want             []string // path and reason
+	}{
+		"the demo file is fine": {"", "", nil},
+		"a name that nobody knows": {`"region"`, `"rigeon": "US", "region"`, []string{
+			"tenant.rigeon is not a name known here, which are crms, id, name, rawVendor, region, rules",
+		}},
+		"a name in other letters is not the name": {`"authToken"`, `"AuthToken"`, []string{
+			"accounts[0].AuthToken is not a name known here, which are authToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
+		}},
+		"a name that a secret was pasted into is not told": {`"authToken"`, `"hunter2 hunter2"`, []string{
+			"accounts[0].? is not a name known here, which are authToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
+		}},
+		"a name written twice":               {`"region": "US"`, `"region": "US", "region": "DE"`, []string{"tenant.region is written twice"}},
+		"a number in place of a string":      {`"US"`, `1`, []string{"tenant.region is a number, not a string"}},
+		"a secret that is a number":          {`"local-use-only-hubspot-token"`, `12345`, []string{"tenant.crms[0].token is a number, not a string"}},
+		"null in place of an object":         {`"settings": {`, `"settings": null, "ignored": {`, []string{"tenant.crms[0].ignored is not a name known here, which are apiVersion, baseUrl, kind, name, settings, token", "tenant.crms[0].settings is null, not an object"}},
+		"a string in place of true or false": {`"known": false`, `"known": "no"`, []string{"tenant.rules.rules[0].when.known is a string, not true or false"}},
+		"a tenant id that is another record's": {`"id": "demo"`, `"id": "account"`, []string{
+			"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes",
+		}},
+		"a tenant id with a slash":                    {`"id": "demo"`, `"id": "demo/x"`, []string{"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes"}},
+		"a region that is no country":                 {`"US"`, `"UK"`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}},
+		"a region of two codes' ends":                 {`"US"`, `"S "`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}},
+		"a policy that nobody knows":                  {`"redacted"`, `"some"`, []string{"tenant.rawVendor is not none, redacted or full: how much of what a provider sent is kept"}},
+		"a token with a line break":                   {"local-use-only-hubspot-token", `hunter2\r\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
+		"a private key in PEM":                        {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, nil},
+		"a private key with more behind it":           {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
+		"a certificate in place of a key":             {"local-use-only-hubspot-token", `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
+		"an empty token":                              {"local-use-only-twilio-auth-token", "", []string{"accounts[0].authToken is not 1 to 4096 printable ASCII characters without blanks"}},
+		"the same token twice":                        {"local-use-only-previous-twilio-auth-token", "local-use-only-twilio-auth-token", []string{"accounts[0].previousAuthToken is the same as authToken"}},
+		"an outreach account with secrets of its own": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), nil},
+		"two outreach accounts with one secret": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), []string{
+			"accounts[2].authToken is that of an earlier account",
+		}},
+		"an outreach account with any token": {`"accounts": [`, outreachAccount("hunter2hunter2hunter2hunter2hunter2", "whsec_aHVudGVyMg=="), []string{
+			"accounts[0].authToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
+			"accounts[0].previousAuthToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
+		}},
+		"no previous token": {`,
+      "previousAuthToken": "local-use-only-previous-twilio-auth-token"`, "", nil},
+		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-telnyx"`, []string{"lines[0].account is not the id of an account in this file"}},
+		"the same address twice":                 {"rcs:acme_demo_agent", "+15557654321", []string{"lines[1].address is that of an earlier line at the same provider"}},
+		"a number without its plus sign":         {"+15557654321", "15557654321", []string{"lines[0].address is not E.164, a short code, an alphanumeric sender, or an identifier that may stand behind a channel's prefix"}},
+		"a short code":                           {"+15557654321", "55512", nil},
+		"an alphanumeric sender":                 {"+15557654321", "ACME Shop", nil},
+		"a WhatsApp address that is no number":   {"rcs:acme_demo_agent", "whatsapp:acme", []string{"lines[1].address is not E.164 behind whatsapp:", "lines[1].address has the prefix of another channel than the line's"}},
+		"a channel that nobody knows":            {`["rcs"]`, `["fax"]`, []string{"lines[1].address has the prefix of another channel than the line's", "lines[1].channels[0] is not rcs, imessage, sms, whatsapp or web"}},
+		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is not a list of one or more different channels"}},
+		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels is not a list of one or more different channels"}},
+		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, p := range plan(t, hosts.Any, demoFile(t, tt.old, tt.replacement)) {
+				got = append(got, p.Path+" "+p.Reason)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if told := strings.Join(got, " "); strings.Contains(told, "hunter2") || strings.Contains(told, "local-use-only") {
+				t.Errorf("a secret is told: %s", told)
+			}
+		})
+	}
+}
+
+// TestASettingOfACRMIsChecked is what made a connector deliver nothing, and say nothing for minutes.
+func TestASettingOfACRMIsChecked(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ old, replacement, want string }{
+		"a wrong type":                    {`"leads": true,`, `"leads": "yes",`, "tenant.crms[0].settings.leads is a string, not true or false"},
+		"a wrong type below":              {`"senderKey": "msg_sender_key"`, `"senderKey": 7`, "tenant.crms[0].settings.properties.senderKey is a number, not a string"},
+		"a name that is no property's":    {`"senderKey": "msg_sender_key"`, `"senderKey": "Sender Key"`, "tenant.crms[0].settings.properties.senderKey is not the internal name of a property: 1 to 100 lower-case letters, digits and underscores, a letter first"},
+		"a name that nobody knows":        {`"leads": true,`, `"lead": true,`, "tenant.crms[0].settings.lead is not a name known here, which are engagementUpsert, leadType, leads, properties"},
+		"a name that is missing":          {`"clientId": "demo-consumer-key",`, ``, "tenant.crms[1].settings.clientId is missing: the consumer key of the external client app: 1 to 512 printable ASCII characters without blanks"},
+		"an address where credentials go": {`"clientId": "demo-consumer-key",`, `"clientId": "demo-consumer-key", "loginUrl": "https://me:hunter2@login.example.com",`, "tenant.crms[1].settings.loginUrl holds more than scheme, host and path"},
+		"another CRM's":                   {`"kind": "hubspot"`, `"kind": "salesforce"`, ""}, // several
+		"no settings where they are needed": {`"settings": {
+          "clientId"`, `"other": {
+          "clientId"`, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := plan(t, hosts.Any, demoFile(t, tt.old, tt.replacement))
+			if len(got) == 0 || tt.want != "" && (len(got) != 1 || got[0].Path+" "+got[0].Reason != tt.want) {
+				t.Errorf("%v, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestAHostThatIsNotPublicIsRefused wherever a file names one, with what to do about it.
+func TestAHostThatIsNotPublicIsRefused(t *testing.T) {
+	t.Parallel()
+	public := strings.NewReplacer("http://127.0.0.1:8092", "https://api.example.com", "http://127.0.0.1:8091", "https://acme.example.com")
+	file := public.Replace(string(demoFile(t, "", "")))
+	if got := plan(t, hosts.Public, []byte(file)); len(got) > 0 {
+		t.Fatalf("a file with public hosts: %v", got)
+	}
+	for _, host := range []string{
+		"https://127.0.0.1", "https://10.0.0.1", "https://169.254.169.254", "https://[fd00:ec2::254]", "https://[::ffff:127.0.0.1]",
+		"https://localhost", "https://crm.internal", "http://api.example.com", "https://api.example.com:0", "https://api.example.com:70000", "https://2130706433",
+	} {
+		for path, changed := range map[string]string{
+			"tenant.crms[0].baseUrl":           strings.Replace(file, "https://api.example.com", host, 1),
+			"tenant.crms[1].settings.loginUrl": strings.Replace(file, `"clientId"`, `"loginUrl": "`+host+`", "clientId"`, 1),
+		} {
+			if got := plan(t, hosts.Public, []byte(changed)); len(got) != 1 || got[0].Path != path || got[0].Reason != hosts.Public.Check(host) {
+				t.Errorf("%s as %s: %v", host, path, got)
+			}
+		}
+	}
+}
+
+// TestWhatIsNoFileIsRefused: whatever is sent instead of one, the answer says what is wrong.
+func TestWhatIsNoFileIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{
+		"nothing": "", "null": "null", "a number": "7", "a list": "[]", "an empty object": "{}", "cut": `{"tenant":{"crms":[`,
+		"brackets": strings.Repeat("[", 100_000), "objects": strings.Repeat(`{"tenant":`, 100_000), "no UTF-8": "{\"tenant\":\"\xff\"}",
+		"lists for objects": `{"tenant":[],"accounts":{},"lines":{}}`, "null for objects": `{"tenant":null,"accounts":null,"lines":null}`,
+		"crms that are none": `{"tenant":{"crms":[null,7,[],{"kind":{}},{"kind":"hubspot","settings":[]}]},"accounts":[null],"lines":[7]}`,
+	} {
+		if got := plan(t, hosts.Any, []byte(file)); len(got) == 0 {
+			t.Errorf("%s is accepted", name)
+		}
+	}
+}
+
+// outreachAccount answers the beginning of a list of accounts, the first of which is for the outreach API.
+func outreachAccount(current, previous string) string {
+	return `"accounts": [{"id": "acme-engage", "provider": "outreach", "providerAccount": "acme-engage", "authToken": "` + current +
+		`", "previousAuthToken": "` + previous + `"},`
+}
+
+// TestAnOutreachLineServesAnyChannel is what other lines do not: a sales tool also writes mail, and calls.
+func TestAnOutreachLineServesAnyChannel(t *testing.T) {
+	t.Parallel()
+	account := outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "")
+	for owner, want := range map[string][]tenant.Problem{
+		"acme-engage": {{Path: "lines[0].channels[2]", Reason: "is not rcs, imessage, sms, whatsapp or web"}},
+		"demo-twilio": {
+			{Path: "lines[0].channels[0]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
+			{Path: "lines[0].channels[1]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
+			{Path: "lines[0].channels[2]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
+		},
+	} {
+		line := `"lines": [{"id": "mailbox", "account": "` + owner + `", "address": "sales@acme.example", "channels": ["email", "call", "E-Mail"]},`
+		file := strings.Replace(string(demoFile(t, `"accounts": [`, account)), `"lines": [`, line, 1)
+		if diff := cmp.Diff(want, plan(t, hosts.Any, []byte(file))); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", owner, diff)
+		}
+	}
+}
+
+// BenchmarkStart is what compiling the schemas adds to the start of the function that applies files.
+func BenchmarkStart(b *testing.B) {
+	for b.Loop() {
+		tenants(b, hosts.Public, io.Discard)
+	}
+}

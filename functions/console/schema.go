@@ -1,0 +1,231 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"signalbox/events/schema"
+	"signalbox/shared/hosts"
+	"signalbox/shared/tenant"
+)
+
+// formatURL is what schemas call the base of a CRM's API.
+const formatURL = "crm-url"
+
+// Deployment is what tenants' files may ask of it.
+type Deployment struct {
+	CRMs     []string          // kinds
+	Settings map[string][]byte // the JSON Schema of each kind's settings
+	Hosts    hosts.Policy      // where CRMs may be
+}
+
+// schemas are those that a file is checked with, compiled.
+type schemas struct {
+	crms     []string
+	file     *document
+	settings map[string]*document
+}
+
+// newSchemas compiles the schemas. It returns an error for a kind of CRM without one.
+func newSchemas(d Deployment) (*schemas, error) {
+	file, err := compile("tenant", schema.Tenant(), d.Hosts)
+	if err != nil {
+		return nil, err
+	}
+	s := &schemas{crms: d.CRMs, file: file, settings: map[string]*document{}}
+	for _, crm := range d.CRMs {
+		if s.settings[crm], err = compile(crm, d.Settings[crm], d.Hosts); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// check lists what is wrong with a tenant's file, by path. What is not JSON is tenant.Syntax's.
+func (s *schemas) check(data []byte) []tenant.Problem {
+	file, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return []tenant.Problem{{Reason: "the file is not one JSON value"}}
+	}
+	problems := s.file.check("", file)
+	top, _ := file.(map[string]any)
+	about, _ := top["tenant"].(map[string]any)
+	crms, _ := about["crms"].([]any)
+	for i, element := range crms {
+		crm, _ := element.(map[string]any)
+		if kind, ok := crm["kind"].(string); ok {
+			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm["settings"])...)
+		}
+	}
+	return problems
+}
+
+// checkCRM refuses a CRM that nothing here serves, for all that it was to have would be dead letters, and checks its settings.
+func (s *schemas) checkCRM(path, kind string, settings any) []tenant.Problem {
+	if !slices.Contains(s.crms, kind) {
+		return []tenant.Problem{{Path: path + ".kind", Reason: "is no CRM of this deployment, which has " + strings.Join(s.crms, ", ")}}
+	}
+	if settings == nil { // what is left out; null is the file's own problem
+		settings = map[string]any{}
+	}
+	if _, ok := settings.(map[string]any); !ok {
+		return nil // told already
+	}
+	return s.settings[kind].check(path+".settings", settings)
+}
+
+// document is a schema with its source, whose descriptions say what is wanted.
+type document struct {
+	compiled *jsonschema.Schema
+	source   any
+}
+
+func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
+	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("schema of %s: %w", name, err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: formatURL, Validate: func(v any) error {
+		if raw, ok := v.(string); ok {
+			if reason := policy.Check(raw); reason != "" {
+				return errors.New(reason)
+			}
+		}
+		return nil
+	}})
+	url := "https://signalbox.invalid/schema/" + name + ".json"
+	if err := c.AddResource(url, source); err != nil {
+		return nil, fmt.Errorf("schema of %s: %w", name, err)
+	}
+	compiled, err := c.Compile(url)
+	if err != nil {
+		return nil, fmt.Errorf("schema of %s: %w", name, err)
+	}
+	return &document{compiled, source}, nil
+}
+
+// check lists what is wrong with a value that is at path in the file.
+func (d *document) check(path string, value any) []tenant.Problem {
+	err := d.compiled.Validate(value)
+	invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+	if !ok {
+		return nil
+	}
+	problems := d.problems(path, value, invalid, nil)
+	slices.SortFunc(problems, func(a, b tenant.Problem) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Reason, b.Reason))
+	})
+	return slices.Compact(problems)
+}
+
+func (d *document) problems(path string, value any, e *jsonschema.ValidationError, all []tenant.Problem) []tenant.Problem {
+	for _, cause := range e.Causes {
+		all = d.problems(path, value, cause, all)
+	}
+	if len(e.Causes) > 0 {
+		return all
+	}
+	at := locate(path, value, e.InstanceLocation)
+	rule := d.at(e.SchemaURL)
+	switch k := e.ErrorKind.(type) {
+	case *kind.Required:
+		for _, name := range k.Missing {
+			all = append(all, tenant.Problem{Path: tenant.Join(at, name), Reason: "is missing" + d.wanted(": ", property(rule, name))})
+		}
+	case *kind.AdditionalProperties:
+		for _, name := range k.Properties {
+			all = append(all, tenant.Problem{Path: tenant.Join(at, name), Reason: "is not a name known here, which are " + names(rule)})
+		}
+	case *kind.Type:
+		all = append(all, tenant.Problem{Path: cmp.Or(at, "the file"), Reason: "is " + article(k.Got) + ", not " + article(k.Want[0])})
+	case *kind.Format:
+		all = append(all, tenant.Problem{Path: at, Reason: k.Err.Error()})
+	default: // the kind's own words may hold what is in the file
+		all = append(all, tenant.Problem{Path: at, Reason: "is not " + cmp.Or(d.wanted("", rule), "what its schema allows")})
+	}
+	return all
+}
+
+// locate returns the path of a place in a value that is itself at path.
+func locate(path string, value any, location []string) string {
+	for _, step := range location {
+		switch v := value.(type) {
+		case map[string]any:
+			path, value = tenant.Join(path, step), v[step]
+		case []any:
+			path += "[" + step + "]"
+			value = nil
+			for i := range v {
+				if fmt.Sprint(i) == step {
+					value = v[i]
+				}
+			}
+		}
+	}
+	return path
+}
+
+// at returns the part of the schema that a URL names, by the JSON pointer behind its number sign.
+func (d *document) at(url string) map[string]any {
+	_, pointer, _ := strings.Cut(url, "#")
+	part := d.source
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		switch v := part.(type) {
+		case map[string]any:
+			part = v[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
+		default: // of a list, which none of these schemas has on the way
+			return nil
+		}
+	}
+	rule, _ := part.(map[string]any)
+	return rule
+}
+
+func property(rule map[string]any, name string) map[string]any {
+	properties, _ := rule["properties"].(map[string]any)
+	wanted, _ := properties[name].(map[string]any)
+	return wanted
+}
+
+// wanted returns the description of a part behind before, "" if it has none.
+func (d *document) wanted(before string, rule map[string]any) string {
+	if reference, ok := rule["$ref"].(string); ok {
+		rule = d.at(reference)
+	}
+	description, ok := rule["description"].(string)
+	if !ok {
+		return ""
+	}
+	return before + description
+}
+
+func names(rule map[string]any) string {
+	properties, _ := rule["properties"].(map[string]any)
+	return strings.Join(slices.Sorted(maps.Keys(properties)), ", ")
+}
+
+// article returns a JSON type as a sentence has it.
+func article(kind string) string {
+	switch kind {
+	case "array":
+		return "a list"
+	case "boolean":
+		return "true or false"
+	case "null":
+		return "null"
+	case "object":
+		return "an object"
+	default:
+		return "a " + kind
+	}
+}
