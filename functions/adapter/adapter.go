@@ -30,7 +30,8 @@ const (
 
 // Codes of dead letters that the adapter itself writes. A channel adds its own for what it cannot read.
 const (
-	CodeUnowned = "unowned_address" // authentic, but no line of the account has the address it came to
+	CodeUnowned = "unowned_address"    // authentic, but no line of the account has the address it came to
+	CodeChannel = "channel_not_served" // authentic, but no line with the address it came to serves its channel
 	CodePanic   = "panic"
 	CodeLarge   = "event_too_large"
 )
@@ -279,7 +280,7 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 	if o.panicked {
 		a.Meter.Count("PanicRecovered", 1, provider)
 	}
-	misconfigured := o.reason == CodeUnowned // at the provider or in a tenant file: no version of this function is at fault
+	misconfigured := o.reason == CodeUnowned || o.reason == CodeChannel // at the provider or in a tenant file: no version of this function is at fault
 	if o.panicked || o.status >= http.StatusInternalServerError || o.dead > 0 && !misconfigured {
 		a.Meter.Count(telemetry.Failures, 1, provider, reason)
 	}

@@ -99,7 +99,7 @@ func (d *directory) Line(_ context.Context, account, address string) (tenant.Lin
 	if owners[address] == "" {
 		return tenant.Line{}, tenant.ErrUnknown
 	}
-	return tenant.Line{ID: address, TenantID: owners[address], AccountID: account, Address: address}, nil
+	return tenant.Line{ID: address, TenantID: owners[address], AccountID: account, Address: address, Channels: []canonical.Channel{canonical.SMS}}, nil
 }
 
 func (*directory) Tenant(_ context.Context, id string) (tenant.Tenant, error) {

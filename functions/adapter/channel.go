@@ -31,7 +31,7 @@ type Channel interface {
 // cannot be used is then no dead letter, which would be one more place to find it out. A provider reads nothing but the status.
 type Refuser interface {
 	// Refuse answers what the sender of an authentic webhook is told about a permanent fault: one that Parse answered, or one with
-	// CodeUnowned. The answer is a 4xx after which the sender does not send the same again, and holds nothing of the webhook's
+	// CodeUnowned or CodeChannel. The answer is a 4xx after which the sender does not send the same again, and holds nothing of the webhook's
 	// content. It answers false for a fault that is not the sender's: the webhook becomes a dead letter.
 	Refuse(cause *fault.Error) (answer webhook.Response, ok bool)
 }

@@ -67,8 +67,8 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 	for i := range parsed {
 		message, err := a.message(ctx, w, &parsed[i])
 		switch {
-		case errors.Is(err, tenant.ErrUnknown):
-			work.Unplaced = fault.New(fault.Permanent, CodeUnowned, nil)
+		case errors.Is(err, errUnowned), errors.Is(err, errUnserved):
+			work.Unplaced = err
 		case err != nil:
 			return Work{}, err
 		default:
@@ -78,9 +78,15 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 	return work, nil
 }
 
-// message completes one event and encodes it. It answers tenant.ErrUnknown for an address that is not a line.
+// The faults of an event that belongs to no line. They are permanent until somebody corrects the tenant's file.
+var (
+	errUnowned  = fault.New(fault.Permanent, CodeUnowned, nil)
+	errUnserved = fault.New(fault.Permanent, CodeChannel, nil)
+)
+
+// message completes one event and encodes it. It returns errUnowned or errUnserved for one that belongs to no line.
 func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Message, error) {
-	line, err := a.line(ctx, w.AccountID, p.Addresses)
+	line, err := a.line(ctx, w.AccountID, p)
 	if err != nil {
 		return queue.Message{}, err
 	}
@@ -133,23 +139,26 @@ func unless(err error, code string) error {
 	return fault.New(fault.Retryable, code, err)
 }
 
-// line answers the first of the addresses that is a line of the account.
-func (a *Adapter) line(ctx context.Context, account string, addresses []string) (tenant.Line, error) {
-	tried := ""
-	for _, address := range addresses {
+// line returns the line of the account that the first of an event's addresses leads to: it has this address, and serves the event's
+// channel. A status is of any channel: what was sent was sent, and that it fell back to another channel is told by nothing else.
+func (a *Adapter) line(ctx context.Context, account string, p *Parsed) (tenant.Line, error) {
+	none, tried := errUnowned, ""
+	for _, address := range p.Addresses {
 		if address == "" || address == tried {
 			continue
 		}
 		line, err := a.Directory.Line(ctx, account, address)
-		if err == nil {
+		switch {
+		case err == nil && (p.Event.Direction == canonical.Status || line.Serves(p.Event.Channel)):
 			return line, nil
-		}
-		if !errors.Is(err, tenant.ErrUnknown) {
+		case err == nil:
+			none = errUnserved
+		case !errors.Is(err, tenant.ErrUnknown):
 			return tenant.Line{}, unless(err, "line_unreadable")
 		}
 		tried = address
 	}
-	return tenant.Line{}, tenant.ErrUnknown
+	return tenant.Line{}, none
 }
 
 // complete adds what depends on whose line it is, and when it came. What a channel did not give gets its default as it is encoded.

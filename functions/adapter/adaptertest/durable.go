@@ -140,6 +140,7 @@ func deadLetters(t *testing.T, p Provider) {
 	if !refuses {
 		nobodys := about.Answers[kindOf(p.Sample)].Status
 		cases["an address that is nobody's"] = letterCase{p.Sample, func(w *world) { w.noLines = true }, nobodys, "permanent unowned_address"}
+		cases["a channel that its line does not serve"] = letterCase{p.Sample, func(w *world) { w.noChannels = true }, nobodys, "permanent channel_not_served"}
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -22,9 +22,10 @@ func givenBack(t *testing.T, p Provider) {
 		sample  Case
 		prepare func(*world)
 	}{
-		"a webhook that cannot be read":    {p.Malformed, nothing},
-		"an address that is nobody's":      {p.Sample, func(w *world) { w.noLines = true }},
-		"also where nothing could be kept": {p.Malformed, func(w *world) { w.events.down, w.spoolDown, w.stateDown = true, true, true }},
+		"a webhook that cannot be read":          {p.Malformed, nothing},
+		"an address that is nobody's":            {p.Sample, func(w *world) { w.noLines = true }},
+		"a channel that its line does not serve": {p.Sample, func(w *world) { w.noChannels = true }},
+		"also where nothing could be kept":       {p.Malformed, func(w *world) { w.events.down, w.spoolDown, w.stateDown = true, true, true }},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -52,11 +52,12 @@ type world struct {
 	output   *bytes.Buffer
 	lookups  []string
 
-	policy    tenant.RawVendor
-	spoolDown bool
-	stateDown bool
-	linesDown bool
-	noLines   bool
+	policy     tenant.RawVendor
+	spoolDown  bool
+	stateDown  bool
+	linesDown  bool
+	noLines    bool
+	noChannels bool
 }
 
 func newWorld(p Provider) *world {
@@ -173,6 +174,9 @@ func (w *world) Line(_ context.Context, account, address string) (tenant.Line, e
 	}
 	for _, line := range w.provider.Lines {
 		if !w.noLines && line.AccountID == account && line.Address == address {
+			if w.noChannels {
+				line.Channels = nil
+			}
 			return line, nil
 		}
 	}

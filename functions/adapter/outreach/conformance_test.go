@@ -31,7 +31,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		Token:   token,
 		Account: tenant.Account{ID: "demo-outreach", TenantID: "demo", Provider: Provider, ProviderAccount: "demo-outreach"},
 		Lines: []tenant.Line{
-			line("outreach-number", "+15557654321", canonical.SMS),
+			line("outreach-number", "+15557654321", canonical.SMS, canonical.WhatsApp, "call"),
 			line("outreach-whatsapp", "whatsapp:+15557654321", canonical.WhatsApp),
 			line("outreach-agent", "rcs:acme_demo_agent", canonical.RCS),
 			line("outreach-mailbox", "sales@acme.example", "email"),

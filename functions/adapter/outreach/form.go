@@ -29,6 +29,7 @@ const (
 	codeSyntax    = "syntax"
 	codeDuplicate = "duplicate"
 	codeUnowned   = "unowned"
+	codeUnserved  = "unserved"
 )
 
 // What the members must be.
@@ -36,6 +37,7 @@ const (
 	wantSmall  = "must be at most 65536 bytes: leave out the text, or send its beginning"
 	wantJSON   = "must be one JSON object in UTF-8, with nothing behind it"
 	wantLine   = "must be the address of a line of this account, as its configuration writes it; a new line is known within a minute"
+	wantServed = "must be one of the channels that the line of $.from serves by its configuration; a channel that is added is known within a minute"
 	wantObject = "must be an object"
 	wantString = "must be a string"
 	wantOnce   = "must not be written twice"

@@ -56,6 +56,9 @@ func (*Channel) Refuse(cause *fault.Error) (webhook.Response, bool) {
 	} else if cause.Code == adapter.CodeUnowned {
 		status = http.StatusUnprocessableEntity
 		told.Problems = []Problem{{Path: whole + ".from", Code: codeUnowned, Reason: wantLine}}
+	} else if cause.Code == adapter.CodeChannel {
+		status = http.StatusUnprocessableEntity
+		told.Problems = []Problem{{Path: whole + ".channel", Code: codeUnserved, Reason: wantServed}}
 	} else {
 		return webhook.Response{}, false
 	}
