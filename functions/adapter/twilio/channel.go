@@ -58,8 +58,8 @@ func (c *Channel) Verify(r webhook.Request, tokens secret.Versions) error {
 // Parse implements adapter.Channel: one webhook is one event, and two if a receipt tells of an opt-out. The account the content names must be the one whose token
 // signed it, for a token is all that keeps one account's senders out of another's.
 func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
-	if _, ok := queryValue(w.RawQuery, bodyHash); ok {
-		return nil, malformed("not_a_form")
+	if _, ok := queryValue(w.RawQuery, bodyHash); ok { // Event Streams and the like: nothing that is sent to a messaging webhook
+		return nil, malformed("json_not_supported")
 	}
 	fields, complete := decodeForm(w.Body)
 	if !complete {
