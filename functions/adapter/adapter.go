@@ -21,13 +21,6 @@ import (
 // MaxRequest is the largest body in bytes that is read: what the gateway lets through once base64 is undone.
 const MaxRequest = 4_500_000
 
-// What looking things up may take, before the signature is checked and after it, when the store is slow. With all Places or the
-// dead letter behind them they stay below the function's time-out: what ends first still answers, and keeps an authentic webhook.
-const (
-	accountTime = 3 * time.Second
-	readTime    = 3 * time.Second
-)
-
 // Codes of dead letters that the adapter itself writes. A channel adds its own for what it cannot read.
 const (
 	CodeUnowned = "unowned_address"    // authentic, but no line of the account has the address it came to
@@ -96,7 +89,7 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 	if r.Received.IsZero() {
 		r.Received = started
 	}
-	o := a.receive(ctx, r)
+	o := a.receive(ctx, r, timeOf(ctx))
 	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
 	switch {
 	case o.refusal.Status != 0:
@@ -117,7 +110,7 @@ func notFound() webhook.Response {
 }
 
 // receive lets in what is authentic.
-func (a *Adapter) receive(ctx context.Context, r webhook.Request) outcome {
+func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) outcome {
 	id, kind, ok := a.route(r.Path)
 	switch {
 	case r.Method != http.MethodPost:
@@ -127,7 +120,7 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request) outcome {
 	case !ok:
 		return outcome{status: http.StatusNotFound, reason: "unknown"}
 	}
-	account, err := a.account(ctx, id)
+	account, err := a.account(ctx, id, all)
 	switch {
 	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.about.Provider:
 		return outcome{status: http.StatusNotFound, reason: "unknown"}
@@ -144,13 +137,13 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request) outcome {
 	case err != nil:
 		o.status, o.reason = http.StatusForbidden, fault.Of(err).Code
 	default:
-		a.accept(ctx, w, account.TenantID, &o)
+		a.accept(ctx, w, account.TenantID, all, &o)
 	}
 	return o
 }
 
-func (a *Adapter) account(ctx context.Context, id string) (tenant.Account, error) {
-	ctx, cancel := context.WithTimeout(ctx, accountTime)
+func (a *Adapter) account(ctx context.Context, id string, all budget) (tenant.Account, error) {
+	ctx, cancel := all.share(ctx, forAccount)
 	defer cancel()
 	return a.Directory.Account(ctx, id)
 }
@@ -169,11 +162,11 @@ func (a *Adapter) route(path string) (account, kind string, ok bool) {
 }
 
 // accept makes an authentic webhook durable.
-func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcome) {
+func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budget, o *outcome) {
 	o.status = a.about.Answers[w.Kind].Status
 	var work Work
 	panicked, err := a.guard(ctx, func() error {
-		reading, cancel := context.WithTimeout(ctx, readTime)
+		reading, cancel := all.share(ctx, forReading)
 		defer cancel()
 		var err error
 		work, err = a.Read(reading, w)
@@ -181,7 +174,7 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcom
 			return err
 		}
 		o.event = work.first()
-		if o.spool, err = a.putAll(telemetry.WithEvent(ctx, o.event), work); err != nil {
+		if o.spool, err = a.putAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
 			return errNowhere
 		}
 		return nil
@@ -209,7 +202,9 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, o *outcom
 	if !panicked && a.refuse(ctx, sorted, o) {
 		return
 	}
-	if err := a.Letters.Write(ctx, w, owner, sorted); err != nil {
+	keeping, cancel := all.share(ctx, forLetter)
+	defer cancel()
+	if err := a.Letters.Write(keeping, w, owner, sorted); err != nil {
 		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", sorted.Code), slog.Any("error", err))
 		o.status = a.about.Redelivery.Failure()
 		return

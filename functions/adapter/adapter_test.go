@@ -300,7 +300,7 @@ func TestOrderWithinAWebhookSurvivesAnyFailure(t *testing.T) {
 			return memstore.Fault(random.IntN(12)) // mostly none
 		}))
 		a := New(nil, Parts{Channel: batch{}, Places: Places(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
-		_, err := a.put(t.Context(), a.Places, all)
+		_, err := a.put(t.Context(), a.Places, all, usual)
 		well = true
 		drain, _ := newDrain(table, events)
 		if err := drain.Run(t.Context()); err != nil {

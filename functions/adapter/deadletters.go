@@ -20,7 +20,6 @@ import (
 const (
 	bytesPart    = 300 << 10 // bytes of a part: a record holds store.MaxData
 	partsPerCall = 10
-	letterTime   = 3 * time.Second // to keep a webhook as a dead letter
 )
 
 // Letters keeps what is authentic and cannot be used. *DeadLetters is one.
@@ -60,8 +59,6 @@ type received struct {
 // Write implements Letters. The bytes come first: a record that points to nothing would be a promise that cannot be kept. One
 // webhook is one dead letter however often it comes, for its id is made of its content.
 func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause *fault.Error) error {
-	ctx, cancel := context.WithTimeout(ctx, letterTime)
-	defer cancel()
 	id := letterID(owner, w)
 	record := deadletter.Record{
 		ID: id, Tenant: owner, Stage: deadletter.StageReceive,

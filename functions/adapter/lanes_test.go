@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -45,7 +44,7 @@ func TestATypeWithALaneGoesToItsQueueInItsTenantsGroup(t *testing.T) {
 					message := queue.Message{ID: fmt.Sprint("e", i), Group: "thread", Body: []byte("{}")}
 					work.add(message, &canonical.Event{Type: kind, TenantID: "demo"}, a.Lanes)
 				}
-				spooled, err := a.putAll(t.Context(), work)
+				spooled, err := a.putAll(t.Context(), work, usual)
 				if err != nil || spooled != c.spooled || work.count() != 3 {
 					t.Fatalf("%d spooled of %d, %v", spooled, work.count(), err)
 				}
@@ -138,15 +137,5 @@ func TestARecordOfAnotherReleaseIsDrained(t *testing.T) {
 	}
 	if !strings.Contains(output.String(), "SpoolUnreadable") {
 		t.Error("what cannot be sent yet is not counted")
-	}
-}
-
-func TestReceiptPlacesLeaveTimeForTheAnswer(t *testing.T) {
-	var all time.Duration
-	for _, p := range append(Places(nil, nil), ReceiptPlaces(nil, NewSpool(nil))...) {
-		all += p.Timeout
-	}
-	if all > 8*time.Second {
-		t.Errorf("one webhook may take %v", all)
 	}
 }

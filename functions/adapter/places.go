@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
+	"sync"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
@@ -12,19 +12,18 @@ import (
 
 // Place is somewhere an event becomes durable.
 type Place struct {
-	Name    string
-	Timeout time.Duration // of the one attempt made here; the same queue may be in the list again
-	Queue   queue.Publisher
-	Spool   bool // what goes here waits for the drain
+	Name  string
+	Share int // of a webhook's time, in hundredths, for the one attempt made here; the same queue may be in the list again
+	Queue queue.Publisher
+	Spool bool // what goes here waits for the drain
 }
 
-// Places is the order every channel uses: the events queue, once more, then the spool. A provider waits ten seconds and
-// more for its answer; all three together are well below.
+// Places is the order every channel uses: the events queue, once more, then the spool.
 func Places(events, spool queue.Publisher) []Place {
 	return []Place{
-		{Name: "events_queue", Timeout: 700 * time.Millisecond, Queue: events},
-		{Name: "events_queue", Timeout: 700 * time.Millisecond, Queue: events},
-		{Name: "spool", Timeout: 2 * time.Second, Queue: spool, Spool: true},
+		{Name: "events_queue", Share: forQueue, Queue: events},
+		{Name: "events_queue", Share: forQueue, Queue: events},
+		{Name: "spool", Share: forSpool, Queue: spool, Spool: true},
 	}
 }
 
@@ -35,27 +34,53 @@ func ReceiptPlaces(receipts queue.Publisher, spool *Spool) []Place {
 	return places
 }
 
-// putAll makes everything of a webhook durable: what has an order first.
-func (a *Adapter) putAll(ctx context.Context, work Work) (spooled int, err error) {
-	spooled, err = a.put(ctx, a.Places, work.Messages)
+// putAll makes everything of a webhook durable, lanes side by side.
+func (a *Adapter) putAll(ctx context.Context, work Work, all budget) (spooled int, err error) {
+	if len(work.Lanes) == 0 {
+		return a.put(ctx, a.Places, work.Messages, all)
+	}
+	var running sync.WaitGroup
+	results := make(chan result, 1+len(work.Lanes))
+	lane := func(places []Place, messages []queue.Message) {
+		running.Go(func() {
+			var r result
+			defer func() {
+				r.thrown = recover() // here it would end the process
+				results <- r
+			}()
+			r.spooled, r.err = a.put(ctx, places, messages, all)
+		})
+	}
+	lane(a.Places, work.Messages)
 	for kind, messages := range work.Lanes {
-		if err != nil {
-			break
+		lane(a.Lanes[kind], messages)
+	}
+	running.Wait()
+	close(results)
+	for r := range results {
+		if r.thrown != nil {
+			panic(r.thrown)
 		}
-		var n int
-		n, err = a.put(ctx, a.Lanes[kind], messages)
-		spooled += n
+		spooled += r.spooled
+		err = errors.Join(err, r.err)
 	}
 	return spooled, err
 }
 
+// result is what became of a lane's messages.
+type result struct {
+	spooled int
+	err     error
+	thrown  any
+}
+
 // put tries the places in order with what the ones before did not accept. It answers how many went to a spool.
-func (a *Adapter) put(ctx context.Context, places []Place, messages []queue.Message) (spooled int, err error) {
+func (a *Adapter) put(ctx context.Context, places []Place, messages []queue.Message, all budget) (spooled int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
 	}
 	for _, place := range places {
-		err = attempt(ctx, place, messages)
+		err = attempt(ctx, place, messages, all)
 		rest := refused(messages, err)
 		if place.Spool {
 			spooled += len(messages) - len(rest)
@@ -70,8 +95,8 @@ func (a *Adapter) put(ctx context.Context, places []Place, messages []queue.Mess
 	return spooled, err
 }
 
-func attempt(ctx context.Context, place Place, messages []queue.Message) error {
-	ctx, cancel := context.WithTimeout(ctx, place.Timeout)
+func attempt(ctx context.Context, place Place, messages []queue.Message, all budget) error {
+	ctx, cancel := all.share(ctx, place.Share)
 	defer cancel()
 	return place.Queue.Publish(ctx, messages...)
 }

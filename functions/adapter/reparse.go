@@ -187,7 +187,7 @@ func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation 
 		return 0, err
 	}
 	work.regenerate(generation)
-	if _, err = r.adapter.putAll(ctx, work); err != nil {
+	if _, err = r.adapter.putAll(ctx, work, usual); err != nil {
 		return 0, err
 	}
 	return generation, work.Unplaced // it stays a dead letter until every address of it has a line
