@@ -67,8 +67,10 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 	for i := range parsed {
 		message, err := a.message(ctx, w, &parsed[i])
 		switch {
-		case errors.Is(err, errUnowned), errors.Is(err, errUnserved):
-			work.Unplaced = err
+		case errors.Is(err, tenant.ErrUnknown):
+			work.Unplaced = fault.New(fault.Permanent, CodeUnowned, nil)
+		case errors.Is(err, errUnserved):
+			work.Unplaced = fault.New(fault.Permanent, CodeChannel, nil)
 		case err != nil:
 			return Work{}, err
 		default:
@@ -78,13 +80,11 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 	return work, nil
 }
 
-// The faults of an event that belongs to no line. They are permanent until somebody corrects the tenant's file.
-var (
-	errUnowned  = fault.New(fault.Permanent, CodeUnowned, nil)
-	errUnserved = fault.New(fault.Permanent, CodeChannel, nil)
-)
+// errUnserved is that there are lines with an event's address, and none of them serves its channel.
+var errUnserved = errors.New("adapter: no line serves the channel")
 
-// message completes one event and encodes it. It returns errUnowned or errUnserved for one that belongs to no line.
+// message completes one event and encodes it. It returns tenant.ErrUnknown or errUnserved for one that belongs to no
+// line: only a corrected tenant file mends that.
 func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Message, error) {
 	line, err := a.line(ctx, w.AccountID, p)
 	if err != nil {
@@ -142,7 +142,7 @@ func unless(err error, code string) error {
 // line returns the line of the account that the first of an event's addresses leads to: it has this address, and serves the event's
 // channel. A status is of any channel: what was sent was sent, and that it fell back to another channel is told by nothing else.
 func (a *Adapter) line(ctx context.Context, account string, p *Parsed) (tenant.Line, error) {
-	none, tried := errUnowned, ""
+	none, tried := tenant.ErrUnknown, ""
 	for _, address := range p.Addresses {
 		if address == "" || address == tried {
 			continue
