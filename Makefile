@@ -155,6 +155,11 @@ clients: ## Run CRM clients that nobody here wrote against the simulators; which
 	@mkdir -p $(BUILD)/local && go build -o $(BUILD)/local/ ./functions/connector/*/cmd/*-simulate
 	@python3 shared/dev/clients/run.py $(BIN)/clients $(BUILD)/local
 
+.PHONY: described
+described: ## Hold the CRM simulators against the vendors' own API descriptions; a skip says where to get them
+	@mkdir -p $(BUILD); go test -count=1 -v -run 'Description$$' ./functions/connector/... > $(BUILD)/described.log 2>&1; result=$$?; \
+		grep -E '^(FAIL|panic)|is not set|does not fit|shapes' $(BUILD)/described.log; exit $$result
+
 .PHONY: emulator
 emulator: ## Run the ports' conformance suites on a third-party emulator (MiniStack, port 4566); every skip is printed
 	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && \

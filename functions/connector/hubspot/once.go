@@ -132,7 +132,7 @@ func (p *portal) related(ctx context.Context, from, id, to, after string) (ids [
 			return nil, "", err
 		}
 	}
-	if len(reply.Results) == 0 && len(reply.Errors) == 0 {
+	if reply.Results == nil && len(reply.Errors) == 0 {
 		return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	for _, result := range reply.Results {

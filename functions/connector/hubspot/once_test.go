@@ -49,7 +49,7 @@ func TestALookUpThatIsNotUnderstoodWritesNothing(t *testing.T) {
 		body string
 		code string
 	}{
-		"nothing":                        {`{}`, "hubspot_reply_undecodable"},
+		"no list":                        {`{"status":"COMPLETE"}`, "hubspot_reply_undecodable"},
 		"ids by another name":            {`{"results":[{"from":{"id":"1001"},"to":[{"id":"1002","type":"contact_to_communication"}]}]}`, "hubspot_reply_undecodable"},
 		"the list of another version":    {`{"results":[{"id":"1002","type":"contact_to_communication"}],"errors":[]}`, "hubspot_reply_undecodable"},
 		"a refusal among what was asked": {`{"results":[],"numErrors":1,"errors":[{"status":"error","category":"MISSING_SCOPES"}]}`, "hubspot_missing_scopes"},

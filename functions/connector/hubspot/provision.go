@@ -13,7 +13,7 @@ import (
 	definitions "signalbox/functions/connector/hubspot/package"
 )
 
-// Provision installs the custom properties of package/ in the portal of a binding. What is there already is compared with
+// Provision installs the custom properties of package/ and their group in the portal of a binding. What is there already is compared with
 // what is needed, so that it may be run again. A blocked fault "hubspot_property_differs" says that a property of that name
 // is of another kind; the leads' property is only installed where the binding has leads, and the communications' key only
 // where it has EngagementUpsert.
@@ -31,6 +31,10 @@ func Provision(ctx context.Context, client *http.Client, b Binding) error {
 		properties, err := definitions.Properties(kind)
 		if err != nil {
 			return err
+		}
+		err = p.call(ctx, http.MethodPost, p.routes.groups(kind), definitions.PropertyGroup(), nil)
+		if err != nil && !is(err, codeConflict) {
+			return fmt.Errorf("property group of %s: %w", kind, err)
 		}
 		for _, d := range properties {
 			if kind == communications && d.HasUniqueValue && !b.Capabilities.EngagementUpsert {

@@ -74,6 +74,7 @@ type detail struct {
 var (
 	word        = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,63}$`)
 	correlation = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
+	limit       = regexp.MustCompile(`^You have reached your ([a-z_]{1,32}) limit\.$`) // not every refusal names its policy
 	existingID  = regexp.MustCompile(`^Contact already exists\. Existing ID: ([0-9]{1,20})$`)
 )
 
@@ -114,6 +115,8 @@ func (r refusal) safe(status int) *ResponseError {
 	}
 	if word.MatchString(r.PolicyName) {
 		e.Detail = r.PolicyName
+	} else if reached := limit.FindStringSubmatch(r.Message); reached != nil {
+		e.Detail = strings.ToUpper(reached[1])
 	}
 	for _, d := range r.details() {
 		if word.MatchString(d) && (e.Detail == "" || d == propertyMissing) { // the tenant's trouble outweighs the message's

@@ -15,7 +15,7 @@ type routes struct {
 	objects      string // + /{object}[/{id}][/batch/...][/search]
 	associated   string // + /{from}/{id}/associations/default/{to}/{id}
 	associations string // + /{from}/{to}/batch/...
-	properties   string // + /{object}[/{name}]
+	properties   string // + /{object}[/{name}], + /{object}/groups
 }
 
 // routesOf answers the paths of a version; the empty one is Version202603.
@@ -68,6 +68,8 @@ func (r routes) associateBatch(from, to string) string {
 func (r routes) associationsRead(from, to string) string {
 	return r.associations + "/" + from + "/" + to + "/batch/read"
 }
+
+func (r routes) groups(object string) string { return r.properties + "/" + object + "/groups" }
 
 func (r routes) property(object, name string) string {
 	return r.properties + "/" + object + "/" + url.PathEscape(name)

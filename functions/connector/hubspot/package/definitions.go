@@ -25,6 +25,16 @@ type Property struct {
 	Options        []Option `json:"options,omitempty"`
 }
 
+// Group is a group of properties as the properties API takes it. A property can only be made in a group that is there.
+type Group struct {
+	Name  string `json:"name"`
+	Label string `json:"label"`
+}
+
+// PropertyGroup returns the group that all the custom properties of an object type are in. It is one of our own, because not every
+// object type has one of HubSpot's whose name is known.
+func PropertyGroup() Group { return Group{Name: "signalbox", Label: "Signalbox"} }
+
 // Option is one value of an enumeration or a yes-or-no property.
 type Option struct {
 	Label        string `json:"label"`

@@ -35,3 +35,17 @@ func TestTheRecipeNamesPropertiesThatAreInstalled(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryPropertyIsInOurGroup(t *testing.T) {
+	for _, object := range definitions.Objects() {
+		properties, err := definitions.Properties(object)
+		if err != nil || len(properties) == 0 {
+			t.Fatalf("%s: %d properties, %v", object, len(properties), err)
+		}
+		for _, p := range properties {
+			if p.GroupName != definitions.PropertyGroup().Name {
+				t.Errorf("%s of %s is in the group %q", p.Name, object, p.GroupName)
+			}
+		}
+	}
+}

@@ -35,6 +35,9 @@ var (
 	propertyName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,99}$`)
 )
 
+// hubspotsGroup is the group of properties that contacts come with. Those of other objects are not known.
+const hubspotsGroup = "contactinformation"
+
 // maxText is how many characters a text property keeps.
 const maxText = 65536
 
@@ -75,7 +78,7 @@ func group(kind string, names ...string) []property {
 	field := map[string]string{"string": "text", "datetime": "date", "enumeration": "select"}[kind]
 	list := make([]property, len(names))
 	for i, n := range names {
-		list[i] = property{definitions.Property{Name: n, Label: n, GroupName: "hubspot", Type: kind, FieldType: field}, true, false}
+		list[i] = property{definitions.Property{Name: n, Label: n, GroupName: hubspotsGroup, Type: kind, FieldType: field}, true, false}
 	}
 	return list
 }
@@ -233,7 +236,7 @@ func (p property) show() propertyReply {
 	}
 }
 
-// defined returns the replies of the properties API: POST {object}, GET {object}/{name}.
+// defined returns the replies of the properties API: POST {object}, POST {object}/groups, GET {object}/{name}.
 func (s *Simulator) defined(r *http.Request, rest []string, body []byte) reply {
 	if len(rest) == 0 || s.tables[rest[0]] == nil {
 		return undocumented(r)
@@ -242,6 +245,8 @@ func (s *Simulator) defined(r *http.Request, rest []string, body []byte) reply {
 	switch {
 	case r.Method == http.MethodPost && len(rest) == 1:
 		return t.define(body)
+	case r.Method == http.MethodPost && len(rest) == 2 && rest[1] == "groups":
+		return t.group(body)
 	case r.Method == http.MethodGet && len(rest) == 2:
 		if p, there := t.known[rest[1]]; there {
 			return ok(p.show())
@@ -266,6 +271,30 @@ func (t *table) define(body []byte) reply {
 	if _, there := t.known[p.Name]; there {
 		return refuse(http.StatusConflict, "OBJECT_ALREADY_EXISTS", "A property of that name exists")
 	}
+	if !t.groups[p.GroupName] {
+		return invalid("The property group does not exist: " + p.GroupName)
+	}
 	t.install(p)
 	return reply{status: http.StatusCreated, body: p.show()}
+}
+
+// group makes a group of properties.
+func (t *table) group(body []byte) reply {
+	var g struct {
+		definitions.Group
+		Order    int  `json:"displayOrder"`
+		Archived bool `json:"archived"`
+	}
+	if problem := decode(body, &g.Group); problem.status != 0 {
+		return problem
+	}
+	if g.Name == "" || g.Label == "" {
+		return invalid("name and label are required")
+	}
+	if t.groups[g.Name] {
+		return refuse(http.StatusConflict, "OBJECT_ALREADY_EXISTS", "A property group of that name exists")
+	}
+	t.groups[g.Name] = true
+	g.Order = -1
+	return reply{status: http.StatusCreated, body: g}
 }

@@ -33,6 +33,7 @@ type record struct {
 type table struct {
 	name    string
 	known   map[string]property // by name, HubSpot's and ours
+	groups  map[string]bool     // of properties
 	records map[string]*record
 	unique  map[string]map[string]string // unique property to value to id
 }
@@ -75,12 +76,13 @@ func (s *Simulator) reset() {
 	s.lastID = 1000
 	s.faults.Clear()
 	for name, list := range builtIn() {
-		t := &table{name, make(map[string]property), make(map[string]*record), make(map[string]map[string]string)}
+		t := &table{name, make(map[string]property), map[string]bool{}, make(map[string]*record), make(map[string]map[string]string)}
 		for _, p := range list {
 			t.install(p)
 		}
 		s.tables[name] = t
 	}
+	s.tables[contacts].groups[hubspotsGroup] = true
 	if s.options.Bare {
 		return
 	}
@@ -90,6 +92,7 @@ func (s *Simulator) reset() {
 			continue
 		}
 		for _, p := range custom {
+			t.groups[p.GroupName] = true
 			t.install(property{Property: p})
 		}
 	}

@@ -70,6 +70,8 @@ func TestWhatIsRefused(t *testing.T) {
 		"a search that leaves something out":      {"POST", objects + "/contacts/search", `{"limit":1}`, 400, `required`},
 		"a search with an unknown operator":       {"POST", objects + "/contacts/search", `{"after":"0","limit":1,"sorts":[],"properties":[],"filterGroups":[{"filters":[{"propertyName":"phone","operator":"GT","value":"1"}]}]}`, 400, `CONTAINS_TOKEN`},
 		"an association to nobody":                {"PUT", objects + "/communications/1/associations/default/contacts/2", ``, 404, `OBJECT_NOT_FOUND`},
+		"a property in a group that is not there": {"POST", "/crm/properties/2026-03/contacts", `{"name":"x","label":"x","groupName":"x","type":"string","fieldType":"text"}`, 400, `group does not exist`},
+		"a group that exists":                     {"POST", "/crm/properties/2026-03/contacts/groups", `{"name":"contactinformation","label":"x"}`, 409, `OBJECT_ALREADY_EXISTS`},
 		"a property that exists":                  {"POST", "/crm/properties/2026-03/contacts", `{"name":"msg_channel","label":"x","groupName":"x","type":"string","fieldType":"text"}`, 409, `OBJECT_ALREADY_EXISTS`},
 		"a fault that is none":                    {"POST", "/_simulator/faults", `{"statuses":1}`, 400, ``},
 		"records of nothing":                      {"GET", "/_simulator/records?object=goats", ``, 400, ``},

@@ -133,10 +133,12 @@ def timeline(crm, version, first, second):
 
 def definitions(crm, version):
     name = "acme_" + version.replace("-", "_")
-    with report.operation("define a property, and read it"):
+    with report.operation("make a group of properties"):
+        equal(crm.properties.groups_api.create("contacts", properties.PropertyGroupCreate(name=name, label="Acme")).archived, False)
+    with report.operation("define a property in it, and read it"):
         options = [properties.OptionInput(label="Yes", value="true", display_order=0, hidden=False)]
         crm.properties.core_api.create("contacts", properties.PropertyCreate(
-            name=name, label="Acme", group_name="contactinformation", type="enumeration", field_type="select", options=options))
+            name=name, label="Acme", group_name=name, type="enumeration", field_type="select", options=options))
         read = crm.properties.core_api.get_by_name("contacts", name)
         equal((read.name, read.type, read.has_unique_value, [each.value for each in read.options]), (name, "enumeration", False, ["true"]))
     with report.operation("read a property of HubSpot's own that has no options"):
