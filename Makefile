@@ -36,7 +36,7 @@ demo: $(LOCAL) ## Start everything locally, send the sample messages, wait until
 	@$(LOCAL) demo
 
 .PHONY: run
-run: $(LOCAL) ## Serve locally until interrupted; prints one line of JSON when ready
+run: $(LOCAL) ## Serve locally until interrupted; prints one line of JSON when ready (PUBLIC_BASE_URL=https://... of a tunnel)
 	@exec $(LOCAL) run
 
 .PHONY: $(LOCAL)
@@ -144,6 +144,11 @@ redrive: export ACTION = redrive
 redrive: export TENANT =
 redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
 	@$(OPERATE) redrive
+
+.PHONY: smoke
+smoke: export TENANT := $(TENANT)
+smoke: $(OPERATE) ## Send one signed message and follow it: make smoke STACK=... | ENDPOINT=http://127.0.0.1:4566 | URL=... TENANT=acme.json
+	@$(OPERATE) smoke
 
 .PHONY: $(OPERATE)
 $(OPERATE):

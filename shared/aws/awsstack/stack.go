@@ -108,6 +108,8 @@ func (s *Stack) Outputs(ctx context.Context) (map[string]string, error) {
 func (s *Stack) explain(what, permission string, err error) error {
 	refused, ok := errors.AsType[smithy.APIError](err)
 	switch {
+	case !ok && s.config.BaseEndpoint != nil:
+		return fmt.Errorf("%s: %w; does anything listen at ENDPOINT=%s?", what, err, *s.config.BaseEndpoint)
 	case !ok:
 		return fmt.Errorf("%s in %s: %w; is there a network, and are there credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret)?", what, s.region, err)
 	case refused.ErrorCode() == "AccessDeniedException" || refused.ErrorCode() == "AccessDenied":

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -126,7 +125,6 @@ func (o Simulators) start(ctx, life context.Context, s simulator, binding map[st
 	if about, err = await(ctx, child, base); err != nil {
 		return about, fmt.Errorf("local: %s: %w", s.binary, err)
 	}
-	about.URL = base
 	return about, nil
 }
 
@@ -137,16 +135,7 @@ func await(ctx context.Context, child *process.Child, base string) (about sample
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/_simulator", nil)
-		if err != nil {
-			return about, err
-		}
-		if response, err := http.DefaultClient.Do(request); err == nil {
-			err := json.NewDecoder(response.Body).Decode(&about)
-			_ = response.Body.Close()
-			if err != nil || about.Messages == "" {
-				return about, errors.New("it does not say which of its records are messages")
-			}
+		if about, err = samples.Look(ctx, base); err == nil {
 			return about, nil
 		}
 		select {
@@ -154,7 +143,7 @@ func await(ctx context.Context, child *process.Child, base string) (about sample
 		case <-child.Ended():
 			return about, fmt.Errorf("it ended: %s", child.Status())
 		case <-ctx.Done():
-			return about, ctx.Err()
+			return about, err
 		}
 	}
 }

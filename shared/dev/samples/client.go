@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,33 @@ type Simulator struct {
 	Messages string   `json:"messages"` // the one that holds messages
 	Key      string   `json:"key"`      // the property of a message that holds its external id
 	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
+}
+
+// Look asks a simulator at a base URL what it is.
+func Look(ctx context.Context, base string) (about Simulator, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/_simulator", nil)
+	if err != nil {
+		return about, fmt.Errorf("samples: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return about, fmt.Errorf("samples: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(&about); err != nil || about.Messages == "" {
+		return about, fmt.Errorf("samples: %s does not say which of its records are messages", base)
+	}
+	about.URL = base
+	return about, nil
+}
+
+// At returns the target of a stack: its HTTP API, which an emulator at an endpoint serves under a name that need not resolve.
+func At(endpoint, gateway, publicBaseURL string) Target {
+	t := Target{Gateway: strings.TrimRight(gateway, "/"), PublicBaseURL: publicBaseURL}
+	if at, err := url.Parse(gateway); err == nil && endpoint != "" && strings.Contains(at.Host, ".execute-api.") {
+		t.Gateway, t.Host = strings.TrimRight(endpoint, "/"), at.Host
+	}
+	return t
 }
 
 // Client sends webhooks as providers would, registers outreach as a sales tool would, and looks into the simulators.

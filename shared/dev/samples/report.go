@@ -100,6 +100,13 @@ func (c *Client) await(ctx context.Context, reports []Report) error {
 // rests reports whether nothing is under way as far as anybody can tell.
 func (c *Client) rests() bool { return c.target.Rests == nil || c.target.Rests() }
 
+// Await looks until every CRM shows a sample that was sent, and returns what they hold of it by then or when ctx is done.
+func (c *Client) Await(ctx context.Context, s Sample) (Report, error) {
+	reports := []Report{{Sample: s, Sent: time.Now()}}
+	err := c.await(ctx, reports)
+	return reports[0], err
+}
+
 // look notes what the CRMs hold now.
 func (c *Client) look(ctx context.Context, reports []Report) error {
 	for i := range reports {

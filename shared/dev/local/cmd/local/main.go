@@ -39,7 +39,11 @@ func command(ctx context.Context, arguments []string) error {
 		if err != nil {
 			return err
 		}
-		return local.Serve(ctx, os.Stdout, local.Options{Root: root, Ports: ports, CRMLimits: true, Logs: os.Stderr})
+		parameters := map[string]string{}
+		if base := os.Getenv("PUBLIC_BASE_URL"); base != "" {
+			parameters["PublicBaseUrl"] = base
+		}
+		return local.Serve(ctx, os.Stdout, local.Options{Root: root, Parameters: parameters, Ports: ports, CRMLimits: true, Logs: os.Stderr})
 	case len(arguments) == 1 && arguments[0] == "demo":
 		ports, err := local.Ports(root, os.LookupEnv, nil)
 		if err != nil {

@@ -1,0 +1,87 @@
+package samples
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Choose returns a sample, by its name or else the first message, as a message to an account of a tenant that the sender calls
+// by an id of its own: a random number of at least 32 hexadecimal digits makes one. Provider "" is the first account's that has
+// samples.
+func Choose(root string, tenant Tenant, provider, name, number string) (Sample, error) {
+	all, err := Read(root)
+	if err != nil {
+		return Sample{}, err
+	}
+	demo, err := ReadTenant(filepath.Join(root, DemoTenant))
+	if err != nil {
+		return Sample{}, err
+	}
+	for _, account := range tenant.Accounts {
+		if provider != "" && account.Provider != provider {
+			continue
+		}
+		for _, s := range all {
+			if s.Provider() == account.Provider && s.Shows == "" && (s.Name == name || name == "" && s.JSON == nil) {
+				return s.of(demo, tenant, account, number)
+			}
+		}
+	}
+	return Sample{}, fmt.Errorf("no sample for the tenant %s (provider %q, sample %q): events/ has samples by provider, and the tenant file its accounts",
+		tenant.Tenant.ID, provider, name)
+}
+
+// of returns the sample with an account and the lines of a tenant in place of the demo tenant's.
+func (s Sample) of(demo, tenant Tenant, account Account, number string) (Sample, error) {
+	id := s.ID()
+	prefix := id[:max(0, strings.IndexFunc(id, func(r rune) bool { return r >= '0' && r <= '9' }))]
+	changes := []string{id, prefix + number[:min(len(id)-len(prefix), len(number))], "/" + s.Account() + "/", "/" + account.ID + "/"}
+	for _, a := range demo.Accounts {
+		if a.ID == s.Account() && a.ProviderAccount != a.ID {
+			changes = append(changes, a.ProviderAccount, account.ProviderAccount)
+		}
+	}
+	for _, ours := range demo.Lines {
+		if ours.Account != s.Account() || !s.mentions(ours.Address) {
+			continue
+		}
+		theirs, err := tenant.line(account, ours.Address)
+		if err != nil {
+			return s, err
+		}
+		changes = append(changes, ours.Address, theirs)
+	}
+	return s.replaced(strings.NewReplacer(changes...)), nil
+}
+
+// line returns the address of an account's line that is of the same sort as another one.
+func (t Tenant) line(account Account, like string) (string, error) {
+	sort := func(address string) string { return address[:strings.Index(address, ":")+1] }
+	for _, l := range t.Lines {
+		if l.Account == account.ID && sort(l.Address) == sort(like) {
+			return l.Address, nil
+		}
+	}
+	return "", fmt.Errorf("the account %s has no line like %s, which the sample is sent to: choose another sample", account.ID, like)
+}
+
+func (s Sample) mentions(text string) bool {
+	for _, pair := range s.Form {
+		if strings.Contains(pair[1], text) {
+			return true
+		}
+	}
+	return strings.Contains(string(s.JSON), text)
+}
+
+func (s Sample) replaced(r *strings.Replacer) Sample {
+	s.Path, s.JSON = r.Replace(s.Path), json.RawMessage(r.Replace(string(s.JSON)))
+	form := make([][2]string, len(s.Form))
+	for i, pair := range s.Form {
+		form[i] = [2]string{pair[0], r.Replace(pair[1])}
+	}
+	s.Form = form
+	return s
+}
