@@ -56,17 +56,20 @@ func TestAPanicInABatchIsPinnedDownByWorkingAlone(t *testing.T) {
 	})
 }
 
-func TestAnUnfinishedClaimIsWorkedOnAloneAfterAllOthers(t *testing.T) {
-	for _, width := range []int{1, 5} {
+// TestWhatItsWorkersWereKilledOverIsWorkedOnAlone: once is an accident, and then a call of its own; twice is not.
+func TestWhatItsWorkersWereKilledOverIsWorkedOnAlone(t *testing.T) {
+	for _, width := range []int{1, 6} {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPlace(step{Name: "a"})
 			p.width = width
-			for _, id := range []string{"e1", "e3"} { // their worker was killed
-				if _, err := p.claims().Claim(t.Context(), store.Key{Partition: "demo/event/" + id, Sort: "delivery/toy"}); err != nil {
-					t.Fatal(err)
+			for _, ids := range [][]string{{"e1", "e3"}, {"e1", "e3", "e5", "e6"}} {
+				for _, id := range ids { // their worker was killed
+					if _, err := p.claims().Claim(t.Context(), store.Key{Partition: "demo/event/" + id, Sort: "delivery/toy"}); err != nil {
+						t.Fatal(err)
+					}
 				}
+				time.Sleep(35 * time.Second)
 			}
-			time.Sleep(35 * time.Second)
 			running, most := map[string]bool{}, map[string]int{}
 			var mu sync.Mutex
 			p.crm.do = func(_ context.Context, id string, _ step) outcome {
@@ -82,12 +85,17 @@ func TestAnUnfinishedClaimIsWorkedOnAloneAfterAllOthers(t *testing.T) {
 				mu.Unlock()
 				return outcome{}
 			}
-			batch := heads(deliveryOf("e1"), deliveryOf("e2"), deliveryOf("e3"), deliveryOf("e4"))
-			if got := words(p.connector().Handle(t.Context(), batch)); got != "done, done, done, done" {
+			batch := heads(deliveryOf("e1"), deliveryOf("e2"), deliveryOf("e3"), deliveryOf("e4"), deliveryOf("e5"), deliveryOf("e6"))
+			if got := words(p.connector().Handle(t.Context(), batch)); got != "done, done, done, done, done, done" {
 				t.Error(got)
 			}
-			if most["e1"] != 1 || most["e3"] != 1 || width == 1 && most["e2"] != 2 {
+			if most["e1"] != 1 || most["e3"] != 1 || most["e5"] < 2 || most["e6"] < 2 || width == 1 && most["e2"] != 4 {
 				t.Errorf("width %d: side by side at most %v", width, most)
+			}
+			for _, line := range p.crm.journal {
+				if strings.HasPrefix(line, "do ") && strings.Contains(line, ",") && line != "do e2 a, e4 a" {
+					t.Errorf("width %d: one call was %s", width, line)
+				}
 			}
 		})
 	}

@@ -56,9 +56,13 @@ func New[R any](crm CRM[R], o Options) *Connector[R] {
 // up none of the others in the batch.
 const parallel = 10
 
-// Handle carries out deliveries of different threads and answers one error each. Those that go into different calls run
-// side by side; one whose claim was left unfinished before is worked on alone, after all others, so that what brings the
-// process down takes no other delivery with it.
+// accidents is how many unfinished claims say nothing about a delivery: processes end for reasons of their own.
+const accidents = 1
+
+// Handle carries out deliveries of different threads and returns one error each. Those that go into different calls run side by
+// side. One whose claim was left unfinished gets a call of its own, and one to which that happened twice is worked on alone, after
+// all others, so that what brings the process down takes no other delivery with it. Not the first time: a batch whose process
+// was killed would be worked on one by one.
 func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []error {
 	items := make([]*item, len(heads))
 	var sound []*item
@@ -68,7 +72,11 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 			sound = append(sound, items[i])
 		}
 	}
-	for _, it := range c.together(ctx, sound) {
+	rest := c.together(ctx, sound, c.options.Width)
+	if c.options.Width > 1 {
+		rest = c.together(ctx, rest, 1)
+	}
+	for _, it := range rest {
 		c.carry(ctx, []*item{it}, true)
 	}
 	errs := make([]error, len(items))
@@ -78,9 +86,9 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 	return errs
 }
 
-// together works on all items and answers those that are to be worked on alone.
-func (c *Connector[R]) together(ctx context.Context, items []*item) []*item {
-	chunks := chunk(items, c.options.Width)
+// together works on all items, at most width in a call, and returns those that it put aside.
+func (c *Connector[R]) together(ctx context.Context, items []*item, width int) []*item {
+	chunks := chunk(items, width)
 	aside := make([][]*item, len(chunks))
 	free := make(chan struct{}, parallel)
 	var running sync.WaitGroup
@@ -115,8 +123,8 @@ func chunk(items []*item, width int) [][]*item {
 	return chunks
 }
 
-// carry claims items, each just before the call that carries it, and takes them through all their steps. It answers those
-// that it put aside: not alone, and with an unfinished claim.
+// carry claims items, each just before the call that carries it, and takes them through all their steps. It returns those
+// that it put aside: with an unfinished claim, and not in a call of their own, or with several, and not alone.
 func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (aside []*item) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -132,7 +140,7 @@ func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (as
 	for _, it := range items {
 		switch c.claim(ctx, it); {
 		case it.claim == nil:
-		case it.claim.Unfinished > 0 && !alone:
+		case it.claim.Unfinished > 0 && len(items) > 1, it.claim.Unfinished > accidents && !alone:
 			it.claim.Attempt-- // it is claimed again for the try
 			c.release(ctx, it, reasonAlone, false)
 			aside = append(aside, it)

@@ -2,7 +2,9 @@ package ring1
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
+	"signalbox/shared/store"
 )
 
 // mostHeld is how long a thread may stand still after its function was killed: until an attempt that works begins.
@@ -26,6 +29,7 @@ type standing struct {
 	stage    string        // whose function
 	known    bool          // the person wrote before
 	messages int           // of the thread, received together; 0 is 1
+	people   int           // whose threads are received together, of one message each; 0 is 1
 	slow     time.Duration // a call to the portal takes so long
 	late     time.Duration // the batch was received so long before it was worked on: its invocation was throttled
 	kills    int           // of one function after the other, each at the same call; 0 is 1
@@ -44,7 +48,12 @@ type killing struct {
 	at       time.Time
 	working  map[*victim][]string   // the heads that are worked on
 	struck   []string               // those of the process that was killed last
-	attempts map[string][]time.Time // when those that nobody refused began, and ended
+	claimed  map[string]time.Time   // by message, when a connector last claimed it
+	attempts map[string][]time.Time // by message, when those that nobody refused began, and came to an end
+}
+
+func newKilling(s standing) *killing {
+	return &killing{standing: s, working: map[*victim][]string{}, claimed: map[string]time.Time{}, attempts: map[string][]time.Time{}}
 }
 
 // spawn returns a process that is killed at its call.
@@ -72,7 +81,36 @@ func (k *killing) spawn(worker func(*victim) *queue.Worker) *victim {
 	return v
 }
 
-// noting notes attempts.
+// claims is the state table of a connector. It notes attempts: from the claim that was not put aside, for a batch takes its time.
+type claims struct {
+	mortal
+	k *killing
+}
+
+func (c claims) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
+	records, err := c.mortal.Write(ctx, changes...)
+	event, found := strings.CutPrefix(changes[0].Record.Partition, "demo/event/")
+	var claim struct {
+		State, Reason string
+		Advanced      bool
+	}
+	if !found || err != nil || json.Unmarshal(changes[0].Record.Data, &claim) != nil {
+		return records, err
+	}
+	id := event + ".hubspot"
+	c.k.mu.Lock()
+	defer c.k.mu.Unlock()
+	switch {
+	case claim.State == "claimed" && !claim.Advanced:
+		c.k.claimed[id] = time.Now()
+	case claim.State == "completed" || claim.State == "open" && claim.Reason != "worked_alone":
+		c.k.attempts[id] = append(c.k.attempts[id], c.k.claimed[id])
+	}
+	return records, nil
+}
+
+// noting notes what is worked on, and attempts that left no claim: a router's, which works on all heads at once, and those that found
+// the work done.
 type noting struct {
 	queue.Handler
 	k *killing
@@ -91,8 +129,10 @@ func (n *noting) Handle(ctx context.Context, heads []queue.Received) []error {
 	n.k.mu.Lock()
 	defer n.k.mu.Unlock()
 	for i, err := range errs {
-		if !notBegun(err) {
-			n.k.attempts[ids[i]] = append(n.k.attempts[ids[i]], began)
+		all := n.k.attempts[ids[i]]
+		noted := len(all) > 0 && !all[len(all)-1].Before(began) // by its claim
+		if !notBegun(err) && !noted {
+			n.k.attempts[ids[i]] = append(all, began)
 		}
 	}
 	return errs
@@ -142,23 +182,22 @@ func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // run kills at a call and returns how long the messages stood still, false if there is no such call.
 func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
-	k.working, k.attempts = map[*victim][]string{}, map[string][]time.Time{}
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t, options{concurrency: 2, quiet: true})
 		ctx, stop := context.WithCancel(context.Background())
 		p.stop = stop
 		defer p.halt()
-		unhurt := &killing{working: map[*victim][]string{}, attempts: map[string][]time.Time{}}
+		unhurt := newKilling(standing{})
 		of := func(stage string) *killing {
 			if stage == k.stage {
 				return k
 			}
 			return unhurt
 		}
-		const from = "+15552010000"
-		sent := 0
+		sent, people := 0, max(k.people, 1)
+		from := func(n int) string { return fmt.Sprintf("+1555201%04d", n%people) }
 		send := func() {
-			p.send(message{sid: sid(sent), from: from, text: "hello"})
+			p.send(message{sid: sid(sent), from: from(sent), text: "hello"})
 			sent++
 		}
 		start := func(stage string) {
@@ -170,7 +209,7 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 				} else {
 					p.pollMortal(ctx, p.deliver, func() *victim {
 						return of(stage).spawn(func(v *victim) *queue.Worker {
-							return p.newConnect(mortal{p.state, v}, lineTo{slowly{&p.outage, k.slow}, v})
+							return p.newConnect(claims{mortal{p.state, v}, of(stage)}, lineTo{slowly{&p.outage, k.slow}, v})
 						})
 					})
 				}
@@ -184,13 +223,15 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 		p.poll(ctx, p.eventsDead, p.record)
 		p.poll(ctx, p.deliverDead, p.record)
 		if k.known {
-			send()
+			for range people {
+				send()
+			}
 			p.settled(time.Hour)
 		}
 		k.mu.Lock()
 		k.armed = true
 		k.mu.Unlock()
-		for range max(k.messages, 1) {
+		for range max(k.messages, people) {
 			send()
 		}
 		if !k.known { // all are there when the first is received
@@ -198,7 +239,7 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 			start(k.stage)
 		}
 		p.settled(24 * time.Hour)
-		p.check(sent, func(int) string { return from })
+		p.check(sent, from)
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		held, ok = k.held(t), k.kills > 0
@@ -221,6 +262,8 @@ func TestAKilledFunctionHoldsItsThreadsForAtMost45Seconds(t *testing.T) {
 		"two connectors, one after the other":             {stage: "deliver", kills: 2},
 		"a connector, far into a long batch":              {stage: "deliver", messages: 5, slow: 2 * time.Second},
 		"two connectors, far into a long batch":           {stage: "deliver", messages: 5, slow: 2 * time.Second, kills: 2},
+		"a connector with ten threads":                    {stage: "deliver", people: 10, slow: 500 * time.Millisecond},
+		"a router with ten threads":                       {stage: "route", people: 10},
 		"a connector of a slow CRM":                       {stage: "deliver", slow: 4 * time.Second},
 		"a connector whose batch waited":                  {stage: "deliver", late: 20 * time.Second},
 		"a connector whose batch waited and is long":      {stage: "deliver", late: 20 * time.Second, messages: 5, slow: time.Second},
@@ -231,7 +274,8 @@ func TestAKilledFunctionHoldsItsThreadsForAtMost45Seconds(t *testing.T) {
 			var all []time.Duration
 			for _, after := range []bool{false, true} {
 				for call := 1; ; call++ {
-					k := &killing{standing: c, call: call, after: after}
+					k := newKilling(c)
+					k.call, k.after = call, after
 					held, ok := k.run(t)
 					if !ok {
 						break
