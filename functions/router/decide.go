@@ -42,6 +42,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		if err != nil {
 			return err
 		}
+		if j.claim.Unfinished > 0 && !j.alone {
+			return r.setAside(ctx, j)
+		}
 	}
 	record, err := r.record(ctx, j)
 	if err != nil {
@@ -61,6 +64,17 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	}
 	j.outgoing, err = r.deliveries(ctx, record, event, j)
 	return err
+}
+
+// setAside lets go of the claim of a message that is to be routed alone.
+func (r *Router) setAside(ctx context.Context, j *job) error {
+	claim := j.claim
+	claim.Attempt-- // it is claimed again for the try
+	j.claim = nil
+	if err := r.Claims.Release(ctx, claim, reasonAlone, false); err != nil {
+		return err
+	}
+	return errAside
 }
 
 // newer is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.

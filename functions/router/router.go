@@ -6,6 +6,7 @@ package router
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -106,6 +107,7 @@ type job struct {
 	asked      *canonical.Consent // by a keyword of the event
 	held       []store.Record     // under the keys wanted, nil while nobody has looked
 	notes      *notes             // of the batch
+	alone      bool               // in it
 	noted      bool
 	generation int
 	claim      *idempotency.Claim
@@ -124,12 +126,12 @@ func (j *job) named(ctx context.Context) context.Context {
 }
 
 // Handle routes messages of different threads: each is decided by itself, side by side, and then the deliveries of all go
-// out in one Publish a queue.
+// out in one Publish a queue. One over which routers died is routed alone afterwards.
 func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	jobs := make([]*job, len(heads))
 	var wait sync.WaitGroup
 	for i, head := range heads {
-		jobs[i] = &job{head: head}
+		jobs[i] = &job{head: head, alone: len(heads) == 1}
 		jobs[i].event, jobs[i].err = decode(head)
 	}
 	r.look(ctx, jobs)
@@ -148,8 +150,24 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	for i, j := range jobs {
 		errs[i] = r.finish(context.WithoutCancel(ctx), j)
 	}
+	for i, err := range errs {
+		switch {
+		case !errors.Is(err, errAside):
+		case ctx.Err() != nil:
+			errs[i] = queue.ErrNotBegun
+		default:
+			errs[i] = r.Handle(ctx, heads[i:i+1])[0]
+		}
+	}
 	return errs
 }
+
+// errAside is the error of a message over which routers died: it is routed alone, after all others, so that it takes none of them
+// with it.
+var errAside = errors.New("router: to be routed alone")
+
+// reasonAlone is why such a message's claim is released.
+const reasonAlone = "routed_alone"
 
 // look reads what is held for all jobs by one call. A job that gets nothing by it reads for itself, and so does a single one.
 func (r *Router) look(ctx context.Context, jobs []*job) {
