@@ -100,7 +100,10 @@ validate-with-sam: $(VENV)/sam-$(SAM_VERSION)
 	$(VENV)/bin/cfn-lint --regions us-east-1 --template template.yaml
 	$(VENV)/bin/sam validate --lint --config-env dev
 	SAM_PYTHON=$(abspath $(VENV))/bin/python go test -count=1 -v -run 'Expanded|Every|Times|Parameters' ./shared/architecture
+	@mkdir -p $(BUILD)
 	$(SAM_BUILD) --config-env dev
+	@for environment in dev staging prod; do cp .aws-sam/build/template.yaml $(BUILD)/$$environment.yaml && \
+		$(VENV)/bin/python shared/operations/resolve_parameters.py $(BUILD)/$$environment.yaml $$environment || exit 1; done
 
 $(VENV)/sam-$(SAM_VERSION):
 	python3 -m venv $(VENV)
