@@ -17,13 +17,12 @@ func MessageKey(e canonical.Event) string {
 	return canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, id)
 }
 
-// Said answers what was said in an event, in plain text.
+// Said answers what was said in an event, in plain text: the words, and of a message that has none its summary, which is what
+// the router calls it, too.
 func Said(e canonical.Event) string {
 	switch {
 	case e.Message != nil && e.Message.Text != "":
 		return e.Message.Text
-	case e.Message != nil && e.Message.Postback != nil && e.Message.Postback.Text != "":
-		return e.Message.Postback.Text
 	case e.Message != nil:
 		return e.Message.Summary
 	case e.Reaction != nil:
@@ -52,6 +51,14 @@ func Cut(text string, limit int) string {
 		return text
 	}
 	return string([]rune(text)[:limit-1]) + "…"
+}
+
+// Whole returns text, cleaned, and "" if it is longer than limit characters: what is left of an id or an address is none.
+func Whole(text string, limit int) string {
+	if text = Clean(text); utf8.RuneCountInString(text) > limit {
+		return ""
+	}
+	return text
 }
 
 // ChannelLabel answers a channel's name for people.

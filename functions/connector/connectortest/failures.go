@@ -48,6 +48,11 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 			w.Enrol(w.Held().Persons[0].ID, first.Event.Timestamp)
 			return w.reply(1, 2), []delivery.Delivery{first}, 1
 		},
+		"a linked person whose name comes": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			first := nameless(w.unknown(1, 1))
+			w.settle(first)
+			return w.known(1, 2), []delivery.Delivery{first}, 1
+		},
 		"a message of ours that receipts overtook": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			first := w.unknown(1, 1)
 			w.settle(first)

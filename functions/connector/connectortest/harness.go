@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 )
@@ -31,6 +32,8 @@ type Harness[R any] struct {
 	// AddPerson puts a person into the simulator as a user of the CRM would have, known by a number and a country as they were
 	// typed and not by our key, and returns its id.
 	AddPerson func(phone, name, country string) (id string)
+	// Rename gives a person, by the CRM's id, another name, as a user of the CRM would.
+	Rename func(person, name string)
 	// Enrol puts a person, by the CRM's id, into a sequence of the CRM that begins at an instant, as a user of the CRM would.
 	// Nil: the CRM does not tell when a sequence began.
 	Enrol func(person string, began time.Time)
@@ -54,8 +57,12 @@ type Held struct {
 // Person is a contact, a lead, whatever the CRM calls it.
 type Person struct {
 	ID      string
-	Key     string            // delivery.Person.Key, when the CRM holds it
-	Phone   string            // E.164
+	Key     string // delivery.Person.Key, when the CRM holds it
+	Phone   string // E.164
+	Name    string // what the CRM calls them: all parts of it
+	Address string // of who has no phone
+	First   string // what they wrote first
+	Ad      canonical.Attribution
 	Consent map[string]string // channel to "opted_in", "opted_out"
 
 	RepliedAt time.Time // when they answered an outreach last, at least to the second, zero when they did not
@@ -70,6 +77,8 @@ type Activity struct {
 	Persons    []string  // the ids of those it is associated with
 	At         time.Time // event time
 	Status     string    // how far the message got, as the CRM shows it
+	Text       string    // what was said, without mark-up
+	Ad         canonical.Attribution
 }
 
 // Refusal is an answer that the CRM gives instead of doing what it was asked.

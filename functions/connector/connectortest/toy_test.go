@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,14 +31,24 @@ type ledger struct {
 }
 
 type person struct {
-	ID      string            `json:"id"`
-	Key     string            `json:"key"`
-	Phone   string            `json:"phone"`
-	Country string            `json:"country,omitempty"`
-	Consent map[string]string `json:"consent,omitempty"`
-	Replied time.Time         `json:"replied,omitzero"`
-	Began   time.Time         `json:"began,omitzero"` // the sequence they are in
-	Ended   bool              `json:"ended,omitempty"`
+	ID      string                 `json:"id"`
+	Key     string                 `json:"key"`
+	Phone   string                 `json:"phone"`
+	Country string                 `json:"country,omitempty"`
+	Consent map[string]string      `json:"consent,omitempty"`
+	Replied time.Time              `json:"replied,omitzero"`
+	Began   time.Time              `json:"began,omitzero"` // the sequence they are in
+	Ended   bool                   `json:"ended,omitempty"`
+	Name    string                 `json:"name,omitempty"`
+	Address string                 `json:"address,omitempty"`
+	First   string                 `json:"first,omitempty"`
+	Ad      *canonical.Attribution `json:"ad,omitempty"`
+}
+
+// naming is the ledger's own call, too: a name replaces what is none.
+type naming struct {
+	Name string   `json:"name"`
+	None []string `json:"none"`
 }
 
 // replied is the ledger's own call: the newest reply stands, and a sequence that began after it goes on.
@@ -49,8 +60,17 @@ func (p *person) replied(at time.Time) {
 }
 
 type note struct {
-	Person string    `json:"person"`
-	At     time.Time `json:"at"`
+	Person string                 `json:"person"`
+	At     time.Time              `json:"at"`
+	Text   string                 `json:"text"`
+	Ad     *canonical.Attribution `json:"ad,omitempty"`
+}
+
+func ad(a *canonical.Attribution) canonical.Attribution {
+	if a == nil {
+		return canonical.Attribution{}
+	}
+	return *a
 }
 
 func (l *ledger) find(match func(*person) bool) *person {
@@ -88,6 +108,12 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
 			_ = json.NewDecoder(r.Body).Decode(held)
 		}
+	case "POST names":
+		var n naming
+		_ = json.NewDecoder(r.Body).Decode(&n)
+		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil && slices.Contains(n.None, held.Name) {
+			held.Name = n.Name
+		}
 	case "POST replies":
 		var at time.Time
 		_ = json.NewDecoder(r.Body).Decode(&at)
@@ -114,11 +140,11 @@ func (l *ledger) held() connectortest.Held {
 	var held connectortest.Held
 	for _, p := range l.people {
 		held.Persons = append(held.Persons, connectortest.Person{
-			ID: p.ID, Key: p.Key, Phone: p.Phone, Consent: p.Consent, RepliedAt: p.Replied, Ended: p.Ended,
+			ID: p.ID, Key: p.Key, Phone: p.Phone, Name: p.Name, Address: p.Address, First: p.First, Ad: ad(p.Ad), Consent: p.Consent, RepliedAt: p.Replied, Ended: p.Ended,
 		})
 	}
 	for id, n := range l.activities {
-		held.Activities = append(held.Activities, connectortest.Activity{ExternalID: id, Persons: []string{n.Person}, At: n.At})
+		held.Activities = append(held.Activities, connectortest.Activity{ExternalID: id, Persons: []string{n.Person}, At: n.At, Text: n.Text, Ad: ad(n.Ad)})
 	}
 	return held
 }
@@ -152,14 +178,17 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 		if id == "" {
 			made, ok := done["make"]
 			if !ok {
-				return connector.Step[request]{Name: "make", Request: request{"PUT", "people/" + d.Person.Key, person{Phone: d.Person.Phone, Key: d.Person.Key}}}, true, nil
+				return connector.Step[request]{Name: "make", Request: request{"PUT", "people/" + d.Person.Key, person{
+					Phone: d.Person.Phone, Key: d.Person.Key, Name: connector.CalledBy(d), Address: connector.AddressOf(d),
+					First: connector.Said(d.Event), Ad: d.Event.Attribution,
+				}}}, true, nil
 			}
 			id = made["person"]
 		}
 	}
 	for _, action := range d.Actions {
 		name := "activity"
-		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{id, d.Event.Timestamp}}
+		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{id, d.Event.Timestamp, connector.Said(d.Event), d.Event.Attribution}}
 		switch action.Kind {
 		case delivery.LogActivity:
 			if done["activity"]["gone"] != "" {
@@ -176,6 +205,10 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 		if _, ok := done[name]; !ok {
 			return connector.Step[request]{Name: name, Request: next}, true, nil
 		}
+	}
+	if _, ok := done["name"]; !ok && id != "" && done["make"] == nil && connector.BringsName(d) && d.Person.Links["named"] == "" {
+		none := []string{"", d.Person.Phone, connector.AddressOf(d)}
+		return connector.Step[request]{Name: "name", Request: request{"POST", "names/" + id, naming{d.Person.Name, none}}}, true, nil
 	}
 	return connector.Step[request]{}, false, nil
 }
@@ -232,13 +265,20 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 }
 
 // Links implements connector.Linker.
-func (toy) Links(_ delivery.Delivery, done connector.Progress) map[string]string {
+func (toy) Links(d delivery.Delivery, done connector.Progress) map[string]string {
+	links := maps.Clone(d.Person.Links)
+	if links == nil {
+		links = map[string]string{}
+	}
 	for _, name := range []string{"find", "make"} {
 		if id := done[name]["person"]; id != "" {
-			return map[string]string{"person": id}
+			links["person"] = id
 		}
 	}
-	return nil
+	if done["name"] != nil || done["make"] != nil && connector.BringsName(d) {
+		links["named"] = "true"
+	}
+	return links
 }
 
 func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
@@ -247,10 +287,15 @@ func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 		return connectortest.Harness[request]{
 			New:       func(client *http.Client, _ *slog.Logger) connector.CRM[request] { return toy{client} },
 			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1,
-			AddPerson: func(phone, _, country string) string {
+			AddPerson: func(phone, name, country string) string {
 				l.mu.Lock()
 				defer l.mu.Unlock()
-				return l.add(person{Phone: phone, Country: country}).ID
+				return l.add(person{Phone: phone, Name: name, Country: country}).ID
+			},
+			Rename: func(id, name string) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				l.find(func(p *person) bool { return p.ID == id }).Name = name
 			},
 			Enrol: func(id string, began time.Time) {
 				l.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
 	"strings"
 	"sync"
@@ -227,14 +228,17 @@ type links struct {
 func (l *links) Link(_ context.Context, _ string, thread canonical.ThreadID, _ string, found map[string]string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held[thread] = found
+	if l.held[thread] == nil {
+		l.held[thread] = map[string]string{}
+	}
+	maps.Copy(l.held[thread], found)
 	return nil
 }
 
 func (l *links) of(thread canonical.ThreadID) map[string]string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held[thread]
+	return maps.Clone(l.held[thread])
 }
 
 // pure looks that Next is a function of its arguments and leaves them alone.

@@ -41,7 +41,7 @@ func TestBodiesAreSafeHTML(t *testing.T) {
 			canonical.Event{Channel: canonical.WhatsApp, Message: &canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}},
 			`<p>Location</p><p><a href="https://www.google.com/maps/search/?api=1&amp;query=41.400000%2C2.170000" rel="noopener noreferrer">Location on a map</a></p>`,
 		},
-		"a button":   {canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "Button: Yes"}}, `<p>Yes</p>`},
+		"a button":   {canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}}, `<p>[button: Yes]</p>`},
 		"a reaction": {canonical.Event{Channel: canonical.SMS, Reaction: &canonical.Reaction{Emoji: "👍"}}, `<p>👍</p>`},
 	}
 	for name, c := range cases {

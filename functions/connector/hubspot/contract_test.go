@@ -2,9 +2,11 @@ package hubspot_test
 
 import (
 	"context"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/receipt"
@@ -37,6 +40,7 @@ func portal() hubspot.Binding {
 	return hubspot.Binding{
 		BaseURL:      "https://hubspot.example.test",
 		Token:        token,
+		Package:      hubspot.Package,
 		Capabilities: hubspot.Capabilities{Leads: true, EngagementUpsert: true},
 	}
 }
@@ -111,6 +115,9 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		AddPerson: func(phone, name, country string) string {
 			return s.Add("contacts", map[string]string{"phone": phone, "firstname": name, "country": country})
 		},
+		Rename: func(person, name string) {
+			s.Set("contacts", person, map[string]string{"firstname": name, "lastname": ""})
+		},
 		Enrol: func(person string, began time.Time) {
 			s.Set("contacts", person, map[string]string{"hs_latest_sequence_enrolled_date": hubspotTime(began)})
 		},
@@ -131,6 +138,19 @@ func markedKey(body string) string {
 	return key
 }
 
+// ad returns the advertisement that a record shows.
+func ad(properties map[string]string) canonical.Attribution {
+	return canonical.Attribution{
+		SourceType: properties["msg_ad_source"], SourceID: properties["msg_ad_id"], SourceURL: properties["msg_ad_url"],
+		Headline: properties["msg_ad_headline"], ClickID: properties["msg_ad_click_id"],
+	}
+}
+
+var tag = regexp.MustCompile(`<[^>]*>|\[msg:[0-9a-f]*\]`)
+
+// plainText returns a body without its mark-up and marker.
+func plainText(body string) string { return html.UnescapeString(tag.ReplaceAllString(body, "")) }
+
 func held(s *simulator.Simulator) connectortest.Held {
 	var h connectortest.Held
 	contacts, _ := s.Records("contacts")
@@ -142,7 +162,8 @@ func held(s *simulator.Simulator) connectortest.Held {
 		}
 		replied, _ := time.Parse(time.RFC3339, c.Properties["msg_last_reply_at"])
 		h.Persons = append(h.Persons, connectortest.Person{
-			ID: c.ID, Key: c.Properties["msg_sender_key"], Phone: c.Properties["hs_calculated_phone_number"], Consent: consent,
+			ID: c.ID, Key: c.Properties["msg_sender_key"], Name: strings.TrimSpace(c.Properties["firstname"] + " " + c.Properties["lastname"]),
+			Address: c.Properties["msg_address"], First: c.Properties["msg_first_message"], Ad: ad(c.Properties), Phone: c.Properties["hs_calculated_phone_number"], Consent: consent,
 			RepliedAt: replied, Ended: c.Properties["msg_stop_automation"] == "true",
 		})
 	}
@@ -154,7 +175,7 @@ func held(s *simulator.Simulator) connectortest.Held {
 			key = markedKey(c.Properties["hs_communication_body"])
 		}
 		h.Activities = append(h.Activities, connectortest.Activity{
-			ExternalID: key, Persons: c.Associations["contacts"], At: at,
+			ExternalID: key, Persons: c.Associations["contacts"], At: at, Text: plainText(c.Properties["hs_communication_body"]), Ad: ad(c.Properties),
 			Status: strings.TrimSpace(c.Properties["msg_status"] + " " + c.Properties["msg_status_error"]),
 		})
 	}

@@ -13,7 +13,7 @@ type work = connector.Work[Request]
 
 // Do carries out steps: those of one kind and portal in one call where HubSpot has one for them, portals one after another.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	return connector.Carry(steps, []kind{resolve, create, lead, activity, activityOnce, consent, replied},
+	return connector.Carry(steps, []kind{resolve, create, lead, activity, activityOnce, consent, replied, name},
 		func(r Request) (connector.Place, kind) { return connector.PlaceOf(r.delivery), r.kind },
 		func(at connector.Place) (*portal, error) { return c.portal(ctx, at) },
 		func(p *portal, k kind, w work) { p.do(ctx, k, w) })
@@ -47,6 +47,8 @@ func (p *portal) do(ctx context.Context, k kind, w work) {
 		p.consent(ctx, w)
 	case replied:
 		p.replied(ctx, w)
+	case name:
+		p.name(ctx, w)
 	}
 }
 
@@ -61,6 +63,8 @@ func (p *portal) gone(ctx context.Context, w work, i int, notFound error) {
 		w.Fail(i, err)
 	case len(found) > 0 && found[0].ID == r.contact:
 		w.Fail(i, fault.New(fault.Retryable, "hubspot_association_refused", notFound))
+	case r.kind == name: // who is gone needs none
+		w.Succeed(i)
 	case r.final:
 		w.Fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", notFound))
 	default:

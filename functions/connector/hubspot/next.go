@@ -30,6 +30,7 @@ const (
 	activityOnce kind = "activity.once" // the same where the portal has no key to upsert by
 	consent      kind = "consent"       // the contact's consent properties
 	replied      kind = "reply"         // the contact's properties of an answered outreach
+	name         kind = "name"          // the contact's name, where it has none
 )
 
 // What results say. Ids are HubSpot's.
@@ -39,6 +40,7 @@ const (
 	resultGone    = "gone"    // the contact that was linked is archived, deleted or merged away
 	resultAdopted = "adopted" // the contact existed although nothing found it: HubSpot named it when refusing a second one
 	resultOnce    = "once"    // nothing was done: the portal needs activityOnce
+	resultNamed   = "named"   // whether the contact has a name
 	resultSkipped = "skipped" // nothing was done: the portal has no such object
 )
 
@@ -77,7 +79,27 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			return step, ok, err
 		}
 	}
-	return connector.Step[Request]{}, false, nil
+	return p.nameStep()
+}
+
+// nameStep comes last: the message does not wait for a name.
+func (p plan) nameStep() (connector.Step[Request], bool, error) {
+	if !connector.BringsName(p.d) || p.named() || p.finished(string(name)) {
+		return connector.Step[Request]{}, false, nil
+	}
+	contact, step, ok := p.person(true)
+	if ok {
+		return step, true, nil
+	}
+	return p.step(name, string(name), delivery.Action{}, contact), true, nil
+}
+
+// named reports whether the contact of this round is known to have a name.
+func (p plan) named() bool {
+	if p.d.Person.Links[linkContact] != "" && !p.second {
+		return p.d.Person.Links[connector.LinkNamed] == "true"
+	}
+	return p.done[p.inRound(string(resolve))][resultNamed] == "true" || p.done[p.inRound(string(create))][resultNamed] == "true"
 }
 
 func (p plan) forAction(i int, action delivery.Action) (connector.Step[Request], bool, error) {
@@ -143,7 +165,7 @@ func (p plan) person(createMissing bool) (contact string, step connector.Step[Re
 	if linked := p.d.Person.Links[linkContact]; linked != "" && !p.second {
 		return linked, step, false
 	}
-	found, tried := p.done[p.named(string(resolve))]
+	found, tried := p.done[p.inRound(string(resolve))]
 	if !tried {
 		step = p.step(resolve, string(resolve), delivery.Action{}, "")
 		step.Seen = true
@@ -152,7 +174,7 @@ func (p plan) person(createMissing bool) (contact string, step connector.Step[Re
 	if found[resultContact] != "" || !createMissing {
 		return found[resultContact], step, false
 	}
-	made, tried := p.done[p.named(string(create))]
+	made, tried := p.done[p.inRound(string(create))]
 	if !tried {
 		return "", p.step(create, string(create), delivery.Action{}, ""), true
 	}
@@ -161,7 +183,7 @@ func (p plan) person(createMissing bool) (contact string, step connector.Step[Re
 
 // created says whether this delivery brought the contact into the CRM.
 func (p plan) created() bool {
-	made := p.done[p.named(string(create))]
+	made := p.done[p.inRound(string(create))]
 	return made[resultContact] != "" && made[resultAdopted] == ""
 }
 
@@ -191,7 +213,7 @@ func (p plan) ensures() bool {
 	})
 }
 
-func (p plan) named(name string) string {
+func (p plan) inRound(name string) string {
 	if p.second {
 		return name + again
 	}
@@ -200,18 +222,24 @@ func (p plan) named(name string) string {
 
 func (p plan) step(k kind, name string, action delivery.Action, contact string) connector.Step[Request] {
 	return connector.Step[Request]{
-		Name:    p.named(name),
+		Name:    p.inRound(name),
 		Request: Request{kind: k, delivery: p.d, action: action, contact: contact, final: p.second, gone: p.gone},
 	}
 }
 
-// Links answers the contact that d's person turned out to be, when the router did not know it.
+// Links answers the contact that d's person turned out to be, when the router did not know it, and whether it has a name.
 func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
-	p := newPlan(d, done)
-	for _, name := range []string{string(resolve), string(create)} {
-		if id := done[p.named(name)][resultContact]; id != "" {
-			return map[string]string{linkContact: id}
+	p, links := newPlan(d, done), make(map[string]string, 2)
+	for _, step := range []string{string(resolve), string(create)} {
+		if id := done[p.inRound(step)][resultContact]; id != "" {
+			links[linkContact] = id
 		}
 	}
-	return nil
+	switch {
+	case p.named() || p.finished(string(name)):
+		links[connector.LinkNamed] = "true"
+	case links[linkContact] != "" && d.Person.Links[connector.LinkNamed] != "": // that was another contact
+		links[connector.LinkNamed] = "false"
+	}
+	return links
 }

@@ -45,7 +45,7 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 		After: "0",
 		Limit: candidates,
 		Sorts: []string{"-lastmodifieddate"},
-		Properties: append(phoneProperties(), propertyCountry, propertyCountryCode, "lastmodifieddate",
+		Properties: append(phoneProperties(), propertyCountry, propertyCountryCode, firstName, lastName, "lastmodifieddate",
 			p.binding.Properties.SenderKey),
 	}
 	forms := connector.SearchDigits(phone)

@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -68,7 +69,7 @@ func (p *portal) install(ctx context.Context, kind string, d definitions.Propert
 func (p Properties) renamed(standard string) string {
 	for _, property := range p.all() {
 		if property.standard == standard {
-			return *property.name
+			return cmp.Or(*property.name, standard)
 		}
 	}
 	return standard

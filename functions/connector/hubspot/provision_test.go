@@ -11,6 +11,7 @@ import (
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/delivery"
+	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/tenant"
 )
@@ -31,6 +32,26 @@ func TestProvisionMakesABarePortalWork(t *testing.T) {
 	}
 	_, errs := carry(t.Context(), crm, newcomer(1), stop(2, "2026-01-18T14:23:12Z"))
 	none(t, errs)
+}
+
+func TestAPortalWithAnOlderPackageGetsNoPropertyItLacks(t *testing.T) {
+	s := simulator.New(simulator.Options{Token: token})
+	b := portal()
+	b.Package = 0
+	b.Properties.AdID = "acme_ad" // named in vain
+	d := newcomer(1)
+	d.Person.Phone, d.Event.Sender = "", canonical.Participant{ID: "whatsapp:US.9", ChannelAddress: "US.9"}
+	d.Event.Attribution = &canonical.Attribution{SourceType: "ad", SourceID: "1", ClickID: "2"}
+	_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), d)
+	none(t, errs)
+	for _, object := range []string{"contacts", "communications"} {
+		records, _ := s.Records(object)
+		for name := range records[0].Properties {
+			if strings.HasPrefix(name, "msg_ad") {
+				t.Errorf("%s has %s", object, name)
+			}
+		}
+	}
 }
 
 func TestProvisionTellsAPropertyOfAnotherKind(t *testing.T) {
@@ -71,10 +92,12 @@ func TestBindingsAreReadFromTheTenant(t *testing.T) {
 		change   func(*tenants)
 		settings string
 		want     hubspot.Capabilities
+		release  int
 		code     string
 	}{
 		"no settings":             {want: hubspot.Capabilities{EngagementUpsert: true}},
 		"with leads":              {settings: `{"leads":true}`, want: hubspot.Capabilities{Leads: true, EngagementUpsert: true}},
+		"a newer package":         {settings: `{"package":2}`, want: hubspot.Capabilities{EngagementUpsert: true}, release: 2},
 		"no unique property":      {settings: `{"engagementUpsert":false}`},
 		"settings beyond reading": {settings: `{"leads":"yes"}`, code: "hubspot_settings_invalid"},
 		"another kind of CRM":     {change: func(f *tenants) { f.crm.Kind = "salesforce" }, code: "hubspot_not_bound"},
@@ -93,7 +116,7 @@ func TestBindingsAreReadFromTheTenant(t *testing.T) {
 			switch {
 			case c.code != "" && (err == nil || fault.Of(err).Code != c.code):
 				t.Errorf("error %v, want %s", err, c.code)
-			case c.code == "" && (err != nil || got.Capabilities != c.want || got.Version != "2026-09"):
+			case c.code == "" && (err != nil || got.Capabilities != c.want || got.Package != c.release || got.Version != "2026-09"):
 				t.Errorf("%+v, %v", got, err)
 			}
 		})

@@ -22,11 +22,11 @@ const (
 // instant is a time as HubSpot reads it.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// fill keeps the properties that have a value: an empty one would clear what the portal holds.
+// fill keeps the properties that have a name and a value: an empty value would clear what the portal holds.
 func fill(kv ...string) map[string]string {
 	filled := make(map[string]string, len(kv)/2)
 	for i := 0; i+1 < len(kv); i += 2 {
-		if kv[i+1] != "" {
+		if kv[i] != "" && kv[i+1] != "" {
 			filled[kv[i]] = kv[i+1]
 		}
 	}
@@ -47,18 +47,41 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 		}
 		return value
 	}
-	first, last, _ := strings.Cut(strings.TrimSpace(connector.Clean(d.Person.Name)), " ")
-	return fill(
+	first, last := nameOf(d)
+	return fill(append(cameBy(d.Event, names),
 		names.SenderKey, d.Person.Key,
 		"phone", d.Person.Phone,
 		"email", strings.ToLower(strings.TrimSpace(d.Person.Email)),
-		"firstname", connector.Cut(first, maxName),
-		"lastname", connector.Cut(strings.TrimSpace(last), maxName),
+		"firstname", first,
+		"lastname", last,
+		names.Address, connector.AddressOf(d),
 		"lifecyclestage", "lead",
 		names.Source, or(ensure["source"], "messaging"),
 		names.Channel, or(ensure["channel"], string(d.Event.Channel)),
 		names.FirstMessage, connector.Cut(or(ensure["description"], connector.Said(d.Event)), maxText),
-	)
+	)...)
+}
+
+// nameOf returns a first and a last name. Who has none is called by number or address: a last name, so that nobody is greeted by it.
+func nameOf(d delivery.Delivery) (first, last string) {
+	name := connector.NameOf(d)
+	if name == "" {
+		return "", connector.Cut(connector.CalledBy(d), maxName)
+	}
+	first, last, _ = strings.Cut(name, " ")
+	return connector.Cut(first, maxName), connector.Cut(strings.TrimSpace(last), maxName)
+}
+
+// cameBy returns the properties, names and values in turn, of the advertisement that an event came by.
+func cameBy(e canonical.Event, names Properties) []string {
+	a := e.Attribution
+	if a == nil {
+		return nil
+	}
+	return []string{
+		names.AdSource, connector.Clean(a.SourceType), names.AdID, connector.Clean(a.SourceID), names.AdURL, connector.Clean(a.SourceURL),
+		names.AdHeadline, connector.Clean(a.Headline), names.AdClickID, connector.Clean(a.ClickID),
+	}
 }
 
 // communication answers the record of an event, without the key it is upserted by. Of the body, reserve characters are left
@@ -68,7 +91,7 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 	if e.Direction == canonical.Inbound {
 		status = "received"
 	}
-	return fill(
+	return fill(append(cameBy(e, names),
 		"hs_communication_channel_type", channelType(e.Channel),
 		"hs_communication_logged_from", "CRM", // the only value HubSpot takes
 		"hs_communication_body", body(e, reserve),
@@ -76,7 +99,7 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 		names.Direction, string(e.Direction),
 		names.Status, status,
 		names.Channel, string(e.Channel),
-	)
+	)...)
 }
 
 // activity upserts communications and puts them on their contacts' timelines: two calls, both of which may be repeated.
@@ -145,12 +168,8 @@ func (p *portal) lead(ctx context.Context, w work) {
 		r := w.Request(i)
 		e := r.delivery.Event
 		property := p.binding.Properties.EventKey
-		name := strings.TrimSpace(r.delivery.Person.Name)
-		if name == "" {
-			name = r.delivery.Person.Phone
-		}
 		properties := fill(
-			"hs_lead_name", connector.Cut(strings.TrimPrefix(name+" – "+connector.ChannelLabel(e.Channel), " – "), maxLeadName),
+			"hs_lead_name", connector.Cut(strings.TrimPrefix(connector.CalledBy(r.delivery)+" – "+connector.ChannelLabel(e.Channel), " – "), maxLeadName),
 			"hs_lead_type", p.binding.LeadType,
 			property, connector.MessageKey(e),
 		)

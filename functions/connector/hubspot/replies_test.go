@@ -289,7 +289,7 @@ func TestThePlanOfAReplyIsOneStep(t *testing.T) {
 		"known":                     {linked(reply(1, delivery.LogActivity), "1"), connector.Progress{}, []string{"reply", "activity"}},
 		"unknown, alone":            {reply(1), connector.Progress{"resolve": {}}, nil},
 		"found":                     {reply(1), connector.Progress{"resolve": {"contact": "1"}}, []string{"reply"}},
-		"unknown, with an activity": {reply(1, delivery.LogActivity), connector.Progress{"resolve": {}, "contact": {"contact": "1"}}, []string{"reply", "activity"}},
+		"unknown, with an activity": {reply(1, delivery.LogActivity), connector.Progress{"resolve": {}, "contact": {"contact": "1", "named": "true"}}, []string{"reply", "activity"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newAnswers(t)

@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
 
@@ -36,18 +38,18 @@ func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
 			ids = append(ids, id)
 		}
 	}
-	found, err := p.read(ctx, contacts, key, ids, []string{key})
+	found, err := p.read(ctx, contacts, key, ids, []string{key, firstName, lastName})
 	if err != nil {
 		w.FailAll(err)
 		return nil
 	}
-	held := make(map[string]string, len(found))
+	held := make(map[string]object, len(found))
 	for _, o := range found {
-		held[o.Properties[key]] = o.ID
+		held[o.Properties[key]] = o
 	}
 	for i := range w.Len() {
-		if id := held[w.Request(i).delivery.Person.Key]; id != "" {
-			w.Succeed(i, resultContact, id)
+		if o := held[w.Request(i).delivery.Person.Key]; o.ID != "" {
+			w.Succeed(i, resultContact, o.ID, resultNamed, named(w.Request(i), o.Properties))
 			continue
 		}
 		open = append(open, i)
@@ -65,7 +67,7 @@ func (p *portal) resolveByEmail(ctx context.Context, w work, at []int) (open []i
 			open = append(open, i)
 			continue
 		}
-		found, err := p.read(ctx, contacts, "email", []string{email}, []string{key})
+		found, err := p.read(ctx, contacts, "email", []string{email}, []string{key, firstName, lastName})
 		switch {
 		case err != nil:
 			w.Fail(i, err)
@@ -129,7 +131,7 @@ func (p *portal) take(ctx context.Context, w work, i int, found object) {
 			return
 		}
 	}
-	w.Succeed(i, resultContact, found.ID)
+	w.Succeed(i, resultContact, found.ID, resultNamed, named(w.Request(i), found.Properties))
 }
 
 // create upserts by our key the contacts that were not found.
@@ -153,7 +155,7 @@ func (p *portal) create(ctx context.Context, w work) {
 		i := at[k]
 		switch id := inTheWay(r.err); {
 		case r.err == nil:
-			w.Succeed(i, resultContact, r.object.ID)
+			w.Succeed(i, resultContact, r.object.ID, resultNamed, strconv.FormatBool(connector.BringsName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		default:

@@ -137,7 +137,7 @@ func stop(n int, at string) delivery.Delivery {
 }
 
 func linked(d delivery.Delivery, contact string) delivery.Delivery {
-	d.Person.Links = map[string]string{"contact": contact}
+	d.Person.Links = map[string]string{"contact": contact, "named": "true"}
 	return d
 }
 
@@ -167,7 +167,7 @@ func TestScenarios(t *testing.T) {
 			d.Person.Email = "Ana@Example.test"
 			_, errs := carry(t.Context(), crm, d)
 			none(t, errs)
-			return 5
+			return 7
 		}},
 		"of two contacts with one phone the newer one is taken": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			s.Add("contacts", contact)
@@ -203,7 +203,7 @@ func TestScenarios(t *testing.T) {
 			done := []connector.Progress{{"resolve": {}}} // found nobody, and then a user of the portal made the contact
 			s.Add("contacts", map[string]string{"email": "ana@example.test"})
 			none(t, resume(t.Context(), crm, []delivery.Delivery{d}, done, make([]error, 1)))
-			return 3
+			return 5
 		}},
 		"an opt-out is written once": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			id := s.Add("contacts", contact)

@@ -29,6 +29,7 @@ type Settings struct {
 	EngagementUpsert *bool      `json:"engagementUpsert"` // false for a portal that refuses a unique property on communications
 	LeadType         string     `json:"leadType"`
 	Properties       Properties `json:"properties"` // names that differ from package/
+	Package          int        `json:"package"`    // the release of package/ that is installed, 1 where none is told
 }
 
 // Binding answers a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
@@ -56,6 +57,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		Token:    crm.Token,
 		Version:  crm.APIVersion,
 		LeadType: s.LeadType,
+		Package:  s.Package,
 		Capabilities: Capabilities{
 			Leads:            s.Leads,
 			EngagementUpsert: s.EngagementUpsert == nil || *s.EngagementUpsert,

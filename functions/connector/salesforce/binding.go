@@ -27,8 +27,13 @@ type Binding struct {
 	ClientID     string       // the consumer key of the external client app
 	Username     string       // the integration user's, who has approved the app
 	Key          secret.Value // the app's RSA private key, in PEM
+	Package      int          // the release of package/ that is deployed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities
 }
+
+// Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
+// the advertisement.
+const Package = 2
 
 // Capabilities are what not every org has or wants.
 type Capabilities struct {

@@ -32,6 +32,9 @@ const (
 	maxSubject   = 255
 	maxLabel     = 80
 	maxProvider  = 255
+	maxField     = 255
+	maxAdSource  = 64
+	maxURL       = 4096
 )
 
 // maxAttachments is how many attachments are listed; no channel sends more, and a forged list must not fill the text.
@@ -62,9 +65,15 @@ type personBody struct {
 	Source       string `json:"Msg_Source__c,omitempty"`
 	Channel      string `json:"Msg_Channel__c,omitempty"`
 	FirstMessage string `json:"Msg_First_Message__c,omitempty"`
+	Address      string `json:"Msg_Address__c,omitempty"`
+	AdSource     string `json:"Msg_Ad_Source__c,omitempty"`
+	AdID         string `json:"Msg_Ad_Id__c,omitempty"`
+	AdURL        string `json:"Msg_Ad_Url__c,omitempty"`
+	AdHeadline   string `json:"Msg_Ad_Headline__c,omitempty"`
+	AdClickID    string `json:"Msg_Ad_Click_Id__c,omitempty"`
 }
 
-func newPerson(d delivery.Delivery, object string) personBody {
+func newPerson(d delivery.Delivery, object string, by origin) personBody {
 	ensure := map[string]string{}
 	for _, a := range d.Actions {
 		if a.Kind == delivery.EnsurePerson {
@@ -77,7 +86,7 @@ func newPerson(d delivery.Delivery, object string) personBody {
 		}
 		return value
 	}
-	first, last := nameOf(d.Person)
+	first, last := nameOf(d)
 	label := connector.ChannelLabel(d.Event.Channel)
 	p := personBody{
 		Key: d.Person.Key, FirstName: first, LastName: last,
@@ -86,6 +95,7 @@ func newPerson(d delivery.Delivery, object string) personBody {
 		Source:       connector.Cut(or(ensure["source"], "messaging"), maxLabel),
 		Channel:      or(ensure["channel"], string(d.Event.Channel)),
 		FirstMessage: connector.Cut(or(ensure["description"], connector.Said(d.Event)), maxText),
+		Address:      by.address, AdSource: by.source, AdID: by.id, AdURL: by.url, AdHeadline: by.headline, AdClickID: by.click,
 	}
 	if object == leadObject {
 		p.Company = "(from " + label + ")"
@@ -93,19 +103,20 @@ func newPerson(d delivery.Delivery, object string) personBody {
 	return p
 }
 
-// nameOf answers a first and a last name; a last name is required. Who has none is called by the number.
-func nameOf(p delivery.Person) (first, last string) {
-	words := strings.Fields(connector.Clean(p.Name))
-	switch {
-	case len(words) > 1:
-		return connector.Cut(words[0], maxFirstName), connector.Cut(strings.Join(words[1:], " "), maxLastName)
-	case len(words) == 1:
-		return "", connector.Cut(words[0], maxLastName)
-	case p.Phone != "":
-		return "", connector.Cut(p.Phone, maxLastName)
-	default:
-		return "", "Unknown"
+// origin is where a person came from, as far as it fits.
+type origin struct{ address, source, id, url, headline, click string }
+
+// cameBy returns where the person of a delivery came from. An org whose release of package/ has no fields for it gets nothing.
+func (o *org) cameBy(d delivery.Delivery) origin {
+	if o.binding.Package < 2 {
+		return origin{}
 	}
+	by := origin{address: connector.Cut(connector.AddressOf(d), maxField)}
+	if a := d.Event.Attribution; a != nil {
+		by.source, by.id, by.click = connector.Whole(a.SourceType, maxAdSource), connector.Whole(a.SourceID, maxField), connector.Whole(a.ClickID, maxField)
+		by.url, by.headline = connector.Whole(a.SourceURL, maxURL), connector.Cut(a.Headline, maxField)
+	}
+	return by
 }
 
 // eventBody is a message. Whose it is is said in full: of the two, one is null. The status of what was sent is its receipts'
@@ -120,12 +131,18 @@ type eventBody struct {
 	Body       string  `json:"Body__c,omitempty"`
 	Provider   string  `json:"Provider__c,omitempty"`
 	ProviderID string  `json:"Provider_Id__c,omitempty"`
+	AdSource   string  `json:"Ad_Source__c,omitempty"`
+	AdID       string  `json:"Ad_Id__c,omitempty"`
+	AdURL      string  `json:"Ad_Url__c,omitempty"`
+	AdHeadline string  `json:"Ad_Headline__c,omitempty"`
+	AdClickID  string  `json:"Ad_Click_Id__c,omitempty"`
 }
 
-func newEvent(e canonical.Event, who, object string) eventBody {
+func newEvent(e canonical.Event, who, object string, by origin) eventBody {
 	b := eventBody{
 		Direction: string(e.Direction), Channel: string(e.Channel), OccurredAt: instant(e.Timestamp), Body: text(e),
 		Provider: connector.Cut(e.Provider, maxLabel-16), ProviderID: connector.Cut(e.ProviderMessageID, maxProvider),
+		AdSource: by.source, AdID: by.id, AdURL: by.url, AdHeadline: by.headline, AdClickID: by.click,
 	}
 	if e.Direction == canonical.Inbound {
 		b.Status = "received"

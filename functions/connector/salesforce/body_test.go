@@ -19,12 +19,13 @@ func TestEverybodyHasALastName(t *testing.T) {
 		"more words":         {delivery.Person{Name: " Ana  María Ruiz "}, "Ana", "María Ruiz"},
 		"one word":           {delivery.Person{Name: "Ana", Phone: "+15551234567"}, "", "Ana"},
 		"nothing but blanks": {delivery.Person{Name: " \n", Phone: "+15551234567"}, "", "+15551234567"},
+		"an address":         {delivery.Person{Email: "ana@example.test"}, "", "ana@example.test"},
 		"nothing":            {delivery.Person{}, "", "Unknown"},
 		"too long":           {delivery.Person{Name: strings.Repeat("a", 50) + " " + strings.Repeat("é", 100)}, strings.Repeat("a", 39) + "…", strings.Repeat("é", 79) + "…"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if first, last := nameOf(c.person); first != c.first || last != c.last {
+			if first, last := nameOf(delivery.Delivery{Person: c.person}); first != c.first || last != c.last {
 				t.Errorf("%q %q, want %q %q", first, last, c.first, c.last)
 			}
 		})
@@ -39,7 +40,7 @@ func TestTextsSayWhatWasSaid(t *testing.T) {
 		"text":         {&canonical.Message{Text: "a < b\x00\r\nc"}, "a < b\r\nc"},
 		"attachments":  {&canonical.Message{Summary: "2 files", Attachments: []canonical.Attachment{{URL: "https://f.example/1", ContentType: "image/png"}, {URL: "https://f.example/2", Name: "bill.pdf"}}}, "2 files\nAttachment 1 (image/png): https://f.example/1\nbill.pdf: https://f.example/2"},
 		"a place":      {&canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}, "Location\nLocation: 41.400000, 2.170000"},
-		"a button":     {&canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "Button: Yes"}, "Yes"},
+		"a button":     {&canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}, "[button: Yes]"},
 		"no message":   {nil, ""},
 		"too much":     {&canonical.Message{Text: strings.Repeat("é", 40000)}, strings.Repeat("é", 31999) + "…"},
 		"absurd links": {&canonical.Message{Text: "hello", Attachments: manyLinks()}, "hello"},
@@ -69,14 +70,18 @@ func FuzzBodies(f *testing.F) {
 			Channel: canonical.RCS, Direction: canonical.Inbound, Timestamp: time.Unix(0, 0),
 			Message: &canonical.Message{Text: said, Attachments: []canonical.Attachment{{URL: address, Name: name}}},
 		}
+		e.Attribution = &canonical.Attribution{SourceType: said, SourceID: name, SourceURL: address, Headline: said, ClickID: name}
 		task := newTask(e, "003000000000002AAA")
-		person := newPerson(delivery.Delivery{Event: e, Person: delivery.Person{Name: name}}, leadObject)
+		d := delivery.Delivery{Event: e, Person: delivery.Person{Name: name}}
+		by := (&org{binding: Binding{Package: Package}}).cameBy(d)
+		person := newPerson(d, leadObject, by)
 		for what, c := range map[string]struct {
 			text string
 			most int
 		}{
-			"subject": {task.Subject, 255}, "description": {task.Description, 32000}, "body": {newEvent(e, "", leadObject).Body, 32000},
+			"subject": {task.Subject, 255}, "description": {task.Description, 32000}, "body": {newEvent(e, "", leadObject, by).Body, 32000},
 			"first name": {person.FirstName, 40}, "last name": {person.LastName, 80}, "first message": {person.FirstMessage, 32000},
+			"headline": {by.headline, 255}, "click": {by.click, 255}, "ad": {by.id, 255}, "source": {by.source, 64}, "page": {by.url, 4096},
 		} {
 			if n := utf8.RuneCountInString(c.text); n > c.most || !utf8.ValidString(c.text) {
 				t.Errorf("%s has %d characters: %.100q", what, n, c.text)

@@ -124,7 +124,7 @@ func stop(n int, at string) delivery.Delivery {
 }
 
 func linked(d delivery.Delivery, who string) delivery.Delivery {
-	d.Person.Links = map[string]string{"who": who}
+	d.Person.Links = map[string]string{"who": who, "named": "true"}
 	return d
 }
 

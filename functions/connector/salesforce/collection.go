@@ -36,6 +36,8 @@ type holding struct {
 	ID        string `json:"Id"`
 	Consent   string `json:"Msg_Consent__c"`
 	LastReply string `json:"Msg_Last_Reply_At__c"`
+	FirstName string `json:"FirstName"`
+	LastName  string `json:"LastName"`
 	err       error
 }
 
@@ -64,26 +66,26 @@ func whoOf(w work) []string {
 	return ids
 }
 
-// readPersons reads a field of persons, each object's in one call. Who is not there is not in the answer.
-func (o *org) readPersons(ctx context.Context, ids []string, field string) map[string]holding {
+// readPersons reads fields of persons, each object's in one call. Who is not there is not in the answer.
+func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) map[string]holding {
 	held := map[string]holding{}
 	for _, object := range []string{contactObject, leadObject} {
 		of := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return kindOf(id) != object })
 		for chunk := range slices.Chunk(of, maxRows) {
-			o.readChunk(ctx, object, chunk, field, held)
+			o.readChunk(ctx, object, chunk, fields, held)
 		}
 	}
 	return held
 }
 
-func (o *org) readChunk(ctx context.Context, object string, ids []string, field string, held map[string]holding) {
+func (o *org) readChunk(ctx context.Context, object string, ids, fields []string, held map[string]holding) {
 	var found []*holding
-	err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), retrieval{ids, []string{"Id", field}}, &found)
+	err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), retrieval{ids, append([]string{"Id"}, fields...)}, &found)
 	if err != nil {
 		for _, id := range ids {
 			switch {
 			case len(ids) > 1 && fault.Of(err).Kind == fault.Permanent: // one id that cannot be read refuses all
-				o.readChunk(ctx, object, []string{id}, field, held)
+				o.readChunk(ctx, object, []string{id}, fields, held)
 			case !is(err, codeGone) && !is(err, codeNotFound):
 				held[id] = holding{err: err}
 			}

@@ -19,6 +19,7 @@ import (
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/keys/memkeys"
@@ -64,6 +65,7 @@ func (b bound) Binding(context.Context, string, string) (salesforce.Binding, err
 func org() salesforce.Binding {
 	return salesforce.Binding{
 		BaseURL: "https://acme.my.salesforce.example", ClientID: "client", Username: "signalbox@acme.example", Key: secret.Value(key),
+		Package:      salesforce.Package,
 		Capabilities: salesforce.Capabilities{Leads: true, Tasks: true, TaskUpsert: true},
 	}
 }
@@ -159,6 +161,9 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		AddPerson: func(phone, name, country string) string {
 			return s.Add("Contact", map[string]any{"Phone": phone, "LastName": name, "MailingCountry": country})
 		},
+		Rename: func(person, name string) {
+			s.Set(person, map[string]any{"FirstName": "", "LastName": name})
+		},
 		Enrol: enrol,
 		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
 		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
@@ -178,6 +183,14 @@ func cadences(s *simulator.Simulator) map[string]bool {
 		running[target] = running[target] || tracker.Properties["State"] != "Complete"
 	}
 	return running
+}
+
+// ad returns the advertisement that a record shows in fields of this prefix.
+func ad(properties map[string]string, prefix string) canonical.Attribution {
+	return canonical.Attribution{
+		SourceType: properties[prefix+"Source__c"], SourceID: properties[prefix+"Id__c"], SourceURL: properties[prefix+"Url__c"],
+		Headline: properties[prefix+"Headline__c"], ClickID: properties[prefix+"Click_Id__c"],
+	}
 }
 
 // held answers what an org holds. A message whose task is not there once, with the same person and time, counts as having
@@ -204,7 +217,8 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 				t.Errorf("%s replied: stop %t, a cadence runs %t", p.ID, stop, running)
 			}
 			h.Persons = append(h.Persons, connectortest.Person{
-				ID: p.ID, Key: p.Properties["Msg_Sender_Key__c"], Phone: p.Properties["Phone"], Consent: consent,
+				ID: p.ID, Key: p.Properties["Msg_Sender_Key__c"], Name: strings.TrimSpace(p.Properties["FirstName"] + " " + p.Properties["LastName"]),
+				Address: p.Properties["Msg_Address__c"], First: p.Properties["Msg_First_Message__c"], Ad: ad(p.Properties, "Msg_Ad_"), Phone: p.Properties["Phone"], Consent: consent,
 				RepliedAt: replied, Ended: !running && (stop || enrolled),
 			})
 		}
@@ -224,7 +238,8 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 			persons = nil
 		}
 		h.Activities = append(h.Activities, connectortest.Activity{
-			ExternalID: k, Persons: persons, At: at, Status: strings.TrimSpace(e.Properties["Status__c"] + " " + e.Properties["Status_Error__c"]),
+			ExternalID: k, Persons: persons, At: at, Text: e.Properties["Body__c"], Ad: ad(e.Properties, "Ad_"),
+			Status: strings.TrimSpace(e.Properties["Status__c"] + " " + e.Properties["Status_Error__c"]),
 		})
 	}
 	return h

@@ -12,7 +12,7 @@ type work = connector.Work[Request]
 
 // Do carries out steps: those of one kind and org in as few calls as Salesforce has for them, orgs one after another.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	return connector.Carry(steps, []kind{resolve, record, taskOnce, consent, reply},
+	return connector.Carry(steps, []kind{resolve, record, taskOnce, consent, reply, name},
 		func(r Request) (place, kind) { return connector.PlaceOf(r.delivery), r.kind },
 		func(at place) (*org, error) { return c.org(ctx, at) },
 		func(o *org, k kind, w work) { o.do(ctx, k, w) })
@@ -41,6 +41,8 @@ func (o *org) do(ctx context.Context, k kind, w work) {
 		o.consent(ctx, w)
 	case reply:
 		o.reply(ctx, w)
+	case name:
+		o.name(ctx, w)
 	}
 }
 

@@ -82,7 +82,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	d := r.delivery
 	if who == "" {
 		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads
-		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object)})
+		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.cameBy(d))})
 		who = "@{" + refPerson + ".id}"
 	} else {
 		object = kindOf(who)
@@ -91,7 +91,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 		return g
 	}
 	key := connector.MessageKey(d.Event)
-	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object)})
+	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.cameBy(d))})
 	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
 		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, who)})
 	}
@@ -132,14 +132,14 @@ func (o *org) record(ctx context.Context, w work) {
 // settle turns what became of a graph into a step's outcome.
 func (o *org) settle(ctx context.Context, w work, i int, who string, got written) {
 	if got.err == nil {
+		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
-			who = made
+			who, known = made, strconv.FormatBool(connector.BringsName(w.Request(i).delivery))
 		}
-		once := ""
 		if w.Request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
-		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once)
+		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once, resultNamed, known)
 		return
 	}
 	switch {

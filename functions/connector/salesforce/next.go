@@ -30,14 +30,16 @@ const (
 	taskOnce kind = "task.once" // the task, where the org has no key to upsert it by
 	consent  kind = "consent"   // the person's consent fields
 	reply    kind = "reply"     // the person's reply fields, and the end of their cadences
+	name     kind = "name"      // the person's name, where there is none
 )
 
 // What results say. Ids are Salesforce's.
 const (
 	resultWho   = "who" // a lead's or contact's id
 	resultEvent = "event"
-	resultGone  = "gone" // the person that was linked is deleted, merged away or converted
-	resultOnce  = "once" // the task is left to taskOnce
+	resultGone  = "gone"  // the person that was linked is deleted, merged away or converted
+	resultOnce  = "once"  // the task is left to taskOnce
+	resultNamed = "named" // "true" if the person has a name
 )
 
 // linkWho is the key of delivery.Person.Links: Salesforce's word for "a lead or a contact". Which of them, the id says.
@@ -84,27 +86,37 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 		return step, true, nil
 	}
 	for i, action := range d.Actions {
-		name := string(consent) + "." + strconv.Itoa(i)
-		if action.Kind == delivery.SetConsent && who != "" && !p.finished(name) {
-			return p.step(consent, name, Request{action: action, who: who}), true, nil
+		step := string(consent) + "." + strconv.Itoa(i)
+		if action.Kind == delivery.SetConsent && who != "" && !p.finished(step) {
+			return p.step(consent, step, Request{action: action, who: who}), true, nil
 		}
 	}
 	if (p.has(delivery.MarkReplied) || p.has(delivery.CancelSequences)) && who != "" && !p.finished(string(reply)) {
 		return p.step(reply, string(reply), Request{who: who}), true, nil
 	}
+	if connector.BringsName(d) && who != "" && !p.named() && !p.finished(string(name)) {
+		return p.step(name, string(name), Request{who: who}), true, nil
+	}
 	return connector.Step[Request]{}, false, nil
+}
+
+// named reports whether the person of this round is known to have a name.
+func (p plan) named() bool {
+	linked := kindOf(p.d.Person.Links[linkWho]) != "" && !p.second
+	return linked && p.d.Person.Links[connector.LinkNamed] == "true" ||
+		p.done[p.inRound(string(record))][resultNamed] == "true" || p.done[p.inRound(string(resolve))][resultNamed] == "true"
 }
 
 // person answers who it is as far as is known, or the step that looks. Nobody needs to be looked for when there is nothing to
 // do with them.
 func (p plan) person() (who string, step connector.Step[Request], more bool) {
-	if made := p.done[p.named(string(record))][resultWho]; made != "" {
+	if made := p.done[p.inRound(string(record))][resultWho]; made != "" {
 		return made, step, false
 	}
 	if linked := p.d.Person.Links[linkWho]; kindOf(linked) != "" && !p.second {
 		return linked, step, false
 	}
-	found, tried := p.done[p.named(string(resolve))]
+	found, tried := p.done[p.inRound(string(resolve))]
 	if !tried && len(p.d.Actions) > 0 {
 		return "", p.step(resolve, string(resolve), Request{}), true
 	}
@@ -147,7 +159,7 @@ func (p plan) once() bool {
 	return p.done[string(record)][resultOnce] != "" || p.done[string(record)+again][resultOnce] != ""
 }
 
-func (p plan) named(name string) string {
+func (p plan) inRound(name string) string {
 	if p.second {
 		return name + again
 	}
@@ -156,18 +168,24 @@ func (p plan) named(name string) string {
 
 func (p plan) step(k kind, name string, r Request) connector.Step[Request] {
 	r.kind, r.delivery, r.final, r.lost = k, p.d, p.second, p.lost
-	return connector.Step[Request]{Name: p.named(name), Request: r}
+	return connector.Step[Request]{Name: p.inRound(name), Request: r}
 }
 
-// Links answers the lead or contact that d's person turned out to be, when the router did not know it.
+// Links answers the lead or contact that d's person turned out to be, when the router did not know it, and whether there is a name.
 func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
-	p := newPlan(d, done)
-	for _, name := range []string{string(record), string(resolve)} {
-		if id := done[p.named(name)][resultWho]; id != "" {
-			return map[string]string{linkWho: id}
+	p, links := newPlan(d, done), make(map[string]string, 2)
+	for _, step := range []string{string(resolve), string(record)} {
+		if id := done[p.inRound(step)][resultWho]; id != "" {
+			links[linkWho] = id
 		}
 	}
-	return nil
+	switch {
+	case p.named() || p.finished(string(name)):
+		links[connector.LinkNamed] = "true"
+	case links[linkWho] != d.Person.Links[linkWho] && d.Person.Links[connector.LinkNamed] != "": // that was another person
+		links[connector.LinkNamed] = "false"
+	}
+	return links
 }
 
 // The objects that a person can be.

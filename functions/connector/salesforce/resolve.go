@@ -27,6 +27,8 @@ type person struct {
 		Type string `json:"type"`
 	} `json:"attributes"`
 	ID          string `json:"Id"`
+	FirstName   string `json:"FirstName"`
+	LastName    string `json:"LastName"`
 	Key         string `json:"Msg_Sender_Key__c"`
 	Phone       string `json:"Phone"`
 	MobilePhone string `json:"MobilePhone"`
@@ -43,9 +45,9 @@ type person struct {
 
 // readFields answers what is read of an object.
 func (o *org) readFields(object string) []string {
-	fields, code := []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "Country", "LastModifiedDate", "IsConverted", "ConvertedContactId"}, "CountryCode"
+	fields, code := []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "Country", "LastModifiedDate", "FirstName", "LastName", "IsConverted", "ConvertedContactId"}, "CountryCode"
 	if object == contactObject {
-		fields = []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "HomePhone", "OtherPhone", "MailingCountry", "LastModifiedDate"}
+		fields = []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "HomePhone", "OtherPhone", "MailingCountry", "LastModifiedDate", "FirstName", "LastName"}
 		code = "MailingCountryCode"
 	}
 	if o.binding.Capabilities.CountryCodes { // an org without picklists of countries refuses a request that names the field
@@ -279,7 +281,8 @@ func (o *org) take(ctx context.Context, w work, i int, found person) {
 	case !there: // deleted a moment ago: searches find it a while longer
 		w.Succeed(i)
 	default:
-		w.Succeed(i, resultWho, found.who())
+		known := named(w.Request(i).delivery, found.FirstName, found.LastName) // a contact has the name of its lead
+		w.Succeed(i, resultWho, found.who(), resultNamed, strconv.FormatBool(known))
 	}
 }
 

@@ -137,7 +137,7 @@ func TestScenarios(t *testing.T) {
 			if links := crm.Links(d, done[0]); links["who"] != to {
 				t.Errorf("links %v, want %s", links, to)
 			}
-			return 6
+			return 7
 		}},
 		"an opt-out is written once": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Contact", contact)

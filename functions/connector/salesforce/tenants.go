@@ -36,6 +36,7 @@ type Settings struct {
 	AllowDuplicates bool   `json:"allowDuplicates"` // save although a duplicate rule warns
 	AssignLeads     bool   `json:"assignLeads"`     // the active assignment rule gives out new leads; otherwise the integration user has them
 	SalesEngagement bool   `json:"salesEngagement"` // end running cadences when the person replies
+	Package         int    `json:"package"`         // the release of package/ that is deployed, 1 where none is told
 	CountryCodes    bool   `json:"countryCodes"`    // State and Country/Territory Picklists are on, which give addresses codes of countries
 }
 
@@ -63,6 +64,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 	return Binding{
 		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Audience: s.Audience,
 		ClientID: s.ClientID, Username: s.Username, Key: crm.Token,
+		Package: s.Package,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
 			AssignLeads: s.AssignLeads, SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,

@@ -280,6 +280,15 @@ func (s *Simulator) Add(object string, values map[string]any) string {
 	return s.add(s.tables[object], values).id
 }
 
+// Set writes fields of a record as a user of the org would. It is for tests: nothing is checked.
+func (s *Simulator) Set(id string, values map[string]any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.tables[objectOf(id)]; t != nil && t.records[id] != nil {
+		s.set(t, t.records[id], values)
+	}
+}
+
 // Delete puts a record into the recycle bin as a user of the org would.
 func (s *Simulator) Delete(id string) {
 	s.mu.Lock()

@@ -1,0 +1,47 @@
+package connector
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+)
+
+// LinkNamed is the key of delivery.Person.Links under which a CRM notes "true" once it calls the person by a name. While it does
+// not, a name that comes is compared with what the CRM holds.
+const LinkNamed = "named"
+
+// AddressOf returns what a channel knows a person by who has no phone: an e-mail address, a handle, an opaque id. It is "" for
+// who has a phone, and for who has neither.
+func AddressOf(d delivery.Delivery) string {
+	if d.Person.Phone != "" {
+		return ""
+	}
+	them := d.Event.Sender
+	if d.Event.Direction != canonical.Inbound {
+		them = d.Event.Recipient
+	}
+	return Clean(cmp.Or(them.ChannelAddress, strings.TrimPrefix(them.ID, string(d.Event.Channel)+":"), d.Person.Email))
+}
+
+// NameOf returns what a person said to call them, "" for who did not.
+func NameOf(d delivery.Delivery) string { return strings.TrimSpace(Clean(d.Person.Name)) }
+
+// CalledBy returns what a CRM is to call a person who is new to it: by name, otherwise by number or address.
+func CalledBy(d delivery.Delivery) string { return cmp.Or(NameOf(d), d.Person.Phone, AddressOf(d)) }
+
+// BringsName reports whether a delivery that makes sure of the person says what they are called.
+func BringsName(d delivery.Delivery) bool {
+	return NameOf(d) != "" && slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {
+		return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity
+	})
+}
+
+// Nameless reports whether a name that a CRM holds of a person is none: it is empty, or what CalledBy gave for want of one. Any
+// other was given by somebody else and is never replaced.
+func Nameless(d delivery.Delivery, held string) bool {
+	held = strings.TrimSpace(held)
+	return held == "" || held == d.Person.Phone || held == AddressOf(d) || SameNumber(d.Person.Phone, d.Person.Region, held)
+}
