@@ -259,19 +259,6 @@ func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
 	return record, err
 }
 
-// person answers whom an event is about: the customer's side of it.
-func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head conversation.Head) delivery.Person {
-	customer := e.Sender
-	if e.Direction != canonical.Inbound {
-		customer = e.Recipient
-	}
-	key := head.PersonKey
-	if key == "" {
-		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))
-	}
-	return delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region}
-}
-
 // kind returns the kind of the binding that a decision names: by the configuration in force, so that correcting a tenant's file
 // frees what waits, and by the decision where this process has read no configuration as new as the one that decided. "" is a
 // binding that was removed.

@@ -1,0 +1,45 @@
+package router
+
+import (
+	"cmp"
+	"regexp"
+	"strings"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
+	"signalbox/shared/delivery"
+	"signalbox/shared/tenant"
+)
+
+// person answers whom an event is about: the customer's side of it.
+func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head conversation.Head) delivery.Person {
+	customer := e.Sender
+	if e.Direction != canonical.Inbound {
+		customer = e.Recipient
+	}
+	key := head.PersonKey
+	if key == "" {
+		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))
+	}
+	p := delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region}
+	if p.Phone == "" {
+		p.Email = email(customer.ChannelAddress, strings.TrimPrefix(customer.ID, string(e.Channel)+":"))
+	}
+	return p
+}
+
+// mailbox is an e-mail address that every CRM takes: what is unusual is left to be an address like any other.
+var mailbox = regexp.MustCompile(`^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`)
+
+// maxMailbox is the shortest length that a CRM keeps of an e-mail address.
+const maxMailbox = 80
+
+// email returns the first of the addresses that is an e-mail address, "" if none is.
+func email(addresses ...string) string {
+	for _, address := range addresses {
+		if len(address) <= maxMailbox && mailbox.MatchString(address) {
+			return address
+		}
+	}
+	return ""
+}
