@@ -266,7 +266,7 @@ func statusRace[R any](w *world[R]) {
 }
 
 func statusTrouble[R any](w *world[R]) {
-	for how := refuse; how < meanwhile; how++ {
+	for how := range meanwhile {
 		for at := 1; at <= 2; at++ {
 			d := w.sent(int(how)*10+at, 1)
 			w.settle(d)

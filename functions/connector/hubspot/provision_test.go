@@ -10,8 +10,8 @@ import (
 
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
-	"signalbox/shared/delivery"
 	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/tenant"
 )

@@ -100,28 +100,28 @@ func (o *org) readChunk(ctx context.Context, object string, ids, fields []string
 }
 
 // writeRows writes rows and answers an error each.
-func (o *org) writeRows(ctx context.Context, to string, rows []any) []error {
+func (o *org) writeRows(ctx context.Context, rows []any) []error {
 	errs := make([]error, 0, len(rows))
 	for chunk := range slices.Chunk(rows, maxRows) {
-		errs = append(errs, o.writeChunk(ctx, to, chunk)...)
+		errs = append(errs, o.writeChunk(ctx, chunk)...)
 	}
 	return errs
 }
 
 // writeChunk makes one call. When Salesforce refuses it as a whole its rows are sent alone: one bad row never fails its
 // neighbours.
-func (o *org) writeChunk(ctx context.Context, to string, rows []any) []error {
+func (o *org) writeChunk(ctx context.Context, rows []any) []error {
 	request := struct {
 		AllOrNone bool  `json:"allOrNone"`
 		Records   []any `json:"records"`
 	}{false, rows}
 	var replies []rowReply
-	err := o.call(ctx, http.MethodPatch, o.path(to), request, &replies)
+	err := o.call(ctx, http.MethodPatch, o.path(updates), request, &replies)
 	errs := make([]error, len(rows))
 	for k := range rows {
 		switch {
 		case err != nil && fault.Of(err).Kind == fault.Permanent && len(rows) > 1:
-			errs[k] = o.writeChunk(ctx, to, rows[k:k+1])[0]
+			errs[k] = o.writeChunk(ctx, rows[k:k+1])[0]
 		case err != nil:
 			errs[k] = err
 		case k < len(replies):

@@ -63,7 +63,7 @@ func (o *org) consent(ctx context.Context, w work) {
 	for k, id := range ids {
 		rows[k] = newConsentRow(id, persons[id])
 	}
-	for k, err := range o.writeRows(ctx, updates, rows) {
+	for k, err := range o.writeRows(ctx, rows) {
 		o.concludeAll(ctx, w, changed[ids[k]], err)
 	}
 }

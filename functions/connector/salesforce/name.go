@@ -55,7 +55,7 @@ func (o *org) name(ctx context.Context, w work) {
 			about[r.who] = append(about[r.who], i)
 		}
 	}
-	for k, err := range o.writeRows(ctx, updates, rows) {
+	for k, err := range o.writeRows(ctx, rows) {
 		for _, i := range about[of[k]] {
 			switch {
 			case err == nil, is(err, codeGone), is(err, codeNotFound):

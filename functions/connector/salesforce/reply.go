@@ -106,7 +106,7 @@ func (o *org) writeReplies(ctx context.Context, answers []*answer) {
 			rows, of = append(rows, row), append(of, a)
 		}
 	}
-	for k, err := range o.writeRows(ctx, updates, rows) {
+	for k, err := range o.writeRows(ctx, rows) {
 		of[k].err = err
 	}
 }

@@ -54,7 +54,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 		}
 		errs[i] = err
 	}
-	for k, err := range o.writeRows(ctx, updates, rows) {
+	for k, err := range o.writeRows(ctx, rows) {
 		if !is(err, codeGone) && !is(err, codeNotFound) { // deleted a moment ago
 			errs[at[k]] = err
 		}
