@@ -33,6 +33,11 @@ type Answer struct {
 	Problems []tenant.Problem `json:"problems,omitempty"`
 }
 
+// Refuse returns the answer to a request that cannot be read.
+func Refuse(problem string) Answer {
+	return Answer{Problems: []tenant.Problem{{Reason: problem}}}
+}
+
 // Tenants applies tenant files.
 type Tenants struct {
 	store   tenant.Store

@@ -75,7 +75,8 @@ func (i *inner) Handle(_ context.Context, heads []queue.Received) []error {
 }
 
 func opening(r *keyring.Ring, h queue.Handler, log io.Writer) *envelope.Opening {
-	return &envelope.Opening{Handler: h, Opener: r, Meter: telemetry.NewMeter(log, telemetry.Identity{Function: "test", Version: "1"})}
+	id := telemetry.Identity{Function: "test", Version: "1"}
+	return &envelope.Opening{Handler: h, Opener: r, Logger: telemetry.NewLogger(log, id), Meter: telemetry.NewMeter(log, id)}
 }
 
 func received(id string, body []byte) queue.Received {
@@ -236,6 +237,41 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("nobody sorted %v", err)
 		case err == nil && !unsealed && !bytes.Contains(plain, []byte(private)):
 			t.Errorf("%q opens to %q", data, plain)
+		}
+	})
+}
+
+// panicking is an opener with a defect that one sealed value meets.
+type panicking struct {
+	*keyring.Ring
+	at string
+}
+
+func (p panicking) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error) {
+	if at.Name == p.at {
+		panic("hunter2")
+	}
+	return p.Ring.Open(ctx, at, sealed)
+}
+
+// TestAPanicWhileOneIsOpenedIsItsOwn: in a goroutine of its own it took the process with it, and every message of the batch.
+func TestAPanicWhileOneIsOpenedIsItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := ring()
+		for _, bad := range []string{"e1", "e2"} { // in a goroutine, and in that of the batch
+			var log bytes.Buffer
+			in := &inner{}
+			o := opening(r, in, &log)
+			o.Opener = panicking{r, bad}
+			errs := o.Handle(t.Context(), []queue.Received{received("e1", anEvent(t, r, "e1")), received("e2", anEvent(t, r, "e2"))})
+			for i, id := range []string{"e1", "e2"} {
+				if f := fault.Of(errs[i]); (id == bad) != (f != nil && f.Code == queue.CodePanic) {
+					t.Errorf("%s, when %s panics: %v", id, bad, errs[i])
+				}
+			}
+			if len(in.bodies) != 1 || strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "recovered from a panic") {
+				t.Errorf("handed on %d; the log is %s", len(in.bodies), log.String())
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"strconv"
 	"sync"
 
@@ -25,6 +26,7 @@ type Opener interface {
 type Opening struct {
 	Handler queue.Handler
 	Opener  Opener
+	Logger  *slog.Logger
 	Meter   *telemetry.Meter
 }
 
@@ -37,8 +39,14 @@ func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
 	opened := make([]queue.Received, len(heads))
 	unsealed := make([]bool, len(heads))
 	open := func(i int) {
+		ctx := telemetry.WithTrace(ctx, heads[i].Trace)
+		defer func() {
+			if value := recover(); value != nil { // its own: in a goroutine it would take the process with it
+				errs[i] = queue.Recovered(ctx, o.Logger, value)
+			}
+		}()
 		opened[i] = heads[i]
-		opened[i].Body, unsealed[i], errs[i] = Open(telemetry.WithTrace(ctx, heads[i].Trace), o.Opener, heads[i].Body)
+		opened[i].Body, unsealed[i], errs[i] = Open(ctx, o.Opener, heads[i].Body)
 	}
 	free := make(chan struct{}, parallel)
 	var running sync.WaitGroup

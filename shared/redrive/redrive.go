@@ -123,6 +123,9 @@ type Answer struct {
 	Problems []string            `json:"problems,omitempty"` // why the request was refused; then nothing was done
 }
 
+// Refuse returns the answer to a request that cannot be read.
+func Refuse(problem string) Answer { return Answer{Problems: []string{problem}} }
+
 // Add adds an item.
 func (a *Answer) Add(i Item) {
 	if a.Counts == nil {

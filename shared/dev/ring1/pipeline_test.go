@@ -230,7 +230,7 @@ func (p *pipeline) newAdapter(events queue.Publisher) *adapter.Adapter {
 
 // opening opens what a handler gets.
 func (p *pipeline) opening(h queue.Handler) queue.Handler {
-	return &envelope.Opening{Handler: h, Opener: p.ring, Meter: p.meter}
+	return &envelope.Opening{Handler: h, Opener: p.ring, Logger: p.logger, Meter: p.meter}
 }
 
 // stateTable is what a router needs of it.

@@ -38,5 +38,5 @@ func main() {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	lambdainvoke.Start(tenants.Apply)
+	lambdainvoke.StartAsked(tenants.Apply, console.Refuse)
 }

@@ -13,6 +13,7 @@ import (
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/config"
 	"signalbox/shared/queue"
+	"signalbox/shared/redrive"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
@@ -36,5 +37,5 @@ func main() {
 	}
 	bindings := tenant.NewBindings(clients.Table(configTable))
 	redriver := deadletter.NewRedriver(clients.Table(table), bindings, queues, margin, logger, meter)
-	lambdainvoke.Start(redriver.Redrive)
+	lambdainvoke.StartAsked(redriver.Redrive, redrive.Refuse)
 }

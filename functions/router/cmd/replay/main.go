@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/aws/awsclients"
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/config"
+	"signalbox/shared/redrive"
 	"signalbox/shared/telemetry"
 )
 
@@ -29,5 +30,5 @@ func main() {
 	}
 	ring := clients.Ring(dataKey, configTable, personKeys)
 	replayer := router.NewReplayer(ring, clients.Table(table), clients.Queue(events), margin, logger, meter)
-	lambdainvoke.Start(replayer.Replay)
+	lambdainvoke.StartAsked(replayer.Replay, redrive.Refuse)
 }

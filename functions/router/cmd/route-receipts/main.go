@@ -48,7 +48,7 @@ func main() {
 		outbox.Deliveries[kind] = clients.Queue(prefix + kind)
 	}
 	ring := clients.Ring("", configTable, "")
-	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.NewReceipts(router.ReceiptParts{
+	worker.Handler = &envelope.Opening{Opener: ring, Logger: logger, Meter: meter, Handler: router.NewReceipts(router.ReceiptParts{
 		Store:   clients.Table(stateTable),
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Engine:  rules.Ordered{}, Outbox: outbox,

@@ -50,7 +50,7 @@ func main() {
 		outbox.Deliveries[kind] = clients.Queue(prefix + kind + ".fifo")
 	}
 	ring := clients.Ring(dataKey, configTable, personKeys)
-	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: router.New(ring, router.Parts{
+	worker.Handler = &envelope.Opening{Opener: ring, Logger: logger, Meter: meter, Handler: router.New(ring, router.Parts{
 		Store: state, Log: state,
 		Tenants: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
 		Peppers: tenant.NewPeppers(clients.Secrets(), pepper),

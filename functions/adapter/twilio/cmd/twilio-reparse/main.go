@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/canonical"
 	"signalbox/shared/config"
+	"signalbox/shared/redrive"
 	"signalbox/shared/seal"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -48,5 +49,5 @@ func main() {
 		Letters:   adapter.NewDeadLetters(ring, spoolRecords, state, id.Version),
 		Logger:    logger, Meter: meter,
 	})
-	lambdainvoke.Start(adapter.NewReparser(parse, state, spoolRecords).Reparse)
+	lambdainvoke.StartAsked(adapter.NewReparser(parse, state, spoolRecords).Reparse, redrive.Refuse)
 }

@@ -52,7 +52,7 @@ func main() {
 	})
 	worker.DeadLetters = clients.Queue(deadLetters)
 	ring := clients.Ring("", configTable, personKeys)
-	worker.Handler = &envelope.Opening{Opener: ring, Meter: meter, Handler: connector.New(crm, connector.Options{
+	worker.Handler = &envelope.Opening{Opener: ring, Logger: logger, Meter: meter, Handler: connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, lease), Store: state, Links: connector.ThreadLinks{Store: state},
 		Width: 1, Attempt: attempt, Logger: logger, Meter: meter,
 	})}
