@@ -14,12 +14,9 @@ import (
 )
 
 const (
-	// patience is how long a webhook is parsed again by itself, counted from when it came; then it is left to a person.
-	patience = 24 * time.Hour
-	// againMargin is what has to be left of an invocation for one webhook.
-	againMargin = 10 * time.Second
-	// unwritten is how long a pointer may be there before its dead letter is.
-	unwritten = time.Hour
+	patience    = 24 * time.Hour   // how long a webhook is parsed again by itself, from when it came; then it is left to a person
+	againMargin = 10 * time.Second // what has to be left of an invocation for one webhook
+	unwritten   = time.Hour        // how long a pointer may be there before its dead letter is
 )
 
 // passes reports whether a fault passes by itself.

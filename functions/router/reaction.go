@@ -76,8 +76,14 @@ func isWording(s string) bool {
 		return true
 	}
 	for _, around := range [...][2]string{
-		{"", " to"}, {"reacted ", " to"}, {"reacted with ", " to"}, {"removed ", " from"}, {"reaccionó con ", " a"},
-		{"a réagi ", " à"}, {"a réagi avec ", " à"}, {"a retiré la réaction ", " à"},
+		{"", " to"},
+		{"reacted ", " to"},
+		{"reacted with ", " to"},
+		{"removed ", " from"},
+		{"reaccionó con ", " a"},
+		{"a réagi ", " à"},
+		{"a réagi avec ", " à"},
+		{"a retiré la réaction ", " à"},
 	} {
 		rest, before := strings.CutPrefix(s, around[0])
 		emoji, behind := strings.CutSuffix(rest, around[1])

@@ -3,6 +3,7 @@ package canonical
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,8 +23,8 @@ func (e *Event) SetAside() ([]Problem, error) {
 		}
 		// The last first: an element that is taken out of an array moves those behind it. A part that is gone at the next
 		// problem of its own was taken out because of the one before.
-		for i := len(invalid.Problems) - 1; i >= 0; i-- {
-			if p := invalid.Problems[i]; !e.cut(p) {
+		for _, p := range slices.Backward(invalid.Problems) {
+			if !e.cut(p) {
 				return aside, err
 			}
 		}

@@ -32,11 +32,10 @@ const (
 	SourceKeyword  = "keyword"  // the whole message was a keyword
 )
 
-// longestKeyword is UNSUBSCRIBE. longestText is how much of a text, in bytes, is looked at: a keyword in full width takes three
-// bytes a letter, and there may be invisible characters between.
+// Limits of what is looked at.
 const (
-	longestKeyword = 11
-	longestText    = 128
+	longestKeyword = 11  // letters of UNSUBSCRIBE
+	longestText    = 128 // bytes: a letter of full width takes three, and there may be invisible characters between
 )
 
 // Keyword returns what the whole of a message asks for: Stop, Start, Help, or "" for any other text. A keyword within a sentence
@@ -85,7 +84,7 @@ func letters(text string) string {
 			if len(word) == longestKeyword {
 				return ""
 			}
-			word = append(word, byte(r)&^0x20)
+			word = append(word, byte(r&^0x20)) //nolint:gosec // it is ASCII
 		case r == '?' || r == '\u061f':
 			return ""
 		case unicode.IsSpace(r), unicode.IsPunct(r), unicode.IsSymbol(r), unicode.In(r, unicode.M, unicode.Cf):
