@@ -20,7 +20,7 @@ type deadly struct {
 }
 
 func (d deadly) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
-	if changes[0].Record.Key == d.poison {
+	if changes[0].Key == d.poison {
 		d.v.mu.Lock()
 		d.v.dead = true
 		d.v.mu.Unlock()
