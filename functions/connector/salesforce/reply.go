@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/functions/connector"
@@ -46,7 +47,8 @@ func (o *org) reply(ctx context.Context, w work) {
 	}
 }
 
-// unanswered answers the persons whose reply is the newest that is known. The steps of all others are concluded.
+// unanswered answers the persons whose reply is the newest that is known, contacts before leads: rows of one object that follow
+// each other are a chunk, and a call has ten at most. The steps of all others are concluded.
 func (o *org) unanswered(ctx context.Context, w work) []*answer {
 	answers := map[string]*answer{}
 	for i := range w.Len() {
@@ -87,6 +89,7 @@ func (o *org) unanswered(ctx context.Context, w work) []*answer {
 			newest = append(newest, a)
 		}
 	}
+	slices.SortStableFunc(newest, func(a, b *answer) int { return strings.Compare(kindOf(a.who), kindOf(b.who)) })
 	return newest
 }
 

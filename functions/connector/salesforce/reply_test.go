@@ -317,3 +317,23 @@ func mixed(t *testing.T, s *stage) (calls int) {
 	s.told(t, 0)
 	return 9
 }
+
+// TestRepliesOfContactsAndLeadsInTurnAreOneCall: a collection of more than ten runs of one object each is refused as a whole.
+func TestRepliesOfContactsAndLeadsInTurnAreOneCall(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		if err := w.send(t.Context(), w.process(), 0); err != nil {
+			t.Fatal(err)
+		}
+		var ds []delivery.Delivery
+		for n := range 24 {
+			who := w.Add([]string{"Contact", "Lead"}[n%2], map[string]any{"LastName": "Ruiz", "Company": "X"})
+			ds = append(ds, answering(n+1, who, replyTime, delivery.MarkReplied))
+		}
+		wire := &wire{next: simulatortest.Transport(w.Simulator)}
+		_, errs := carry(t.Context(), w.crm(w.binding, wire, slog.New(slog.DiscardHandler)), ds...)
+		none(t, errs)
+		if writes := strings.Count(wire.log.String(), "> PATCH "); writes != 1 {
+			t.Errorf("%d writes", writes)
+		}
+	})
+}

@@ -41,6 +41,20 @@ func TestWhatSalesforceTakesInOtherForms(t *testing.T) {
 	}
 }
 
+// TestACollectionOfManyRunsIsRefused: records of several objects are processed in chunks of one object each, ten at most.
+func TestACollectionOfManyRunsIsRefused(t *testing.T) {
+	s := simulator.New(simulator.Options{})
+	rows := make([]string, 11)
+	for n := range rows {
+		rows[n] = `{"attributes":{"type":"` + []string{"Contact", "Lead"}[n%2] + `"},"Id":"` + s.Add([]string{"Contact", "Lead"}[n%2], nil) + `"}`
+	}
+	for n, want := range map[int]int{10: 200, 11: 400} {
+		if status, answer, _ := call(t, s, "PATCH", data+"/composite/sobjects", `{"records":[`+strings.Join(rows[:n], ",")+`]}`); status != want {
+			t.Errorf("%d: %d %s", n, status, answer)
+		}
+	}
+}
+
 func TestIDsThatAreNone(t *testing.T) {
 	s := simulator.New(simulator.Options{})
 	s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X"})
