@@ -169,14 +169,16 @@ described: ## Hold the CRM simulators against the vendors' own API descriptions;
 		grep -E '^(FAIL|panic)|is not set|does not fit|shapes' $(BUILD)/described.log; exit $$result
 
 .PHONY: emulator
-emulator: ## Run the ports' conformance suites on a third-party emulator (MiniStack, port 4566); every skip is printed
+emulator: $(VENV)/sam-$(SAM_VERSION) ## Run the ports' conformance suites, and a recovery, on a third-party emulator (MiniStack, port 4566); every skip is printed
 	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && \
 		$(BIN)/emulator/bin/pip install --quiet --disable-pip-version-check ministack==$(MINISTACK_VERSION); }
 	@mkdir -p $(BUILD)
 	@BIND_HOST=127.0.0.1 $(BIN)/emulator/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
 		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 1; grep -qi 'ready\|running on' $(BUILD)/emulator.log && break; done; \
 		SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -count=1 -v -run 'Emulator' ./shared/aws/... > $(BUILD)/emulator-tests.log 2>&1; result=$$?; \
-		grep -E '^(ok|FAIL|panic)|--- FAIL|--- SKIP|test\.go:[0-9]+: ' $(BUILD)/emulator-tests.log | grep -v 'no test'; exit $$result
+		grep -E '^(ok|FAIL|panic)|--- FAIL|--- SKIP|test\.go:[0-9]+: ' $(BUILD)/emulator-tests.log | grep -v 'no test'; \
+		AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
+			$(VENV)/bin/python shared/operations/retained_test.py || result=1; exit $$result
 
 .PHONY: clean
 clean: ## Remove what was built; installed tools stay
