@@ -103,6 +103,7 @@ func (w *world) message(person int) samples.Sample {
 	w.next++
 	id := fmt.Sprintf("SM%032x", w.next)
 	return samples.Sample{Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages", Form: [][2]string{
+		{"MessageSid", id}, // first, where a sample's id is
 		{"ToCountry", "US"},
 		{"ToState", "CA"},
 		{"SmsMessageSid", id},
@@ -118,7 +119,6 @@ func (w *world) message(person int) samples.Sample {
 		{"To", "+15557654321"},
 		{"ToZip", "94601"},
 		{"NumSegments", "1"},
-		{"MessageSid", id},
 		{"AccountSid", "AC00000000000000000000000000000de0"},
 		{"From", phone(person)},
 		{"ApiVersion", "2010-04-01"},
