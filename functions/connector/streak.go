@@ -2,13 +2,13 @@ package connector
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
+	"signalbox/shared/unknown"
 )
 
 // Streak is how many Permanent faults with one code in a row, of one tenant and CRM, are taken for the tenant's
@@ -36,6 +36,8 @@ type row struct {
 	Code  string    `json:"code"`
 	Count int       `json:"count"`
 	At    time.Time `json:"at"` // of the last fault
+
+	Unknown unknown.Members `json:"-"`
 }
 
 func streakKey(tenant, crm string) store.Key {
@@ -71,9 +73,9 @@ func (s *streaks) fail(ctx context.Context, tenant, crm, code string) (int, erro
 			if met.Count >= Streak && now.Sub(met.At) < time.Hour {
 				return met.Count, nil // long enough: every retry of a blocked message comes by here
 			}
-			next.Count = min(met.Count+1, Streak)
+			next.Count, next.Unknown = min(met.Count+1, Streak), met.Unknown
 		}
-		data, err := json.Marshal(next)
+		data, err := unknown.Marshal(next, next.Unknown)
 		if err != nil {
 			return 1, err
 		}
@@ -92,7 +94,11 @@ func (s *streaks) fail(ctx context.Context, tenant, crm, code string) (int, erro
 // readRow answers what a record holds; an absent or unreadable one is no streak.
 func readRow(record store.Record) row {
 	var met row
-	if record.Version == 0 || json.Unmarshal(record.Data, &met) != nil {
+	if record.Version == 0 {
+		return met
+	}
+	var err error
+	if met.Unknown, err = unknown.Unmarshal(record.Data, &met); err != nil {
 		return row{}
 	}
 	return met

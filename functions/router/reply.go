@@ -21,9 +21,13 @@ type Log interface {
 // Reply is that outreach was answered: by a message that has just come, or, when it is the outreach that has just come to be
 // known, by one that came before.
 type Reply struct {
-	conversation.Reply
+	Event    canonical.EventID   `json:"eventId"`
+	At       time.Time           `json:"at"`       // event time
 	Outreach []canonical.EventID `json:"outreach"` // what was answered
 }
+
+// answer returns the reply as threads' heads have it.
+func (r *Reply) answer() conversation.Reply { return conversation.Reply{Event: r.Event, At: r.At} }
 
 // isOutreach says whether an event is something we sent that a person can answer. An answer that a machine of ours gave by
 // itself is none.
@@ -58,7 +62,7 @@ func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversati
 	switch {
 	case canAnswer(e):
 		if answered := head.Answered(e.Timestamp); len(answered) > 0 {
-			return &Reply{conversation.Reply{Event: e.EventID, At: e.Timestamp.UTC()}, answered}, nil
+			return &Reply{e.EventID, e.Timestamp.UTC(), answered}, nil
 		}
 	case isOutreach(e):
 		earlier, err := r.answerTo(ctx, e)
@@ -66,7 +70,7 @@ func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversati
 			return nil, err
 		}
 		if !earlier.At.IsZero() {
-			return &Reply{earlier, []canonical.EventID{e.EventID}}, nil
+			return &Reply{earlier.Event, earlier.At, []canonical.EventID{e.EventID}}, nil
 		}
 	}
 	return nil, nil
@@ -146,14 +150,14 @@ func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *De
 		return err
 	}
 	key := conversation.Key(e.TenantID, e.ThreadID)
-	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.Replied(d.Reply.Reply) })
+	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.Replied(d.Reply.answer()) })
 }
 
 // repliedPointers answers what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.
 func repliedPointers(tenant string, reply *Reply) []store.Record {
 	pointers := make([]store.Record, len(reply.Outreach))
 	for i, outreach := range reply.Outreach {
-		data, _ := json.Marshal(reply.Reply) // an id and a time
+		data, _ := json.Marshal(reply.answer()) // an id and a time
 		pointers[i] = store.Record{
 			Key: eventKey(tenant, outreach, "replied"), Number: reply.At.UnixMilli(), Data: data, Expires: time.Now().Add(Kept),
 		}

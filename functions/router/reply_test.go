@@ -183,7 +183,7 @@ func TestWhoeverLooksAtAnOutreachSeesItsReply(t *testing.T) {
 	if err := json.Unmarshal(held[0].Data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if want := (conversation.Reply{Event: reply.EventID, At: minute(2)}); got != want {
+	if want := (conversation.Reply{Event: reply.EventID, At: minute(2)}); !cmp.Equal(want, got) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if r, _ := w.record(t, reply); !slices.Equal(r.Decision.Reply.Outreach, []canonical.EventID{outreach.EventID}) {

@@ -5,7 +5,6 @@ package conversation
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
+	"signalbox/shared/unknown"
 )
 
 // Head is what is known about a thread. Its zero value is a thread never seen before.
@@ -22,12 +22,28 @@ type Head struct {
 	Consent   map[canonical.Channel]ConsentState `json:"consent,omitempty"`
 	Outreach  []Outreach                         `json:"outreach,omitempty"` // what nobody has answered, oldest first
 	Reply     *Reply                             `json:"reply,omitempty"`    // the newest
+	Unknown   unknown.Members                    `json:"-"`
 }
 
 // ConsentState is the newest consent known on one channel. The record of package consent decides; this is a copy.
 type ConsentState struct {
 	State string    `json:"state"` // opted_out or opted_in
 	At    time.Time `json:"at"`    // event time
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *ConsentState) UnmarshalJSON(data []byte) (err error) {
+	type plain ConsentState
+	s.Unknown, err = unknown.Unmarshal(data, (*plain)(s))
+	return err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (s ConsentState) MarshalJSON() ([]byte, error) {
+	type plain ConsentState
+	return unknown.Marshal(plain(s), s.Unknown)
 }
 
 // Known says whether crm holds a record of the person.
@@ -39,16 +55,16 @@ func Key(tenant string, thread canonical.ThreadID) store.Key {
 }
 
 // Encode answers the bytes a head is kept as.
-func Encode(h Head) ([]byte, error) { return json.Marshal(h) }
+func Encode(h Head) ([]byte, error) { return unknown.Marshal(h, h.Unknown) }
 
-// Decode reads what Encode wrote. Empty data is a head never written. Fields of a newer release are ignored here and lost
-// when this release writes.
+// Decode reads what Encode wrote. Empty data is a head never written. What a newer release wrote is kept for when this one writes.
 func Decode(data []byte) (Head, error) {
 	var h Head
 	if len(data) == 0 {
 		return h, nil
 	}
-	if err := json.Unmarshal(data, &h); err != nil {
+	var err error
+	if h.Unknown, err = unknown.Unmarshal(data, &h); err != nil {
 		// The decoder's words may quote what it read, so that they are not passed on.
 		return Head{}, fault.New(fault.Permanent, "head_malformed", nil)
 	}

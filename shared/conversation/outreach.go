@@ -5,18 +5,49 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/unknown"
 )
 
 // Outreach is a message of ours that the person has not answered yet.
 type Outreach struct {
 	Event canonical.EventID `json:"eventId"` // the outbound event
 	At    time.Time         `json:"at"`      // its event time
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *Outreach) UnmarshalJSON(data []byte) (err error) {
+	type plain Outreach
+	o.Unknown, err = unknown.Unmarshal(data, (*plain)(o))
+	return err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o Outreach) MarshalJSON() ([]byte, error) {
+	type plain Outreach
+	return unknown.Marshal(plain(o), o.Unknown)
 }
 
 // Reply is when the person last answered an outreach, and with what.
 type Reply struct {
 	Event canonical.EventID `json:"eventId"`
 	At    time.Time         `json:"at"` // event time of the reply
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (r *Reply) UnmarshalJSON(data []byte) (err error) {
+	type plain Reply
+	r.Unknown, err = unknown.Unmarshal(data, (*plain)(r))
+	return err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (r Reply) MarshalJSON() ([]byte, error) {
+	type plain Reply
+	return unknown.Marshal(plain(r), r.Unknown)
 }
 
 // mostOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. Those after the oldest

@@ -3,7 +3,11 @@
 // as sealed as the message was, and never logged.
 package deadletter
 
-import "time"
+import (
+	"time"
+
+	"signalbox/shared/unknown"
+)
 
 // Kept is how long a dead letter is kept.
 const Kept = 90 * 24 * time.Hour
@@ -48,4 +52,6 @@ type Record struct {
 	State           State     `json:"state,omitempty"`
 	SettledAt       time.Time `json:"settledAt,omitzero"`   // when it left the state Open
 	RedrivenAs      int       `json:"redrivenAs,omitempty"` // the generation it was put back as
+
+	Unknown unknown.Members `json:"-"`
 }

@@ -2,12 +2,12 @@ package deadletter
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
+	"signalbox/shared/unknown"
 )
 
 // State is what became of a dead letter. Lists leave out by default what is not Open.
@@ -46,7 +46,7 @@ func Settle(ctx context.Context, s Writer, held store.Record, state State, gener
 			return nil
 		}
 		now.State, now.SettledAt, now.RedrivenAs = state, time.Now().UTC().Truncate(time.Millisecond), generation
-		data, err := json.Marshal(now)
+		data, err := unknown.Marshal(now, now.Unknown)
 		if err != nil {
 			return fault.New(fault.Permanent, CodeInvalid, nil)
 		}

@@ -1,11 +1,13 @@
 package deadletter_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"signalbox/shared/deadletter"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 )
 
@@ -71,4 +73,32 @@ func TestSettle(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAnOlderReleaseKeepsWhatANewerOneWroteInADeadLetter when it settles it.
+func TestAnOlderReleaseKeepsWhatANewerOneWroteInADeadLetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, rec := memstore.New(), record()
+		if err := deadletter.Write(t.Context(), s, rec); err != nil {
+			t.Fatal(err)
+		}
+		key := deadletter.Key(rec)
+		records, err := s.Get(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records[0].Data = append([]byte(`{"assignee":"ops",`), records[0].Data[1:]...)
+		if _, err := s.Write(t.Context(), store.Change{Kind: store.Put, Record: records[0]}); err != nil {
+			t.Fatal(err)
+		}
+		if records, err = s.Get(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		if err := deadletter.Settle(t.Context(), s, records[0], deadletter.Redriven, 1); err != nil {
+			t.Fatal(err)
+		}
+		if records, err = s.Get(t.Context(), key); err != nil || !strings.Contains(string(records[0].Data), `"assignee":"ops"`) {
+			t.Errorf("%s, %v", records[0].Data, err)
+		}
+	})
 }

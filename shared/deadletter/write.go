@@ -10,6 +10,7 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
+	"signalbox/shared/unknown"
 )
 
 // partSize is how much of a body fits beside a record's other fields: base64 makes four bytes of three.
@@ -97,7 +98,7 @@ func pointers(rec *Record, expires time.Time) ([]store.Record, error) {
 func put(ctx context.Context, s Store, rec Record, expires time.Time) error {
 	key, version := Key(rec), int64(0)
 	for range 4 {
-		data, err := json.Marshal(rec)
+		data, err := unknown.Marshal(rec, rec.Unknown)
 		if err != nil {
 			return fault.New(fault.Permanent, CodeInvalid, err)
 		}
@@ -119,7 +120,12 @@ func same(a, b Record) bool { return a.ID == b.ID && a.Code == b.Code }
 
 // Read decodes a record of the store; ok is false when it holds none. Its Body is empty when Parts is not 0: see PartKey.
 func Read(record store.Record) (rec Record, ok bool) {
-	return rec, record.Version > 0 && json.Unmarshal(record.Data, &rec) == nil
+	if record.Version == 0 {
+		return rec, false
+	}
+	var err error
+	rec.Unknown, err = unknown.Unmarshal(record.Data, &rec)
+	return rec, err == nil
 }
 
 // PartKey answers where part n (from 0) of rec's body is: in the partition BytesKey when that is set.

@@ -3,7 +3,6 @@ package idempotency
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +10,7 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
+	"signalbox/shared/unknown"
 )
 
 // State is where a piece of work stands.
@@ -36,6 +36,22 @@ type content struct {
 	Attempt    int                          `json:"attempt,omitempty"`
 	Reason     string                       `json:"reason,omitempty"` // a fault's code: why it was released or given up
 	Progress   map[string]map[string]string `json:"progress,omitempty"`
+	Unknown    unknown.Members              `json:"-"`
+}
+
+func (c content) encode() ([]byte, error) {
+	data, err := unknown.Marshal(c, c.Unknown)
+	if err != nil {
+		return nil, fault.New(fault.Permanent, CodeInvalid, err)
+	}
+	return data, nil
+}
+
+func decode(data []byte) (c content, err error) {
+	if c.Unknown, err = unknown.Unmarshal(data, &c); err != nil {
+		return c, fault.New(fault.Permanent, CodeInvalid, errors.New("the claim's record is unreadable"))
+	}
+	return c, nil
 }
 
 // unfinished answers how many unfinished claims there are once the one that is held ends without a word. One that got
@@ -69,8 +85,8 @@ func (c *Claims) take(ctx context.Context, key store.Key) (*Claim, error) {
 		if version == 0 {
 			continue
 		}
-		if err := json.Unmarshal(conflict.Held.Data, &met); err != nil {
-			return nil, fault.New(fault.Permanent, CodeInvalid, errors.New("the claim's record is unreadable"))
+		if met, err = decode(conflict.Held.Data); err != nil {
+			return nil, err
 		}
 	}
 	return nil, fault.New(fault.Retryable, CodeHeld, nil)
@@ -134,9 +150,9 @@ func (c *Claims) move(ctx context.Context, claim *Claim, next content) error {
 // write puts next over version. A write whose reply was lost is tried once more, and a write that meets itself was done:
 // the owner is in the data and is never used twice, so that nobody else can have written the same bytes over the same version.
 func (c *Claims) write(ctx context.Context, key store.Key, version int64, next content) (store.Record, error) {
-	data, err := json.Marshal(next)
+	data, err := next.encode()
 	if err != nil {
-		return store.Record{}, fault.New(fault.Permanent, CodeInvalid, err)
+		return store.Record{}, err
 	}
 	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(next.kept()), Data: data}}
 	records, err := c.store.Write(ctx, change)

@@ -3,7 +3,6 @@ package idempotency
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -132,9 +131,9 @@ func (r *Reopener) change(ctx context.Context, key store.Key, generation int, wa
 		}
 		met.State, met.Owner, met.End, met.Unfinished, met.Advanced = open, r.owner(), time.Time{}, 0, false
 		met.Generation, met.Reason, met.Failing, met.Attempt = max(met.Generation, generation), "", time.Time{}, 0
-		data, err := json.Marshal(met)
+		data, err := met.encode()
 		if err != nil {
-			return standing, fault.New(fault.Permanent, CodeInvalid, err)
+			return standing, err
 		}
 		_, err = r.store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
 			Key: key, Version: held.Version, Number: held.Number, Expires: time.Now().Add(met.kept()), Data: data,
@@ -155,8 +154,8 @@ func (r *Reopener) look(ctx context.Context, key store.Key) (held store.Record, 
 	if held.Version == 0 {
 		return held, met, Absent, nil
 	}
-	if err := json.Unmarshal(held.Data, &met); err != nil {
-		return held, met, Absent, fault.New(fault.Permanent, CodeInvalid, errors.New("the claim's record is unreadable"))
+	if met, err = decode(held.Data); err != nil {
+		return held, met, Absent, err
 	}
 	switch {
 	case met.State == completed:
