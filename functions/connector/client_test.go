@@ -12,7 +12,8 @@ import (
 	"signalbox/shared/hosts"
 )
 
-func reach(t *testing.T, client *http.Client, url string) (*http.Response, error) {
+// reach makes a request and returns the status of its reply.
+func reach(t *testing.T, client *http.Client, url string) (status int, err error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
 	if err != nil {
@@ -20,10 +21,10 @@ func reach(t *testing.T, client *http.Client, url string) (*http.Response, error
 	}
 	request.Header.Set("Authorization", "Bearer hunter2")
 	reply, err := client.Do(request)
-	if err == nil {
-		t.Cleanup(func() { _ = reply.Body.Close() })
+	if err != nil {
+		return 0, err
 	}
-	return reply, err
+	return reply.StatusCode, reply.Body.Close()
 }
 
 // TestAClientDialsNoAddressOfOurOwnNetwork: whatever name led there.
@@ -61,8 +62,8 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	defer elsewhere.Close()
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
-	reply, err := reach(t, connector.NewClient(hosts.Any), server.URL)
-	if err != nil || reply.StatusCode != http.StatusTemporaryRedirect {
-		t.Errorf("%v, %v", reply, err)
+	status, err := reach(t, connector.NewClient(hosts.Any), server.URL)
+	if err != nil || status != http.StatusTemporaryRedirect {
+		t.Errorf("%d, %v", status, err)
 	}
 }

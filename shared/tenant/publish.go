@@ -216,7 +216,7 @@ func (p *publication) core(ctx context.Context, box Box, atOnce bool) ([]store.C
 	d := document{Format: documentFormat, Version: p.version + 1, Content: content}
 	if !atOnce {
 		for _, r := range p.releases {
-			d.Releasing = append(d.Releasing, claim{Partition: r.Key.Partition, Sort: r.Key.Sort})
+			d.Releasing = append(d.Releasing, claim{Partition: r.Partition, Sort: r.Sort})
 		}
 	}
 	data, err := json.Marshal(d)
