@@ -54,6 +54,7 @@ func (c describedCall) make(t *testing.T, d *described) {
 			c.token = string(token)
 		}
 		r.Header.Set("Authorization", "Bearer "+c.token)
+		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		d.watch(s).ServeHTTP(w, r)
 		return w

@@ -63,6 +63,7 @@ func TestProvisionTellsAPropertyOfAnotherKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer x")
+	request.Header.Set("Content-Type", "application/json")
 	reply, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,7 @@ func request(t *testing.T, path, body string) *http.Request {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+string(token))
+	r.Header.Set("Content-Type", "application/json")
 	return r
 }
 

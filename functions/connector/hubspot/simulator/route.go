@@ -3,6 +3,8 @@ package simulator
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -180,6 +182,9 @@ func decode(body []byte, into any) reply {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(into); err != nil {
 		return invalid("Invalid input JSON: " + err.Error())
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return invalid("Invalid input JSON: there is more behind it")
 	}
 	return reply{}
 }

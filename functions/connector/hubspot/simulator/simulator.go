@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -118,7 +119,12 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	defer s.mu.Unlock()
 	s.calls++
 	answer := s.admit(r)
-	if answer.status == 0 {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	switch {
+	case answer.status != 0:
+	case len(body) > 0 && kind != "application/json":
+		answer = refuse(http.StatusUnsupportedMediaType, "VALIDATION_ERROR", "The body is to be application/json")
+	default:
 		answer = s.route(r, body)
 	}
 	if answer.header == nil {

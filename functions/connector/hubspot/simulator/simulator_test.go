@@ -31,6 +31,7 @@ func call(ctx context.Context, t *testing.T, s http.Handler, method, path, body 
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer token")
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
 	reply, err := (&http.Client{Transport: simulator.Transport(s)}).Do(request)
 	if err != nil {
 		return 0, "", err
@@ -54,6 +55,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"a missing record":                        {"GET", objects + "/contacts/1", ``, 404, `OBJECT_NOT_FOUND`},
 		"an unknown parameter":                    {"GET", objects + "/contacts/1?fields=x", ``, 400, `VALIDATION_ERROR`},
 		"no JSON":                                 {"POST", upsert, `{`, 400, `Invalid input JSON`},
+		"more behind the JSON":                    {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}}]} {}`, 400, `Invalid input JSON`},
 		"an unknown member":                       {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","associations":[]}]}`, 400, `Invalid input JSON`},
 		"no inputs":                               {"POST", upsert, `{"inputs":[]}`, 400, `inputs`},
 		"an id twice":                             {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}},{"id":"a","idProperty":"msg_sender_key","properties":{}}]}`, 400, `Duplicate IDs`},
@@ -87,6 +89,18 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Errorf("not in HubSpot's shape: %s", answer)
 			}
 		})
+	}
+}
+
+func TestABodyIsJSONByItsType(t *testing.T) {
+	for kind, want := range map[string]int{"application/json": 200, "Application/JSON;charset=UTF-8": 200, "": 415, "text/plain": 415, "application/x-www-form-urlencoded": 415} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, upsert, strings.NewReader(`{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}}]}`))
+		r.Header.Set("Authorization", "Bearer token")
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		if simulator.New(simulator.Options{}).ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%q: %d %s", kind, w.Code, w.Body)
+		}
 	}
 }
 
@@ -258,15 +272,17 @@ func TestAnEffectWithoutAnswerOverASocket(t *testing.T) {
 	server := httptest.NewServer(s)
 	defer server.Close()
 	s.Spoil(simulator.Fault{CommitThenTimeout: true})
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // not for ever, should it have no effect
+	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+upsert, strings.NewReader(`{"inputs":[{"id":"k","idProperty":"msg_sender_key","properties":{}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Authorization", "Bearer token")
+	request.Header.Set("Content-Type", "application/json")
 	go func() {
 		for held, _ := s.Records("contacts"); len(held) == 0; held, _ = s.Records("contacts") {
-			if t.Context().Err() != nil {
+			if ctx.Err() != nil {
 				return
 			}
 		}
