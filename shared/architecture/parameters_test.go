@@ -101,7 +101,7 @@ This page is written by ` + "`go test ./shared/architecture -run InTheDocumentat
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, byDefault, allowed(p), strings.TrimSpace(fmt.Sprint(p["Description"])))
 	}
 	if *update {
-		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
