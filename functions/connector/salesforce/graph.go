@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -22,6 +23,26 @@ type node struct {
 	URL         string `json:"url"`
 	ReferenceID string `json:"referenceId"`
 	Body        any    `json:"body,omitempty"`
+}
+
+// MarshalJSON writes a node. Salesforce takes "@{a.b}" for a reference wherever it stands in a body, and refuses a graph whose
+// references lead nowhere. What people write must be no reference: there the brace is written in full width, which leaves the
+// length as it is. Only a lookup that is nothing but the reference to the person stays one; within a text its quotes would be
+// escaped.
+func (n node) MarshalJSON() ([]byte, error) {
+	type plain node
+	if n.Body != nil {
+		body, err := json.Marshal(n.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.ReplaceAll(body, []byte("@{"), []byte("@｛"))
+		for _, lookup := range []string{"Contact__c", "Lead__c", "WhoId"} {
+			body = bytes.Replace(body, []byte(`"`+lookup+`":"@｛`+refPerson+`.id}"`), []byte(`"`+lookup+`":"@{`+refPerson+`.id}"`), 1)
+		}
+		n.Body = json.RawMessage(body)
+	}
+	return json.Marshal(plain(n))
 }
 
 type nodeReply struct {

@@ -56,8 +56,8 @@ func strict(body []byte, into any) error {
 }
 
 var (
-	reference = regexp.MustCompile(`@\{([A-Za-z0-9_]+)\.id\}`)
-	graphID   = regexp.MustCompile(`^[A-Za-z0-9][^.]{0,38}$`) // see https://developer.salesforce.com/docs/platform/api-rest/guide/using-composite-graphs
+	reference = regexp.MustCompile(`@\{(?:([A-Za-z0-9_]+)\.id\})?`) // of others than ids none is simulated
+	graphID   = regexp.MustCompile(`^[A-Za-z0-9][^.]{0,38}$`)       // see https://developer.salesforce.com/docs/platform/api-rest/guide/using-composite-graphs
 	refName   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,39}$`)
 )
 
