@@ -141,8 +141,15 @@ func TestRecognise(t *testing.T) {
 		"the provider's word goes first":    {event(func(e *canonical.Event) { e.Consent = byProvider }), byProvider},
 		"what we send asks for nothing":     {event(func(e *canonical.Event) { e.Direction = canonical.Outbound }), nil},
 		"a picture with a caption is talk":  {event(func(e *canonical.Event) { e.Message.Attachments = []canonical.Attachment{{URL: "https://x"}} }), nil},
-		"an event without a message":        {event(func(e *canonical.Event) { e.Message = nil }), nil},
-		"a reaction":                        {event(func(e *canonical.Event) { e.Type = canonical.TypeReaction }), nil},
+		"a button that says so": {event(func(e *canonical.Event) {
+			e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Stop", Payload: "x"}
+		}), byWord},
+		"a button opts nobody in": {event(func(e *canonical.Event) { e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Yes"} }), nil},
+		"a button's payload is our own": {event(func(e *canonical.Event) {
+			e.Message.Text, e.Message.Postback = "", &canonical.Postback{Payload: "stop"}
+		}), nil},
+		"an event without a message": {event(func(e *canonical.Event) { e.Message = nil }), nil},
+		"a reaction":                 {event(func(e *canonical.Event) { e.Type = canonical.TypeReaction }), nil},
 		"help changes nothing": {
 			event(func(e *canonical.Event) { e.Message.Text = "help" }), &canonical.Consent{Keyword: "help", Source: "keyword"},
 		},

@@ -111,7 +111,11 @@ func Recognise(e *canonical.Event) *canonical.Consent {
 	if e.Type != canonical.TypeMessage || e.Message == nil || len(e.Message.Attachments) > 0 {
 		return nil
 	}
-	switch keyword := Keyword(e.Message.Text); keyword {
+	keyword := Keyword(e.Message.Text)
+	if button := e.Message.Postback; button != nil && e.Message.Text == "" && Keyword(button.Text) == Stop {
+		keyword = Stop // what stands on a button that was tapped is what the person said
+	}
+	switch keyword {
 	case Stop:
 		return &canonical.Consent{Keyword: keyword, State: OptedOut, Source: SourceKeyword}
 	case Start:
