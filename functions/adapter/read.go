@@ -219,5 +219,5 @@ func note(e *canonical.Event, aside []canonical.Problem) {
 	if e.Metadata == nil {
 		e.Metadata = make(map[string]json.RawMessage, 1)
 	}
-	e.Metadata["setAside"] = encoded
+	e.Metadata[canonical.MetadataSetAside] = encoded
 }

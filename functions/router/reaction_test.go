@@ -1,6 +1,7 @@
 package router
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -55,13 +56,17 @@ func TestAMessageOfNothingIsNoAnswer(t *testing.T) {
 		event *canonical.Event
 		want  bool
 	}{
-		"nothing":        {inbound(canonical.Message{Summary: "[empty message]"}), false},
-		"blanks":         {inbound(canonical.Message{Text: " \u200b\n"}), false},
-		"no message":     {&canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Inbound}, false},
-		"words":          {inbound(canonical.Message{Text: "ok"}), true},
-		"a thumb":        {inbound(canonical.Message{Text: "👍"}), true},
-		"a picture":      {inbound(canonical.Message{Attachments: []canonical.Attachment{{URL: "https://a"}}}), true},
-		"a button":       {inbound(canonical.Message{Postback: &canonical.Postback{Payload: "yes"}}), true},
+		"nothing":    {inbound(canonical.Message{Summary: "[empty message]"}), false},
+		"blanks":     {inbound(canonical.Message{Text: " \u200b\n"}), false},
+		"no message": {&canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Inbound}, false},
+		"words":      {inbound(canonical.Message{Text: "ok"}), true},
+		"a thumb":    {inbound(canonical.Message{Text: "👍"}), true},
+		"a picture":  {inbound(canonical.Message{Attachments: []canonical.Attachment{{URL: "https://a"}}}), true},
+		"a button":   {inbound(canonical.Message{Postback: &canonical.Postback{Payload: "yes"}}), true},
+		"a picture whose address was set aside": {&canonical.Event{
+			Type: canonical.TypeMessage, Direction: canonical.Inbound, Message: &canonical.Message{Summary: "[empty message]"},
+			Metadata: map[string]json.RawMessage{"setAside": json.RawMessage(`[{"path":"$.message.attachments[0].url"}]`)},
+		}, true},
 		"a place":        {inbound(canonical.Message{Location: &canonical.Location{}}), true},
 		"a reaction":     {&canonical.Event{Type: canonical.TypeReaction, Direction: canonical.Inbound, Reaction: &canonical.Reaction{Emoji: "👍"}}, false},
 		"a consent":      {&canonical.Event{Type: canonical.TypeConsent, Direction: canonical.Inbound, Consent: &canonical.Consent{State: "opted_out"}}, true},

@@ -46,14 +46,16 @@ func canAnswer(e *canonical.Event) bool {
 	case canonical.TypeConsent:
 		return true
 	case canonical.TypeMessage:
-		return saysSomething(e.Message) && !isReaction(e.Message.Text) && (e.RelatesTo == nil || e.RelatesTo.Kind != "reaction")
+		return saysSomething(e) && !isReaction(e.Message.Text) && (e.RelatesTo == nil || e.RelatesTo.Kind != "reaction")
 	default:
 		return false
 	}
 }
 
-func saysSomething(m *canonical.Message) bool {
-	return m != nil && (len(m.Attachments) > 0 || m.Postback != nil || m.Location != nil || m.Template != nil ||
+// saysSomething reports whether a message has content, or had some that was set aside.
+func saysSomething(e *canonical.Event) bool {
+	m := e.Message
+	return m != nil && (e.Metadata[canonical.MetadataSetAside] != nil || len(m.Attachments) > 0 || m.Postback != nil || m.Location != nil || m.Template != nil ||
 		strings.TrimFunc(m.Text, invisible) != "")
 }
 
