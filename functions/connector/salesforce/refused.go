@@ -35,6 +35,10 @@ const (
 	codeCrowded         = "salesforce_request_limit"
 )
 
+// statusUnroutable is the status of Salesforce's edge when it does not know where an org is.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.
+const statusUnroutable = 420
+
 // invalidSession is Salesforce's code for a session that has ended.
 const invalidSession = "INVALID_SESSION_ID"
 
@@ -236,7 +240,8 @@ func (e *ResponseError) byStatus() *fault.Error {
 		return of(fault.Blocked, codeUnauthenticated, 0)
 	case http.StatusForbidden:
 		return of(fault.Blocked, "salesforce_forbidden", 0)
-	case http.StatusNotFound: // without Salesforce's word for a missing record the path itself is wrong
+	// Without Salesforce's word for a missing record the path itself is wrong, or its version of the API retired.
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
 		return of(fault.Blocked, "salesforce_path_unknown", 0)
 	case http.StatusRequestTimeout:
 		return of(fault.Retryable, "salesforce_timeout", 0)
@@ -246,6 +251,8 @@ func (e *ResponseError) byStatus() *fault.Error {
 		return of(fault.Permanent, "salesforce_too_long", 0)
 	case http.StatusTooManyRequests:
 		return of(fault.Throttled, codeCrowded, crowdWait)
+	case statusUnroutable:
+		return of(fault.Retryable, "salesforce_unavailable", 0)
 	}
 	switch {
 	case e.Status >= 500:
