@@ -6,11 +6,14 @@ export SAM_CLI_TELEMETRY = 0
 GOLANGCI_VERSION = v2.15.0
 SAM_VERSION = 1.170.0
 MINISTACK_VERSION = 1.5.33
+TRANSLATOR_VERSION = 1.115.0
 BIN = .bin
+EMULATOR = $(BIN)/emulator
 BUILD = .build
 VENV = $(BIN)/venv
 LOCAL = $(BUILD)/local/signalbox
 OPERATE = $(BUILD)/local/signalbox-operate
+CLOUD = $(BUILD)/local/signalbox-cloud
 CHAOS = $(BUILD)/local/signalbox-chaos
 BENCHMARK = $(BUILD)/local/signalbox-bench
 # What sam build makes is static and without symbols, and the same bytes on every machine.
@@ -168,17 +171,29 @@ described: ## Hold the CRM simulators against the vendors' own API descriptions;
 	@mkdir -p $(BUILD); go test -count=1 -v -run 'Description$$' ./functions/connector/... > $(BUILD)/described.log 2>&1; result=$$?; \
 		grep -E '^(FAIL|panic)|is not set|does not fit|shapes' $(BUILD)/described.log; exit $$result
 
+.PHONY: cloud
+cloud: $(CLOUD) $(VENV)/sam-$(SAM_VERSION) $(if $(ENDPOINT),,$(EMULATOR)/ministack-$(MINISTACK_VERSION)) ## Deploy to an emulator of AWS, send the samples, change a parameter (ENDPOINT= of one that runs, RECOVERY=1, KEEP=1)
+	@$(CLOUD)
+
+.PHONY: $(CLOUD)
+$(CLOUD):
+	@go build -o $@ ./shared/dev/emulator/cmd/emulate
+
 .PHONY: emulator
-emulator: $(VENV)/sam-$(SAM_VERSION) ## Run the ports' conformance suites, and a recovery, on a third-party emulator (MiniStack, port 4566); every skip is printed
-	@test -x $(BIN)/emulator/bin/ministack || { python3 -m venv $(BIN)/emulator && \
-		$(BIN)/emulator/bin/pip install --quiet --disable-pip-version-check ministack==$(MINISTACK_VERSION); }
+emulator: $(VENV)/sam-$(SAM_VERSION) $(EMULATOR)/ministack-$(MINISTACK_VERSION) ## Run the conformance suites, and a recovery, on a third-party emulator (MiniStack, port 4566); every skip is printed
 	@mkdir -p $(BUILD)
-	@BIND_HOST=127.0.0.1 $(BIN)/emulator/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
+	@BIND_HOST=127.0.0.1 $(EMULATOR)/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
 		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 1; grep -qi 'ready\|running on' $(BUILD)/emulator.log && break; done; \
 		SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -count=1 -v -run 'Emulator' ./shared/aws/... > $(BUILD)/emulator-tests.log 2>&1; result=$$?; \
 		grep -E '^(ok|FAIL|panic)|--- FAIL|--- SKIP|test\.go:[0-9]+: ' $(BUILD)/emulator-tests.log | grep -v 'no test'; \
 		AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
 			$(VENV)/bin/python shared/operations/retained_test.py || result=1; exit $$result
+
+# The extra is what it needs for provided.al2023 functions and HTTP APIs; the translator is what it expands SAM templates with.
+$(EMULATOR)/ministack-$(MINISTACK_VERSION):
+	python3 -m venv $(EMULATOR)
+	$(EMULATOR)/bin/pip install --quiet --disable-pip-version-check 'ministack[full]==$(MINISTACK_VERSION)' aws-sam-translator==$(TRANSLATOR_VERSION)
+	touch $@
 
 .PHONY: clean
 clean: ## Remove what was built; installed tools stay

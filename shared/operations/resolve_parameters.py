@@ -49,7 +49,9 @@ def replaced(node, values: dict):
         return values[node["Ref"]]
     if list(node) == ["Fn::Sub"] and isinstance(node["Fn::Sub"], str):
         return {"Fn::Sub": re.sub(r"\$\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), node["Fn::Sub"])}
-    return {key: replaced(n, values) for key, n in node.items()}
+    # An environment holds text; CloudFormation makes it of numbers, emulators do not.
+    texts = {name: str(value) for name, value in values.items()}
+    return {key: replaced(n, texts if key == "Variables" else values) for key, n in node.items()}
 
 
 def main(built: str, environment: str, arguments: list) -> None:

@@ -1,0 +1,38 @@
+// Command emulate is what make cloud runs: it deploys Signalbox to an emulator of AWS, at ENDPOINT or started for it, and sends the
+// samples through it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"signalbox/shared/aws/awsstack"
+	"signalbox/shared/dev/emulator"
+	"signalbox/shared/dev/local"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := command(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cloud:", err)
+		os.Exit(1)
+	}
+}
+
+func command(ctx context.Context) error {
+	root, err := local.Root()
+	if err != nil {
+		return err
+	}
+	return emulator.Run(ctx, os.Stdout, emulator.Options{
+		Root: root, Endpoint: os.Getenv("ENDPOINT"), Recovery: os.Getenv("RECOVERY") != "", Keep: os.Getenv("KEEP") != "",
+		Open: func(ctx context.Context, name, endpoint string) (emulator.Stack, error) {
+			return awsstack.Open(ctx, name, endpoint)
+		},
+	})
+}

@@ -1,0 +1,60 @@
+package emulator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// clear removes what an earlier run left at an emulator that runs already: the simulators are new, and would never hear of
+// messages that its tables have as delivered.
+func (r *run) clear(ctx context.Context) error {
+	stack, err := r.Open(ctx, stackName, r.Endpoint)
+	if err != nil {
+		return err
+	}
+	if _, err := stack.Outputs(ctx); err != nil {
+		return nil //nolint:nilerr // there is none
+	}
+	if err := r.remove(ctx); err != nil {
+		return err
+	}
+	r.say("the stack %s of an earlier run is removed", stackName)
+	return nil
+}
+
+// remove deletes the stack, and what it keeps.
+func (r *run) remove(ctx context.Context) error {
+	if err := r.delete(ctx); err != nil {
+		return err
+	}
+	return r.command(ctx, "make remove", nil, python, "shared/operations/retained.py", "remove", stackName)
+}
+
+func (r *run) delete(ctx context.Context) error {
+	return r.command(ctx, "sam delete", nil, sam, "delete", "--stack-name", stackName, "--region", region, "--no-prompts")
+}
+
+// recovery deletes the stack with what it keeps, creates it again under its name, and sends a message through it. That what is
+// kept can be taken back into a new stack is a test of make emulator: emulators import no secret, so that it has to leave that out.
+func (r *run) recovery(ctx context.Context) error {
+	if err := r.remove(ctx); err != nil {
+		return err
+	}
+	if _, err := r.stack.Outputs(ctx); err == nil {
+		return errors.New("the stack is still there after sam delete")
+	}
+	r.say("sam delete and make remove: the stack is gone, and its data")
+	for _, step := range []func(context.Context) error{
+		func(ctx context.Context) error { return r.deploy(ctx, firstBase) }, r.route, r.apply,
+	} {
+		if err := step(ctx); err != nil {
+			return fmt.Errorf("create the stack again: %w", err)
+		}
+	}
+	target, err := r.target(ctx)
+	if err != nil {
+		return err
+	}
+	return r.smoke(ctx, target)
+}
