@@ -198,6 +198,26 @@ func TestAThrottledBatchIsTriedUntilItsVisibilityEnds(t *testing.T) {
 	}
 }
 
+func TestAThrottledBatchLeavesItsSlotToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := memqueue.New(memqueue.Options{Name: "q.fifo"})
+		f := &function{answer: func(event) (string, bool, error) { return "", true, nil }}
+		began := time.Now()
+		start(t, &mapping.SQS{
+			Queue: q, BatchSize: 10, ReportFailures: true, MaximumConcurrency: 1, Invoke: f.invoke,
+			Throttled: func(b mapping.Batch) bool { return b.Messages[0].Group == "g" && time.Since(began) < 10*time.Second },
+		})
+		send(t, q, "g", "a")
+		synctest.Wait()
+		send(t, q, "h", "b")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if diff := cmp.Diff([][]string{{"b@1"}, {"a@1"}}, f.seen()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestWhatFailsForeverBecomesADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := memqueue.New(memqueue.Options{Name: "dead.fifo"})
