@@ -109,7 +109,10 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 
 	r.cloud, err = local.Start(ctx, local.Options{
 		Root: o.Root, Parameters: Parameters(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
-		Hooks: local.Hooks{Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault, Throttled: r.striker.holds.throttled, Worked: r.striker.holds.worked},
+		Hooks: local.Hooks{
+			Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault,
+			Throttled: r.striker.holds.throttled, Worked: r.striker.holds.worked, Done: r.striker.ended,
+		},
 	})
 	if err != nil {
 		return err

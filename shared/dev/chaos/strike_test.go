@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
 
 	"github.com/google/go-cmp/cmp"
@@ -97,6 +98,22 @@ func TestNoMessageIsKilledAThirdTimeAtAStage(t *testing.T) {
 	}
 	if s.total != 5 || f.killed != 5 {
 		t.Errorf("%d kills are counted, %d were done", s.total, f.killed)
+	}
+}
+
+func TestATimeOutCountsAsAKill(t *testing.T) {
+	f := &factory{process: "Route.1", event: batch("a")}
+	s := newStriker()
+	s.setCloud(f)
+	for range mostKills {
+		s.ended(local.Invocation{Function: "Route", Failed: true, Event: batch("b")}) // it was killed, and that was counted
+		s.ended(local.Invocation{Function: "Route", Failed: true, TimedOut: true, Event: batch("a")})
+	}
+	if s.kill("Route.1", Strike{}) {
+		t.Error("a message whose functions timed out twice was killed")
+	}
+	if f.event = batch("b"); !s.kill("Route.1", Strike{}) {
+		t.Error("another message was spared")
 	}
 }
 

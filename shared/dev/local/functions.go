@@ -75,7 +75,7 @@ func (c *Cloud) invoke(ctx context.Context, f *function, event []byte, trace str
 	}
 	result, err := f.pool.Invoke(ctx, requestID(), event, trace)
 	if done := c.options.Hooks.Done; done != nil && err == nil {
-		done(Invocation{Function: f.LogicalID, MemoryMB: f.MemoryMB, Took: result.Took, Failed: result.Error != ""})
+		done(Invocation{Function: f.LogicalID, MemoryMB: f.MemoryMB, Took: result.Took, Failed: result.Error != "", TimedOut: result.TimedOut, Event: event})
 	}
 	return result, err
 }

@@ -26,6 +26,8 @@ type Invocation struct {
 	MemoryMB int
 	Took     time.Duration // what Lambda bills
 	Failed   bool
+	TimedOut bool   // and was killed for it
+	Event    []byte // what it was handed
 }
 
 // observer answers who sees every call, nil if nobody does.

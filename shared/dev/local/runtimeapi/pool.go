@@ -52,6 +52,8 @@ type Result struct {
 	Payload []byte
 	Error   string
 	Took    time.Duration // from the event's hand-over to the answer: what Lambda bills
+	// TimedOut says that the process was killed at the function's time-out.
+	TimedOut bool
 }
 
 // Pool is the processes of one function.
@@ -204,7 +206,9 @@ func (p *Pool) finish(in *instance, id string, result Result) bool {
 
 func (p *Pool) timeout(in *instance, inv *invocation) {
 	reason := fmt.Sprintf("%s Task timed out after %.2f seconds", inv.id, p.spec.Timeout.Seconds())
-	if p.finish(in, inv.id, failure("Sandbox.Timedout", reason)) {
+	result := failure("Sandbox.Timedout", reason)
+	result.TimedOut = true
+	if p.finish(in, inv.id, result) {
 		_, _ = in.output.Write([]byte(reason + "\n"))
 		in.child.Kill()
 	}

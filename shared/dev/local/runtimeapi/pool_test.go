@@ -194,7 +194,7 @@ func TestAFrozenProcessGoesOnOrIsTimedOut(t *testing.T) {
 			if !p.FreezeIf("Test.1", func(event []byte) bool { return strings.Contains(string(event), c.do) }, c.frozen) {
 				t.Error("it was not frozen")
 			}
-			if got := <-answered; got.err != nil || got.result.Error != c.failed || got.result.Took < 600*time.Millisecond {
+			if got := <-answered; got.err != nil || got.result.Error != c.failed || got.result.TimedOut != (c.failed != "") || got.result.Took < 600*time.Millisecond {
 				t.Errorf("%+v", got)
 			}
 		})
