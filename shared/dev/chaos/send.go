@@ -18,7 +18,8 @@ type sender struct {
 	history *History
 }
 
-// again is how long a webhook without an answer waits for its next attempt, and answerIn how long one waits for its answer.
+// again is how long a webhook without an answer waits for its next attempt, twice as long each time up to answerIn, so that a machine
+// that cannot keep up is not drowned. AnswerIn is how long one waits for its answer.
 const (
 	again    = 150 * time.Millisecond
 	answerIn = 5 * time.Second
@@ -172,10 +173,12 @@ func (s *sender) later(ctx context.Context, wait time.Duration, p parcel) {
 
 // deliver sends a webhook until it is acknowledged.
 func (s *sender) deliver(ctx context.Context, p parcel) {
+	wait := again
 	for attempt := 1; !s.send(ctx, p, attempt); attempt++ {
-		if !sleep(ctx, again) {
+		if !sleep(ctx, wait) {
 			return
 		}
+		wait = min(2*wait, answerIn)
 	}
 }
 
