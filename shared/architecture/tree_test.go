@@ -393,6 +393,14 @@ func TestAdaptersStartFast(t *testing.T) {
 	checkLinked(t, func(folder string) bool { return family(folder) == "adapter" && isCommand(folder) }, heavy, "keep it out of an adapter's start")
 }
 
+// TestOnlyWhoAppliesFilesCompilesSchemas: on the path of a message validation is code.
+func TestOnlyWhoAppliesFilesCompilesSchemas(t *testing.T) {
+	others := func(folder string) bool {
+		return within(folder, "functions") && isCommand(folder) && folder != "functions/console/cmd/apply-tenant"
+	}
+	checkLinked(t, others, []string{"github.com/santhosh-tekuri/jsonschema"}, "validate with code that a test pins to the schema")
+}
+
 // TestFunctionsLinkNoOperatorsClients keeps out of every function what only operators' programs need of AWS.
 func TestFunctionsLinkNoOperatorsClients(t *testing.T) {
 	const sdk = "github.com/aws/aws-sdk-go-v2/"

@@ -184,15 +184,19 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 			}
 		}
 	}
-	return invalid(problems)
+	return invalid(slices.Compact(problems)) // an address may make two claims
 }
 
 // claimsOf answers the claims of a file, accounts first, each in the file's order.
 func claimsOf(f File) []claim {
 	providers := map[string]string{}
 	var claims []claim
+	claimed := map[store.Key]bool{}
 	add := func(k store.Key, path string, i int) {
-		claims = append(claims, claim{k.Partition, k.Sort, fmt.Sprintf(path, i)})
+		if !claimed[k] {
+			claims = append(claims, claim{k.Partition, k.Sort, fmt.Sprintf(path, i)})
+		}
+		claimed[k] = true
 	}
 	for i, a := range f.Accounts {
 		providers[a.ID] = a.Provider
@@ -203,6 +207,9 @@ func claimsOf(f File) []claim {
 	}
 	for i, l := range f.Lines {
 		add(lineKey(providers[l.Account], l.Address), "lines[%d].address", i)
+		if _, number, prefixed := strings.Cut(l.Address, ":"); prefixed && strings.HasPrefix(number, "+") { // it is one number on every channel
+			add(lineKey(providers[l.Account], number), "lines[%d].address", i)
+		}
 	}
 	return claims
 }

@@ -150,12 +150,18 @@ func TestPublish(t *testing.T) {
 		change func(*tenant.File)
 		want   want
 	}{
-		"the same file changes nothing":                       {func(*tenant.File) {}, want{1, ""}},
-		"blanks in the settings change nothing":               {func(f *tenant.File) { f.Tenant.CRMs[0].Settings = append(f.Tenant.CRMs[0].Settings, ' ', '\n') }, want{1, ""}},
-		"another name is another version":                     {func(f *tenant.File) { f.Tenant.Name = "Acme" }, want{2, ""}},
-		"another order of rules is another version":           {func(f *tenant.File) { r := f.Tenant.Rules.Rules; r[0], r[1] = r[1], r[0] }, want{2, ""}},
-		"a line less is another version":                      {func(f *tenant.File) { f.Lines = f.Lines[:1] }, want{2, ""}},
-		"another tenant's address is refused":                 {func(f *tenant.File) { f.Lines[1].Address = "rcs:other_agent" }, want{1, "lines[1].address belongs to another tenant, which has to give it up first"}},
+		"the same file changes nothing":             {func(*tenant.File) {}, want{1, ""}},
+		"blanks in the settings change nothing":     {func(f *tenant.File) { f.Tenant.CRMs[0].Settings = append(f.Tenant.CRMs[0].Settings, ' ', '\n') }, want{1, ""}},
+		"another name is another version":           {func(f *tenant.File) { f.Tenant.Name = "Acme" }, want{2, ""}},
+		"another order of rules is another version": {func(f *tenant.File) { r := f.Tenant.Rules.Rules; r[0], r[1] = r[1], r[0] }, want{2, ""}},
+		"a line less is another version":            {func(f *tenant.File) { f.Lines = f.Lines[:1] }, want{2, ""}},
+		"another tenant's address is refused":       {func(f *tenant.File) { f.Lines[1].Address = "rcs:other_agent" }, want{1, "lines[1].address belongs to another tenant, which has to give it up first"}},
+		"another tenant's number behind a channel's prefix is refused": {func(f *tenant.File) {
+			f.Lines[1].Address, f.Lines[1].Channels = "whatsapp:+15550000001", []canonical.Channel{canonical.WhatsApp}
+		}, want{1, "lines[1].address belongs to another tenant, which has to give it up first"}},
+		"a number of one's own behind a channel's prefix is another line": {func(f *tenant.File) {
+			f.Lines[1].Address, f.Lines[1].Channels = "whatsapp:+15557654321", []canonical.Channel{canonical.WhatsApp}
+		}, want{2, ""}},
 		"another tenant's account is refused":                 {func(f *tenant.File) { f.Accounts[0].ID = "other-twilio"; f.Lines = nil }, want{1, "accounts[0].id belongs to another tenant, which has to give it up first"}},
 		"another tenant's account at its provider is refused": {func(f *tenant.File) { f.Accounts[0].ProviderAccount = "AC000000000000000000000000000other" }, want{1, "accounts[0].providerAccount belongs to another tenant, which has to give it up first"}},
 		"a name of ours that another tenant has given an account is its own": {func(f *tenant.File) {
