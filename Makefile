@@ -179,6 +179,10 @@ cloud: $(CLOUD) $(VENV)/sam-$(SAM_VERSION) $(if $(ENDPOINT),,$(EMULATOR)/minista
 $(CLOUD):
 	@go build -o $@ ./shared/dev/emulator/cmd/emulate
 
+.PHONY: event
+event: ## Print an event for sam local invoke -e, signed now: make -s event FUNCTION=... (events/invoke has them) SAMPLE= PUBLIC_BASE_URL=
+	@go run ./shared/dev/samlocal/cmd/sam-event
+
 .PHONY: emulator
 emulator: $(VENV)/sam-$(SAM_VERSION) $(EMULATOR)/ministack-$(MINISTACK_VERSION) ## Run the conformance suites, and a recovery, on a third-party emulator (MiniStack, port 4566); every skip is printed
 	@mkdir -p $(BUILD)

@@ -27,6 +27,7 @@ type Target struct {
 	PublicBaseURL string               // what signatures are made over
 	CRMs          map[string]Simulator // by kind
 	Rests         func() bool          // reports whether nothing is under way any more; nil when nobody can tell
+	Now           func() time.Time     // of signatures; nil is time.Now
 }
 
 // Simulator is a CRM's simulator and what it says of itself, so that whoever looks into it needs to know no CRM.
@@ -176,7 +177,11 @@ func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 		return nil, err
 	}
 	request.Host = c.target.Host
-	request.Header, err = c.providers[s.Provider()].sign(s, account.AuthToken, c.target.PublicBaseURL+s.Path, time.Now())
+	now := time.Now
+	if c.target.Now != nil {
+		now = c.target.Now
+	}
+	request.Header, err = c.providers[s.Provider()].sign(s, account.AuthToken, c.target.PublicBaseURL+s.Path, now())
 	return request, err
 }
 

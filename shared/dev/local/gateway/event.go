@@ -154,3 +154,8 @@ func readResponse(payload []byte) (response, []byte, bool) {
 	}
 	return r, body, true
 }
+
+// Event returns a request as the event of a function with one route, like "POST /v1/accounts/{account}/{kind}".
+func Event(r *http.Request, body []byte, key string, parameters map[string]string, id string, now time.Time) ([]byte, error) {
+	return json.MarshalIndent(newEvent(r, body, route{key: key}, parameters, id, "Root=1-00000000-000000000000000000000000", now), "", "  ")
+}

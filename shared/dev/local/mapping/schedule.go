@@ -27,16 +27,16 @@ func (s *Schedule) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case at := <-tick.C:
-			if _, ok, err := s.Invoke(ctx, s.event(at)); ctx.Err() == nil && (err != nil || !ok) {
+			if _, ok, err := s.Invoke(ctx, s.Event(at)); ctx.Err() == nil && (err != nil || !ok) {
 				s.Logger.WarnContext(ctx, "scheduled run failed", slog.String("schedule", s.Name))
 			}
 		}
 	}
 }
 
-// event is what a function is given.
+// Event is what a function is given.
 // See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html.
-func (s *Schedule) event(at time.Time) []byte {
+func (s *Schedule) Event(at time.Time) []byte {
 	if s.Input != nil {
 		return s.Input
 	}

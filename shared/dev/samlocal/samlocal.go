@@ -1,0 +1,213 @@
+// Package samlocal makes what the SAM CLI's `sam local` takes: an event for every entry point, signed where a provider signs, and the
+// environment that functions in a container need to find a local cloud.
+package samlocal
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/dev/local/gateway"
+	"signalbox/shared/dev/local/mapping"
+	"signalbox/shared/dev/local/template"
+	"signalbox/shared/dev/samples"
+	"signalbox/shared/receipt"
+	"signalbox/shared/redrive"
+)
+
+// Maker makes events and environments of one repository.
+type Maker struct {
+	Root     string
+	Base     string    // what webhooks are signed for
+	Now      time.Time // of signatures and events
+	template *template.Template
+	client   *samples.Client
+	all      []samples.Sample
+}
+
+// New returns a Maker that signs for a public base URL.
+func New(root, base string, now time.Time) (*Maker, error) {
+	m := &Maker{Root: root, Base: base, Now: now}
+	var err error
+	if m.template, err = template.Read(filepath.Join(root, "template.yaml"), map[string]string{"PublicBaseUrl": base, "CrmHosts": "any"}); err != nil {
+		return nil, err
+	}
+	if m.client, err = samples.NewClient(root, samples.Target{Gateway: base, PublicBaseURL: base, Now: func() time.Time { return now }}); err != nil {
+		return nil, err
+	}
+	m.all, err = samples.Read(root)
+	return m, err
+}
+
+// Functions returns the names of all entry points: what `go build` calls their binaries.
+func (m *Maker) Functions() []string {
+	names := make([]string, len(m.template.Functions))
+	for i, f := range m.template.Functions {
+		names[i] = f.Binary
+	}
+	return names
+}
+
+// Event returns an event of a function as `sam local invoke -e` takes it; of one that receives webhooks, a sample by its name or
+// else the first.
+func (m *Maker) Event(ctx context.Context, function, sample string) ([]byte, error) {
+	for _, f := range m.template.Functions {
+		if f.Binary != function {
+			continue
+		}
+		switch {
+		case len(f.Routes) > 0:
+			return m.request(ctx, f.Routes[0], sample)
+		case len(f.Mappings) > 0:
+			return m.records(f)
+		case len(f.Schedules) > 0:
+			source := mapping.Schedule{Name: f.Schedules[0].Name, Input: f.Schedules[0].Input, Region: m.template.Region}
+			return indented(source.Event(m.Now))
+		default:
+			return m.asked(function)
+		}
+	}
+	return nil, fmt.Errorf("samlocal: the template has no function %s; it has %s", function, strings.Join(m.Functions(), ", "))
+}
+
+// request is a webhook of the provider that a route names.
+func (m *Maker) request(ctx context.Context, to template.Route, sample string) ([]byte, error) {
+	provider := strings.Split(to.Path, "/")[4]
+	for _, s := range m.all {
+		if s.Provider() != provider || sample != "" && s.Name != sample {
+			continue
+		}
+		request, err := m.client.Request(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		body, err := io.ReadAll(request.Body)
+		if err != nil {
+			return nil, fmt.Errorf("samlocal: %w", err)
+		}
+		request.RemoteAddr, request.Host = "192.0.2.1:443", request.URL.Host
+		parts := strings.Split(s.Path, "/")
+		parameters := map[string]string{"account": parts[3], "kind": parts[5]}
+		return gateway.Event(request, body, to.Method+" "+to.Path, parameters, "sample", m.Now)
+	}
+	return nil, fmt.Errorf("samlocal: events/%s has no sample %q", provider, sample)
+}
+
+// records is a batch of one message of a function's queue. It is not sealed, which functions take and count.
+func (m *Maker) records(f template.Function) ([]byte, error) {
+	arn := f.Mappings[0].QueueARN
+	queue := arn[strings.LastIndex(arn, ":")+1:]
+	_, name, _ := strings.Cut(strings.TrimSuffix(queue, ".fifo"), "-")
+	body, group, err := m.message(name)
+	if err != nil {
+		return nil, err
+	}
+	stamp := fmt.Sprint(m.Now.UnixMilli())
+	attributes := map[string]string{
+		"ApproximateReceiveCount": "1", "SentTimestamp": stamp, "ApproximateFirstReceiveTimestamp": stamp, "SenderId": "local",
+	}
+	if strings.HasSuffix(queue, ".fifo") {
+		attributes["MessageGroupId"], attributes["MessageDeduplicationId"], attributes["SequenceNumber"] = group, "sample", "00000000000000000001"
+	}
+	return json.MarshalIndent(map[string]any{"Records": []any{map[string]any{
+		"messageId": "00000000-0000-4000-8000-000000000001", "receiptHandle": "sample", "body": string(body), "attributes": attributes,
+		"messageAttributes": map[string]any{}, "eventSource": "aws:sqs", "eventSourceARN": arn, "awsRegion": m.template.Region,
+	}}}, "", "  ")
+}
+
+// message is the body of a message on a queue of a name without the stack's, and its group.
+func (m *Maker) message(queue string) (body []byte, group string, err error) {
+	event, err := m.canonical("canonical-sms.json")
+	if err != nil {
+		return nil, "", err
+	}
+	deliver, toDeliver := strings.CutPrefix(queue, "deliver-")
+	update, toUpdate := strings.CutPrefix(queue, "receipts-")
+	switch {
+	case toDeliver:
+		return delivery.Encode(&delivery.Delivery{
+			ID: delivery.NewID(event.EventID, deliver), CRM: deliver, Event: event,
+			Person:  delivery.Person{Key: strings.Repeat("0", 64), Phone: event.Sender.Phone, Region: "US"},
+			Actions: []delivery.Action{{Kind: delivery.EnsurePerson, Value: map[string]string{"source": "messaging"}}, {Kind: delivery.LogActivity}},
+		}), string(event.ThreadID), nil
+	case toUpdate:
+		body, err = json.Marshal(receipt.Update{
+			TenantID: event.TenantID, CRM: update, Channel: event.Channel, Status: receipt.Status{State: "read", At: m.Now},
+			Key: canonical.MessageKey(event.TenantID, event.Provider, event.AccountID, event.ProviderMessageID),
+		})
+		return body, event.TenantID, err
+	case queue == "receipts":
+		event, err = m.canonical("canonical-receipt.json")
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	body, err = canonical.Encode(event)
+	return body, string(event.ThreadID), err
+}
+
+// canonical reads an event of the demo tenant.
+func (m *Maker) canonical(name string) (canonical.Event, error) {
+	data, err := os.ReadFile(filepath.Join(m.Root, "events", name)) //nolint:gosec // the repository's own
+	if err != nil {
+		return canonical.Event{}, fmt.Errorf("samlocal: %w", err)
+	}
+	event, err := canonical.Decode(data)
+	event.TenantID, event.AccountID, event.ThreadID = "demo", "demo-twilio", "t1_sample"
+	return event, err
+}
+
+// asked is a request to a function that is invoked by hand.
+func (m *Maker) asked(function string) ([]byte, error) {
+	who := redrive.Asked{Action: redrive.Plan, Tenant: "demo", By: "you", Reason: "sam local"}
+	switch function {
+	case "apply-tenant":
+		file, err := os.ReadFile(filepath.Join(m.Root, samples.DemoTenant))
+		if err != nil {
+			return nil, fmt.Errorf("samlocal: %w", err)
+		}
+		return json.MarshalIndent(map[string]any{"action": redrive.Plan, "file": json.RawMessage(file)}, "", "  ")
+	case "replay":
+		return json.MarshalIndent(redrive.ReplayRequest{Asked: who}, "", "  ")
+	default:
+		return json.MarshalIndent(redrive.Request{Asked: who, Filter: &redrive.Filter{}}, "", "  ")
+	}
+}
+
+// Environment returns the file of `sam local --env-vars` with which functions work on the resources of make run, or of an
+// emulator's stack of that name, at an endpoint. SAM itself gives them logical ids for what the template refers to. Key and
+// secret have the names that they have on every cloud.
+func (m *Maker) Environment(endpoint string) ([]byte, error) {
+	names, all := map[string]string{}, map[string]map[string]string{}
+	for _, key := range m.template.Keys {
+		if len(key.Aliases) > 0 {
+			names[key.ID], names[key.ARN] = "alias/"+key.Aliases[0], "alias/"+key.Aliases[0]
+		}
+	}
+	for _, secret := range m.template.Secrets {
+		names[secret.ARN] = secret.Name
+	}
+	for _, f := range m.template.Functions {
+		variables := map[string]string{"AWS_ENDPOINT_URL": endpoint}
+		for name, value := range f.Environment {
+			variables[name] = cmp.Or(names[value], value)
+		}
+		all[f.LogicalID] = variables
+	}
+	return json.MarshalIndent(all, "", "  ")
+}
+
+func indented(data []byte) ([]byte, error) {
+	var out bytes.Buffer
+	err := json.Indent(&out, data, "", "  ")
+	return out.Bytes(), err
+}
