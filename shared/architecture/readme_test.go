@@ -37,3 +37,35 @@ func TestReadmeNamesWhatIsThere(t *testing.T) {
 		}
 	}
 }
+
+// unrun marks a command of the README that needs an AWS account.
+const unrun = "# aws"
+
+// TestEveryCommandOfTheReadmeIsRun holds the README's commands against what CI runs. A command that needs an account says so.
+func TestEveryCommandOfTheReadmeIsRun(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join(root(t), ".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^(?:[A-Z_]+=\S+ )*(make [^>&\n]*?) *(?:>.*)?$`).FindAllStringSubmatch(string(script), -1) {
+		run[m[1]] = true
+	}
+	accounts := 0
+	for _, m := range regexp.MustCompile(`(?m)^ {4,}(make .*)$`).FindAllStringSubmatch(string(readme), -1) {
+		command, remark, _ := strings.Cut(m[1], "#")
+		switch command = strings.TrimSpace(command); {
+		case strings.HasPrefix("#"+remark, unrun):
+			accounts++
+		case !run[command]:
+			t.Errorf("the README says %q: CI does not run it, and it is not marked %q", command, unrun)
+		}
+	}
+	if accounts == 0 {
+		t.Errorf("no command is marked %q: nothing tells them apart", unrun)
+	}
+}
