@@ -132,12 +132,13 @@ deploy: $(VENV)/sam-$(SAM_VERSION) ## Build and deploy with AWS SAM: make deploy
 	$(VENV)/bin/sam deploy --config-env $(ENV) --parameter-overrides file://.aws-sam/build/parameters.yaml
 
 # Variables reach the operators' program through its environment, so that no text of theirs is ever part of a shell command.
-.PHONY: recover remove
-recover remove: $(VENV)/sam-$(SAM_VERSION)
-	@test -n "$(STACK)" || { echo "$@: say which stack: make $@ STACK=signalbox-dev" >&2; exit 2; }
-	@$(VENV)/bin/python shared/operations/retained.py $@ "$(STACK)"
-recover: ## Take back what a deleted stack kept, into a stack of its name: make recover STACK=..., then make deploy
-remove: ## Delete for good what a deleted stack kept, all data with it: make remove STACK=...
+.PHONY: recover
+recover: $(OPERATE) ## Take back what a deleted stack kept, into a stack of its name: make recover STACK=... | ENDPOINT=..., then make deploy
+	@$(OPERATE) recover
+
+.PHONY: remove
+remove: $(OPERATE) ## Show what a deleted stack kept, and delete it for good, all data with it: make remove STACK=... CONFIRM=<the same>
+	@$(OPERATE) remove
 
 .PHONY: apply
 apply: export ACTION := $(ACTION)
@@ -184,14 +185,12 @@ event: ## Print an event for sam local invoke -e, signed now: make -s event FUNC
 	@go run ./shared/dev/samlocal/cmd/sam-event
 
 .PHONY: emulator
-emulator: $(VENV)/sam-$(SAM_VERSION) $(EMULATOR)/ministack-$(MINISTACK_VERSION) ## Run the conformance suites, and a recovery, on a third-party emulator (MiniStack, port 4566); every skip is printed
+emulator: $(EMULATOR)/ministack-$(MINISTACK_VERSION) ## Run the conformance suites, and a recovery, on a third-party emulator (MiniStack, port 4566); every skip is printed
 	@mkdir -p $(BUILD)
 	@BIND_HOST=127.0.0.1 $(EMULATOR)/bin/ministack > $(BUILD)/emulator.log 2>&1 & emulator=$$!; trap 'kill $$emulator' EXIT; \
 		for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 1; grep -qi 'ready\|running on' $(BUILD)/emulator.log && break; done; \
 		SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -count=1 -v -run 'Emulator' ./shared/aws/... > $(BUILD)/emulator-tests.log 2>&1; result=$$?; \
-		grep -E '^(ok|FAIL|panic)|--- FAIL|--- SKIP|test\.go:[0-9]+: ' $(BUILD)/emulator-tests.log | grep -v 'no test'; \
-		AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \
-			$(VENV)/bin/python shared/operations/retained_test.py || result=1; exit $$result
+		grep -E '^(ok|FAIL|panic)|--- FAIL|--- SKIP|test\.go:[0-9]+: ' $(BUILD)/emulator-tests.log | grep -v 'no test'; exit $$result
 
 # The extra is what it needs for provided.al2023 functions and HTTP APIs; the translator is what it expands SAM templates with.
 $(EMULATOR)/ministack-$(MINISTACK_VERSION):

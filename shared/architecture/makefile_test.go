@@ -33,3 +33,20 @@ func TestDeployIsTheOperators(t *testing.T) {
 		last = at
 	}
 }
+
+// TestOperatorsCommandsAreGo: what calls AWS for an operator is a Go program; Python is what SAM itself is made of.
+func TestOperatorsCommandsAreGo(t *testing.T) {
+	programs, err := filepath.Glob(filepath.Join(root(t), "shared", "operations", "*.py"))
+	if err != nil || len(programs) == 0 {
+		t.Fatalf("no program was found: %v", err)
+	}
+	for _, program := range programs {
+		source, err := os.ReadFile(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(source), "boto") {
+			t.Errorf("%s calls AWS: make it a command of shared/operations/operate", filepath.Base(program))
+		}
+	}
+}

@@ -1,6 +1,6 @@
-// Package awsstack is a deployed stack as its operators' programs see it: its outputs, and its functions to invoke. Region,
-// profile and credentials are found where the AWS CLI finds them. It links the SDK's Lambda and CloudFormation clients, which
-// no function does: shared/architecture has the rule.
+// Package awsstack is a deployed stack as its operators' programs see it: its outputs, its functions to invoke, and what it leaves
+// behind when it is deleted. Region, profile and credentials are found where the AWS CLI finds them. It links the SDK's Lambda and
+// CloudFormation clients, which no function does: shared/architecture has the rule.
 package awsstack
 
 import (

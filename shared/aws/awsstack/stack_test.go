@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"signalbox/shared/aws/awsstack"
+	"signalbox/shared/operations/operate"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -111,6 +112,50 @@ func TestOutputs(t *testing.T) {
 			}
 			if !strings.Contains(c.service.form, "Action=DescribeStacks") || !strings.Contains(c.service.form, "StackName=st") {
 				t.Errorf("asked %s", c.service.form)
+			}
+		})
+	}
+}
+
+func TestWhatADeletedStackLeft(t *testing.T) {
+	refusal := func(status int, code string) service {
+		return service{status: status, headers: map[string]string{"X-Amzn-ErrorType": code}, body: `{"__type":"` + code + `","message":"because"}`}
+	}
+	find := func(kind, name string) func(*awsstack.Stack) (string, error) {
+		return func(s *awsstack.Stack) (string, error) { return s.Find(t.Context(), kind, name) }
+	}
+	remove := func(kind, id string) func(*awsstack.Stack) (string, error) {
+		return func(s *awsstack.Stack) (string, error) {
+			return "", s.Delete(t.Context(), operate.Resource{LogicalID: "It", Kind: kind, ID: id})
+		}
+	}
+	status := func(s *awsstack.Stack) (string, error) { return s.Status(t.Context()) }
+	const missing = `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id st does not exist</Message></Error></ErrorResponse>`
+	const denied = `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>because</Message></Error></ErrorResponse>`
+	for sentence, c := range map[string]struct {
+		service service
+		call    func(*awsstack.Stack) (string, error)
+		want    string
+		failed  string
+	}{
+		"a table is imported by its name":           {service{status: 200, body: `{"Table":{"TableName":"st-state"}}`}, find(operate.KindTable, "st-state"), "st-state", ""},
+		"a queue by its address":                    {service{status: 200, body: `{"QueueUrl":"https://sqs/q"}`}, find(operate.KindQueue, "q"), "https://sqs/q", ""},
+		"a secret by its ARN":                       {service{status: 200, body: `{"ARN":"arn:s"}`}, find(operate.KindSecret, "s"), "arn:s", ""},
+		"a key is found by a queue":                 {service{status: 200, body: `{"Attributes":{"KmsMasterKeyId":"k"}}`}, find(operate.KindKey, "https://sqs/q"), "k", ""},
+		"a table that is not there":                 {refusal(400, "ResourceNotFoundException"), find(operate.KindTable, "t"), "", ""},
+		"a queue that is not there":                 {refusal(400, "AWS.SimpleQueueService.NonExistentQueue"), find(operate.KindQueue, "q"), "", ""},
+		"a secret that is not there":                {refusal(400, "ResourceNotFoundException"), find(operate.KindSecret, "s"), "", ""},
+		"a role that may not look is not missing":   {refusal(400, "AccessDeniedException"), find(operate.KindSecret, "s"), "", "look up s in us-east-1: access denied: the role needs secretsmanager:DescribeSecret"},
+		"a kind that nothing is known of":           {service{}, find("AWS::S3::Bucket", "b"), "", "cannot be looked up"},
+		"a key whose deletion was scheduled before": {refusal(400, "KMSInvalidStateException"), remove(operate.KindKey, "k"), "", ""},
+		"a queue that may not be deleted":           {refusal(403, "AccessDeniedException"), remove(operate.KindQueue, "https://sqs/q"), "", "delete It https://sqs/q in us-east-1: access denied: the role needs sqs:DeleteQueue"},
+		"a stack that is not there":                 {service{status: 400, body: missing}, status, "", ""},
+		"a stack that nobody may see is not gone":   {service{status: 403, body: denied}, status, "", "the role needs cloudformation:DescribeStacks"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got, err := c.call(open(t, &c.service))
+			if got != c.want || (err != nil) != (c.failed != "") || err != nil && !strings.Contains(err.Error(), c.failed) {
+				t.Errorf("%q, %v; want %q, and an error with %q", got, err, c.want, c.failed)
 			}
 		})
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+
+	"signalbox/shared/operations/operate"
 )
 
 // clear removes what an earlier run left at an emulator that runs already: the simulators are new, and would never hear of
@@ -28,7 +31,14 @@ func (r *run) remove(ctx context.Context) error {
 	if err := r.delete(ctx); err != nil {
 		return err
 	}
-	return r.command(ctx, "make remove", nil, python, "shared/operations/retained.py", "remove", stackName)
+	variables := map[string]string{"STACK": stackName, "ENDPOINT": r.Endpoint, "CONFIRM": stackName}
+	open := func(ctx context.Context, name, endpoint string) (operate.Stack, error) {
+		return r.Open(ctx, name, endpoint)
+	}
+	if err := operate.Command(ctx, io.Discard, r.Root, "remove", func(name string) string { return variables[name] }, open); err != nil {
+		return fmt.Errorf("make remove: %w", err)
+	}
+	return nil
 }
 
 func (r *run) delete(ctx context.Context) error {

@@ -3,7 +3,10 @@ package operate
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"signalbox/shared/dev/samples"
@@ -14,6 +17,8 @@ import (
 type Stack interface {
 	Invoke(ctx context.Context, function string, event []byte) ([]byte, error)
 	Outputs(ctx context.Context) (map[string]string, error)
+	Importer
+	Remover
 }
 
 // Open opens the stack of a name, at an endpoint that is not AWS's if it is not empty.
@@ -53,8 +58,41 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Smoke{
 			Root: root, Target: target, Tenant: lookup("TENANT"), Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
+	case "recover":
+		kept, at, err := retained(root, RecoverUsage, lookup, stack)
+		if err != nil {
+			return err
+		}
+		return Recover(ctx, out, kept, at)
+	case "remove":
+		kept, at, err := retained(root, RemoveUsage, lookup, stack)
+		if err != nil {
+			return err
+		}
+		return Remove(ctx, out, kept, lookup("CONFIRM"), at)
 	}
-	return &UsageError{"say what to do: operate apply, operate redrive or operate smoke", strings.Join([]string{ApplyUsage, RedriveUsage, SmokeUsage}, "\n")}
+	return &UsageError{
+		"say what to do: operate apply, redrive, smoke, recover or remove",
+		strings.Join([]string{ApplyUsage, RedriveUsage, SmokeUsage, RecoverUsage, RemoveUsage}, "\n"),
+	}
+}
+
+// retained reads from the template what the stack keeps, and opens it.
+func retained(root, usage string, lookup func(string) string, stack func(usage string) (Stack, error)) (Kept, Stack, error) {
+	name, err := StackName(lookup, usage)
+	if err != nil {
+		return Kept{}, nil, err
+	}
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // the repository's own
+	if err != nil {
+		return Kept{}, nil, fmt.Errorf("run this where template.yaml is: %w", err)
+	}
+	kept, err := NewKept(template, name)
+	if err != nil {
+		return Kept{}, nil, err
+	}
+	at, err := stack(usage)
+	return kept, at, err
 }
 
 // smokeTarget returns the gateway that is named, or the stack's.

@@ -1,6 +1,6 @@
 // Package operate is what operators do to a stack, deployed or local: apply a tenant file, put dead letters back, route stored
-// events again. Each is a request to a function of the stack; what a request holds comes from files and the environment, never
-// from a command line, and goes into no log.
+// events again, take back or delete what a deleted stack kept. What is asked for comes from files and the environment, never from
+// a command line, and goes into no log.
 package operate
 
 import (

@@ -110,13 +110,16 @@ func never(context.Context, string, string) (operate.Stack, error) {
 }
 
 // stack has outputs alone.
-type stack map[string]string
+type stack struct {
+	account
+	outputs map[string]string
+}
 
 func (stack) Invoke(context.Context, string, []byte) ([]byte, error) {
 	return nil, errors.New("invoked")
 }
 
-func (s stack) Outputs(context.Context) (map[string]string, error) { return s, nil }
+func (s stack) Outputs(context.Context) (map[string]string, error) { return s.outputs, nil }
 
 // TestSmokeOfAStack sends to what the outputs say; an emulator's API has a name that need not resolve.
 func TestSmokeOfAStack(t *testing.T) {
@@ -131,7 +134,7 @@ func TestSmokeOfAStack(t *testing.T) {
 				w.WriteHeader(http.StatusTeapot)
 			}))
 			t.Cleanup(server.Close)
-			outputs := stack{"GatewayUrl": server.URL, "PublicBaseUrl": "https://hooks.example"}
+			outputs := map[string]string{"GatewayUrl": server.URL, "PublicBaseUrl": "https://hooks.example"}
 			if c.gateway != "" {
 				outputs["GatewayUrl"] = c.gateway
 			} else {
@@ -142,7 +145,7 @@ func TestSmokeOfAStack(t *testing.T) {
 				if name != operate.LocalStack || endpoint != server.URL {
 					t.Errorf("opened %s at %s", name, endpoint)
 				}
-				return outputs, nil
+				return stack{outputs: outputs}, nil
 			}
 			var out strings.Builder
 			err := operate.Command(t.Context(), &out, root, "smoke", func(name string) string { return variables[name] }, open)

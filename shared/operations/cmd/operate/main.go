@@ -1,6 +1,6 @@
-// Command operate is what make apply, make redrive and make smoke run: it applies tenant files, puts dead letters back and sends
-// one signed webhook, through a deployed stack or a local one at ENDPOINT. What it is to do is in the environment, so that no
-// text and no credential is ever part of a command line.
+// Command operate is what make apply, redrive, smoke, recover and remove run: it applies tenant files, puts dead letters back, sends
+// one signed webhook, and takes back or deletes what a deleted stack kept, in a deployed stack or a local one at ENDPOINT. What it
+// is to do is in the environment, so that no text and no credential is ever part of a command line.
 package main
 
 import (
