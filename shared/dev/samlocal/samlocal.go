@@ -126,7 +126,8 @@ func (m *Maker) records(f template.Function) ([]byte, error) {
 
 // message is the body of a message on a queue of a name without the stack's, and its group.
 func (m *Maker) message(queue string) (body []byte, group string, err error) {
-	event, err := m.canonical("canonical-sms.json")
+	routed, delivered := "canonical-sms.json", "canonical-whatsapp.json" // two messages, or one's worker would wait for the other's
+	event, err := m.canonical(delivered)
 	if err != nil {
 		return nil, "", err
 	}
@@ -146,8 +147,9 @@ func (m *Maker) message(queue string) (body []byte, group string, err error) {
 		})
 		return body, event.TenantID, err
 	case queue == "receipts":
-		event, err = m.canonical("canonical-receipt.json")
+		routed = "canonical-receipt.json"
 	}
+	event, err = m.canonical(routed)
 	if err != nil {
 		return nil, "", err
 	}
