@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
@@ -159,7 +160,10 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // a simulator that hangs up
 	}
 	call := func(r *http.Request) cloud.Call {
-		who, _ := r.Context().Value(callerKey{}).(string)
+		who := ""
+		if caller, ok := r.Context().Value(callerKey{}).(func() string); ok {
+			who = caller()
+		}
 		if who == "" {
 			who = c.callerAtWork(crm)
 		}
@@ -170,13 +174,14 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 		return err
 	}
 	c.serve(listener, cloud.Observe(c.observer(), call, proxy), func(ctx context.Context, end net.Conn) context.Context {
-		return context.WithValue(ctx, callerKey{}, c.callerOf(crm, end))
+		// Asked by the first request: here it would hold up whoever connects next, for it takes its time.
+		return context.WithValue(ctx, callerKey{}, sync.OnceValue(func() string { return c.callerOf(crm, end) }))
 	})
 	c.bindings[crm] = "http://" + listener.Addr().String()
 	return nil
 }
 
-// callerKey is where a connection's context holds the process at its other end.
+// callerKey is where a connection's context holds a function that returns the process at its other end.
 type callerKey struct{}
 
 // callerOf answers the process of the functions in a CRM's folder that is at the other end of a connection, "" if nobody can tell.

@@ -23,6 +23,9 @@ func Owner(end netip.AddrPort, among []int) (pid int, ok bool) {
 	address := end.Addr().Unmap().As4()
 	bound := fmt.Sprintf("%08X:%04X", binary.NativeEndian.Uint32(address[:]), end.Port())
 	for line := range strings.Lines(string(table)) {
+		if !strings.Contains(line, bound) { // most are not
+			continue
+		}
 		if fields := strings.Fields(line); len(fields) > inode && fields[localAddress] == bound {
 			socket := "socket:[" + fields[inode] + "]"
 			i := slices.IndexFunc(among, func(pid int) bool { return holds(pid, socket) })
