@@ -1,10 +1,12 @@
 package architecture
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -172,4 +174,46 @@ func versions(tm template) map[string]string {
 		found[fmt.Sprint(at(v.Properties, "FunctionName", "Ref"))] = id
 	}
 	return found
+}
+
+// TestTimesThatDoNotNestAreNotDeployed runs what make deploy runs between sam build and sam deploy.
+func TestTimesThatDoNotNestAreNotDeployed(t *testing.T) {
+	longer := "FunctionTimeoutSeconds=120 ClaimLeaseSeconds=125 VisibilitySeconds=135 ReceiptsVisibilitySeconds=740"
+	for sentence, c := range map[string]struct{ parameters, refused string }{
+		"the defaults nest":                                          {"", ""},
+		"longer times that nest are deployed":                        {longer, ""},
+		"a function does not outlive its claim's lease":              {"FunctionTimeoutSeconds=60", "FunctionTimeoutSeconds (60) is to be less than ClaimLeaseSeconds (35)"},
+		"a message is not visible again while its claim is held":     {"ClaimLeaseSeconds=42", "ClaimLeaseSeconds (42) is to be less than VisibilitySeconds (42)"},
+		"one call to a CRM fits into the work on a message":          {"CrmAttemptSeconds=20", "CrmAttemptSeconds (20) is to be less than MessageSeconds (20)"},
+		"the work on a message ends before the function":             {"MessageSeconds=27", "MessageSeconds (27) is to be less than FunctionTimeoutSeconds - SoftMarginSeconds (27)"},
+		"receipts are not visible again while they are gathered":     {"ReceiptsWindowSeconds=60 ReceiptsVisibilitySeconds=239", "6 * FunctionTimeoutSeconds + ReceiptsWindowSeconds (240) is to be at most ReceiptsVisibilitySeconds (239)"},
+		"a longer function needs longer visibility of receipts, too": {strings.TrimSuffix(longer, "740") + "739", "6 * FunctionTimeoutSeconds + ReceiptsWindowSeconds (740) is to be at most ReceiptsVisibilitySeconds (739)"},
+		"waits have a shortest that is not longer than the longest":  {"BackoffMinSeconds=901", "BackoffMinSeconds (901) is to be at most BackoffMaxSeconds (900)"},
+		"a number with another sign in it is none":                   {"MessageSeconds=20s", "MessageSeconds is '20s': it is a whole number"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			python := os.Getenv(pythonVariable)
+			if python == "" {
+				t.Skip("needs what the SAM CLI reads its settings with: run make validate")
+			}
+			source, err := os.ReadFile(filepath.Join(root(t), "template.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			built := filepath.Join(t.TempDir(), "template.yaml")
+			if err := os.WriteFile(built, source, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			command := exec.CommandContext(t.Context(), python, append([]string{"shared/operations/resolve_parameters.py", built, "prod"}, strings.Fields(c.parameters)...)...)
+			command.Dir = root(t)
+			said, err := command.CombinedOutput()
+			if (err != nil) != (c.refused != "") || !strings.Contains(string(said), c.refused) {
+				t.Errorf("%v: %s", err, said)
+			}
+			if after, _ := os.ReadFile(built); err != nil && !bytes.Equal(after, source) {
+				t.Error("the template was changed all the same")
+			}
+		})
+	}
 }

@@ -7,7 +7,8 @@ usage: resolve_parameters.py <built template> <environment in samconfig.toml> [P
 
 Values come from the arguments, else from samconfig.toml, else from the template. All of them are also written to
 parameters.yaml beside the template: sam deploy --parameter-overrides file://... takes them from there. Each parameter then
-allows its value alone, so that another one is refused instead of being half in force.
+allows its value alone, so that another one is refused instead of being half in force. Times that do not nest are refused: the
+Rules of a template cannot compare numbers.
 """
 
 import pathlib
@@ -32,11 +33,29 @@ def resolve(template: dict, overrides: dict) -> dict:
         if value not in allowed:
             raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is one of {', '.join(allowed)}")
         number = parameter["Type"] == "Number"
-        values[name] = int(value) if number and re.fullmatch(r"-?\d+", value) else value
+        if number and not re.fullmatch(r"-?\d+", value):
+            raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is a whole number")
+        values[name] = int(value) if number else value
         parameter.update(Default=values[name], AllowedValues=[values[name]])
     for section in ("Globals", "Resources"):
         template[section] = replaced(template.get(section, {}), values)
     return values
+
+
+def check_times(v: dict) -> None:
+    """Refuses times that do not nest: whoever works on a message would lose it to another in the middle. See shared/docs/adr/0016."""
+    for shorter, low, relation, longer, high in (
+        ("CrmAttemptSeconds", v["CrmAttemptSeconds"], "less than", "MessageSeconds", v["MessageSeconds"]),
+        ("MessageSeconds", v["MessageSeconds"], "less than",
+         "FunctionTimeoutSeconds - SoftMarginSeconds", v["FunctionTimeoutSeconds"] - v["SoftMarginSeconds"]),
+        ("FunctionTimeoutSeconds", v["FunctionTimeoutSeconds"], "less than", "ClaimLeaseSeconds", v["ClaimLeaseSeconds"]),
+        ("ClaimLeaseSeconds", v["ClaimLeaseSeconds"], "less than", "VisibilitySeconds", v["VisibilitySeconds"]),
+        ("6 * FunctionTimeoutSeconds + ReceiptsWindowSeconds", 6 * v["FunctionTimeoutSeconds"] + v["ReceiptsWindowSeconds"], "at most",
+         "ReceiptsVisibilitySeconds", v["ReceiptsVisibilitySeconds"]),
+        ("BackoffMinSeconds", v["BackoffMinSeconds"], "at most", "BackoffMaxSeconds", v["BackoffMaxSeconds"]),
+    ):
+        if low > high or low == high and relation == "less than":
+            raise SystemExit(f"resolve_parameters: {shorter} ({low}) is to be {relation} {longer} ({high}): correct samconfig.toml")
 
 
 def replaced(node, values: dict):
@@ -62,6 +81,7 @@ def main(built: str, environment: str, arguments: list) -> None:
     parse = CfnParameterOverridesType().convert
     template = yaml_parse(path.read_text(encoding="utf-8"))
     values = resolve(template, {**parse(configured, None, None), **parse(arguments, None, None)})
+    check_times(values)
     path.write_text(yaml_dump(template), encoding="utf-8")
     path.with_name("parameters.yaml").write_text(yaml_dump({k: str(v) for k, v in values.items()}), encoding="utf-8")
 
