@@ -197,6 +197,7 @@ func TestAFailedFirstDeploymentLeavesNothingBehindOnAnEmulator(t *testing.T) {
 
 func TestWhatADeletedStackKeptIsTakenBackAndDeletedOnAnEmulator(t *testing.T) {
 	e, ctx := newEmulator(t), t.Context()
+	t.Log("skipped: the import of the pepper: MiniStack cannot import a secret")
 	if err := e.create(string(e.kept.Template)); err != nil {
 		t.Fatal(err)
 	}
