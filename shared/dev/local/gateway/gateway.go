@@ -22,9 +22,10 @@ import (
 const (
 	maxBody  = 10 << 20 // of a request, https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 	maxEvent = 6 << 20  // of what Lambda takes, https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-	// bodyTime is how long a body may take to arrive. API Gateway's own limit is not published; this is its longest integration.
-	bodyTime = 30 * time.Second
 )
+
+// bodyTime is how long a body may take to arrive. API Gateway's own limit is not published; this is its longest integration.
+const bodyTime = 30 * time.Second
 
 // Invoke runs a function. It answers false when the function failed, and an error when it was not run to an end.
 type Invoke func(ctx context.Context, event []byte, trace string) (answer []byte, ok bool, err error)
