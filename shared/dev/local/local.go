@@ -67,6 +67,7 @@ type Cloud struct {
 	bindings  map[string]string // base URLs of CRMs as functions see them
 	plan      *plan
 	database  *dynamodb.Handler
+	noOwner   atomic.Int64 // until when, in Unix nanoseconds, nobody looks up who calls a CRM
 	servers   []*http.Server
 	running   sync.WaitGroup
 	life      context.Context // of everything that runs

@@ -184,8 +184,24 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 // callerKey is where a connection's context holds a function that returns the process at its other end.
 type callerKey struct{}
 
-// callerOf answers the process of the functions in a CRM's folder that is at the other end of a connection, "" if nobody can tell.
+// A look-up reads the list of all sockets of the machine. One that takes longer than slowOwner is none for a while: it would hold calls
+// up until they time out, and their new connections make the list longer.
+const (
+	slowOwner = 100 * time.Millisecond
+	noOwner   = 5 * time.Second
+)
+
+// callerOf returns the process of the functions in a CRM's folder that is at the other end of a connection, "" if nobody can tell.
 func (c *Cloud) callerOf(crm string, end net.Conn) string {
+	began := time.Now()
+	if began.UnixNano() < c.noOwner.Load() {
+		return ""
+	}
+	defer func() {
+		if time.Since(began) > slowOwner {
+			c.noOwner.Store(time.Now().Add(noOwner).UnixNano())
+		}
+	}()
 	other, err := netip.ParseAddrPort(end.RemoteAddr().String())
 	if err != nil {
 		return ""
