@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -123,7 +124,8 @@ func identify(record samples.Record, names map[string]string) string {
 	return record.ID
 }
 
-// Dead answers what was given up in the last day, and how many messages wait in queues of dead letters.
+// Dead returns what was given up in the last day and nobody has put back, and how many messages wait in queues of dead letters. A
+// webhook whose tenant's keys could not be had is a dead letter until the schedule of its provider's Reparse: it is late, not given up.
 func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
 	var found []string
 	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
@@ -132,8 +134,14 @@ func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
 			if err != nil {
 				return nil, fmt.Errorf("chaos: dead letters: %w", err)
 			}
-			for _, record := range page {
-				found = append(found, record.Sort+" "+string(record.Data))
+			for _, pointer := range page {
+				open, err := isOpen(ctx, c, pointer)
+				if err != nil {
+					return nil, err
+				}
+				if open {
+					found = append(found, pointer.Sort+" "+string(pointer.Data))
+				}
 			}
 		}
 	}
@@ -143,4 +151,21 @@ func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// isOpen reports whether the dead letter that a day's pointer names still waits for somebody.
+func isOpen(ctx context.Context, c *local.Cloud, pointer store.Record) (bool, error) {
+	var at struct{ Partition, Sort string }
+	if err := json.Unmarshal(pointer.Data, &at); err != nil {
+		return false, fmt.Errorf("chaos: dead letters: %w", err)
+	}
+	held, err := c.Table("StateTable").Get(ctx, store.Key{Partition: at.Partition, Sort: at.Sort})
+	if err != nil {
+		return false, fmt.Errorf("chaos: dead letters: %w", err)
+	}
+	var letter deadletter.Record
+	if len(held[0].Data) == 0 || json.Unmarshal(held[0].Data, &letter) != nil {
+		return true, nil // whatever it is, it was not put back
+	}
+	return letter.State == deadletter.Open, nil
 }
