@@ -85,11 +85,14 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 	return nil
 }
 
-// pointer parses what one pointer leads to, and removes it unless it has to wait.
+// pointer parses what one pointer leads to, and removes it unless it has to wait. One that cannot be read stays where it is and
+// holds nothing else up.
 func (r *rerun) pointer(ctx context.Context, pointer store.Record) error {
 	var w waiting
 	if err := json.Unmarshal(pointer.Data, &w); err != nil {
-		return fault.New(fault.Permanent, CodeBytes, nil)
+		r.adapter.Logger.ErrorContext(ctx, "pointer cannot be read", slog.String("partition", pointer.Partition), slog.String("sort", pointer.Sort))
+		r.adapter.Meter.Count("SpoolUnreadable", 1)
+		return nil
 	}
 	if r.held[w.Tenant] {
 		r.left++
@@ -101,8 +104,11 @@ func (r *rerun) pointer(ctx context.Context, pointer store.Record) error {
 	}
 	record, ok := deadletter.Read(held[0])
 	age := time.Since(spooledAt(pointer))
-	if !ok && age < unwritten {
-		return nil
+	if !ok {
+		if age < unwritten {
+			return nil
+		}
+		r.leave(telemetry.WithEvent(ctx, w.ID), CodeUnwritten, age)
 	}
 	if ok && record.State == deadletter.Open {
 		ctx := telemetry.WithTrace(telemetry.WithEvent(ctx, record.ID), record.Trace)
@@ -127,9 +133,7 @@ func (r *rerun) letter(ctx context.Context, l *letter, age time.Duration) (again
 	if passes(sorted) && age < patience {
 		return true, nil
 	}
-	r.adapter.Logger.ErrorContext(ctx, "webhook is left to a person", slog.String("code", sorted.Code), slog.Duration("after", age))
-	r.adapter.Meter.Count("WebhookDeadLettered", 1,
-		telemetry.Label{Name: "provider", Value: r.adapter.about.Provider}, telemetry.Label{Name: "reason", Value: sorted.Code})
+	r.leave(ctx, sorted.Code, age)
 	if passes(sorted) {
 		return false, nil
 	}
@@ -137,4 +141,11 @@ func (r *rerun) letter(ctx context.Context, l *letter, age time.Duration) (again
 	now.Kind, now.Code, now.Reason = sorted.Kind.String(), sorted.Code, sorted.Error()
 	now.Last, now.Attempts = time.Now(), now.Attempts+1
 	return false, deadletter.Write(ctx, r.records, now)
+}
+
+// leave logs and counts that a webhook is not parsed again by itself any more.
+func (r *rerun) leave(ctx context.Context, code string, age time.Duration) {
+	r.adapter.Logger.ErrorContext(ctx, "webhook is left to a person", slog.String("code", code), slog.Duration("after", age))
+	r.adapter.Meter.Count("WebhookDeadLettered", 1,
+		telemetry.Label{Name: "provider", Value: r.adapter.about.Provider}, telemetry.Label{Name: "reason", Value: code})
 }

@@ -18,6 +18,7 @@ import (
 	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -285,6 +286,52 @@ func TestARunEndsBeforeItsInvocation(t *testing.T) {
 		defer cancel()
 		if _, err := o.again.Reparse(ctx, redrive.Asked{Action: redrive.Again}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
 			t.Errorf("%v, sent %v", err, o.sent)
+		}
+	})
+}
+
+// TestAPointerThatCannotBeReadHoldsNothingUp: neither what waits behind it nor the partitions after its own.
+func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		for n := range Shards {
+			unreadable := store.Record{Data: []byte("{"), Key: store.Key{Partition: againPartition(o.adapter.about.Provider, n), Sort: "1999"}}
+			if err := o.spool.Note(t.Context(), unreadable); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o.known.down["one"] = true
+		o.receive("first", `["one"]`)
+		o.known.down = nil
+		o.run()
+		o.check(Shards, []string{"redriven retryable line_unreadable"}, []string{"one 1 00:00:00"})
+		if got := strings.Count(o.output.String(), `"Name":"SpoolUnreadable"`); got != Shards {
+			t.Errorf("counted %d times", got)
+		}
+	})
+}
+
+// TestAWebhookWithoutItsDeadLetterIsNotDroppedInSilence: its bytes were kept, and the record that says why was not written.
+func TestAWebhookWithoutItsDeadLetterIsNotDroppedInSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		lost := deadletter.Record{ID: "w1", Tenant: "first", Provider: o.adapter.about.Provider, First: time.Now()}
+		if err := o.spool.Note(t.Context(), waits(lost)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(unwritten - time.Second)
+		o.run()
+		o.check(1, nil, nil)
+		if o.output.Len() > 0 {
+			t.Errorf("before its time: %s", &o.output)
+		}
+		time.Sleep(time.Second)
+		o.run()
+		o.check(0, nil, nil)
+		for _, want := range []string{`"level":"ERROR"`, `"w1"`, `"Name":"WebhookDeadLettered"`} {
+			if !strings.Contains(o.output.String(), want) {
+				t.Errorf("no %s in %s", want, &o.output)
+			}
 		}
 	})
 }

@@ -25,9 +25,10 @@ import (
 
 // The codes of webhooks that cannot be parsed again.
 const (
-	CodeProvider = "other_provider"   // another provider's function is to be asked
-	CodeBytes    = "bytes_incomplete" // what was received is gone
-	CodeAccount  = "account_unknown"  // the account it came to is not configured any more
+	CodeProvider  = "other_provider"        // another provider's function is to be asked
+	CodeBytes     = "bytes_incomplete"      // what was received is gone
+	CodeAccount   = "account_unknown"       // the account it came to is not configured any more
+	CodeUnwritten = "dead_letter_unwritten" // its bytes were kept, and the record that says why was not
 )
 
 // ReparseRecords is what a Reparser needs of the table of dead letters.
