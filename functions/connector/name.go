@@ -39,9 +39,9 @@ func BringsName(d delivery.Delivery) bool {
 	})
 }
 
-// Nameless reports whether a name that a CRM holds of a person is none: it is empty, or what CalledBy gave for want of one. Any
-// other was given by somebody else and is never replaced.
-func Nameless(d delivery.Delivery, held string) bool {
+// Nameless reports whether a name that a CRM holds of a person is none: it is empty, or what CalledBy gave for want of one,
+// cut to limit characters. Any other was given by somebody else and is never replaced.
+func Nameless(d delivery.Delivery, held string, limit int) bool {
 	held = strings.TrimSpace(held)
-	return held == "" || held == d.Person.Phone || held == AddressOf(d) || SameNumber(d.Person.Phone, d.Person.Region, held)
+	return held == "" || held == d.Person.Phone || held == Cut(AddressOf(d), limit) || SameNumber(d.Person.Phone, d.Person.Region, held)
 }

@@ -15,7 +15,7 @@ const (
 
 // named returns "true" if a contact that was found has a name, or else "false".
 func named(r Request, held map[string]string) string {
-	return strconv.FormatBool(!connector.Nameless(r.delivery, held[firstName]+" "+held[lastName]))
+	return strconv.FormatBool(!connector.Nameless(r.delivery, held[firstName]+" "+held[lastName], maxName))
 }
 
 // name gives contacts a name that have none. What somebody has named is left alone.

@@ -111,7 +111,7 @@ func (o *org) cameBy(d delivery.Delivery) origin {
 	if o.binding.Package < 2 {
 		return origin{}
 	}
-	by := origin{address: connector.Cut(connector.AddressOf(d), maxField)}
+	by := origin{address: connector.Whole(connector.AddressOf(d), maxField)}
 	if a := d.Event.Attribution; a != nil {
 		by.source, by.id, by.click = connector.Whole(a.SourceType, maxAdSource), connector.Whole(a.SourceID, maxField), connector.Whole(a.ClickID, maxField)
 		by.url, by.headline = connector.Whole(a.SourceURL, maxURL), connector.Cut(a.Headline, maxField)

@@ -92,3 +92,27 @@ func FuzzBodies(f *testing.F) {
 		}
 	})
 }
+
+func withAddress(address string) delivery.Delivery {
+	return delivery.Delivery{Event: canonical.Event{Channel: canonical.Web, Direction: canonical.Inbound, Sender: canonical.Participant{ChannelAddress: address}}}
+}
+
+func TestAnAddressThatWasCutIsNoName(t *testing.T) {
+	for _, length := range []int{maxLastName, maxLastName + 1, 256} {
+		d := withAddress(strings.Repeat("a", length))
+		if first, last := nameOf(d); named(d, first, last) {
+			t.Errorf("an address of %d characters is taken for a person's choice", length)
+		}
+	}
+	if !named(withAddress("a"), "", "b") {
+		t.Error("another name is taken for none")
+	}
+}
+
+func TestAnAddressThatDoesNotFitIsLeftOut(t *testing.T) {
+	for length, want := range map[int]int{maxField: maxField, maxField + 1: 0} {
+		if by := (&org{binding: Binding{Package: Package}}).cameBy(withAddress(strings.Repeat("a", length))); len(by.address) != want {
+			t.Errorf("of %d characters %d are kept", length, len(by.address))
+		}
+	}
+}

@@ -22,7 +22,7 @@ func nameOf(d delivery.Delivery) (first, last string) {
 
 // named reports whether what an org holds of a person is a name and not what we wrote for want of one.
 func named(d delivery.Delivery, first, last string) bool {
-	return !connector.Nameless(d, first+" "+last) && (first != "" || last != unknown)
+	return !connector.Nameless(d, first+" "+last, maxLastName) && (first != "" || last != unknown)
 }
 
 // nameRow is a person who gets a name.
