@@ -276,3 +276,32 @@ func TestAScheduleInvokesAtItsRate(t *testing.T) {
 		}
 	})
 }
+
+// TestABatchThatWaitedForASlotPastItsVisibilityIsDropped: its receipt is over, and others may have received it.
+func TestABatchThatWaitedForASlotPastItsVisibilityIsDropped(t *testing.T) {
+	const visible = memqueue.DefaultVisibility
+	synctest.Test(t, func(t *testing.T) {
+		q := memqueue.New(memqueue.Options{Name: "q.fifo"})
+		f := &function{answer: func(e event) (string, bool, error) {
+			if e.Records[0].Body == "b" {
+				time.Sleep(2 * visible) // has the only slot meanwhile
+			}
+			return "", true, nil
+		}}
+		began := time.Now()
+		start(t, &mapping.SQS{
+			Queue: q, BatchSize: 10, ReportFailures: true, MaximumConcurrency: 1, Invoke: f.invoke,
+			Throttled: func(b mapping.Batch) bool { return b.Messages[0].Group == "g" && time.Since(began) < time.Second },
+		})
+		send(t, q, "g", "a")
+		synctest.Wait()
+		send(t, q, "h", "b")
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		for _, batch := range f.seen() {
+			if batch[0] == "a@1" {
+				t.Error("worked on after its visibility time-out")
+			}
+		}
+	})
+}

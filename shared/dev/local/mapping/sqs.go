@@ -130,6 +130,10 @@ func (m *SQS) admitted(ctx context.Context, batch Batch, free slots) bool {
 		if !time.Now().Before(batch.Until) || !free.take(ctx) {
 			return false
 		}
+		if !time.Now().Before(batch.Until) { // the slot was long in coming
+			free.leave()
+			return false
+		}
 	}
 	return true
 }
