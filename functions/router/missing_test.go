@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
@@ -166,4 +168,25 @@ func TestOneCRMsMissingReceiptsQueueHoldsNobodyElse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestADeadLetterThatIsWrittenAgainIsTheSame: it is, at every receive that another CRM's failing queue causes, and the recorder
+// knows one dead letter by its time.
+func TestADeadLetterThatIsWrittenAgainIsTheSame(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.tenant.CRMs = []tenant.CRM{{Name: "first", Kind: "hubspt"}, {Name: "sales", Kind: "salesforce"}}
+		w.fail = func(queue.Message) error { return fault.New(fault.Retryable, "queue_failed", nil) }
+		m := message(t, event("Interested", nil))
+		for m.Attempt = 1; m.Attempt <= 2; m.Attempt++ {
+			if err := w.route(t, m); err == nil {
+				t.Fatal("the other CRM's delivery is lost")
+			}
+			time.Sleep(time.Minute)
+		}
+		if got := w.letters.held; len(got) != 2 || got[0].Last.IsZero() || !got[0].Last.Equal(got[1].Last) {
+			t.Errorf("given up at different times: %+v", got)
+		}
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
@@ -84,7 +83,8 @@ func publish(ctx context.Context, to queue.Publisher, all []*outgoing) {
 	}
 }
 
-// bury makes dead letters of what has no queue. One that is not taken keeps the message it was made of.
+// bury makes dead letters of what has no queue. One that is not taken keeps the message it was made of. Another CRM's failing
+// queue brings them here again: they are given up as of when the message was sent, so that the recorder knows them again.
 func (o *Outbox) bury(ctx context.Context, lost []*outgoing) {
 	if len(lost) == 0 {
 		return
@@ -94,7 +94,7 @@ func (o *Outbox) bury(ctx context.Context, lost []*outgoing) {
 		code := fault.Of(x.err).Code
 		letter := queue.DeadLetter{
 			ID: x.message.ID, Stage: x.stage, Kind: fault.Blocked.String(), Code: code, Reason: code, Attempts: x.from.Attempt,
-			First: x.from.FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: o.Version, Group: x.message.Group, Trace: x.message.Trace,
+			First: x.from.FirstSent.UTC(), Last: x.from.FirstSent.UTC(), FunctionVersion: o.Version, Group: x.message.Group, Trace: x.message.Trace,
 			Generation: queue.Generation(x.message.ID), Body: x.message.Body,
 		}
 		message, err := letter.Message()
