@@ -26,7 +26,6 @@ import (
 	"sync"
 	"time"
 
-	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/store"
@@ -227,20 +226,12 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 func (r *run) rest(ctx context.Context, limit time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	for r.left(ctx) > 0 || r.late(ctx) {
+	for r.left(ctx) > 0 {
 		if !sleep(ctx, 20*time.Millisecond) {
 			return false
 		}
 	}
 	return true
-}
-
-// late reports whether a webhook waits for the schedule of its provider's Reparse.
-func (r *run) late(ctx context.Context) bool {
-	dead, err := Dead(ctx, r.cloud)
-	return err == nil && slices.ContainsFunc(dead, func(d string) bool {
-		return strings.Contains(d, `"stage":"`+deadletter.StageReceive+`","kind":"retryable"`)
-	})
 }
 
 // left counts what waits in queues that are not dead letters', and in the spool.

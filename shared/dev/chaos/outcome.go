@@ -124,8 +124,7 @@ func identify(record samples.Record, names map[string]string) string {
 	return record.ID
 }
 
-// Dead returns what was given up in the last day and nobody has put back, and how many messages wait in queues of dead letters. A
-// webhook whose tenant's keys could not be had is a dead letter until the schedule of its provider's Reparse: it is late, not given up.
+// Dead returns what was given up in the last day and was not put back, and how many messages wait in queues of dead letters.
 func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
 	var found []string
 	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,10 +143,11 @@ func (l *lottery) hangs() bool {
 	return true
 }
 
-// loses reports whether the request or the reply of a call for keys or secrets gets lost. There are few of these calls. One in a row:
-// the functions try three times, and a webhook whose tenant cannot be looked up at all is a dead letter.
+// loses reports whether the request or the reply of a call for keys or secrets gets lost, one in a row. There are few of these calls.
+// Receivers are spared: what they cannot look up in time is a dead letter until the schedule of Reparse, which wants more time left
+// than these functions have.
 func (l *lottery) loses(c cloud.Call) (request, reply bool) {
-	if !l.on.Load() || c.Service != "kms" && c.Service != "secretsmanager" {
+	if !l.on.Load() || c.Service != "kms" && c.Service != "secretsmanager" || strings.HasSuffix(c.Function(), receiver) {
 		return false, false
 	}
 	l.mu.Lock()
