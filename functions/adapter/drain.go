@@ -138,16 +138,13 @@ func (d *run) send(ctx context.Context, to string, l lot) (sent int, err error) 
 	records := l.records
 	d.Meter.Duration("SpoolAge", time.Since(spooledAt(records[0])))
 	published := d.queue(to).Publish(ctx, l.messages...)
-	accepted := records
-	if published != nil {
-		accepted = nil
-		if partial, ok := errors.AsType[*queue.PartialError](published); ok && len(partial.Errs) == len(records) {
-			for i, err := range partial.Errs {
-				if err == nil {
-					accepted = append(accepted, records[i])
-				}
-			}
+	var accepted []store.Record
+	for i, err := range queue.Errors(published, len(records)) {
+		if err == nil {
+			accepted = append(accepted, records[i])
 		}
+	}
+	if published != nil {
 		d.Logger.WarnContext(ctx, "spooled events were not accepted", slog.Int("refused", len(records)-len(accepted)),
 			slog.String("code", fault.Of(published).Code), slog.Any("error", published))
 		if !d.hold(to, l, published) {

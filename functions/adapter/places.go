@@ -103,15 +103,8 @@ func attempt(ctx context.Context, place Place, messages []queue.Message, all bud
 
 // refused answers the messages that a Publish did not accept, in their order.
 func refused(messages []queue.Message, err error) []queue.Message {
-	if err == nil {
-		return nil
-	}
-	partial, ok := errors.AsType[*queue.PartialError](err)
-	if !ok || len(partial.Errs) != len(messages) {
-		return messages
-	}
 	var rest []queue.Message
-	for i, err := range partial.Errs {
+	for i, err := range queue.Errors(err, len(messages)) {
 		if err != nil {
 			rest = append(rest, messages[i])
 		}

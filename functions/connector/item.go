@@ -103,7 +103,7 @@ func undecoded(head queue.Received, err error) *fault.Error {
 func (it *item) key() store.Key {
 	return store.Key{
 		Partition: it.delivery.Event.TenantID + "/event/" + string(it.delivery.Event.EventID),
-		Sort:      "delivery/" + it.delivery.CRM,
+		Sort:      idempotency.DeliveryClaims + it.delivery.CRM,
 	}
 }
 

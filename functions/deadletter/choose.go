@@ -111,10 +111,10 @@ func (l *letter) see(body []byte) time.Time {
 // claim answers where the claim is that its worker takes; Sort is empty when it takes none.
 func (l letter) claim() store.Key {
 	key := store.Key{Partition: deadletter.Key(l.rec).Partition}
-	_, deliver := strings.CutPrefix(l.rec.Stage, deadletter.StageDeliver(""))
+	_, name, _ := deadletter.CutStage(l.rec.Stage)
 	switch {
 	case l.rec.EventID == "":
-	case deliver && l.crm != "":
+	case l.rec.Stage == deadletter.StageDeliver(name) && l.crm != "":
 		key.Sort = idempotency.DeliveryClaims + l.crm
 	case l.rec.Stage == deadletter.StageRoute:
 		key.Sort = idempotency.RouteClaim
@@ -330,7 +330,7 @@ func (r *Redriver) body(ctx context.Context, rec deadletter.Record) ([]byte, err
 // sealed, or of a newer version than this build knows. Any other body stays as it is.
 func regenerated(body []byte, stage string, generation int) []byte {
 	var members map[string]json.RawMessage
-	ours := strings.HasPrefix(stage, deadletter.StageDeliver("")) || strings.HasPrefix(stage, deadletter.StageReceipts(""))
+	_, _, ours := deadletter.CutStage(stage)
 	if !ours || json.Unmarshal(body, &members) != nil || members == nil {
 		return body
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
-	"strings"
 	"time"
 
 	"signalbox/shared/deadletter"
@@ -73,14 +72,12 @@ func (r *Recorder) read(head queue.Received) deadletter.Record {
 		}
 	}
 	about := peek(letter.Body)
-	switch work, _, _ := strings.Cut(letter.Stage, "-"); {
+	switch of, _, ofCRM := deadletter.CutStage(letter.Stage); {
 	case letter.Stage == "":
 		letter.Stage = r.stage(about, letter.Group)
 	// A worker is called after a kind of CRM. A tenant may have two of a kind, which each have a dead letter of one event.
-	case deadletter.StageDeliver("") == work+"-" && r.name.MatchString(about.CRM):
-		letter.Stage = deadletter.StageDeliver(about.CRM)
-	case deadletter.StageReceipts("") == work+"-" && r.name.MatchString(about.CRM):
-		letter.Stage = deadletter.StageReceipts(about.CRM)
+	case ofCRM && r.name.MatchString(about.CRM):
+		letter.Stage = of(about.CRM)
 	}
 	if letter.Last.IsZero() {
 		letter.Last = time.Unix(0, 0)

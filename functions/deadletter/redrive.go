@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"strings"
 	"time"
 
 	"signalbox/shared/audit"
@@ -24,11 +23,9 @@ import (
 const (
 	CodeStage = "stage_unknown"     // nobody can tell which queue it came from
 	CodeQueue = "queue_not_known"   // no queue belongs to its stage
-	CodeBound = "crm_not_bound"     // its tenant has no CRM of this name
 	CodeBody  = "body_incomplete"   // a part of its body is gone
 	CodeID    = "message_id_long"   // no generation fits behind its id
 	codeLate  = "out_of_time"       // the invocation was nearly over
-	codeHeld  = "claim_held"        // a worker has it
 	maxID     = 128                 // of a message
 	trailing  = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
 )
@@ -185,7 +182,7 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 			}
 		}
 	case standing == idempotency.Held:
-		p.item.Outcome, p.item.Code = redrive.Busy, codeHeld
+		p.item.Outcome, p.item.Code = redrive.Busy, idempotency.CodeHeld
 	case q.Action == redrive.Plan:
 		p.item.Outcome, p.item.Code = redrive.Ready, rec.Code
 	default:
@@ -225,18 +222,15 @@ func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency
 // destination returns the stage whose queue a message goes to. The stage of a dead letter, or its body, names a binding; queues
 // are those of kinds, and of which kind a binding is the configuration in force says.
 func destination(stage, crm string, kinds map[string]string) (string, error) {
-	for _, of := range []func(string) string{deadletter.StageDeliver, deadletter.StageReceipts} {
-		named, ours := strings.CutPrefix(stage, of(""))
-		if !ours {
-			continue
-		}
-		kind, bound := kinds[cmp.Or(crm, named)]
-		if !bound {
-			return "", fault.New(fault.Permanent, CodeBound, nil)
-		}
-		return of(kind), nil
+	of, name, ok := deadletter.CutStage(stage)
+	if !ok {
+		return stage, nil
 	}
-	return stage, nil
+	kind, bound := kinds[cmp.Or(crm, name)]
+	if !bound {
+		return "", fault.New(fault.Permanent, deadletter.CodeUnbound, nil)
+	}
+	return of(kind), nil
 }
 
 // reopen takes a generation, reopens the claims and makes the message.
@@ -261,7 +255,7 @@ func (r *Redriver) reopen(ctx context.Context, p *piece) {
 	case err != nil:
 		p.fail(err)
 	case standing == idempotency.Held:
-		p.item.Outcome, p.item.Code = redrive.Busy, codeHeld
+		p.item.Outcome, p.item.Code = redrive.Busy, idempotency.CodeHeld
 	case len(id) > maxID:
 		p.fail(fault.New(fault.Permanent, CodeID, nil))
 	default:
@@ -291,14 +285,8 @@ func (r *Redriver) send(ctx context.Context, pieces []*piece) {
 		for i, p := range going {
 			messages[i] = *p.message
 		}
-		err := r.queues[stage].Publish(ctx, messages...)
-		partial, _ := errors.AsType[*queue.PartialError](err)
-		for i, p := range going {
-			one := err
-			if partial != nil && len(partial.Errs) == len(going) {
-				one = partial.Errs[i]
-			}
-			r.settle(ctx, p, one)
+		for i, err := range queue.Errors(r.queues[stage].Publish(ctx, messages...), len(going)) {
+			r.settle(ctx, going[i], err)
 		}
 	}
 }

@@ -303,7 +303,7 @@ func TestWhatStaysWhereItIs(t *testing.T) {
 		"what is being worked on":      {func(b *bench, _ *deadletter.Record) { b.claim("delivery/hubspot", "e000") }, redrive.Busy, "claim_held", deadletter.Open},
 		"what its queue refuses":       {func(b *bench, _ *deadletter.Record) { b.queues["deliver-hubspot"].refuses = "e000" }, redrive.Failed, "queue_down", deadletter.Open},
 		"a stage nobody knows":         {func(_ *bench, r *deadletter.Record) { r.Stage = "unknown" }, redrive.Failed, recorder.CodeStage, deadletter.Open},
-		"a CRM that is gone":           {func(_ *bench, r *deadletter.Record) { r.Stage, r.Body = "deliver-gone", nil }, redrive.Failed, recorder.CodeBound, deadletter.Open},
+		"a CRM that is gone":           {func(_ *bench, r *deadletter.Record) { r.Stage, r.Body = "deliver-gone", nil }, redrive.Failed, deadletter.CodeUnbound, deadletter.Open},
 		"a stage that nothing serves":  {func(_ *bench, r *deadletter.Record) { r.Stage = "x.fifo?" }, redrive.Failed, recorder.CodeQueue, deadletter.Open},
 		"a webhook":                    {func(_ *bench, r *deadletter.Record) { r.Stage, r.Provider = "receive", "twilio" }, redrive.Parse, "bad_row", deadletter.Open},
 		"an id that leaves no room":    {func(_ *bench, r *deadletter.Record) { r.ID = strings.Repeat("x", 127) }, redrive.Failed, recorder.CodeID, deadletter.Open},
@@ -427,7 +427,7 @@ func TestADeadLetterGoesToTheKindThatItsBindingIsOf(t *testing.T) {
 		"a stage that a release before called by kind": {"deliver-hubspt", "sales", kinds{"sales": "hubspot"}, "deliver-hubspot", ""},
 		"a status":                      {"receipts-sales", "sales", kinds{"sales": "hubspot"}, "receipts-hubspot", ""},
 		"a kind that is still mistyped": {"deliver-sales", "sales", kinds{"sales": "hubspt"}, "", recorder.CodeQueue},
-		"a binding that was removed":    {"deliver-sales", "sales", kinds{"hubspot": "hubspot"}, "", recorder.CodeBound},
+		"a binding that was removed":    {"deliver-sales", "sales", kinds{"hubspot": "hubspot"}, "", deadletter.CodeUnbound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -29,9 +28,9 @@ import (
 func (r *Router) decide(ctx context.Context, j *job) error {
 	var err error
 	ctx = j.named(ctx)
-	j.generation = generation(j.head.ID)
+	j.generation = queue.Generation(j.head.ID)
 	if j.head.Attempt >= claimFrom {
-		j.claim, err = r.Claims.Claim(ctx, eventKey(j.event.TenantID, j.event.EventID, "claim/route"))
+		j.claim, err = r.Claims.Claim(ctx, eventKey(j.event.TenantID, j.event.EventID, idempotency.RouteClaim))
 		if errors.Is(err, idempotency.ErrDone) {
 			j.done = true
 			return nil
@@ -93,16 +92,6 @@ func decode(head queue.Received) (canonical.Event, error) {
 		return e, fault.New(fault.Permanent, canonical.CodeInvalid, errors.New("tenantId and threadId are required here"))
 	}
 	return e, nil
-}
-
-// generation answers how often a message was redriven: its id is the event's, and from the first redrive on a number follows.
-func generation(id string) int {
-	_, number, _ := strings.Cut(id, ":")
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return n
 }
 
 // wanted answers the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
@@ -203,11 +192,9 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 			facts.Consent = d.Consent.State
 		}
 	}
-	kinds := map[string]string{}
-	var names []string
-	for _, crm := range t.CRMs {
-		facts.Known[crm.Name] = head.Known(crm.Name)
-		kinds[crm.Name], names = crm.Kind, append(names, crm.Name)
+	names := t.CRMNames()
+	for _, name := range names {
+		facts.Known[name] = head.Known(name)
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
 	d.Matched = decided.Matched
@@ -217,7 +204,8 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 		if len(c.Actions) == 0 {
 			continue
 		}
-		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: kinds[c.CRM], Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
+		crm, _ := t.CRM(c.CRM)
+		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: crm.Kind, Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
 	}
 	if d.Consent != nil && d.Consent.Keyword == consent.Help && d.Consent.Source != consent.SourceProvider {
 		d.Owed = OwedHelp

@@ -10,6 +10,7 @@ import (
 
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/deadletter"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
@@ -110,7 +111,7 @@ func TestTheKindIsTheOneInForce(t *testing.T) {
 		code   string
 	}{
 		"the file was corrected":        {func(n *tenant.Tenant) { n.CRMs[0].Kind, n.Version = "hubspot", 8 }, true, ""},
-		"the binding was removed":       {func(n *tenant.Tenant) { n.CRMs, n.Version = nil, 8 }, false, router.CodeUnbound},
+		"the binding was removed":       {func(n *tenant.Tenant) { n.CRMs, n.Version = nil, 8 }, false, deadletter.CodeUnbound},
 		"this process knows less of it": {func(n *tenant.Tenant) { n.CRMs, n.Version = nil, 6 }, false, router.CodeCRM}, // than the one that decided
 	}
 	for name, tt := range tests {

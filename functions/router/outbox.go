@@ -2,9 +2,9 @@ package router
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
+	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
@@ -43,7 +43,7 @@ func (o *Outbox) send(ctx context.Context, all []*outgoing) {
 		publisher, deployed := o.Deliveries[kind]
 		switch {
 		case kind == "":
-			failAll(queues[kind], fault.New(fault.Blocked, CodeUnbound, nil))
+			failAll(queues[kind], fault.New(fault.Blocked, deadletter.CodeUnbound, nil))
 		case !deployed:
 			failAll(queues[kind], fault.New(fault.Blocked, CodeCRM, nil))
 		default:
@@ -56,7 +56,7 @@ func (o *Outbox) send(ctx context.Context, all []*outgoing) {
 			continue
 		}
 		switch fault.Of(x.err).Code {
-		case CodeUnbound, CodeCRM, queue.CodeMissing:
+		case deadletter.CodeUnbound, CodeCRM, queue.CodeMissing:
 			lost = append(lost, x)
 		}
 	}
@@ -74,12 +74,8 @@ func publish(ctx context.Context, to queue.Publisher, all []*outgoing) {
 	for i, x := range all {
 		messages[i] = x.message
 	}
-	err := to.Publish(ctx, messages...)
-	failAll(all, err)
-	if partial, ok := errors.AsType[*queue.PartialError](err); ok && len(partial.Errs) == len(all) {
-		for i, x := range all {
-			x.err = partial.Errs[i]
-		}
+	for i, err := range queue.Errors(to.Publish(ctx, messages...), len(all)) {
+		all[i].err = err
 	}
 }
 

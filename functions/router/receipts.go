@@ -170,12 +170,7 @@ func (r *Receipts) raise(ctx context.Context, x *rise) error {
 // updates answers what each CRM is to be told whose rules ask for it.
 func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
 	e := &x.event
-	kinds := map[string]string{}
-	var names []string
-	for _, crm := range t.CRMs {
-		kinds[crm.Name], names = crm.Kind, append(names, crm.Name)
-	}
-	decided := r.Engine.Decide(t.Rules, t.Version, names, rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
+	decided := r.Engine.Decide(t.Rules, t.Version, t.CRMNames(), rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
 	var out []*outgoing
 	for _, c := range decided.CRMs {
 		if !asks(c.Actions, delivery.RaiseStatus) {
@@ -185,7 +180,8 @@ func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
 		if err != nil {
 			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 		}
-		out = append(out, &outgoing{kind: kinds[c.CRM], stage: deadletter.StageReceipts(c.CRM), from: x.from, message: queue.Message{
+		crm, _ := t.CRM(c.CRM)
+		out = append(out, &outgoing{kind: crm.Kind, stage: deadletter.StageReceipts(c.CRM), from: x.from, message: queue.Message{
 			ID: string(delivery.NewID(e.EventID, c.CRM)), Group: e.TenantID, Body: body, Trace: x.trace,
 		}})
 	}

@@ -127,18 +127,10 @@ func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redri
 
 // send answers one error a message.
 func (r *Replayer) send(ctx context.Context, messages []queue.Message) []error {
-	errs := make([]error, len(messages))
 	if len(messages) == 0 {
-		return errs
+		return nil
 	}
-	err := r.events.Publish(ctx, messages...)
-	if partial, ok := errors.AsType[*queue.PartialError](err); ok && len(partial.Errs) == len(messages) {
-		return partial.Errs
-	}
-	for i := range errs {
-		errs[i] = err
-	}
-	return errs
+	return queue.Errors(r.events.Publish(ctx, messages...), len(messages))
 }
 
 // prepare makes the message of one event; there is none when it is not to be sent.

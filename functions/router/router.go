@@ -29,7 +29,6 @@ const (
 	CodeRecordLarge   = "event_record_too_large"
 	CodeDelivery      = "delivery_too_large"
 	CodeCRM           = "crm_not_deployed" // a tenant's binding is of a kind that nothing here serves
-	CodeUnbound       = "crm_not_bound"    // the binding was removed before its delivery could be sent
 	CodeRecord        = "event_record_malformed"
 	CodeReused        = "event_id_reused" // an event of this id is recorded, of another thread: its sender uses one id for two people
 )

@@ -4,6 +4,7 @@
 package deadletter
 
 import (
+	"strings"
 	"time"
 
 	"signalbox/shared/unknown"
@@ -25,6 +26,20 @@ func StageDeliver(crm string) string { return "deliver-" + crm }
 
 // StageReceipts answers the stage of what tells crm how far messages got.
 func StageReceipts(crm string) string { return "receipts-" + crm }
+
+// CodeUnbound is the code of what is for a CRM that its tenant has no binding of.
+const CodeUnbound = "crm_not_bound"
+
+// CutStage returns the name of the CRM in a stage that StageDeliver or StageReceipts returned, and which of the two: stage is
+// of(name). ok is false for any other stage.
+func CutStage(stage string) (of func(name string) string, name string, ok bool) {
+	for _, of := range []func(string) string{StageDeliver, StageReceipts} {
+		if name, ok := strings.CutPrefix(stage, of("")); ok {
+			return of, name, true
+		}
+	}
+	return nil, "", false
+}
 
 // NoTenant stands for the tenant of what belongs to none that is known.
 const NoTenant = "_"

@@ -102,3 +102,18 @@ func TestAnOlderReleaseKeepsWhatANewerOneWroteInADeadLetter(t *testing.T) {
 		}
 	})
 }
+
+func TestStagesOfCRMsAreTakenApart(t *testing.T) {
+	for stage, want := range map[string]string{
+		deadletter.StageDeliver("sales-2"): "sales-2", deadletter.StageReceipts("sales"): "sales",
+		deadletter.StageRoute: "none", deadletter.StageRouteReceipts: "none", deadletter.StageReceive: "none", "": "none",
+	} {
+		of, name, ok := deadletter.CutStage(stage)
+		if !ok {
+			name = "none"
+		}
+		if name != want || ok && of(name) != stage {
+			t.Errorf("%q is of %q", stage, name)
+		}
+	}
+}

@@ -58,23 +58,12 @@ func ParseDeadLetter(m Message) (letter DeadLetter, ok bool) {
 
 // Generation answers how often the message with this id was redriven: the number behind its last colon, 0 without one.
 func Generation(id string) int {
-	_, suffix, found := cutLast(id, ":")
-	if !found {
-		return 0
-	}
-	n, err := strconv.Atoi(suffix)
-	if err != nil || n < 0 {
+	colon := strings.LastIndexByte(id, ':')
+	n, err := strconv.Atoi(id[colon+1:])
+	if colon < 0 || err != nil || n < 0 {
 		return 0
 	}
 	return n
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
 }
 
 // Message returns the dead letter as it is published.

@@ -243,11 +243,7 @@ func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, gi
 		}
 		messages[k] = message
 	}
-	err := w.DeadLetters.Publish(ctx, messages...)
-	if partial, ok := errors.AsType[*PartialError](err); ok && len(partial.Errs) == len(given) {
-		return partial.Errs
-	}
-	return all(len(given), err)
+	return Errors(w.DeadLetters.Publish(ctx, messages...), len(given))
 }
 
 // about answers what a log line says about a message that failed so.

@@ -4,6 +4,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -34,6 +35,15 @@ type PartialError struct{ Errs []error }
 
 // Error says that some were not accepted; which, and why, is in Errs.
 func (*PartialError) Error() string { return "queue: some messages were not accepted" }
+
+// Errors returns what became of each of n messages by the error of their Publish: those of a *PartialError, and otherwise err
+// for all of them.
+func Errors(err error, n int) []error {
+	if partial, ok := errors.AsType[*PartialError](err); ok && len(partial.Errs) == n {
+		return partial.Errs
+	}
+	return all(n, err)
+}
 
 // Unwrap answers the errors that are not nil, for errors.Is and errors.As.
 func (e *PartialError) Unwrap() []error {

@@ -62,6 +62,15 @@ func (t Tenant) CRM(name string) (CRM, bool) {
 	return CRM{}, false
 }
 
+// CRMNames returns the names of the bindings, in their order.
+func (t Tenant) CRMNames() []string {
+	names := make([]string, len(t.CRMs))
+	for i, c := range t.CRMs {
+		names[i] = c.Name
+	}
+	return names
+}
+
 // Account is credentials at one provider. It belongs to one tenant.
 type Account struct {
 	ID              string
