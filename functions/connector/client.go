@@ -1,8 +1,11 @@
 package connector
 
 import (
+	"context"
+	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"signalbox/shared/fault"
@@ -44,4 +47,19 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fault.New(fault.Blocked, hosts.CodeRefused, nil)
 	}
 	return g.Transport.RoundTrip(r)
+}
+
+// TransportFault sorts an error of a client's exchange: code is that of a CRM that cannot be reached, timeout that of one that took
+// too long. The URL is cut off: it is not ours to log.
+func TransportFault(err error, timeout, code string) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		err = wrapped.Err
+	}
+	if sorted, ok := errors.AsType[*fault.Error](err); ok { // the client itself refused
+		return sorted
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		code = timeout
+	}
+	return fault.New(fault.Retryable, code, err)
 }

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/telemetry"
 )
@@ -103,18 +102,8 @@ func decode(body []byte, out any) error {
 	return nil
 }
 
-// unreachable sorts an error of the transport. The URL is cut off: it is not ours to log.
 func unreachable(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
-	if sorted, ok := errors.AsType[*fault.Error](err); ok { // the client itself refused
-		return sorted
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return fault.New(fault.Retryable, "hubspot_timeout", err)
-	}
-	return fault.New(fault.Retryable, "hubspot_unreachable", err)
+	return connector.TransportFault(err, "hubspot_timeout", "hubspot_unreachable")
 }
 
 // HubSpot's headers as net/http keeps their names: one in another spelling is spelled anew at every look.

@@ -8,11 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 	"signalbox/shared/telemetry"
@@ -133,18 +133,8 @@ func decode(body []byte, out any) error {
 	return nil
 }
 
-// unreachable sorts an error of the transport. The URL is cut off: it is not ours to log.
 func unreachable(err error) error {
-	if wrapped, ok := errors.AsType[*url.Error](err); ok {
-		err = wrapped.Err
-	}
-	if sorted, ok := errors.AsType[*fault.Error](err); ok { // the client itself refused
-		return sorted
-	}
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return fault.New(fault.Retryable, "salesforce_timeout", err)
-	}
-	return fault.New(fault.Retryable, "salesforce_unreachable", err)
+	return connector.TransportFault(err, "salesforce_timeout", "salesforce_unreachable")
 }
 
 // usageOf reads Sforce-Limit-Info, "api-usage=54/15000; api-bursts=1/750"; most is zero when it says nothing.
