@@ -89,7 +89,7 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 	if r.Received.IsZero() {
 		r.Received = started
 	}
-	o := a.receive(ctx, r, timeOf(ctx))
+	o := a.receive(ctx, r, remaining(ctx))
 	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
 	switch {
 	case o.refusal.Status != 0:

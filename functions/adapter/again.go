@@ -19,14 +19,14 @@ const (
 	unwritten   = time.Hour        // how long a pointer may be there before its dead letter is
 )
 
-// passes reports whether a fault passes by itself.
-func passes(cause *fault.Error) bool {
+// isTransient reports whether a fault passes by itself.
+func isTransient(cause *fault.Error) bool {
 	return cause.Kind == fault.Retryable || cause.Kind == fault.Throttled
 }
 
-// waits is the pointer to a dead letter that is parsed again by itself. Those of one tenant are in one partition, in the order in
+// againRecord is the pointer to a dead letter that is parsed again by itself. Those of one tenant are in one partition, in the order in
 // which they came, so that a thread's stay in order.
-func waits(r deadletter.Record) store.Record {
+func againRecord(r deadletter.Record) store.Record {
 	data, _ := json.Marshal(waiting{r.Tenant, r.ID}) // strings always encode
 	return store.Record{Data: data, Expires: r.First.Add(deadletter.Kept), Key: store.Key{
 		Partition: againPartition(r.Provider, shard(r.Tenant)), Sort: r.First.UTC().Format(sortTime) + "/" + r.ID,
@@ -77,7 +77,7 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < againMargin {
 				return nil
 			}
-			if err := r.pointer(ctx, pointer); err != nil {
+			if err := r.follow(ctx, pointer); err != nil {
 				return err
 			}
 		}
@@ -85,9 +85,9 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 	return nil
 }
 
-// pointer parses what one pointer leads to, and removes it unless it has to wait. One that cannot be read stays where it is and
+// follow parses what one pointer leads to, and removes it unless it has to wait. One that cannot be read stays where it is and
 // holds nothing else up.
-func (r *rerun) pointer(ctx context.Context, pointer store.Record) error {
+func (r *rerun) follow(ctx context.Context, pointer store.Record) error {
 	var w waiting
 	if err := json.Unmarshal(pointer.Data, &w); err != nil {
 		r.adapter.Logger.ErrorContext(ctx, "pointer cannot be read", slog.String("partition", pointer.Partition), slog.String("sort", pointer.Sort))
@@ -112,7 +112,7 @@ func (r *rerun) pointer(ctx context.Context, pointer store.Record) error {
 	}
 	if ok && record.State == deadletter.Open {
 		ctx := telemetry.WithTrace(telemetry.WithEvent(ctx, record.ID), record.Trace)
-		if again, err := r.letter(ctx, &letter{held[0], record}, age); again || err != nil {
+		if again, err := r.retry(ctx, &letter{held[0], record}, age); again || err != nil {
 			r.held[w.Tenant] = true
 			r.left++
 			return err
@@ -122,19 +122,19 @@ func (r *rerun) pointer(ctx context.Context, pointer store.Record) error {
 	return err
 }
 
-// letter parses one webhook again and reports whether it has to wait for the next run.
-func (r *rerun) letter(ctx context.Context, l *letter, age time.Duration) (again bool, err error) {
+// retry parses one webhook again and reports whether it has to wait for the next run.
+func (r *rerun) retry(ctx context.Context, l *letter, age time.Duration) (again bool, err error) {
 	generation, failed := r.again(ctx, true, l)
 	if failed == nil {
 		r.redriven++
 		return false, deadletter.Settle(ctx, r.records, l.held, deadletter.Redriven, generation)
 	}
 	sorted := fault.Of(failed)
-	if passes(sorted) && age < patience {
+	if isTransient(sorted) && age < patience {
 		return true, nil
 	}
 	r.leave(ctx, sorted.Code, age)
-	if passes(sorted) {
+	if isTransient(sorted) {
 		return false, nil
 	}
 	now := l.record // why it is one has changed

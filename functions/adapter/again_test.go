@@ -27,19 +27,19 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// moody is a directory of which the look-ups of some addresses fail at present.
-type moody struct {
+// faultyDirectory is a directory of which the look-ups of some addresses fail at present.
+type faultyDirectory struct {
 	directory
 	down, gone map[string]bool
 }
 
-func (m *moody) Account(ctx context.Context, id string) (tenant.Account, error) {
+func (m *faultyDirectory) Account(ctx context.Context, id string) (tenant.Account, error) {
 	account, err := m.directory.Account(ctx, "shared")
 	account.ID, account.TenantID = id, strings.TrimPrefix(id, "of-") // one account a tenant
 	return account, err
 }
 
-func (m *moody) Line(ctx context.Context, account, address string) (tenant.Line, error) {
+func (m *faultyDirectory) Line(ctx context.Context, account, address string) (tenant.Line, error) {
 	if m.down[address] {
 		return tenant.Line{}, errors.New("down")
 	}
@@ -49,10 +49,10 @@ func (m *moody) Line(ctx context.Context, account, address string) (tenant.Line,
 	return m.directory.Line(ctx, account, address)
 }
 
-// office is an adapter and what parses its dead letters again, in memory.
-type office struct {
+// fixture is an adapter and what parses its dead letters again, in memory.
+type fixture struct {
 	*testing.T
-	known        *moody
+	known        *faultyDirectory
 	spool, state *memstore.Store
 	sent         []string // "address generation", of all events
 	output       bytes.Buffer
@@ -61,10 +61,10 @@ type office struct {
 	again        *Reparser
 }
 
-func newOffice(t *testing.T) *office {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	ring := keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Random: rand.Reader})
-	o := &office{T: t, known: &moody{down: map[string]bool{}, gone: map[string]bool{}}}
+	o := &fixture{T: t, known: &faultyDirectory{down: map[string]bool{}, gone: map[string]bool{}}}
 	faulty := memstore.Faulty(func(c memstore.Call) memstore.Fault {
 		if o.fault == nil {
 			return memstore.None
@@ -94,7 +94,7 @@ func newOffice(t *testing.T) *office {
 }
 
 // receive takes a webhook of a tenant's account in.
-func (o *office) receive(owner, body string) {
+func (o *fixture) receive(owner, body string) {
 	o.Helper()
 	answer := o.adapter.Receive(o.Context(), webhook.Request{
 		Method: http.MethodPost, Path: "/v1/accounts/of-" + owner + "/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(body),
@@ -105,7 +105,7 @@ func (o *office) receive(owner, body string) {
 }
 
 // run is the schedule's.
-func (o *office) run() {
+func (o *fixture) run() {
 	o.Helper()
 	answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: redrive.Again})
 	if err != nil || len(answer.Problems) > 0 {
@@ -114,7 +114,7 @@ func (o *office) run() {
 }
 
 // waiting returns how many webhooks are to be parsed again by themselves.
-func (o *office) waiting() (n int) {
+func (o *fixture) waiting() (n int) {
 	for r := range o.spool.All() {
 		if strings.HasPrefix(r.Partition, "again/") {
 			n++
@@ -124,7 +124,7 @@ func (o *office) waiting() (n int) {
 }
 
 // letters returns the dead letters, as their state, kind and code.
-func (o *office) letters() (all []string) {
+func (o *fixture) letters() (all []string) {
 	for r := range o.state.All() {
 		if l, ok := deadletter.Read(r); ok && strings.HasPrefix(r.Sort, "dead/") {
 			all = append(all, strings.TrimSpace(string(l.State)+" "+l.Kind+" "+l.Code))
@@ -133,7 +133,7 @@ func (o *office) letters() (all []string) {
 	return all
 }
 
-func (o *office) check(waiting int, letters, sent []string) {
+func (o *fixture) check(waiting int, letters, sent []string) {
 	o.Helper()
 	if got := o.waiting(); got != waiting {
 		o.Errorf("%d webhooks wait, want %d", got, waiting)
@@ -150,7 +150,7 @@ func (o *office) check(waiting int, letters, sent []string) {
 // signature was checked.
 func TestAWebhookThatATransientFaultMadeADeadLetterComesBackByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFixture(t)
 		o.known.down["one"] = true
 		o.receive("first", `["one"]`)
 		open := []string{"retryable line_unreadable"}
@@ -174,7 +174,7 @@ func TestAWebhookThatATransientFaultMadeADeadLetterComesBackByItself(t *testing.
 // TestWhatIsParsedAgainByItselfKeepsItsOrder: a later webhook of a tenant waits for an earlier one, another tenant's for neither.
 func TestWhatIsParsedAgainByItselfKeepsItsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFixture(t)
 		for _, address := range []string{"one", "large", "bulky", "two"} {
 			o.known.down[address] = true
 		}
@@ -200,13 +200,13 @@ func TestWhatIsParsedAgainByItselfKeepsItsOrder(t *testing.T) {
 func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
 	const counted = `"Name":"WebhookDeadLettered"`
 	for name, c := range map[string]struct {
-		change  func(o *office)
+		change  func(o *fixture)
 		letters string
 		counted int // the first by the receiver
 	}{
-		"after a day":                   {func(*office) { time.Sleep(patience) }, "retryable line_unreadable", 2},
-		"since its address is nobody's": {func(o *office) { o.known.down, o.known.gone = nil, map[string]bool{"one": true} }, "permanent unowned_address", 2},
-		"since somebody was faster": {func(o *office) {
+		"after a day":                   {func(*fixture) { time.Sleep(patience) }, "retryable line_unreadable", 2},
+		"since its address is nobody's": {func(o *fixture) { o.known.down, o.known.gone = nil, map[string]bool{"one": true} }, "permanent unowned_address", 2},
+		"since somebody was faster": {func(o *fixture) {
 			o.known.down = nil
 			var ids []string
 			for r := range o.spool.All() {
@@ -223,7 +223,7 @@ func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := newOffice(t)
+				o := newFixture(t)
 				o.known.down["one"] = true
 				o.receive("first", `["one"]`)
 				time.Sleep(time.Minute)
@@ -241,7 +241,7 @@ func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
 }
 
 func TestOnlyWhatPassesByItselfWaits(t *testing.T) {
-	o := newOffice(t)
+	o := newFixture(t)
 	for _, body := range []string{`{`, `["none"]`, `["large"]`, `["lost"]`} {
 		o.receive("first", body)
 	}
@@ -255,7 +255,7 @@ func TestARunThatFailsAtAnyCallIsMadeGoodByTheNext(t *testing.T) {
 	for _, how := range []memstore.Fault{memstore.Before, memstore.After} {
 		for failing, met := 0, true; met; failing++ {
 			synctest.Test(t, func(t *testing.T) {
-				o, calls := newOffice(t), 0
+				o, calls := newFixture(t), 0
 				o.known.down["one"] = true
 				o.receive("first", `["one"]`)
 				o.known.down = nil
@@ -282,7 +282,7 @@ func TestARunThatFailsAtAnyCallIsMadeGoodByTheNext(t *testing.T) {
 
 func TestARunEndsBeforeItsInvocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFixture(t)
 		o.known.down["one"] = true
 		o.receive("first", `["one"]`)
 		o.known.down = nil
@@ -297,7 +297,7 @@ func TestARunEndsBeforeItsInvocation(t *testing.T) {
 // TestAPointerThatCannotBeReadHoldsNothingUp: neither what waits behind it nor the partitions after its own.
 func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFixture(t)
 		for n := range Shards {
 			unreadable := store.Record{Data: []byte("{"), Key: store.Key{Partition: againPartition(o.adapter.about.Provider, n), Sort: "1999"}}
 			if err := o.spool.Note(t.Context(), unreadable); err != nil {
@@ -318,9 +318,9 @@ func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
 // TestAWebhookWithoutItsDeadLetterIsNotDroppedInSilence: its bytes were kept, and the record that says why was not written.
 func TestAWebhookWithoutItsDeadLetterIsNotDroppedInSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t)
+		o := newFixture(t)
 		lost := deadletter.Record{ID: "w1", Tenant: "first", Provider: o.adapter.about.Provider, First: time.Now()}
-		if err := o.spool.Note(t.Context(), waits(lost)); err != nil {
+		if err := o.spool.Note(t.Context(), againRecord(lost)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(unwritten - time.Second)

@@ -22,8 +22,8 @@ const (
 // usual is the time of what is not called by a provider, and of a function that is given no end.
 const usual = budget(10 * time.Second)
 
-// timeOf returns the time that an invocation has.
-func timeOf(ctx context.Context) budget {
+// remaining returns the time that an invocation has.
+func remaining(ctx context.Context) budget {
 	if deadline, ok := ctx.Deadline(); ok {
 		return budget(time.Until(deadline))
 	}

@@ -67,7 +67,7 @@ func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause 
 		FunctionVersion: d.version, Trace: telemetry.Trace(ctx), Provider: w.Provider,
 		Parts: (len(w.Body) + bytesPart - 1) / bytesPart, BytesKey: "bytes/" + id,
 	}
-	if err := d.keep(ctx, record, w, passes(cause)); err != nil {
+	if err := d.keep(ctx, record, w, isTransient(cause)); err != nil {
 		return fmt.Errorf("received bytes: %w", err)
 	}
 	return deadletter.Write(ctx, d.records, record)
@@ -103,7 +103,7 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, 
 	}
 	batch = append(batch, store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data})
 	if again {
-		batch = append(batch, waits(r))
+		batch = append(batch, againRecord(r))
 	}
 	return d.bytes.Note(ctx, batch...)
 }

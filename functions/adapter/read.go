@@ -92,11 +92,11 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	}
 	owner, err := a.Directory.Tenant(ctx, line.TenantID)
 	if err != nil {
-		return queue.Message{}, unless(err, "tenant_unreadable")
+		return queue.Message{}, lookupFault(err, "tenant_unreadable")
 	}
 	pepper, err := a.Peppers.Pepper(ctx, line.TenantID)
 	if err != nil {
-		return queue.Message{}, unless(err, "pepper_unreadable")
+		return queue.Message{}, lookupFault(err, "pepper_unreadable")
 	}
 	trace := telemetry.Trace(ctx)
 	complete(p, w, line, a.about.Provider, pepper)
@@ -128,8 +128,8 @@ func (a *Adapter) aside(ctx context.Context, problems []canonical.Problem) {
 	}
 }
 
-// unless keeps a lookup's failure from being taken for an unowned address, and sorts what nobody sorted.
-func unless(err error, code string) error {
+// lookupFault keeps a lookup's failure from being taken for an unowned address, and sorts what nobody sorted.
+func lookupFault(err error, code string) error {
 	if sorted, ok := errors.AsType[*fault.Error](err); ok {
 		return sorted
 	}
@@ -154,7 +154,7 @@ func (a *Adapter) line(ctx context.Context, account string, p *Parsed) (tenant.L
 		case err == nil:
 			none = errUnserved
 		case !errors.Is(err, tenant.ErrUnknown):
-			return tenant.Line{}, unless(err, "line_unreadable")
+			return tenant.Line{}, lookupFault(err, "line_unreadable")
 		}
 		tried = address
 	}

@@ -31,14 +31,6 @@ const (
 	CodeUnwritten = "dead_letter_unwritten" // its bytes were kept, and the record that says why was not
 )
 
-// ReparseRecords is what a Reparser needs of the table of dead letters.
-type ReparseRecords interface {
-	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
-	Note(ctx context.Context, pointers ...store.Record) error
-}
-
 // ReparseBytes is what it needs of the table of received bytes, where also what waits is listed.
 type ReparseBytes interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
@@ -51,13 +43,13 @@ type ReparseBytes interface {
 // again. It is safe to be asked twice: the events have the ids they would have had.
 type Reparser struct {
 	adapter *Adapter
-	records ReparseRecords
+	records store.Store
 	bytes   ReparseBytes
 	claims  *idempotency.Reopener
 }
 
 // NewReparser returns a Reparser for the channel of a; it needs neither its Letters nor its tokens.
-func NewReparser(a *Adapter, records ReparseRecords, received ReparseBytes) *Reparser {
+func NewReparser(a *Adapter, records store.Store, received ReparseBytes) *Reparser {
 	return &Reparser{a, records, received, idempotency.NewReopener(records)}
 }
 
