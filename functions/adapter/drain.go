@@ -57,7 +57,7 @@ func (d *Drain) Run(ctx context.Context) error {
 		sent += n
 		if err != nil {
 			failed = err
-			if n == 0 { // the queue takes nothing: the other shards would only knock at the same door
+			if n == 0 { // the queue takes nothing: it would take nothing of the other shards either
 				break
 			}
 		}

@@ -193,14 +193,16 @@ func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err err
 		note(e, aside)
 		body, err = canonical.Encode(*e)
 	}
+	noted := min(len(aside), 1) // members of the metadata that note makes
 	for err != nil || len(body) > queue.MaxBody {
 		switch {
 		case e.Metadata[canonical.RawVendor] != nil:
 			delete(e.Metadata, canonical.RawVendor)
-		case len(e.Metadata) > min(len(aside), 1):
+		case len(e.Metadata) > noted:
 			e.Metadata = nil
 			aside = append(aside, canonical.Problem{Path: "$.metadata", Code: canonical.ProblemLength, Reason: "is too long"})
 			note(e, aside)
+			noted = 1
 		default:
 			return nil, nil, fault.New(fault.Permanent, CodeLarge, nil)
 		}

@@ -56,8 +56,8 @@ func New[R any](crm CRM[R], o Options) *Connector[R] {
 // up none of the others in the batch.
 const parallel = 10
 
-// accidents is how many unfinished claims say nothing about a delivery: processes end for reasons of their own.
-const accidents = 1
+// freeCrashes is how many unfinished claims say nothing about a delivery: processes end for reasons of their own.
+const freeCrashes = 1
 
 // Handle carries out deliveries of different threads and returns one error each. Those that go into different calls run side by
 // side. One whose claim was left unfinished gets a call of its own, and one to which that happened twice is worked on alone, after
@@ -65,16 +65,16 @@ const accidents = 1
 // was killed would be worked on one by one.
 func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []error {
 	items := make([]*item, len(heads))
-	var sound []*item
+	var opened []*item
 	for i, head := range heads {
 		items[i] = c.open(ctx, head)
 		if items[i].err == nil {
-			sound = append(sound, items[i])
+			opened = append(opened, items[i])
 		}
 	}
-	rest := c.together(ctx, sound, c.options.Width)
+	rest := c.workAll(ctx, opened, c.options.Width)
 	if c.options.Width > 1 {
-		rest = c.together(ctx, rest, 1)
+		rest = c.workAll(ctx, rest, 1)
 	}
 	for _, it := range rest {
 		c.carry(ctx, []*item{it}, true)
@@ -86,8 +86,8 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 	return errs
 }
 
-// together works on all items, at most width in a call, and returns those that it put aside.
-func (c *Connector[R]) together(ctx context.Context, items []*item, width int) []*item {
+// workAll works on all items, at most width in a call, and returns those that it put aside.
+func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) []*item {
 	chunks := chunk(items, width)
 	aside := make([][]*item, len(chunks))
 	free := make(chan struct{}, parallel)
@@ -140,7 +140,7 @@ func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (as
 	for _, it := range items {
 		switch c.claim(ctx, it); {
 		case it.claim == nil:
-		case it.claim.Unfinished > 0 && len(items) > 1, it.claim.Unfinished > accidents && !alone:
+		case it.claim.Unfinished > 0 && len(items) > 1, it.claim.Unfinished > freeCrashes && !alone:
 			it.claim.Attempt-- // it is claimed again for the try
 			c.release(ctx, it, reasonAlone, false)
 			aside = append(aside, it)

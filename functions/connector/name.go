@@ -32,8 +32,8 @@ func NameOf(d delivery.Delivery) string { return strings.TrimSpace(Clean(d.Perso
 // CalledBy returns what a CRM is to call a person who is new to it: by name, otherwise by number or address.
 func CalledBy(d delivery.Delivery) string { return cmp.Or(NameOf(d), d.Person.Phone, AddressOf(d)) }
 
-// BringsName reports whether a delivery that makes sure of the person says what they are called.
-func BringsName(d delivery.Delivery) bool {
+// CarriesName reports whether a delivery that makes sure of the person says what they are called.
+func CarriesName(d delivery.Delivery) bool {
 	return NameOf(d) != "" && slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {
 		return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity
 	})

@@ -120,7 +120,7 @@ func (c *Connector[R]) link(ctx context.Context, it *item) {
 // that it is the tenant's configuration.
 func (c *Connector[R]) fail(ctx context.Context, it *item, err error) {
 	if fault.Of(err).Kind == fault.Permanent && it.delivery.Event.TenantID != "" {
-		err = c.weigh(ctx, it, err)
+		err = c.blockedInStreak(ctx, it, err)
 	}
 	f := fault.Of(err)
 	it.failed(err)
@@ -132,8 +132,8 @@ func (c *Connector[R]) fail(ctx context.Context, it *item, err error) {
 	c.release(ctx, it, f.Code, false)
 }
 
-// weigh turns a Permanent fault that is one of many in a row into a Blocked one.
-func (c *Connector[R]) weigh(ctx context.Context, it *item, err error) error {
+// blockedInStreak turns a Permanent fault that is one of many in a row into a Blocked one.
+func (c *Connector[R]) blockedInStreak(ctx context.Context, it *item, err error) error {
 	within, cancel := settled(it.context(ctx))
 	defer cancel()
 	code := fault.Of(err).Code

@@ -60,7 +60,7 @@ func (o *Outbox) send(ctx context.Context, all []*outgoing) {
 			lost = append(lost, x)
 		}
 	}
-	o.bury(ctx, lost)
+	o.deadLetter(ctx, lost)
 }
 
 func failAll(all []*outgoing, err error) {
@@ -79,9 +79,9 @@ func publish(ctx context.Context, to queue.Publisher, all []*outgoing) {
 	}
 }
 
-// bury makes dead letters of what has no queue. One that is not taken keeps the message it was made of. Another CRM's failing
+// deadLetter makes dead letters of what has no queue. One that is not taken keeps the message it was made of. Another CRM's failing
 // queue brings them here again: they are given up as of when the message was sent, so that the recorder knows them again.
-func (o *Outbox) bury(ctx context.Context, lost []*outgoing) {
+func (o *Outbox) deadLetter(ctx context.Context, lost []*outgoing) {
 	if len(lost) == 0 {
 		return
 	}

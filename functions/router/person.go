@@ -28,7 +28,8 @@ func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head c
 	return p
 }
 
-// mailbox is an e-mail address that every CRM takes: what is unusual is left to be an address like any other.
+// mailbox is an e-mail address that every CRM takes. It matches fewer than a mail server would: what it
+// refuses is shown as an address, not as an e-mail address.
 var mailbox = regexp.MustCompile(`^[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}$`)
 
 // maxMailbox is the shortest length that a CRM keeps of an e-mail address.

@@ -22,9 +22,9 @@ const MaxWait = 11 * time.Hour
 // of its group still have days until the queue drops them.
 const Longest = 10 * 24 * time.Hour
 
-// hurried is how many receives a message has before waits that were asked for grow, too: one that is told to come back
+// freeReceives is how many receives a message has before waits that were asked for grow, too: one that is told to come back
 // in a second would use up the receives that its queue allows within minutes.
-const hurried = 100
+const freeReceives = 100
 
 // handle lets the Handler work on heads. When it panics over several, nobody knows which one brought it down, so each is
 // given to it alone: the innocent ones get through.
@@ -90,9 +90,9 @@ func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error
 			waiting = append(waiting, i)
 		}
 	}
-	w.tell(ctx, heads, errs, verdicts, waiting)
+	w.logWaiting(ctx, heads, errs, verdicts, waiting)
 	if len(given) > 0 {
-		w.bury(ctx, heads, errs, given, verdicts)
+		w.deadLetter(ctx, heads, errs, given, verdicts)
 	}
 	return verdicts
 }
@@ -108,9 +108,9 @@ func (w *Worker) held(ctx context.Context, head Received, err error) time.Durati
 	return min(by.For, MaxWait)
 }
 
-// tell says which of the heads wait, and why: each of them, and of a standard queue, whose batches are large and fail
+// logWaiting says which of the heads wait, and why: each of them, and of a standard queue, whose batches are large and fail
 // together, the first of each code with how many there are.
-func (w *Worker) tell(ctx context.Context, heads []Received, errs []error, verdicts []Verdict, waiting []int) {
+func (w *Worker) logWaiting(ctx context.Context, heads []Received, errs []error, verdicts []Verdict, waiting []int) {
 	alike := map[string]int{}
 	for _, i := range waiting {
 		alike[fault.Of(errs[i]).Code]++
@@ -129,8 +129,8 @@ func (w *Worker) tell(ctx context.Context, heads []Received, errs []error, verdi
 	}
 }
 
-// bury makes dead letters of the heads at given. One that is not taken stays in the queue: it would be a lost message.
-func (w *Worker) bury(ctx context.Context, heads []Received, errs []error, given []int, verdicts []Verdict) {
+// deadLetter makes dead letters of the heads at given. One that is not taken stays in the queue: it would be a lost message.
+func (w *Worker) deadLetter(ctx context.Context, heads []Received, errs []error, given []int, verdicts []Verdict) {
 	for k, err := range w.publish(ctx, heads, errs, given) {
 		i := given[k]
 		ctx := telemetry.WithTrace(ctx, heads[i].Trace)
@@ -195,7 +195,7 @@ func (w *Worker) wait(r Received, err error, cut bool) time.Duration {
 		return w.BlockedWait
 	case f.Kind == fault.Permanent || f.Kind == fault.Rejected: // only without DeadLetters
 		return w.BackoffMax
-	case f.Wait > 0 && r.Attempt > hurried:
+	case f.Wait > 0 && r.Attempt > freeReceives:
 		return max(min(f.Wait, MaxWait), w.backoff(attempt(r, err)))
 	case f.Wait > 0:
 		return min(f.Wait, MaxWait)

@@ -60,7 +60,7 @@ type Worker struct {
 // groups go on.
 func (w *Worker) Work(ctx context.Context, batch []Received) []Verdict {
 	verdicts := make([]Verdict, len(batch))
-	soft, cancel := w.softly(ctx)
+	soft, cancel := w.withSoftDeadline(ctx)
 	defer cancel()
 	open := w.byGroup(batch)
 	for len(open) > 0 && soft.Err() == nil {
@@ -82,9 +82,9 @@ func (w *Worker) Work(ctx context.Context, batch []Received) []Verdict {
 	return verdicts
 }
 
-// softly answers a context that ends SoftMargin before ctx does, so that time is left to release claims and publish dead
+// withSoftDeadline answers a context that ends SoftMargin before ctx does, so that time is left to release claims and publish dead
 // letters.
-func (w *Worker) softly(ctx context.Context) (context.Context, context.CancelFunc) {
+func (w *Worker) withSoftDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)

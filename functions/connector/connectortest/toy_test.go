@@ -206,7 +206,7 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 			return connector.Step[request]{Name: name, Request: next}, true, nil
 		}
 	}
-	if _, ok := done["name"]; !ok && id != "" && done["make"] == nil && connector.BringsName(d) && d.Person.Links["named"] == "" {
+	if _, ok := done["name"]; !ok && id != "" && done["make"] == nil && connector.CarriesName(d) && d.Person.Links["named"] == "" {
 		none := []string{"", d.Person.Phone, connector.AddressOf(d)}
 		return connector.Step[request]{Name: "name", Request: request{"POST", "names/" + id, naming{d.Person.Name, none}}}, true, nil
 	}
@@ -275,7 +275,7 @@ func (toy) Links(d delivery.Delivery, done connector.Progress) map[string]string
 			links["person"] = id
 		}
 	}
-	if done["name"] != nil || done["make"] != nil && connector.BringsName(d) {
+	if done["name"] != nil || done["make"] != nil && connector.CarriesName(d) {
 		links["named"] = "true"
 	}
 	return links

@@ -84,7 +84,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 
 // nameStep comes last: the message does not wait for a name.
 func (p plan) nameStep() (connector.Step[Request], bool, error) {
-	if !connector.BringsName(p.d) || p.named() || p.finished(string(name)) {
+	if !connector.CarriesName(p.d) || p.named() || p.finished(string(name)) {
 		return connector.Step[Request]{}, false, nil
 	}
 	contact, step, ok := p.person(true)

@@ -48,7 +48,7 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 		return value
 	}
 	first, last := nameOf(d)
-	return fill(append(cameBy(d.Event, names),
+	return fill(append(attributionOf(d.Event, names),
 		names.SenderKey, d.Person.Key,
 		"phone", d.Person.Phone,
 		"email", strings.ToLower(strings.TrimSpace(d.Person.Email)),
@@ -72,8 +72,8 @@ func nameOf(d delivery.Delivery) (first, last string) {
 	return connector.Cut(first, maxName), connector.Cut(strings.TrimSpace(last), maxName)
 }
 
-// cameBy returns the properties, names and values in turn, of the advertisement that an event came by.
-func cameBy(e canonical.Event, names Properties) []string {
+// attributionOf returns the properties, names and values in turn, of the advertisement that an event came by.
+func attributionOf(e canonical.Event, names Properties) []string {
 	a := e.Attribution
 	if a == nil {
 		return nil
@@ -91,7 +91,7 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 	if e.Direction == canonical.Inbound {
 		status = "received"
 	}
-	return fill(append(cameBy(e, names),
+	return fill(append(attributionOf(e, names),
 		"hs_communication_channel_type", channelType(e.Channel),
 		"hs_communication_logged_from", "CRM", // the only value HubSpot takes
 		"hs_communication_body", body(e, reserve),

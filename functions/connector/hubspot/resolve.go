@@ -155,7 +155,7 @@ func (p *portal) create(ctx context.Context, w work) {
 		i := at[k]
 		switch id := inTheWay(r.err); {
 		case r.err == nil:
-			w.Succeed(i, resultContact, r.object.ID, resultNamed, strconv.FormatBool(connector.BringsName(w.Request(i).delivery)))
+			w.Succeed(i, resultContact, r.object.ID, resultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		default:

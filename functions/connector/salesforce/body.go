@@ -106,8 +106,8 @@ func newPerson(d delivery.Delivery, object string, by origin) personBody {
 // origin is where a person came from, as far as it fits.
 type origin struct{ address, source, id, url, headline, click string }
 
-// cameBy returns where the person of a delivery came from. An org whose release of package/ has no fields for it gets nothing.
-func (o *org) cameBy(d delivery.Delivery) origin {
+// originOf returns where the person of a delivery came from. An org whose release of package/ has no fields for it gets nothing.
+func (o *org) originOf(d delivery.Delivery) origin {
 	if o.binding.Package < 2 {
 		return origin{}
 	}

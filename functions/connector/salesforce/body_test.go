@@ -73,7 +73,7 @@ func FuzzBodies(f *testing.F) {
 		e.Attribution = &canonical.Attribution{SourceType: said, SourceID: name, SourceURL: address, Headline: said, ClickID: name}
 		task := newTask(e, "003000000000002AAA")
 		d := delivery.Delivery{Event: e, Person: delivery.Person{Name: name}}
-		by := (&org{binding: Binding{Package: Package}}).cameBy(d)
+		by := (&org{binding: Binding{Package: Package}}).originOf(d)
 		person := newPerson(d, leadObject, by)
 		for what, c := range map[string]struct {
 			text string
@@ -111,7 +111,7 @@ func TestAnAddressThatWasCutIsNoName(t *testing.T) {
 
 func TestAnAddressThatDoesNotFitIsLeftOut(t *testing.T) {
 	for length, want := range map[int]int{maxField: maxField, maxField + 1: 0} {
-		if by := (&org{binding: Binding{Package: Package}}).cameBy(withAddress(strings.Repeat("a", length))); len(by.address) != want {
+		if by := (&org{binding: Binding{Package: Package}}).originOf(withAddress(strings.Repeat("a", length))); len(by.address) != want {
 			t.Errorf("of %d characters %d are kept", length, len(by.address))
 		}
 	}

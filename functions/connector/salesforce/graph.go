@@ -103,7 +103,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	d := r.delivery
 	if who == "" {
 		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads
-		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.cameBy(d))})
+		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.originOf(d))})
 		who = "@{" + refPerson + ".id}"
 	} else {
 		object = kindOf(who)
@@ -112,7 +112,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 		return g
 	}
 	key := connector.MessageKey(d.Event)
-	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.cameBy(d))})
+	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.originOf(d))})
 	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
 		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, who)})
 	}
@@ -155,7 +155,7 @@ func (o *org) settle(ctx context.Context, w work, i int, who string, got written
 	if got.err == nil {
 		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
-			who, known = made, strconv.FormatBool(connector.BringsName(w.Request(i).delivery))
+			who, known = made, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery))
 		}
 		if w.Request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"

@@ -94,7 +94,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	if (p.has(delivery.MarkReplied) || p.has(delivery.CancelSequences)) && who != "" && !p.finished(string(reply)) {
 		return p.step(reply, string(reply), Request{who: who}), true, nil
 	}
-	if connector.BringsName(d) && who != "" && !p.named() && !p.finished(string(name)) {
+	if connector.CarriesName(d) && who != "" && !p.named() && !p.finished(string(name)) {
 		return p.step(name, string(name), Request{who: who}), true, nil
 	}
 	return connector.Step[Request]{}, false, nil
