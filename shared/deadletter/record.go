@@ -30,8 +30,8 @@ func StageReceipts(crm string) string { return "receipts-" + crm }
 // CodeUnbound is the code of what is for a CRM that its tenant has no binding of.
 const CodeUnbound = "crm_not_bound"
 
-// CutStage returns the name of the CRM in a stage that StageDeliver or StageReceipts returned, and which of the two: stage is
-// of(name). ok is false for any other stage.
+// CutStage takes apart a stage that StageDeliver or StageReceipts returned: of is the one that did, name the CRM's. Of any other
+// stage ok is false.
 func CutStage(stage string) (of func(name string) string, name string, ok bool) {
 	for _, of := range []func(string) string{StageDeliver, StageReceipts} {
 		if name, ok := strings.CutPrefix(stage, of("")); ok {
