@@ -89,7 +89,7 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 // holds nothing else up.
 func (r *rerun) follow(ctx context.Context, pointer store.Record) error {
 	var w waiting
-	if json.Unmarshal(pointer.Data, &w) != nil {
+	if err := json.Unmarshal(pointer.Data, &w); err != nil || w.ID == "" {
 		r.adapter.Logger.ErrorContext(ctx, "pointer cannot be read", slog.String("partition", pointer.Partition), slog.String("sort", pointer.Sort))
 		r.adapter.Meter.Count("SpoolUnreadable", 1)
 		return nil
