@@ -89,7 +89,8 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 // holds nothing else up.
 func (r *rerun) follow(ctx context.Context, pointer store.Record) error {
 	var w waiting
-	if err := json.Unmarshal(pointer.Data, &w); err != nil || w.ID == "" {
+	_ = json.Unmarshal(pointer.Data, &w) // what cannot be read has no id
+	if w.ID == "" {
 		r.adapter.Logger.ErrorContext(ctx, "pointer cannot be read", slog.String("partition", pointer.Partition), slog.String("sort", pointer.Sort))
 		r.adapter.Meter.Count("SpoolUnreadable", 1)
 		return nil
