@@ -122,3 +122,49 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsNoAnswer(t *testing.T) {
 		t.Errorf("decided %+v", record.Decision)
 	}
 }
+
+// TestAnOptOutThatIsOlderThanThePersonInTheCRMIsShown: the provider refused to send to somebody whom no CRM held. Nobody was told,
+// and the person who was made later looked as if they might be messaged.
+func TestAnOptOutThatIsOlderThanThePersonInTheCRMIsShown(t *testing.T) {
+	t.Parallel()
+	thread := event("", nil).ThreadID
+	hello := event("hello there", func(e *canonical.Event) { e.Timestamp = at.Add(time.Hour) })
+	for name, c := range map[string]struct {
+		second canonical.Event
+		linked bool
+		want   []delivery.Kind
+	}{
+		"the person writes and is made":                  {hello, false, []delivery.Kind{delivery.EnsurePerson, delivery.SetConsent, delivery.LogActivity}},
+		"a person that the CRM holds was told":           {hello, true, []delivery.Kind{delivery.LogActivity}},
+		"somebody added the person, and it is told anew": {refusal("SM2", time.Hour), false, []delivery.Kind{delivery.SetConsent}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			first := refusal("SM1", 0)
+			first.ThreadID, c.second.ThreadID = thread, thread
+			if err := w.route(t, message(t, first)); err != nil {
+				t.Fatal(err)
+			}
+			if c.linked {
+				w.link(t, first)
+			}
+			w.sent = nil
+			if err := w.route(t, message(t, c.second)); err != nil {
+				t.Fatal(err)
+			}
+			var kinds []delivery.Kind
+			for _, d := range w.deliveries(t) {
+				for _, a := range d.Actions {
+					kinds = append(kinds, a.Kind)
+					if a.Kind == delivery.SetConsent && a.Value["at"] != at.UTC().Format(time.RFC3339Nano) {
+						t.Errorf("the consent is of %s, want that of the first refusal", a.Value["at"])
+					}
+				}
+			}
+			if diff := cmp.Diff(c.want, kinds); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

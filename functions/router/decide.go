@@ -188,7 +188,7 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 	}
 	if d.Consent != nil {
 		facts.Keyword = d.Consent.Keyword
-		if !d.Superseded {
+		if !d.Superseded || e.Direction == canonical.Status { // what a provider repeats may be news to a CRM
 			facts.Consent = d.Consent.State
 		}
 	}
@@ -200,7 +200,10 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 	d.Matched = decided.Matched
 	for _, c := range decided.CRMs {
 		// Receipts have a lane of their own. One that is here changes no status: connectors take that from their receipts queue.
-		c.Actions = slices.DeleteFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.RaiseStatus })
+		c.Actions = slices.DeleteFunc(c.Actions, func(a delivery.Action) bool {
+			return a.Kind == delivery.RaiseStatus || a.Kind == delivery.SetConsent && d.Superseded
+		})
+		c.Actions = withOptOuts(c.Actions, c.CRM, t.Rules, head)
 		if len(c.Actions) == 0 {
 			continue
 		}
@@ -211,6 +214,31 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 		d.Owed = OwedHelp
 		r.Meter.Count("HelpOwed", 1, telemetry.Label{Name: "tenant", Value: e.TenantID})
 	}
+}
+
+// withOptOuts returns actions with the opt-outs that are held of a person whom the CRM is not known to hold: it was told of none,
+// or nobody was there to write them to. They come behind the person and before the message, and only to a CRM that the tenant's
+// rules tell of consent. One that is told twice changes nothing: the time of the event decides.
+func withOptOuts(actions []delivery.Action, crm string, set rules.Set, head conversation.Head) []delivery.Action {
+	if head.Known(crm) || !set.Asks(crm, delivery.SetConsent) {
+		return actions
+	}
+	at := slices.IndexFunc(actions, func(a delivery.Action) bool { return a.Kind != delivery.EnsurePerson })
+	if at < 0 {
+		at = len(actions)
+	}
+	for _, channel := range slices.Sorted(maps.Keys(head.Consent)) {
+		held := head.Consent[channel]
+		told := slices.ContainsFunc(actions, func(a delivery.Action) bool {
+			return a.Kind == delivery.SetConsent && a.Value["channel"] == string(channel)
+		})
+		if held.State == consent.OptedOut && !told {
+			actions = slices.Insert(actions, at, delivery.Action{Kind: delivery.SetConsent, Value: map[string]string{
+				"channel": string(channel), "state": held.State, "at": held.At.UTC().Format(time.RFC3339Nano),
+			}})
+		}
+	}
+	return actions
 }
 
 func shorten(s string, most int) string {

@@ -447,6 +447,7 @@ func TestConsentHoldsByEventTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld()
+			w.link(t, tt.events[0]) // a CRM that holds the person was told of each change
 			for _, e := range tt.events {
 				if err := w.route(t, message(t, e)); err != nil {
 					t.Fatal(err)

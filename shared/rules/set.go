@@ -46,6 +46,13 @@ type Action struct {
 	Value map[string]string `json:"value,omitempty"` // overrides what the event gives
 }
 
+// Asks reports whether a rule of the set asks crm for an action of this kind.
+func (s Set) Asks(crm string, kind delivery.Kind) bool {
+	return slices.ContainsFunc(s.Rules, func(r Rule) bool {
+		return slices.ContainsFunc(r.Then, func(a Action) bool { return a.Kind == kind && (a.CRM == AnyCRM || a.CRM == crm) })
+	})
+}
+
 // Default answers the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
 // the consent keywords and an opt-out that a provider tells of a consent change; what becomes of sent messages is shown. What we send is recorded, and the first answer
 // to it ends the sequences it may belong to; otherwise it goes nowhere.

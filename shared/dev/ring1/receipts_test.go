@@ -246,16 +246,24 @@ func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 			l.status(n, "failed", refused)
 			l.settled(time.Hour)
 		}
+		later := time.Now().UTC()
 		l.status(2, "failed", map[string]string{"ErrorCode": "21610", "To": "+15552019999"}) // whom no CRM knows
 		l.settled(time.Hour)
 		l.rest(2 * time.Minute)
+		if contacts := l.held("contacts"); len(contacts) != 1 {
+			t.Fatalf("%d contacts, want no new one", len(contacts))
+		}
+		l.send(message{sid: sid(8), from: "+15552019999", text: "hello there"})
+		l.settled(time.Hour)
 		contacts := l.held("contacts")
-		if len(contacts) != 1 {
+		if len(contacts) != 2 {
 			t.Fatalf("%d contacts", len(contacts))
 		}
-		out, at := contacts[0].Properties["msg_opt_out"], contacts[0].Properties["msg_opt_out_at"]
-		if out != "true" || at != since.Format("2006-01-02T15:04:05.000Z") {
-			t.Errorf("opted out %q at %q, want true at %v", out, at, since)
+		for i, want := range []time.Time{since, later} {
+			out, at := contacts[i].Properties["msg_opt_out"], contacts[i].Properties["msg_opt_out_at"]
+			if out != "true" || at != want.Format("2006-01-02T15:04:05.000Z") {
+				t.Errorf("contact %d: opted out %q at %q, want true at %v", i, out, at, want)
+			}
 		}
 		if got := l.shown()[key(0)]; got != "failed 21610" {
 			t.Errorf("the message shows %q", got)
