@@ -29,10 +29,11 @@ const (
 	CodeLarge   = "event_too_large"
 )
 
-// Directory finds what is configured; *tenant.Directory is one, and caches. What is not configured is tenant.ErrUnknown.
+// Directory finds what is configured; *tenant.Directory is one, and caches. What is not configured is tenant.ErrUnknown, and a
+// line of other channels than the one asked for tenant.ErrUnserved.
 type Directory interface {
 	Account(ctx context.Context, id string) (tenant.Account, error)
-	Line(ctx context.Context, accountID, address string) (tenant.Line, error)
+	Line(ctx context.Context, accountID, address string, channel canonical.Channel) (tenant.Line, error)
 	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
 }
 

@@ -90,7 +90,7 @@ func (*directory) Account(_ context.Context, id string) (tenant.Account, error) 
 	return tenant.Account{ID: id, TenantID: "first", Provider: "batch", AuthTokens: secret.Versions{"token"}}, nil
 }
 
-func (d *directory) Line(_ context.Context, account, address string) (tenant.Line, error) {
+func (d *directory) Line(_ context.Context, account, address string, _ canonical.Channel) (tenant.Line, error) {
 	d.lookups = append(d.lookups, address)
 	owners := map[string]string{"one": "first", "two": "second", "large": "first", "bulky": "first", "lost": "third"}
 	if address == "slow" {
@@ -372,7 +372,7 @@ func (h *hanging) Account(ctx context.Context, id string) (tenant.Account, error
 	return h.directory.Account(ctx, id)
 }
 
-func (*hanging) Line(ctx context.Context, _, _ string) (tenant.Line, error) {
+func (*hanging) Line(ctx context.Context, _, _ string, _ canonical.Channel) (tenant.Line, error) {
 	<-ctx.Done()
 	return tenant.Line{}, ctx.Err()
 }

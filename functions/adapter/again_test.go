@@ -39,14 +39,14 @@ func (m *faultyDirectory) Account(ctx context.Context, id string) (tenant.Accoun
 	return account, err
 }
 
-func (m *faultyDirectory) Line(ctx context.Context, account, address string) (tenant.Line, error) {
+func (m *faultyDirectory) Line(ctx context.Context, account, address string, channel canonical.Channel) (tenant.Line, error) {
 	if m.down[address] {
 		return tenant.Line{}, errors.New("down")
 	}
 	if m.gone[address] {
 		return tenant.Line{}, tenant.ErrUnknown
 	}
-	return m.directory.Line(ctx, account, address)
+	return m.directory.Line(ctx, account, address, channel)
 }
 
 // fixture is an adapter and what parses its dead letters again, in memory.

@@ -45,11 +45,11 @@ func (s *slow) Account(ctx context.Context, id string) (tenant.Account, error) {
 	return s.directory.Account(ctx, id)
 }
 
-func (s *slow) Line(ctx context.Context, account, address string) (tenant.Line, error) {
+func (s *slow) Line(ctx context.Context, account, address string, channel canonical.Channel) (tenant.Line, error) {
 	if err := wait(ctx, s.line); err != nil {
 		return tenant.Line{}, err
 	}
-	return s.directory.Line(ctx, account, address)
+	return s.directory.Line(ctx, account, address, channel)
 }
 
 // Publish is a queue that takes nothing.

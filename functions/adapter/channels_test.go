@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,12 +20,11 @@ type limited struct {
 	channels []canonical.Channel
 }
 
-func (l *limited) Line(ctx context.Context, account, address string) (tenant.Line, error) {
-	line, err := l.directory.Line(ctx, account, address)
-	if address == "one" {
-		line.Channels = l.channels
+func (l *limited) Line(ctx context.Context, account, address string, channel canonical.Channel) (tenant.Line, error) {
+	if address == "one" && channel != "" && !slices.Contains(l.channels, channel) {
+		return tenant.Line{}, tenant.ErrUnserved
 	}
-	return line, err
+	return l.directory.Line(ctx, account, address, channel)
 }
 
 // single is a channel whose webhooks all say the same.

@@ -69,7 +69,7 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 		switch {
 		case errors.Is(err, tenant.ErrUnknown):
 			work.Unplaced = fault.New(fault.Permanent, CodeUnowned, nil)
-		case errors.Is(err, errUnserved):
+		case errors.Is(err, tenant.ErrUnserved):
 			work.Unplaced = fault.New(fault.Permanent, CodeChannel, nil)
 		case err != nil:
 			return Work{}, err
@@ -80,10 +80,7 @@ func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
 	return work, nil
 }
 
-// errUnserved is that there are lines with an event's address, and none of them serves its channel.
-var errUnserved = errors.New("adapter: no line serves the channel")
-
-// message completes one event and encodes it. It returns tenant.ErrUnknown or errUnserved for one that belongs to no
+// message completes one event and encodes it. It returns tenant.ErrUnknown or tenant.ErrUnserved for one that belongs to no
 // line: only a corrected tenant file mends that.
 func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Message, error) {
 	line, err := a.line(ctx, w.AccountID, p)
@@ -142,17 +139,21 @@ func lookupFault(err error, code string) error {
 // line returns the line of the account that the first of an event's addresses leads to: it has this address, and serves the event's
 // channel. A status is of any channel: what was sent was sent, and that it fell back to another channel is told by nothing else.
 func (a *Adapter) line(ctx context.Context, account string, p *Parsed) (tenant.Line, error) {
+	channel := p.Event.Channel
+	if p.Event.Direction == canonical.Status {
+		channel = ""
+	}
 	none, tried := tenant.ErrUnknown, ""
 	for _, address := range p.Addresses {
 		if address == "" || address == tried {
 			continue
 		}
-		line, err := a.Directory.Line(ctx, account, address)
+		line, err := a.Directory.Line(ctx, account, address, channel)
 		switch {
-		case err == nil && (p.Event.Direction == canonical.Status || line.Serves(p.Event.Channel)):
-			return line, nil
 		case err == nil:
-			none = errUnserved
+			return line, nil
+		case errors.Is(err, tenant.ErrUnserved):
+			none = err
 		case !errors.Is(err, tenant.ErrUnknown):
 			return tenant.Line{}, lookupFault(err, "line_unreadable")
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/keys"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
@@ -69,19 +70,23 @@ func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
 	return account, err
 }
 
-// Line answers the line of an account with exactly this address, or else with the address behind its channel's prefix (a
-// number that serves WhatsApp and SMS is one line). A line that is not in the configuration held is looked for in a new one
-// when the held one is older than Absent, so that a line just added is found soon.
-func (d *Directory) Line(ctx context.Context, accountID, address string) (Line, error) {
+// Line returns the line of an account with exactly this address, or else with the address behind its channel's prefix (a
+// number that serves WhatsApp and SMS is one line), that serves channel; "" asks for no channel. A line of another channel is
+// ErrUnserved. One that is not in the configuration held, or does not serve the channel there, is looked for in a new one when
+// the held one is older than Absent, so that a tenant file that was just corrected is in force soon.
+func (d *Directory) Line(ctx context.Context, accountID, address string, channel canonical.Channel) (Line, error) {
 	var line Line
+	listed := false
 	err := d.find(ctx, accountID, func(c *config) bool {
-		var ok bool
-		line, ok = c.lines[lineID{accountID, address}]
-		if _, bare, prefixed := strings.Cut(address, ":"); prefixed && !ok {
-			line, ok = c.lines[lineID{accountID, bare}]
+		line, listed = c.lines[lineID{accountID, address}]
+		if _, bare, prefixed := strings.Cut(address, ":"); prefixed && !listed {
+			line, listed = c.lines[lineID{accountID, bare}]
 		}
-		return ok
+		return listed && (channel == "" || line.Serves(channel))
 	})
+	if listed && errors.Is(err, ErrUnknown) {
+		return Line{}, ErrUnserved
+	}
 	return line, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/seal"
 	"signalbox/shared/store"
@@ -188,7 +189,7 @@ func TestUnknownIsRememberedForHalfAMinute(t *testing.T) {
 		line := func(want error, reads int64) {
 			t.Helper()
 			before := s.reads.Load()
-			if _, err := d.Line(t.Context(), "demo-twilio", "rcs:new_agent"); !errors.Is(err, want) {
+			if _, err := d.Line(t.Context(), "demo-twilio", "rcs:new_agent", ""); !errors.Is(err, want) {
 				t.Errorf("got %v, want %v", err, want)
 			}
 			if got := s.reads.Load() - before; got != reads {
@@ -199,10 +200,27 @@ func TestUnknownIsRememberedForHalfAMinute(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		line(nil, 2)
 		line(nil, 0)
+		// So is a channel that a line was just given.
+		serves := func(want error, reads int64) {
+			t.Helper()
+			before := s.reads.Load()
+			if _, err := d.Line(t.Context(), "demo-twilio", "rcs:new_agent", canonical.WhatsApp); !errors.Is(err, want) {
+				t.Errorf("got %v, want %v", err, want)
+			}
+			if got := s.reads.Load() - before; got != reads {
+				t.Errorf("%d reads, want %d", got, reads)
+			}
+		}
+		serves(tenant.ErrUnserved, 0)
+		f.Lines[1].Channels = append(f.Lines[1].Channels, canonical.WhatsApp)
+		publish(t, s.Store, s.box(), f)
+		serves(tenant.ErrUnserved, 0)
+		time.Sleep(30 * time.Second)
+		serves(nil, 2)
 		// Whether a line is unknown is not guessed while the store is down.
 		time.Sleep(time.Minute)
 		s.err = fault.New(fault.Retryable, "store_failed", nil)
-		if _, err := d.Line(t.Context(), "demo-twilio", "rcs:newer_agent"); errors.Is(err, tenant.ErrUnknown) || err == nil {
+		if _, err := d.Line(t.Context(), "demo-twilio", "rcs:newer_agent", ""); errors.Is(err, tenant.ErrUnknown) || err == nil {
 			t.Errorf("got %v, want the store's error", err)
 		}
 		line(nil, 0)

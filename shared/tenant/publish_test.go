@@ -90,7 +90,7 @@ func TestWhatWasPublishedIsFound(t *testing.T) {
 	for address, want := range map[string]string{
 		"+15557654321": "demo-number", "whatsapp:+15557654321": "demo-number", "rcs:acme_demo_agent": "demo-agent", "rcs:acme": "", "acme_demo_agent": "",
 	} {
-		line, err := d.Line(t.Context(), "demo-twilio", address)
+		line, err := d.Line(t.Context(), "demo-twilio", address, "")
 		if line.ID != want || errors.Is(err, tenant.ErrUnknown) != (want == "") {
 			t.Errorf("%s is line %q (%v), want %q", address, line.ID, err, want)
 		}
@@ -328,7 +328,7 @@ func crashAt(t *testing.T, first, second tenant.File, effect memstore.Fault, ste
 		t.Errorf("step %d: version %d is called %q", step, held.Version, held.Name)
 	}
 	for _, l := range want.Lines {
-		if line, err := d.Line(t.Context(), "demo-twilio", l.Address); err != nil || line.ID != l.ID {
+		if line, err := d.Line(t.Context(), "demo-twilio", l.Address, ""); err != nil || line.ID != l.ID {
 			t.Fatalf("step %d: version %d is not whole: %v", step, held.Version, err)
 		}
 		sum := sha256.Sum256([]byte(l.Address))

@@ -21,6 +21,9 @@ import (
 // ErrUnknown is an account, line or tenant that no configuration in force names.
 var ErrUnknown = errors.New("tenant: not known")
 
+// ErrUnserved is a line that serves other channels than the one asked for.
+var ErrUnserved = errors.New("tenant: the line does not serve the channel")
+
 // Tenant is a customer of this deployment, as functions see it.
 type Tenant struct {
 	ID        string

@@ -167,7 +167,7 @@ func (w *world) Account(_ context.Context, id string) (tenant.Account, error) {
 }
 
 // Line implements adapter.Directory.
-func (w *world) Line(_ context.Context, account, address string) (tenant.Line, error) {
+func (w *world) Line(_ context.Context, account, address string, channel canonical.Channel) (tenant.Line, error) {
 	w.lookups = append(w.lookups, "line")
 	if w.linesDown {
 		return tenant.Line{}, errHidden
@@ -176,6 +176,9 @@ func (w *world) Line(_ context.Context, account, address string) (tenant.Line, e
 		if !w.noLines && line.AccountID == account && line.Address == address {
 			if w.noChannels {
 				line.Channels = nil
+			}
+			if channel != "" && !line.Serves(channel) {
+				return tenant.Line{}, tenant.ErrUnserved
 			}
 			return line, nil
 		}
