@@ -204,7 +204,7 @@ func TestUnknownIsRememberedForHalfAMinute(t *testing.T) {
 		serves := func(want error, reads int64) {
 			t.Helper()
 			before := s.reads.Load()
-			if _, err := d.Line(t.Context(), "demo-twilio", "rcs:new_agent", canonical.WhatsApp); !errors.Is(err, want) {
+			if _, err := d.Line(t.Context(), "demo-twilio", f.Lines[0].Address, canonical.RCS); !errors.Is(err, want) {
 				t.Errorf("got %v, want %v", err, want)
 			}
 			if got := s.reads.Load() - before; got != reads {
@@ -212,7 +212,7 @@ func TestUnknownIsRememberedForHalfAMinute(t *testing.T) {
 			}
 		}
 		serves(tenant.ErrUnserved, 0)
-		f.Lines[1].Channels = append(f.Lines[1].Channels, canonical.WhatsApp)
+		f.Lines[0].Channels = append(f.Lines[0].Channels, canonical.RCS)
 		publish(t, s.Store, s.box(), f)
 		serves(tenant.ErrUnserved, 0)
 		time.Sleep(30 * time.Second)
