@@ -147,8 +147,9 @@ apply: $(OPERATE) ## Plan or apply a tenant file: make apply STACK=... | ENDPOIN
 	@$(OPERATE) apply
 
 .PHONY: redrive
-redrive: export ACTION = redrive
-redrive: export TENANT =
+# What the environment says counts as what the command line says: a plan must never act. Only the defaults above do not.
+redrive: export ACTION := $(if $(filter file,$(origin ACTION)),redrive,$(ACTION))
+redrive: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
 redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
 	@$(OPERATE) redrive
 

@@ -16,8 +16,8 @@ func (r *run) clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := stack.Outputs(ctx); err != nil {
-		return nil //nolint:nilerr // there is none
+	if status, err := stack.Status(ctx); err != nil || status == "" {
+		return err
 	}
 	if err := r.remove(ctx); err != nil {
 		return err
@@ -51,7 +51,11 @@ func (r *run) recovery(ctx context.Context) error {
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
-	if _, err := r.stack.Outputs(ctx); err == nil {
+	status, err := r.stack.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if status != "" {
 		return errors.New("the stack is still there after sam delete")
 	}
 	r.say("sam delete and make remove: the stack is gone, and its data")

@@ -2,7 +2,6 @@ package operate_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -89,7 +88,10 @@ func checkError(t *testing.T, err error, words []string) {
 }
 
 func TestApplyNeedsAFile(t *testing.T) {
-	never := func(context.Context, string, []byte) ([]byte, error) { return json.Marshal("invoked") }
+	never := func(context.Context, string, []byte) ([]byte, error) {
+		t.Error("something was invoked")
+		return nil, nil
+	}
 	for name, path := range map[string]string{"no file": "", "a file that is not there": filepath.Join(t.TempDir(), "none.json")} {
 		if err := operate.Apply(t.Context(), &strings.Builder{}, "apply", path, never); err == nil {
 			t.Errorf("%s: no error", name)

@@ -58,7 +58,11 @@ func newChoice(lookup func(string) string) (Choice, error) {
 		},
 	}
 	c.asked = redrive.Asked{Action: c.Action, Tenant: lookup("TENANT"), By: cmp.Or(lookup("BY"), lookup("USER")), Reason: lookup("REASON")}
-	c.asked.IDs = slices.DeleteFunc(strings.FieldsFunc(lookup("IDS"), func(r rune) bool { return r == ',' || r == ' ' }), func(id string) bool { return id == "" })
+	ids := lookup("IDS")
+	c.asked.IDs = strings.FieldsFunc(ids, func(r rune) bool { return r == ',' || r == ' ' })
+	if ids != "" && len(c.asked.IDs) == 0 {
+		return c, errors.New("IDS holds no id: leave it out to mean everything")
+	}
 	var err error
 	if limit := lookup("LIMIT"); limit != "" {
 		if c.limit, err = strconv.Atoi(limit); err != nil {

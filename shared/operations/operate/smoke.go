@@ -25,8 +25,12 @@ const SmokeUsage = `make smoke STACK=<stack> | ENDPOINT=http://127.0.0.1:4566 | 
     PROVIDER= SAMPLE=      which account's provider, and which sample of events/<provider>; else the first message
 It sends one message from a number that nobody has: every CRM of the tenant gets a record of it.`
 
-// arrival is how long a message may take to every simulator.
-const arrival = 20 * time.Second
+// What may take how long: a message to every simulator, a gateway's answer, and a simulator's word about itself.
+const (
+	arrival  = 20 * time.Second
+	sendTime = 30 * time.Second
+	lookTime = 2 * time.Second
+)
 
 // Smoke is one signed sample webhook and where it goes.
 type Smoke struct {
@@ -75,7 +79,9 @@ func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 
 func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, sample samples.Sample) error {
 	began := time.Now()
-	status, err := client.Send(ctx, sample)
+	sending, cancel := context.WithTimeout(ctx, sendTime)
+	status, err := client.Send(sending, sample)
+	cancel()
 	if err != nil {
 		return fmt.Errorf("the gateway %s gave no answer: %w", s.Target.Gateway, err)
 	}
@@ -90,7 +96,7 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 		_, err := fmt.Fprintf(out, "accepted: look for %s in the CRMs\n", sample.ID())
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, arrival)
+	ctx, cancel = context.WithTimeout(ctx, arrival)
 	defer cancel()
 	report, err := client.Await(ctx, sample)
 	if err != nil {
@@ -107,9 +113,9 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 		}
 	}
 	if report.EndTo == 0 {
-		return fmt.Errorf("it was accepted, but is not in every CRM after %s: look for a dead letter (make redrive ACTION=plan) and into the functions' logs", arrival)
+		return fmt.Errorf("it was accepted, but is not in every simulator after %s: look for a dead letter (make redrive ACTION=plan) and into the functions' logs", arrival)
 	}
-	_, err = fmt.Fprintf(out, "in every CRM %d ms later\n", report.EndTo.Milliseconds())
+	_, err = fmt.Fprintf(out, "in every simulator %d ms later\n", report.EndTo.Milliseconds())
 	return err
 }
 
@@ -122,7 +128,7 @@ func refused(status int, publicBaseURL string, sample samples.Sample) error {
 	case http.StatusNotFound:
 		return fmt.Errorf("there is no such address: does the gateway have a route for %s, and was a tenant with the account %s applied?", sample.Path, sample.Account())
 	case http.StatusTooManyRequests:
-		return errors.New("the gateway limits requests: see the runbook of GatewayErrorsAlarm")
+		return errors.New("the gateway limits requests: see the runbook of GatewayThrottlesAlarm")
 	default:
 		return fmt.Errorf("status %d: the reason is in the log of the function that receives %s", status, sample.Provider())
 	}
@@ -133,6 +139,8 @@ func simulated(ctx context.Context, base string) (about samples.Simulator, ok bo
 	if !isLoopback(base) {
 		return about, false
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
 	about, err := samples.Look(ctx, base)
 	return about, err == nil
 }

@@ -64,15 +64,15 @@ func TestSmoke(t *testing.T) {
 		out       []string
 		failed    []string
 	}{
-		"it arrives":                        {http.StatusOK, nil, []string{"sms-unknown-sender SM", ": 200 in ", "invented: notes/7\n", "in every CRM "}, nil},
+		"it arrives":                        {http.StatusOK, nil, []string{"sms-unknown-sender SM", ": 200 in ", "invented: notes/7\n", "in every simulator "}, nil},
 		"a refused signature":               {http.StatusForbidden, nil, []string{": 403 in "}, []string{"the signature was refused: PublicBaseUrl of the stack has to be exactly https://hooks.example, and", "acme-messages"}},
 		"an account that was not applied":   {http.StatusNotFound, nil, nil, []string{"/v1/accounts/acme-messages/twilio/messages", "was a tenant with the account acme-messages applied?"}},
-		"too many":                          {http.StatusTooManyRequests, nil, nil, []string{"GatewayErrorsAlarm"}},
+		"too many":                          {http.StatusTooManyRequests, nil, nil, []string{"GatewayThrottlesAlarm"}},
 		"a failure":                         {http.StatusServiceUnavailable, nil, nil, []string{"status 503", "twilio"}},
 		"a sample to a line it has not":     {http.StatusOK, map[string]string{"SAMPLE": "rcs-button"}, nil, []string{"no line like rcs:"}},
 		"a provider it has no account of":   {http.StatusOK, map[string]string{"PROVIDER": "outreach"}, nil, []string{"no sample for the tenant acme", "make smoke STACK="}},
 		"a tenant file that is not there":   {http.StatusOK, map[string]string{"TENANT": "/nonexistent/acme.json"}, nil, []string{"/nonexistent/acme.json"}},
-		"another token, of the environment": {http.StatusOK, map[string]string{"AUTH_TOKEN": "other"}, []string{"in every CRM "}, nil},
+		"another token, of the environment": {http.StatusOK, map[string]string{"AUTH_TOKEN": "other"}, []string{"in every simulator "}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := &outside{status: c.status}
