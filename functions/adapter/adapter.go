@@ -37,7 +37,7 @@ type Directory interface {
 	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
 }
 
-// Peppers answers a tenant's pepper; *tenant.Peppers is one.
+// Peppers returns a tenant's pepper; *tenant.Peppers is one.
 type Peppers interface {
 	Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
 }
@@ -83,7 +83,7 @@ type outcome struct {
 	refusal             webhook.Response // what a Refuser answers in place of a dead letter
 }
 
-// Receive answers one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
+// Receive returns one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
 // dead letter. What cannot be authenticated leaves nothing behind but a count.
 func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Response {
 	started := time.Now()

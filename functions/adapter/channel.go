@@ -19,7 +19,7 @@ import (
 type Channel interface {
 	// Describe says what is true of every webhook of the provider, as data. It answers the same at every call.
 	Describe() Description
-	// Verify answers nil if r was signed with one of tokens and a fault.Rejected otherwise. It sees unauthenticated input:
+	// Verify returns nil if r was signed with one of tokens and a fault.Rejected otherwise. It sees unauthenticated input:
 	// it never panics on it and compares in constant time.
 	Verify(r webhook.Request, tokens secret.Versions) error
 	// Parse reads what a verified webhook says, in the order it says it. An error is a fault.Permanent whose text holds
@@ -30,7 +30,7 @@ type Channel interface {
 // Refuser is a Channel whose senders read answers: programs of an integrator's, who is told what to correct. What they send and
 // cannot be used is then no dead letter, which would be one more place to find it out. A provider reads nothing but the status.
 type Refuser interface {
-	// Refuse answers what the sender of an authentic webhook is told about a permanent fault: one that Parse answered, or one with
+	// Refuse returns what the sender of an authentic webhook is told about a permanent fault: one that Parse answered, or one with
 	// CodeUnowned or CodeChannel. The answer is a 4xx after which the sender does not send the same again, and holds nothing of the webhook's
 	// content. It answers false for a fault that is not the sender's: the webhook becomes a dead letter.
 	Refuse(cause *fault.Error) (answer webhook.Response, ok bool)
@@ -54,7 +54,7 @@ type RedeliveryPolicy struct {
 // Never says that what is not accepted now is lost.
 func (p RedeliveryPolicy) Never() bool { return len(p.On) == 0 }
 
-// Failure answers the status for a webhook that nothing durable took: 503 where the provider redelivers on it or never
+// Failure returns the status for a webhook that nothing durable took: 503 where the provider redelivers on it or never
 // redelivers at all (it is the truth, and what a provider's console shows), otherwise the first status it redelivers on.
 func (p RedeliveryPolicy) Failure() int {
 	if p.Never() || slices.Contains(p.On, http.StatusServiceUnavailable) {

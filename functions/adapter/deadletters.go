@@ -111,7 +111,7 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, 
 // headSort is the sort key of what describes the parts.
 const headSort = "head"
 
-// receivedPlace answers what a piece of the received bytes is sealed for.
+// receivedPlace returns what a piece of the received bytes is sealed for.
 func receivedPlace(r deadletter.Record, sort string) keyring.Place {
 	return keyring.Place{Tenant: r.Tenant, Purpose: "received", Name: r.ID + " " + sort}
 }

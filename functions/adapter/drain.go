@@ -31,7 +31,7 @@ type Drain struct {
 	Meter    *telemetry.Meter
 }
 
-// queue answers where a spooled message goes, nil if that is not known here.
+// queue returns where a spooled message goes, nil if that is not known here.
 func (d *Drain) queue(name string) queue.Publisher {
 	switch name {
 	case "":

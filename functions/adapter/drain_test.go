@@ -45,7 +45,7 @@ func (a *accepting) Publish(_ context.Context, messages ...queue.Message) error 
 	return nil
 }
 
-// messages answers n messages of one group.
+// messages returns n messages of one group.
 func messages(group string, n int) []queue.Message {
 	var all []queue.Message
 	for i := range n {

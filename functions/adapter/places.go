@@ -101,7 +101,7 @@ func attempt(ctx context.Context, place Place, messages []queue.Message, all bud
 	return place.Queue.Publish(ctx, messages...)
 }
 
-// refused answers the messages that a Publish did not accept, in their order.
+// refused returns the messages that a Publish did not accept, in their order.
 func refused(messages []queue.Message, err error) []queue.Message {
 	var rest []queue.Message
 	for i, err := range queue.Errors(err, len(messages)) {

@@ -33,7 +33,7 @@ func (w *Work) count() int {
 	return n
 }
 
-// first answers the id of the first event, "" where there is none.
+// first returns the id of the first event, "" where there is none.
 func (w *Work) first() string {
 	if len(w.Messages) > 0 {
 		return w.Messages[0].ID

@@ -17,7 +17,7 @@ type VendorField struct {
 // Redacted stands for a personal value that was received. Blank values stay blank: they give nothing away.
 const Redacted = "[redacted]"
 
-// RawVendor answers metadata.rawVendor under a policy: a JSON object of the field names in byte order, each with its value
+// RawVendor returns metadata.rawVendor under a policy: a JSON object of the field names in byte order, each with its value
 // or, where the name was repeated, the array of them. It answers nil for tenant.RawVendorNone, and a policy nobody knows redacts. It
 // sorts fields in place.
 func RawVendor(policy tenant.RawVendor, fields []VendorField) json.RawMessage {

@@ -199,7 +199,7 @@ func (w *Work) regenerate(generation int) {
 	}
 }
 
-// piece answers a piece of what was received. In what a release of before kept, neither the head nor any part is sealed: sealed,
+// piece returns a piece of what was received. In what a release of before kept, neither the head nor any part is sealed: sealed,
 // which the head sets, says so of the parts.
 func (r *Reparser) piece(ctx context.Context, rec deadletter.Record, key store.Key, sealed *bool) ([]byte, error) {
 	held, err := r.bytes.Get(ctx, key)

@@ -133,7 +133,7 @@ func TestReparseIsRefused(t *testing.T) {
 	}
 }
 
-// only answers the one dead letter that is held.
+// only returns the one dead letter that is held.
 func only(t *testing.T, state *memstore.Store) (letter deadletter.Record) {
 	t.Helper()
 	found := 0

@@ -37,7 +37,7 @@ type Spool struct {
 // laneReceipts is what a spooled message remembers of its queue.
 const laneReceipts = "receipts"
 
-// lane answers the same spool for another queue.
+// lane returns the same spool for another queue.
 func (s *Spool) lane(name string) *Spool { return &Spool{s.notes, name} }
 
 // NewSpool returns the spool in this table.
@@ -53,7 +53,7 @@ type spooled struct {
 	Text  string `json:"text,omitempty"` // a body that is text already, as a sealed one is: base64 upon base64 would not fit a record
 }
 
-// body answers the body, in whichever form it was spooled.
+// body returns the body, in whichever form it was spooled.
 func (s *spooled) body() []byte {
 	if s.Text != "" {
 		return []byte(s.Text)
@@ -72,7 +72,7 @@ func (s *Spool) data(m queue.Message) ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// isText says whether every byte takes one byte of JSON too, or two at most.
+// isText reports whether every byte takes one byte of JSON too, or two at most.
 func isText(body []byte) bool {
 	for _, c := range body {
 		if c < ' ' || c > '~' || c == '<' || c == '>' || c == '&' || c == '\\' {
@@ -110,7 +110,7 @@ func (s *Spool) Publish(ctx context.Context, messages ...queue.Message) error {
 	return nil
 }
 
-// shard answers the shard of a group.
+// shard returns the shard of a group.
 func shard(group string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(group))

@@ -107,7 +107,7 @@ func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) []
 	return slices.Concat(aside...)
 }
 
-// chunk answers items in groups of one tenant and at most width.
+// chunk returns items in groups of one tenant and at most width.
 func chunk(items []*item, width int) [][]*item {
 	var chunks [][]*item
 	filling := map[string]int{} // a tenant's last chunk
@@ -174,7 +174,7 @@ func (c *Connector[R]) round(ctx context.Context, items []*item) []*item {
 	return going
 }
 
-// plan answers what an item needs now; ok is false when the item is complete or has failed.
+// plan returns what an item needs now; ok is false when the item is complete or has failed.
 func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok bool) {
 	if ctx.Err() != nil {
 		c.fail(ctx, it, fault.New(fault.Retryable, CodeOutOfTime, ctx.Err()))

@@ -40,7 +40,7 @@ type item struct {
 	err      error
 }
 
-// verdict answers nil only for what is certainly done.
+// verdict returns nil only for what is certainly done.
 func (it *item) verdict() error {
 	switch {
 	case it.finished:
@@ -99,7 +99,7 @@ func undecoded(head queue.Received, err error) *fault.Error {
 	}
 }
 
-// key answers where the claim is: beside the event's own record.
+// key returns where the claim is: beside the event's own record.
 func (it *item) key() store.Key {
 	return store.Key{
 		Partition: it.delivery.Event.TenantID + "/event/" + string(it.delivery.Event.EventID),
@@ -107,7 +107,7 @@ func (it *item) key() store.Key {
 	}
 }
 
-// context answers ctx with what log lines about the item carry.
+// context returns ctx with what log lines about the item carry.
 func (it *item) context(ctx context.Context) context.Context {
 	trace := it.trace
 	if trace == "" {

@@ -42,12 +42,12 @@ func DecodePermissions(held string) Permissions {
 	return all
 }
 
-// channelName says whether a channel's name can be held: lower-case letters, digits and "_", as everywhere.
+// channelName reports whether a channel's name can be held: lower-case letters, digits and "_", as everywhere.
 func channelName(name string) bool {
 	return name != "" && len(name) <= 64 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
-// Encode answers the field, channels in byte order.
+// Encode returns the field, channels in byte order.
 func (p Permissions) Encode() string {
 	entries := make([]string, 0, len(p))
 	for _, channel := range slices.Sorted(maps.Keys(p)) {
@@ -68,7 +68,7 @@ func (p Permissions) Apply(channel string, change Permission) bool {
 	return true
 }
 
-// Summary answers what the fields that people look at say: the channels opted out of, and when anything changed last.
+// Summary returns what the fields that people look at say: the channels opted out of, and when anything changed last.
 func (p Permissions) Summary() (out []string, newest time.Time) {
 	for _, channel := range slices.Sorted(maps.Keys(p)) {
 		if p[channel].State == OptedOut {

@@ -182,7 +182,7 @@ func (r *Receipts) pause(ctx context.Context, of binding) bool {
 	return ctx.Err() == nil
 }
 
-// ahead answers those messages that are to be written.
+// ahead returns those messages that are to be written.
 func (r *Receipts) ahead(ctx context.Context, of binding, statuses []*status) []*status {
 	var ahead []*status
 	for chunk := range slices.Chunk(statuses, store.MaxGet) {
@@ -227,7 +227,7 @@ func (r *Receipts) chunk(ctx context.Context, of binding, chunk []*status) {
 	}
 }
 
-// risen answers what is held of those messages of which more is held than they say.
+// risen returns what is held of those messages of which more is held than they say.
 func (r *Receipts) risen(ctx context.Context, of binding, statuses []*status) (map[*status]receipt.Status, error) {
 	keys := make([]string, len(statuses))
 	for i, s := range statuses {
@@ -280,7 +280,7 @@ func (r *Receipts) settle(ctx context.Context, u receipt.Update) error {
 	return s.err
 }
 
-// common answers the error that a whole chunk met, nil if it did not meet one together. When as many as a Streak are refused
+// common returns the error that a whole chunk met, nil if it did not meet one together. When as many as a Streak are refused
 // for good with one code, it is the tenant's configuration: they wait.
 func common(chunk []*status) error {
 	first := chunk[0].err

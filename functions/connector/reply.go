@@ -33,5 +33,5 @@ func ReplyOf(actions []delivery.Action) (r Reply, ok bool) {
 	return r, true
 }
 
-// Any says whether there is anything to carry out.
+// Any reports whether there is anything to carry out.
 func (r Reply) Any() bool { return r.Mark || r.Cancel }

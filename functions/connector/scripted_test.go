@@ -111,7 +111,7 @@ func newPlace(steps ...step) *place {
 	return p
 }
 
-// connector answers a connector as a new process has it.
+// connector returns a connector as a new process has it.
 func (p *place) connector() *connector.Connector[string] {
 	id := telemetry.Identity{Function: "Test", Version: "1"}
 	locked := &lockedWriter{w: p.out}

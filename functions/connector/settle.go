@@ -23,7 +23,7 @@ const settling = 2 * time.Second
 // reasonAlone is why a claim is released by whoever found it left unfinished before.
 const reasonAlone = "worked_alone"
 
-// settled answers a context for writes that must be tried even when ctx is over: what was achieved, and the release.
+// settled returns a context for writes that must be tried even when ctx is over: what was achieved, and the release.
 func settled(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), settling)
 }
@@ -50,7 +50,7 @@ func (c *Connector[R]) claim(ctx context.Context, it *item) {
 	}
 }
 
-// checkpoint says whether what the item has achieved is written.
+// checkpoint reports whether what the item has achieved is written.
 func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 	within, cancel := settled(it.context(ctx))
 	defer cancel()

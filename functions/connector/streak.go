@@ -54,7 +54,7 @@ func (s *streaks) succeed(tenant, crm string) {
 	s.succeeded[streakKey(tenant, crm).Partition] = time.Now()
 }
 
-// fail answers how many faults with this code there are in a row, with this one. Without an answer from the store it is one.
+// fail returns how many faults with this code there are in a row, with this one. Without an answer from the store it is one.
 func (s *streaks) fail(ctx context.Context, tenant, crm, code string) (int, error) {
 	key := streakKey(tenant, crm)
 	s.mu.Lock()
@@ -91,7 +91,7 @@ func (s *streaks) fail(ctx context.Context, tenant, crm, code string) (int, erro
 	return 1, fault.New(fault.Retryable, "streak_contended", nil)
 }
 
-// readRow answers what a record holds; an absent or unreadable one is no streak.
+// readRow returns what a record holds; an absent or unreadable one is no streak.
 func readRow(record store.Record) row {
 	var met row
 	if record.Version == 0 {

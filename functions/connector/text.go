@@ -7,7 +7,7 @@ import (
 	"signalbox/shared/canonical"
 )
 
-// MessageKey answers the external id of an event's record in every CRM. A provider that names no message leaves the event's
+// MessageKey returns the external id of an event's record in every CRM. A provider that names no message leaves the event's
 // own id.
 func MessageKey(e canonical.Event) string {
 	id := e.ProviderMessageID
@@ -17,7 +17,7 @@ func MessageKey(e canonical.Event) string {
 	return canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, id)
 }
 
-// Said answers what was said in an event, in plain text: the words, and of a message that has none its summary, which is what
+// Said returns what was said in an event, in plain text: the words, and of a message that has none its summary, which is what
 // the router calls it, too.
 func Said(e canonical.Event) string {
 	switch {
@@ -44,7 +44,7 @@ func Clean(text string) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-// Cut answers at most limit characters of text, cleaned.
+// Cut returns at most limit characters of text, cleaned.
 func Cut(text string, limit int) string {
 	text = Clean(text)
 	if utf8.RuneCountInString(text) <= limit {
@@ -61,7 +61,7 @@ func Whole(text string, limit int) string {
 	return text
 }
 
-// ChannelLabel answers a channel's name for people.
+// ChannelLabel returns a channel's name for people.
 func ChannelLabel(c canonical.Channel) string {
 	switch c {
 	case canonical.RCS:

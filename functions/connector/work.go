@@ -13,7 +13,7 @@ type Work[R any] struct {
 // Place is one CRM of one tenant.
 type Place struct{ Tenant, CRM string }
 
-// PlaceOf answers where a delivery goes.
+// PlaceOf returns where a delivery goes.
 func PlaceOf(d delivery.Delivery) Place { return Place{d.Event.TenantID, d.CRM} }
 
 // Carry is the Do of a CRM that takes steps by what they are: those of one place and kind are a Work, places one after the other,
@@ -45,13 +45,13 @@ func Carry[R, P any, K comparable](
 	return outcomes
 }
 
-// Len answers how many steps there are.
+// Len returns how many steps there are.
 func (w Work[R]) Len() int { return len(w.at) }
 
-// Request answers the request of a step.
+// Request returns the request of a step.
 func (w Work[R]) Request(i int) R { return w.steps[w.at[i]].Request }
 
-// Intended says whether an earlier try of a Once step may have been carried out.
+// Intended reports whether an earlier try of a Once step may have been carried out.
 func (w Work[R]) Intended(i int) bool { return w.steps[w.at[i]].Intended }
 
 // Fail makes err the outcome of a step.

@@ -199,7 +199,7 @@ func TestWhatIsNoFileIsRefused(t *testing.T) {
 	}
 }
 
-// outreachAccount answers the beginning of a list of accounts, the first of which is for the outreach API.
+// outreachAccount returns the beginning of a list of accounts, the first of which is for the outreach API.
 func outreachAccount(current, previous string) string {
 	return `"accounts": [{"id": "acme-engage", "provider": "outreach", "providerAccount": "acme-engage", "authToken": "` + current +
 		`", "previousAuthToken": "` + previous + `"},`

@@ -40,7 +40,7 @@ func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 	return problems
 }
 
-// days answers the first and the last day.
+// days returns the first and the last day.
 func days(f redrive.Filter, now time.Time) (from, to time.Time, err error) {
 	from, to = now.UTC().Add(-deadletter.Kept).Truncate(24*time.Hour), now.UTC().Truncate(24*time.Hour)
 	if f.From != "" {
@@ -108,7 +108,7 @@ func (l *letter) see(body []byte) time.Time {
 	return arrived
 }
 
-// claim answers where the claim is that its worker takes; Sort is empty when it takes none.
+// claim returns where the claim is that its worker takes; Sort is empty when it takes none.
 func (l letter) claim() store.Key {
 	key := store.Key{Partition: deadletter.Key(l.rec).Partition}
 	_, name, _ := deadletter.CutStage(l.rec.Stage)
@@ -259,7 +259,7 @@ func (r *Redriver) late(ctx context.Context) bool {
 	return ok && time.Until(deadline) < 2*r.margin
 }
 
-// read answers the dead letters that pointers lead to and the filter takes.
+// read returns the dead letters that pointers lead to and the filter takes.
 func (r *Redriver) read(ctx context.Context, f redrive.Filter, pointers []store.Record) ([]letter, error) {
 	wanted := map[store.Key][]store.Record{} // a dead letter that took the place of another has the pointers of both
 	var keys []store.Key

@@ -61,7 +61,7 @@ func (r *Recorder) record(ctx context.Context, head queue.Received) error {
 	return nil
 }
 
-// read answers the record of what arrived. The same message gives the same record whenever it is received.
+// read returns the record of what arrived. The same message gives the same record whenever it is received.
 func (r *Recorder) read(head queue.Received) deadletter.Record {
 	letter, ok := queue.ParseDeadLetter(head.Message)
 	if !ok {
@@ -122,7 +122,7 @@ func (a about) event() names {
 	return a.names
 }
 
-// stage answers at which stage a message with this body would have been worked on: the queue does not say where it took it from.
+// stage returns at which stage a message with this body would have been worked on: the queue does not say where it took it from.
 func (r *Recorder) stage(a about, group string) string {
 	switch {
 	case a.Event != nil && r.name.MatchString(a.CRM):

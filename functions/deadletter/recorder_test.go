@@ -33,7 +33,7 @@ func newWorker(s deadletter.Store, out *bytes.Buffer) *queue.Worker {
 	}
 }
 
-// records answers the dead letters that are held.
+// records returns the dead letters that are held.
 func records(t *testing.T, s *memstore.Store) []deadletter.Record {
 	t.Helper()
 	var all []deadletter.Record

@@ -140,7 +140,7 @@ func (r *Redriver) note(ctx context.Context, q redrive.Request, letters []letter
 	})
 }
 
-// name answers what a dead letter is asked for by.
+// name returns what a dead letter is asked for by.
 func name(rec deadletter.Record) string {
 	if rec.EventID != "" {
 		return rec.EventID
@@ -190,7 +190,7 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 	}
 }
 
-// standing answers how the work of a dead letter stands. An error says why it cannot be put back.
+// standing returns how the work of a dead letter stands. An error says why it cannot be put back.
 func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency.Standing, err error) {
 	stage := p.letter.rec.Stage
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {

@@ -12,7 +12,7 @@ import (
 // looked is how much of a text is looked at, in bytes: what answers by itself says so at once.
 const looked = 320
 
-// automatic says whether a message is one that a mailbox or a phone sent by itself: an out-of-office note, the answer of a phone
+// automatic reports whether a message is one that a mailbox or a phone sent by itself: an out-of-office note, the answer of a phone
 // whose owner drives or sleeps. The provider's word goes first; few give one. What is not recognised for certain counts as the
 // person's own words, and so does everything that asks a question: a sequence that stops once too often is noticed, one that goes
 // on after an answer is the complaint.
@@ -31,7 +31,7 @@ func saysAutomatic(text string) bool {
 	return titled(text) || says(text, phones()) || (says(text, absences()) || abrupt(text)) && says(text, circumstances())
 }
 
-// beginning answers what is looked at: the first part in lower case, without what mail programs and people put before it.
+// beginning returns what is looked at: the first part in lower case, without what mail programs and people put before it.
 func beginning(text string) string {
 	if len(text) > looked {
 		for text = text[:looked]; len(text) > looked-utf8.UTFMax && !utf8.ValidString(text); {
@@ -46,7 +46,7 @@ func says(text string, phrases []string) bool {
 	return slices.ContainsFunc(phrases, func(phrase string) bool { return strings.Contains(text, phrase) })
 }
 
-// titled says whether a text begins with a title that only machines write, and the title ends there: "automatic response system" is
+// titled reports whether a text begins with a title that only machines write, and the title ends there: "automatic response system" is
 // something to order.
 func titled(text string) bool {
 	for _, title := range [...]string{
@@ -90,7 +90,7 @@ func absences() []string {
 	}
 }
 
-// abrupt says whether a text begins with an absence that is nobody's: "OOO until Monday".
+// abrupt reports whether a text begins with an absence that is nobody's: "OOO until Monday".
 func abrupt(text string) bool {
 	for _, opening := range [...]string{"ooo ", "ooo: ", "ooo - ", "out of office ", "out of the office "} {
 		if strings.HasPrefix(text, opening) {

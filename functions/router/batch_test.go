@@ -12,7 +12,7 @@ import (
 	"signalbox/shared/store/memstore"
 )
 
-// made answers how many calls of a kind were made.
+// made returns how many calls of a kind were made.
 func (w *world) made(kind memstore.Operation) (n int) {
 	for _, call := range w.calls {
 		if strings.HasPrefix(call, string(kind)) {

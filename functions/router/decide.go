@@ -94,7 +94,7 @@ func decode(head queue.Received) (canonical.Event, error) {
 	return e, nil
 }
 
-// wanted answers the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
+// wanted returns the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
 // event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
 // stands, so that such a copy changes no consent, and no outreach waits again that was answered.
 func (j *job) wanted() []store.Key {
@@ -105,7 +105,7 @@ func (j *job) wanted() []store.Key {
 	return keys
 }
 
-// record answers the event's record: one that was written before, or a new one.
+// record returns the event's record: one that was written before, or a new one.
 func (r *Router) record(ctx context.Context, j *job) (Record, error) {
 	e := &j.event
 	t, err := r.Tenants.Tenant(ctx, e.TenantID)

@@ -11,7 +11,7 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// person answers whom an event is about: the customer's side of it.
+// person returns whom an event is about: the customer's side of it.
 func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head conversation.Head) delivery.Person {
 	customer := e.Sender
 	if e.Direction != canonical.Inbound {

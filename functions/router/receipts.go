@@ -107,7 +107,7 @@ func (r *Receipts) gather(heads []queue.Received, errs []error) []*rise {
 	return rises
 }
 
-// messageOf answers the provider's id of the message that a receipt is about.
+// messageOf returns the provider's id of the message that a receipt is about.
 func messageOf(e *canonical.Event) string {
 	if e.RelatesTo != nil && e.RelatesTo.ProviderMessageID != "" {
 		return e.RelatesTo.ProviderMessageID
@@ -167,7 +167,7 @@ func (r *Receipts) raise(ctx context.Context, x *rise) error {
 	return err
 }
 
-// updates answers what each CRM is to be told whose rules ask for it.
+// updates returns what each CRM is to be told whose rules ask for it.
 func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
 	e := &x.event
 	decided := r.Engine.Decide(t.Rules, t.Version, t.CRMNames(), rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
@@ -188,7 +188,7 @@ func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
 	return out, nil
 }
 
-// asks says whether an action of this kind is among actions.
+// asks reports whether an action of this kind is among actions.
 func asks(actions []delivery.Action, kind delivery.Kind) bool {
 	for _, a := range actions {
 		if a.Kind == kind {

@@ -22,12 +22,12 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// lane answers the receipts' router of a world.
+// lane returns the receipts' router of a world.
 func (w *world) lane() *router.Receipts {
 	return router.NewReceipts(router.ReceiptParts{Store: w.store, Tenants: w, Engine: rules.Ordered{}, Outbox: w.outbox()})
 }
 
-// receiptOf answers the receipt that message sid reached a state.
+// receiptOf returns the receipt that message sid reached a state.
 func receiptOf(sid, state string) canonical.Event {
 	return event("", func(e *canonical.Event) {
 		e.EventID = canonical.NewEventID("demo", "twilio", "demo-twilio", "receipt", sid+"|"+state)
@@ -54,7 +54,7 @@ func (w *world) receive(t *testing.T, events ...canonical.Event) []error {
 	return w.lane().Handle(t.Context(), heads)
 }
 
-// told answers what the CRMs were told, as "crm message state".
+// told returns what the CRMs were told, as "crm message state".
 func (w *world) told(t *testing.T) []string {
 	t.Helper()
 	names := map[string]string{}

@@ -57,7 +57,7 @@ type CRMDecision struct {
 	Why     []delivery.RuleReference `json:"why"`
 }
 
-// Key answers where an event's record is kept.
+// Key returns where an event's record is kept.
 func Key(tenant string, event canonical.EventID) store.Key { return eventKey(tenant, event, "event") }
 
 func eventKey(tenant string, event canonical.EventID, sort string) store.Key {
@@ -67,7 +67,7 @@ func eventKey(tenant string, event canonical.EventID, sort string) store.Key {
 // logTime has a fixed width, so that the order of bytes is the order of time.
 const logTime = "2006-01-02T15:04:05.000Z"
 
-// logPointer answers the entry of an event in its thread's log.
+// logPointer returns the entry of an event in its thread's log.
 func logPointer(e *canonical.Event, expires time.Time) store.Record {
 	return store.Record{Expires: expires, Key: store.Key{
 		Partition: e.TenantID + "/thread/" + string(e.ThreadID),
@@ -81,7 +81,7 @@ const level = 2
 // codec compresses. A writer's tables take a megabyte, so that they are used again.
 type codec struct{ writers sync.Pool }
 
-// encode answers the bytes a record is kept as.
+// encode returns the bytes a record is kept as.
 func (c *codec) encode(r *Record) ([]byte, error) {
 	plain, err := r.appendTo(make([]byte, 0, len(r.Event)+1024))
 	if err != nil {
@@ -123,7 +123,7 @@ func (r *Record) appendTo(out []byte) ([]byte, error) {
 // maxRecord bounds what a record is decompressed to: a message and a decision about it for every CRM a tenant may have.
 const maxRecord = 16 << 20
 
-// recordPlace answers what an event's record is sealed for.
+// recordPlace returns what an event's record is sealed for.
 func recordPlace(key store.Key) keyring.Place {
 	tenant, _, _ := strings.Cut(key.Partition, "/")
 	return keyring.Place{Tenant: tenant, Purpose: "event-record", Name: key.Partition}

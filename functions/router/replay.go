@@ -125,7 +125,7 @@ func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redri
 	return answer, nil
 }
 
-// send answers one error a message.
+// send returns one error a message.
 func (r *Replayer) send(ctx context.Context, messages []queue.Message) []error {
 	if len(messages) == 0 {
 		return nil
@@ -187,7 +187,7 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 	}, item
 }
 
-// stored answers the event of a record as it is sent again, and whether it is too old for that. What the provider sent stays in
+// stored returns the event of a record as it is sent again, and whether it is too old for that. What the provider sent stays in
 // the record.
 func (r *Replayer) stored(ctx context.Context, held store.Record) (event canonical.Event, old bool, err error) {
 	record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
@@ -214,7 +214,7 @@ func threadPointer(e *canonical.Event) store.Record {
 
 func threads(tenant string, shard int) string { return tenant + "/threads/" + strconv.Itoa(shard) }
 
-// pointers answers what is noted before an event's record: its entry in the thread's log and, while nothing else is known of
+// pointers returns what is noted before an event's record: its entry in the thread's log and, while nothing else is known of
 // the thread, the thread's own.
 func pointers(j *job, expires time.Time) []store.Record {
 	notes := []store.Record{logPointer(&j.event, expires)}
@@ -250,7 +250,7 @@ func placed(after string) (p place) {
 	return p
 }
 
-// choose answers the events that a request is about, those of a thread oldest first, and where the next request goes on.
+// choose returns the events that a request is about, those of a thread oldest first, and where the next request goes on.
 func (r *Replayer) choose(ctx context.Context, q redrive.ReplayRequest) (ids []string, next string, err error) {
 	if len(q.IDs) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(q.IDs))), "", nil

@@ -29,7 +29,7 @@ type Reply struct {
 // answer returns the reply as threads' heads have it.
 func (r *Reply) answer() conversation.Reply { return conversation.Reply{Event: r.Event, At: r.At} }
 
-// isOutreach says whether an event is something we sent that a person can answer. An answer that a machine of ours gave by
+// isOutreach reports whether an event is something we sent that a person can answer. An answer that a machine of ours gave by
 // itself is none.
 func isOutreach(e *canonical.Event) bool {
 	return e.Direction == canonical.Outbound && e.Type == canonical.TypeMessage && !e.Flags.AutoReply
@@ -59,7 +59,7 @@ func saysSomething(e *canonical.Event) bool {
 		strings.TrimFunc(m.Text, invisible) != "")
 }
 
-// reply answers what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.
+// reply returns what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.
 func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
 	switch {
 	case canAnswer(e):
@@ -155,7 +155,7 @@ func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *De
 	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.Replied(d.Reply.answer()) })
 }
 
-// repliedPointers answers what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.
+// repliedPointers returns what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.
 func repliedPointers(tenant string, reply *Reply) []store.Record {
 	pointers := make([]store.Record, len(reply.Outreach))
 	for i, outreach := range reply.Outreach {

@@ -25,7 +25,7 @@ import (
 // person is the customer of these tests.
 const person = "+15551234567"
 
-// minute answers the instant of event time n.
+// minute returns the instant of event time n.
 func minute(n int) time.Time { return at.Add(time.Duration(n) * time.Minute) }
 
 // said is an inbound message of event time n.
@@ -62,7 +62,7 @@ func from(phone string) func(*canonical.Event) {
 
 func automatic(e *canonical.Event) { e.Flags.AutoReply = true }
 
-// marked answers, for each delivery that marks the person as having replied, the event it is of and the minute of the reply. It
+// marked returns, for each delivery that marks the person as having replied, the event it is of and the minute of the reply. It
 // fails the test if the two actions of a reply are not together.
 func (w *world) marked(t *testing.T) []string {
 	t.Helper()
@@ -340,7 +340,7 @@ func TestAnOutreachIsNotDoneBeforeItWaitsForItsAnswer(t *testing.T) {
 	}
 }
 
-// head answers the head of an event's thread.
+// head returns the head of an event's thread.
 func (w *world) head(t *testing.T, e canonical.Event) conversation.Head {
 	t.Helper()
 	held, err := w.store.Get(t.Context(), conversation.Key("demo", e.ThreadID))

@@ -53,7 +53,7 @@ type Tenants interface {
 	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
 }
 
-// Peppers answers a tenant's pepper; *tenant.Peppers is one.
+// Peppers returns a tenant's pepper; *tenant.Peppers is one.
 type Peppers interface {
 	Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
 }
@@ -118,7 +118,7 @@ type job struct {
 	err        error
 }
 
-// named answers ctx with what log lines about the message carry.
+// named returns ctx with what log lines about the message carry.
 func (j *job) named(ctx context.Context) context.Context {
 	ctx = telemetry.WithTrace(ctx, cmp.Or(j.head.Trace, j.event.Trace.Traceparent))
 	return telemetry.WithEvent(ctx, string(j.event.EventID))

@@ -133,7 +133,7 @@ func (w *world) Publish(_ context.Context, messages ...queue.Message) error {
 
 var at = time.Date(2026, 1, 18, 14, 23, 12, 0, time.UTC)
 
-// event answers an inbound message as the Twilio adapter makes them.
+// event returns an inbound message as the Twilio adapter makes them.
 func event(text string, change func(*canonical.Event)) canonical.Event {
 	e := canonical.Event{
 		EventID: canonical.NewEventID("demo", "twilio", "demo-twilio", "message", "SM1"), SchemaVersion: canonical.SchemaVersion,

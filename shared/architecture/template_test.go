@@ -124,7 +124,7 @@ func at(value any, names ...string) any {
 	return value
 }
 
-// number answers a literal number, or the default of the parameter that is referred to.
+// number returns a literal number, or the default of the parameter that is referred to.
 func (tm template) number(t *testing.T, value any) float64 {
 	t.Helper()
 	if name, ok := at(value, "Ref").(string); ok {
@@ -293,7 +293,7 @@ func TestWhatPassesByItselfIsParsedAgainByASchedule(t *testing.T) {
 	}
 }
 
-// list answers the elements of a list as printed, which is enough to compare intrinsic functions.
+// list returns the elements of a list as printed, which is enough to compare intrinsic functions.
 func list(value any) []any {
 	elements, _ := value.([]any)
 	printed := make([]any, len(elements))

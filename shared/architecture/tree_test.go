@@ -84,7 +84,7 @@ func goFiles(t *testing.T) []file {
 // within reports whether a slash path is dir or below it.
 func within(name, dir string) bool { return name == dir || strings.HasPrefix(name, dir+"/") }
 
-// local answers the folder of an import of this module, or "".
+// local returns the folder of an import of this module, or "".
 func local(imported string) string {
 	folder, ok := strings.CutPrefix(imported, module+"/")
 	if !ok {
@@ -93,7 +93,7 @@ func local(imported string) string {
 	return folder
 }
 
-// family answers "adapter" for functions/adapter/twilio, and "" outside functions/.
+// family returns "adapter" for functions/adapter/twilio, and "" outside functions/.
 func family(folder string) string {
 	parts := strings.Split(folder, "/")
 	if len(parts) < 2 || parts[0] != "functions" {
@@ -102,7 +102,7 @@ func family(folder string) string {
 	return parts[1]
 }
 
-// plugin answers "functions/adapter/twilio" for what lies in or below a provider's or a CRM's folder, and "" elsewhere.
+// plugin returns "functions/adapter/twilio" for what lies in or below a provider's or a CRM's folder, and "" elsewhere.
 func plugin(folder string) string {
 	parts := strings.Split(folder, "/")
 	if len(parts) < 3 || parts[0] != "functions" {

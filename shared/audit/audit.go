@@ -47,7 +47,7 @@ type Chain struct {
 	partition string
 }
 
-// Of answers a tenant's chain.
+// Of returns a tenant's chain.
 func Of(s Store, tenant, name string) Chain { return Chain{s, tenant + "/audit/" + name} }
 
 // longest bounds Reason and By, in bytes.
@@ -93,7 +93,7 @@ func (c Chain) Append(ctx context.Context, e Entry) error {
 	return fault.New(fault.Retryable, CodeContended, nil)
 }
 
-// Entries answers the whole chain, oldest first, or a Permanent fault (CodeBroken) when it is not as it was written.
+// Entries returns the whole chain, oldest first, or a Permanent fault (CodeBroken) when it is not as it was written.
 func (c Chain) Entries(ctx context.Context) ([]Entry, error) {
 	head, last, err := c.head(ctx)
 	if err != nil {
@@ -118,7 +118,7 @@ func (c Chain) Entries(ctx context.Context) ([]Entry, error) {
 	return entries, nil
 }
 
-// head answers the chain's head and the hash of its last entry.
+// head returns the chain's head and the hash of its last entry.
 func (c Chain) head(ctx context.Context) (head store.Record, last string, err error) {
 	held, err := c.store.Get(ctx, store.Key{Partition: c.partition, Sort: "head"})
 	if err != nil {

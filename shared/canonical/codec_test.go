@@ -46,7 +46,7 @@ func encode(t testing.TB, e canonical.Event) []byte {
 	return data
 }
 
-// without answers data less those members of its objects that want does not have: what was filled in.
+// without returns data less those members of its objects that want does not have: what was filled in.
 func without(data, want any) any {
 	kept, ok := data.(map[string]any)
 	wanted, both := want.(map[string]any)

@@ -51,7 +51,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// read answers the event as it stands in data and what could not be read of it.
+// read returns the event as it stands in data and what could not be read of it.
 func read(data []byte) (Event, report, error) {
 	if len(data) > MaxSize {
 		return Event{}, report{}, fault.New(fault.Permanent, CodeMalformed, errTooLarge)

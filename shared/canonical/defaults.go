@@ -8,7 +8,7 @@ type Default struct {
 	Why      string
 }
 
-// Defaults answers the table. Decode and Encode apply it, never over a value that is there; only the row of timestamp is the
+// Defaults returns the table. Decode and Encode apply it, never over a value that is there; only the row of timestamp is the
 // writer's alone, for a document without a timestamp is invalid.
 func Defaults() []Default {
 	numbered := []Channel{SMS, RCS, WhatsApp, IMessage}
@@ -27,7 +27,7 @@ func Defaults() []Default {
 	}
 }
 
-// WithDefaults answers the event with every default that applies to it. The receiver keeps its message.
+// WithDefaults returns the event with every default that applies to it. The receiver keeps its message.
 func (e Event) WithDefaults() Event {
 	if e.Type == "" {
 		e.Type = TypeMessage

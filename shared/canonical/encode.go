@@ -43,7 +43,7 @@ type writer struct{ b []byte }
 
 func write(e *Event) []byte { return e.Append(nil) }
 
-// room answers how long the event's JSON is likely to be.
+// room returns how long the event's JSON is likely to be.
 func (e *Event) room() int {
 	size := 1024
 	if e.Message != nil {

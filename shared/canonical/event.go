@@ -92,7 +92,7 @@ const RawVendor = "rawVendor"
 // MetadataSetAside is the member of Metadata that lists the problems of what was taken out of the event.
 const MetadataSetAside = "setAside"
 
-// WithoutRawVendor answers the event as it may travel to a CRM. The receiver keeps its metadata.
+// WithoutRawVendor returns the event as it may travel to a CRM. The receiver keeps its metadata.
 func (e Event) WithoutRawVendor() Event {
 	if _, has := e.Metadata[RawVendor]; !has {
 		return e

@@ -9,10 +9,10 @@ func isLower(b byte) bool  { return 'a' <= b && b <= 'z' }
 func isLetter(b byte) bool { return isLower(b | 0x20) }
 func isHex(b byte) bool    { return isDigit(b) || 'a' <= b && b <= 'f' }
 
-// isVisible says whether b is printable ASCII and no space.
+// isVisible reports whether b is printable ASCII and no space.
 func isVisible(b byte) bool { return '!' <= b && b <= '~' }
 
-// all says whether every byte of s is of a class, and its length within limits.
+// all reports whether every byte of s is of a class, and its length within limits.
 func all(s string, least, most int, class func(byte) bool) bool {
 	if len(s) < least || len(s) > most {
 		return false

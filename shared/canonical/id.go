@@ -30,19 +30,19 @@ func NewPepper(platform secret.Value, tenant string) Pepper {
 	return Pepper{mac([]byte(platform), tenant)}
 }
 
-// NewThreadID answers the thread of the participant with this identifier (the strongest known: E.164, a channel's user id, or
+// NewThreadID returns the thread of the participant with this identifier (the strongest known: E.164, a channel's user id, or
 // the chat id of a group) with this tenant: "t1_" and 64 hex digits of HMAC-SHA-256(pepper, "thread", identifier). The form
 // hashed is the one the provider sent, so that RCS falling back to SMS stays one thread and later normalisation changes none.
 func NewThreadID(p Pepper, identifier string) ThreadID {
 	return ThreadID("t1_" + hex.EncodeToString(mac(p.key, "thread", identifier)))
 }
 
-// PersonKey answers the key a CRM record of this person is upserted by: 64 hex digits of HMAC-SHA-256(pepper, "person", identifier).
+// PersonKey returns the key a CRM record of this person is upserted by: 64 hex digits of HMAC-SHA-256(pepper, "person", identifier).
 func PersonKey(p Pepper, identifier string) string {
 	return hex.EncodeToString(mac(p.key, "person", identifier))
 }
 
-// MessageKey answers the external id of a message's record in a CRM, the same for the message and its receipts: 64 lower-case
+// MessageKey returns the external id of a message's record in a CRM, the same for the message and its receipts: 64 lower-case
 // hex digits, which every CRM accepts in a key.
 func MessageKey(tenant, provider, account, providerMessageID string) string {
 	var buffer [256]byte

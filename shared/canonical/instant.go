@@ -38,13 +38,13 @@ func parseInstant(s string) (time.Time, bool) {
 	return time.UnixMilli(t.UnixMilli()).UTC(), true
 }
 
-// writable says whether t can be written and read again.
+// writable reports whether t can be written and read again.
 func writable(t time.Time) bool {
 	year := t.UTC().Year()
 	return firstYear <= year && year <= lastYear
 }
 
-// edge says whether a date is one of those on which an offset can leave the years that can be written.
+// edge reports whether a date is one of those on which an offset can leave the years that can be written.
 func edge(date string) bool { return date == "1970-01-01" || date == "9999-12-31" }
 
 // shaped compares s with an example of its form: "0" stands for a digit, "+" for a sign, anything else for itself.

@@ -33,7 +33,7 @@ type scanner struct {
 	failed error // why it stopped
 }
 
-// isValue says whether raw is one JSON value that may be a member of metadata.
+// isValue reports whether raw is one JSON value that may be a member of metadata.
 func isValue(raw []byte) bool {
 	if !utf8.Valid(raw) {
 		return false

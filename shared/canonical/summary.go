@@ -9,7 +9,7 @@ import (
 // SummaryLength is how long a summary is at most, in characters.
 const SummaryLength = 120
 
-// Summarize answers one line that says what a message is, for the subject of a record. It is never empty and, by the first of
+// Summarize returns one line that says what a message is, for the subject of a record. It is never empty and, by the first of
 // these that the message has:
 //
 //	text                 its words on one line, shortened with "…"
@@ -45,7 +45,7 @@ func Summarize(m Message) string {
 	}
 }
 
-// label answers [kind: text] with the first text that is not blank.
+// label returns [kind: text] with the first text that is not blank.
 func label(kind string, texts ...string) string {
 	for _, text := range texts {
 		if line := oneLine(text); line != "" {
@@ -55,7 +55,7 @@ func label(kind string, texts ...string) string {
 	return "[" + kind + "]"
 }
 
-// attachmentKind answers what a person would call a file of a MIME type.
+// attachmentKind returns what a person would call a file of a MIME type.
 func attachmentKind(contentType string) string {
 	kind, sub, _ := strings.Cut(strings.ToLower(contentType), "/")
 	switch kind {
@@ -98,7 +98,7 @@ func oneLine(s string) string {
 	return b.String()
 }
 
-// plain says whether s is short printable ASCII with single spaces between words, as most messages are.
+// plain reports whether s is short printable ASCII with single spaces between words, as most messages are.
 func plain(s string) bool {
 	if len(s) > SummaryLength {
 		return false
@@ -113,7 +113,7 @@ func plain(s string) bool {
 	return !space
 }
 
-// isDirection says whether r is a formatting character for bidirectional text.
+// isDirection reports whether r is a formatting character for bidirectional text.
 func isDirection(r rune) bool {
 	return r == '\u200e' || r == '\u200f' || '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
 }
@@ -141,7 +141,7 @@ func shorten(s string, most int) string {
 	return string(runes[:cut]) + "…"
 }
 
-// joined says whether the characters before and at i are seen as one. It covers what messages hold of Unicode's rules for
+// joined reports whether the characters before and at i are seen as one. It covers what messages hold of Unicode's rules for
 // grapheme clusters (UAX 29): marks, joiners, emoji modifiers, tags and flags.
 func joined(runes []rune, i int) bool {
 	const joiner = '\u200d'
@@ -163,8 +163,8 @@ func joined(runes []rune, i int) bool {
 	return false
 }
 
-// isRegional says whether r is half of a flag.
+// isRegional reports whether r is half of a flag.
 func isRegional(r rune) bool { return '\U0001f1e6' <= r && r <= '\U0001f1ff' }
 
-// isJamo says whether r is a part of a Hangul syllable.
+// isJamo reports whether r is a part of a Hangul syllable.
 func isJamo(r rune) bool { return '\u1100' <= r && r <= '\u11ff' }

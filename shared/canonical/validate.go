@@ -29,7 +29,7 @@ const (
 	maxMetadata     = 64
 )
 
-// Validate answers nil or a *ValidationError with every problem of the event. Its verdict is that of the JSON Schema on the
+// Validate returns nil or a *ValidationError with every problem of the event. Its verdict is that of the JSON Schema on the
 // event as it is written. What has a default may be missing.
 func (e Event) Validate() error {
 	r := report{path: make([]step, 0, 8)}

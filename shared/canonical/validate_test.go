@@ -81,7 +81,7 @@ func fields(v reflect.Value, path string) []field {
 	return list
 }
 
-// fieldValues answers values of a type to put into a field.
+// fieldValues returns values of a type to put into a field.
 func fieldValues(typ reflect.Type) []reflect.Value {
 	list := []reflect.Value{reflect.Zero(typ)}
 	var raw []any

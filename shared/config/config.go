@@ -22,7 +22,7 @@ type Reader struct {
 // New returns a Reader over lookup, os.LookupEnv in production.
 func New(lookup func(string) (string, bool)) *Reader { return &Reader{lookup: lookup} }
 
-// String answers a variable that must be set to something other than blanks; "" when it is not.
+// String returns a variable that must be set to something other than blanks; "" when it is not.
 func (r *Reader) String(name string) string {
 	value, ok := r.lookup(name)
 	if !ok || strings.TrimSpace(value) == "" {
@@ -32,7 +32,7 @@ func (r *Reader) String(name string) string {
 	return value
 }
 
-// Optional answers a variable, or def when it is not set or blank.
+// Optional returns a variable, or def when it is not set or blank.
 func (r *Reader) Optional(name, def string) string {
 	value, ok := r.lookup(name)
 	if !ok || strings.TrimSpace(value) == "" {
@@ -61,7 +61,7 @@ func (r *Reader) List(name string) []string {
 // longest bounds a duration so that it neither overflows nor hides a typing error: ten years.
 const longest = 10 * 365 * 24 * time.Hour
 
-// Seconds answers a time given in whole or fractional seconds above zero, or def when the variable is not set.
+// Seconds returns a time given in whole or fractional seconds above zero, or def when the variable is not set.
 func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
 	value := r.Optional(name, "")
 	if value == "" {
@@ -75,7 +75,7 @@ func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
 	return time.Duration(seconds * float64(time.Second))
 }
 
-// Int answers a whole number, or def when the variable is not set.
+// Int returns a whole number, or def when the variable is not set.
 func (r *Reader) Int(name string, def int) int {
 	value := r.Optional(name, "")
 	if value == "" {
@@ -89,7 +89,7 @@ func (r *Reader) Int(name string, def int) int {
 	return n
 }
 
-// Err answers one error that lists every missing or invalid variable read so far by name, without its value; nil when
+// Err returns one error that lists every missing or invalid variable read so far by name, without its value; nil when
 // there is none.
 func (r *Reader) Err() error {
 	if len(r.problems) == 0 {

@@ -29,7 +29,7 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Key answers where the state of a person on a channel is kept. Whoever is about to send reads it consistently.
+// Key returns where the state of a person on a channel is kept. Whoever is about to send reads it consistently.
 func Key(tenant, person string, channel canonical.Channel) store.Key {
 	return store.Key{Partition: tenant + "/person/" + person, Sort: "now/consent/" + string(channel) + "/" + messaging}
 }

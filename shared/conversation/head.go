@@ -46,15 +46,15 @@ func (s ConsentState) MarshalJSON() ([]byte, error) {
 	return unknown.Marshal(plain(s), s.Unknown)
 }
 
-// Known says whether crm holds a record of the person.
+// Known reports whether crm holds a record of the person.
 func (h Head) Known(crm string) bool { return len(h.Links[crm]) > 0 }
 
-// Key answers where the head of a thread is kept.
+// Key returns where the head of a thread is kept.
 func Key(tenant string, thread canonical.ThreadID) store.Key {
 	return store.Key{Partition: tenant + "/thread/" + string(thread), Sort: "head"}
 }
 
-// Encode answers the bytes a head is kept as.
+// Encode returns the bytes a head is kept as.
 func Encode(h Head) ([]byte, error) { return unknown.Marshal(h, h.Unknown) }
 
 // Decode reads what Encode wrote. Empty data is a head never written. What a newer release wrote is kept for when this one writes.

@@ -54,7 +54,7 @@ func (r Reply) MarshalJSON() ([]byte, error) {
 // go: whether a message answers anything is decided by the oldest alone.
 const mostOutreach = 8
 
-// Answered answers the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
+// Answered returns the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
 // older, oldest first. One of the same instant is not: it cannot have been read.
 func (h *Head) Answered(at time.Time) []canonical.EventID {
 	var answered []canonical.EventID

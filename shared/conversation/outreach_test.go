@@ -11,10 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// hour answers an instant.
+// hour returns an instant.
 func hour(n int) time.Time { return time.Date(2026, 1, 18, n, 0, 0, 0, time.UTC) }
 
-// waiting answers an outreach of an hour.
+// waiting returns an outreach of an hour.
 func waiting(n int) conversation.Outreach {
 	return conversation.Outreach{Event: canonical.EventID(fmt.Sprintf("o%d", n)), At: hour(n)}
 }

@@ -21,10 +21,10 @@ const (
 	StageUnknown       = "unknown"        // nobody can tell any more
 )
 
-// StageDeliver answers the stage of the connector to crm.
+// StageDeliver returns the stage of the connector to crm.
 func StageDeliver(crm string) string { return "deliver-" + crm }
 
-// StageReceipts answers the stage of what tells crm how far messages got.
+// StageReceipts returns the stage of what tells crm how far messages got.
 func StageReceipts(crm string) string { return "receipts-" + crm }
 
 // CodeUnbound is the code of what is for a CRM that its tenant has no binding of.

@@ -20,10 +20,10 @@ const (
 	Completed State = "completed" // its work was found to be completed
 )
 
-// Current says whether pointer is that of rec, and not of an earlier dead letter whose place rec took.
+// Current reports whether pointer is that of rec, and not of an earlier dead letter whose place rec took.
 func Current(pointer store.Record, rec Record) bool { return pointer.Sort == pointerSort(rec) }
 
-// pointerSort answers where in its day a dead letter is.
+// pointerSort returns where in its day a dead letter is.
 func pointerSort(rec Record) string {
 	return rec.Last.UTC().Format("2006-01-02T15:04:05.000000000Z") + "/" + rec.ID
 }

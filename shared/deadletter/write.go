@@ -28,7 +28,7 @@ type Store interface {
 	Note(ctx context.Context, pointers ...store.Record) error
 }
 
-// Key answers where rec is kept: beside the event it belongs to.
+// Key returns where rec is kept: beside the event it belongs to.
 func Key(rec Record) store.Key {
 	id := rec.EventID
 	if id == "" {
@@ -47,7 +47,7 @@ type Pointer struct {
 	Group     string `json:"group,omitempty"`
 }
 
-// Day answers the partition that holds the pointers of a tenant's dead letters of one day (UTC), in the order of Last.
+// Day returns the partition that holds the pointers of a tenant's dead letters of one day (UTC), in the order of Last.
 func Day(tenantID string, day time.Time) string {
 	return tenant(Record{Tenant: tenantID}) + "/dead/" + day.UTC().Format(time.DateOnly)
 }
@@ -72,7 +72,7 @@ func Write(ctx context.Context, s Store, rec Record) error {
 	return put(ctx, s, rec, expires)
 }
 
-// pointers answers what is noted before the record. A body that does not fit into the record moves into parts.
+// pointers returns what is noted before the record. A body that does not fit into the record moves into parts.
 func pointers(rec *Record, expires time.Time) ([]store.Record, error) {
 	key := Key(*rec)
 	data, err := json.Marshal(Pointer{rec.Stage, rec.Kind, rec.Code, key.Partition, key.Sort, rec.Group})
@@ -115,7 +115,7 @@ func put(ctx context.Context, s Store, rec Record, expires time.Time) error {
 	return fault.New(fault.Retryable, CodeContended, nil)
 }
 
-// same says whether two records are of one giving up: a copy of a message that is met later knows less about the reason.
+// same reports whether two records are of one giving up: a copy of a message that is met later knows less about the reason.
 func same(a, b Record) bool { return a.ID == b.ID && a.Code == b.Code }
 
 // Read decodes a record of the store; ok is false when it holds none. Its Body is empty when Parts is not 0: see PartKey.
@@ -128,7 +128,7 @@ func Read(record store.Record) (rec Record, ok bool) {
 	return rec, err == nil
 }
 
-// PartKey answers where part n (from 0) of rec's body is: in the partition BytesKey when that is set.
+// PartKey returns where part n (from 0) of rec's body is: in the partition BytesKey when that is set.
 func PartKey(rec Record, n int) store.Key {
 	part := fmt.Sprintf("part/%04d", n)
 	if rec.BytesKey != "" {

@@ -24,7 +24,7 @@ func record() deadletter.Record {
 	}
 }
 
-// held answers what lies beside the event, and the parts of its body put together.
+// held returns what lies beside the event, and the parts of its body put together.
 func held(t *testing.T, s *memstore.Store, rec deadletter.Record) (deadletter.Record, []byte) {
 	t.Helper()
 	records, err := s.Get(t.Context(), deadletter.Key(rec))

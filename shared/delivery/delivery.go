@@ -8,7 +8,7 @@ import "signalbox/shared/canonical"
 // holds no personal data and is the deduplication id on the CRM's queue.
 type ID string
 
-// NewID answers the id of what crm is to do about an event.
+// NewID returns the id of what crm is to do about an event.
 func NewID(event canonical.EventID, crm string) ID { return ID(string(event) + "." + crm) }
 
 // Delivery is one canonical event with what one CRM is to do about it, in order.
@@ -61,7 +61,7 @@ const (
 	RaiseStatus Kind = "raise_status"
 )
 
-// Carried says whether deliveries may ask for k: a Kind of this release, and not that of the receipts' lane.
+// Carried reports whether deliveries may ask for k: a Kind of this release, and not that of the receipts' lane.
 func (k Kind) Carried() bool {
 	switch k {
 	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences:

@@ -34,7 +34,7 @@ type PersonSealer interface {
 	SealPerson(ctx context.Context, at keyring.Place, person string, plain []byte) ([]byte, error)
 }
 
-// Event answers the sealed form of an event's JSON: under the tenant's key, for nobody knows the person yet.
+// Event returns the sealed form of an event's JSON: under the tenant's key, for nobody knows the person yet.
 func Event(ctx context.Context, s TenantSealer, e *canonical.Event, body []byte) ([]byte, error) {
 	sealed, err := s.SealTenant(ctx, keyring.Place{Tenant: e.TenantID, Purpose: purposeEvent, Name: string(e.EventID)}, body)
 	if err != nil {
@@ -45,7 +45,7 @@ func Event(ctx context.Context, s TenantSealer, e *canonical.Event, body []byte)
 	return appendSealed(out, sealed), nil
 }
 
-// Delivery answers the sealed form of a delivery's JSON: under the key of the person it is about.
+// Delivery returns the sealed form of a delivery's JSON: under the key of the person it is about.
 func Delivery(ctx context.Context, s PersonSealer, d *delivery.Delivery, body []byte) ([]byte, error) {
 	at := keyring.Place{Tenant: d.Event.TenantID, Purpose: purposeDelivery, Name: string(d.ID)}
 	sealed, err := s.SealPerson(ctx, at, d.Person.Key, body)
@@ -81,7 +81,7 @@ type eventHeader struct {
 	ReceivedAt    time.Time `json:"receivedAt"` // what a thread's dead letters are put in order by
 }
 
-// place answers what the body was sealed for; ok is false when it cannot have been sealed here.
+// place returns what the body was sealed for; ok is false when it cannot have been sealed here.
 func (h header) place() (at keyring.Place, ok bool) {
 	if h.Event != nil {
 		at = keyring.Place{Tenant: h.Event.TenantID, Purpose: purposeDelivery, Name: h.DeliveryID}
@@ -103,7 +103,7 @@ func (h header) append(out []byte) []byte {
 	return append(out, '}')
 }
 
-// stripped answers the header without what was sealed.
+// stripped returns the header without what was sealed.
 func (h header) stripped() []byte { return append(h.append(nil), '}') }
 
 func appendEvent(out []byte, tenant, event string, received time.Time) []byte {

@@ -102,7 +102,7 @@ func erased(body []byte, err error) error {
 // mark is in every sealed body and in no other: within a JSON string its quotation marks would be escaped.
 func mark() []byte { return strconv.AppendInt([]byte(`"schemaVersion":`), Version, 10) }
 
-// Open answers the JSON that was sealed, with the generation that the header says. A body that is not sealed is answered as it
+// Open returns the JSON that was sealed, with the generation that the header says. A body that is not sealed is answered as it
 // is. The person's key being gone is a *queue.StrippedError around a fault with keyring.CodeErased: what nobody can read
 // is not kept either.
 func Open(ctx context.Context, opener Opener, body []byte) (plain []byte, unsealed bool, err error) {

@@ -26,7 +26,7 @@ const (
 	Rejected
 )
 
-// String answers the word used in logs, metrics and dead letters.
+// String returns the word used in logs, metrics and dead letters.
 func (k Kind) String() string {
 	switch k {
 	case Throttled:
@@ -55,7 +55,7 @@ func New(kind Kind, code string, cause error) *Error {
 	return &Error{Kind: kind, Code: code, Err: cause}
 }
 
-// Error answers the code and the cause.
+// Error returns the code and the cause.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return e.Code
@@ -63,13 +63,13 @@ func (e *Error) Error() string {
 	return e.Code + ": " + e.Err.Error()
 }
 
-// Unwrap answers the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
 // CodeUnsorted is the code of an error that nobody sorted.
 const CodeUnsorted = "unsorted"
 
-// Of answers the outermost fault in err's chain, or a Retryable one around an error that has none. Of(nil) is nil.
+// Of returns the outermost fault in err's chain, or a Retryable one around an error that has none. Of(nil) is nil.
 func Of(err error) *Error {
 	if err == nil {
 		return nil

@@ -23,7 +23,7 @@ var key = store.Key{Partition: "demo/event/e1", Sort: "delivery/hubspot"}
 
 type progress = map[string]map[string]string
 
-// wordOf answers a short word for what Claim answered.
+// wordOf returns a short word for what Claim answered.
 func wordOf(err error) string {
 	switch {
 	case err == nil:

@@ -54,7 +54,7 @@ func decode(data []byte) (c content, err error) {
 	return c, nil
 }
 
-// unfinished answers how many unfinished claims there are once the one that is held ends without a word. One that got
+// unfinished returns how many unfinished claims there are once the one that is held ends without a word. One that got
 // further starts the count anew: whatever it died of, it was not what the claims before it died of.
 func (c *content) unfinished() int {
 	if c.Advanced {
@@ -92,7 +92,7 @@ func (c *Claims) take(ctx context.Context, key store.Key) (*Claim, error) {
 	return nil, fault.New(fault.Retryable, CodeHeld, nil)
 }
 
-// successor answers what a claim of owner makes of what it met.
+// successor returns what a claim of owner makes of what it met.
 func (c *Claims) successor(met content, owner string) (content, error) {
 	now := time.Now()
 	switch met.State {

@@ -21,7 +21,7 @@ const generationKept = 180 * 24 * time.Hour
 // achieved is not repeated.
 const keptUnfinished = 95 * 24 * time.Hour
 
-// kept answers how long a record is kept.
+// kept returns how long a record is kept.
 func (c *content) kept() time.Duration {
 	if c.State == completed {
 		return Kept
@@ -79,7 +79,7 @@ func (r *Reopener) Generation(ctx context.Context, partition string, least int) 
 	return 0, fault.New(fault.Retryable, CodeContended, nil)
 }
 
-// Look answers how the work of a claim stands, and changes nothing.
+// Look returns how the work of a claim stands, and changes nothing.
 func (r *Reopener) Look(ctx context.Context, key store.Key) (Standing, error) {
 	_, _, standing, err := r.look(ctx, key)
 	return standing, err

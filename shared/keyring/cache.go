@@ -24,7 +24,7 @@ func newCache[K comparable, V any](most int) *cache[K, V] {
 	return &cache[K, V]{most: most, held: map[K]kept[V]{}, loading: map[K]chan struct{}{}}
 }
 
-// fresh answers what is held and was read less than within ago.
+// fresh returns what is held and was read less than within ago.
 func (c *cache[K, V]) fresh(key K, within time.Duration) (V, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +50,7 @@ func (c *cache[K, V]) drop(key K) {
 	delete(c.held, key)
 }
 
-// load answers what is held, however old, or what load answers: one at a time for a key. Those who wait for a load that failed
+// load returns what is held, however old, or what load answers: one at a time for a key. Those who wait for a load that failed
 // try themselves: the error may be that of another's deadline.
 func (c *cache[K, V]) load(ctx context.Context, key K, load func() (V, error)) (V, error) {
 	for {

@@ -93,7 +93,7 @@ func New(o Options) *Ring {
 	}
 }
 
-// Sealed says whether data begins like a sealed value.
+// Sealed reports whether data begins like a sealed value.
 func Sealed(data []byte) bool {
 	return len(data) > 0 && (data[0] == underTenant || data[0] == underPerson)
 }
@@ -163,7 +163,7 @@ func (r *Ring) Open(ctx context.Context, at Place, sealed []byte) ([]byte, error
 	return plain, nil
 }
 
-// openingKey answers the key that a header under a person's key names. A key that was replaced is as gone as one that was
+// openingKey returns the key that a header under a person's key names. A key that was replaced is as gone as one that was
 // deleted; one that is held may be that of before, so that it is read anew before its absence is believed.
 func (r *Ring) openingKey(ctx context.Context, tenant string, header []byte) (personKey, error) {
 	id := personID{tenant: tenant, person: [personLength]byte(header[1:])}
@@ -181,7 +181,7 @@ func (r *Ring) openingKey(ctx context.Context, tenant string, header []byte) (pe
 	return key, nil
 }
 
-// authenticated answers a header with the place behind it, each part behind its length.
+// authenticated returns a header with the place behind it, each part behind its length.
 func (p Place) authenticated(header []byte) []byte {
 	out := make([]byte, 0, len(header)+len(p.Tenant)+len(p.Purpose)+len(p.Name)+6)
 	out = append(out, header...)

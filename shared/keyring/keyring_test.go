@@ -65,7 +65,7 @@ func newWorld() *world {
 	return w
 }
 
-// process answers the ring of a new process.
+// process returns the ring of a new process.
 func (w *world) process() *keyring.Ring {
 	return keyring.New(keyring.Options{Keys: w.keys, Tenants: w.config, Persons: w.persons, Random: rand.Reader})
 }

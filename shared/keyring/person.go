@@ -19,7 +19,7 @@ type personID struct {
 	person [personLength]byte
 }
 
-// partition answers where a person's key is kept, alone.
+// partition returns where a person's key is kept, alone.
 func (id personID) partition() string {
 	return id.tenant + "/person/" + hex.EncodeToString(id.person[:])
 }
@@ -45,7 +45,7 @@ const (
 	recordHeader = 1 + idLength
 )
 
-// personKey answers the key to seal with, a new one for a person who has none.
+// personKey returns the key to seal with, a new one for a person who has none.
 func (r *Ring) personKey(ctx context.Context, id personID) (personKey, error) {
 	if key, ok := r.persons.fresh(id, PersonFresh); ok {
 		return key, nil
@@ -83,7 +83,7 @@ func (r *Ring) readPerson(ctx context.Context, id personID, wanted [idLength]byt
 	return r.keepPerson(ctx, id, held[0], read)
 }
 
-// recorded answers the id of the key in a record.
+// recorded returns the id of the key in a record.
 func recorded(record store.Record) (id [idLength]byte) {
 	if len(record.Data) >= recordHeader {
 		copy(id[:], record.Data[1:])

@@ -21,7 +21,7 @@ func monthOf(at time.Time) month {
 	return month(at.Year()*12 + int(at.Month()) - 1) //nolint:gosec // of a clock's year
 }
 
-// String answers it as "2026-01".
+// String returns it as "2026-01".
 func (m month) String() string { return fmt.Sprintf("%04d-%02d", m/12, m%12+1) }
 
 // monthID is one tenant's key of one month.
@@ -30,12 +30,12 @@ type monthID struct {
 	month  month
 }
 
-// key answers where the wrapped key is kept.
+// key returns where the wrapped key is kept.
 func (id monthID) key() store.Key {
 	return store.Key{Partition: id.tenant + "/keys", Sort: id.month.String()}
 }
 
-// binding answers what a tenant's key is wrapped for. It shows in the key service's audit log and says nothing private.
+// binding returns what a tenant's key is wrapped for. It shows in the key service's audit log and says nothing private.
 func (id monthID) binding() keys.Binding {
 	return keys.Binding{Tenant: id.tenant, Purpose: "data " + id.month.String()}
 }
@@ -45,7 +45,7 @@ type tenantKey struct {
 	aead  cipher.AEAD
 }
 
-// tenantKey answers a tenant's key of a month, unwrapped once a process. Only who seals makes one: the record is written on
+// tenantKey returns a tenant's key of a month, unwrapped once a process. Only who seals makes one: the record is written on
 // condition that there is none, so that all processes of a month share the first.
 func (r *Ring) tenantKey(ctx context.Context, id monthID, may bool) (tenantKey, error) {
 	return r.tenants.load(ctx, id, func() (tenantKey, error) {

@@ -37,7 +37,7 @@ const (
 	maxReason        = 500
 )
 
-// DeadLetterID answers the ID under which the message with this id goes to a dead-letter queue: the same at every try, so
+// DeadLetterID returns the ID under which the message with this id goes to a dead-letter queue: the same at every try, so
 // that the queue drops the second.
 func DeadLetterID(id string) string {
 	if len(deadLetterPrefix)+len(id) <= maxID {
@@ -47,7 +47,7 @@ func DeadLetterID(id string) string {
 	return deadLetterPrefix + hex.EncodeToString(sum[:])
 }
 
-// ParseDeadLetter answers the dead letter that m carries; ok is false for a message that the queue moved as it was. The body
+// ParseDeadLetter returns the dead letter that m carries; ok is false for a message that the queue moved as it was. The body
 // tells the two apart: an event or a delivery has none of the members asked for here, and a standard queue carries no ID.
 func ParseDeadLetter(m Message) (letter DeadLetter, ok bool) {
 	if json.Unmarshal(m.Body, &letter) != nil || letter.ID == "" || letter.Stage == "" || letter.Kind == "" {
@@ -56,7 +56,7 @@ func ParseDeadLetter(m Message) (letter DeadLetter, ok bool) {
 	return letter, true
 }
 
-// Generation answers how often the message with this id was redriven: the number behind its last colon, 0 without one.
+// Generation returns how often the message with this id was redriven: the number behind its last colon, 0 without one.
 func Generation(id string) int {
 	colon := strings.LastIndexByte(id, ':')
 	n, err := strconv.Atoi(id[colon+1:])

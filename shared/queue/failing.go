@@ -11,8 +11,8 @@ type FailingError struct {
 	Err     error
 }
 
-// Error answers the text of Err.
+// Error returns the text of Err.
 func (e *FailingError) Error() string { return e.Err.Error() }
 
-// Unwrap answers Err.
+// Unwrap returns Err.
 func (e *FailingError) Unwrap() error { return e.Err }

@@ -46,7 +46,7 @@ func (w *Worker) handle(ctx context.Context, heads []Received) []error {
 	return errs
 }
 
-// call answers one error a head whatever the Handler does.
+// call returns one error a head whatever the Handler does.
 func (w *Worker) call(ctx context.Context, heads []Received) (errs []error, panicked bool) {
 	if len(heads) == 1 {
 		ctx = telemetry.WithTrace(ctx, heads[0].Trace)
@@ -73,7 +73,7 @@ func all(n int, err error) []error {
 	return errs
 }
 
-// judge answers what becomes of each head. The context soft is over once the soft deadline has passed.
+// judge returns what becomes of each head. The context soft is over once the soft deadline has passed.
 func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error) []Verdict {
 	verdicts := make([]Verdict, len(heads))
 	var given, waiting []int
@@ -160,7 +160,7 @@ func (w *Worker) countWaiting(f *fault.Error, n int) {
 	}
 }
 
-// givesUp says whether a message that failed so is to become a dead letter. What is blocked is not, for nothing is wrong with
+// givesUp reports whether a message that failed so is to become a dead letter. What is blocked is not, for nothing is wrong with
 // it, until the queue itself would lose it.
 func (w *Worker) givesUp(r Received, err error) bool {
 	if w.DeadLetters == nil {
@@ -180,14 +180,14 @@ func (w *Worker) givesUp(r Received, err error) bool {
 	}
 }
 
-// tried says whether the work on a message whose patience is over has been failing for long enough to be given up: two hours
+// tried reports whether the work on a message whose patience is over has been failing for long enough to be given up: two hours
 // in 24 is enough for what waited for something else before.
 func (w *Worker) tried(err error) bool {
 	failing, ok := errors.AsType[*FailingError](err)
 	return !ok || time.Since(failing.Since) >= w.Patience/12
 }
 
-// wait answers how long a message that failed so is to wait. One that the soft deadline cut short waits no longer: it comes
+// wait returns how long a message that failed so is to wait. One that the soft deadline cut short waits no longer: it comes
 // back at the head of a batch and then has its whole time.
 func (w *Worker) wait(r Received, err error, cut bool) time.Duration {
 	switch f := fault.Of(err); {
@@ -214,7 +214,7 @@ func attempt(r Received, err error) int {
 	return r.Attempt
 }
 
-// backoff answers a wait between BackoffMin and a ceiling that doubles with each attempt up to BackoffMax: full jitter, so
+// backoff returns a wait between BackoffMin and a ceiling that doubles with each attempt up to BackoffMax: full jitter, so
 // that what failed together does not come back together.
 func (w *Worker) backoff(attempt int) time.Duration {
 	ceiling := w.BackoffMax
@@ -226,7 +226,7 @@ func (w *Worker) backoff(attempt int) time.Duration {
 	return w.BackoffMin + time.Duration(w.Random()*float64(max(0, ceiling-w.BackoffMin)))
 }
 
-// publish answers one error for each of the heads at given.
+// publish returns one error for each of the heads at given.
 func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, given []int) []error {
 	messages := make([]Message, len(given))
 	for k, i := range given {
@@ -246,7 +246,7 @@ func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, gi
 	return Errors(w.DeadLetters.Publish(ctx, messages...), len(given))
 }
 
-// about answers what a log line says about a message that failed so.
+// about returns what a log line says about a message that failed so.
 func (w *Worker) about(r Received, err error) []slog.Attr {
 	f := fault.Of(err)
 	return []slog.Attr{

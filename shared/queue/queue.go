@@ -45,7 +45,7 @@ func Errors(err error, n int) []error {
 	return all(n, err)
 }
 
-// Unwrap answers the errors that are not nil, for errors.Is and errors.As.
+// Unwrap returns the errors that are not nil, for errors.Is and errors.As.
 func (e *PartialError) Unwrap() []error {
 	var errs []error
 	for _, err := range e.Errs {

@@ -9,13 +9,13 @@ type StrippedError struct {
 	Err  error
 }
 
-// Error answers the text of Err.
+// Error returns the text of Err.
 func (e *StrippedError) Error() string { return e.Err.Error() }
 
-// Unwrap answers Err.
+// Unwrap returns Err.
 func (e *StrippedError) Unwrap() error { return e.Err }
 
-// kept answers the body that a dead letter of r has.
+// kept returns the body that a dead letter of r has.
 func kept(r Received, err error) []byte {
 	if stripped, ok := errors.AsType[*StrippedError](err); ok {
 		return stripped.Body

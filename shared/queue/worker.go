@@ -82,7 +82,7 @@ func (w *Worker) Work(ctx context.Context, batch []Received) []Verdict {
 	return verdicts
 }
 
-// withSoftDeadline answers a context that ends SoftMargin before ctx does, so that time is left to release claims and publish dead
+// withSoftDeadline returns a context that ends SoftMargin before ctx does, so that time is left to release claims and publish dead
 // letters.
 func (w *Worker) withSoftDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
@@ -92,7 +92,7 @@ func (w *Worker) withSoftDeadline(ctx context.Context) (context.Context, context
 	return context.WithDeadline(ctx, deadline.Add(-w.SoftMargin))
 }
 
-// byGroup answers the indexes of each group's messages in their order, groups in the order of their first message.
+// byGroup returns the indexes of each group's messages in their order, groups in the order of their first message.
 func (w *Worker) byGroup(batch []Received) [][]int {
 	if w.Unordered {
 		alone := make([][]int, len(batch))

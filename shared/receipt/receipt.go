@@ -14,7 +14,7 @@ import (
 	"signalbox/shared/store"
 )
 
-// Rank answers how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. The
+// Rank returns how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. The
 // two ends, failed and canceled, are above all others and equal. What is no state is not ok.
 func Rank(state string) (rank int, ok bool) {
 	switch state {
@@ -43,7 +43,7 @@ type Status struct {
 	Event canonical.EventID `json:"eventId"`         // the receipt that said so
 }
 
-// Rank answers the rank of the state, -1 for the zero Status.
+// Rank returns the rank of the state, -1 for the zero Status.
 func (s Status) Rank() int {
 	if rank, ok := Rank(s.State); ok {
 		return rank
@@ -69,7 +69,7 @@ const Kept = 90 * 24 * time.Hour
 // CodeMalformed is the code of a record that cannot be read.
 const CodeMalformed = "status_malformed"
 
-// Key answers where the status of the message with this external id is kept.
+// Key returns where the status of the message with this external id is kept.
 func Key(tenant, external string) store.Key {
 	return store.Key{Partition: tenant + "/message/" + external, Sort: "status"}
 }
@@ -100,7 +100,7 @@ type Reader interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 }
 
-// Read answers what is held of messages of one tenant, at most store.MaxGet, in their order; the zero Status where nothing is.
+// Read returns what is held of messages of one tenant, at most store.MaxGet, in their order; the zero Status where nothing is.
 func Read(ctx context.Context, r Reader, tenant string, externals []string) ([]Status, error) {
 	keys := make([]store.Key, len(externals))
 	for i, external := range externals {

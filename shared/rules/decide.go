@@ -69,7 +69,7 @@ func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 	return d
 }
 
-// turn answers when an action is carried out.
+// turn returns when an action is carried out.
 func turn(kind delivery.Kind) int {
 	switch kind {
 	case delivery.EnsurePerson:
@@ -114,7 +114,7 @@ func (c *CRMDecision) take(actions []Action, f Facts) bool {
 	return taken
 }
 
-// values answers what an action carries by itself.
+// values returns what an action carries by itself.
 func values(kind delivery.Kind, f Facts) map[string]string {
 	switch kind {
 	case delivery.EnsurePerson:

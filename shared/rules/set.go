@@ -53,7 +53,7 @@ func (s Set) Asks(crm string, kind delivery.Kind) bool {
 	})
 }
 
-// Default answers the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
+// Default returns the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
 // the consent keywords and an opt-out that a provider tells of a consent change; what becomes of sent messages is shown. What we send is recorded, and the first answer
 // to it ends the sequences it may belong to; otherwise it goes nowhere.
 func Default() Set {

@@ -12,16 +12,16 @@ type Value string
 
 const printed = "<secret>"
 
-// String answers <secret>.
+// String returns <secret>.
 func (Value) String() string { return printed }
 
-// GoString answers <secret>.
+// GoString returns <secret>.
 func (Value) GoString() string { return printed }
 
-// LogValue answers <secret>.
+// LogValue returns <secret>.
 func (Value) LogValue() slog.Value { return slog.StringValue(printed) }
 
-// MarshalText answers <secret>, so that no JSON encoder writes a credential by accident.
+// MarshalText returns <secret>, so that no JSON encoder writes a credential by accident.
 func (Value) MarshalText() ([]byte, error) { return []byte(printed), nil }
 
 // Versions are the values that are accepted now; the first is the one to send with. It is never empty.

@@ -50,7 +50,7 @@ const (
 	mostKey  = 64
 )
 
-// Key answers the key that a secret stands for, and false for what is not whsec_ and 24 to 64 bytes in base64.
+// Key returns the key that a secret stands for, and false for what is not whsec_ and 24 to 64 bytes in base64.
 func Key(s secret.Value) ([]byte, bool) {
 	encoded, ok := strings.CutPrefix(string(s), prefix)
 	if !ok || len(encoded) > base64.StdEncoding.EncodedLen(mostKey) || strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
@@ -63,7 +63,7 @@ func Key(s secret.Value) ([]byte, bool) {
 	return key, true
 }
 
-// Sign answers the three headers of a request with this body that is sent at this time. The secret is one that Key accepts; with
+// Sign returns the three headers of a request with this body that is sent at this time. The secret is one that Key accepts; with
 // any other the request is not authentic.
 func Sign(s secret.Value, id string, at time.Time, body []byte) http.Header {
 	key, _ := Key(s)
@@ -75,7 +75,7 @@ func Sign(s secret.Value, id string, at time.Time, body []byte) http.Header {
 	}
 }
 
-// Verify answers nil if the request was signed with one of secrets not far from the time it was received, and a fault.Rejected
+// Verify returns nil if the request was signed with one of secrets not far from the time it was received, and a fault.Rejected
 // otherwise. A secret that Key does not accept signs nothing.
 func Verify(header http.Header, body []byte, received time.Time, secrets secret.Versions) error {
 	id, err := once(header, HeaderID, maxID)
@@ -106,7 +106,7 @@ func Verify(header http.Header, body []byte, received time.Time, secrets secret.
 	return nil
 }
 
-// signed says whether one of the first signatures is that of one of the secrets. What is compared is the encoded form, of which
+// signed reports whether one of the first signatures is that of one of the secrets. What is compared is the encoded form, of which
 // there is one.
 func signed(signatures, id, timestamp string, body []byte, secrets secret.Versions) bool {
 	found := 0
@@ -128,7 +128,7 @@ func signed(signatures, id, timestamp string, body []byte, secrets secret.Versio
 	return found == 1
 }
 
-// signature answers the base64 of the MAC over what is signed. Neither id nor timestamp holds a ".", so that nothing can be moved
+// signature returns the base64 of the MAC over what is signed. Neither id nor timestamp holds a ".", so that nothing can be moved
 // from one part into another.
 func signature(key []byte, id, timestamp string, body []byte) []byte {
 	mac := hmac.New(sha256.New, key)
@@ -137,7 +137,7 @@ func signature(key []byte, id, timestamp string, body []byte) []byte {
 	return base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
 }
 
-// once answers the value of a header that is there once.
+// once returns the value of a header that is there once.
 func once(header http.Header, name string, most int) (string, error) {
 	values := header.Values(name)
 	switch {
@@ -149,7 +149,7 @@ func once(header http.Header, name string, most int) (string, error) {
 	return values[0], nil
 }
 
-// isID says whether s is printable ASCII without blanks and dots, and without commas: a gateway joins a header that is there twice
+// isID reports whether s is printable ASCII without blanks and dots, and without commas: a gateway joins a header that is there twice
 // by one.
 func isID(s string) bool {
 	for i := range len(s) {

@@ -21,7 +21,7 @@ const CodeMisused = "store_misused"
 // overhead is what a record weighs beside its key and data, generously.
 const overhead = 100
 
-// ValidateGet answers a permanent fault for keys that no store takes. Every implementation calls it first, so that a test
+// ValidateGet returns a permanent fault for keys that no store takes. Every implementation calls it first, so that a test
 // on the memory store meets what production would refuse.
 func ValidateGet(keys []Key) error {
 	if len(keys) > MaxGet {
@@ -35,7 +35,7 @@ func ValidateGet(keys []Key) error {
 	return nil
 }
 
-// ValidateList answers a permanent fault for a range that no store takes.
+// ValidateList returns a permanent fault for a range that no store takes.
 func ValidateList(r Range) error {
 	switch {
 	case r.Partition == "" || len(r.Partition) > MaxPartition:
@@ -50,7 +50,7 @@ func ValidateList(r Range) error {
 	return nil
 }
 
-// ValidateWrite answers a permanent fault for changes that no store takes.
+// ValidateWrite returns a permanent fault for changes that no store takes.
 func ValidateWrite(changes []Change) error {
 	if len(changes) > MaxWrite {
 		return misused("%d changes in one Write, at most %d", len(changes), MaxWrite)
@@ -79,7 +79,7 @@ func ValidateWrite(changes []Change) error {
 	return nil
 }
 
-// ValidateNote answers a permanent fault for pointers that no store takes.
+// ValidateNote returns a permanent fault for pointers that no store takes.
 func ValidateNote(pointers []Record) error {
 	if len(pointers) > MaxWrite {
 		return misused("%d pointers in one Note, at most %d", len(pointers), MaxWrite)

@@ -56,9 +56,9 @@ type Range struct {
 
 // Store is the whole port, for implementations and their conformance suite. A user declares the one to three methods it calls.
 type Store interface {
-	// Get answers one record a key in the order of keys, Version 0 where there is none: one call for up to MaxGet, read consistently.
+	// Get returns one record a key in the order of keys, Version 0 where there is none: one call for up to MaxGet, read consistently.
 	Get(ctx context.Context, keys ...Key) ([]Record, error)
-	// List answers one page; more says that there is another after its last record.
+	// List returns one page; more says that there is another after its last record.
 	List(ctx context.Context, r Range) (page []Record, more bool, err error)
 	// Write makes all changes (at most MaxWrite) or none and answers the records as they are now (a removed one with
 	// Version 0). Otherwise a *ConflictError holds the first condition that failed and the record it met, so that a loser

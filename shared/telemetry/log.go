@@ -37,7 +37,7 @@ func WithTrace(ctx context.Context, traceparent string) context.Context {
 	return context.WithValue(ctx, traceKey, traceparent)
 }
 
-// Trace answers the traceparent of ctx, or "".
+// Trace returns the traceparent of ctx, or "".
 func Trace(ctx context.Context) string {
 	trace, _ := ctx.Value(traceKey).(string)
 	return trace
@@ -48,7 +48,7 @@ func WithEvent(ctx context.Context, eventID string) context.Context {
 	return context.WithValue(ctx, eventKey, eventID)
 }
 
-// NewTraceparent answers a new sampled W3C traceparent from 24 bytes of random.
+// NewTraceparent returns a new sampled W3C traceparent from 24 bytes of random.
 // See https://www.w3.org/TR/trace-context/#traceparent-header.
 func NewTraceparent(random io.Reader) (string, error) {
 	var id [24]byte

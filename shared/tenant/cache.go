@@ -44,7 +44,7 @@ func newCache[V any](load func(context.Context, string, V) (V, error)) *cache[V]
 	return &cache[V]{load: load, held: map[string]kept[V]{}, unknown: map[string]time.Time{}, calls: map[string]*call{}}
 }
 
-// value answers the value of a key. Newest asks for one that is at most Absent old and for the error where there is none.
+// value returns the value of a key. Newest asks for one that is at most Absent old and for the error where there is none.
 func (c *cache[V]) value(ctx context.Context, key string, newest bool) (V, error) {
 	for {
 		c.mu.Lock()

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// demoFile answers the demo tenant's file with old replaced by new, once.
+// demoFile returns the demo tenant's file with old replaced by new, once.
 func demoFile(t testing.TB, old, replacement string) []byte {
 	t.Helper()
 	data, err := os.ReadFile("../../events/tenants/demo.json")
@@ -27,7 +27,7 @@ func demoFile(t testing.TB, old, replacement string) []byte {
 	return []byte(strings.Replace(string(data), old, replacement, 1))
 }
 
-// demo answers the demo tenant with its first account and that one's lines, which these tests take apart.
+// demo returns the demo tenant with its first account and that one's lines, which these tests take apart.
 func demo(t testing.TB) tenant.File {
 	t.Helper()
 	f, err := tenant.Decode(demoFile(t, "", ""))

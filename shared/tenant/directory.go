@@ -56,7 +56,7 @@ func NewDirectory(records Records, opener Opener, logger *slog.Logger, meter *te
 	return d
 }
 
-// Account answers an account by the id that webhook URLs hold. What cannot be an id is unknown without a read.
+// Account returns an account by the id that webhook URLs hold. What cannot be an id is unknown without a read.
 func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
 	if !isID(id) {
 		return Account{}, ErrUnknown
@@ -90,7 +90,7 @@ func (d *Directory) Line(ctx context.Context, accountID, address string, channel
 	return line, err
 }
 
-// Tenant answers a tenant.
+// Tenant returns a tenant.
 func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
 	c, err := d.configs.value(ctx, id, false)
 	if err != nil {

@@ -1,4 +1,4 @@
 package tenant
 
-// Unknown answers how many unknown accounts a Directory remembers.
+// Unknown returns how many unknown accounts a Directory remembers.
 func Unknown(d *Directory) int { return len(d.accounts.unknown) }

@@ -42,7 +42,7 @@ type claim struct {
 
 func (c claim) key() store.Key { return store.Key{Partition: c.Partition, Sort: c.Sort} }
 
-// Plan answers what Publish would change. It writes nothing.
+// Plan returns what Publish would change. It writes nothing.
 func Plan(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
 	p, err := prepare(ctx, s, box, f)
 	if err != nil {
@@ -187,7 +187,7 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 	return invalid(slices.Compact(problems)) // an address may make two claims
 }
 
-// claimsOf answers the claims of a file, accounts first, each in the file's order.
+// claimsOf returns the claims of a file, accounts first, each in the file's order.
 func claimsOf(f File) []claim {
 	providers := map[string]string{}
 	var claims []claim
@@ -214,7 +214,7 @@ func claimsOf(f File) []claim {
 	return claims
 }
 
-// core answers the changes that put the configuration into force.
+// core returns the changes that put the configuration into force.
 func (p *publication) core(ctx context.Context, box Box, atOnce bool) ([]store.Change, error) {
 	content, err := sealContent(ctx, box, p.file)
 	if err != nil {

@@ -207,7 +207,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// records answers the versions of all records, by key.
+// records returns the versions of all records, by key.
 func records(t *testing.T, s *memstore.Store) map[store.Key]int64 {
 	t.Helper()
 	all := map[store.Key]int64{}
@@ -297,7 +297,7 @@ func TestACrashLeavesTheLastGoodConfiguration(t *testing.T) {
 	}
 }
 
-// crashAt answers whether the publication of second had fewer writes than step.
+// crashAt reports whether the publication of second had fewer writes than step.
 func crashAt(t *testing.T, first, second tenant.File, effect memstore.Fault, step int) bool {
 	t.Helper()
 	writes, crashing := 0, false

@@ -115,7 +115,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 	return c, nil
 }
 
-// compact answers JSON without blanks and with the names of objects in order, for comparing and for keeping.
+// compact returns JSON without blanks and with the names of objects in order, for comparing and for keeping.
 func compact(raw json.RawMessage) json.RawMessage {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()

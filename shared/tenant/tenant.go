@@ -55,7 +55,7 @@ type CRM struct {
 	Settings   json.RawMessage // a JSON object that only the connector understands; never nil
 }
 
-// CRM answers the binding of this name.
+// CRM returns the binding of this name.
 func (t Tenant) CRM(name string) (CRM, bool) {
 	for _, c := range t.CRMs {
 		if c.Name == name {
@@ -92,7 +92,7 @@ type Line struct {
 	Channels  []canonical.Channel
 }
 
-// Serves says whether messages of this channel come to the line.
+// Serves reports whether messages of this channel come to the line.
 func (l Line) Serves(channel canonical.Channel) bool {
 	return slices.Contains(l.Channels, channel)
 }

@@ -103,13 +103,13 @@ func isToken(token string) bool {
 	return token != "" && len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// isSigningKey says whether requests can be verified with a token.
+// isSigningKey reports whether requests can be verified with a token.
 func isSigningKey(token secret.Value) bool {
 	_, ok := standardwebhooks.Key(token)
 	return ok
 }
 
-// isKey says whether a CRM's token is a private key in PEM, which has line breaks.
+// isKey reports whether a CRM's token is a private key in PEM, which has line breaks.
 func isKey(token string) bool {
 	block, rest := pem.Decode([]byte(token))
 	return block != nil && len(token) <= maxToken && strings.HasSuffix(block.Type, "PRIVATE KEY") && len(bytes.TrimSpace(rest)) == 0

@@ -38,7 +38,7 @@ type Provider struct {
 	Update    bool                                                        // write the golden files instead of comparing
 }
 
-// token answers a credential of the suite in the provider's form.
+// token returns a credential of the suite in the provider's form.
 func (p Provider) token(word secret.Value) secret.Value {
 	if p.Token == nil || word == "" {
 		return word
@@ -92,7 +92,7 @@ type result struct {
 	DeadLetters []string          `json:"deadLetters,omitempty"` // kind and code
 }
 
-// outcome answers what came of one webhook in a world.
+// outcome returns what came of one webhook in a world.
 func (w *world) outcome(answer webhook.Response) result {
 	r := result{Status: answer.Status}
 	if answer.Status/100 != 2 {
@@ -311,7 +311,7 @@ func ids(messages []queue.Message) []string {
 	return all
 }
 
-// Events answers what the sample becomes, decoded.
+// Events returns what the sample becomes, decoded.
 func Events(t *testing.T, p Provider) []canonical.Event {
 	t.Helper()
 	w := newWorld(p)

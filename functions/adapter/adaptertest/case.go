@@ -31,7 +31,7 @@ type Case struct {
 	Shows    string            `json:"shows,omitempty"` // of a sample of a status: what CRMs show then; not the adapter's to know
 }
 
-// Request answers the webhook as it would be received.
+// Request returns the webhook as it would be received.
 func (c Case) Request() webhook.Request {
 	r := webhook.Request{Method: http.MethodPost, Path: c.Path, RawQuery: c.Query, Header: http.Header{}, Body: []byte(c.Body), Received: c.Received}
 	for name, value := range c.Headers {
@@ -99,7 +99,7 @@ func readFolder(t *testing.T, folder string) Case {
 	return c
 }
 
-// folders answers the folders of testdata that hold a request, by name.
+// folders returns the folders of testdata that hold a request, by name.
 func folders(t *testing.T) []string {
 	t.Helper()
 	var found []string

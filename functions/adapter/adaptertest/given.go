@@ -60,7 +60,7 @@ func (w *world) checkRefusal(t *testing.T, r webhook.Request, answer webhook.Res
 	}
 }
 
-// telling answers the words of a body that look like somebody's: long ones with a digit or an at sign.
+// telling returns the words of a body that look like somebody's: long ones with a digit or an at sign.
 func telling(body []byte) []string {
 	const short = 6
 	words := strings.FieldsFunc(string(body), func(r rune) bool {

@@ -53,7 +53,7 @@ func checkPrivate(t *testing.T, p Provider, folder, seen string) {
 	}
 }
 
-// personal answers what must not be seen of a case: everything its events say of people, and every credential.
+// personal returns what must not be seen of a case: everything its events say of people, and every credential.
 func personal(t *testing.T, p Provider, c Case) map[string]string {
 	t.Helper()
 	found := map[string]string{

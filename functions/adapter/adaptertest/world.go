@@ -106,7 +106,7 @@ func (w *world) drain(t *testing.T) error {
 	return d.Run(t.Context())
 }
 
-// held answers how many records the spool table holds below a prefix of their partition.
+// held returns how many records the spool table holds below a prefix of their partition.
 func (w *world) held(prefix string) int {
 	n := 0
 	for r := range w.spool.All() {
@@ -117,7 +117,7 @@ func (w *world) held(prefix string) int {
 	return n
 }
 
-// bytes answers the received bytes that a dead letter points to.
+// bytes returns the received bytes that a dead letter points to.
 func (w *world) bytes(t *testing.T, letter deadletter.Record) []byte {
 	t.Helper()
 	var body []byte
@@ -136,7 +136,7 @@ func (w *world) bytes(t *testing.T, letter deadletter.Record) []byte {
 	return body
 }
 
-// letters answers the dead letters that were written.
+// letters returns the dead letters that were written.
 func (w *world) letters() []deadletter.Record {
 	var letters []deadletter.Record
 	for r := range w.state.All() {
@@ -231,7 +231,7 @@ func (r *recorder) Publish(ctx context.Context, messages ...queue.Message) error
 	return nil
 }
 
-// discard answers a logger and a meter that say nothing, for benchmarks.
+// discard returns a logger and a meter that say nothing, for benchmarks.
 func discard() (*slog.Logger, *telemetry.Meter) {
 	return slog.New(slog.DiscardHandler), telemetry.NewMeter(&bytes.Buffer{}, telemetry.Identity{})
 }

@@ -55,7 +55,7 @@ const (
 	wantKind   = `must be "agent" or "automation"`
 )
 
-// readObject answers the members of a JSON object as they are written, and false for anything else. Values are not looked into.
+// readObject returns the members of a JSON object as they are written, and false for anything else. Values are not looked into.
 // A name that is written twice has its first value, and is in twice.
 func readObject(text []byte) (members object, ok bool) {
 	if !utf8.Valid(text) || !json.Valid(text) {
@@ -91,7 +91,7 @@ type object struct {
 	twice  []string // names that are written more than once
 }
 
-// value answers a member as it is written. One that is null is not there: many programs write so what they do not have.
+// value returns a member as it is written. One that is null is not there: many programs write so what they do not have.
 func (o object) value(name string) (json.RawMessage, bool) {
 	raw, ok := o.values[name]
 	return raw, ok && string(raw) != "null"
@@ -238,7 +238,7 @@ func isTime(s string) bool {
 	return ok
 }
 
-// isPrintable answers a test for printable ASCII.
+// isPrintable returns a test for printable ASCII.
 func isPrintable(most int) func(string) bool {
 	return func(s string) bool {
 		for i := range len(s) {
@@ -256,7 +256,7 @@ func isName(s string) bool {
 
 func isE164(s string) bool { return canonical.ClassifyAddress(s) == canonical.E164 }
 
-// isWord says whether s can be a channel's name.
+// isWord reports whether s can be a channel's name.
 func isWord(s string) bool {
 	const most = 32
 	for i := range len(s) {
@@ -267,13 +267,13 @@ func isWord(s string) bool {
 	return s != "" && len(s) <= most
 }
 
-// isKnown says whether s is what a channel knows a person by, behind the channel's name.
+// isKnown reports whether s is what a channel knows a person by, behind the channel's name.
 func isKnown(s string) bool {
 	channel, identifier, ok := strings.Cut(s, ":")
 	return ok && isWord(channel) && identifier != "" && isPrintable(maxLong)(s) && !strings.Contains(s, " ")
 }
 
-// isNumber says whether an id is a phone number in disguise. Inbound messages of such a person have a phone, of which their thread
+// isNumber reports whether an id is a phone number in disguise. Inbound messages of such a person have a phone, of which their thread
 // is made. Channels that know people by their phones are written with digits alone, too.
 func isNumber(id string) bool {
 	channel, identifier, _ := strings.Cut(id, ":")

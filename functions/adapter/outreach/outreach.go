@@ -30,7 +30,7 @@ type leftovers struct {
 	Sequence string `json:"sequence"`
 }
 
-// parsed answers the one event of a request. The person is what inbound messages of theirs carry, so that the thread is the same.
+// parsed returns the one event of a request. The person is what inbound messages of theirs carry, so that the thread is the same.
 func (o *outreach) parsed() (adapter.Parsed, error) {
 	event := canonical.Event{
 		Type:              canonical.TypeMessage,

@@ -52,7 +52,7 @@ func isDigits(s string) bool {
 	return s != ""
 }
 
-// isChannel says whether s can be a channel's name: canonical names are lower-case letters, digits and "_".
+// isChannel reports whether s can be a channel's name: canonical names are lower-case letters, digits and "_".
 func isChannel(c canonical.Channel) bool {
 	for i := range len(c) {
 		if b := c[i]; (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '_' {

@@ -69,7 +69,7 @@ func fromHex(c byte) byte {
 	}
 }
 
-// value answers the first value of a name, "" where there is none.
+// value returns the first value of a name, "" where there is none.
 func (f form) value(name string) string {
 	for i := range f {
 		if f[i].name == name {
@@ -79,7 +79,7 @@ func (f form) value(name string) string {
 	return ""
 }
 
-// first answers the first value that is not blank among several names of one thing.
+// first returns the first value that is not blank among several names of one thing.
 func (f form) first(names ...string) string {
 	for _, name := range names {
 		if v := f.value(name); v != "" {

@@ -79,7 +79,7 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 	}}, nil
 }
 
-// metadata answers the event's metadata, nil where nothing is left over.
+// metadata returns the event's metadata, nil where nothing is left over.
 func (l leftovers) metadata() (map[string]json.RawMessage, error) {
 	if l.MessagingServiceSid+l.MessageType+l.ReferralMedia+l.FallbackCause+l.MessageStatus == "" &&
 		!l.Forwarded && !l.FrequentlyForwarded && l.Rank == nil {

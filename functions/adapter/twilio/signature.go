@@ -26,7 +26,7 @@ const bodyHash = "bodySHA256"
 // ErrBaseURL is a public base URL that nothing can be signed against.
 var ErrBaseURL = errors.New("twilio: the public base URL must be http or https with a host and without query, fragment or user")
 
-// bases answers the public base URL without and with its port, each with its path (a named stage is part of it). The sender
+// bases returns the public base URL without and with its port, each with its path (a named stage is part of it). The sender
 // is inconsistent about the port, so that its own libraries accept both forms.
 func bases(public string) ([]string, error) {
 	u, err := url.Parse(strings.TrimSuffix(public, "/"))
@@ -79,7 +79,7 @@ func verify(bases []string, r webhook.Request, tokens secret.Versions) error {
 	return fault.New(fault.Rejected, "signature_wrong", nil)
 }
 
-// signedFields answers the fields that are signed behind the URL, sorted. A body is always covered: by its hash in the URL,
+// signedFields returns the fields that are signed behind the URL, sorted. A body is always covered: by its hash in the URL,
 // or as a form, even when it claims to be something else.
 func signedFields(r webhook.Request) (form, error) {
 	if want, ok := queryValue(r.RawQuery, bodyHash); ok {
@@ -102,7 +102,7 @@ func signedFields(r webhook.Request) (form, error) {
 	return fields, nil
 }
 
-// signedText answers what was signed: the URL, then each name and value that differs from the one before.
+// signedText returns what was signed: the URL, then each name and value that differs from the one before.
 func signedText(base string, r webhook.Request, sorted form) []byte {
 	text := make([]byte, 0, len(base)+len(r.Path)+1+len(r.RawQuery)+len(r.Body))
 	text = append(append(text, base...), r.Path...)
@@ -117,7 +117,7 @@ func signedText(base string, r webhook.Request, sorted form) []byte {
 	return text
 }
 
-// queryValue answers the first value of a parameter. It is tolerant like the form decoder.
+// queryValue returns the first value of a parameter. It is tolerant like the form decoder.
 func queryValue(raw, name string) (string, bool) {
 	for raw != "" {
 		var segment string

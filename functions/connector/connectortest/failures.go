@@ -14,7 +14,7 @@ import (
 	"signalbox/shared/hosts"
 )
 
-// matches answers whether a request is about a delivery's person or message.
+// matches reports whether a request is about a delivery's person or message.
 func matches(d delivery.Delivery) func([]byte) bool {
 	words := [][]byte{[]byte(d.Person.Key), []byte(messageKey(d)), []byte(d.Person.Phone)[1:]}
 	return func(request []byte) bool {
@@ -121,7 +121,7 @@ func statuses() []Refusal {
 	}
 }
 
-// refused answers each request of a delivery with each refusal, and looks at the fault and at what the CRM holds once the
+// refused meets each request of a delivery with each refusal, and looks at the fault and at what the CRM holds once the
 // trouble is over.
 func refused[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	var refusals []Refusal

@@ -17,10 +17,10 @@ import (
 // Harness is one CRM and a fresh simulator of it. The suite stands between the two: all requests pass its transport, which
 // counts them, spoils them and kills.
 type Harness[R any] struct {
-	// New answers the CRM as a new process has it, bound to the simulator for Tenant, with this client for every request and
+	// New returns the CRM as a new process has it, bound to the simulator for Tenant, with this client for every request and
 	// this logger for every line.
 	New func(client *http.Client, logger *slog.Logger) connector.CRM[R]
-	// Simulator answers the CRM's requests, whatever their host. It is called without a network.
+	// Simulator returns the CRM's requests, whatever their host. It is called without a network.
 	Simulator http.Handler
 	Name      string // the binding's name: delivery.Delivery.CRM
 	Tenant    string
@@ -37,7 +37,7 @@ type Harness[R any] struct {
 	// Enrol puts a person, by the CRM's id, into a sequence of the CRM that begins at an instant, as a user of the CRM would.
 	// Nil: the CRM does not tell when a sequence began.
 	Enrol func(person string, began time.Time)
-	// Held answers what the simulator holds.
+	// Held returns what the simulator holds.
 	Held func() Held
 	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.
 	Spoil func(d *delivery.Delivery)

@@ -49,7 +49,7 @@ func (p *process) pass(call func() error) error {
 	return err
 }
 
-// died says whether call kill was reached.
+// died reports whether call kill was reached.
 func (p *process) died() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,7 +136,7 @@ func (w *wire) meets(body []byte) *trouble {
 	return nil
 }
 
-// client answers the HTTP client of a process.
+// client returns the HTTP client of a process.
 func (w *wire) client(p *process) *http.Client {
 	return &http.Client{Transport: tripper(func(r *http.Request) (reply *http.Response, err error) {
 		err = p.pass(func() (err error) {

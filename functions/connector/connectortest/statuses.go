@@ -22,7 +22,7 @@ import (
 type Statuses struct {
 	Width int // how many updates one WriteStatuses carries
 	Calls int // the bar: requests for one batch of them
-	// State answers a status as the CRM shows it: the state and the error code, separated by a space.
+	// State returns a status as the CRM shows it: the state and the error code, separated by a space.
 	State func(s receipt.Status) string
 }
 
@@ -54,7 +54,7 @@ func showsStatuses[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	}
 }
 
-// sent answers the delivery of message m that we sent to person n.
+// sent returns the delivery of message m that we sent to person n.
 func (w *world[R]) sent(n, m int) delivery.Delivery {
 	d := w.unknown(n, m)
 	d.Event.Direction = canonical.Outbound

@@ -154,7 +154,7 @@ func consentSet[R any](w *world[R]) {
 	}
 }
 
-// reply answers the delivery of message m of person n, who is known, as one that answers an outreach.
+// reply returns the delivery of message m of person n, who is known, as one that answers an outreach.
 func (w *world[R]) reply(n, m int) delivery.Delivery {
 	d := w.known(n, m)
 	at := map[string]string{"at": d.Event.Timestamp.Format(time.RFC3339Nano)}

@@ -181,10 +181,10 @@ func messageKey(d delivery.Delivery) string {
 	return canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID)
 }
 
-// phone answers the number of person n.
+// phone returns the number of person n.
 func phone(n int) string { return fmt.Sprintf("+1415555%04d", n) }
 
-// unknown answers the delivery of message m of person n, whom the router does not know.
+// unknown returns the delivery of message m of person n, whom the router does not know.
 func (w *world[R]) unknown(n, m int) delivery.Delivery {
 	at := time.Date(2026, 1, 18, 14, 23, m, 123e6, time.UTC)
 	provider := fmt.Sprintf("SM%032d", n*1000+m)
@@ -211,7 +211,7 @@ func (w *world[R]) unknown(n, m int) delivery.Delivery {
 	}
 }
 
-// known answers the delivery of message m of person n with the links learned from an earlier one.
+// known returns the delivery of message m of person n with the links learned from an earlier one.
 func (w *world[R]) known(n, m int) delivery.Delivery {
 	d := w.unknown(n, m)
 	d.Person.Links = w.links.of(d.Event.ThreadID)

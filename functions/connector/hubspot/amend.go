@@ -8,7 +8,7 @@ import (
 	"signalbox/shared/fault"
 )
 
-// change answers what a contact is to say after a step, given what it says: the properties to write, none if it says it already.
+// change returns what a contact is to say after a step, given what it says: the properties to write, none if it says it already.
 type change func(r Request, held map[string]string) (map[string]string, error)
 
 // amend changes contacts by what they say, in two calls for all steps: these properties are read, and each contact is written

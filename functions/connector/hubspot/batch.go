@@ -99,7 +99,7 @@ func (p *portal) writeDistinct(ctx context.Context, kind, verb string, inputs []
 	}
 }
 
-// only answers the row of a call with one input.
+// only returns the row of a call with one input.
 func (r writeReply) only() row {
 	switch {
 	case len(r.Results) > 0 && r.Results[0].ID != "":
@@ -137,7 +137,7 @@ func (r writeReply) spread(inputs []input, at []int, rows []row) (silent []int) 
 	return silent
 }
 
-// read answers the records found under ids, which are values of idProperty (empty: HubSpot's ids). Those that do not exist
+// read returns the records found under ids, which are values of idProperty (empty: HubSpot's ids). Those that do not exist
 // are left out. A batch read sees every write at once, which a search does not.
 func (p *portal) read(ctx context.Context, kind, idProperty string, ids, properties []string) ([]object, error) {
 	var found []object

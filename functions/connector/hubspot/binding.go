@@ -8,7 +8,7 @@ import (
 	"signalbox/shared/secret"
 )
 
-// Bindings answers what a tenant has set up for one of its HubSpot portals; the name is delivery.Delivery.CRM. Errors
+// Bindings returns what a tenant has set up for one of its HubSpot portals; the name is delivery.Delivery.CRM. Errors
 // are sorted by package fault.
 type Bindings interface {
 	Binding(ctx context.Context, tenantID, name string) (Binding, error)

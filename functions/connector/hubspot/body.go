@@ -17,7 +17,7 @@ const maxText = 65536
 // maxAttachments is how many attachments are listed; no channel sends more, and a forged list must not fill the body.
 const maxAttachments = 50
 
-// body answers what the timeline shows, in HTML: where it came from if the communication's type does not tell, the text or
+// body returns what the timeline shows, in HTML: where it came from if the communication's type does not tell, the text or
 // the summary, and the attachments as links. It is at most maxText-reserve characters long, cut in the text and never in a tag.
 func body(e canonical.Event, reserve int) string {
 	var before, after strings.Builder
@@ -56,7 +56,7 @@ func listAttachments(to *strings.Builder, attachments []canonical.Attachment) {
 	to.WriteString("</ul>")
 }
 
-// link answers an anchor, or the label alone when the address is not one a browser should open.
+// link returns an anchor, or the label alone when the address is not one a browser should open.
 func link(address, label string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
@@ -96,7 +96,7 @@ const (
 	typeWhatsApp = "WHATS_APP"
 )
 
-// channelTypeOf answers HubSpot's type of communication, or "" for a channel it has none for.
+// channelTypeOf returns HubSpot's type of communication, or "" for a channel it has none for.
 func channelTypeOf(c canonical.Channel) string {
 	switch c {
 	case canonical.SMS:
@@ -108,7 +108,7 @@ func channelTypeOf(c canonical.Channel) string {
 	}
 }
 
-// channelType answers the type a message is written as. Channels that HubSpot does not know (RCS, iMessage, web chat) become
+// channelType returns the type a message is written as. Channels that HubSpot does not know (RCS, iMessage, web chat) become
 // SMS rather than notes: one kind of record has one key, so that a receipt finds its message whatever the channel. The true
 // channel is in our own property and the body's first line.
 func channelType(c canonical.Channel) string {

@@ -25,7 +25,7 @@ func (p *portal) consent(ctx context.Context, w work) {
 	})
 }
 
-// permitted answers what the contact is to say. The visible properties follow from the hidden one: opted out while any channel
+// permitted returns what the contact is to say. The visible properties follow from the hidden one: opted out while any channel
 // is, since the newest change.
 func permitted(p connector.Permissions, names Properties) map[string]string {
 	out, newest := p.Summary()

@@ -28,7 +28,7 @@ const (
 	token    = secret.Value("pat-na1-invented-for-tests")
 )
 
-// bound answers one binding, whatever is asked.
+// bound returns one binding, whatever is asked.
 type bound hubspot.Binding
 
 func (b bound) Binding(context.Context, string, string) (hubspot.Binding, error) {
@@ -131,7 +131,7 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 // hubspotTime is how HubSpot answers a time.
 func hubspotTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// markedKey answers the key in the marker that ends a body.
+// markedKey returns the key in the marker that ends a body.
 func markedKey(body string) string {
 	_, rest, _ := strings.Cut(body, "[msg:")
 	key, _, _ := strings.Cut(rest, "]")

@@ -110,7 +110,7 @@ func (p *portal) associateAll(ctx context.Context, w work, records []string) {
 	}
 }
 
-// associateBatch answers the steps that are not known to be associated.
+// associateBatch returns the steps that are not known to be associated.
 func (p *portal) associateBatch(ctx context.Context, w work, records []string, at []int) (left []int) {
 	type end struct {
 		ID string `json:"id"`

@@ -160,7 +160,7 @@ func (p plan) amend(k kind, name string, action delivery.Action) (connector.Step
 	return p.step(k, name, action, contact), true, nil
 }
 
-// person answers the contact of this round, or the step that finds or creates it.
+// person returns the contact of this round, or the step that finds or creates it.
 func (p plan) person(createMissing bool) (contact string, step connector.Step[Request], ok bool) {
 	if linked := p.d.Person.Links[linkContact]; linked != "" && !p.second {
 		return linked, step, false
@@ -181,13 +181,13 @@ func (p plan) person(createMissing bool) (contact string, step connector.Step[Re
 	return made[resultContact], step, false
 }
 
-// created says whether this delivery brought the contact into the CRM.
+// created reports whether this delivery brought the contact into the CRM.
 func (p plan) created() bool {
 	made := p.done[p.inRound(string(create))]
 	return made[resultContact] != "" && made[resultAdopted] == ""
 }
 
-// finished says whether a step is done, in whichever round. One that met a contact that is gone is not.
+// finished reports whether a step is done, in whichever round. One that met a contact that is gone is not.
 func (p plan) finished(name string) bool {
 	for _, name := range []string{name, name + again} {
 		if result, ok := p.done[name]; ok && result[resultGone] == "" && result[resultOnce] == "" {
@@ -197,7 +197,7 @@ func (p plan) finished(name string) bool {
 	return false
 }
 
-// once says whether the portal has told that it cannot upsert communications.
+// once reports whether the portal has told that it cannot upsert communications.
 func (p plan) once() bool {
 	for _, name := range []string{string(activity), string(activity) + again} {
 		if p.done[name][resultOnce] != "" {
@@ -227,7 +227,7 @@ func (p plan) step(k kind, name string, action delivery.Action, contact string) 
 	}
 }
 
-// Links answers the contact that d's person turned out to be, when the router did not know it, and whether it has a name.
+// Links returns the contact that d's person turned out to be, when the router did not know it, and whether it has a name.
 func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
 	p, links := newPlan(d, done), make(map[string]string, 2)
 	for _, step := range []string{string(resolve), string(create)} {

@@ -38,7 +38,7 @@ type searchRequest struct {
 	Groups     []filterGroup `json:"filterGroups"`
 }
 
-// search answers the contacts that may have this number (E.164), and others: HubSpot keeps what was typed and makes only the
+// search returns the contacts that may have this number (E.164), and others: HubSpot keeps what was typed and makes only the
 // national digits searchable, without the country. It takes five groups of filters.
 func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	request := searchRequest{

@@ -65,7 +65,7 @@ func (p *portal) install(ctx context.Context, kind string, d definitions.Propert
 	return nil
 }
 
-// renamed answers the portal's name of a property that package/ calls standard.
+// renamed returns the portal's name of a property that package/ calls standard.
 func (p Properties) renamed(standard string) string {
 	for _, property := range p.all() {
 		if property.standard == standard {

@@ -77,7 +77,7 @@ func TestProvisionTellsAPropertyOfAnotherKind(t *testing.T) {
 	}
 }
 
-// tenants answers one tenant.
+// tenants returns one tenant.
 type tenants struct {
 	crm tenant.CRM
 	err error

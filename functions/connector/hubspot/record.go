@@ -33,7 +33,7 @@ func fill(kv ...string) map[string]string {
 	return filled
 }
 
-// newContact answers what a person looks like who is new to the portal.
+// newContact returns what a person looks like who is new to the portal.
 func newContact(d delivery.Delivery, names Properties) map[string]string {
 	ensure := map[string]string{}
 	for _, a := range d.Actions {
@@ -84,7 +84,7 @@ func attributionOf(e canonical.Event, names Properties) []string {
 	}
 }
 
-// communication answers the record of an event, without the key it is upserted by. Of the body, reserve characters are left
+// communication returns the record of an event, without the key it is upserted by. Of the body, reserve characters are left
 // free. The status of what was sent is its receipts' alone: they may have come first, and nothing is to set it back.
 func communication(e canonical.Event, names Properties, reserve int) map[string]string {
 	status := ""

@@ -41,7 +41,7 @@ type ResponseError struct {
 	existing      string // the id of the record that is in the way, when HubSpot names it
 }
 
-// Error answers the status, the codes and the correlation id.
+// Error returns the status, the codes and the correlation id.
 func (e *ResponseError) Error() string {
 	parts := []string{"status " + strconv.Itoa(e.Status)}
 	for _, part := range []string{e.Category, e.Detail, e.CorrelationID} {
@@ -129,7 +129,7 @@ func (r refusal) safe(status int) *ResponseError {
 	return e
 }
 
-// details answers the codes of a refusal. Those inside a message are read as the JSON they are: a search for the words would
+// details returns the codes of a refusal. Those inside a message are read as the JSON they are: a search for the words would
 // find them in a customer's text.
 func (r refusal) details() []string {
 	found := r.Errors
@@ -151,7 +151,7 @@ func (r refusal) details() []string {
 	return codes
 }
 
-// byCode answers an empty code when HubSpot's words decide nothing.
+// byCode returns an empty code when HubSpot's words decide nothing.
 func (e *ResponseError) byCode() (fault.Kind, string, time.Duration) {
 	switch e.Detail {
 	case propertyMissing:
@@ -213,7 +213,7 @@ func (e *ResponseError) byStatus() (fault.Kind, string, time.Duration) {
 	}
 }
 
-// retryAfter answers the header's wait, at most a day; zero when there is none or it is a date.
+// retryAfter returns the header's wait, at most a day; zero when there is none or it is a date.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After")))
 	if err != nil || seconds <= 0 {
@@ -236,7 +236,7 @@ func raced(err error) error {
 	return err
 }
 
-// inTheWay answers the id of the record that a conflict names, or "".
+// inTheWay returns the id of the record that a conflict names, or "".
 func inTheWay(err error) string {
 	if refusal, ok := errors.AsType[*ResponseError](err); ok {
 		return refusal.existing

@@ -15,7 +15,7 @@ import (
 	"signalbox/shared/fault"
 )
 
-// reply answers the delivery of message n, which answers an outreach, with more actions behind.
+// reply returns the delivery of message n, which answers an outreach, with more actions behind.
 func reply(n int, more ...delivery.Kind) delivery.Delivery {
 	d := message(n, append([]delivery.Kind{delivery.MarkReplied, delivery.CancelSequences}, more...)...)
 	at := map[string]string{"at": d.Event.Timestamp.Format(time.RFC3339)}

@@ -29,7 +29,7 @@ func (p *portal) replied(ctx context.Context, w work) {
 	})
 }
 
-// answered answers what the contact is to say of a reply: nothing when it tells of a newer one, which ended whatever this one
+// answered returns what the contact is to say of a reply: nothing when it tells of a newer one, which ended whatever this one
 // would. A sequence that began after the reply is not what it answers, and goes on.
 //
 // A repeat may find its own reply told and the property cleared: by the workflow, or because it never was set. The two look the

@@ -29,7 +29,7 @@ func (p *portal) resolve(ctx context.Context, w work) {
 	}
 }
 
-// resolveByKey answers the steps for which nobody was found.
+// resolveByKey returns the steps for which nobody was found.
 func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
 	key := p.binding.Properties.SenderKey
 	var ids []string

@@ -18,7 +18,7 @@ type routes struct {
 	properties   string // + /{object}[/{name}], + /{object}/groups
 }
 
-// routesOf answers the paths of a version; the empty one is Version202603.
+// routesOf returns the paths of a version; the empty one is Version202603.
 func routesOf(version string) (routes, bool) {
 	switch version {
 	case "", Version202603:

@@ -32,7 +32,7 @@ type Settings struct {
 	Package          int        `json:"package"`    // the release of package/ that is installed, 1 where none is told
 }
 
-// Binding answers a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
+// Binding returns a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
 // nothing is wrong with the message.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
 	found, err := t.tenants.Tenant(ctx, tenantID)

@@ -17,7 +17,7 @@ import (
 // assertionLife is how long an assertion is good for: Salesforce takes at most three minutes.
 const assertionLife = 2 * time.Minute
 
-// assertion answers the signed statement that a session is given for.
+// assertion returns the signed statement that a session is given for.
 // See https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm.
 func (b Binding) assertion(now time.Time) (string, error) {
 	key, err := privateKey(b.Key)

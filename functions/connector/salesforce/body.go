@@ -183,7 +183,7 @@ func newTask(e canonical.Event, who string) taskBody {
 	}
 }
 
-// text answers what was said, with attachments and place as addresses.
+// text returns what was said, with attachments and place as addresses.
 func text(e canonical.Event) string {
 	var after strings.Builder
 	if e.Message != nil {

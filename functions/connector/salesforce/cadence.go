@@ -26,10 +26,10 @@ type cadence struct {
 
 func (c cadence) began() time.Time { return instantOf(c.Created) }
 
-// runs says whether the person hears of the cadence: one in error has stopped.
+// runs reports whether the person hears of the cadence: one in error has stopped.
 func (c cadence) runs() bool { return c.State != "Error" }
 
-// changing says whether Salesforce is at it: what is refused now may be taken in a moment.
+// changing reports whether Salesforce is at it: what is refused now may be taken in a moment.
 func (c cadence) changing() bool { return c.State == "Processing" || c.State == "Initializing" }
 
 // removal is one input of the action that ends cadences.
@@ -70,7 +70,7 @@ func refusedInRows(body []byte, out any) bool {
 	return true
 }
 
-// withheld says whether an org refuses cadences as such: Sales Engagement is not licensed, or the integration user may not use
+// withheld reports whether an org refuses cadences as such: Sales Engagement is not licensed, or the integration user may not use
 // it. The word decides; a bare 403 is of whoever stands in front of the org.
 func withheld(err error) bool {
 	refusal, ok := errors.AsType[*ResponseError](err)
@@ -122,7 +122,7 @@ type found struct {
 // maxTargets is how many persons one query asks for: its address stays well below what Salesforce reads.
 const maxTargets = 200
 
-// cadencesOf answers the cadences of persons that are not complete.
+// cadencesOf returns the cadences of persons that are not complete.
 func (o *org) cadencesOf(ctx context.Context, ids []string) map[string]found {
 	all := make(map[string]found, len(ids))
 	for chunk := range slices.Chunk(ids, maxTargets) {

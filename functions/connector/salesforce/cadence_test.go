@@ -17,7 +17,7 @@ const (
 	removePath = "/services/data/v66.0/actions/standard/removeTargetFromSalesCadence"
 )
 
-// rows answers what the action says of its inputs: a code, or "" for one that it took.
+// rows returns what the action says of its inputs: a code, or "" for one that it took.
 func rows(codes ...string) []byte {
 	var all []string
 	for _, code := range codes {

@@ -31,7 +31,7 @@ type org struct {
 	binding Binding
 }
 
-// path answers where something is in the binding's version of the API.
+// path returns where something is in the binding's version of the API.
 func (o *org) path(rest string) string { return "/services/data/" + o.binding.Version + "/" + rest }
 
 // call makes one request that gives no lead to anybody: see callAs.

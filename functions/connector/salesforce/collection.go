@@ -55,7 +55,7 @@ func (r rowReply) err() error {
 	return sorted(http.StatusBadRequest, r.Errors, usage{}, 0)
 }
 
-// whoOf answers the persons of steps, each once.
+// whoOf returns the persons of steps, each once.
 func whoOf(w work) []string {
 	var ids []string
 	for i := range w.Len() {

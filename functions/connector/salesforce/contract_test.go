@@ -54,7 +54,7 @@ func apps(t testing.TB) []simulator.App {
 	return []simulator.App{app, second}
 }
 
-// bound answers one binding, whatever is asked.
+// bound returns one binding, whatever is asked.
 type bound salesforce.Binding
 
 func (b bound) Binding(context.Context, string, string) (salesforce.Binding, error) {
@@ -85,7 +85,7 @@ func (p place) crm(b salesforce.Binding, transport http.RoundTripper, logger *sl
 	})
 }
 
-// signedIn answers a place that holds a session, as it nearly always does.
+// signedIn returns a place that holds a session, as it nearly always does.
 func signedIn(t testing.TB, b salesforce.Binding, s *simulator.Simulator) place {
 	t.Helper()
 	p := newPlace()
@@ -125,7 +125,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// copied answers a place of its own with what another one holds, and lets an org know the session in it: signing for one in
+// copied returns a place of its own with what another one holds, and lets an org know the session in it: signing for one in
 // each of thousands of cases would take longer than the cases.
 func (p place) copied(t *testing.T, s *simulator.Simulator) place {
 	t.Helper()
@@ -174,7 +174,7 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 	}
 }
 
-// cadences answers whom an org has in cadences: whether they still run.
+// cadences returns whom an org has in cadences: whether they still run.
 func cadences(s *simulator.Simulator) map[string]bool {
 	running := map[string]bool{}
 	trackers, _ := s.Records("ActionCadenceTracker")
@@ -193,7 +193,7 @@ func ad(properties map[string]string, prefix string) canonical.Attribution {
 	}
 }
 
-// held answers what an org holds. A message whose task is not there once, with the same person and time, counts as having
+// held returns what an org holds. A message whose task is not there once, with the same person and time, counts as having
 // nobody. Somebody's sequences are over when none of their cadences runs: they have ended, or the field tells others to end
 // theirs. The field must not tell anything else than the cadences.
 func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {

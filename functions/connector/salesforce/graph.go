@@ -91,12 +91,12 @@ type written struct {
 	ref string
 }
 
-// upsert answers the address of a record by an external id.
+// upsert returns the address of a record by an external id.
 func (o *org) upsert(object, field, key string) string {
 	return o.path("sobjects/" + object + "/" + field + "/" + url.PathEscape(key))
 }
 
-// graphOf answers what one step is to write: the person (as object) when there is none, the message and its task. The person is
+// graphOf returns what one step is to write: the person (as object) when there is none, the message and its task. The person is
 // created and not upserted: one whom somebody else made meanwhile is neither written over nor given to another owner.
 func (o *org) graphOf(r Request, who, object string) graph {
 	var g graph
@@ -268,7 +268,7 @@ func (o *org) sendDistinct(ctx context.Context, graphs []graph, at []int, result
 	}
 }
 
-// read answers what became of a graph. All of it came through, or nothing, whatever the status of the whole reply; the node
+// read returns what became of a graph. All of it came through, or nothing, whatever the status of the whole reply; the node
 // that says why is the one that was not merely rolled back.
 func (g graphReply) read(sent graph) written {
 	w := written{ids: map[string]string{}}
@@ -288,7 +288,7 @@ func (g graphReply) read(sent graph) written {
 	return w
 }
 
-// read answers the id of the record that a node wrote. Success is 200, 201 and 204, nothing else: 300 is a key that two
+// read returns the id of the record that a node wrote. Success is 200, 201 and 204, nothing else: 300 is a key that two
 // records have.
 func (n nodeReply) read() (string, error) {
 	switch n.Status {

@@ -12,7 +12,7 @@ import (
 // unknown is the last name, which Salesforce requires, of who has neither name nor number nor address.
 const unknown = "Unknown"
 
-// nameOf answers a first and a last name. Who has none is called by number or address.
+// nameOf returns a first and a last name. Who has none is called by number or address.
 func nameOf(d delivery.Delivery) (first, last string) {
 	if words := strings.Fields(connector.NameOf(d)); len(words) > 1 {
 		return connector.Cut(words[0], maxFirstName), connector.Cut(strings.Join(words[1:], " "), maxLastName)

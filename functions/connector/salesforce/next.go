@@ -107,7 +107,7 @@ func (p plan) named() bool {
 		p.done[p.inRound(string(record))][resultNamed] == "true" || p.done[p.inRound(string(resolve))][resultNamed] == "true"
 }
 
-// person answers who it is as far as is known, or the step that looks. Nobody needs to be looked for when there is nothing to
+// person returns who it is as far as is known, or the step that looks. Nobody needs to be looked for when there is nothing to
 // do with them.
 func (p plan) person() (who string, step connector.Step[Request], more bool) {
 	if made := p.done[p.inRound(string(record))][resultWho]; made != "" {
@@ -123,7 +123,7 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 	return found[resultWho], step, false
 }
 
-// recordStep answers the graph, and the task where it cannot be part of it. Consent alone creates nobody: whoever is unknown
+// recordStep returns the graph, and the task where it cannot be part of it. Consent alone creates nobody: whoever is unknown
 // to the CRM cannot be written to from it, and the decision itself is kept by the router. Nor does a reply alone: nobody who is
 // unknown to the CRM is in a sequence of its.
 func (p plan) recordStep(who string) (connector.Step[Request], bool) {
@@ -144,7 +144,7 @@ func (p plan) has(kind delivery.Kind) bool {
 	return slices.ContainsFunc(p.d.Actions, func(a delivery.Action) bool { return a.Kind == kind })
 }
 
-// finished says whether a step is done, in whichever round. One that met a person who is gone is not.
+// finished reports whether a step is done, in whichever round. One that met a person who is gone is not.
 func (p plan) finished(name string) bool {
 	for _, name := range []string{name, name + again} {
 		if result, ok := p.done[name]; ok && result[resultGone] == "" {
@@ -154,7 +154,7 @@ func (p plan) finished(name string) bool {
 	return false
 }
 
-// once says whether the org has told that it cannot upsert tasks.
+// once reports whether the org has told that it cannot upsert tasks.
 func (p plan) once() bool {
 	return p.done[string(record)][resultOnce] != "" || p.done[string(record)+again][resultOnce] != ""
 }
@@ -171,7 +171,7 @@ func (p plan) step(k kind, name string, r Request) connector.Step[Request] {
 	return connector.Step[Request]{Name: p.inRound(name), Request: r}
 }
 
-// Links answers the lead or contact that d's person turned out to be, when the router did not know it, and whether there is a name.
+// Links returns the lead or contact that d's person turned out to be, when the router did not know it, and whether there is a name.
 func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
 	p, links := newPlan(d, done), make(map[string]string, 2)
 	for _, step := range []string{string(resolve), string(record)} {
@@ -194,7 +194,7 @@ const (
 	leadObject    = "Lead"
 )
 
-// kindOf answers the object of a person's id, "" for any other: an id begins with what it is of.
+// kindOf returns the object of a person's id, "" for any other: an id begins with what it is of.
 func kindOf(id string) string {
 	switch {
 	case !recordID.MatchString(id):

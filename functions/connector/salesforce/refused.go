@@ -52,7 +52,7 @@ type ResponseError struct {
 	ofKey     bool     // a value of our own key is in the way
 }
 
-// Error answers the status, the code, the fields and the request's id.
+// Error returns the status, the code, the fields and the request's id.
 func (e *ResponseError) Error() string {
 	parts := []string{"status " + strconv.Itoa(e.Status)}
 	for _, part := range append([]string{e.Code}, append(e.Fields, e.RequestID)...) {
@@ -152,7 +152,7 @@ func (e *ResponseError) find(p problem) {
 	slices.SortStableFunc(e.existing, func(a, b string) int { return strings.Compare(a[:3], b[:3]) }) // 003 is a contact's, 00Q a lead's
 }
 
-// sorted answers the fault of a refusal: by code first and status second. Usage is the daily limit as last told.
+// sorted returns the fault of a refusal: by code first and status second. Usage is the daily limit as last told.
 func sorted(status int, problems []problem, u usage, asked time.Duration) *fault.Error {
 	e, message := refusal(status, problems)
 	f := e.byCode(message, u)
@@ -173,7 +173,7 @@ func of(kind fault.Kind, code string, wait time.Duration) *fault.Error {
 	return &fault.Error{Kind: kind, Code: code, Wait: wait}
 }
 
-// byCode answers nil when Salesforce's word decides nothing.
+// byCode returns nil when Salesforce's word decides nothing.
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.
 func (e *ResponseError) byCode(message string, u usage) *fault.Error {
 	switch e.Code {
@@ -266,7 +266,7 @@ func (e *ResponseError) byStatus() *fault.Error {
 	}
 }
 
-// retryAfter answers the header's wait, at most a day; zero when there is none or it is a date. Salesforce sends none, what
+// retryAfter returns the header's wait, at most a day; zero when there is none or it is a date. Salesforce sends none, what
 // stands in front of it may.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After")))
@@ -281,7 +281,7 @@ func is(err error, code string) bool {
 	return ok && sorted.Code == code
 }
 
-// inTheWay answers the ids of the records that a refusal names, contacts before leads.
+// inTheWay returns the ids of the records that a refusal names, contacts before leads.
 func inTheWay(err error) []string {
 	if refusal, ok := errors.AsType[*ResponseError](err); ok {
 		return refusal.existing
@@ -289,7 +289,7 @@ func inTheWay(err error) []string {
 	return nil
 }
 
-// ofOurKey says whether a value of one of our keys is in the way: another worker was faster.
+// ofOurKey reports whether a value of one of our keys is in the way: another worker was faster.
 func ofOurKey(err error) bool {
 	refusal, ok := errors.AsType[*ResponseError](err)
 	return ok && refusal.ofKey

@@ -29,7 +29,7 @@ type answer struct {
 	err      error
 }
 
-// wholeSecond answers a time as Salesforce keeps it: fields have a precision of one second. It is written so and compared so,
+// wholeSecond returns a time as Salesforce keeps it: fields have a precision of one second. It is written so and compared so,
 // or else a reply would be older, or newer, than itself as it is read.
 // See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/primitive_data_types.htm.
 func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
@@ -47,7 +47,7 @@ func (o *org) reply(ctx context.Context, w work) {
 	}
 }
 
-// unanswered answers the persons whose reply is the newest that is known, contacts before leads: rows of one object that follow
+// unanswered returns the persons whose reply is the newest that is known, contacts before leads: rows of one object that follow
 // each other are a chunk, and a call has ten at most. The steps of all others are concluded.
 func (o *org) unanswered(ctx context.Context, w work) []*answer {
 	answers := map[string]*answer{}

@@ -29,7 +29,7 @@ type stage struct {
 // replyTime is when the first reply comes; Salesforce keeps it without its milliseconds.
 var replyTime = time.Date(2026, 1, 18, 14, 23, 12, 123e6, time.UTC)
 
-// answering answers a delivery of a known person that says of a reply what kinds say.
+// answering returns a delivery of a known person that says of a reply what kinds say.
 func answering(n int, who string, at time.Time, kinds ...delivery.Kind) delivery.Delivery {
 	d := linked(message(n, kinds...), who)
 	d.Event.Timestamp = at
@@ -41,7 +41,7 @@ func answering(n int, who string, at time.Time, kinds ...delivery.Kind) delivery
 	return d
 }
 
-// replying answers a message that is a reply.
+// replying returns a message that is a reply.
 func replying(n int, who string, at time.Time) delivery.Delivery {
 	return answering(n, who, at, delivery.MarkReplied, delivery.CancelSequences, delivery.LogActivity)
 }
@@ -97,7 +97,7 @@ func (s *stage) play(t *testing.T, ds ...delivery.Delivery) {
 	none(t, errs)
 }
 
-// contact answers the fields of somebody.
+// contact returns the fields of somebody.
 func contact() map[string]any {
 	return map[string]any{"FirstName": "Ana", "LastName": "Ruiz", "Phone": "(555) 123-4567"}
 }

@@ -43,7 +43,7 @@ type person struct {
 	ConvertedTo string `json:"ConvertedContactId"`
 }
 
-// readFields answers what is read of an object.
+// readFields returns what is read of an object.
 func (o *org) readFields(object string) []string {
 	fields, code := []string{"Id", fieldPersonKey, "Phone", "MobilePhone", "Country", "LastModifiedDate", "FirstName", "LastName", "IsConverted", "ConvertedContactId"}, "CountryCode"
 	if object == contactObject {
@@ -56,7 +56,7 @@ func (o *org) readFields(object string) []string {
 	return fields
 }
 
-// who answers the record that messages go to: a lead that was converted stands for its contact.
+// who returns the record that messages go to: a lead that was converted stands for its contact.
 func (p person) who() string {
 	if p.Converted {
 		return p.ConvertedTo
@@ -240,7 +240,7 @@ func (o *org) ambiguous(ctx context.Context, several int, chosen person) {
 	o.crm.meter.Count("SalesforceAmbiguousPerson", 1)
 }
 
-// get answers one contact or lead by id; without an id when it is not there.
+// get returns one contact or lead by id; without an id when it is not there.
 func (o *org) get(ctx context.Context, id string) (person, error) {
 	var p person
 	object := kindOf(id)

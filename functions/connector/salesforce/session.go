@@ -63,7 +63,7 @@ func recordKey(at place) store.Key {
 
 func purpose(at place) keys.Binding { return keys.Binding{Tenant: at.Tenant, Purpose: "token"} }
 
-// token answers an access token other than refused, which is empty unless Salesforce has just refused it.
+// token returns an access token other than refused, which is empty unless Salesforce has just refused it.
 func (s *sessions) token(ctx context.Context, at place, b Binding, refused secret.Value) (secret.Value, error) {
 	s.mu.Lock()
 	held := s.held[at]
@@ -120,7 +120,7 @@ func (s *sessions) fetch(ctx context.Context, at place, b Binding, fingerprint s
 	}
 }
 
-// unavailing answers why it is of no use to wait for whoever asked within the minute, nil if it is.
+// unavailing returns why it is of no use to wait for whoever asked within the minute, nil if it is.
 func (known shared) unavailing(fingerprint string, began time.Time) error {
 	mine := known.Fingerprint == fingerprint
 	switch {

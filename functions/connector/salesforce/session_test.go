@@ -43,7 +43,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 	})
 }
 
-// process answers a process of its own.
+// process returns a process of its own.
 func (w *world) process() *salesforce.CRM {
 	return w.crm(w.binding, simulatortest.Transport(w.Simulator), slog.New(slog.DiscardHandler))
 }

@@ -13,7 +13,7 @@ import (
 // remembered is how long an earlier delivery of an event is sure to be known by its claim. Claims are kept somewhat longer.
 const remembered = 30 * 24 * time.Hour
 
-// forgotten says whether an event is so old that it may have been carried out under a claim that is gone.
+// forgotten reports whether an event is so old that it may have been carried out under a claim that is gone.
 func forgotten(e canonical.Event) bool {
 	since := e.ReceivedAt
 	if since.IsZero() {

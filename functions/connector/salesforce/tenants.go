@@ -40,7 +40,7 @@ type Settings struct {
 	CountryCodes    bool   `json:"countryCodes"`    // State and Country/Territory Picklists are on, which give addresses codes of countries
 }
 
-// Binding answers a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
+// Binding returns a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
 // nothing is wrong with the message.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
 	found, err := t.tenants.Tenant(ctx, tenantID)

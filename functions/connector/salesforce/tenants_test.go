@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tenants answers one tenant, or an error.
+// tenants returns one tenant, or an error.
 type tenants struct {
 	known tenant.Tenant
 	err   error

@@ -29,10 +29,10 @@ type About struct {
 	Ended    string   `json:"ended"`
 }
 
-// Handles says whether a request is a tool's and not the CRM's.
+// Handles reports whether a request is a tool's and not the CRM's.
 func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/_simulator") }
 
-// Answer answers GET /_simulator (About), GET and POST /_simulator/records?object=… (the properties of a record to add), POST
+// Answer returns GET /_simulator (About), GET and POST /_simulator/records?object=… (the properties of a record to add), POST
 // /_simulator/faults (a Fault) and DELETE /_simulator, which forgets records and faults.
 func (c Control) Answer(r *http.Request, body []byte) Reply {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {

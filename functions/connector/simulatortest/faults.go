@@ -52,7 +52,7 @@ func (s *Faults) Clear() {
 	s.force = nil
 }
 
-// take answers the oldest fault in force for a path and uses it up; the zero Fault when there is none.
+// take returns the oldest fault in force for a path and uses it up; the zero Fault when there is none.
 func (s *Faults) take(path string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ type Reply struct {
 	Body   any // nil is an empty body, a json.RawMessage is sent as it is, anything else as its JSON
 }
 
-// Serve answers a request by answer, unless a fault is in force for it.
+// Serve serves a request by answer, unless a fault is in force for it.
 func (s *Faults) Serve(w http.ResponseWriter, r *http.Request, answer func() Reply) {
 	f := s.take(r.URL.Path)
 	if f.DelayMS > 0 && !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
@@ -94,7 +94,7 @@ func (s *Faults) Serve(w http.ResponseWriter, r *http.Request, answer func() Rep
 	answer().Send(w)
 }
 
-// wait answers false if the caller gave up.
+// wait returns false if the caller gave up.
 func wait(r *http.Request, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Transport answers an http.RoundTripper that calls the handler h in the caller's own goroutine, whatever the request's host:
+// Transport returns an http.RoundTripper that calls the handler h in the caller's own goroutine, whatever the request's host:
 // no socket, so that it works in a testing/synctest bubble. A caller that gives up gets its context's error.
 func Transport(h http.Handler) http.RoundTripper { return transport{h} }
 
@@ -51,7 +51,7 @@ type recorder struct {
 	body   bytes.Buffer
 }
 
-// Header answers the header that is sent.
+// Header returns the header that is sent.
 func (w *recorder) Header() http.Header {
 	if w.header == nil {
 		w.header = make(http.Header)

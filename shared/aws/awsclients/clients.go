@@ -37,7 +37,7 @@ func Load(ctx context.Context) (*Clients, error) {
 	return &Clients{config: config}, nil
 }
 
-// Table answers the store of a table.
+// Table returns the store of a table.
 func (c *Clients) Table(name string) *dynamostore.Store {
 	if c.tables == nil {
 		c.tables = dynamodb.NewFromConfig(c.config)
@@ -45,7 +45,7 @@ func (c *Clients) Table(name string) *dynamostore.Store {
 	return dynamostore.New(c.tables, name)
 }
 
-// Queue answers the queue at a URL.
+// Queue returns the queue at a URL.
 func (c *Clients) Queue(url string) *sqsqueue.Queue {
 	if c.queues == nil {
 		c.queues = sqs.NewFromConfig(c.config)
@@ -53,7 +53,7 @@ func (c *Clients) Queue(url string) *sqsqueue.Queue {
 	return sqsqueue.New(c.queues, url)
 }
 
-// Keys answers the keys that wrap with key; a process that only opens passes "".
+// Keys returns the keys that wrap with key; a process that only opens passes "".
 func (c *Clients) Keys(key string) *kmskeys.Keys {
 	if c.keys == nil {
 		c.keys = kms.NewFromConfig(c.config)
@@ -61,7 +61,7 @@ func (c *Clients) Keys(key string) *kmskeys.Keys {
 	return kmskeys.New(c.keys, key)
 }
 
-// Ring answers the data keys: tenants' in the configuration table, wrapped by key ("" for a process that only opens), and
+// Ring returns the data keys: tenants' in the configuration table, wrapped by key ("" for a process that only opens), and
 // persons' in a table of their own ("" for a process that has nothing to do with them).
 func (c *Clients) Ring(key, config, persons string) *keyring.Ring {
 	o := keyring.Options{Keys: c.Keys(key), Tenants: c.Table(config), Random: rand.Reader}
@@ -71,7 +71,7 @@ func (c *Clients) Ring(key, config, persons string) *keyring.Ring {
 	return keyring.New(o)
 }
 
-// Secrets answers the cached secrets.
+// Secrets returns the cached secrets.
 func (c *Clients) Secrets() *secretcache.Cache {
 	return secretcache.New(secretsmanager.NewFromConfig(c.config))
 }

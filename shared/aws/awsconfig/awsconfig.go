@@ -36,7 +36,7 @@ type MissingError struct{ Name string }
 // Error names the variable.
 func (e *MissingError) Error() string { return "awsconfig: " + e.Name + " is not set" }
 
-// Load answers the configuration for every client of a process: region, credentials and endpoint from the environment (see
+// Load returns the configuration for every client of a process: region, credentials and endpoint from the environment (see
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), one HTTP client with its connections, few and
 // short retries. AWS_ENDPOINT_URL, when set, is where all services are: the local cloud.
 func Load(context.Context) (aws.Config, error) { return From(os.LookupEnv) }
@@ -78,7 +78,7 @@ func Base(region string, client aws.HTTPClient) aws.Config {
 	}
 }
 
-// Static answers credentials that do not change: Lambda's are valid for as long as the process may live.
+// Static returns credentials that do not change: Lambda's are valid for as long as the process may live.
 func Static(id, key, token string) aws.CredentialsProvider {
 	held := aws.Credentials{AccessKeyID: id, SecretAccessKey: key, SessionToken: token, Source: "environment"}
 	return aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return held, nil })

@@ -18,7 +18,7 @@ type Error struct {
 	cause     error  // context.Canceled or context.DeadlineExceeded, or nil
 }
 
-// Of answers what may be kept of err.
+// Of returns what may be kept of err.
 func Of(err error) *Error {
 	if kept, ok := errors.AsType[*Error](err); ok {
 		return kept
@@ -45,7 +45,7 @@ type response interface {
 	ServiceRequestID() string
 }
 
-// Error answers code, status and request id.
+// Error returns code, status and request id.
 func (e *Error) Error() string {
 	text := "aws: no answer"
 	switch {
@@ -63,7 +63,7 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap answers the end of the context, if that was it.
+// Unwrap returns the end of the context, if that was it.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Unknown says that the call may have had its effect: there was no reply, none that was understood, or a server's error.

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// emulated answers as an emulator does whose API has one route of two.
+// emulated returns as an emulator does whose API has one route of two.
 func emulated(t *testing.T, asked *[]string, counts string) *awsstack.Stack {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -71,7 +71,7 @@ func pause(ctx context.Context, attempt int) bool {
 	}
 }
 
-// worthwhile says whether the same call may succeed in a moment.
+// worthwhile reports whether the same call may succeed in a moment.
 func worthwhile(err error) bool {
 	if cancelled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		kind := cancelled.CancellationReasons
@@ -85,7 +85,7 @@ func busy(code string) bool {
 	return code == "TransactionConflictException" || code == "TransactionInProgressException"
 }
 
-// sorted answers the fault of an SDK error that is no conflict; nil for nil.
+// sorted returns the fault of an SDK error that is no conflict; nil for nil.
 func sorted(err error) error {
 	if err == nil {
 		return nil

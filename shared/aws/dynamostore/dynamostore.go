@@ -49,7 +49,7 @@ func New(client *dynamodb.Client, table string, options ...Option) *Store {
 	return s
 }
 
-// Get answers one record a key, read consistently: GetItem for one, BatchGetItem for several.
+// Get returns one record a key, read consistently: GetItem for one, BatchGetItem for several.
 func (s *Store) Get(ctx context.Context, keys ...store.Key) ([]store.Record, error) {
 	if err := store.ValidateGet(keys); err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ const (
 // peek is how many items are looked at to learn whether anything live follows a full page.
 const peek = 25
 
-// List answers one page. DynamoDB counts a page before it filters and stops without knowing whether anything follows; so a
+// List returns one page. DynamoDB counts a page before it filters and stops without knowing whether anything follows; so a
 // page is filled by further queries, and one item more is asked for than the page takes.
 func (s *Store) List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error) {
 	if err := store.ValidateList(r); err != nil {
@@ -185,7 +185,7 @@ func (s *Store) List(ctx context.Context, r store.Range) (page []store.Record, m
 	}
 }
 
-// bounds answers the start key of a query, nil for the beginning, and whether anything can be in the range at all: DynamoDB
+// bounds returns the start key of a query, nil for the beginning, and whether anything can be in the range at all: DynamoDB
 // refuses a start that lies outside the prefix.
 func bounds(r store.Range) (start item, any bool) {
 	if r.After == "" {

@@ -57,7 +57,7 @@ func fullItem(r store.Record, writer []byte) item {
 
 var errForeign = errors.New("dynamostore: an item was not written by this package")
 
-// readItem answers the record of an item, expired or not, or a permanent fault for an item that is none of ours.
+// readItem returns the record of an item, expired or not, or a permanent fault for an item that is none of ours.
 func readItem(i item) (store.Record, error) {
 	var r store.Record
 	var err error
@@ -100,13 +100,13 @@ func readNumber(a types.AttributeValue, fail func(error)) int64 {
 	return value
 }
 
-// writtenBy says whether the item is the work of this writer.
+// writtenBy reports whether the item is the work of this writer.
 func writtenBy(i item, writer []byte) bool {
 	w, ok := i[writerName].(*types.AttributeValueMemberB)
 	return ok && bytes.Equal(w.Value, writer)
 }
 
-// seen answers the record as a reader at now sees it: an expired one is absent.
+// seen returns the record as a reader at now sees it: an expired one is absent.
 func seen(r store.Record, now time.Time) store.Record {
 	if expired(r, now) {
 		return store.Record{Key: r.Key}

@@ -39,7 +39,7 @@ type expression struct {
 	values    item
 }
 
-// express answers the words for a change by a writer.
+// express returns the words for a change by a writer.
 func express(c store.Change, writer []byte, now time.Time) expression {
 	e := expression{key: keyItem(c.Key), values: item{":now": number(now.Unix())}}
 	switch c.Kind {
@@ -67,7 +67,7 @@ func express(c store.Change, writer []byte, now time.Time) expression {
 	return e
 }
 
-// window answers the numbers to which d can be added with a sum within 0..bound; low is above high when there are none,
+// window returns the numbers to which d can be added with a sum within 0..bound; low is above high when there are none,
 // which is why the condition is not BETWEEN: DynamoDB refuses an empty one.
 func window(d, bound int64) (low, high int64) {
 	if bound < 0 || d == math.MinInt64 {
@@ -79,7 +79,7 @@ func window(d, bound int64) (low, high int64) {
 	return -d, high
 }
 
-// after answers the record that a Put leaves.
+// after returns the record that a Put leaves.
 func after(c store.Change) store.Record {
 	r := c.Record
 	r.Version++
@@ -187,7 +187,7 @@ func (s *Store) send(ctx context.Context, k store.Kind, e expression) (item, err
 	}
 }
 
-// met answers the conflict of a change with the item that was held.
+// met returns the conflict of a change with the item that was held.
 func met(index int, k store.Key, held item) error {
 	if len(held) == 0 {
 		return &store.ConflictError{Index: index, Held: store.Record{Key: k}}

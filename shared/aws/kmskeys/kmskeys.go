@@ -70,7 +70,7 @@ func encryptionContext(b keys.Binding) map[string]string {
 	return map[string]string{"tenant": b.Tenant, "purpose": b.Purpose}
 }
 
-// sorted answers the fault of an SDK error.
+// sorted returns the fault of an SDK error.
 // See https://docs.aws.amazon.com/kms/latest/APIReference/API_Decrypt.html#API_Decrypt_Errors.
 func sorted(err error) error {
 	e := awsfault.Of(err)

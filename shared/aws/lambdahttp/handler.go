@@ -17,7 +17,7 @@ import (
 	"signalbox/shared/webhook"
 )
 
-// Handler answers the function to start Lambda with. The context that serve gets carries a trace: the request's, if it is a
+// Handler returns the function to start Lambda with. The context that serve gets carries a trace: the request's, if it is a
 // valid one, else a new one. An event that is no HTTP request is answered 400 without calling serve. A panic in serve is
 // left to the Lambda runtime, which reports it and starts anew; API Gateway then answers 500.
 func Handler(serve func(context.Context, webhook.Request) webhook.Response) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {

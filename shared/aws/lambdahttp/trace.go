@@ -5,7 +5,7 @@ import "strings"
 // The parts of a traceparent: "00-<32 digits>-<16 digits>-<2 digits>".
 const traceparentLength = 55
 
-// parseTraceparent answers s as a traceparent of version 00 if it is a valid one. One of a later version is read as far as
+// parseTraceparent returns s as a traceparent of version 00 if it is a valid one. One of a later version is read as far as
 // version 00 goes, as the standard asks. What is answered holds hexadecimal digits and hyphens only, so that a stranger cannot put
 // words into our logs.
 // See https://www.w3.org/TR/trace-context/#traceparent-header-field-values.
@@ -29,7 +29,7 @@ func parseTraceparent(s string) (string, bool) {
 	return "00" + s[2:traceparentLength], true
 }
 
-// hexadecimal says whether s is of lower-case hexadecimal digits.
+// hexadecimal reports whether s is of lower-case hexadecimal digits.
 func hexadecimal(s string) bool {
 	return strings.Trim(s, "0123456789abcdef") == ""
 }

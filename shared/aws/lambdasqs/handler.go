@@ -37,7 +37,7 @@ const patience = 2 * time.Second
 // ErrBatch fails a whole batch: every message of it comes back after the queue's visibility time-out.
 var ErrBatch = errors.New("lambdasqs: the batch as a whole failed")
 
-// Handler answers the function to start Lambda with. Every message that is not done is reported as a batch item failure and
+// Handler returns the function to start Lambda with. Every message that is not done is reported as a batch item failure and
 // gets its wait by ChangeMessageVisibilityBatch, one call for up to ten messages. If that call fails the messages are
 // reported all the same and come back after the queue's visibility time-out. A panic in w, or an answer of the wrong length,
 // fails the whole batch, so that nothing is deleted that was not done.
@@ -68,7 +68,7 @@ func Handler(w Work, visibility Visibility, logger *slog.Logger) func(context.Co
 	}
 }
 
-// report answers what is to be said to the mapping and to the queue about the messages that are not done.
+// report returns what is to be said to the mapping and to the queue about the messages that are not done.
 func report(records []events.SQSMessage, verdicts []queue.Verdict, longest time.Duration) (events.SQSEventResponse, []sqsqueue.Wait) {
 	failures := []events.SQSBatchItemFailure{} // never null
 	var waits []sqsqueue.Wait

@@ -26,7 +26,7 @@ var (
 	_ lambdasqs.Visibility = (*sqsqueue.Queue)(nil)
 )
 
-// work answers as a test says and keeps what it was given.
+// work returns as a test says and keeps what it was given.
 type work struct {
 	do    func([]queue.Received) []queue.Verdict
 	batch []queue.Received

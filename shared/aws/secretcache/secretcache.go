@@ -63,7 +63,7 @@ func New(client *secretsmanager.Client) *Cache {
 	return &Cache{client: client, held: map[string]*entry{}}
 }
 
-// Secret answers the versions of a secret by its name or ARN.
+// Secret returns the versions of a secret by its name or ARN.
 func (c *Cache) Secret(ctx context.Context, name string) (secret.Versions, error) {
 	versions, under := c.look(ctx, name)
 	if versions != nil {
@@ -77,7 +77,7 @@ func (c *Cache) Secret(ctx context.Context, name string) (secret.Versions, error
 	}
 }
 
-// look answers what is held, starting a fetch where one is due, or the fetch to wait for.
+// look returns what is held, starting a fetch where one is due, or the fetch to wait for.
 func (c *Cache) look(ctx context.Context, name string) (secret.Versions, *fetch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -145,7 +145,7 @@ func parse(value string) (secret.Versions, error) {
 // copied keeps a caller's changes out of the cache; nil stays nil.
 func copied(v secret.Versions) secret.Versions { return append(secret.Versions(nil), v...) }
 
-// sorted answers the fault of an SDK error.
+// sorted returns the fault of an SDK error.
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors.
 func sorted(err error) error {
 	e := awsfault.Of(err)

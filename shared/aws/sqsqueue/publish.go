@@ -95,7 +95,7 @@ func (o *outcomes) fail(failed []types.BatchResultErrorEntry) {
 	}
 }
 
-// close answers one error an entry. What was answered neither way is not known to be accepted.
+// close returns one error an entry. What was answered neither way is not known to be accepted.
 func (o *outcomes) close() []error {
 	for i, known := range o.known {
 		if !known {

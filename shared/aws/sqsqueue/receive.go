@@ -13,7 +13,7 @@ import (
 	"signalbox/shared/queue/inorder"
 )
 
-// Receive answers up to most messages (1 to 10) and waits up to wait (0 to 20 s, whole seconds) for the first. None within
+// Receive returns up to most messages (1 to 10) and waits up to wait (0 to 20 s, whole seconds) for the first. None within
 // the wait is no error.
 func (q *Queue) Receive(ctx context.Context, most int, wait time.Duration) ([]Delivered, error) {
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{

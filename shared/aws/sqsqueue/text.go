@@ -25,7 +25,7 @@ func text(body []byte) (s string, ok bool) {
 	return s, strings.IndexFunc(s, refused) < 0
 }
 
-// refused says whether SQS refuses a body with r in it.
+// refused reports whether SQS refuses a body with r in it.
 func refused(r rune) bool {
 	switch {
 	case r == '\t', r == '\n', r == '\r':

@@ -161,7 +161,7 @@ func awsRows(list *prices, crm string, single, batches usage) []Row {
 	}
 }
 
-// crmNames answers the CRMs that have a simulator, HubSpot first: it was there first, and its figures stay comparable.
+// crmNames returns the CRMs that have a simulator, HubSpot first: it was there first, and its figures stay comparable.
 func crmNames(root string) ([]string, error) {
 	found, err := filepath.Glob(filepath.Join(root, "functions/connector/*/cmd/*-simulate"))
 	if err != nil {
@@ -217,7 +217,7 @@ func count(ctx context.Context, root string, crms ...string) (c counted, err err
 	return c, err
 }
 
-// fixedCharges answers what a deployment costs without a message.
+// fixedCharges returns what a deployment costs without a message.
 func fixedCharges(root string, list *prices) (perMonth float64, note string, err error) {
 	data, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // the repository's own
 	if err != nil {

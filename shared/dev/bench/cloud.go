@@ -84,7 +84,7 @@ func (w *world) bind(ctx context.Context) error {
 	return nil
 }
 
-// deliveries answers the queues of deliveries that are in use.
+// deliveries returns the queues of deliveries that are in use.
 func (w *world) deliveries() []string {
 	var out []string
 	for _, id := range w.Queues() {
@@ -96,7 +96,7 @@ func (w *world) deliveries() []string {
 	return out
 }
 
-// message answers the next message of a person.
+// message returns the next message of a person.
 func (w *world) message(person int) samples.Sample {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -127,7 +127,7 @@ func (w *world) message(person int) samples.Sample {
 
 func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
 
-// outreach answers something that a sales tool has just sent to a person.
+// outreach returns something that a sales tool has just sent to a person.
 func (w *world) outreach(person int) samples.Sample {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -214,7 +214,7 @@ type gate struct {
 	held int // receives
 }
 
-// holds says whether a receive is held up.
+// holds reports whether a receive is held up.
 func (g *gate) holds() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

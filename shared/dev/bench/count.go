@@ -27,7 +27,7 @@ type usage struct {
 	waits       map[string]float64 // calls by service that a function waits for, each weighted with the function's GB
 }
 
-// calls answers the billable AWS calls.
+// calls returns the billable AWS calls.
 func (u usage) calls() float64 { return u.SQS + u.Store + u.KMS + u.Secrets }
 
 // snapshot is the state of all counters.
@@ -61,7 +61,7 @@ const memoryGB = 0.5
 // scheduled functions run whether there is a message or not.
 func scheduled(function string) bool { return function == "SpoolDrain" }
 
-// since answers what was used per message.
+// since returns what was used per message.
 func (w *world) since(before snapshot, messages int) usage {
 	now, n := w.snapshot(), float64(messages)
 	u := usage{
@@ -103,7 +103,7 @@ func (w *world) since(before snapshot, messages int) usage {
 	return u
 }
 
-// waits answers how many calls a message's share of an invocation waits for one after the other. A function works on the
+// waits returns how many calls a message's share of an invocation waits for one after the other. A function works on the
 // messages of a batch side by side: the calls that each makes run at once, and those made for all count as they are.
 func waits(calls, invocations float64) float64 {
 	if invocations <= 0 || invocations >= 1 {
@@ -115,7 +115,7 @@ func waits(calls, invocations float64) float64 {
 // receiver is the function that answers the webhooks of messages.
 const receiver = "TwilioReceive"
 
-// receives says whether a function answers requests, for which there is no mapping.
+// receives reports whether a function answers requests, for which there is no mapping.
 func receives(function string) bool { return function == receiver || function == "OutreachReceive" }
 
 // countSingle lets messages of ten people through, one at a time. Who they are decides whether they are known.

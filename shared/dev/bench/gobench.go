@@ -39,7 +39,7 @@ func goBenchmarks(ctx context.Context, root, benchtime string, log io.Writer) ([
 	return parseBenchmarks(&out), nil
 }
 
-// benchmarked answers the folders with benchmarks.
+// benchmarked returns the folders with benchmarks.
 func benchmarked(root string) ([]string, error) {
 	var found []string
 	for _, top := range []string{"functions", "shared"} {
@@ -97,7 +97,7 @@ func parseBenchmarks(r io.Reader) []result {
 	return out
 }
 
-// goRows answers the rows of the design's table that are Go benchmarks, and one for every other benchmark.
+// goRows returns the rows of the design's table that are Go benchmarks, and one for every other benchmark.
 func goRows(results []result) (rows []Row, missing []string) {
 	adapter, pipeline := false, false
 	for _, r := range results {
@@ -145,7 +145,7 @@ func pipelineRows(r result) []Row {
 	return rows
 }
 
-// sizes answers how large the functions are without symbols, as they are deployed.
+// sizes returns how large the functions are without symbols, as they are deployed.
 func sizes(ctx context.Context, root string, functions map[string]string, log io.Writer) ([]Row, error) {
 	folder := filepath.Join(".build", "bench")
 	if err := os.MkdirAll(filepath.Join(root, folder), 0o750); err != nil {

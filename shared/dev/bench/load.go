@@ -150,7 +150,7 @@ func quantile(name string, all []window, p float64) Row {
 	return sampled(name, "ms", samples)
 }
 
-// drain answers how many messages reached every CRM in so long.
+// drain returns how many messages reached every CRM in so long.
 func (w *world) drain(ctx context.Context, length time.Duration) float64 {
 	before := map[string]int{}
 	for _, q := range w.deliveries() {
@@ -243,7 +243,7 @@ func (w *world) open(ctx context.Context, perSecond int, length time.Duration) (
 	return out, nil
 }
 
-// made answers when the last CRM made the record of each message. It is kept in whole milliseconds.
+// made returns when the last CRM made the record of each message. It is kept in whole milliseconds.
 func (w *world) made(ctx context.Context, wanted map[string]time.Time) (map[string]time.Time, error) {
 	last, found := map[string]time.Time{}, map[string]int{}
 	for _, crm := range w.crms {
@@ -280,7 +280,7 @@ type record struct {
 	Properties map[string]any `json:"properties"`
 }
 
-// key answers which of the messages a record is of, whatever the CRM calls the property.
+// key returns which of the messages a record is of, whatever the CRM calls the property.
 func (r record) key(wanted map[string]time.Time) string {
 	for _, value := range r.Properties {
 		key, _ := value.(string)
@@ -291,7 +291,7 @@ func (r record) key(wanted map[string]time.Time) string {
 	return ""
 }
 
-// made answers when the record was made, in one of two ways to write it.
+// made returns when the record was made, in one of two ways to write it.
 func (r record) made() (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339Nano, r.CreatedAt); err == nil {
 		return at, nil
@@ -299,7 +299,7 @@ func (r record) made() (time.Time, error) {
 	return time.Parse("2006-01-02T15:04:05.000-0700", r.CreatedAt)
 }
 
-// records answers the records of messages of a CRM.
+// records returns the records of messages of a CRM.
 func (w *world) records(ctx context.Context, crm string) ([]record, error) {
 	address := w.CRMs[crm] + "/_simulator/records?object=" + w.Simulated[crm].Messages
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)

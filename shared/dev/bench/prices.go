@@ -34,17 +34,17 @@ func readPrices() (*prices, error) {
 	return p, nil
 }
 
-// million answers what so many units cost per million messages. A name that is not in the list is a defect of this program.
+// million returns what so many units cost per million messages. A name that is not in the list is a defect of this program.
 func (p *prices) million(name string, unitsPerMessage float64) float64 {
 	return p.PerMillion[name].Price * unitsPerMessage
 }
 
-// gigabytes answers what so many bytes a message cost per million messages.
+// gigabytes returns what so many bytes a message cost per million messages.
 func (p *prices) gigabytes(name string, bytesPerMessage float64) float64 {
 	return p.PerGB[name].Price * bytesPerMessage * 1e6 / (1 << 30)
 }
 
-// latency answers what a call to a service takes on AWS, in milliseconds. What is not in the list is a CRM.
+// latency returns what a call to a service takes on AWS, in milliseconds. What is not in the list is a CRM.
 func (p *prices) latency(service string) float64 {
 	raw, known := p.Latency[service]
 	if !known {
@@ -57,7 +57,7 @@ func (p *prices) latency(service string) float64 {
 	return ms
 }
 
-// requestCharges answers what a million messages cost in requests: HTTP API, invocations, queues, tables, keys and secrets.
+// requestCharges returns what a million messages cost in requests: HTTP API, invocations, queues, tables, keys and secrets.
 func (p *prices) requestCharges(u usage) float64 {
 	return p.million("httpApiRequest", u.Webhooks) + p.million("lambdaRequest", u.Invocations) + p.million("sqsFifoRequest", u.SQS) +
 		p.million("dynamoDBWriteUnit", u.WriteUnits) + p.million("dynamoDBReadUnit", u.ReadUnits) +

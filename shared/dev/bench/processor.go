@@ -10,7 +10,7 @@ import (
 // tick is the unit of processor times in /proc, which is a hundredth of a second on every Linux that Go supports.
 const tick = 10 // ms
 
-// processor answers how many milliseconds of processor time this process and its children have had; false where there is no
+// processor returns how many milliseconds of processor time this process and its children have had; false where there is no
 // /proc. It is what limits a machine, and other programs on the machine hardly change it.
 func processor() (ms float64, known bool) {
 	own := strconv.Itoa(os.Getpid())
@@ -46,7 +46,7 @@ func processorOf(line, parent string) (ms float64, ours bool) {
 	return (user + system) * tick, userErr == nil && systemErr == nil
 }
 
-// load answers the machine's load average of the last minute, 0 where it is not known.
+// load returns the machine's load average of the last minute, 0 where it is not known.
 func load() float64 {
 	data, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -82,7 +82,7 @@ func median(samples []float64) float64 {
 	return (sorted[len(sorted)/2-1] + sorted[len(sorted)/2]) / 2
 }
 
-// percentile answers the p-th percentile, by the nearest rank.
+// percentile returns the p-th percentile, by the nearest rank.
 func percentile(samples []float64, p float64) float64 {
 	if len(samples) == 0 {
 		return 0
@@ -92,7 +92,7 @@ func percentile(samples []float64, p float64) float64 {
 	return sorted[max(rank, 1)-1]
 }
 
-// meets says whether the row is within its bar.
+// meets reports whether the row is within its bar.
 func (r Row) meets() string {
 	const tolerance = 1e-9
 	switch {
@@ -111,7 +111,7 @@ const wordWorse = "WORSE"
 // worseBy is from where on a row is flagged.
 const worseBy = 0.10
 
-// compare answers new/old and a word. A row of several measurements is flagged only if its range lies apart from the old one's:
+// compare returns new/old and a word. A row of several measurements is flagged only if its range lies apart from the old one's:
 // a machine that does something else for a second is no change of the program.
 func compare(before, now Row) (ratio float64, word string) {
 	if before.Value == 0 {
@@ -139,7 +139,7 @@ func compare(before, now Row) (ratio float64, word string) {
 	}
 }
 
-// counted says whether a row is a count, which is the same on every machine.
+// counted reports whether a row is a count, which is the same on every machine.
 func (r Row) counted() bool { return r.Ring == "3 counted" || r.Ring == "computed" }
 
 // Print writes the table, each row beside that of an earlier run, which may be nil. It answers the names of the rows that are

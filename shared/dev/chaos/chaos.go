@@ -61,7 +61,7 @@ const restIn = 90 * time.Second
 // Divisor is by what the template's times are divided.
 const Divisor = 20
 
-// Parameters answers the template's times, divided. They nest as the real ones do. A webhook's are not divided: how long the
+// Parameters returns the template's times, divided. They nest as the real ones do. A webhook's are not divided: how long the
 // receiver tries the queue before it takes the spool is its own.
 func Parameters() map[string]string {
 	return map[string]string{

@@ -105,7 +105,7 @@ func (r *Report) add(kind, crm, id, detail string) {
 	r.Problems = append(r.Problems, Problem{kind, crm, id, detail})
 }
 
-// read answers what a history says.
+// read returns what a history says.
 func (r *Report) read(history []Send) books {
 	b := books{messages: map[string]*message{}, outbound: map[string]*reported{}, talks: map[string]*talk{}, open: map[string]bool{}}
 	for _, s := range history {

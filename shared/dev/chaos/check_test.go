@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// at answers the n-th second of the tests' day.
+// at returns the n-th second of the tests' day.
 func at(n int) time.Time { return time.Date(2026, 3, 1, 12, 0, n, 0, time.UTC) }
 
 // sent is a message that was sent at one second and acknowledged at another.

@@ -136,7 +136,7 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 	}
 }
 
-// deadLetters answers the dead letters' pointers that were recorded.
+// deadLetters returns the dead letters' pointers that were recorded.
 func deadLetters(ctx context.Context, t *testing.T, c *local.Cloud) string {
 	t.Helper()
 	var all strings.Builder

@@ -31,7 +31,7 @@ type Send struct {
 	Error    string    `json:"error,omitempty"`
 }
 
-// Acknowledged says whether we are answerable for the message from then on.
+// Acknowledged reports whether we are answerable for the message from then on.
 func (s Send) Acknowledged() bool { return s.Status >= 200 && s.Status < 300 }
 
 // name tells what is sent from everything else that is: a receipt by what it says, too.
@@ -63,7 +63,7 @@ func (h *History) Note(s Send) {
 	}
 }
 
-// Sends answers all so far, and whether a line could not be written.
+// Sends returns all so far, and whether a line could not be written.
 func (h *History) Sends() ([]Send, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -114,7 +114,7 @@ func (r *run) also(ctx context.Context, name string, k known, o *Outcome) error 
 	return nil
 }
 
-// identify answers what a record is of, or the record's id.
+// identify returns what a record is of, or the record's id.
 func identify(record samples.Record, names map[string]string) string {
 	for _, value := range record.Properties {
 		if name := names[value]; name != "" {

@@ -22,7 +22,7 @@ type Boundary struct {
 	Operation string `json:"operation"`
 }
 
-// boundaryOf answers the boundary of a call. Identifiers in paths are taken out, so that it is the same for every record.
+// boundaryOf returns the boundary of a call. Identifiers in paths are taken out, so that it is the same for every record.
 func boundaryOf(c cloud.Call) Boundary {
 	method, path, isPath := strings.Cut(c.Operation, " ")
 	if !isPath {
@@ -150,7 +150,7 @@ func (p *Plan) strikes(random *rand.Rand, size Size, boundaries []Boundary) {
 	}
 }
 
-// thread answers the webhooks of one person, spread over the duration.
+// thread returns the webhooks of one person, spread over the duration.
 func thread(random *rand.Rand, size Size) []Webhook {
 	between := size.Duration / time.Duration(max(size.Messages, 1))
 	out := make([]Webhook, size.Messages)

@@ -115,7 +115,7 @@ type talk struct {
 	wrote []*message
 }
 
-// answered says whether a message of theirs certainly is an answer, and whether it can be one at all.
+// answered reports whether a message of theirs certainly is an answer, and whether it can be one at all.
 func (t *talk) answered() (certainly, possibly bool) {
 	for _, m := range t.wrote {
 		for _, q := range t.asked {
@@ -126,7 +126,7 @@ func (t *talk) answered() (certainly, possibly bool) {
 	return certainly, possibly
 }
 
-// at says whether a reply can have been at this time: it is that of a message they wrote after they were asked.
+// at reports whether a reply can have been at this time: it is that of a message they wrote after they were asked.
 func (t *talk) at(reply time.Time) bool {
 	return slices.ContainsFunc(t.wrote, func(m *message) bool {
 		return !reply.Before(m.sent.Add(-slack)) && !reply.After(m.over.Add(slack)) &&

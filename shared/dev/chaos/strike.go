@@ -120,7 +120,7 @@ func (s *striker) hang(c cloud.Call) bool {
 	return allowed
 }
 
-// share says whether a function may be killed over these messages, and counts it.
+// share reports whether a function may be killed over these messages, and counts it.
 func (s *striker) share(function string, messages []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -290,7 +290,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// messagesOf answers what the messages of an event are called: the deduplication ids of a queue's, or its own where it is a standard
+// messagesOf returns what the messages of an event are called: the deduplication ids of a queue's, or its own where it is a standard
 // one; of a webhook Twilio's id, or the id that an outreach has from whoever registers it.
 func messagesOf(event []byte) []string {
 	var e struct {
@@ -334,7 +334,7 @@ func (s *striker) setCloud(c processes) {
 	s.cloud = c
 }
 
-// boundaries answers the kinds of calls that were seen. Applying the tenant is not part of the load.
+// boundaries returns the kinds of calls that were seen. Applying the tenant is not part of the load.
 func (s *striker) boundaries() []Boundary {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -347,7 +347,7 @@ func (s *striker) boundaries() []Boundary {
 	return out
 }
 
-// processes answers the cloud, once it is known.
+// processes returns the cloud, once it is known.
 func (s *striker) processes() processes {
 	s.mu.Lock()
 	defer s.mu.Unlock()

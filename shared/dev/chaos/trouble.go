@@ -39,7 +39,7 @@ func (l *lottery) count(service string) {
 	l.drawn[service]++
 }
 
-// draw answers a number below n.
+// draw returns a number below n.
 func (l *lottery) draw(n int) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,7 +133,7 @@ func (l *lottery) skew(_ string, event []byte) []byte {
 	})
 }
 
-// hangs says whether a call to a table is to have no answer.
+// hangs reports whether a call to a table is to have no answer.
 func (l *lottery) hangs() bool {
 	const oneOf = 3000
 	if !l.on.Load() || l.draw(oneOf) > 0 {

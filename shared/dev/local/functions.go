@@ -46,7 +46,7 @@ func (c *Cloud) newFunction(f template.Function) *function {
 	return &function{Function: f, pool: runtimeapi.NewPool(c.life, c.guardian, c.log, spec)}
 }
 
-// environment answers a process's variables. Its access key id names it, so that the cloud knows who calls.
+// environment returns a process's variables. Its access key id names it, so that the cloud knows who calls.
 // See https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html.
 func (c *Cloud) environment(f template.Function, id string) []string {
 	variables := map[string]string{
@@ -65,7 +65,7 @@ func (c *Cloud) environment(f template.Function, id string) []string {
 	return out
 }
 
-// frugal answers the variables that make processes which share a machine waste little of it.
+// frugal returns the variables that make processes which share a machine waste little of it.
 func frugal() []string { return []string{"GOMAXPROCS=1", "GOGC=400"} }
 
 // invoke runs a function once.
@@ -80,7 +80,7 @@ func (c *Cloud) invoke(ctx context.Context, f *function, event []byte, trace str
 	return result, err
 }
 
-// invoker answers invoke for the gateway, the mappings and the schedules.
+// invoker returns invoke for the gateway, the mappings and the schedules.
 func (c *Cloud) invoker(f *function) gateway.Invoke {
 	return func(ctx context.Context, event []byte, trace string) (answer []byte, ok bool, err error) {
 		result, err := c.invoke(ctx, f, event, trace)
@@ -107,7 +107,7 @@ func (c *Cloud) Invoke(ctx context.Context, name string, event []byte) (answer [
 	return nil, "", cloud.ErrNoFunction
 }
 
-// targets answers the gateway's routes.
+// targets returns the gateway's routes.
 func (c *Cloud) targets() []gateway.Target {
 	var out []gateway.Target
 	for _, f := range c.functions {

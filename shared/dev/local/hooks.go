@@ -30,7 +30,7 @@ type Invocation struct {
 	Event    []byte // what it was handed
 }
 
-// observer answers who sees every call, nil if nobody does.
+// observer returns who sees every call, nil if nobody does.
 func (c *Cloud) observer() cloud.Observer {
 	switch {
 	case c.options.Hooks.Observer != nil:
@@ -42,7 +42,7 @@ func (c *Cloud) observer() cloud.Observer {
 	}
 }
 
-// Functions answers the logical ids of all functions with the names of their binaries.
+// Functions returns the logical ids of all functions with the names of their binaries.
 func (c *Cloud) Functions() map[string]string {
 	all := map[string]string{}
 	for _, f := range c.functions {
@@ -51,7 +51,7 @@ func (c *Cloud) Functions() map[string]string {
 	return all
 }
 
-// Processes answers the ids of a function's processes, those that are at work first.
+// Processes returns the ids of a function's processes, those that are at work first.
 func (c *Cloud) Processes(function string) []string {
 	for _, f := range c.functions {
 		if f.LogicalID == function {
@@ -81,7 +81,7 @@ func (c *Cloud) FreezeIf(process string, allowed func(event []byte) bool, d time
 	return false
 }
 
-// Cold answers how long one more process of a function takes from its start until it asks for an event.
+// Cold returns how long one more process of a function takes from its start until it asks for an event.
 func (c *Cloud) Cold(ctx context.Context, function string) (time.Duration, error) {
 	for _, f := range c.functions {
 		if f.LogicalID == function {
@@ -91,5 +91,5 @@ func (c *Cloud) Cold(ctx context.Context, function string) (time.Duration, error
 	return 0, cloud.ErrNoFunction
 }
 
-// Units answers what was asked of the tables so far, in what DynamoDB bills.
+// Units returns what was asked of the tables so far, in what DynamoDB bills.
 func (c *Cloud) Units() dynamodb.Usage { return c.database.Usage() }

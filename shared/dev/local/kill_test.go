@@ -219,13 +219,13 @@ func (w *world) count(ctx context.Context, table string, r store.Range) int {
 	return len(page)
 }
 
-// once says whether every CRM shows once what was sent last.
+// once reports whether every CRM shows once what was sent last.
 func (w *world) once(ctx context.Context) bool {
 	w.Helper()
 	return len(w.sent) == 0 || w.shown(ctx, w.sent[len(w.sent)-1])
 }
 
-// shown says whether every CRM shows once what a sample leads to.
+// shown reports whether every CRM shows once what a sample leads to.
 func (w *world) shown(ctx context.Context, s samples.Sample) bool {
 	w.Helper()
 	for crm := range w.CRMs {
@@ -248,7 +248,7 @@ func (w *world) shown(ctx context.Context, s samples.Sample) bool {
 	return true
 }
 
-// difference answers what was added.
+// difference returns what was added.
 func difference(before, after map[string]int) map[string]int {
 	added := map[string]int{}
 	for name, n := range after {
@@ -271,7 +271,7 @@ func (w *world) play(ctx context.Context, s scenario, k local.Kill) (left map[st
 	return difference(before, w.held(ctx)), killed, calls
 }
 
-// boundaries answers every call that the scenario's functions make, twice: a kill before and one after.
+// boundaries returns every call that the scenario's functions make, twice: a kill before and one after.
 func (w *world) boundaries(ctx context.Context, s scenario) []boundary {
 	w.Helper()
 	left, _, calls := w.play(ctx, s, local.Kill{})

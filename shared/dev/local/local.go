@@ -209,7 +209,7 @@ func (c *Cloud) Stop() {
 	}
 }
 
-// Queue answers a queue by its logical id, nil if there is none.
+// Queue returns a queue by its logical id, nil if there is none.
 func (c *Cloud) Queue(id string) *memqueue.Queue {
 	for _, q := range c.template.Queues {
 		if q.LogicalID == id {
@@ -219,7 +219,7 @@ func (c *Cloud) Queue(id string) *memqueue.Queue {
 	return nil
 }
 
-// Queues answers the logical ids of all queues.
+// Queues returns the logical ids of all queues.
 func (c *Cloud) Queues() []string {
 	ids := make([]string, len(c.template.Queues))
 	for i, q := range c.template.Queues {
@@ -243,7 +243,7 @@ func (c *Cloud) rests() bool {
 	return true
 }
 
-// Table answers a table by its logical id, nil if there is none.
+// Table returns a table by its logical id, nil if there is none.
 func (c *Cloud) Table(id string) *memstore.Store {
 	for _, t := range c.template.Tables {
 		if t.LogicalID == id {
@@ -253,7 +253,7 @@ func (c *Cloud) Table(id string) *memstore.Store {
 	return nil
 }
 
-// Secrets answers the values of all secrets, for whoever makes sure that they are nowhere else.
+// Secrets returns the values of all secrets, for whoever makes sure that they are nowhere else.
 func (c *Cloud) Secrets() []string { return slices.Sorted(maps.Values(c.state.secrets)) }
 
 // Recycle ends the processes that have nothing to do: each function's next event is a cold start.

@@ -15,7 +15,7 @@ const (
 	awsPort     = "AWS_PORT"
 )
 
-// Ports answers the ports that the environment asks for, and those of defaults where it does not.
+// Ports returns the ports that the environment asks for, and those of defaults where it does not.
 func Ports(root string, lookup func(string) (string, bool), defaults map[string]int) (map[string]int, error) {
 	found, err := simulators(root)
 	if err != nil {
@@ -62,7 +62,7 @@ func listen(ctx context.Context, variable string, port int) (net.Listener, error
 	return l, nil
 }
 
-// reserve answers a port that was free a moment ago, for a child that listens itself.
+// reserve returns a port that was free a moment ago, for a child that listens itself.
 func reserve(ctx context.Context, variable string, port int) (int, error) {
 	l, err := listen(ctx, variable, port)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Root answers the folder at or above the working directory that holds template.yaml.
+// Root returns the folder at or above the working directory that holds template.yaml.
 func Root() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {

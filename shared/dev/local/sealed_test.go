@@ -142,7 +142,7 @@ func (w *world) giveUp(ctx context.Context, body []byte) {
 	w.Error("the altered delivery was not given up")
 }
 
-// ownAddresses answers the addresses of the tenant's lines.
+// ownAddresses returns the addresses of the tenant's lines.
 func (w *world) ownAddresses() string {
 	w.Helper()
 	file, err := w.Tenant()
@@ -214,7 +214,7 @@ func (w *world) search(forbidden map[string]string, seen *bodies) {
 	}
 }
 
-// layers answers data, and what is in it as base64 or compressed: neither hides anything.
+// layers returns data, and what is in it as base64 or compressed: neither hides anything.
 func layers(data []byte, depth int) [][]byte {
 	out := [][]byte{data}
 	if depth == 4 {

@@ -85,7 +85,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 	}
 }
 
-// secretsOf answers what may not be seen, by a name that may.
+// secretsOf returns what may not be seen, by a name that may.
 func secretsOf(t *testing.T, root string, reports []samples.Report) map[string]string {
 	t.Helper()
 	out := map[string]string{}

@@ -224,7 +224,7 @@ func (c *Cloud) callerAtWork(crm string) string {
 	return ""
 }
 
-// connectors answers the functions in a CRM's folder.
+// connectors returns the functions in a CRM's folder.
 func (c *Cloud) connectors(crm string) []*function {
 	var found []*function
 	for _, f := range c.functions {

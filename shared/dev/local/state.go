@@ -105,7 +105,7 @@ func generate(length int, exclude string) string {
 	return string(random)
 }
 
-// services answers the handlers over the state; fail says how calls to tables fail, and may be nil. What they do not understand is
+// services returns the handlers over the state; fail says how calls to tables fail, and may be nil. What they do not understand is
 // logged, for a client keeps no message of it.
 func (s *state) services(logger *slog.Logger, invoke cloud.Invoke, fail func(dynamodb.Call) dynamodb.Fault) cloud.Services {
 	refused := func(message string) { logger.Error("refused", slog.String("reason", message)) }

@@ -43,7 +43,7 @@ const (
 	refused       // it lives, and the call fails without effect
 )
 
-// choose answers how a call of the process that holds these messages ends, and how late.
+// choose returns how a call of the process that holds these messages ends, and how late.
 func (r *reaper) choose(held []string) (death, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

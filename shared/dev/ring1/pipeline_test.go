@@ -452,13 +452,13 @@ func (p *pipeline) receive(r posted) int {
 	}).Status
 }
 
-// sid answers the n-th message id.
+// sid returns the n-th message id.
 func sid(n int) string { return fmt.Sprintf("SM%032x", n) }
 
-// key answers the external id of a message's record.
+// key returns the external id of a message's record.
 func key(n int) string { return canonical.MessageKey("demo", "twilio", account, sid(n)) }
 
-// held answers the records of an object type.
+// held returns the records of an object type.
 func (p *pipeline) held(object string) []simulator.Record {
 	p.t.Helper()
 	records, ok := p.portal.Records(object)
@@ -468,7 +468,7 @@ func (p *pipeline) held(object string) []simulator.Record {
 	return records
 }
 
-// dead answers the dead letters that were recorded.
+// dead returns the dead letters that were recorded.
 func (p *pipeline) dead() []string {
 	var found []string
 	for record := range p.state.All() {

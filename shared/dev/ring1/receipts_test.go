@@ -167,7 +167,7 @@ func (l *lane) registered(first, count int) {
 	}
 }
 
-// shown answers the statuses that the portal shows, by message key; one that has several records is shown twice.
+// shown returns the statuses that the portal shows, by message key; one that has several records is shown twice.
 func (l *lane) shown() map[string]string {
 	shown := map[string]string{}
 	for _, c := range l.held("communications") {

@@ -92,7 +92,7 @@ func (o *operator) all(action string) redrive.Answer {
 	return o.ask(redrive.Request{Asked: asked(action), Filter: &redrive.Filter{}})
 }
 
-// letter answers the tenant's only dead letter.
+// letter returns the tenant's only dead letter.
 func (o *operator) letter() letters.Record {
 	o.t.Helper()
 	var found []letters.Record
@@ -109,7 +109,7 @@ func (o *operator) letter() letters.Record {
 	return found[0]
 }
 
-// outcomes answers how often each outcome is in an answer.
+// outcomes returns how often each outcome is in an answer.
 func outcomes(a redrive.Answer) string {
 	var out []string
 	for _, outcome := range slices.Sorted(maps.Keys(a.Counts)) {
@@ -267,7 +267,7 @@ func (o *operator) againWithoutEffect(id, want, replayed string) {
 	}
 }
 
-// name answers what a dead letter is asked for by.
+// name returns what a dead letter is asked for by.
 func name(rec letters.Record) string {
 	if rec.EventID != "" {
 		return rec.EventID
@@ -478,7 +478,7 @@ type failing struct {
 	hit   bool
 }
 
-// now says whether the call that is being made fails, and when.
+// now reports whether the call that is being made fails, and when.
 func (f *failing) now() (fails, after bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

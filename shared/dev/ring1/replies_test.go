@@ -43,7 +43,7 @@ func (p *pipeline) register(id, to string, at time.Time) int {
 	}).Status
 }
 
-// contact answers the contact of a phone number, and false when there is none.
+// contact returns the contact of a phone number, and false when there is none.
 func (p *pipeline) contact(phone string) (simulator.Record, bool) {
 	for _, c := range p.held("contacts") {
 		if c.Properties["phone"] == phone {
@@ -138,7 +138,7 @@ type correspondence struct {
 	sent   [][]time.Time // by person, when we wrote
 }
 
-// expected answers when a person last answered: each thing we sent is answered by the first that they wrote after it.
+// expected returns when a person last answered: each thing we sent is answered by the first that they wrote after it.
 func (c *correspondence) expected(person int) (last time.Time) {
 	for _, sent := range c.sent[person] {
 		for _, spoken := range c.spoken[person] {

@@ -35,7 +35,7 @@ const (
 	stays  = "+15552010002"
 )
 
-// person answers the key of a person of the demo tenant.
+// person returns the key of a person of the demo tenant.
 func (p *pipeline) person(address string) string {
 	p.t.Helper()
 	pepper, err := p.peppers.Pepper(p.t.Context(), "demo")
@@ -45,7 +45,7 @@ func (p *pipeline) person(address string) string {
 	return canonical.PersonKey(pepper, address)
 }
 
-// stored answers the event records and the dead letters of a message.
+// stored returns the event records and the dead letters of a message.
 func (p *pipeline) stored(n int) (record store.Record, dead []letters.Record) {
 	p.t.Helper()
 	partition := router.Key("demo", canonical.NewEventID("demo", "twilio", account, "message", sid(n))).Partition

@@ -197,7 +197,7 @@ func (s storm) fall(t *testing.T, l *lane) {
 	}
 }
 
-// quantiles answers the median and the 95th percentile of the times from a webhook to the CRM that the log tells.
+// quantiles returns the median and the 95th percentile of the times from a webhook to the CRM that the log tells.
 func quantiles(t *testing.T, log string, count int) (p50, p95 time.Duration) {
 	t.Helper()
 	var all []time.Duration

@@ -130,7 +130,7 @@ func (k *Keys) begin(ctx context.Context) ([]cipher.AEAD, error) {
 	return k.masters, nil
 }
 
-// authenticated answers bytes that differ for any two bindings.
+// authenticated returns bytes that differ for any two bindings.
 func authenticated(b keys.Binding) []byte {
 	return []byte(strconv.Quote(b.Tenant) + strconv.Quote(b.Purpose))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// asks answers what a choice asks for, one line a request, when the functions answer one by one as told.
+// asks returns what a choice asks for, one line a request, when the functions answer one by one as told.
 func asks(t *testing.T, variables map[string]string, answers ...string) (lines []string, out string, err error) {
 	t.Helper()
 	choice, err := operate.NewChoice(func(name string) string { return variables[name] })

@@ -101,7 +101,7 @@ type publication struct {
 	loose    bool // groups are no matter
 }
 
-// group answers the group whose order i keeps, "" for none.
+// group returns the group whose order i keeps, "" for none.
 func (p *publication) group(i int) string {
 	if p.loose {
 		return ""

@@ -77,7 +77,7 @@ func TestPublish(t *testing.T) {
 	}
 }
 
-// named answers the ids of what was not accepted.
+// named returns the ids of what was not accepted.
 func named(t *testing.T, all []queue.Message, err error) string {
 	t.Helper()
 	if err == nil {

@@ -23,17 +23,17 @@ type Error struct {
 	Reason string // holds nothing of the request
 }
 
-// Error answers code and reason.
+// Error returns code and reason.
 func (e *Error) Error() string { return "memqueue: " + e.Code + ": " + e.Reason }
 
 // LostReplyError says that a call took effect and its reply was lost, as a test asked for. The caller cannot know it from a
 // call without effect.
 type LostReplyError struct{ Err error }
 
-// Error answers the cause.
+// Error returns the cause.
 func (e *LostReplyError) Error() string { return "memqueue: reply lost: " + e.Err.Error() }
 
-// Unwrap answers the cause.
+// Unwrap returns the cause.
 func (e *LostReplyError) Unwrap() error { return e.Err }
 
 // Operation names a method that can go wrong.

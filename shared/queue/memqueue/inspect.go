@@ -22,7 +22,7 @@ type Counters struct {
 	Expired  int // forgotten by retention
 }
 
-// Counters answers the counters now.
+// Counters returns the counters now.
 func (q *Queue) Counters() Counters {
 	q.mu.Lock()
 	defer q.mu.Unlock()

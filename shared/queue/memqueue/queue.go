@@ -119,7 +119,7 @@ func New(o Options) *Queue {
 	}
 }
 
-// Options answers the properties the queue was made with, defaults filled in.
+// Options returns the properties the queue was made with, defaults filled in.
 func (q *Queue) Options() Options { return q.options }
 
 // advance brings the queue to now: hidden messages whose time is up are visible again, old messages and old identities are
@@ -227,7 +227,7 @@ func (q *Queue) wake() {
 	}
 }
 
-// messageID answers a UUID that depends on the queue's name and the sequence number alone, so that a test repeats.
+// messageID returns a UUID that depends on the queue's name and the sequence number alone, so that a test repeats.
 func (q *Queue) messageID(sequence uint64) string {
 	h := fnv.New128a()
 	_, _ = h.Write(strconv.AppendUint([]byte(q.options.Name+"#"), sequence, 10))
@@ -240,7 +240,7 @@ func (q *Queue) messageID(sequence uint64) string {
 // digits is a sequence number as SQS writes it: firstSequence sees to the twenty digits.
 func digits(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
 
-// element answers what a list element holds; the lists here hold one type each.
+// element returns what a list element holds; the lists here hold one type each.
 func element[T any](e *list.Element) T {
 	value, _ := e.Value.(T)
 	return value

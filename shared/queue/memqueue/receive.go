@@ -125,7 +125,7 @@ func (q *Queue) take(most int, visibility time.Duration, now time.Time) []Delive
 	return deliveries
 }
 
-// exhausted says whether one more receive is more than m may have.
+// exhausted reports whether one more receive is more than m may have.
 func (q *Queue) exhausted(m *message) bool {
 	return q.options.DeadLetters != nil && q.options.MaxReceives > 0 && m.receives >= q.options.MaxReceives
 }

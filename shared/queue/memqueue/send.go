@@ -134,7 +134,7 @@ func nameCode(s string) string {
 	return CodeInvalid
 }
 
-// name says whether s can be a group or a deduplication id.
+// name reports whether s can be a group or a deduplication id.
 func name(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {
@@ -144,7 +144,7 @@ func name(s string) bool {
 	return s != "" && len(s) <= maxName
 }
 
-// checkBatch says whether a batch of n entries is one.
+// checkBatch reports whether a batch of n entries is one.
 func checkBatch(n int) error {
 	switch {
 	case n == 0:

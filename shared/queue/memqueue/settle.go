@@ -108,7 +108,7 @@ func (q *Queue) settleAll(receipts []string, wrong map[int]error, do func(int, t
 	return errs
 }
 
-// find answers the message a receipt is of, nil if it is gone, and whether the receipt is of its latest receive.
+// find returns the message a receipt is of, nil if it is gone, and whether the receipt is of its latest receive.
 func (q *Queue) find(receipt string) (m *message, latest bool, err error) {
 	invalid := &Error{Code: CodeInvalidHandle, Sender: true, Reason: "the receipt handle is not of this queue"}
 	rest, ok := strings.CutPrefix(receipt, q.options.Name+"#")

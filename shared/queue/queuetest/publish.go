@@ -160,7 +160,7 @@ func stubborn(e env) {
 	}
 }
 
-// notAccepted answers those of the messages of a Publish that its error names.
+// notAccepted returns those of the messages of a Publish that its error names.
 func notAccepted(all []queue.Message, err error) []queue.Message {
 	partial, ok := errors.AsType[*queue.PartialError](err)
 	if !ok {

@@ -44,7 +44,7 @@ func (s *Source) Set(name string, versions ...secret.Value) {
 	s.held[name] = slices.Clone(versions)
 }
 
-// Secret answers the versions of a secret, or a blocked fault.
+// Secret returns the versions of a secret, or a blocked fault.
 func (s *Source) Secret(ctx context.Context, name string) (secret.Versions, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.New(fault.Retryable, "secret_failed", err)

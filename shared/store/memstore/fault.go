@@ -54,7 +54,7 @@ func Faulty(choose func(Call) Fault) Option { return func(s *Store) { s.fault = 
 // errPartial is told apart by Note.
 var errPartial = fmt.Errorf("half of the effect: %w", ErrInjected)
 
-// begin answers an error that stops the call, or one to return after the call's effect.
+// begin returns an error that stops the call, or one to return after the call's effect.
 func (s *Store) begin(ctx context.Context, call Call) (after, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fault.New(fault.Retryable, CodeFailed, err)
@@ -76,5 +76,5 @@ func (s *Store) begin(ctx context.Context, call Call) (after, err error) {
 	}
 }
 
-// partial says whether an error asks for half an effect.
+// partial reports whether an error asks for half an effect.
 func partial(err error) bool { return errors.Is(err, errPartial) }

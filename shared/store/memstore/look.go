@@ -14,7 +14,7 @@ type Stored struct {
 	Token string // of the WriteAs that wrote it last
 }
 
-// Look answers what lies under the keys, the expired ones included and Version 0 where there is nothing.
+// Look returns what lies under the keys, the expired ones included and Version 0 where there is nothing.
 func (s *Store) Look(keys ...store.Key) []Stored {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -26,7 +26,7 @@ func (s *Store) Look(keys ...store.Key) []Stored {
 	return found
 }
 
-// Walk answers what a database would look at for one page of r: the expired records too, and end false whenever it
+// Walk returns what a database would look at for one page of r: the expired records too, and end false whenever it
 // stopped for the Limit or for MaxPage, although nothing may follow.
 func (s *Store) Walk(r store.Range) (page []Stored, end bool) {
 	s.mu.Lock()
@@ -47,7 +47,7 @@ func (s *Store) Walk(r store.Range) (page []Stored, end bool) {
 	return page, true
 }
 
-// All answers a copy of every record that is stored, the expired ones included, in the order of keys, as it was at the
+// All returns a copy of every record that is stored, the expired ones included, in the order of keys, as it was at the
 // first step: for tests that look through all stored bytes.
 func (s *Store) All() iter.Seq[store.Record] {
 	return func(yield func(store.Record) bool) {

@@ -51,7 +51,7 @@ func New(options ...Option) *Store {
 	return s
 }
 
-// Get answers one record a key.
+// Get returns one record a key.
 func (s *Store) Get(ctx context.Context, keys ...store.Key) ([]store.Record, error) {
 	if err := store.ValidateGet(keys); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (s *Store) Get(ctx context.Context, keys ...store.Key) ([]store.Record, err
 	return records, after
 }
 
-// List answers one page; one without a Limit ends at MaxPage.
+// List returns one page; one without a Limit ends at MaxPage.
 func (s *Store) List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error) {
 	if err := store.ValidateList(r); err != nil {
 		return nil, false, err
@@ -176,7 +176,7 @@ func answered(c store.Change, now store.Record) store.Record {
 	}
 }
 
-// holds says whether the condition of c is met by found, which is live or has version 0.
+// holds reports whether the condition of c is met by found, which is live or has version 0.
 func holds(c store.Change, found store.Record) bool {
 	switch c.Kind {
 	case store.Add:
@@ -215,7 +215,7 @@ func (s *Store) apply(c store.Change, token string, now time.Time) store.Record 
 	return clone(s.set(Stored{Record: next, Token: token}).Record)
 }
 
-// stored answers what lies under k, expired or not.
+// stored returns what lies under k, expired or not.
 func (s *Store) stored(k store.Key) Stored {
 	if p := s.partitions[k.Partition]; p != nil {
 		if h, ok := p.records[k.Sort]; ok {
@@ -225,7 +225,7 @@ func (s *Store) stored(k store.Key) Stored {
 	return Stored{Record: store.Record{Key: k}}
 }
 
-// live answers what a reader at now sees under k.
+// live returns what a reader at now sees under k.
 func (s *Store) live(k store.Key, now time.Time) Stored {
 	h := s.stored(k)
 	if h.Expires.IsZero() || now.Unix() < h.Expires.Unix() {
@@ -282,7 +282,7 @@ func (s *Store) remove(k store.Key) {
 	}
 }
 
-// within answers the sorts of a range in its order.
+// within returns the sorts of a range in its order.
 func (s *Store) within(r store.Range) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		p := s.partitions[r.Partition]

@@ -63,7 +63,7 @@ func promises() map[string]promise {
 	return all
 }
 
-// at answers a key of the sentence's own.
+// at returns a key of the sentence's own.
 func at(sort string) store.Key { return store.Key{Partition: "T/thing/1", Sort: sort} }
 
 func put(k store.Key, version int64, data string) store.Change {
@@ -145,7 +145,7 @@ func same(t *testing.T, got, want any) {
 	}
 }
 
-// all answers the sorts of a range, page by page, and holds each page to its promises.
+// all returns the sorts of a range, page by page, and holds each page to its promises.
 func all(t *testing.T, s store.Store, r store.Range) (sorts []string, pages int) {
 	t.Helper()
 	for {

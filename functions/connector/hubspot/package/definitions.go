@@ -43,10 +43,10 @@ type Option struct {
 	Hidden       bool   `json:"hidden"`
 }
 
-// Objects answers the object types that have custom properties, in the order they are installed.
+// Objects returns the object types that have custom properties, in the order they are installed.
 func Objects() []string { return []string{"contacts", "communications", "leads"} }
 
-// Properties answers the custom properties of an object type, none for an unknown one.
+// Properties returns the custom properties of an object type, none for an unknown one.
 func Properties(object string) ([]Property, error) {
 	encoded, err := files.ReadFile(object + ".json")
 	if err != nil {

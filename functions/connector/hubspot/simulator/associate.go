@@ -14,7 +14,7 @@ const (
 	leadToContact          = 578
 )
 
-// defaultType answers HubSpot's association type from one kind of record to another, zero if there is none.
+// defaultType returns HubSpot's association type from one kind of record to another, zero if there is none.
 func defaultType(from, to string) int {
 	switch [2]string{from, to} {
 	case [2]string{communications, contacts}:

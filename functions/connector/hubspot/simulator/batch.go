@@ -35,7 +35,7 @@ func batched[T any](results []T, errors []rowRefusal) batchReply[T] {
 	return batchReply[T]{"COMPLETE", now, now, results, len(errors), errors}
 }
 
-// mixed answers a batch: with 207 where some of it was refused.
+// mixed returns a batch: with 207 where some of it was refused.
 func mixed[T any](b batchReply[T]) reply {
 	if len(b.Errors) > 0 {
 		return reply{status: http.StatusMultiStatus, body: b}
@@ -72,7 +72,7 @@ func (t *table) inputs(body []byte) ([]batchInput, reply) {
 	return in.Inputs, reply{}
 }
 
-// upsert answers batch/upsert: by HubSpot's id, or by a property with unique values.
+// upsert returns batch/upsert: by HubSpot's id, or by a property with unique values.
 func (s *Simulator) upsert(t *table, body []byte) reply {
 	rows, answer := t.inputs(body)
 	if answer.status != 0 {
@@ -131,7 +131,7 @@ func (s *Simulator) upsertOne(t *table, found *record, row batchInput) (objectRe
 	return shown, nil
 }
 
-// update answers batch/update.
+// update returns batch/update.
 func (s *Simulator) update(t *table, body []byte) reply {
 	rows, answer := t.inputs(body)
 	if answer.status != 0 {
@@ -166,7 +166,7 @@ func (s *Simulator) update(t *table, body []byte) reply {
 	return mixed(batched(results, errors))
 }
 
-// read answers batch/read. What does not exist is named in one error.
+// read returns batch/read. What does not exist is named in one error.
 func (s *Simulator) read(t *table, body []byte) reply {
 	var in struct {
 		IDProperty string `json:"idProperty"`

@@ -12,7 +12,7 @@ type Fault = simulatortest.Fault
 // Spoil adds a fault.
 func (s *Simulator) Spoil(f Fault) { s.faults.Add(f) }
 
-// Transport answers an http.RoundTripper that calls the handler h without a socket.
+// Transport returns an http.RoundTripper that calls the handler h without a socket.
 func Transport(h http.Handler) http.RoundTripper { return simulatortest.Transport(h) }
 
 // control is what the paths for tests may ask for.
@@ -27,7 +27,7 @@ func (s *Simulator) control() simulatortest.Control {
 	}
 }
 
-// shared answers a reply as simulators have it in common.
+// shared returns a reply as simulators have it in common.
 func (r reply) shared() simulatortest.Reply {
 	return simulatortest.Reply{Status: r.status, Header: r.header, Body: r.body}
 }

@@ -98,7 +98,7 @@ func worksOut(list []property) []property {
 	return list
 }
 
-// canonicalValue answers a value as it is kept: addresses in lower case.
+// canonicalValue returns a value as it is kept: addresses in lower case.
 func canonicalValue(name, value string) string {
 	if name == "email" {
 		return strings.ToLower(strings.TrimSpace(value))
@@ -106,7 +106,7 @@ func canonicalValue(name, value string) string {
 	return value
 }
 
-// check answers what is wrong with properties that are to be written.
+// check returns what is wrong with properties that are to be written.
 func (t *table) check(properties map[string]string) []propertyFault {
 	var faults []propertyFault
 	for name, value := range properties {
@@ -128,7 +128,7 @@ func (t *table) check(properties map[string]string) []propertyFault {
 	return faults
 }
 
-// wrong answers HubSpot's code for a value that a property cannot have, or "".
+// wrong returns HubSpot's code for a value that a property cannot have, or "".
 func wrong(p definitions.Property, value string) string {
 	switch {
 	case p.Name == "email":
@@ -151,7 +151,7 @@ func wrong(p definitions.Property, value string) string {
 	return ""
 }
 
-// clash answers the refusal of a value that another record than own has, and false if there is none.
+// clash returns the refusal of a value that another record than own has, and false if there is none.
 func (t *table) clash(own string, properties map[string]string) (int, refusal, bool) {
 	for name, index := range t.unique {
 		value := canonicalValue(name, properties[name])
@@ -171,7 +171,7 @@ func conflicting(name, value string) refusal {
 	return properties([]propertyFault{{Message: "Another record has the value " + value, Error: "CONFLICTING_UNIQUE_VALUE", Name: name}})
 }
 
-// required answers what a new record lacks.
+// required returns what a new record lacks.
 func (t *table) required(properties map[string]string) string {
 	needed := map[string][]string{
 		communications: {"hs_communication_channel_type", "hs_communication_logged_from", "hs_timestamp"},

@@ -42,7 +42,7 @@ const timeFormat = "2006-01-02T15:04:05.000Z"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeFormat) }
 
-// Records answers the records of an object type, oldest first; known is false for a type that is not simulated.
+// Records returns the records of an object type, oldest first; known is false for a type that is not simulated.
 func (s *Simulator) Records(object string) (held []Record, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +105,7 @@ func (t *table) install(p property) {
 	}
 }
 
-// find answers the record whose idProperty is value; an empty idProperty is HubSpot's own id. It is not
+// find returns the record whose idProperty is value; an empty idProperty is HubSpot's own id. It is not
 // allowed to name a property that does not identify records.
 func (t *table) find(idProperty, value string) (found *record, allowed bool) {
 	if idProperty == "" || idProperty == "hs_object_id" {

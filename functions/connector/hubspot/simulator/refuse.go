@@ -76,7 +76,7 @@ type propertyFault struct {
 	Name    string `json:"name"`
 }
 
-// properties answers the refusal of a record with these faults.
+// properties returns the refusal of a record with these faults.
 func properties(faults []propertyFault) refusal {
 	list, err := json.Marshal(faults)
 	if err != nil { // strings always encode

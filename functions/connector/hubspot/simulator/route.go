@@ -131,7 +131,7 @@ func checkParameters(r *http.Request, allowed ...string) reply {
 	return reply{}
 }
 
-// record answers GET, PATCH and DELETE of one record.
+// record returns GET, PATCH and DELETE of one record.
 func (s *Simulator) record(r *http.Request, t *table, id string, body []byte) reply {
 	query := r.URL.Query()
 	found, allowed := t.find(query.Get("idProperty"), id)

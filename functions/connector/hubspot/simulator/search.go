@@ -32,7 +32,7 @@ type searchRequest struct {
 	} `json:"filterGroups"`
 }
 
-// check answers what is wrong with a search, or "", and where its page begins.
+// check returns what is wrong with a search, or "", and where its page begins.
 func (q searchRequest) check(t *table) (string, int) {
 	if q.After == nil || q.Limit == nil || q.Sorts == nil || q.Properties == nil || q.Groups == nil {
 		return "after, limit, sorts, properties and filterGroups are required", 0
@@ -72,7 +72,7 @@ func (f searchFilter) check(t *table) string {
 	return ""
 }
 
-// search answers POST {object}/search. A record is found from IndexLag after it was made.
+// search returns POST {object}/search. A record is found from IndexLag after it was made.
 func (s *Simulator) search(t *table, body []byte) reply {
 	var q searchRequest
 	if answer := decode(body, &q); answer.status != 0 {

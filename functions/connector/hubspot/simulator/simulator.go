@@ -96,7 +96,7 @@ type reply struct {
 	body   any // nil is an empty body
 }
 
-// ServeHTTP answers a request.
+// ServeHTTP serves a request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body bytes.Buffer
 	if 0 < r.ContentLength && r.ContentLength <= maxRequest {

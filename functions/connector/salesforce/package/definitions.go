@@ -22,10 +22,10 @@ type Field struct {
 	ReferenceTo string `xml:"referenceTo"`
 }
 
-// Objects answers the objects that have custom fields. The fields of Activity are those of Task.
+// Objects returns the objects that have custom fields. The fields of Activity are those of Task.
 func Objects() []string { return []string{"Activity", "Contact", "Lead", "Msg_Event__c"} }
 
-// Fields answers the custom fields of one of Objects.
+// Fields returns the custom fields of one of Objects.
 func Fields(object string) ([]Field, error) {
 	encoded, err := files.ReadFile("objects/" + object + ".object")
 	if err != nil {

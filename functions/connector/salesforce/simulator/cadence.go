@@ -41,7 +41,7 @@ func (s *Simulator) complete(tracker *record, reason string, disposition any) {
 var trackerQuery = regexp.MustCompile(`(?i)^SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker ` +
 	`WHERE TargetId IN \(('[0-9A-Za-z]{15,18}'(?:, '[0-9A-Za-z]{15,18}')*)\) AND State != 'Complete'$`)
 
-// trackers answers the one query for trackers that is simulated.
+// trackers returns the one query for trackers that is simulated.
 func (s *Simulator) trackers(targets string) reply {
 	if s.options.NoCadences {
 		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+trackerObject+"' is not supported.")
@@ -85,7 +85,7 @@ const removeAction = "removeTargetFromSalesCadence"
 // dispositions are what a removal can say of how a cadence ended.
 var dispositions = regexp.MustCompile(`^(Success|Customer Engaged|Customer Connected|Contact Later|No Response|Not Interested|Disqualified|Bad Data|Duplicate)?$`)
 
-// removeTargets answers POST actions/standard/removeTargetFromSalesCadence: 200 if all inputs come through, otherwise 400 with
+// removeTargets returns POST actions/standard/removeTargetFromSalesCadence: 200 if all inputs come through, otherwise 400 with
 // the same answers. See https://developer.salesforce.com/docs/atlas.en-us.api_action.meta/api_action/actions_obj_high_velocity_sales.htm.
 func (s *Simulator) removeTargets(body []byte) reply {
 	if s.options.NoCadences {

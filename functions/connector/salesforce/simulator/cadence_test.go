@@ -16,7 +16,7 @@ func removal(tracker, more string) string {
 	return `{"actionCadenceTrackerId":"` + tracker + `","completionReasonCode":"ManuallyRemoved"` + more + `}`
 }
 
-// running answers what the org says of the running cadences of a person.
+// running returns what the org says of the running cadences of a person.
 func running(t *testing.T, s *simulator.Simulator, person string) (int, string) {
 	t.Helper()
 	query := "SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker WHERE TargetId IN ('" + person + "', '00Q000000000009EAA') AND State != 'Complete'"

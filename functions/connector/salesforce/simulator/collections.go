@@ -13,7 +13,7 @@ const (
 	maxRetrieved = 2000
 )
 
-// row answers one row of a collection.
+// row returns one row of a collection.
 type row struct {
 	ID      string       `json:"id,omitempty"`
 	Success bool         `json:"success"`
@@ -29,7 +29,7 @@ func failedRow(f *fault) row {
 	return row{Errors: []rowProblem{{f.code, f.message, fields}}}
 }
 
-// collections answers what is below composite/sobjects: PATCH (update by id), PATCH {T}/{key} (upsert) and POST {T} (read).
+// collections returns what is below composite/sobjects: PATCH (update by id), PATCH {T}/{key} (upsert) and POST {T} (read).
 // It answers 200 with the errors in the rows.
 func (s *Simulator) collections(method, path string, body []byte) reply {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
@@ -140,7 +140,7 @@ func (s *Simulator) updateRow(t *table, values map[string]any) row {
 	return row{ID: held.id, Success: true, Errors: []rowProblem{}}
 }
 
-// retrieve answers records in the order of their ids, null for those that are not there or no ids. See
+// retrieve returns records in the order of their ids, null for those that are not there or no ids. See
 // https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-retrieve-post.
 func (s *Simulator) retrieve(t *table, body []byte) reply {
 	var in struct {

@@ -69,7 +69,7 @@ type graphReply struct {
 	} `json:"graphResponse"`
 }
 
-// graphs answers POST composite/graph: each graph comes through as a whole or not at all.
+// graphs returns POST composite/graph: each graph comes through as a whole or not at all.
 func (s *Simulator) graphs(prefix string, body []byte) reply {
 	var in struct {
 		Graphs []struct {
@@ -163,7 +163,7 @@ func (s *Simulator) node(prefix string, n node, made map[string]string) nodeRepl
 	return nodeReply{answer.Body, headers, answer.Status, n.ReferenceID}
 }
 
-// composite answers POST composite with reads.
+// composite returns POST composite with reads.
 func (s *Simulator) composite(prefix string, body []byte) reply {
 	var in struct {
 		AllOrNone bool   `json:"allOrNone"`

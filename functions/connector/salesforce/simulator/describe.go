@@ -68,7 +68,7 @@ func (t *table) describeFields() reply {
 	return reply{Status: http.StatusOK, Body: described}
 }
 
-// describeAll answers GET sobjects.
+// describeAll returns GET sobjects.
 func (s *Simulator) describeAll() reply {
 	objects := []describedObject{}
 	for _, name := range slices.Sorted(maps.Keys(s.tables)) {

@@ -104,7 +104,7 @@ func bad(code, message string, fields ...string) *fault {
 	return &fault{status: http.StatusBadRequest, code: code, message: message, fields: fields}
 }
 
-// check answers why a record of these values is refused, nil if it is not.
+// check returns why a record of these values is refused, nil if it is not.
 func (s *Simulator) check(t *table, values map[string]any) *fault {
 	for name, value := range values {
 		f, known := t.fields[name]

@@ -41,7 +41,7 @@ const (
 	writtenFormat = "2006-01-02T15:04:05.000Z0700"
 )
 
-// shownTime answers a time as Salesforce does: it keeps whole seconds.
+// shownTime returns a time as Salesforce does: it keeps whole seconds.
 // See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/primitive_data_types.htm.
 func shownTime(t time.Time) string { return t.UTC().Truncate(time.Second).Format(timeFormat) }
 
@@ -72,7 +72,7 @@ func (s *Simulator) reset() {
 	}
 }
 
-// Records answers the records of an object, oldest first; known is false for one that is not simulated.
+// Records returns the records of an object, oldest first; known is false for one that is not simulated.
 func (s *Simulator) Records(object string) (held []Record, known bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +101,7 @@ func (s *Simulator) Records(object string) (held []Record, known bool) {
 	return held, true
 }
 
-// found answers the records that a key names.
+// found returns the records that a key names.
 func (t *table) found(name, value string) []*record {
 	var found []*record
 	for _, id := range t.keys[name][strings.ToLower(value)] {
@@ -160,7 +160,7 @@ func (s *Simulator) Give(lead, owner string) {
 	s.set(s.tables[leadObject], s.tables[leadObject].records[lead], map[string]any{"OwnerId": owner})
 }
 
-// touched answers the ids of the records that a write locks: the record's own and those it refers to.
+// touched returns the ids of the records that a write locks: the record's own and those it refers to.
 func touched(held *record, values map[string]any) []string {
 	var ids []string
 	if held != nil {
@@ -238,7 +238,7 @@ func (t *table) unindex(r *record) {
 	})
 }
 
-// each answers where a record is indexed.
+// each visits each place where a record is indexed.
 func (t *table) each(r *record, visit func(index map[string][]string, value string)) {
 	if r.deleted {
 		return
@@ -260,7 +260,7 @@ func (t *table) each(r *record, visit func(index map[string][]string, value stri
 	}
 }
 
-// digitsOf answers the digits of a number up to an extension.
+// digitsOf returns the digits of a number up to an extension.
 func digitsOf(text string) string {
 	if at := strings.IndexAny(text, "xX"); at >= 0 {
 		text = text[:at]
@@ -343,7 +343,7 @@ type shown struct {
 	values     map[string]any
 }
 
-// show answers a record with the fields asked for; Id for nil.
+// show returns a record with the fields asked for; Id for nil.
 func (s *Simulator) show(t *table, r *record, names []string) shown {
 	if names == nil {
 		names = []string{fieldID}

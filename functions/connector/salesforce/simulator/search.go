@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// search answers POST parameterizedSearch for numbers: what was typed is compared by its digits, as the phone index does, so
+// search returns POST parameterizedSearch for numbers: what was typed is compared by its digits, as the phone index does, so
 // that numbers of other countries are found too. See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-search.
 func (s *Simulator) search(body []byte) reply {
 	var in struct {
@@ -67,7 +67,7 @@ var taskQuery = regexp.MustCompile(`(?i)^SELECT Id FROM Task WHERE (Msg_Event_Ke
 
 var eventQuery = regexp.MustCompile(`^SELECT Id, Event_Key__c FROM Msg_Event__c WHERE Event_Key__c IN \(('[0-9a-f]{64}'(?:, '[0-9a-f]{64}')*)\)$`)
 
-// events answers the one query for messages that is simulated. An external id is indexed as it is written.
+// events returns the one query for messages that is simulated. An external id is indexed as it is written.
 func (s *Simulator) events(keys string) reply {
 	t, records := s.tables[eventObject], []shown{}
 	if t.fields["Event_Key__c"].kind == "" {
@@ -81,7 +81,7 @@ func (s *Simulator) events(keys string) reply {
 	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
 }
 
-// query answers the queries that are simulated: the task of a message, messages by their keys, and the running cadences of persons.
+// query returns the queries that are simulated: the task of a message, messages by their keys, and the running cadences of persons.
 func (s *Simulator) query(q string) reply {
 	if match := eventQuery.FindStringSubmatch(q); match != nil {
 		return s.events(match[1])

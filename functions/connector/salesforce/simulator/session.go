@@ -54,7 +54,7 @@ const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec /
 // assertionLife is how far ahead exp may be, with a second for rounding.
 const assertionLife = 3*time.Minute + time.Second
 
-// token answers POST /services/oauth2/token: a session for a signed assertion.
+// token returns POST /services/oauth2/token: a session for a signed assertion.
 // See https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm.
 func (s *Simulator) token(r *http.Request, body []byte) reply {
 	form, err := url.ParseQuery(string(body))

@@ -65,7 +65,7 @@ const maxRequest = 16 << 20
 
 type reply = simulatortest.Reply
 
-// ServeHTTP answers a request.
+// ServeHTTP serves a request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func encode(value any) ([]byte, error) { return json.Marshal(value) }
 
-// sobjects answers what is below sobjects/: {T}, {T}/describe, {T}/{id} and {T}/{key}/{value}.
+// sobjects returns what is below sobjects/: {T}, {T}/describe, {T}/{id} and {T}/{key}/{value}.
 func (s *Simulator) sobjects(method, path string, query url.Values, body []byte) reply {
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
@@ -45,7 +45,7 @@ func (s *Simulator) sobjects(method, path string, query url.Values, body []byte)
 	}
 }
 
-// saved answers a write that came through.
+// saved returns a write that came through.
 type saved struct {
 	ID      string   `json:"id"`
 	Success bool     `json:"success"`
@@ -53,7 +53,7 @@ type saved struct {
 	Created *bool    `json:"created,omitempty"`
 }
 
-// createdAt answers a request that made a record.
+// createdAt returns a request that made a record.
 func createdAt(t *table, id string, body saved) reply {
 	return reply{Status: http.StatusCreated, Header: http.Header{"Location": {recordURL(t.object, id)}}, Body: body}
 }
@@ -125,7 +125,7 @@ func (t *table) readable(names []string) *fault {
 	return nil
 }
 
-// byKey answers GET and PATCH by an external id. See https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.
+// byKey returns GET and PATCH by an external id. See https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.
 func (s *Simulator) byKey(t *table, method, name, value string, query url.Values, body []byte) reply {
 	if !t.fields[name].key {
 		return refuse(http.StatusNotFound, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+name)

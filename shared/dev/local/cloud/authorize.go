@@ -102,7 +102,7 @@ const account = ":us-east-1:000000000000:"
 
 func table(name string) string { return "arn:aws:dynamodb" + account + "table/" + name }
 
-// accesses answers what a call needs to be allowed.
+// accesses returns what a call needs to be allowed.
 func accesses(target string, body []byte) []access {
 	_, operation, _ := strings.Cut(target, ".")
 	var r request

@@ -23,7 +23,7 @@ type Counts struct {
 	n  map[Call]int
 }
 
-// Snapshot answers the calls so far. Caller is the function, without the number of its process.
+// Snapshot returns the calls so far. Caller is the function, without the number of its process.
 func (c *Counts) Snapshot() map[Call]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -109,7 +109,7 @@ func notUnderstood(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// caller answers the access key id of a signature.
+// caller returns the access key id of a signature.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 func caller(authorization string) string {
 	_, credential, found := strings.Cut(authorization, "Credential=")

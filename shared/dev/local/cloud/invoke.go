@@ -21,7 +21,7 @@ type Invoke func(ctx context.Context, function string, event []byte) (answer []b
 // ErrNoFunction is a name that is not in the template.
 var ErrNoFunction = errors.New("cloud: there is no such function")
 
-// Lambda answers direct invocations that wait for their answer.
+// Lambda returns direct invocations that wait for their answer.
 // See https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
 func Lambda(invoke Invoke) http.Handler {
 	mux := http.NewServeMux()
@@ -53,7 +53,7 @@ func Lambda(invoke Invoke) http.Handler {
 	return mux
 }
 
-// functionName answers the name in a name, a partial or a whole ARN, each with or without a qualifier.
+// functionName returns the name in a name, a partial or a whole ARN, each with or without a qualifier.
 func functionName(id string) string {
 	if _, rest, found := strings.Cut(id, ":function:"); found {
 		id = rest
@@ -62,5 +62,5 @@ func functionName(id string) string {
 	return name
 }
 
-// InvokePath answers the path of a direct invocation.
+// InvokePath returns the path of a direct invocation.
 func InvokePath(function string) string { return invokePath + function + "/invocations" }

@@ -14,7 +14,7 @@ type Call struct {
 	Caller    string // the access key id of the process that makes it; empty if it gave none
 }
 
-// Function answers the caller without the number of its process.
+// Function returns the caller without the number of its process.
 func (c Call) Function() string {
 	name, _, _ := strings.Cut(c.Caller, ".")
 	return name

@@ -122,7 +122,7 @@ func sourceIP(r *http.Request) string {
 	return host
 }
 
-// text says whether a body of this type travels as it is. A form does not.
+// text reports whether a body of this type travels as it is. A form does not.
 func text(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

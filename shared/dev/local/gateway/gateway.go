@@ -60,7 +60,7 @@ type outcome struct {
 	status, length           int
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	id := requestID()
@@ -156,7 +156,7 @@ func (g *Gateway) find(method, path string) (route, map[string]string, bool) {
 	return route{}, nil, false
 }
 
-// refuse answers as API Gateway does itself.
+// refuse writes the response that API Gateway makes itself.
 func refuse(w http.ResponseWriter, o outcome, status int, message string) outcome {
 	body := fmt.Sprintf(`{"message":%q}`, message)
 	w.Header().Set("Content-Type", "application/json")
@@ -168,7 +168,7 @@ func refuse(w http.ResponseWriter, o outcome, status int, message string) outcom
 
 func requestID() string { return random(8) + "=" }
 
-// newTrace answers a trace header. See https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
+// newTrace returns a trace header. See https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader.
 func newTrace(now time.Time) string {
 	return fmt.Sprintf("Root=1-%08x-%s", now.Unix(), random(12))
 }

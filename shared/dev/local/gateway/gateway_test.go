@@ -21,7 +21,7 @@ import (
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// echo answers the event it was given.
+// echo returns the event it was given.
 func echo(_ context.Context, event []byte, _ string) ([]byte, bool, error) { return event, true, nil }
 
 // delayed is echo after wait.

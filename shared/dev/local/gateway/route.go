@@ -72,7 +72,7 @@ func (r route) rank() int {
 	return 0
 }
 
-// match answers the path parameters, and whether the route takes the request.
+// match returns the path parameters, and whether the route takes the request.
 func (r route) match(method, path string) (map[string]string, bool) {
 	if r.key == "$default" {
 		return nil, true

@@ -6,7 +6,7 @@ import (
 	"signalbox/shared/queue/memqueue"
 )
 
-// failures answers which messages of a batch the function says it has not done; false is an answer that says nothing, which
+// failures returns which messages of a batch the function says it has not done; false is an answer that says nothing, which
 // fails the whole batch: not JSON, an empty or unknown identifier.
 // See https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting.
 func failures(answer []byte, batch []memqueue.Delivery) (map[string]bool, bool) {

@@ -51,7 +51,7 @@ func (f *function) invoke(_ context.Context, payload []byte) ([]byte, bool, erro
 	return []byte(answer), ok, err
 }
 
-// seen answers the batches so far.
+// seen returns the batches so far.
 func (f *function) seen() [][]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()

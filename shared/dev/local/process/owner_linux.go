@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Owner answers which of these processes has the end of a TCP connection over IPv4 that is bound to this address of this machine;
+// Owner returns which of these processes has the end of a TCP connection over IPv4 that is bound to this address of this machine;
 // false if none has, or nobody can tell.
 // See https://www.kernel.org/doc/Documentation/networking/proc_net_tcp.txt.
 func Owner(end netip.AddrPort, among []int) (pid int, ok bool) {
@@ -37,7 +37,7 @@ func Owner(end netip.AddrPort, among []int) (pid int, ok bool) {
 	return 0, false
 }
 
-// holds says whether a process has a file open.
+// holds reports whether a process has a file open.
 func holds(pid int, file string) bool {
 	folder := filepath.Join("/proc", strconv.Itoa(pid), "fd")
 	files, err := os.ReadDir(folder)

@@ -163,5 +163,5 @@ func (c *Child) Status() string {
 	return c.err.Error()
 }
 
-// PID answers the child's process id.
+// PID returns the child's process id.
 func (c *Child) PID() int { return c.cmd.Process.Pid }

@@ -42,7 +42,7 @@ type Spec struct {
 	Timeout      time.Duration
 	MaxProcesses int
 	GrowAfter    time.Duration // GrowAfter when zero
-	// Environment answers a new process's variables, all but those of the Runtime API. id names the process.
+	// Environment returns a new process's variables, all but those of the Runtime API. id names the process.
 	Environment func(id string) []string
 }
 
@@ -325,7 +325,7 @@ func (p *Pool) Cold(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// Running answers the ids of the processes, those with an event at hand first.
+// Running returns the ids of the processes, those with an event at hand first.
 func (p *Pool) Running() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -340,7 +340,7 @@ func (p *Pool) Running() []string {
 	return append(busy, rest...)
 }
 
-// Owner answers the id of the process that has this end of a TCP connection; "" if none has, or nobody can tell.
+// Owner returns the id of the process that has this end of a TCP connection; "" if none has, or nobody can tell.
 func (p *Pool) Owner(end netip.AddrPort) string {
 	ids := map[int]string{}
 	p.mu.Lock()

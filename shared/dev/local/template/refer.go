@@ -23,7 +23,7 @@ func arn(service, rest string) string {
 	return "arn:" + localPartition + ":" + service + ":" + localRegion + ":" + localAccount + ":" + rest
 }
 
-// ref answers the value of !Ref name.
+// ref returns the value of !Ref name.
 func (r *reader) ref(at *yaml.Node, name string) (string, error) {
 	switch name {
 	case "AWS::Region":
@@ -64,7 +64,7 @@ func (r *reader) ref(at *yaml.Node, name string) (string, error) {
 	return name, nil
 }
 
-// attribute answers the value of !GetAtt id.name.
+// attribute returns the value of !GetAtt id.name.
 func (r *reader) attribute(at *yaml.Node, id, name string) (string, error) {
 	res := r.find(id)
 	if res == nil {
@@ -102,7 +102,7 @@ func keyID(id string) string {
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
-// name answers a resource's physical name: what the template says, or stack and logical id.
+// name returns a resource's physical name: what the template says, or stack and logical id.
 func (r *reader) name(res *resource) (string, error) {
 	property := map[string]string{
 		typeFunction: "FunctionName", typeQueue: "QueueName", typeTable: "TableName", typeSecret: "Name", typeAlias: "AliasName",

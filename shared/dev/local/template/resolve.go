@@ -50,7 +50,7 @@ type reader struct {
 	resolving  map[string]bool // conditions and names under way, to find cycles
 }
 
-// functionOf answers the intrinsic function of a node, in its short or its long form.
+// functionOf returns the intrinsic function of a node, in its short or its long form.
 func functionOf(n *yaml.Node) (name string, arg *yaml.Node) {
 	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
 		plain := *n
@@ -69,7 +69,7 @@ func functionOf(n *yaml.Node) (name string, arg *yaml.Node) {
 	return "", n
 }
 
-// resolve answers the node with the function at its top replaced by its value; nil is AWS::NoValue.
+// resolve returns the node with the function at its top replaced by its value; nil is AWS::NoValue.
 func (r *reader) resolve(n *yaml.Node) (*yaml.Node, error) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -108,7 +108,7 @@ func (r *reader) resolve(n *yaml.Node) (*yaml.Node, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Line: n.Line}, nil
 }
 
-// text answers a scalar.
+// text returns a scalar.
 func (r *reader) text(n *yaml.Node) (string, error) {
 	v, err := r.resolve(n)
 	switch {
@@ -122,7 +122,7 @@ func (r *reader) text(n *yaml.Node) (string, error) {
 	return v.Value, nil
 }
 
-// items answers a sequence, without those that have no value.
+// items returns a sequence, without those that have no value.
 func (r *reader) items(n *yaml.Node) ([]*yaml.Node, error) {
 	v, err := r.resolve(n)
 	if err != nil || v == nil {
@@ -158,7 +158,7 @@ func (r *reader) texts(n *yaml.Node) ([]string, error) {
 	return out, nil
 }
 
-// fixed answers the n arguments of a function.
+// fixed returns the n arguments of a function.
 func fixed(arg *yaml.Node, n int) ([]*yaml.Node, error) {
 	if arg.Kind != yaml.SequenceNode || len(arg.Content) != n {
 		return nil, refuse(arg, "%d arguments are wanted here", n)
@@ -351,7 +351,7 @@ func (r *reader) holds(n *yaml.Node) (bool, error) {
 	return false, refuse(n, "this is not a condition")
 }
 
-// member answers the value of a key, nil when there is none.
+// member returns the value of a key, nil when there is none.
 func member(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil

@@ -80,7 +80,7 @@ func (r *reader) statement(n *yaml.Node) (s Statement, err error) {
 	return s, err
 }
 
-// oneOrMore answers the texts of a list, or the one of a scalar.
+// oneOrMore returns the texts of a list, or the one of a scalar.
 func (r *reader) oneOrMore(n *yaml.Node) ([]string, error) {
 	if n == nil {
 		return nil, nil

@@ -29,13 +29,13 @@ type Error struct {
 	Fields  map[string]any // what else the service's error has
 }
 
-// Error answers type and message.
+// Error returns type and message.
 func (e *Error) Error() string { return e.Type + ": " + e.Message }
 
 // CodeNotUnderstood is the type of the error for what the local cloud does not understand: the SDK never retries it.
 const CodeNotUnderstood = "ValidationException"
 
-// NotUnderstood answers the error that names what a codec does not know.
+// NotUnderstood returns the error that names what a codec does not know.
 func NotUnderstood(format string, args ...any) *Error {
 	return &Error{
 		Status: http.StatusBadRequest, Type: CodeNotUnderstood,
@@ -43,7 +43,7 @@ func NotUnderstood(format string, args ...any) *Error {
 	}
 }
 
-// Internal answers a server's error.
+// Internal returns a server's error.
 func Internal() *Error {
 	return &Error{Status: http.StatusInternalServerError, Type: "InternalServerError", Message: "injected"}
 }
@@ -59,7 +59,7 @@ type Service struct {
 	Refused func(message string) // told of every request that was not understood; may be nil
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply, err := s.answer(r)
 	if errors.Is(err, Drop) {

@@ -71,7 +71,7 @@ func New(tables map[string]*memstore.Store, options ...Option) *Handler {
 	return h
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.service.ServeHTTP(w, r) }
 
 func (h *Handler) handle(ctx context.Context, operation string, body []byte) (any, error) {

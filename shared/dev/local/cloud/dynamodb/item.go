@@ -86,7 +86,7 @@ func (f *fields) binary(name string) []byte {
 	return *a.B
 }
 
-// done answers the first complaint: an attribute that nobody read is one.
+// done returns the first complaint: an attribute that nobody read is one.
 func (f *fields) done() error {
 	for name := range f.item {
 		if f.err == nil && !slices.Contains(f.read, name) {
@@ -117,7 +117,7 @@ func readItem(i item) (r store.Record, token string, err error) {
 	return r, token, f.done()
 }
 
-// wire answers a stored record as an item, nil for none.
+// wire returns a stored record as an item, nil for none.
 func wire(s memstore.Stored) item {
 	if s.Version == 0 {
 		return nil

@@ -97,7 +97,7 @@ func (h *Handler) readParts(parts []transactPart) (table *memstore.Store, change
 	return table, changes, token, err
 }
 
-// one answers the single write of a part and its operation.
+// one returns the single write of a part and its operation.
 func (p transactPart) one() (w *writeRequest, operation string) {
 	count := 0
 	for name, part := range map[string]*writeRequest{
@@ -137,7 +137,7 @@ func (h *Handler) transact(ctx context.Context, table *memstore.Store, changes [
 	return cancelled(reasons)
 }
 
-// enter says whether a token is the repeat of a transaction that was done.
+// enter reports whether a token is the repeat of a transaction that was done.
 func (h *Handler) enter(token string, body []byte) (repeat bool, err error) {
 	if token == "" || len(token) > 36 {
 		return false, awsjson.NotUnderstood("a transaction with a ClientRequestToken of %d characters", len(token))

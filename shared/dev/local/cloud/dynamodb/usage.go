@@ -10,7 +10,7 @@ type Usage struct {
 	Calls      map[string]int // by operation
 }
 
-// Usage answers the sums since the last Reset.
+// Usage returns the sums since the last Reset.
 func (h *Handler) Usage() Usage {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -162,7 +162,7 @@ func (h *Handler) writeItem(ctx context.Context, operation string, body []byte) 
 	return map[string]any{}, nil
 }
 
-// translate answers the store's error as DynamoDB's.
+// translate returns the store's error as DynamoDB's.
 func translate(err error, met item) error {
 	if err == nil {
 		return nil

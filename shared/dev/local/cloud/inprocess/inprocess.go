@@ -13,7 +13,7 @@ import (
 // as net/http's server does.
 type Transport struct{ Handler http.Handler }
 
-// RoundTrip answers what the handler wrote.
+// RoundTrip returns what the handler wrote.
 func (t Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		r.Body = http.NoBody
@@ -59,7 +59,7 @@ type reply struct {
 	body   bytes.Buffer
 }
 
-// Header answers the header to be sent.
+// Header returns the header to be sent.
 func (r *reply) Header() http.Header { return r.header }
 
 // WriteHeader sends status and header; only the first counts.

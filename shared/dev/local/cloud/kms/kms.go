@@ -45,10 +45,10 @@ func New(held map[string]*memkeys.Keys, options ...Option) *Handler {
 	return h
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.service.ServeHTTP(w, r) }
 
-// Calls answers how often an operation was called.
+// Calls returns how often an operation was called.
 func (h *Handler) Calls(operation string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -150,7 +150,7 @@ func unlabel(blob []byte) (name string, wrapped []byte) {
 	return string(blob[read:end]), blob[end:]
 }
 
-// translate answers a fault as KMS words it.
+// translate returns a fault as KMS words it.
 func translate(err error) error {
 	switch fault.Of(err).Kind {
 	case fault.Blocked:

@@ -59,7 +59,7 @@ func New(values map[string]string, options ...Option) *Handler {
 	return h
 }
 
-// ServeHTTP answers one request.
+// ServeHTTP serves one request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.service.ServeHTTP(w, r) }
 
 // Set replaces a value.
@@ -69,7 +69,7 @@ func (h *Handler) Set(name, value string) {
 	h.values[name] = value
 }
 
-// Calls answers how often a value was asked for.
+// Calls returns how often a value was asked for.
 func (h *Handler) Calls() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -19,7 +19,7 @@ type attributesOf struct {
 	AttributeNames []string
 }
 
-// attributes answers GetQueueAttributes.
+// attributes returns GetQueueAttributes.
 func (s *Server) attributes(_ context.Context, q *memqueue.Queue, r attributesOf) (any, error) {
 	all := queueAttributes(q)
 	answer := map[string]string{}

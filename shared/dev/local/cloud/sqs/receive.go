@@ -65,7 +65,7 @@ func (s *Server) receive(ctx context.Context, q *memqueue.Queue, r receive) (any
 	return answer, nil
 }
 
-// wants says whether a list of attribute names asks for this one.
+// wants reports whether a list of attribute names asks for this one.
 func wants(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return n == name || n == "All" || n == ".*" })
 }
@@ -119,7 +119,7 @@ type lambdaAttribute struct {
 	DataType    string `json:"dataType"`
 }
 
-// Event answers what Lambda hands a function for deliveries of the queue of this name.
+// Event returns what Lambda hands a function for deliveries of the queue of this name.
 func Event(name string, deliveries []memqueue.Delivery) LambdaEvent {
 	event := LambdaEvent{Records: make([]lambdaRecord, len(deliveries))}
 	for i, d := range deliveries {

@@ -53,7 +53,7 @@ type failedEntry struct {
 	SenderFault bool
 }
 
-// batchAnswer answers every batch operation.
+// batchAnswer returns every batch operation.
 type batchAnswer[Result any] struct {
 	Successful []Result      `json:",omitempty"`
 	Failed     []failedEntry `json:",omitempty"`
@@ -112,13 +112,13 @@ func message(e sendEntry) (queue.Message, error) {
 	return m, nil
 }
 
-// forbidden says whether a body may not hold r.
+// forbidden reports whether a body may not hold r.
 // See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html.
 func forbidden(r rune) bool {
 	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff
 }
 
-// distinct says whether the ids of a batch are ids and differ.
+// distinct reports whether the ids of a batch are ids and differ.
 func distinct[Entry any](entries []Entry, id func(Entry) string) error {
 	seen := map[string]bool{}
 	for _, e := range entries {

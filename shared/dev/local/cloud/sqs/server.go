@@ -35,7 +35,7 @@ const (
 	codeNoQueue       = "QueueDoesNotExist"
 )
 
-// Server answers the API of some queues.
+// Server returns the API of some queues.
 type Server struct{ queues map[string]*memqueue.Queue }
 
 // New returns a server of queues, each under the name in its options.
@@ -47,7 +47,7 @@ func New(queues ...*memqueue.Queue) *Server {
 	return s
 }
 
-// Queue answers the queue of a name, for those in this process that need no HTTP: an event source mapping, a test.
+// Queue returns the queue of a name, for those in this process that need no HTTP: an event source mapping, a test.
 func (s *Server) Queue(name string) (*memqueue.Queue, bool) {
 	q, ok := s.queues[name]
 	return q, ok
@@ -59,7 +59,7 @@ func ARN(name string) string { return "arn:aws:sqs:" + Region + ":" + Account + 
 // URL is the queue's URL at a base such as "http://127.0.0.1:4566". Only its last part matters to the server.
 func URL(base, name string) string { return strings.TrimSuffix(base, "/") + "/" + Account + "/" + name }
 
-// ServeHTTP answers one call. A reply that a fault of the queue loses is that fault, if it is one of SQS's own errors, else a
+// ServeHTTP serves one call. A reply that a fault of the queue loses is that fault, if it is one of SQS's own errors, else a
 // connection that is cut.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	operation, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), Target)
@@ -144,7 +144,7 @@ func notUnderstood(what string) error {
 	return &memqueue.Error{Code: codeNotUnderstood, Sender: true, Reason: "the local cloud's SQS does not understand " + what}
 }
 
-// refuse answers an error in the shape of the protocol. What is no *memqueue.Error is an internal error.
+// refuse writes an error in the shape of the protocol. What is no *memqueue.Error is an internal error.
 func refuse(w http.ResponseWriter, err error) {
 	refused, ok := errors.AsType[*memqueue.Error](err)
 	if !ok {
@@ -180,7 +180,7 @@ func reply(w http.ResponseWriter, status int, answer any) {
 	_, _ = w.Write(encoded)
 }
 
-// names answers the names of all queues in order.
+// names returns the names of all queues in order.
 func (s *Server) names() []string {
 	names := make([]string, 0, len(s.queues))
 	for name := range s.queues {

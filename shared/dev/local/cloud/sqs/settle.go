@@ -72,7 +72,7 @@ func (s *Server) changeVisibilityBatch(ctx context.Context, q *memqueue.Queue, r
 	return settled(r.Entries, id, errs, err)
 }
 
-// settled answers a batch whose entries say no more than that they succeeded.
+// settled returns a batch whose entries say no more than that they succeeded.
 func settled[Entry any](entries []Entry, id func(Entry) string, errs []error, err error) (any, error) {
 	if err != nil {
 		return nil, err
