@@ -129,19 +129,11 @@ func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
 	var found []string
 	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
 		for _, tenant := range []string{deadletter.NoTenant, "demo"} {
-			page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
+			open, err := openOf(ctx, c, tenant, day)
 			if err != nil {
 				return nil, fmt.Errorf("chaos: dead letters: %w", err)
 			}
-			for _, pointer := range page {
-				open, err := isOpen(ctx, c, pointer)
-				if err != nil {
-					return nil, err
-				}
-				if open {
-					found = append(found, pointer.Sort+" "+string(pointer.Data))
-				}
-			}
+			found = append(found, open...)
 		}
 	}
 	for _, id := range c.Queues() {
@@ -152,19 +144,39 @@ func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
 	return found, nil
 }
 
-// isOpen reports whether the dead letter that a day's pointer names still waits for somebody.
+// openOf returns the dead letters of a tenant and a day that still wait for somebody.
+func openOf(ctx context.Context, c *local.Cloud, tenant string, day time.Time) ([]string, error) {
+	page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, pointer := range page {
+		open, err := isOpen(ctx, c, pointer)
+		if err != nil {
+			return nil, err
+		}
+		if open {
+			found = append(found, pointer.Sort+" "+string(pointer.Data))
+		}
+	}
+	return found, nil
+}
+
+// isOpen reports whether the dead letter that a day's pointer names still waits for somebody. One that cannot be read does: it was
+// not put back.
 func isOpen(ctx context.Context, c *local.Cloud, pointer store.Record) (bool, error) {
 	var at struct{ Partition, Sort string }
 	if err := json.Unmarshal(pointer.Data, &at); err != nil {
-		return false, fmt.Errorf("chaos: dead letters: %w", err)
+		return false, err
 	}
 	held, err := c.Table("StateTable").Get(ctx, store.Key{Partition: at.Partition, Sort: at.Sort})
 	if err != nil {
-		return false, fmt.Errorf("chaos: dead letters: %w", err)
+		return false, err
 	}
-	var letter deadletter.Record
-	if len(held[0].Data) == 0 || json.Unmarshal(held[0].Data, &letter) != nil {
-		return true, nil // whatever it is, it was not put back
+	letter := deadletter.Record{State: deadletter.Open}
+	if len(held[0].Data) > 0 && json.Unmarshal(held[0].Data, &letter) != nil {
+		letter.State = deadletter.Open
 	}
 	return letter.State == deadletter.Open, nil
 }
