@@ -62,7 +62,7 @@ func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 }
 
 // finish shows how far a message of ours got by the receipts that overtook it, and completes. It comes after the record was
-// written and before the claim ends: see ADR 28.
+// written and before the claim ends: see ADR 23.
 func (c *Connector[R]) finish(ctx context.Context, it *item) {
 	e := it.delivery.Event
 	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
