@@ -173,11 +173,14 @@ func TestAThrottledBatchIsTriedUntilItsVisibilityEnds(t *testing.T) {
 					}
 					return "", true, nil
 				}}
+				var mu sync.Mutex // two batches end side by side
 				began, overran, done := time.Now(), 0, 0
 				start(t, &mapping.SQS{
 					Queue: q, BatchSize: 10, ReportFailures: true, MaximumConcurrency: 2, Invoke: f.invoke,
 					Throttled: func(mapping.Batch) bool { return time.Since(began) < c.throttled },
 					Worked: func(w mapping.Work) {
+						mu.Lock()
+						defer mu.Unlock()
 						done += len(w.Done)
 						if w.Ended.After(w.Until) {
 							overran++
