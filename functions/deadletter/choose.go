@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -38,6 +39,20 @@ func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 		}
 	}
 	return problems
+}
+
+// strangers returns what a request that chose nothing names and nobody knows, of a tenant with CRMs of some kinds.
+func strangers(q redrive.Request, kinds map[string]string) []string {
+	if kinds == nil {
+		return []string{"there is no tenant " + q.Tenant + " in this deployment"}
+	}
+	if q.Filter == nil {
+		return nil
+	}
+	if _, name, ok := deadletter.CutStage(q.Filter.Stage); ok && kinds[name] == "" {
+		return []string{"filter.stage names the CRM " + name + ": " + q.Tenant + " has " + cmp.Or(strings.Join(slices.Sorted(maps.Keys(kinds)), ", "), "none")}
+	}
+	return nil
 }
 
 // days returns the first and the last day.

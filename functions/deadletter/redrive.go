@@ -98,6 +98,11 @@ func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Ans
 		answer.Add(redrive.Item{ID: id, Outcome: redrive.Missing})
 	}
 	if len(chosen.letters) == 0 {
+		if !chosen.more && q.After == "" && q.Tenant != deadletter.NoTenant {
+			kinds, err := r.bindings.Kinds(ctx, q.Tenant)
+			answer.Problems = strangers(q, kinds)
+			return answer, err
+		}
 		return answer, nil
 	}
 	if q.Action == redrive.Redrive {

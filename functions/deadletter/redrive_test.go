@@ -415,6 +415,40 @@ func TestARequestThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestNothingOfATenantThatIsNot: a typing error is not the same as nothing to do.
+func TestNothingOfATenantThatIsNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		kinds  kinds
+		change func(*redrive.Request)
+		want   []string
+	}{
+		"nothing is there to do":            {kinds{}, func(*redrive.Request) {}, nil},
+		"of no tenant there may be nothing": {nil, func(q *redrive.Request) { q.Tenant = deadletter.NoTenant }, nil},
+		"a later request of several":        {nil, func(q *redrive.Request) { q.After = "2026-11-01 x" }, nil},
+		"a tenant that is none":             {nil, func(*redrive.Request) {}, []string{"there is no tenant demo in this deployment"}},
+		"an id of a tenant that is none": {
+			nil, func(q *redrive.Request) { q.Filter, q.IDs = nil, []string{"e1"} }, []string{"there is no tenant demo in this deployment"},
+		},
+		"a CRM that is none": {
+			kinds{"sales": "hubspot", "hubspot": "hubspot"}, func(q *redrive.Request) { q.Filter.Stage = "deliver-hubspt" },
+			[]string{"filter.stage names the CRM hubspt: demo has hubspot, sales"},
+		},
+		"a CRM that it has": {kinds{"sales": "hubspot"}, func(q *redrive.Request) { q.Filter.Stage = "receipts-sales" }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			id := telemetry.Identity{Function: "redrive", Version: "1"}
+			redriver := recorder.NewRedriver(b.store, c.kinds, b.publishers(), time.Second, telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
+			q := redrive.Request{Asked: request(redrive.Plan), Filter: &redrive.Filter{}}
+			c.change(&q)
+			answer, err := redriver.Redrive(t.Context(), q)
+			if diff := cmp.Diff(c.want, answer.Problems); err != nil || diff != "" {
+				t.Errorf("%v (-want +got): %s", err, diff)
+			}
+		})
+	}
+}
+
 // TestADeadLetterGoesToTheKindThatItsBindingIsOf: a dead letter names a binding, a queue is one kind's.
 func TestADeadLetterGoesToTheKindThatItsBindingIsOf(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 )
 
@@ -38,7 +42,11 @@ const RedriveUsage = `make redrive STACK=<stack> | ENDPOINT=http://127.0.0.1:456
     VERSION=<version>      of the function that gave up
     FROM= TO=              days like 2026-01-31; of a replay also instants like 2026-01-31T10:00:00Z
     SETTLED=1              those that were redriven before, too
-    LIMIT=100              how many a request`
+    LIMIT=100              how many a request
+A plan succeeds whatever it says would happen; anything else only if nothing failed.`
+
+// wouldFail is what a plan calls what cannot be put back: nothing was tried.
+const wouldFail redrive.Outcome = "would fail"
 
 // NewChoice reads a choice from variables. A choice that cannot be is a UsageError.
 func NewChoice(lookup func(string) string) (Choice, error) {
@@ -63,6 +71,9 @@ func newChoice(lookup func(string) string) (Choice, error) {
 	if ids != "" && len(c.asked.IDs) == 0 {
 		return c, errors.New("IDS holds no id: leave it out to mean everything")
 	}
+	if err := c.check(); err != nil {
+		return c, err
+	}
 	var err error
 	if limit := lookup("LIMIT"); limit != "" {
 		if c.limit, err = strconv.Atoi(limit); err != nil {
@@ -86,6 +97,31 @@ func newChoice(lookup func(string) string) (Choice, error) {
 	return c, nil
 }
 
+// check returns what is missing, or is none that there is.
+func (c Choice) check() error {
+	var kinds []string
+	for kind := fault.Retryable; kind <= fault.Rejected; kind++ {
+		kinds = append(kinds, kind.String())
+	}
+	kinds = append(kinds, queue.KindExhausted)
+	stages := []string{deadletter.StageReceive, deadletter.StageRoute, deadletter.StageRouteReceipts, deadletter.StageUnknown}
+	_, crm, _ := deadletter.CutStage(c.filter.Stage)
+	switch {
+	case c.asked.Tenant == "":
+		return errors.New("TENANT is not set: say whose, by the tenant's id; _ is for what belongs to none")
+	case c.asked.By == "" && c.Action != redrive.Plan:
+		return errors.New("BY is not set: say who asks, for example BY=ada")
+	case c.asked.Reason == "" && c.Action != redrive.Plan:
+		return errors.New("REASON is not set: say why, for example REASON=INC-7")
+	case c.filter.Kind != "" && !slices.Contains(kinds, c.filter.Kind):
+		return errors.New("KIND is one of " + strings.Join(kinds, ", "))
+	case c.filter.Stage != "" && crm == "" && !slices.Contains(stages, c.filter.Stage):
+		stages = append(stages, deadletter.StageDeliver("<crm>"), deadletter.StageReceipts("<crm>"))
+		return errors.New("STAGE is one of " + strings.Join(stages, ", "))
+	}
+	return nil
+}
+
 func instant(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -96,8 +132,8 @@ func instant(s string) (time.Time, error) {
 	return time.Parse(time.RFC3339, s)
 }
 
-// Run asks until there is nothing more and prints what became of each piece. An error says that something was refused or
-// failed: what can be asked for again is printed.
+// Run asks until there is nothing more and prints what became, or of a plan would become, of each piece. An error says that
+// something was refused or failed: what can be asked for again is printed. What would fail is no error of a plan.
 func (c Choice) Run(ctx context.Context, out io.Writer, invoke Invoke) error {
 	r := &run{Choice: c, out: out, invoke: invoke, counts: map[redrive.Outcome]int{}}
 	if err := r.all(ctx); err != nil {
@@ -199,14 +235,20 @@ func (r *run) ask(ctx context.Context, function string, request any) (redrive.An
 		return answer, fmt.Errorf("%s does not answer as it should: %w", function, err)
 	}
 	if len(answer.Problems) > 0 {
-		return answer, fmt.Errorf("%s: %s", function, strings.Join(answer.Problems, "; "))
+		members := regexp.MustCompile(`(^|; )(by|reason|tenant|limit|ids)\b|\bfilter\.\w+`)
+		return answer, fmt.Errorf("%s: %s", function, members.ReplaceAllStringFunc(strings.Join(answer.Problems, "; "), func(member string) string {
+			return strings.ToUpper(strings.TrimPrefix(member, "filter."))
+		}))
 	}
 	for _, item := range answer.Items {
 		if item.Outcome == redrive.Parse {
 			continue
 		}
+		if r.Action == redrive.Plan && item.Outcome == redrive.Failed {
+			item.Outcome = wouldFail
+		}
 		r.counts[item.Outcome]++
-		line := fmt.Sprintf("%-9s %-16s %s %s", item.Outcome, item.Stage, item.ID, item.Code)
+		line := fmt.Sprintf("%-10s %-16s %s %s", item.Outcome, item.Stage, item.ID, item.Code)
 		if item.Generation > 0 {
 			line = fmt.Sprintf("%s generation %d", strings.TrimSpace(line), item.Generation)
 		}

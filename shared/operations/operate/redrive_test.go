@@ -55,7 +55,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 				`redrive {"action":"redrive",` + who + `,"filter":{"stage":"route"},"limit":2}`,
 				`redrive {"action":"redrive",` + who + `,"filter":{"stage":"route"},"limit":2,"after":"n1"}`,
 			},
-			"redriven  route            a generation 1\ncompleted route            b\nredrive: 1 completed, 1 redriven\n", "",
+			"redriven   route            a generation 1\ncompleted  route            b\nredrive: 1 completed, 1 redriven\n", "",
 		},
 		"a webhook, by its provider": {
 			map[string]string{"ACTION": "plan"},
@@ -64,7 +64,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 				`redrive {"action":"plan",` + who + `,"filter":{}}`,
 				`twilio-reparse {"action":"plan","tenant":"demo","ids":["a"],"by":"ada","reason":"ticket"}`,
 			},
-			"ready     receive          a panic\nplan: 1 ready\n", "",
+			"ready      receive          a panic\nplan: 1 ready\n", "",
 		},
 		"ids": {
 			map[string]string{"IDS": "a, b"},
@@ -76,13 +76,19 @@ func TestWhatIsAskedFor(t *testing.T) {
 			map[string]string{"ACTION": "replay", "THREAD": "t1", "FROM": "2026-11-01", "TO": "2026-11-02T10:00:00Z"},
 			[]string{`{"items":[{"id":"a","stage":"route","outcome":"failed","code":"x"}]}`},
 			[]string{`replay {"action":"replay",` + who + `,"thread":"t1","from":"2026-11-01T00:00:00Z","to":"2026-11-02T10:00:00Z"}`},
-			"failed    route            a x\nreplay: 1 failed\n", "not everything",
+			"failed     route            a x\nreplay: 1 failed\n", "not everything",
 		},
-		"what is refused": {
+		"a plan of what would fail is a plan": {
+			map[string]string{"ACTION": "plan"},
+			[]string{`{"items":[{"id":"a","stage":"route","outcome":"failed","code":"x"}]}`},
+			[]string{`redrive {"action":"plan",` + who + `,"filter":{}}`},
+			"would fail route            a x\nplan: 1 would fail\n", "",
+		},
+		"what is refused, by the names of the variables": {
 			nil,
-			[]string{`{"problems":["reason is required"]}`},
+			[]string{`{"problems":["by holds what looks like a phone number","filter.from and filter.to are days","reason is text"]}`},
 			[]string{`redrive {"action":"redrive",` + who + `,"filter":{}}`},
-			"", "reason is required",
+			"", "redrive: BY holds what looks like a phone number; FROM and TO are days; REASON is text",
 		},
 		"what does not get on": {
 			nil,
@@ -113,24 +119,46 @@ func TestManyIDsAreAskedForInTurns(t *testing.T) {
 	for n := range 150 {
 		ids = append(ids, fmt.Sprint(n))
 	}
-	lines, _, err := asks(t, map[string]string{"IDS": strings.Join(ids, ",")}, `{}`, `{}`)
+	lines, _, err := asks(t, map[string]string{"TENANT": "demo", "BY": "ada", "REASON": "ticket", "IDS": strings.Join(ids, ",")}, `{}`, `{}`)
 	if err != nil || len(lines) != 2 || !strings.Contains(lines[1], `"ids":["100",`) {
 		t.Errorf("%v: %d requests", err, len(lines))
 	}
 }
 
 func TestChoicesThatCannotBe(t *testing.T) {
-	for name, variables := range map[string]map[string]string{
-		"ids and a stage":         {"IDS": "a", "STAGE": "route"},
-		"a replay of a stage":     {"ACTION": "replay", "STAGE": "route"},
-		"a limit that is none":    {"LIMIT": "many"},
-		"a day that is none":      {"FROM": "yesterday"},
-		"a last day that is none": {"TO": "2026-13-01"},
-		"ids of two variables that were not set, which would mean everything": {"IDS": ","},
+	for name, c := range map[string]struct {
+		variables map[string]string
+		words     string
+	}{
+		"ids and a stage":         {map[string]string{"IDS": "a", "STAGE": "route"}, "IDS"},
+		"a replay of a stage":     {map[string]string{"ACTION": "replay", "STAGE": "route"}, "replay"},
+		"a limit that is none":    {map[string]string{"LIMIT": "many"}, "LIMIT"},
+		"a day that is none":      {map[string]string{"FROM": "yesterday"}, "FROM and TO"},
+		"a last day that is none": {map[string]string{"TO": "2026-13-01"}, "FROM and TO"},
+		"ids of two variables that were not set, which would mean everything": {map[string]string{"IDS": ","}, "IDS holds no id"},
+		"nobody's tenant":                 {map[string]string{"TENANT": ""}, "TENANT is not set: say whose"},
+		"nobody who asks":                 {map[string]string{"USER": ""}, "BY is not set: say who asks, for example BY=ada"},
+		"no reason":                       {map[string]string{"REASON": ""}, "REASON is not set: say why"},
+		"a stage that is none":            {map[string]string{"STAGE": "rout"}, "STAGE is one of receive, route, route-receipts, unknown, deliver-<crm>, receipts-<crm>"},
+		"a stage of a CRM without a name": {map[string]string{"STAGE": "deliver-"}, "STAGE is one of"},
+		"a kind that is none":             {map[string]string{"KIND": "permanently"}, "KIND is one of retryable, throttled, blocked, permanent, rejected, exhausted"},
 	} {
+		variables := map[string]string{"TENANT": "demo", "USER": "ada", "REASON": "ticket"}
+		maps.Copy(variables, c.variables)
 		_, _, err := asks(t, variables)
-		if _, ok := errors.AsType[*operate.UsageError](err); !ok {
+		if usage, ok := errors.AsType[*operate.UsageError](err); !ok || !strings.Contains(usage.Reason, c.words) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAPlanNeedsNeitherNameNorReason(t *testing.T) {
+	for _, variables := range []map[string]string{
+		{"ACTION": "plan", "TENANT": "demo", "STAGE": "deliver-hubspot", "KIND": "exhausted"},
+		{"ACTION": "plan", "TENANT": "_", "STAGE": "receive", "KIND": "retryable"},
+	} {
+		if _, _, err := asks(t, variables, `{}`); err != nil {
+			t.Errorf("%v: %v", variables, err)
 		}
 	}
 }
