@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -144,8 +145,8 @@ func allowed(p map[string]any) string {
 		return fmt.Sprintf("%v or more", smallest)
 	case largest != nil:
 		return fmt.Sprintf("up to %v", largest)
-	case p["AllowedPattern"] != nil:
-		return "a text like the default"
+	case p["ConstraintDescription"] != nil:
+		return fmt.Sprint(p["ConstraintDescription"])
 	case p["Type"] == "Number":
 		return "a number"
 	}
@@ -161,8 +162,14 @@ func another(parameter map[string]any) string {
 			}
 		}
 	}
-	if parameter["Type"] == "Number" {
-		return fmt.Sprint(parameter["Default"]) + "1"
+	if number, err := strconv.Atoi(fmt.Sprint(parameter["Default"])); err == nil {
+		if fmt.Sprint(number) == fmt.Sprint(parameter["MaxValue"]) {
+			return strconv.Itoa(number - 1)
+		}
+		return strconv.Itoa(number + 1)
+	}
+	if strings.Contains(fmt.Sprint(parameter["AllowedPattern"]), ":sns:") {
+		return "arn:aws:sns:us-east-1:123456789012:alarms"
 	}
 	return "https://another.example"
 }

@@ -39,7 +39,7 @@ func TestEveryFunctionIsSeenBySamLocal(t *testing.T) {
 	if err := json.Unmarshal(answer, &seen); err != nil {
 		t.Fatal(err)
 	}
-	here, err := model.Read(path, map[string]string{"EndpointUrl": "http://127.0.0.1:4566"})
+	here, err := model.Read(path, map[string]string{"EndpointUrl": "http://127.0.0.1:4566"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -61,9 +61,9 @@ const restIn = 90 * time.Second
 // Divisor is by what the template's times are divided.
 const Divisor = 20
 
-// Parameters returns the template's times, divided. They nest as the real ones do. A webhook's are not divided: how long the
+// Times returns the template's times, divided. They nest as the real ones do. A webhook's are not divided: how long the
 // receiver tries the queue before it takes the spool is its own.
-func Parameters() map[string]string {
+func Times() map[string]string {
 	return map[string]string{
 		"WebhookTimeoutSeconds": "5", "CrmAttemptSeconds": "0.5", "MessageSeconds": "1", "SoftMarginSeconds": "0.15",
 		"FunctionTimeoutSeconds": "1.5", "ClaimLeaseSeconds": "1.75", "VisibilitySeconds": "2.1", "PatienceSeconds": "4320",
@@ -108,7 +108,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	r.history = NewHistory(lines)
 
 	r.cloud, err = local.Start(ctx, local.Options{
-		Root: o.Root, Parameters: Parameters(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
+		Root: o.Root, Times: Times(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
 		Hooks: local.Hooks{
 			Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault,
 			Throttled: r.striker.holds.throttled, Worked: r.striker.holds.worked, Done: r.striker.ended,

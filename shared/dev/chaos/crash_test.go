@@ -81,7 +81,7 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 			t.Parallel()
 			e := &executioner{at: func(call cloud.Call) bool { return call.Function() == c.function && c.at(call) }, after: c.after, most: c.kills}
 			l, err := local.Start(t.Context(), local.Options{
-				Root: root, Parameters: Parameters(), Built: true, MaxProcesses: 1, LogFile: "test-crash-" + c.stage + "-" + c.function + map[bool]string{true: "-after"}[c.after] + ".log",
+				Root: root, Times: Times(), Built: true, MaxProcesses: 1, LogFile: "test-crash-" + c.stage + "-" + c.function + map[bool]string{true: "-after"}[c.after] + ".log",
 				Hooks: local.Hooks{Observer: e},
 			})
 			if err != nil {

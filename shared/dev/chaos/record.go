@@ -71,7 +71,7 @@ func (r *run) record(ctx context.Context, report Report, stormed, rested time.Du
 	said, _ := os.ReadFile(r.cloud.LogPath) // without it time-outs are not counted
 	rec := Record{
 		At: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, r.options.Root), Machine: runsOn(), Seed: r.plan.Seed, Plan: r.plan.Digest(),
-		Divisor: Divisor, Times: Parameters(), Kills: r.striker.done, Checks: map[string]int{}, Pairs: report.Pairs,
+		Divisor: Divisor, Times: Times(), Kills: r.striker.done, Checks: map[string]int{}, Pairs: report.Pairs,
 		Anomalies: append([]Problem{}, report.Problems...), Recovery: r.striker.holds.recovery(),
 		Seconds: map[string]float64{"broken": stormed.Round(time.Millisecond).Seconds(), "to rest": rested.Round(time.Millisecond).Seconds()},
 		Load: map[string]int{

@@ -173,7 +173,7 @@ func (r *run) deploy(ctx context.Context, base string) error {
 
 // route adds the routes of the template's events where the emulator did not.
 func (r *run) route(ctx context.Context) error {
-	read, err := template.Read(filepath.Join(r.Root, "template.yaml"), nil)
+	read, err := template.Read(filepath.Join(r.Root, "template.yaml"), nil, nil)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestAnOptOutIsShownInEveryCRM(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes")
 	}
-	w := newWorld(t, 0, local.Options{Parameters: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
+	w := newWorld(t, 0, local.Options{Times: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
 	ctx := t.Context()
 	refused := func(to samples.Sample) samples.Sample {
 		s := w.sample()

@@ -388,7 +388,7 @@ func TestAKillAtAnyCallLosesAndDoublesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes and waits for time-outs")
 	}
-	first := newWorld(t, 0, local.Options{Parameters: quick()})
+	first := newWorld(t, 0, local.Options{Times: quick()})
 	first.warm(t.Context())
 	var all []boundary
 	for _, s := range scenarios() {
@@ -401,7 +401,7 @@ func TestAKillAtAnyCallLosesAndDoublesNothing(t *testing.T) {
 	close(work)
 	worlds := []*world{first}
 	for number := 1; number < clouds; number++ {
-		w := newWorld(t, number, local.Options{Parameters: quick()})
+		w := newWorld(t, number, local.Options{Times: quick()})
 		w.warm(t.Context())
 		worlds = append(worlds, w)
 	}

@@ -33,6 +33,7 @@ import (
 type Options struct {
 	Root            string            // of the repository
 	Parameters      map[string]string // of the template, besides its defaults
+	Times           map[string]string // in place of parameters: shorter than a deployment may have them
 	Ports           map[string]int    // by variable: GATEWAY_PORT, AWS_PORT, HUBSPOT_PORT ...; 0 or none is any free one
 	MaxProcesses    int               // of a function; 0 is 4
 	ScheduleDivisor int               // makes schedules run more often; 0 and 1 leave them
@@ -92,7 +93,7 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 }
 
 func (c *Cloud) readTemplate(context.Context) (err error) {
-	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), c.parameters()); err != nil {
+	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), c.parameters(), c.options.Times); err != nil {
 		return err
 	}
 	c.PublicBaseURL = c.template.Parameters["PublicBaseUrl"]

@@ -106,6 +106,21 @@ func TestRunSaysThatItIsReadyAndLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// TestRunIsRefusedWhatADeploymentWouldBe: the parameters of make run are checked before anything is built or served.
+func TestRunIsRefusedWhatADeploymentWouldBe(t *testing.T) {
+	binary := program(t)
+	for _, base := range []string{"https://x.example/", "ftp://x"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, binary, "run")
+		cmd.Env = append(os.Environ(), "GATEWAY_PORT=0", "AWS_PORT=0", "HUBSPOT_PORT=0", "SALESFORCE_PORT=0", "PUBLIC_BASE_URL="+base)
+		want := "the parameter PublicBaseUrl is \"" + base + "\", and has to be https:// and a host"
+		if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), want) || strings.Contains(string(said), "ready") {
+			t.Errorf("%v: %s", err, said)
+		}
+	}
+}
+
 func answers(t *testing.T, credential, address string, status int) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)

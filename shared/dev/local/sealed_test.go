@@ -65,7 +65,7 @@ func TestNoStoreOrQueueHoldsWhatIsPrivate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes")
 	}
-	w := newWorld(t, 7, local.Options{Parameters: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
+	w := newWorld(t, 7, local.Options{Times: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
 	seen := bodies{all: map[string][][]byte{}}
 	for _, id := range w.Queues() {
 		w.Queue(id).Inject(seen.of(id))

@@ -35,7 +35,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes")
 	}
-	w := newWorld(t, 0, local.Options{Parameters: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
+	w := newWorld(t, 0, local.Options{Times: map[string]string{"ReceiptsWindowSeconds": "0.2"}})
 	var seen attributes
 	for _, id := range w.Queues() {
 		w.Queue(id).Inject(seen.note)

@@ -300,7 +300,7 @@ func TestAKilledFunctionHoldsItsThreadsForAtMost45Seconds(t *testing.T) {
 
 // TestTheTimesAreTheTemplates: what is proved here is proved for what is deployed.
 func TestTheTimesAreTheTemplates(t *testing.T) {
-	deployed, err := template.Read(filepath.Join("..", "..", "..", "template.yaml"), nil)
+	deployed, err := template.Read(filepath.Join("..", "..", "..", "template.yaml"), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

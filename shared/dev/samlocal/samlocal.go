@@ -38,7 +38,7 @@ type Maker struct {
 func New(root, base string, now time.Time) (*Maker, error) {
 	m := &Maker{Root: root, Base: base, Now: now}
 	var err error
-	if m.template, err = template.Read(filepath.Join(root, "template.yaml"), map[string]string{"PublicBaseUrl": base, "CrmHosts": "any"}); err != nil {
+	if m.template, err = template.Read(filepath.Join(root, "template.yaml"), map[string]string{"PublicBaseUrl": base, "CrmHosts": "any"}, nil); err != nil {
 		return nil, err
 	}
 	if m.client, err = samples.NewClient(root, samples.Target{Gateway: base, PublicBaseURL: base, Now: func() time.Time { return now }}); err != nil {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"time"
 
 	"signalbox/shared/dev/local"
@@ -18,13 +17,7 @@ const patience = 45 * time.Second
 
 // Run starts everything, sends the samples, prints a table to w, and stops everything. The error says what is missing.
 func Run(ctx context.Context, w io.Writer, o local.Options) error {
-	if o.Parameters["ReceiptsWindowSeconds"] == "" { // nobody wants to watch receipts being gathered
-		o.Parameters = maps.Clone(o.Parameters)
-		if o.Parameters == nil {
-			o.Parameters = map[string]string{}
-		}
-		o.Parameters["ReceiptsWindowSeconds"] = "0.2"
-	}
+	o.Times = map[string]string{"ReceiptsWindowSeconds": "0.2"} // nobody wants to watch receipts being gathered
 	c, err := local.Start(ctx, o)
 	if err != nil {
 		return err

@@ -33,17 +33,18 @@ func meaningless(kind string) bool {
 	}, kind)
 }
 
-// Read reads a template file. Overrides are parameter values.
-func Read(path string, overrides map[string]string) (*Template, error) {
+// Read reads a template file. Overrides are parameter values, and have to be what the template allows. Times are put in place of
+// parameters as they are: tests have shorter ones than a deployment may have.
+func Read(path string, overrides, times map[string]string) (*Template, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the caller's own template
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
 	}
-	return Parse(data, overrides)
+	return Parse(data, overrides, times)
 }
 
-// Parse reads a template. Errors about its contents are of type *Error.
-func Parse(data []byte, overrides map[string]string) (*Template, error) {
+// Parse reads a template as Read does. Errors about its contents are of type *Error.
+func Parse(data []byte, overrides, times map[string]string) (*Template, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil {
 		return nil, fmt.Errorf("template: %w", err)
@@ -57,37 +58,24 @@ func Parse(data []byte, overrides map[string]string) (*Template, error) {
 		maps: member(root, "Mappings"), globals: member(root, "Globals"), resolving: map[string]bool{},
 	}
 	sections := fields{
-		"Parameters": func(n *yaml.Node) error { return r.readParameters(n, overrides) },
+		"Parameters": func(n *yaml.Node) error { return r.readParameters(n, overrides, times) },
 		"Conditions": r.readConditions,
 		"Resources":  none, // below, when the rest is known
 	}.without("AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Rules", "Mappings", "Globals", "Outputs")
 	if err := r.read("the template", root, sections); err != nil {
 		return nil, err
 	}
-	for name := range overrides {
-		if _, found := r.parameters[name]; !found {
-			return nil, &Error{Line: root.Line, Reason: "there is no parameter " + name + " to set"}
+	for _, given := range []map[string]string{overrides, times} {
+		for name := range given {
+			if _, found := r.parameters[name]; !found {
+				return nil, &Error{Line: root.Line, Reason: "there is no parameter " + name + " to set"}
+			}
 		}
 	}
 	if err := r.readResources(member(root, "Resources")); err != nil {
 		return nil, err
 	}
 	return r.template()
-}
-
-func (r *reader) readParameters(n *yaml.Node, overrides map[string]string) error {
-	return r.pairs(n, func(key, value *yaml.Node) error {
-		def := member(value, "Default")
-		switch override, found := overrides[key.Value]; {
-		case found:
-			r.parameters[key.Value] = override
-		case def != nil && def.Kind == yaml.ScalarNode:
-			r.parameters[key.Value] = def.Value
-		default:
-			r.missing[key.Value] = true
-		}
-		return nil
-	})
 }
 
 func (r *reader) readConditions(n *yaml.Node) error {

@@ -75,7 +75,7 @@ Resources:
 `
 
 func TestWhatRunsLocallyIsRead(t *testing.T) {
-	got, err := template.Parse([]byte(small), map[string]string{"Seconds": "1.5", "Needed": "x"})
+	got, err := template.Parse([]byte(small), map[string]string{"Seconds": "1.5", "Needed": "x"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestWhatIsNotUnderstoodIsRefusedWithItsLine(t *testing.T) {
 		"a function without code": {"Resources:\n  A:\n    Type: AWS::Serverless::Function", 2, "CodeUri"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := template.Parse([]byte(c.template), nil)
+			_, err := template.Parse([]byte(c.template), nil, nil)
 			refused, ok := errors.AsType[*template.Error](err)
 			if !ok || refused.Line != c.line || !strings.Contains(refused.Reason, c.reason) {
 				t.Errorf("%v, want line %d and %q", err, c.line, c.reason)
@@ -164,7 +164,7 @@ func TestWhatRefersToNothingIsRefused(t *testing.T) {
 			if name == "an override" {
 				overrides["P"] = "1"
 			}
-			if _, err := template.Parse([]byte(c.template), overrides); err == nil || !strings.Contains(err.Error(), c.reason) {
+			if _, err := template.Parse([]byte(c.template), overrides, nil); err == nil || !strings.Contains(err.Error(), c.reason) {
 				t.Errorf("%v, want %q", err, c.reason)
 			}
 		})
@@ -172,7 +172,7 @@ func TestWhatRefersToNothingIsRefused(t *testing.T) {
 }
 
 func TestTheProjectsTemplateRunsLocally(t *testing.T) {
-	got, err := template.Read("../../../../template.yaml", nil)
+	got, err := template.Read("../../../../template.yaml", nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +186,59 @@ func FuzzParse(f *testing.F) {
 	f.Add("Resources:\n  A: &a {Type: *a}")
 	f.Add("Conditions: {A: !Condition A}\nResources: {B: {Type: x, Condition: A}}")
 	f.Fuzz(func(_ *testing.T, s string) {
-		_, _ = template.Parse([]byte(s), map[string]string{"Needed": "x"}) // it answers or refuses, and does not panic
+		_, _ = template.Parse([]byte(s), map[string]string{"Needed": "x"}, nil) // it answers or refuses, and does not panic
 	})
+}
+
+// TestAParameterIsWhatTheTemplateAllows wants CloudFormation's own checks: a name, what the value has to be, and what it is.
+func TestAParameterIsWhatTheTemplateAllows(t *testing.T) {
+	const declared = `
+Parameters:
+  Stage: {Type: String, AllowedValues: [dev, prod], Default: dev}
+  Size: {Type: Number, MinValue: 2, MaxValue: 10, Default: 2}
+  Days: {Type: Number, AllowedValues: [1, 30], Default: 30}
+  Base: {Type: String, AllowedPattern: "https://[a-z.]+|", Default: "", ConstraintDescription: a URL of https without a slash at its end}
+  Name: {Type: String, AllowedPattern: "[a-z]+", Default: a}
+Resources: {}`
+	for sentence, c := range map[string]struct{ name, value, reason string }{
+		"a value of the list is taken":                 {"Stage", "prod", ""},
+		"another is refused, and the list is given":    {"Stage", "qa", `the parameter Stage is "qa", and has to be one of dev, prod`},
+		"the smallest is taken":                        {"Size", "2", ""},
+		"the largest is taken":                         {"Size", "10", ""},
+		"a fraction is a number":                       {"Size", "2.5", ""},
+		"less than the smallest is refused":            {"Size", "1.9", `the parameter Size is "1.9", and has to be 2 or more`},
+		"more than the largest is refused":             {"Size", "10.1", `the parameter Size is "10.1", and has to be 10 or less`},
+		"what is no number is refused":                 {"Size", "abc", `the parameter Size is "abc", and has to be a number`},
+		"nor is what is none":                          {"Size", "NaN", "has to be a number"},
+		"a blank is no part of a number":               {"Size", " 7", `the parameter Size is " 7", and has to be a number`},
+		"a list may be of numbers":                     {"Days", "7", `the parameter Days is "7", and has to be one of 1, 30`},
+		"a value of the pattern is taken":              {"Base", "https://x.example", ""},
+		"nothing is taken where the pattern allows it": {"Base", "", ""},
+		"the pattern is of the whole value":            {"Base", "https://x.example/", `the parameter Base is "https://x.example/", and has to be a URL of https without a slash at its end`},
+		"without a description the pattern is given":   {"Name", "A", `the parameter Name is "A", and has to be a text of the pattern [a-z]+`},
+		"nor is a line's end":                          {"Name", "a\n", `the parameter Name is "a\n", and has to be`},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			_, err := template.Parse([]byte(declared), map[string]string{c.name: c.value}, nil)
+			if (err != nil) != (c.reason != "") || err != nil && !strings.Contains(err.Error(), c.reason) {
+				t.Errorf("%v, want %q", err, c.reason)
+			}
+		})
+	}
+	got, err := template.Parse([]byte(declared), nil, map[string]string{"Size": "0.2"})
+	if err != nil || got.Parameters["Size"] != "0.2" {
+		t.Errorf("a time of a test's is taken as it is: %v, %v", got, err)
+	}
+}
+
+func TestTheProjectsPublicBaseURL(t *testing.T) {
+	for value, taken := range map[string]bool{
+		"https://x.example": true, "https://x.example:8443/a/b": true,
+		"https://x.example/": false, "ftp://x": false, "https://X.example": false, "https://x.example/a b": false,
+	} {
+		_, err := template.Read("../../../../template.yaml", map[string]string{"PublicBaseUrl": value}, nil)
+		if (err == nil) != taken || err != nil && !strings.Contains(err.Error(), "PublicBaseUrl is") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
 }
