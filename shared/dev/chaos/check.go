@@ -14,12 +14,13 @@ const (
 	Twice        = "twice"        // in a CRM more than once
 	OutOfOrder   = "out of order" // written before one that was acknowledged before it was sent
 	DeadLettered = "dead-lettered"
-	Unanswered   = "unanswered" // sent again and again, and never acknowledged
-	Waiting      = "waiting"    // the queues did not become empty
-	Unknown      = "unknown"    // in a CRM, and never sent
-	People       = "people"     // a person became several records, or none
-	Status       = "status"     // a message of ours shows another state than the furthest that was reported
-	Reply        = "reply"      // a person's reply is not shown, or one is shown that is none
+	Again        = "waits to be parsed again" // acknowledged, and kept as a dead letter that a schedule parses again by itself
+	Unanswered   = "unanswered"               // sent again and again, and never acknowledged
+	Waiting      = "waiting"                  // the queues did not become empty
+	Unknown      = "unknown"                  // in a CRM, and never sent
+	People       = "people"                   // a person became several records, or none
+	Status       = "status"                   // a message of ours shows another state than the furthest that was reported
+	Reply        = "reply"                    // a person's reply is not shown, or one is shown that is none
 )
 
 // Problem is one thing that must not be.
@@ -35,7 +36,8 @@ type Outcome struct {
 	Also     map[string][]string            // by CRM and another object: the messages whose keys its records hold
 	People   map[string]map[string]int      // by CRM and object: how many records there are of people
 	Spooled  map[string]bool                // what took the spool: it may be late
-	Dead     []string                       // the dead letters
+	Dead     []string                       // the dead letters that wait for a person
+	Again    []string                       // those of webhooks that a schedule parses again by itself
 	Left     int                            // messages still in queues or in the spool
 }
 
@@ -74,13 +76,14 @@ func (b *books) talk(person string) *talk {
 func Check(history []Send, o Outcome) Report {
 	r := Report{Spooled: len(o.Spooled)}
 	sent := r.read(history)
+	lacking := o.lacking(sent.messages)
 	for _, name := range slices.Sorted(maps.Keys(sent.open)) {
 		if sent.open[name] {
 			r.add(Unanswered, "", name, "")
 		}
 	}
 	for _, crm := range slices.Sorted(maps.Keys(o.Messages)) {
-		r.once(crm, sent.messages, o.Messages[crm])
+		r.once(crm, sent.messages, o.Messages[crm], lacking)
 		r.order(crm, sent.messages, o)
 		r.statuses(crm, sent.outbound, o.Statuses[crm])
 		r.replies(crm, sent.talks, o.Replies[crm])
@@ -93,6 +96,9 @@ func Check(history []Send, o Outcome) Report {
 	}
 	for _, d := range o.Dead {
 		r.add(DeadLettered, "", "", d)
+	}
+	for _, d := range o.Again {
+		r.add(Again, "", "", d)
 	}
 	if o.Left > 0 {
 		r.add(Waiting, "", "", fmt.Sprintf("%d messages", o.Left))
@@ -187,12 +193,35 @@ func (b *books) asking(s Send) {
 	}
 }
 
+// lacking returns the kind of Problem that a message in no CRM is. A webhook that waits to be parsed again tells nobody whose it is: so
+// many of these messages are not lost as there are such webhooks, and if there are more of them, each may be.
+func (o Outcome) lacking(messages map[string]*message) func(id string) string {
+	held := map[string]bool{}
+	for _, ids := range o.Messages {
+		for _, id := range ids {
+			held[id] = true
+		}
+	}
+	missing := 0
+	for id, m := range messages {
+		if !held[id] && !m.acked.IsZero() {
+			missing++
+		}
+	}
+	return func(id string) string {
+		if !held[id] && missing <= len(o.Again) {
+			return Again
+		}
+		return Lost
+	}
+}
+
 // once looks for what is not there once. What was never acknowledged may be there or not, and not twice either.
-func (r *Report) once(crm string, messages map[string]*message, held []string) {
+func (r *Report) once(crm string, messages map[string]*message, held []string, lacking func(id string) string) {
 	times := r.twice(crm, held)
 	for _, id := range slices.Sorted(maps.Keys(messages)) {
 		if times[id] == 0 && !messages[id].acked.IsZero() {
-			r.add(Lost, crm, id, "acknowledged at "+messages[id].acked.Format(time.RFC3339Nano))
+			r.add(lacking(id), crm, id, "acknowledged at "+messages[id].acked.Format(time.RFC3339Nano))
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(times)) {

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/shared/deadletter"
+	"signalbox/shared/fault"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -29,17 +32,30 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 		history []Send // more of it
 		want    []string
 	}{
-		"all is well: b2 was sent before b1 was acknowledged":   {func(*Outcome) {}, nil, nil},
-		"a message is missing":                                  {in("a1", "b1", "b2"), nil, []string{Lost + " a2"}},
-		"a message is there twice":                              {in("a1", "a2", "b1", "b2", "a2"), nil, []string{Twice + " a2"}},
-		"a task of a message is there twice":                    {func(o *Outcome) { o.Also = map[string][]string{"x tasks": {"a1", "a2", "a1"}} }, nil, []string{Twice + " a1"}},
-		"the second came first":                                 {in("a2", "a1", "b1", "b2"), nil, []string{OutOfOrder + " a2"}},
-		"the first came late because it was spooled":            {func(o *Outcome) { in("a2", "a1", "b1", "b2")(o); o.Spooled = map[string]bool{"a1": true} }, nil, nil},
-		"a spooled one came early":                              {func(o *Outcome) { in("a2", "a1", "b1", "b2")(o); o.Spooled = map[string]bool{"a2": true} }, nil, []string{OutOfOrder + " a2"}},
-		"a spooled one is missing":                              {func(o *Outcome) { in("a2", "b1", "b2")(o); o.Spooled = map[string]bool{"a1": true} }, nil, []string{Lost + " a1"}},
-		"a spooled one is there twice":                          {func(o *Outcome) { in("a2", "a1", "b1", "b2", "a1")(o); o.Spooled = map[string]bool{"a1": true} }, nil, []string{Twice + " a1"}},
-		"a thread behind a spooled one is out of order":         {func(o *Outcome) { in("a3", "a2", "a1", "b1", "b2")(o); o.Spooled = map[string]bool{"a1": true} }, []Send{sent("a3", "a", 4, 5)}, []string{OutOfOrder + " a3"}},
-		"a dead letter":                                         {func(o *Outcome) { o.Dead = []string{"crashed"} }, nil, []string{DeadLettered + " "}},
+		"all is well: b2 was sent before b1 was acknowledged": {func(*Outcome) {}, nil, nil},
+		"a message is missing":                                {in("a1", "b1", "b2"), nil, []string{Lost + " a2"}},
+		"a message is there twice":                            {in("a1", "a2", "b1", "b2", "a2"), nil, []string{Twice + " a2"}},
+		"a task of a message is there twice":                  {func(o *Outcome) { o.Also = map[string][]string{"x tasks": {"a1", "a2", "a1"}} }, nil, []string{Twice + " a1"}},
+		"the second came first":                               {in("a2", "a1", "b1", "b2"), nil, []string{OutOfOrder + " a2"}},
+		"the first came late because it was spooled":          {func(o *Outcome) { in("a2", "a1", "b1", "b2")(o); o.Spooled = map[string]bool{"a1": true} }, nil, nil},
+		"a spooled one came early":                            {func(o *Outcome) { in("a2", "a1", "b1", "b2")(o); o.Spooled = map[string]bool{"a2": true} }, nil, []string{OutOfOrder + " a2"}},
+		"a spooled one is missing":                            {func(o *Outcome) { in("a2", "b1", "b2")(o); o.Spooled = map[string]bool{"a1": true} }, nil, []string{Lost + " a1"}},
+		"a spooled one is there twice":                        {func(o *Outcome) { in("a2", "a1", "b1", "b2", "a1")(o); o.Spooled = map[string]bool{"a1": true} }, nil, []string{Twice + " a1"}},
+		"a thread behind a spooled one is out of order":       {func(o *Outcome) { in("a3", "a2", "a1", "b1", "b2")(o); o.Spooled = map[string]bool{"a1": true} }, []Send{sent("a3", "a", 4, 5)}, []string{OutOfOrder + " a3"}},
+		"a dead letter":                                       {func(o *Outcome) { o.Dead = []string{"crashed"} }, nil, []string{DeadLettered + " "}},
+		"a webhook waits to be parsed again": {
+			func(o *Outcome) { in("a1", "b1", "b2")(o); o.Again = []string{"slow"} }, nil, []string{Again + " a2", Again + " "},
+		},
+		"one waits to be parsed again, and two are missing": {
+			func(o *Outcome) { in("a1", "b1")(o); o.Again = []string{"slow"} }, nil, []string{Lost + " a2", Lost + " b2", Again + " "},
+		},
+		"one waits to be parsed again, and one of two CRMs holds the message that the other lacks": {
+			func(o *Outcome) {
+				o.Messages = map[string][]string{"x": good.Messages["x"], "y": {"a1", "a2", "b1"}}
+				o.Again = []string{"slow"}
+			},
+			nil, []string{Lost + " b2", Again + " "},
+		},
 		"messages still wait":                                   {func(o *Outcome) { o.Left = 1 }, nil, []string{Waiting + " "}},
 		"a person became two contacts":                          {func(o *Outcome) { o.People = map[string]map[string]int{"x": {"contacts": 3}} }, nil, []string{People + " "}},
 		"a record of no message":                                {in("a1", "a2", "b1", "b2", "z"), nil, []string{Unknown + " z"}},
@@ -58,6 +74,26 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWhichDeadLettersAreParsedAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		stage string
+		kind  fault.Kind
+		want  bool
+	}{
+		"a webhook whose look-up failed":     {deadletter.StageReceive, fault.Retryable, true},
+		"one that was throttled":             {deadletter.StageReceive, fault.Throttled, true},
+		"one that cannot be read":            {deadletter.StageReceive, fault.Permanent, false},
+		"an event that was tried for a day":  {deadletter.StageRoute, fault.Retryable, false},
+		"a delivery that was tried for long": {deadletter.StageDeliver("x"), fault.Throttled, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := isParsedAgain(deadletter.Record{Stage: c.stage, Kind: c.kind.String()}); got != c.want {
+				t.Errorf("got %t", got)
 			}
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/samples"
+	"signalbox/shared/fault"
 	"signalbox/shared/store"
 )
 
@@ -51,8 +52,8 @@ func (r *run) outcome(ctx context.Context) (Outcome, error) {
 			return o, err
 		}
 	}
-	dead, err := Dead(ctx, r.cloud)
-	o.Dead = dead
+	var err error
+	o.Dead, o.Again, err = Dead(ctx, r.cloud)
 	return o, err
 }
 
@@ -124,59 +125,56 @@ func identify(record samples.Record, names map[string]string) string {
 	return record.ID
 }
 
-// Dead returns what was given up in the last day and was not put back, and how many messages wait in queues of dead letters.
-func Dead(ctx context.Context, c *local.Cloud) ([]string, error) {
-	var found []string
+// Dead returns what was given up in the last day and was not put back, and how many messages wait in queues of dead letters. Webhooks
+// that are parsed again by themselves are again.
+func Dead(ctx context.Context, c *local.Cloud) (dead, again []string, err error) {
 	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
 		for _, tenant := range []string{deadletter.NoTenant, "demo"} {
-			open, err := openOf(ctx, c, tenant, day)
+			page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
 			if err != nil {
-				return nil, fmt.Errorf("chaos: dead letters: %w", err)
+				return nil, nil, fmt.Errorf("chaos: dead letters: %w", err)
 			}
-			found = append(found, open...)
+			for _, pointer := range page {
+				letter, err := letterOf(ctx, c, pointer)
+				switch {
+				case err != nil:
+					return nil, nil, fmt.Errorf("chaos: dead letters: %w", err)
+				case letter.State != deadletter.Open:
+				case isParsedAgain(letter):
+					again = append(again, pointer.Sort+" "+string(pointer.Data))
+				default:
+					dead = append(dead, pointer.Sort+" "+string(pointer.Data))
+				}
+			}
 		}
 	}
 	for _, id := range c.Queues() {
 		if n := c.Queue(id).Counters(); strings.HasSuffix(id, "DeadLetters") && n.Visible+n.InFlight > 0 {
-			found = append(found, fmt.Sprintf("%d in %s", n.Visible+n.InFlight, id))
+			dead = append(dead, fmt.Sprintf("%d in %s", n.Visible+n.InFlight, id))
 		}
 	}
-	return found, nil
+	return dead, again, nil
 }
 
-// openOf returns the dead letters of a tenant and a day that still wait for somebody.
-func openOf(ctx context.Context, c *local.Cloud, tenant string, day time.Time) ([]string, error) {
-	page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, pointer := range page {
-		open, err := isOpen(ctx, c, pointer)
-		if err != nil {
-			return nil, err
-		}
-		if open {
-			found = append(found, pointer.Sort+" "+string(pointer.Data))
-		}
-	}
-	return found, nil
-}
-
-// isOpen reports whether the dead letter that a day's pointer names still waits for somebody. One that cannot be read does: it was
-// not put back.
-func isOpen(ctx context.Context, c *local.Cloud, pointer store.Record) (bool, error) {
+// letterOf returns the dead letter that a day's pointer names. One that cannot be read is open: it was not put back.
+func letterOf(ctx context.Context, c *local.Cloud, pointer store.Record) (deadletter.Record, error) {
 	var at struct{ Partition, Sort string }
 	if err := json.Unmarshal(pointer.Data, &at); err != nil {
-		return false, err
+		return deadletter.Record{}, err
 	}
 	held, err := c.Table("StateTable").Get(ctx, store.Key{Partition: at.Partition, Sort: at.Sort})
 	if err != nil {
-		return false, err
+		return deadletter.Record{}, err
 	}
 	letter := deadletter.Record{State: deadletter.Open}
 	if len(held[0].Data) > 0 && json.Unmarshal(held[0].Data, &letter) != nil {
-		letter.State = deadletter.Open
+		return deadletter.Record{State: deadletter.Open}, nil
 	}
-	return letter.State == deadletter.Open, nil
+	return letter, nil
+}
+
+// isParsedAgain reports whether a schedule parses the webhook again by itself: its fault passes.
+func isParsedAgain(letter deadletter.Record) bool {
+	return letter.Stage == deadletter.StageReceive &&
+		(letter.Kind == fault.Retryable.String() || letter.Kind == fault.Throttled.String())
 }

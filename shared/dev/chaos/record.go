@@ -63,7 +63,7 @@ func percentiles(all []time.Duration) Percentiles {
 
 // kinds are those of problems, as they are reported.
 func kinds() []string {
-	return []string{Lost, Twice, OutOfOrder, DeadLettered, Status, Reply, People, Unknown, Unanswered, Waiting}
+	return []string{Lost, Twice, OutOfOrder, DeadLettered, Again, Status, Reply, People, Unknown, Unanswered, Waiting}
 }
 
 // record returns what the run leaves. Beginning is when it began to break, and rested how long it took to come to rest.
