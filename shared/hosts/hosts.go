@@ -26,6 +26,9 @@ const (
 	Any    Policy = "any"    // also this machine and private networks, by http too: for simulators
 )
 
+// remedy is what to do about a host that is not public.
+const remedy = "write the CRM's public host, or, for a simulator of yours, deploy with the parameter CrmHosts=any"
+
 // Check returns what is wrong with a URL as the base of requests that carry credentials, "" for nothing. It looks nothing up.
 func (p Policy) Check(raw string) string {
 	u, err := url.Parse(raw)
@@ -48,12 +51,12 @@ func (p Policy) Check(raw string) string {
 		return "has a host that is neither a name in ASCII nor an address: write an international name in its xn-- form"
 	case p == Any:
 		return ""
+	case err == nil && !public(ip):
+		return "has a loopback, private, link-local or reserved address as its host, which this deployment does not call: " + remedy
+	case err != nil && !isPublicName(host):
+		return "has a host that only a private network knows, which this deployment does not call: " + remedy
 	case u.Scheme == "http":
 		return "is http: credentials go there, so that it must be https"
-	case err == nil && !public(ip):
-		return "is an address of this machine or of a private network: name the CRM's public host"
-	case err != nil && !isPublicName(host):
-		return "is a name within a network: name the CRM's public host"
 	}
 	return ""
 }

@@ -11,8 +11,9 @@ import (
 func TestABaseURLIsChecked(t *testing.T) {
 	t.Parallel()
 	const (
-		inside = "is an address of this machine or of a private network: name the CRM's public host"
-		named  = "is a name within a network: name the CRM's public host"
+		remedy = "write the CRM's public host, or, for a simulator of yours, deploy with the parameter CrmHosts=any"
+		inside = "has a loopback, private, link-local or reserved address as its host, which this deployment does not call: " + remedy
+		named  = "has a host that only a private network knows, which this deployment does not call: " + remedy
 		host   = "has a host that is neither a name in ASCII nor an address: write an international name in its xn-- form"
 		port   = "has a port that is not 1 to 65535"
 		http   = "is http: credentials go there, so that it must be https"
@@ -24,7 +25,7 @@ func TestABaseURLIsChecked(t *testing.T) {
 		"https://93.184.215.14":                  {"", ""},
 		"https://[2606:2800:220:1::1]":           {"", ""},
 		"http://api.example.com":                 {http, ""},
-		"http://127.0.0.1:8092":                  {http, ""},
+		"http://127.0.0.1:8092":                  {inside, ""},
 		"https://127.0.0.1":                      {inside, ""},
 		"https://10.1.2.3":                       {inside, ""},
 		"https://169.254.169.254/latest":         {inside, ""},
