@@ -183,8 +183,8 @@ func versions(tm template) map[string]string {
 	return found
 }
 
-// TestTimesThatDoNotNestAreNotDeployed runs what make deploy runs between sam build and sam deploy.
-func TestTimesThatDoNotNestAreNotDeployed(t *testing.T) {
+// TestParametersThatDoNotFitAreNotDeployed runs what make deploy runs between sam build and sam deploy.
+func TestParametersThatDoNotFitAreNotDeployed(t *testing.T) {
 	longer := "FunctionTimeoutSeconds=120 ClaimLeaseSeconds=125 VisibilitySeconds=135 ReceiptsVisibilitySeconds=740"
 	for sentence, c := range map[string]struct{ parameters, refused string }{
 		"the defaults nest":                                          {"", ""},
@@ -197,6 +197,19 @@ func TestTimesThatDoNotNestAreNotDeployed(t *testing.T) {
 		"a longer function needs longer visibility of receipts, too": {strings.TrimSuffix(longer, "740") + "739", "6 * FunctionTimeoutSeconds + ReceiptsWindowSeconds (740) is to be at most ReceiptsVisibilitySeconds (739)"},
 		"waits have a shortest that is not longer than the longest":  {"BackoffMinSeconds=901", "BackoffMinSeconds (901) is to be at most BackoffMaxSeconds (900)"},
 		"a number with another sign in it is none":                   {"MessageSeconds=20s", "MessageSeconds is '20s': it is a whole number"},
+		"a text is no number":                                        {"HubspotMaximumConcurrency=abc", "HubspotMaximumConcurrency is 'abc': it is a whole number"},
+		"a number is not less than the smallest":                     {"HubspotMaximumConcurrency=1", "HubspotMaximumConcurrency is '1': it is 2 or more"},
+		"nor more than the largest":                                  {"HubspotMaximumConcurrency=1001", "HubspotMaximumConcurrency is '1001': it is 1000 or less"},
+		"a text has its pattern":                                     {"PublicBaseUrl=https://Hooks.Example.com/", "PublicBaseUrl is 'https://Hooks.Example.com/': it is https:// and a host in small letters"},
+		"a variable is none":                                         {"PublicBaseUrl=https://${AWS::Region}.x", "PublicBaseUrl is 'https://${AWS::Region}.x': it is https://"},
+		"a topic has an ARN":                                         {"AlarmTopicArn=alarms", "AlarmTopicArn is 'alarms': it is empty, or the ARN of an SNS topic"},
+		"an ARN is deployed":                                         {"AlarmTopicArn=arn:aws-us-gov:sns:us-gov-west-1:123456789012:alarms", ""},
+		"nothing may be said in quotes":                              {`AlarmTopicArn="" BackoffMinSeconds=3`, ""},
+		"a value is not cut at a blank":                              {"AlarmTopicArn=not an arn", "resolve_parameters: 'an' is no parameter's value: write Name=value, and quotes around a value with blanks"},
+		"a blank before a value is told":                             {"HubspotMaximumConcurrency= 7", "resolve_parameters: '7' is no parameter's value"},
+		"a blank around the sign is told":                            {"HubspotMaximumConcurrency = 7", "resolve_parameters: 'HubspotMaximumConcurrency' is no parameter's value"},
+		"a parameter without a value is told":                        {"HubspotMaximumConcurrency=", "resolve_parameters: HubspotMaximumConcurrency= is not a valid format"},
+		"a quote that is not closed is told":                         {`AlarmTopicArn="x`, "resolve_parameters: AlarmTopicArn=\"x: No closing quotation"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
@@ -212,10 +225,14 @@ func TestTimesThatDoNotNestAreNotDeployed(t *testing.T) {
 			if err := os.WriteFile(built, source, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			command := exec.CommandContext(t.Context(), python, append([]string{"shared/operations/resolve_parameters.py", built, "prod"}, strings.Fields(c.parameters)...)...)
+			arguments := []string{"shared/operations/resolve_parameters.py", built, "prod"}
+			if c.parameters != "" {
+				arguments = append(arguments, c.parameters)
+			}
+			command := exec.CommandContext(t.Context(), python, arguments...)
 			command.Dir = root(t)
 			said, err := command.CombinedOutput()
-			if (err != nil) != (c.refused != "") || !strings.Contains(string(said), c.refused) {
+			if (err != nil) != (c.refused != "") || !strings.Contains(string(said), c.refused) || strings.Contains(string(said), "Traceback") {
 				t.Errorf("%v: %s", err, said)
 			}
 			if after, _ := os.ReadFile(built); err != nil && !bytes.Equal(after, source) {

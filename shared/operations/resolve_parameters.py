@@ -7,14 +7,16 @@ usage: resolve_parameters.py <built template> <environment in samconfig.toml> [P
 
 Values come from the arguments, else from samconfig.toml, else from the template. All of them are also written to
 parameters.yaml beside the template: sam deploy --parameter-overrides file://... takes them from there. Each parameter then
-allows its value alone, so that another one is refused instead of being half in force. Times that do not nest are refused: the
-Rules of a template cannot compare numbers.
+allows its value alone, so that another one is refused instead of being half in force. What CloudFormation would refuse is
+refused before anything is uploaded, and so are times that do not nest: the Rules of a template cannot compare numbers.
 """
 
 import pathlib
 import re
+import shlex
 import sys
 
+from click import UsageError
 from samcli.cli.types import CfnParameterOverridesType
 from samcli.lib.config.samconfig import SamConfig
 from samcli.yamlhelper import yaml_dump, yaml_parse
@@ -29,17 +31,31 @@ def resolve(template: dict, overrides: dict) -> dict:
     values = {}
     for name, parameter in parameters.items():
         value = str(overrides.get(name, parameter.get("Default", "")))
-        allowed = [str(v) for v in parameter.get("AllowedValues", [value])]
-        if value not in allowed:
-            raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is one of {', '.join(allowed)}")
-        number = parameter["Type"] == "Number"
-        if number and not re.fullmatch(r"-?\d+", value):
-            raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is a whole number")
-        values[name] = int(value) if number else value
+        if wanted := refusal(parameter, value):
+            raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is {wanted}")
+        values[name] = int(value) if parameter["Type"] == "Number" else value
         parameter.update(Default=values[name], AllowedValues=[values[name]])
     for section in ("Globals", "Resources"):
         template[section] = replaced(template.get(section, {}), values)
     return values
+
+
+def refusal(parameter: dict, value: str) -> str:
+    """Returns what the parameter has to be, if the value is not that."""
+    allowed = [str(v) for v in parameter.get("AllowedValues", [value])]
+    if value not in allowed:
+        return "one of " + ", ".join(allowed)
+    if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value, re.DOTALL):
+        return parameter.get("ConstraintDescription", "a text of the pattern " + parameter["AllowedPattern"])
+    if parameter["Type"] != "Number":
+        return ""
+    if not re.fullmatch("-?[0-9]+", value):
+        return "a whole number"
+    if int(value) < parameter.get("MinValue", int(value)):
+        return f"{parameter['MinValue']} or more"
+    if int(value) > parameter.get("MaxValue", int(value)):
+        return f"{parameter['MaxValue']} or less"
+    return ""
 
 
 def check_times(v: dict) -> None:
@@ -73,14 +89,27 @@ def replaced(node, values: dict):
     return {key: replaced(n, texts if key == "Variables" else values) for key, n in node.items()}
 
 
+def parsed(overrides) -> dict:
+    """Reads Name=value pairs as sam does, which takes what is behind a blank for another pair, and leaves out what is none."""
+    try:
+        for text in [overrides] if isinstance(overrides, str) else overrides:
+            for word in shlex.split(text):
+                if not re.match(r"\w+=|file://", word):
+                    raise SystemExit(f"resolve_parameters: {word!r} is no parameter's value: write Name=value, and quotes around a value with blanks")
+        return CfnParameterOverridesType().convert(overrides, None, None)
+    except UsageError as error:
+        raise SystemExit(f"resolve_parameters: {error.message}") from None
+    except ValueError as error:
+        raise SystemExit(f"resolve_parameters: {text}: {error}") from None
+
+
 def main(built: str, environment: str, arguments: list) -> None:
     path, config = pathlib.Path(built), SamConfig(".")
     if environment not in config.get_stage_configuration_names():
         raise SystemExit(f"resolve_parameters: samconfig.toml has no environment {environment}")
     configured = config.get_all(["deploy"], "parameters", environment).get("parameter_overrides", "")
-    parse = CfnParameterOverridesType().convert
     template = yaml_parse(path.read_text(encoding="utf-8"))
-    values = resolve(template, {**parse(configured, None, None), **parse(arguments, None, None)})
+    values = resolve(template, {**parsed(configured), **parsed(arguments)})
     check_times(values)
     path.write_text(yaml_dump(template), encoding="utf-8")
     path.with_name("parameters.yaml").write_text(yaml_dump({k: str(v) for k, v in values.items()}), encoding="utf-8")
