@@ -16,12 +16,13 @@ func (tm template) alarming(namespace, metric string) (threshold, period string,
 	return "", "", false
 }
 
-// TestWhatAProviderDoesNotRepeatRaisesAnAlarm: a webhook that is refused is gone, and a small tenant has few of them.
-func TestWhatAProviderDoesNotRepeatRaisesAnAlarm(t *testing.T) {
+// TestWhatNobodyRepeatsRaisesAnAlarm: a webhook that is refused is gone soon, and a small tenant has few of them.
+func TestWhatNobodyRepeatsRaisesAnAlarm(t *testing.T) {
 	for sentence, c := range map[string]struct{ namespace, metric, threshold string }{
 		"one refusal by a function, for its signature or its account": {"Signalbox", "WebhookRejected", "1"},
 		"one refusal by the gateway itself, a throttle above all":     {"Signalbox", "GatewayRefused", "1"},
 		"one failure of the gateway or a function":                    {"AWS/ApiGateway", "5xx", "1"},
+		"one message of the spool that cannot be read":                {"Signalbox", "SpoolUnreadable", "1"},
 		"many 4xx, whoever answered them and whether they are logged": {"AWS/ApiGateway", "4xx", "100"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
