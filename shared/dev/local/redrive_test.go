@@ -63,7 +63,7 @@ func TestRedriveAndReplay(t *testing.T) {
 	w.simulator(ctx, http.MethodPost, w.CRMs["hubspot"]+"/_simulator/faults", refusals)
 	w.send(ctx)
 	w.rest(ctx)
-	if plan := w.redrive(ctx, map[string]string{"ACTION": "plan"}); !strings.HasPrefix(plan, "ready     deliver-hubspot") {
+	if plan := w.redrive(ctx, map[string]string{"ACTION": "plan"}); !strings.HasPrefix(plan, "ready      deliver-hubspot") {
 		t.Fatalf("the plan is %s", plan)
 	}
 	w.simulator(ctx, http.MethodDelete, w.CRMs["hubspot"]+"/_simulator", "")
