@@ -86,6 +86,9 @@ func applyRequest(action, path string) ([]byte, error) {
 
 // checkJSON reports where a file stops being JSON.
 func checkJSON(file []byte) error {
+	if bytes.HasPrefix(file, []byte("\ufeff")) {
+		return errors.New("begins with a byte order mark; save it as UTF-8 without one")
+	}
 	var value json.RawMessage
 	err := json.Unmarshal(file, &value)
 	if broken, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -100,8 +103,12 @@ func checkJSON(file []byte) error {
 // syntaxReason is the decoder's reason without the character it met, which may be of a secret.
 func syntaxReason(err *json.SyntaxError) string {
 	reason := err.Error()
-	if _, after, found := strings.Cut(reason, "' "); found {
-		reason = "a character " + after
+	_, after, found := strings.Cut(reason, "' ")
+	switch {
+	case after == "exceeded max depth":
+		return "nested too deep"
+	case found:
+		return "a character " + after
 	}
 	return reason
 }

@@ -44,6 +44,12 @@ func TestApply(t *testing.T) {
 		"another action":                    {action: "aply", file: tenantFile, failed: []string{"ACTION is plan or apply", "TENANT=<file>"}},
 		"a file that is cut":                {action: "apply", file: "{\n  \"tenant\": {", failed: []string{"acme.json: line 2, column", "unexpected end"}},
 		"a file with a comma too many":      {action: "apply", file: "{\n \"a\": 1,,\n}", failed: []string{"acme.json: line 2, column 9"}},
+		"a file that is nested without end": {
+			action: "apply", file: strings.Repeat("[", 200_000), failed: []string{"acme.json: line 1, column", "this is not JSON: nested too deep"},
+		},
+		"a file that begins with a byte order mark": {
+			action: "apply", file: "\ufeff" + tenantFile, failed: []string{"acme.json: begins with a byte order mark; save it as UTF-8 without one"},
+		},
 		"a file whose secret has no quotes": {action: "apply", file: `{"authToken":s3cret-of-acme}`, failed: []string{"line 1, column 14"}},
 	} {
 		t.Run(name, func(t *testing.T) {
