@@ -2,8 +2,10 @@ package architecture
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -47,6 +49,40 @@ func TestOperatorsCommandsAreGo(t *testing.T) {
 		}
 		if strings.Contains(string(source), "boto") {
 			t.Errorf("%s calls AWS: make it a command of shared/operations/operate", filepath.Base(program))
+		}
+	}
+}
+
+// TestWhatTheOperatorsVariablesBecome runs make with a program that only prints in the place of the operators', and a go command
+// that builds nothing: what is said in the environment counts as what is said on the command line, which goes before it.
+func TestWhatTheOperatorsVariablesBecome(t *testing.T) {
+	bin := t.TempDir()
+	for name, script := range map[string]string{"go": "", "operate": `echo "$1: ACTION=$ACTION TENANT=$TENANT IDS=$IDS"`} {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // programs
+			t.Fatal(err)
+		}
+	}
+	for said, want := range map[string]string{
+		"redrive":                                "redrive: ACTION=redrive TENANT= IDS=",
+		"ACTION=plan redrive":                    "redrive: ACTION=plan TENANT= IDS=",
+		"redrive ACTION=plan":                    "redrive: ACTION=plan TENANT= IDS=",
+		"ACTION=plan redrive ACTION=replay":      "redrive: ACTION=replay TENANT= IDS=",
+		"ACTION=replay redrive ACTION=plan":      "redrive: ACTION=plan TENANT= IDS=",
+		"TENANT=acme IDS=a,b redrive":            "redrive: ACTION=redrive TENANT=acme IDS=a,b",
+		"redrive TENANT=acme IDS=,":              "redrive: ACTION=redrive TENANT=acme IDS=,",
+		"TENANT=acme redrive TENANT=_ IDS=a":     "redrive: ACTION=redrive TENANT=_ IDS=a",
+		"apply":                                  "apply: ACTION=apply TENANT=events/tenants/demo.json IDS=",
+		"ACTION=plan TENANT=acme.json apply":     "apply: ACTION=plan TENANT=acme.json IDS=",
+		"apply ACTION=plan TENANT=acme.json":     "apply: ACTION=plan TENANT=acme.json IDS=",
+		"ACTION=apply apply ACTION=plan":         "apply: ACTION=plan TENANT=events/tenants/demo.json IDS=",
+		"TENANT=a.json apply TENANT=b.json IDS=": "apply: ACTION=apply TENANT=b.json IDS=",
+	} {
+		words := strings.Fields(said)
+		at := slices.IndexFunc(words, func(word string) bool { return !strings.Contains(word, "=") })
+		command := exec.CommandContext(t.Context(), "make", append([]string{"-s", "OPERATE=" + filepath.Join(bin, "operate")}, words[at:]...)...)
+		command.Dir, command.Env = root(t), append(words[:at], "PATH="+bin+":"+os.Getenv("PATH"))
+		if got, err := command.CombinedOutput(); err != nil || string(got) != want+"\n" {
+			t.Errorf("%s: %v, %s, want %s", said, err, got, want)
 		}
 	}
 }
