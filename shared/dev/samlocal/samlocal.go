@@ -26,9 +26,8 @@ import (
 
 // Maker makes events and environments of one repository.
 type Maker struct {
-	Root     string
-	Base     string    // what webhooks are signed for
-	Now      time.Time // of signatures and events
+	root     string
+	now      time.Time // of signatures and events
 	template *template.Template
 	client   *samples.Client
 	all      []samples.Sample
@@ -36,7 +35,7 @@ type Maker struct {
 
 // New returns a Maker that signs for a public base URL.
 func New(root, base string, now time.Time) (*Maker, error) {
-	m := &Maker{Root: root, Base: base, Now: now}
+	m := &Maker{root: root, now: now}
 	var err error
 	if m.template, err = template.Read(filepath.Join(root, "template.yaml"), map[string]string{"PublicBaseUrl": base, "CrmHosts": "any"}, nil); err != nil {
 		return nil, err
@@ -71,12 +70,12 @@ func (m *Maker) Event(ctx context.Context, function, sample string) ([]byte, err
 			return m.records(f)
 		case len(f.Schedules) > 0:
 			source := mapping.Schedule{Name: f.Schedules[0].Name, Input: f.Schedules[0].Input, Region: m.template.Region}
-			return indented(source.Event(m.Now))
+			return indented(source.Event(m.now))
 		default:
 			return m.asked(function)
 		}
 	}
-	return nil, fmt.Errorf("samlocal: the template has no function %s; it has %s", function, strings.Join(m.Functions(), ", "))
+	return nil, fmt.Errorf("FUNCTION is one of %s, not %q", strings.Join(m.Functions(), ", "), function)
 }
 
 // request is a webhook of the provider that a route names.
@@ -97,7 +96,7 @@ func (m *Maker) request(ctx context.Context, to template.Route, sample string) (
 		request.RemoteAddr, request.Host = "192.0.2.1:443", request.URL.Host
 		parts := strings.Split(s.Path, "/")
 		parameters := map[string]string{"account": parts[3], "kind": parts[5]}
-		return gateway.Event(request, body, to.Method+" "+to.Path, parameters, "sample", m.Now)
+		return gateway.Event(request, body, to.Method+" "+to.Path, parameters, "sample", m.now)
 	}
 	return nil, fmt.Errorf("samlocal: events/%s has no sample %q", provider, sample)
 }
@@ -111,7 +110,7 @@ func (m *Maker) records(f template.Function) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamp := fmt.Sprint(m.Now.UnixMilli())
+	stamp := fmt.Sprint(m.now.UnixMilli())
 	attributes := map[string]string{
 		"ApproximateReceiveCount": "1", "SentTimestamp": stamp, "ApproximateFirstReceiveTimestamp": stamp, "SenderId": "local",
 	}
@@ -142,7 +141,7 @@ func (m *Maker) message(queue string) (body []byte, group string, err error) {
 		}), string(event.ThreadID), nil
 	case toUpdate:
 		body, err = json.Marshal(receipt.Update{
-			TenantID: event.TenantID, CRM: update, Channel: event.Channel, Status: receipt.Status{State: "read", At: m.Now},
+			TenantID: event.TenantID, CRM: update, Channel: event.Channel, Status: receipt.Status{State: "read", At: m.now},
 			Key: canonical.MessageKey(event.TenantID, event.Provider, event.AccountID, event.ProviderMessageID),
 		})
 		return body, event.TenantID, err
@@ -159,7 +158,7 @@ func (m *Maker) message(queue string) (body []byte, group string, err error) {
 
 // canonical reads an event of the demo tenant.
 func (m *Maker) canonical(name string) (canonical.Event, error) {
-	data, err := os.ReadFile(filepath.Join(m.Root, "events", name)) //nolint:gosec // the repository's own
+	data, err := os.ReadFile(filepath.Join(m.root, "events", name)) //nolint:gosec // the repository's own
 	if err != nil {
 		return canonical.Event{}, fmt.Errorf("samlocal: %w", err)
 	}
@@ -173,7 +172,7 @@ func (m *Maker) asked(function string) ([]byte, error) {
 	who := redrive.Asked{Action: redrive.Plan, Tenant: "demo", By: "you", Reason: "sam local"}
 	switch function {
 	case "apply-tenant":
-		file, err := os.ReadFile(filepath.Join(m.Root, samples.DemoTenant))
+		file, err := os.ReadFile(filepath.Join(m.root, samples.DemoTenant))
 		if err != nil {
 			return nil, fmt.Errorf("samlocal: %w", err)
 		}
