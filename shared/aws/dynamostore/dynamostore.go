@@ -11,8 +11,6 @@ package dynamostore
 
 import (
 	"context"
-	"crypto/rand"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -29,24 +27,13 @@ import (
 type Store struct {
 	client *dynamodb.Client
 	table  *string
-	random io.Reader
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Option changes a Store.
-type Option func(*Store)
-
-// Random is where writers' tokens come from; they must not repeat. The default is crypto/rand.
-func Random(r io.Reader) Option { return func(s *Store) { s.random = r } }
-
 // New returns the Store of a table.
-func New(client *dynamodb.Client, table string, options ...Option) *Store {
-	s := &Store{client: client, table: aws.String(table), random: rand.Reader}
-	for _, o := range options {
-		o(s)
-	}
-	return s
+func New(client *dynamodb.Client, table string) *Store {
+	return &Store{client: client, table: aws.String(table)}
 }
 
 // Get returns one record a key, read consistently: GetItem for one, BatchGetItem for several.

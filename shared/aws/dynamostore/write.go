@@ -2,9 +2,9 @@ package dynamostore
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"io"
 	"math"
 	"time"
 
@@ -105,9 +105,7 @@ func (s *Store) Write(ctx context.Context, changes ...store.Change) ([]store.Rec
 		return s.check(ctx, changes[0])
 	}
 	writer := make([]byte, writerSize)
-	if _, err := io.ReadFull(s.random, writer); err != nil {
-		return nil, fault.New(fault.Retryable, CodeFailed, err)
-	}
+	_, _ = rand.Read(writer) // it never fails
 	if len(changes) > 1 {
 		return s.transact(ctx, changes, writer)
 	}
