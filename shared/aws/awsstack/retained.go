@@ -31,21 +31,6 @@ const (
 // keyDays are the days after which a key is deleted: the most that there are.
 const keyDays = 30
 
-// Status returns the state of the stack, or "" when there is none.
-func (s *Stack) Status(ctx context.Context) (string, error) {
-	answer, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.Name})
-	if isCode(err, "ValidationError") {
-		return "", nil
-	}
-	if err != nil {
-		return "", s.explain("describe the stack "+s.Name, "cloudformation:DescribeStacks", err)
-	}
-	for _, stack := range answer.Stacks {
-		return string(stack.StackStatus), nil
-	}
-	return "", nil
-}
-
 // Find returns the identifier that CloudFormation imports a resource by, or "" when there is none: of a key by the address of a
 // queue that it encrypts, of everything else by its name.
 func (s *Stack) Find(ctx context.Context, kind, name string) (string, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
@@ -88,20 +89,41 @@ func (s *Stack) Invoke(ctx context.Context, function string, event []byte) ([]by
 
 // Outputs returns the stack's outputs by name.
 func (s *Stack) Outputs(ctx context.Context) (map[string]string, error) {
-	answer, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.Name})
-	if refused, ok := errors.AsType[smithy.APIError](err); ok && refused.ErrorCode() == "ValidationError" {
-		return nil, fmt.Errorf("there is no stack %s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", s.Name, s.region, refused.ErrorMessage())
-	}
+	stack, err := s.describe(ctx)
 	if err != nil {
-		return nil, s.explain("describe the stack "+s.Name, "cloudformation:DescribeStacks", err)
+		return nil, err
+	}
+	if stack == nil {
+		return nil, fmt.Errorf("there is no stack %s in %s: check STACK, AWS_REGION and AWS_PROFILE", s.Name, s.region)
 	}
 	outputs := map[string]string{}
-	for _, stack := range answer.Stacks {
-		for _, output := range stack.Outputs {
-			outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
-		}
+	for _, output := range stack.Outputs {
+		outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 	}
 	return outputs, nil
+}
+
+// Status returns the state of the stack, or "" when there is none.
+func (s *Stack) Status(ctx context.Context) (string, error) {
+	stack, err := s.describe(ctx)
+	if err != nil || stack == nil {
+		return "", err
+	}
+	return string(stack.StackStatus), nil
+}
+
+// describe returns what CloudFormation has of the stack, nil when there is none.
+func (s *Stack) describe(ctx context.Context) (*cfntypes.Stack, error) {
+	answer, err := s.stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &s.Name})
+	switch {
+	case isCode(err, "ValidationError"):
+		return nil, nil
+	case err != nil:
+		return nil, s.explain("describe the stack "+s.Name, "cloudformation:DescribeStacks", err)
+	case len(answer.Stacks) == 0:
+		return nil, nil
+	}
+	return &answer.Stacks[0], nil
 }
 
 // explain adds to an error what an operator can do about it.
@@ -109,9 +131,9 @@ func (s *Stack) explain(what, permission string, err error) error {
 	refused, ok := errors.AsType[smithy.APIError](err)
 	switch {
 	case !ok && s.config.BaseEndpoint != nil:
-		return fmt.Errorf("%s: %w; does anything listen at ENDPOINT=%s?", what, err, *s.config.BaseEndpoint)
+		return fmt.Errorf("%s: does anything listen at ENDPOINT=%s? %w", what, *s.config.BaseEndpoint, err)
 	case !ok:
-		return fmt.Errorf("%s in %s: %w; is there a network, and are there credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret)?", what, s.region, err)
+		return fmt.Errorf("%s in %s: is there a network, and are there credentials (AWS_PROFILE, or AWS_ACCESS_KEY_ID and its secret)? %w", what, s.region, err)
 	case refused.ErrorCode() == "AccessDeniedException" || refused.ErrorCode() == "AccessDenied":
 		return fmt.Errorf("%s in %s: access denied: the role needs %s: %s", what, s.region, permission, refused.ErrorMessage())
 	default:

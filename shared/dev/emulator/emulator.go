@@ -40,8 +40,13 @@ const (
 const patience = 60 * time.Second
 
 // Stack is the stack on the emulator.
-type Stack interface {
+type Stack struct {
 	operate.Stack
+	Emulated Emulated
+}
+
+// Emulated is what a stack needs on an emulator alone.
+type Emulated interface {
 	AddRoutes(ctx context.Context, api string, functions map[string]string) (added []string, err error)
 	Rests(ctx context.Context) (bool, error)
 }
@@ -94,7 +99,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return fmt.Errorf("%w\nlogs are in %s", err, r.folder)
+			return fmt.Errorf("logs are in %s: %w", r.folder, err)
 		}
 	}
 	if o.Keep {
@@ -183,7 +188,7 @@ func (r *run) route(ctx context.Context) error {
 			routes[route.Method+" "+route.Path] = f.Binary
 		}
 	}
-	added, err := r.stack.AddRoutes(ctx, "Gateway", routes)
+	added, err := r.stack.Emulated.AddRoutes(ctx, "Gateway", routes)
 	if err != nil {
 		return err
 	}
@@ -275,7 +280,7 @@ func (r *run) target(ctx context.Context) (samples.Target, error) {
 	target := samples.At(r.Endpoint, outputs["GatewayUrl"], outputs["PublicBaseUrl"])
 	target.CRMs = r.crms
 	target.Rests = func() bool {
-		rests, err := r.stack.Rests(ctx)
+		rests, err := r.stack.Emulated.Rests(ctx)
 		return err == nil && rests
 	}
 	return target, nil

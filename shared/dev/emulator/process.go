@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -59,7 +58,7 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	if err := listening(ctx, r.Endpoint, child.Ended()); err != nil {
-		return fmt.Errorf("MiniStack: %w: %s", err, child.Status())
+		return fmt.Errorf("MiniStack (%s): %w", child.Status(), err)
 	}
 	r.started = true
 	r.say("MiniStack at %s: %s", r.Endpoint, since(began))
@@ -78,8 +77,7 @@ func freePort(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("emulator: %w", err)
 	}
-	_, err = strconv.Atoi(port)
-	return port, err
+	return port, nil
 }
 
 // command runs a program of make's in the root of the repository against the emulator. What it prints is in a log named like
@@ -98,7 +96,7 @@ func (r *run) command(ctx context.Context, step string, environment []string, na
 	}
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(output.String()), "\n")
-		return fmt.Errorf("%s: %w\n%s", step, err, strings.Join(lines[max(0, len(lines)-15):], "\n"))
+		return fmt.Errorf("%s:\n%s\n%w", step, strings.Join(lines[max(0, len(lines)-15):], "\n"), err)
 	}
 	return nil
 }

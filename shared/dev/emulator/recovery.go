@@ -16,7 +16,7 @@ func (r *run) clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if status, err := stack.Status(ctx); err != nil || status == "" {
+	if status, err := stack.Remover.Status(ctx); err != nil || status == "" {
 		return err
 	}
 	if err := r.remove(ctx); err != nil {
@@ -33,7 +33,8 @@ func (r *run) remove(ctx context.Context) error {
 	}
 	variables := map[string]string{"STACK": stackName, "ENDPOINT": r.Endpoint, "CONFIRM": stackName}
 	open := func(ctx context.Context, name, endpoint string) (operate.Stack, error) {
-		return r.Open(ctx, name, endpoint)
+		at, err := r.Open(ctx, name, endpoint)
+		return at.Stack, err
 	}
 	if err := operate.Command(ctx, io.Discard, r.Root, "remove", func(name string) string { return variables[name] }, open); err != nil {
 		return fmt.Errorf("make remove: %w", err)
@@ -51,7 +52,7 @@ func (r *run) recovery(ctx context.Context) error {
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
-	status, err := r.stack.Status(ctx)
+	status, err := r.stack.Remover.Status(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package local_test
 
 import (
 	"context"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -148,6 +149,10 @@ func TestTheLocalStackIsDescribed(t *testing.T) {
 	stack.Name = "other"
 	if _, err := stack.Outputs(t.Context()); err == nil || !strings.Contains(err.Error(), "no stack other") {
 		t.Errorf("another stack: %v", err)
+	}
+	kept := operate.Kept{Stack: "other", Resources: []operate.Resource{{Kind: operate.KindSecret, Name: "other/pepper"}}}
+	if err := operate.Remove(t.Context(), io.Discard, kept, "", stack); err == nil || !strings.Contains(err.Error(), "make run has no stack to recover or remove") {
+		t.Errorf("its removal: %v", err)
 	}
 }
 

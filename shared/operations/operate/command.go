@@ -13,12 +13,12 @@ import (
 	"signalbox/shared/secret"
 )
 
-// Stack is a deployed or a local stack.
-type Stack interface {
-	Invoke(ctx context.Context, function string, event []byte) ([]byte, error)
-	Outputs(ctx context.Context) (map[string]string, error)
-	Importer
-	Remover
+// Stack is a deployed or a local stack, by what each command needs of it.
+type Stack struct {
+	Invoke   Invoke
+	Outputs  func(ctx context.Context) (map[string]string, error)
+	Importer Importer
+	Remover  Remover
 }
 
 // Open opens the stack of a name, at an endpoint that is not AWS's if it is not empty.
@@ -29,7 +29,7 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 	stack := func(usage string) (Stack, error) {
 		name, err := StackName(lookup, usage)
 		if err != nil {
-			return nil, err
+			return Stack{}, err
 		}
 		return open(ctx, name, lookup("ENDPOINT"))
 	}
@@ -59,17 +59,17 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 			Root: root, Target: target, Tenant: lookup("TENANT"), Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
 	case "recover":
-		kept, at, err := retained(root, RecoverUsage, lookup, stack)
+		kept, at, err := retained(ctx, root, RecoverUsage, lookup, open)
 		if err != nil {
 			return err
 		}
-		return Recover(ctx, out, kept, at)
+		return Recover(ctx, out, kept, at.Importer)
 	case "remove":
-		kept, at, err := retained(root, RemoveUsage, lookup, stack)
+		kept, at, err := retained(ctx, root, RemoveUsage, lookup, open)
 		if err != nil {
 			return err
 		}
-		return Remove(ctx, out, kept, lookup("CONFIRM"), at)
+		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
 		"say what to do: operate apply, redrive, smoke, recover or remove",
@@ -78,20 +78,20 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 }
 
 // retained reads from the template what the stack keeps, and opens it.
-func retained(root, usage string, lookup func(string) string, stack func(usage string) (Stack, error)) (Kept, Stack, error) {
-	name, err := StackName(lookup, usage)
-	if err != nil {
-		return Kept{}, nil, err
+func retained(ctx context.Context, root, usage string, lookup func(string) string, open Open) (Kept, Stack, error) {
+	name := lookup("STACK")
+	if name == "" {
+		return Kept{}, Stack{}, &UsageError{"STACK is not set: say which stack was deleted; make run has none", usage}
 	}
 	template, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // the repository's own
 	if err != nil {
-		return Kept{}, nil, fmt.Errorf("run this where template.yaml is: %w", err)
+		return Kept{}, Stack{}, fmt.Errorf("run this where template.yaml is: %w", err)
 	}
 	kept, err := NewKept(template, name)
 	if err != nil {
-		return Kept{}, nil, err
+		return Kept{}, Stack{}, err
 	}
-	at, err := stack(usage)
+	at, err := open(ctx, name, lookup("ENDPOINT"))
 	return kept, at, err
 }
 

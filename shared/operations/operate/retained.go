@@ -167,7 +167,7 @@ func Remove(ctx context.Context, out io.Writer, kept Kept, confirmed string, acc
 	}
 	for _, r := range found {
 		if err := account.Delete(ctx, r); err != nil {
-			return fmt.Errorf("%w; what is above is deleted: mend this and run it again", err)
+			return fmt.Errorf("what is above is deleted: mend this and run it again: %w", err)
 		}
 		when := "is deleted"
 		if r.Kind == KindKey {

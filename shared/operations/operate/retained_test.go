@@ -174,7 +174,8 @@ func TestRetainedOfTheTemplate(t *testing.T) {
 	var opened []string
 	open := func(_ context.Context, name, endpoint string) (operate.Stack, error) {
 		opened = append(opened, name+"@"+endpoint)
-		return stack{account: account{there: map[string]string{"AWS::DynamoDB::Table st-state": "st-state"}, done: &[]string{}}}, nil
+		at := account{there: map[string]string{"AWS::DynamoDB::Table st-state": "st-state"}, done: &[]string{}}
+		return operate.Stack{Importer: at, Remover: at}, nil
 	}
 	lookup := func(name string) string { return variables[name] }
 	var out strings.Builder
@@ -189,8 +190,12 @@ func TestRetainedOfTheTemplate(t *testing.T) {
 		t.Errorf("opened %v", opened)
 	}
 	for _, command := range []string{"recover", "remove"} {
-		err := operate.Command(t.Context(), &out, root, command, func(string) string { return "" }, never)
-		checkError(t, err, []string{"STACK is not set", "make " + command + " STACK="})
+		for _, endpoint := range []string{"", "http://127.0.0.1:4566"} { // which is enough to mean make run's stack elsewhere
+			variables = map[string]string{"ENDPOINT": endpoint}
+			err := operate.Command(t.Context(), &out, root, command, lookup, never)
+			checkError(t, err, []string{"STACK is not set", "make run has none", "make " + command + " STACK="})
+		}
 	}
+	variables["STACK"] = "st"
 	checkError(t, operate.Command(t.Context(), &out, filepath.Join(root, "shared"), "recover", lookup, never), []string{"run this where template.yaml is"})
 }

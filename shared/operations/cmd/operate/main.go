@@ -18,7 +18,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	open := func(ctx context.Context, name, endpoint string) (operate.Stack, error) {
-		return awsstack.Open(ctx, name, endpoint)
+		at, err := awsstack.Open(ctx, name, endpoint)
+		if err != nil {
+			return operate.Stack{}, err
+		}
+		return operate.Stack{Invoke: at.Invoke, Outputs: at.Outputs, Importer: at, Remover: at}, nil
 	}
 	err := operate.Command(ctx, os.Stdout, ".", strings.Join(os.Args[1:], " "), os.Getenv, open)
 	stop()

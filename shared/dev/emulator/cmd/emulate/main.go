@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/aws/awsstack"
 	"signalbox/shared/dev/emulator"
 	"signalbox/shared/dev/local"
+	"signalbox/shared/operations/operate"
 )
 
 func main() {
@@ -32,7 +33,12 @@ func command(ctx context.Context) error {
 	return emulator.Run(ctx, os.Stdout, emulator.Options{
 		Root: root, Endpoint: os.Getenv("ENDPOINT"), Recovery: os.Getenv("RECOVERY") != "", Keep: os.Getenv("KEEP") != "",
 		Open: func(ctx context.Context, name, endpoint string) (emulator.Stack, error) {
-			return awsstack.Open(ctx, name, endpoint)
+			at, err := awsstack.Open(ctx, name, endpoint)
+			if err != nil {
+				return emulator.Stack{}, err
+			}
+			own := operate.Stack{Invoke: at.Invoke, Outputs: at.Outputs, Importer: at, Remover: at}
+			return emulator.Stack{Stack: own, Emulated: at}, nil
 		},
 	})
 }

@@ -77,6 +77,12 @@ func (h *Handler) Calls() int {
 }
 
 func (h *Handler) handle(_ context.Context, operation string, body []byte) (any, error) {
+	if operation == "DescribeSecret" { // make recover and make remove look whether a deleted stack left one
+		return nil, &awsjson.Error{
+			Status: http.StatusBadRequest, Type: awsjson.CodeNotUnderstood,
+			Message: "make run has no stack to recover or remove: what it holds is gone when it ends",
+		}
+	}
 	if operation != "GetSecretValue" {
 		return nil, awsjson.NotUnderstood("%s", operation)
 	}
