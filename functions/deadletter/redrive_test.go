@@ -430,7 +430,8 @@ func TestNothingOfATenantThatIsNot(t *testing.T) {
 			nil, func(q *redrive.Request) { q.Filter, q.IDs = nil, []string{"e1"} }, []string{"there is no tenant demo in this deployment"},
 		},
 		"a CRM that is none": {
-			kinds{"sales": "hubspot", "hubspot": "hubspot"}, func(q *redrive.Request) { q.Filter.Stage = "deliver-hubspt" },
+			kinds{"sales": "hubspot", "hubspot": "hubspot"},
+			func(q *redrive.Request) { q.Filter.Stage = "deliver-hubspt" },
 			[]string{"filter.stage names the CRM hubspt: demo has hubspot, sales"},
 		},
 		"a CRM that it has": {kinds{"sales": "hubspot"}, func(q *redrive.Request) { q.Filter.Stage = "receipts-sales" }, nil},

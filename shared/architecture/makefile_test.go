@@ -58,7 +58,7 @@ func TestOperatorsCommandsAreGo(t *testing.T) {
 func TestWhatTheOperatorsVariablesBecome(t *testing.T) {
 	bin := t.TempDir()
 	for name, script := range map[string]string{"go": "", "operate": `echo "$1: ACTION=$ACTION TENANT=$TENANT IDS=$IDS"`} {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // programs
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
