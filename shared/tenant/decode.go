@@ -104,17 +104,31 @@ func (p *parser) object(path string, depth int) error {
 	return err
 }
 
-// longestName keeps what a stranger wrote in place of a name out of logs.
-const longestName = 40
-
 // Join returns the path of a member. A name that does not look like one is told as a question mark: a secret may stand there.
 func Join(path, name string) string {
-	plain := func(r rune) bool { return r > ' ' && r < 0x7f && r != '"' }
-	if len(name) > longestName || strings.ContainsFunc(name, func(r rune) bool { return !plain(r) }) {
+	if !isName(name) {
 		name = "?"
 	}
 	if path == "" {
 		return name
 	}
 	return path + "." + name
+}
+
+// longestName is longer than any name that a file may have.
+const longestName = 24
+
+// isName reports whether a person wrote a name: one or more words of letters, joined by hyphens, underscores or capitals. What a
+// machine makes at random has digits, or capitals side by side.
+func isName(name string) bool {
+	words := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(name, "$"), "ID"), "URL") // as in $schema, accountID, baseURL
+	capital := false
+	for _, r := range words {
+		before := capital
+		capital = 'A' <= r && r <= 'Z'
+		if before && capital || !capital && (r < 'a' || r > 'z') && r != '-' && r != '_' {
+			return false
+		}
+	}
+	return words != "" && len(name) <= longestName
 }

@@ -82,6 +82,26 @@ func TestSyntax(t *testing.T) {
 	}
 }
 
+// TestANameThatMayBeASecretIsNotTold: what people mistype is told, what machines make is not.
+func TestANameThatMayBeASecretIsNotTold(t *testing.T) {
+	t.Parallel()
+	for name, told := range map[string]bool{
+		"providerAcount": true, "authToken": true, "AuthToken": true, "authtoken": true, "base_url": true, "base-url": true, "baseURL": true,
+		"accountID": true, "crms": true, "$schema": true, "previousAuthToken": true,
+		"0123456789abcdef0123456789abcdef": false, "deadbeefdeadbeefdeadbeefdeadbeef": false, "a3f0": false, "AC00000000000000000000000000000de0": false,
+		"bG9jYWwtdXNlLW9ubHk=": false, "MfKQzrTwjUPDILPZIo": false, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": false, "pat-na1-x": false,
+		"+15557654321": false, "ada@acme.example": false, "hunter2 hunter2": false, "nämlich": false, "": false, "DEADBEEF": false,
+	} {
+		want := "accounts[0].?"
+		if told {
+			want = "accounts[0]." + name
+		}
+		if got := tenant.Join("accounts[0]", name); got != want {
+			t.Errorf("%q is told as %s", name, got)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(demoFile(f, "", ""))
 	f.Add([]byte(`{"tenant":{"crms":[{}]},"accounts":[{}],"lines":[{}]}`))

@@ -3,6 +3,7 @@ package operate_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,10 +99,13 @@ func TestApplyNeedsAFile(t *testing.T) {
 		t.Error("something was invoked")
 		return nil, nil
 	}
-	for name, path := range map[string]string{"no file": "", "a file that is not there": filepath.Join(t.TempDir(), "none.json")} {
-		if err := operate.Apply(t.Context(), &strings.Builder{}, "apply", path, never); err == nil {
-			t.Errorf("%s: no error", name)
-		}
+	apply := func(path string) error { return operate.Apply(t.Context(), &strings.Builder{}, "apply", path, never) }
+	err := apply("")
+	if usage, ok := errors.AsType[*operate.UsageError](err); !ok || !strings.Contains(usage.Error(), "TENANT is not set") {
+		t.Errorf("no file: %v", err)
+	}
+	if err := apply(filepath.Join(t.TempDir(), "none.json")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
 	}
 }
 
