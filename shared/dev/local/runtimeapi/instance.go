@@ -74,14 +74,15 @@ func (in *instance) attend() {
 }
 
 // next is the long poll for an event.
-func (in *instance) next(w http.ResponseWriter, r *http.Request) {
+func (in *instance) next(w http.ResponseWriter, _ *http.Request) {
 	select {
 	case in.asked <- time.Now():
 	default: // it was not the first time
 	}
 	in.pool.ready(in)
 	select {
-	case <-r.Context().Done():
+	case <-in.child.Ended(): // not before: a process takes any answer for an event
+		panic(http.ErrAbortHandler)
 	case inv := <-in.work:
 		h := w.Header()
 		h.Set("Content-Type", "application/json")

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptrace"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -49,11 +51,17 @@ func (b *lockedBuffer) String() string {
 
 func newPool(t *testing.T, spec runtimeapi.Spec, env ...string) (*runtimeapi.Pool, *lockedBuffer) {
 	t.Helper()
+	return newPoolUntil(context.WithoutCancel(t.Context()), t, spec, env...)
+}
+
+// newPoolUntil returns a pool that runs until ctx is done.
+func newPoolUntil(ctx context.Context, t *testing.T, spec runtimeapi.Spec, env ...string) (*runtimeapi.Pool, *lockedBuffer) {
+	t.Helper()
 	path, err := function()
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := process.NewGuardian(t.Context())
+	g, err := process.NewGuardian(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +72,7 @@ func newPool(t *testing.T, spec runtimeapi.Spec, env ...string) (*runtimeapi.Poo
 	}
 	spec.Environment = func(id string) []string { return append([]string{"AWS_ACCESS_KEY_ID=" + id}, env...) }
 	var out lockedBuffer
-	p := runtimeapi.NewPool(context.WithoutCancel(t.Context()), g, process.NewLog(&out), spec)
+	p := runtimeapi.NewPool(ctx, g, process.NewLog(&out), spec)
 	t.Cleanup(p.Close)
 	return p, &out
 }
@@ -198,6 +206,24 @@ func TestAFrozenProcessGoesOnOrIsTimedOut(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// TestTheEndIsNoEventOfAFunction: who was answered when everything ended took that for an event without a deadline, and logged so.
+func TestTheEndIsNoEventOfAFunction(t *testing.T) {
+	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
+	defer end()
+	p, _ := newPoolUntil(ctx, t, runtimeapi.Spec{})
+	got, _ := invoke(t, p, "answer")
+	asked := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { end() }})
+	request, err := http.NewRequestWithContext(asked, http.MethodGet, "http://"+got["api"]+"/2018-06-01/runtime/invocation/next", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err == nil {
+		_ = response.Body.Close()
+		t.Errorf("an event of %v", response.Header)
 	}
 }
 

@@ -40,7 +40,7 @@ func handle(ctx context.Context, e event) (map[string]string, error) {
 	deadline, _ := ctx.Deadline()
 	lc, _ := lambdacontext.FromContext(ctx)
 	return map[string]string{
-		"key": os.Getenv("AWS_ACCESS_KEY_ID"), "arn": lc.InvokedFunctionArn, "request": lc.AwsRequestID,
+		"key": os.Getenv("AWS_ACCESS_KEY_ID"), "api": os.Getenv("AWS_LAMBDA_RUNTIME_API"), "arn": lc.InvokedFunctionArn, "request": lc.AwsRequestID,
 		"trace": os.Getenv("_X_AMZN_TRACE_ID"), "left": time.Until(deadline).Round(time.Second).String(),
 	}, nil
 }
