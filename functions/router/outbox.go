@@ -85,31 +85,16 @@ func (o *Outbox) deadLetter(ctx context.Context, lost []*outgoing) {
 	if len(lost) == 0 {
 		return
 	}
-	letters := make([]*outgoing, len(lost))
+	letters := make([]queue.DeadLetter, len(lost))
 	for i, x := range lost {
 		code := fault.Of(x.err).Code
-		letter := queue.DeadLetter{
+		letters[i] = queue.DeadLetter{
 			ID: x.message.ID, Stage: x.stage, Kind: fault.Blocked.String(), Code: code, Reason: code, Attempts: x.from.Attempt,
 			First: x.from.FirstSent.UTC(), Last: x.from.FirstSent.UTC(), FunctionVersion: o.Version, Group: x.message.Group, Trace: x.message.Trace,
 			Generation: queue.Generation(x.message.ID), Body: x.message.Body,
 		}
-		message, err := letter.Message()
-		if err != nil {
-			failAll(lost, err)
-			return
-		}
-		letters[i] = &outgoing{message: message}
 	}
-	publish(ctx, o.DeadLetters, letters)
-	for i, x := range lost {
-		code := fault.Of(x.err).Code
-		if x.err = letters[i].err; x.err != nil {
-			continue
-		}
-		o.Logger.ErrorContext(telemetry.WithTrace(ctx, x.message.Trace), "dead letter", slog.String("stage", x.stage),
-			slog.String("message", x.message.ID), slog.String("kind", fault.Blocked.String()), slog.String("code", code))
-		stage := telemetry.Label{Name: "stage", Value: x.stage}
-		o.Meter.Count(telemetry.Failures, 1, stage)
-		o.Meter.Count("DeadLettered", 1, stage, telemetry.Label{Name: "kind", Value: fault.Blocked.String()}, telemetry.Label{Name: "code", Value: code})
+	for i, err := range queue.GiveUp(ctx, o.DeadLetters, o.Logger, o.Meter, letters) {
+		lost[i].err = err
 	}
 }

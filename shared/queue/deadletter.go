@@ -1,12 +1,16 @@
 package queue
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
+
+	"signalbox/shared/telemetry"
 )
 
 // DeadLetter is the body of a message on a dead-letter queue: a message that a worker gave up on, and why. The message
@@ -73,4 +77,29 @@ func (d *DeadLetter) Message() (Message, error) {
 		return Message{}, err
 	}
 	return Message{ID: DeadLetterID(d.ID), Group: d.Group, Body: body, Trace: d.Trace}, nil
+}
+
+// GiveUp publishes dead letters and returns one error a letter. What was taken is logged and counted.
+func GiveUp(ctx context.Context, to Publisher, logger *slog.Logger, meter *telemetry.Meter, letters []DeadLetter) []error {
+	messages := make([]Message, len(letters))
+	for i, letter := range letters {
+		letter.Reason = letter.Reason[:min(len(letter.Reason), maxReason)]
+		message, err := letter.Message()
+		if err != nil {
+			return all(len(letters), err)
+		}
+		messages[i] = message
+	}
+	errs := Errors(to.Publish(ctx, messages...), len(letters))
+	for i, letter := range letters {
+		if errs[i] != nil {
+			continue
+		}
+		logger.ErrorContext(telemetry.WithTrace(ctx, letter.Trace), "dead letter", slog.String("stage", letter.Stage), slog.String("message", letter.ID),
+			slog.Int("attempt", letter.Attempts), slog.String("kind", letter.Kind), slog.String("code", letter.Code), slog.String("reason", letter.Reason))
+		stage := telemetry.Label{Name: "stage", Value: letter.Stage}
+		meter.Count(telemetry.Failures, 1, stage)
+		meter.Count("DeadLettered", 1, stage, telemetry.Label{Name: "kind", Value: letter.Kind}, telemetry.Label{Name: "code", Value: letter.Code})
+	}
+	return errs
 }

@@ -131,20 +131,21 @@ func (w *Worker) logWaiting(ctx context.Context, heads []Received, errs []error,
 
 // deadLetter makes dead letters of the heads at given. One that is not taken stays in the queue: it would be a lost message.
 func (w *Worker) deadLetter(ctx context.Context, heads []Received, errs []error, given []int, verdicts []Verdict) {
-	for k, err := range w.publish(ctx, heads, errs, given) {
-		i := given[k]
-		ctx := telemetry.WithTrace(ctx, heads[i].Trace)
-		if err != nil {
-			verdicts[i].Wait = w.backoff(attempt(heads[i], errs[i]))
-			w.Logger.LogAttrs(ctx, slog.LevelError, "dead letter was not taken", w.about(heads[i], err)...)
-			continue
-		}
-		verdicts[i].Done = true
+	letters := make([]DeadLetter, len(given))
+	for k, i := range given {
 		f := fault.Of(errs[i])
-		w.Logger.LogAttrs(ctx, slog.LevelError, "dead letter", w.about(heads[i], errs[i])...)
-		w.Meter.Count(telemetry.Failures, 1, telemetry.Label{Name: "stage", Value: w.Stage})
-		w.Meter.Count("DeadLettered", 1, telemetry.Label{Name: "stage", Value: w.Stage},
-			telemetry.Label{Name: "kind", Value: f.Kind.String()}, telemetry.Label{Name: "code", Value: f.Code})
+		letters[k] = DeadLetter{
+			ID: heads[i].ID, Stage: w.Stage, Kind: f.Kind.String(), Code: f.Code, Reason: errs[i].Error(),
+			Attempts: attempt(heads[i], errs[i]), First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
+			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: kept(heads[i], errs[i]),
+		}
+	}
+	for k, err := range GiveUp(ctx, w.DeadLetters, w.Logger, w.Meter, letters) {
+		i := given[k]
+		if verdicts[i].Done = err == nil; err != nil {
+			verdicts[i].Wait = w.backoff(attempt(heads[i], errs[i]))
+			w.Logger.LogAttrs(telemetry.WithTrace(ctx, heads[i].Trace), slog.LevelError, "dead letter was not taken", w.about(heads[i], err)...)
+		}
 	}
 }
 
@@ -224,26 +225,6 @@ func (w *Worker) backoff(attempt int) time.Duration {
 		}
 	}
 	return w.BackoffMin + time.Duration(w.Random()*float64(max(0, ceiling-w.BackoffMin)))
-}
-
-// publish returns one error for each of the heads at given.
-func (w *Worker) publish(ctx context.Context, heads []Received, errs []error, given []int) []error {
-	messages := make([]Message, len(given))
-	for k, i := range given {
-		f := fault.Of(errs[i])
-		reason := errs[i].Error()
-		letter := DeadLetter{
-			ID: heads[i].ID, Stage: w.Stage, Kind: f.Kind.String(), Code: f.Code, Reason: reason[:min(len(reason), maxReason)],
-			Attempts: attempt(heads[i], errs[i]), First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
-			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: kept(heads[i], errs[i]),
-		}
-		message, err := letter.Message()
-		if err != nil {
-			return all(len(given), err)
-		}
-		messages[k] = message
-	}
-	return Errors(w.DeadLetters.Publish(ctx, messages...), len(given))
 }
 
 // about returns what a log line says about a message that failed so.
