@@ -4,25 +4,12 @@ package functions
 
 import (
 	"embed"
-	"fmt"
 	"io/fs"
-	"path"
 )
 
-//go:embed connector/*/settings.schema.json
+//go:embed connector/*/*.schema.json adapter/*/*.schema.json
 var files embed.FS
 
-// SettingsSchemas returns the JSON Schemas of the settings of CRMs by their kinds, which are the names of their folders.
-func SettingsSchemas() (map[string][]byte, error) {
-	found, err := fs.Glob(files, "connector/*/settings.schema.json")
-	if err != nil {
-		return nil, fmt.Errorf("schemas of settings: %w", err)
-	}
-	schemas := map[string][]byte{}
-	for _, name := range found {
-		if schemas[path.Base(path.Dir(name))], err = files.ReadFile(name); err != nil {
-			return nil, fmt.Errorf("schemas of settings: %w", err)
-		}
-	}
-	return schemas, nil
-}
+// Schemas returns the JSON Schemas that plug-ins have of what tenants' files say of them: connector/<kind>/crm.schema.json and
+// settings.schema.json of a CRM and its settings, adapter/<provider>/account.schema.json of an account.
+func Schemas() fs.FS { return files }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,11 +28,9 @@ func tenants(t testing.TB, policy hosts.Policy, log io.Writer) *console.Tenants 
 
 func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Writer) *console.Tenants {
 	t.Helper()
-	settings, err := functions.SettingsSchemas()
-	if err != nil {
-		t.Fatal(err)
+	deployment := console.Deployment{
+		CRMs: []string{"hubspot", "salesforce"}, Providers: []string{"outreach", "twilio"}, Schemas: functions.Schemas(), Hosts: policy,
 	}
-	deployment := console.Deployment{CRMs: []string{"hubspot", "salesforce"}, Settings: settings, Hosts: policy}
 	all, err := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), deployment,
 		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	if err != nil {
@@ -91,10 +90,9 @@ func TestATenantsFile(t *testing.T) {
 		"a region that is no country":                 {`"US"`, `"UK"`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}},
 		"a region of two codes' ends":                 {`"US"`, `"S "`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}},
 		"a policy that nobody knows":                  {`"redacted"`, `"some"`, []string{"tenant.rawVendor is not none, redacted or full: how much of what a provider sent is kept"}},
-		"a token with a line break":                   {"local-use-only-hubspot-token", `hunter2\r\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
-		"a private key in PEM":                        {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, nil},
-		"a private key with more behind it":           {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nX-Evil: 1`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
-		"a certificate in place of a key":             {"local-use-only-hubspot-token", `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, []string{"tenant.crms[0].token is not 1 to 4096 printable ASCII characters without blanks, nor a private key in PEM"}},
+		"a token with a line break":                   {"local-use-only-hubspot-token", `hunter2\r\nX-Evil: 1`, []string{"tenant.crms[0].token is not an access token: printable ASCII characters without blanks, and no private key"}},
+		"a private key with more behind it":           {"local-use-only-hubspot-token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nX-Evil: 1`, []string{"tenant.crms[0].token is not an access token: printable ASCII characters without blanks, and no private key"}},
+		"a certificate in place of a key":             {"local-use-only-hubspot-token", `-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, []string{"tenant.crms[0].token is not an access token: printable ASCII characters without blanks, and no private key"}},
 		"an empty token":                              {"local-use-only-twilio-auth-token", "", []string{"accounts[0].authToken is not 1 to 4096 printable ASCII characters without blanks"}},
 		"the same token twice":                        {"local-use-only-previous-twilio-auth-token", "local-use-only-twilio-auth-token", []string{"accounts[0].previousAuthToken is the same as authToken"}},
 		"an outreach account with secrets of its own": {`"accounts": [`, outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXByZXZpb3Vz"), nil},
@@ -156,6 +154,44 @@ func TestASettingOfACRMIsChecked(t *testing.T) {
 			got := plan(t, hosts.Any, demoFile(t, tt.old, tt.replacement))
 			if len(got) == 0 || tt.want != "" && (len(got) != 1 || got[0].Path+" "+got[0].Reason != tt.want) {
 				t.Errorf("%v, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestWhatBelongsToAnotherCRMOrProviderIsRefused is what was accepted, and then kept from working for as long as it was in force.
+func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
+	t.Parallel()
+	key := regexp.MustCompile(`"(-----BEGIN PRIVATE KEY-----[^"]*)"`).FindStringSubmatch(string(demoFile(t, "", "")))[1]
+	const (
+		noToken   = "tenant.crms[0].token is not an access token: printable ASCII characters without blanks, and no private key"
+		noKey     = "tenant.crms[1].token is not the private key in PEM, of which the app has the certificate: PRIVATE KEY or RSA PRIVATE KEY, not encrypted"
+		noAccount = "accounts[0].providerAccount is not the SID of an account: AC and 32 hexadecimal digits"
+	)
+	for name, tt := range map[string]struct{ old, replacement, want string }{
+		"a private key for a token":            {"local-use-only-hubspot-token", key, noToken},
+		"a token for a private key":            {key, "hunter2", noKey},
+		"an encrypted private key":             {key, strings.ReplaceAll(key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), noKey},
+		"a key of another kind":                {key, strings.ReplaceAll(key, "PRIVATE KEY", "EC PRIVATE KEY"), noKey},
+		"a key in its older form":              {key, strings.ReplaceAll(key, "PRIVATE KEY", "RSA PRIVATE KEY"), ""},
+		"a private key without its first line": {key, key[len(`-----BEGIN PRIVATE KEY-----\n`):], noKey},
+		"a version of the other CRM":           {"2026-03", "v66.0", "tenant.crms[0].apiVersion is not a version of this API: 2026-03, 2026-09 or v3"},
+		"and the other way":                    {"v66.0", "2026-03", "tenant.crms[1].apiVersion is not a version of this API, v50.0 to v99.0"},
+		"a provider that nobody serves":        {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
+		"an odd name of one":                   {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
+		"the account of another provider":      {"AC00000000000000000000000000000de0", "acme", noAccount},
+		"an account cut short":                 {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000de", noAccount},
+		"the SID of a key":                     {"AC00000000000000000000000000000de0", "SK00000000000000000000000000000de0", noAccount},
+		"an account in capitals":               {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000DE0", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, p := range plan(t, hosts.Any, demoFile(t, tt.old, tt.replacement)) {
+				got = append(got, p.Path+" "+p.Reason)
+			}
+			if all := strings.Join(got, "; "); all != tt.want {
+				t.Errorf("got %q, want %q", all, tt.want)
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -22,32 +23,48 @@ const formatURL = "crm-url"
 
 // Deployment is what tenants' files may ask of it.
 type Deployment struct {
-	CRMs     []string          // kinds
-	Settings map[string][]byte // the JSON Schema of each kind's settings
-	Hosts    hosts.Policy      // where CRMs may be
+	CRMs      []string     // kinds
+	Providers []string     // of channels
+	Schemas   fs.FS        // of each of them, as package functions has them
+	Hosts     hosts.Policy // where CRMs may be
 }
 
 // schemas are those that a file is checked with, compiled.
 type schemas struct {
-	crms     []string
-	file     *document
-	settings map[string]*document
+	Deployment
+	file    *document
+	plugins map[string]*document // by the names of their files, without the extension
 }
 
-// newSchemas compiles the schemas. It returns an error for a kind of CRM without one.
+// newSchemas compiles the schemas. It returns an error for a kind of CRM, or a provider, without one.
 func newSchemas(d Deployment) (*schemas, error) {
 	file, err := compile("tenant", schema.Tenant(), d.Hosts)
 	if err != nil {
 		return nil, err
 	}
-	s := &schemas{crms: d.CRMs, file: file, settings: map[string]*document{}}
-	for _, crm := range d.CRMs {
-		if s.settings[crm], err = compile(crm, d.Settings[crm], d.Hosts); err != nil {
+	s := &schemas{d, file, map[string]*document{}}
+	var names []string
+	for _, kind := range d.CRMs {
+		names = append(names, crmSchema(kind), settingsSchema(kind))
+	}
+	for _, provider := range d.Providers {
+		names = append(names, accountSchema(provider))
+	}
+	for _, name := range names {
+		data, err := fs.ReadFile(d.Schemas, name+".schema.json")
+		if err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", name, err)
+		}
+		if s.plugins[name], err = compile(name, data, d.Hosts); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
+
+func crmSchema(kind string) string         { return "connector/" + kind + "/crm" }
+func settingsSchema(kind string) string    { return "connector/" + kind + "/settings" }
+func accountSchema(provider string) string { return "adapter/" + provider + "/account" }
 
 // check lists what is wrong with a tenant's file, by path. What is not JSON is tenant.Syntax's.
 func (s *schemas) check(data []byte) []tenant.Problem {
@@ -62,24 +79,43 @@ func (s *schemas) check(data []byte) []tenant.Problem {
 	for i, element := range crms {
 		crm, _ := element.(map[string]any)
 		if kind, ok := crm["kind"].(string); ok {
-			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm["settings"])...)
+			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm)...)
+		}
+	}
+	accounts, _ := top["accounts"].([]any)
+	for i, element := range accounts {
+		account, _ := element.(map[string]any)
+		if provider, ok := account["provider"].(string); ok {
+			problems = append(problems, s.checkAccount(fmt.Sprintf("accounts[%d]", i), provider, account)...)
 		}
 	}
 	return problems
 }
 
-// checkCRM refuses a CRM that nothing here serves, for all that it was to have would be dead letters, and checks its settings.
-func (s *schemas) checkCRM(path, kind string, settings any) []tenant.Problem {
-	if !slices.Contains(s.crms, kind) {
-		return []tenant.Problem{{Path: path + ".kind", Reason: "is no CRM of this deployment, which has " + strings.Join(s.crms, ", ")}}
+// checkCRM refuses a CRM that nothing here serves, for all that it was to have would be dead letters, and checks what only its kind
+// knows.
+func (s *schemas) checkCRM(path, kind string, crm map[string]any) []tenant.Problem {
+	if !slices.Contains(s.CRMs, kind) {
+		return []tenant.Problem{{Path: path + ".kind", Reason: "is no CRM of this deployment, which has " + strings.Join(s.CRMs, ", ")}}
 	}
+	problems := s.plugins[crmSchema(kind)].check(path, crm)
+	settings := crm["settings"]
 	if settings == nil { // what is left out; null is the file's own problem
 		settings = map[string]any{}
 	}
 	if _, ok := settings.(map[string]any); !ok {
-		return nil // told already
+		return problems // told already
 	}
-	return s.settings[kind].check(path+".settings", settings)
+	return append(problems, s.plugins[settingsSchema(kind)].check(path+".settings", settings)...)
+}
+
+// checkAccount refuses an account at a provider that nothing here serves, for each of its webhooks would be refused, and checks what
+// only its provider knows.
+func (s *schemas) checkAccount(path, provider string, account map[string]any) []tenant.Problem {
+	if !slices.Contains(s.Providers, provider) {
+		return []tenant.Problem{{Path: path + ".provider", Reason: "is no provider of this deployment, which has " + strings.Join(s.Providers, ", ")}}
+	}
+	return s.plugins[accountSchema(provider)].check(path, account)
 }
 
 // document is a schema with its source, whose descriptions say what is wanted.

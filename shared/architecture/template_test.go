@@ -198,6 +198,10 @@ func TestCRMSNamesTheKindsThatHaveQueues(t *testing.T) {
 			}
 		}
 	}
+	for _, kind := range kinds {
+		wantSchema(t, "connector/"+kind+"/crm")
+		wantSchema(t, "connector/"+kind+"/settings")
+	}
 	slices.Sort(kinds)
 	for lane, queues := range found {
 		slices.Sort(queues)
@@ -207,6 +211,33 @@ func TestCRMSNamesTheKindsThatHaveQueues(t *testing.T) {
 	}
 	if len(found) != 2 {
 		t.Errorf("queues of %d lanes were found", len(found))
+	}
+}
+
+// wantSchema wants what apply-tenant does not start without.
+func wantSchema(t *testing.T, name string) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(root(t), "functions", filepath.FromSlash(name)+".schema.json")); err != nil {
+		t.Errorf("a plug-in says what tenants' files may hold of it: %v", err)
+	}
+}
+
+// TestCHANNELSNamesTheReceivers: a tenant's account is accepted if its provider is on the list, and then something has to take its
+// webhooks.
+func TestCHANNELSNamesTheReceivers(t *testing.T) {
+	deployed := written(t).of("AWS::Serverless::Function")
+	listed, _ := at(deployed["ApplyTenant"].Properties, "Environment", "Variables", "CHANNELS").(string)
+	var receivers []string
+	for _, f := range deployed {
+		code, _ := f.Properties["CodeUri"].(string)
+		if provider, ok := strings.CutSuffix(path.Base(code), "-receive"); ok && code == "functions/adapter/"+provider+"/cmd/"+provider+"-receive" {
+			receivers = append(receivers, provider)
+			wantSchema(t, "adapter/"+provider+"/account")
+		}
+	}
+	slices.Sort(receivers)
+	if len(receivers) == 0 || listed != strings.Join(receivers, ",") {
+		t.Errorf("CHANNELS lists %q, receivers are those of %v", listed, receivers)
 	}
 }
 

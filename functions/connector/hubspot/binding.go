@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"net/url"
+	"strings"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
@@ -100,6 +101,9 @@ func (b Binding) check() (Binding, routes, error) {
 	}
 	if b.Token == "" {
 		return b, routes{}, fault.New(fault.Blocked, "hubspot_token_missing", nil)
+	}
+	if strings.ContainsFunc(string(b.Token), func(r rune) bool { return r <= ' ' || r > '~' }) { // no header can hold it
+		return b, routes{}, fault.New(fault.Blocked, "hubspot_token_invalid", nil)
 	}
 	r, ok := routesOf(b.Version)
 	if !ok {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -125,18 +126,46 @@ func TestBindingsAreReadFromTheTenant(t *testing.T) {
 }
 
 func TestABindingThatCannotWorkBlocks(t *testing.T) {
-	for code, change := range map[string]func(*hubspot.Binding){
-		"hubspot_base_url_invalid": func(b *hubspot.Binding) { b.BaseURL = "api.hubapi.com" },
-		"hubspot_token_missing":    func(b *hubspot.Binding) { b.Token = "" },
-		"hubspot_version_unknown":  func(b *hubspot.Binding) { b.Version = "2031-01" },
-		"hubspot_unauthenticated":  func(b *hubspot.Binding) { b.Token = "another" },
+	for name, tt := range map[string]struct {
+		code   string
+		change func(*hubspot.Binding)
+	}{
+		"no host":                         {"hubspot_base_url_invalid", func(b *hubspot.Binding) { b.BaseURL = "api.hubapi.com" }},
+		"no token":                        {"hubspot_token_missing", func(b *hubspot.Binding) { b.Token = "" }},
+		"a token that no header can hold": {"hubspot_token_invalid", func(b *hubspot.Binding) { b.Token = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n" }},
+		"a token with a blank":            {"hubspot_token_invalid", func(b *hubspot.Binding) { b.Token = "a b" }},
+		"a version that is not there":     {"hubspot_version_unknown", func(b *hubspot.Binding) { b.Version = "2031-01" }},
+		"a token that is refused":         {"hubspot_unauthenticated", func(b *hubspot.Binding) { b.Token = "another" }},
 	} {
 		b := portal()
-		change(&b)
+		tt.change(&b)
 		s := simulator.New(simulator.Options{Token: token})
 		_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
-		if f := fault.Of(errs[0]); errs[0] == nil || f.Kind != fault.Blocked || f.Code != code {
-			t.Errorf("%v, want %s", errs[0], code)
+		if f := fault.Of(errs[0]); errs[0] == nil || f.Kind != fault.Blocked || f.Code != tt.code {
+			t.Errorf("%s: %v, want %s", name, errs[0], tt.code)
+		}
+	}
+}
+
+// TestEveryVersionThatATenantsFileMayNameIsServed reads the list that files are checked with.
+func TestEveryVersionThatATenantsFileMayNameIsServed(t *testing.T) {
+	data, err := os.ReadFile("crm.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties struct{ APIVersion struct{ Enum []string } }
+	}
+	if err := json.Unmarshal(data, &schema); err != nil || len(schema.Properties.APIVersion.Enum) < 3 {
+		t.Fatal(schema, err)
+	}
+	for _, version := range schema.Properties.APIVersion.Enum {
+		b := portal()
+		b.Version = version
+		s := simulator.New(simulator.Options{Token: token})
+		_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
+		if errs[0] != nil && fault.Of(errs[0]).Code == "hubspot_version_unknown" {
+			t.Errorf("%s is not served", version)
 		}
 	}
 }

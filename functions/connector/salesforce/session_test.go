@@ -361,6 +361,7 @@ func TestBindingsThatCannotWork(t *testing.T) {
 		"a version that leaves a path": {func(b *salesforce.Binding) { b.Version = "v66.0/../x" }, "salesforce_version_unknown"},
 		"no user":                      {func(b *salesforce.Binding) { b.Username = "" }, "salesforce_credentials_missing"},
 		"no key":                       {func(b *salesforce.Binding) { b.Key = "" }, "salesforce_credentials_missing"},
+		"a token in place of the key":  {func(b *salesforce.Binding) { b.Key = "abc" }, "salesforce_key_invalid"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

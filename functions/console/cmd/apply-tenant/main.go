@@ -24,14 +24,14 @@ func main() {
 	id := telemetry.IdentityFrom(env.Optional, "apply-tenant")
 	logger := telemetry.NewLogger(os.Stdout, id)
 	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
-	deployment := console.Deployment{CRMs: env.List("CRMS"), Hosts: hosts.Policy(env.String("CRM_HOSTS"))}
+	deployment := console.Deployment{
+		CRMs: env.List("CRMS"), Providers: env.List("CHANNELS"), Schemas: functions.Schemas(), Hosts: hosts.Policy(env.String("CRM_HOSTS")),
+	}
 	clients, err := awsclients.Load(context.Background())
-	settings, unread := functions.SettingsSchemas()
-	if err := errors.Join(err, unread, env.Err()); err != nil {
+	if err := errors.Join(err, env.Err()); err != nil {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	deployment.Settings = settings
 	box := seal.New(clients.Keys(key), rand.Reader)
 	tenants, err := console.NewTenants(clients.Table(table), box, deployment, logger, telemetry.NewMeter(os.Stdout, id))
 	if err != nil {
