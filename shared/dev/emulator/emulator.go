@@ -5,7 +5,6 @@ package emulator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -215,18 +214,7 @@ func (r *run) apply(ctx context.Context) error {
 	for crm, simulator := range r.crms {
 		bases[crm] = simulator.URL
 	}
-	file, err := local.BoundTenant(r.Root, bases)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(file)
-	if err != nil {
-		return fmt.Errorf("emulator: %w", err)
-	}
-	if err := os.WriteFile(r.tenant(), data, 0o600); err != nil {
-		return fmt.Errorf("emulator: %w", err)
-	}
-	if err := operate.Apply(ctx, r.log.Lines("apply"), "apply", r.tenant(), r.stack.Invoke); err != nil {
+	if err := local.ApplyDemo(ctx, r.log.Lines("apply"), r.Root, r.tenant(), bases, r.stack.Invoke); err != nil {
 		return err
 	}
 	r.say("tenant demo applied")

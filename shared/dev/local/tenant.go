@@ -1,17 +1,16 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
-	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/samples"
+	"signalbox/shared/operations/operate"
 )
 
 // applyFunction is what applies tenant files, here as on AWS.
@@ -19,44 +18,41 @@ const applyFunction = "ApplyTenant"
 
 // applyTenant applies the demo tenant by a direct invocation, with its CRMs bound to the simulators.
 func (c *Cloud) applyTenant(ctx context.Context) error {
-	file, err := c.Tenant()
+	path := strings.TrimSuffix(c.LogPath, ".log") + "-tenant.json"
+	err := ApplyDemo(ctx, io.Discard, c.options.Root, path, c.bindings, func(ctx context.Context, _ string, event []byte) ([]byte, error) {
+		answer, failed, err := c.Invoke(ctx, applyFunction, event)
+		if err == nil && failed != "" {
+			err = fmt.Errorf("the function failed: %s", answer)
+		}
+		return answer, err
+	})
 	if err != nil {
-		return err
-	}
-	event, err := json.Marshal(map[string]any{"action": "apply", "file": file})
-	if err != nil {
-		return fmt.Errorf("local: %w", err)
-	}
-	url := c.AWS + cloud.InvokePath(applyFunction)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(event))
-	if err != nil {
-		return fmt.Errorf("local: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return fmt.Errorf("local: apply the demo tenant: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return fmt.Errorf("local: apply the demo tenant: %w", err)
-	}
-	var answer struct {
-		Version  int               `json:"version"`
-		Problems []json.RawMessage `json:"problems"`
-	}
-	if response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "" ||
-		json.Unmarshal(body, &answer) != nil || len(answer.Problems) > 0 || answer.Version == 0 {
-		return fmt.Errorf("local: the demo tenant was not applied: status %d: %s; the log is %s", response.StatusCode, body, c.LogPath)
+		return fmt.Errorf("local: the demo tenant was not applied; the log is %s: %w", c.LogPath, err)
 	}
 	return nil
 }
 
-// Tenant returns the demo tenant's file with the simulators as its CRMs.
-func (c *Cloud) Tenant() (map[string]any, error) { return BoundTenant(c.options.Root, c.bindings) }
+// ApplyDemo applies the demo tenant with its CRMs at base URLs by kind, as make apply does, from a file that it writes.
+func ApplyDemo(ctx context.Context, out io.Writer, root, path string, bases map[string]string, invoke operate.Invoke) error {
+	file, err := boundTenant(root, bases)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(file)
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	return operate.Apply(ctx, out, "apply", path, invoke)
+}
 
-// BoundTenant returns the demo tenant's file with its CRMs at base URLs by kind.
-func BoundTenant(root string, bases map[string]string) (map[string]any, error) {
+// Tenant returns the demo tenant's file with the simulators as its CRMs.
+func (c *Cloud) Tenant() (map[string]any, error) { return boundTenant(c.options.Root, c.bindings) }
+
+// boundTenant returns the demo tenant's file with its CRMs at base URLs by kind.
+func boundTenant(root string, bases map[string]string) (map[string]any, error) {
 	file, err := readDemoTenant(root)
 	if err != nil {
 		return nil, err

@@ -61,6 +61,3 @@ func functionName(id string) string {
 	name, _, _ := strings.Cut(id, ":")
 	return name
 }
-
-// InvokePath returns the path of a direct invocation.
-func InvokePath(function string) string { return invokePath + function + "/invocations" }
