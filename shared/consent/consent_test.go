@@ -73,6 +73,15 @@ func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
 		"French with an accent of its own":    "arre\u0302t",
 		"French, told":                        "Arrête",
 		"letters apart":                       "S T O P",
+		"with a filler of Korean":             "STOP\u3164",
+		"with a filler of half width":         "\uffa0STOP",
+		"with what is ignored by default":     "ST\u034fOP\u2065\ufff0",
+		"with a byte that is nothing":         "stop\x00",
+		"with control characters":             "\x07st\u0085op\x7f",
+		"with a number in a circle":           "STOP①",
+		"with a number in a black circle":     "stop ❷",
+		"with a number in brackets":           "⑶ Stop",
+		"with a number on a key":              "Stop 1\ufe0f\u20e3",
 	}
 	for name, text := range stop {
 		if got := consent.Keyword(text); got != consent.Stop {
@@ -87,6 +96,11 @@ func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
 		"a question of full width":          "end？",
 		"a word that begins with a keyword": "stopped",
 		"a word and a number":               "STOP 2",
+		"a word and a small number":         "STOP²",
+		"a word and a fraction":             "cancel ½",
+		"a number on a key and one beside":  "stop 21\ufe0f\u20e3",
+		"a time":                            "Stop by at 5",
+		"a time in a circle":                "Stop by at ⑤",
 		"an end of something":               "the end",
 		"a keyword and an address":          "stop https://a.example",
 		"marks alone":                       "!!!",
@@ -106,7 +120,7 @@ func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
 // opt-in one too many.
 func TestAnOptInIsOnlyWhatTheProviderTakesForOne(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"yes!", "Yes.", "ＹＥＳ", "y e s", "start?", "un stop", "st\u200bart", "yeſ"} {
+	for _, text := range []string{"yes!", "Yes.", "ＹＥＳ", "y e s", "start?", "un stop", "st\u200bart", "yeſ", "START①", "yes\x00", "start\u3164"} {
 		if got := consent.Keyword(text); got != "" {
 			t.Errorf("%q is %q", text, got)
 		}
@@ -114,7 +128,7 @@ func TestAnOptInIsOnlyWhatTheProviderTakesForOne(t *testing.T) {
 }
 
 func FuzzKeyword(f *testing.F) {
-	for _, seed := range []string{"STOP", "ＳＴＯＰ。", "arre\u0302t", "\u200bST\u200dOP", "\xff", "opt\u2011out"} {
+	for _, seed := range []string{"STOP", "ＳＴＯＰ。", "arre\u0302t", "\u200bST\u200dOP", "\xff", "opt\u2011out", "STOP①", "stop\x00\u3164", "stop 1\ufe0f\u20e3"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

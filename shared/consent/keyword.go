@@ -41,7 +41,7 @@ const (
 // Keyword returns what the whole of a message asks for: Stop, Start, Help, or "" for any other text. A keyword within a sentence
 // is none, and so is a question. Stop is recognised however it is written: the words that the law names (47 CFR 64.1200(a)(10)),
 // that Twilio, Telnyx and AWS block on by default, and the French ones, without regard to case, accents, width, spaces,
-// punctuation, emoji and invisible characters. Start and Help are what Twilio takes for them, to the letter: whoever is wrongly
+// punctuation, emoji, numbers in circles and what is invisible. Start and Help are what Twilio takes for them, to the letter: whoever is wrongly
 // taken for opted in gets messages that nobody asked for.
 // See https://help.twilio.com/articles/223134027 and https://www.twilio.com/docs/proxy/opt-out-keywords.
 func Keyword(text string) string {
@@ -78,7 +78,8 @@ func letters(text string) string {
 		return ""
 	}
 	word := make([]byte, 0, longestKeyword)
-	for _, r := range norm.NFKD.String(text) {
+	text = norm.NFKD.String(strings.Map(unencircled, text))
+	for i, r := range text {
 		switch {
 		case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z':
 			if len(word) == longestKeyword {
@@ -87,12 +88,23 @@ func letters(text string) string {
 			word = append(word, byte(r&^0x20)) //nolint:gosec // it is ASCII
 		case r == '?' || r == '\u061f':
 			return ""
-		case unicode.IsSpace(r), unicode.IsPunct(r), unicode.IsSymbol(r), unicode.In(r, unicode.M, unicode.Cf):
+		case unicode.IsSpace(r), unicode.IsPunct(r), unicode.IsSymbol(r),
+			unicode.In(r, unicode.M, unicode.Cf, unicode.Cc, unicode.Other_Default_Ignorable_Code_Point):
+		case '0' <= r && r <= '9' && strings.HasPrefix(strings.TrimPrefix(text[i+1:], "\ufe0f"), "\u20e3"): // on a key
 		default:
 			return ""
 		}
 	}
 	return string(word)
+}
+
+// unencircled drops numbers in circles, brackets and the like, which are a decoration. Small ones and fractions, which come before
+// all of those, are numbers that somebody means.
+func unencircled(r rune) rune {
+	if r >= '\u2460' && unicode.Is(unicode.No, r) {
+		return -1
+	}
+	return r
 }
 
 // Recognise returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
