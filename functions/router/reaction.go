@@ -47,19 +47,24 @@ func tidy(s string) string {
 func invisible(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 // quotes reports whether rest, which follows an opening quotation mark, is a single quotation: it ends with its closing mark, or
-// was cut before.
+// was cut before. A mark that both opens and closes opens where a word begins.
 func quotes(rest string, opening rune) bool {
 	closing := map[rune]rune{'“': '”', '"': '"', '«': '»', '„': '“'}[opening]
+	before := true // a word may begin here
 	for depth, i := 1, 0; i < len(rest); {
 		r, size := utf8.DecodeRuneInString(rest[i:])
 		i += size
-		switch r {
-		case closing:
+		next, _ := utf8.DecodeRuneInString(rest[i:])
+		switch {
+		case r == opening && (opening != closing || before && i < len(rest) && !unicode.IsSpace(next)):
+			depth++
+		case r == closing:
 			if depth--; depth == 0 {
 				return i == len(rest)
 			}
-		case opening:
-			depth++
+			before = false
+		default:
+			before = unicode.IsSpace(r) || unicode.Is(unicode.Ps, r)
 		}
 	}
 	return true
@@ -70,7 +75,7 @@ func isWording(s string) bool {
 	switch s {
 	case "liked", "loved", "disliked", "laughed at", "emphasized", "emphasised", "questioned",
 		"removed a like from", "removed a heart from", "removed a dislike from", "removed a laugh from", "removed an exclamation from",
-		"removed a question mark from",
+		"removed a question mark from", "reacted with a sticker to",
 		"le gustó", "le encantó", "no le gustó", "le dio risa", "exclamó por", "dudó sobre",
 		"a aimé", "a adoré", "n'a pas aimé", "a ri de", "a souligné", "понравилось":
 		return true

@@ -16,6 +16,8 @@ func TestATextThatIsAReactionIsNoAnswer(t *testing.T) {
 		"Emphasized “Shall we talk?”", "Emphasised “Shall we talk?”", "Questioned “Shall we talk?”",
 		`Liked "Shall we talk?"`, "  Liked “Shall we talk?”\n", "liked “two lines\n\nof it”", "Liked “he said “yes” to it”",
 		"Liked “" + strings.Repeat("long ", 400) + "”", "Liked “cut off in the mid",
+		`Liked "He said "no" ok"`, `Liked "He said "no""`, `Loved ""No" he said"`, `Liked "a "b "c" d" e"`, `Liked "ends in a blank "`, `Liked "(“x” or "y")"`,
+		"Reacted with a sticker to “Hi”", `Reacted with a sticker to "Hi"`, "Reacted with a sticker to an image",
 		"Loved an image", "Laughed at a movie", "Liked an attachment", "Loved a photo", "Emphasized an audio message", "Questioned a video.",
 		"Removed a like from “Shall we talk?”", "Removed a heart from “Shall we talk?”", "Removed a dislike from “x”", "Removed a laugh from “x”",
 		"Removed an exclamation from “x”", "Removed a question mark from “x”", "Removed a heart from an image",
@@ -34,7 +36,8 @@ func TestATextThatIsAReactionIsNoAnswer(t *testing.T) {
 		}
 	}
 	answers := []string{
-		"", "👍", "ok 👍", "I liked “Shall we talk?”", "Liked it", "Liked “the offer”. When can we meet?", `Loved "it" and "that"`,
+		"", "👍", "ok 👍", "I liked “Shall we talk?”", "Liked it", "Liked “the offer”. When can we meet?", `Loved "it" and "that"`, `Loved "it " and "that"`, `Liked "5" screens, call me`,
+		"Reacted with a sticker to it", "I reacted with a sticker to “Hi”",
 		"Loved “it” and “that”", "Liked", "Liked an image of yours, call me", "to “x”", "12 to “x”", "a to “x”", "👍 to that", "Removed the number from “x”, fine",
 		"Removed me from “x”?", "Questioned by my boss: “why?”", "“Liked”", "\xff\xfe", strings.Repeat("“", 100_000), "Emphasized",
 	}
@@ -86,7 +89,7 @@ func TestAMessageOfNothingIsNoAnswer(t *testing.T) {
 }
 
 func FuzzIsReaction(f *testing.F) {
-	for _, seed := range []string{"Liked “x”", "👍 to “x”", "a attribué la mention « Adore » à « x »", "Loved an image", "Loved an image" + strings.Repeat(" ", 90), "\xff“"} {
+	for _, seed := range []string{"Liked “x”", "👍 to “x”", "a attribué la mention « Adore » à « x »", "Loved an image", "Loved an image" + strings.Repeat(" ", 90), "\xff“", `Liked "a "b" c"`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
