@@ -60,7 +60,7 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 		Sender:            sender,
 		Recipient:         ours(to),
 		Actor:             &canonical.Actor{Kind: "customer"},
-		RelatesTo:         reply(f),
+		RelatesTo:         relation(f),
 		Message:           content(f),
 		Consent:           consent(f.value("OptOutType")),
 		Attribution:       attribution(f),
@@ -159,12 +159,17 @@ func degrees(s string) float64 {
 	return value
 }
 
-func reply(f form) *canonical.Relation {
-	sid, sender := f.value("OriginalRepliedMessageSid"), f.value("OriginalRepliedMessageSender")
-	if sid == "" {
+// relation is what the message is about. A reaction is one by its type alone: which fields come with it is not documented, so that it
+// stays a message with all that was written.
+func relation(f form) *canonical.Relation {
+	sid, sender, kind := f.value("OriginalRepliedMessageSid"), f.value("OriginalRepliedMessageSender"), "reply"
+	switch {
+	case strings.EqualFold(f.value("MessageType"), "reaction"):
+		kind = "reaction"
+	case sid == "":
 		return nil
 	}
-	return &canonical.Relation{Kind: "reply", ProviderMessageID: sid, Sender: sender}
+	return &canonical.Relation{Kind: kind, ProviderMessageID: sid, Sender: sender}
 }
 
 // attribution is the advertisement a WhatsApp conversation began at.

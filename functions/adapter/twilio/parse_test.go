@@ -70,8 +70,44 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
 			t.Errorf("%s: %+v", body, told.Event)
 		}
 		if told.Person != receipt.Person || told.Kind == receipt.Kind || told.Event.ProviderMessageID != "" ||
-			!told.Event.Timestamp.Equal(receipt.Event.Timestamp) || told.Event.Receipt != nil {
+			told.Event.Receipt != nil {
 			t.Errorf("%s: %+v beside %+v", body, told, receipt)
+		}
+	}
+}
+
+// TestAnOptOutThatAReceiptTellsIsOfItsReceipt is what lost opt-outs: the carrier's time has whole minutes, and lies before a START of
+// the same minute, whose time is that of its receipt.
+func TestAnOptOutThatAReceiptTellsIsOfItsReceipt(t *testing.T) {
+	parsed, err := parse(Status, "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus=failed&ErrorCode=21610&RawDlrDoneDate=2611231159")
+	if err != nil {
+		t.Fatal(err)
+	}
+	minute := adaptertest.Clock().Add(-time.Minute)
+	if receipt := parsed[0].Event; !receipt.Timestamp.Equal(minute) || !receipt.Receipt.At.Equal(minute) {
+		t.Errorf("the receipt is of %s, its state of %s, want %s", receipt.Timestamp, receipt.Receipt.At, minute)
+	}
+	if at := parsed[1].Event.Timestamp; !at.IsZero() {
+		t.Errorf("the consent is of %s, want the time of receipt to stand in", at)
+	}
+}
+
+// TestAReactionIsRelatedAsOne is what ended sequences: a thumb that the provider calls a reaction was taken for words.
+func TestAReactionIsRelatedAsOne(t *testing.T) {
+	const body = "AccountSid=AC1&MessageSid=SM1&From=whatsapp%3A%2B15552010001&To=whatsapp%3A%2B15557654321&Body=%F0%9F%91%8D"
+	for fields, want := range map[string]*canonical.Relation{
+		"&MessageType=reaction": {Kind: "reaction"},
+		"&MessageType=reaction&OriginalRepliedMessageSid=SM2&OriginalRepliedMessageSender=x": {Kind: "reaction", ProviderMessageID: "SM2", Sender: "x"},
+		"&MessageType=text&OriginalRepliedMessageSid=SM2":                                    {Kind: "reply", ProviderMessageID: "SM2"},
+		"&MessageType=text": nil,
+		"":                  nil,
+	} {
+		parsed, err := parse(Messages, body+fields)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, parsed[0].Event.RelatesTo); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", fields, diff)
 		}
 	}
 }

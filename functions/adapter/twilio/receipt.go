@@ -86,11 +86,12 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 // See https://www.twilio.com/docs/api/errors/21610.
 const optedOut = "21610"
 
-// refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs.
+// refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs, and it is of when
+// the receipt came: the carrier's whole minutes may lie before a START of the same minute, which the opt-out came after.
 func refused(receipt adapter.Parsed, sid string) adapter.Parsed {
 	receipt.Kind, receipt.Key = "consent", sid
 	receipt.Event.Type, receipt.Event.Receipt, receipt.Event.Metadata = canonical.TypeConsent, nil, nil
-	receipt.Event.ProviderMessageID = ""
+	receipt.Event.ProviderMessageID, receipt.Event.Timestamp = "", time.Time{}
 	receipt.Event.Consent = consent("STOP")
 	return receipt
 }

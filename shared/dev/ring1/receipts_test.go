@@ -274,6 +274,37 @@ func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 	})
 }
 
+// TestAnOptOutOfTheMinuteOfAStartHolds: the receipt that tells it has the carrier's time, whose whole minutes lie before the START. The
+// same receipt again is the same opt-out, even behind a later START.
+func TestAnOptOutOfTheMinuteOfAStartHolds(t *testing.T) {
+	lanes(t, options{}, func(l *lane) {
+		person := "+15552010000"
+		l.send(message{sid: sid(9), from: person, text: "hello"})
+		l.settled(time.Hour)
+		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(90 * time.Second)))
+		l.send(message{sid: sid(8), from: person, text: "START"})
+		time.Sleep(10 * time.Second)
+		since := time.Now().UTC()
+		told := func(out string, at time.Time) {
+			l.status(1, "failed", map[string]string{"ErrorCode": "21610", "To": person, "RawDlrDoneDate": since.Format("0601021504")})
+			l.settled(time.Hour)
+			l.rest(2 * time.Minute)
+			contact := l.held("contacts")[0].Properties
+			if contact["msg_opt_out"] != out || contact["msg_opt_out_at"] != at.Format("2006-01-02T15:04:05.000Z") {
+				t.Errorf("opted out %q at %q, want %q at %s", contact["msg_opt_out"], contact["msg_opt_out_at"], out, at)
+			}
+		}
+		told("true", since)
+		told("true", since)
+		again := time.Now().UTC()
+		l.send(message{sid: sid(7), from: person, text: "START"})
+		told("false", again)
+		if dead := l.dead(); len(dead) > 0 {
+			t.Errorf("dead letters %v", dead)
+		}
+	})
+}
+
 func TestAReceiptOfAMessageNobodyRegisteredMakesNoRecord(t *testing.T) {
 	lanes(t, options{}, func(l *lane) {
 		each(l, "queued", "sent", "delivered")
