@@ -44,7 +44,7 @@ func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 // strangers returns what a request that chose nothing names and nobody knows, of a tenant with CRMs of some kinds.
 func strangers(q redrive.Request, kinds map[string]string) []string {
 	if kinds == nil {
-		return []string{"there is no tenant " + q.Tenant + " in this deployment"}
+		return q.NoTenant()
 	}
 	if q.Filter == nil {
 		return nil

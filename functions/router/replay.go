@@ -42,13 +42,19 @@ type ReplayStore interface {
 // Replayer routes stored events again: each goes back on the events queue, marked as replayed, and the router sends on what it
 // decided when it came. Deliveries that were completed have no effect, those that were given up are tried again.
 type Replayer struct {
-	store  ReplayStore
-	claims *idempotency.Reopener
-	events queue.Publisher
-	margin time.Duration
-	logger *slog.Logger
-	sealer ReplaySealer
-	meter  *telemetry.Meter
+	store    ReplayStore
+	bindings ReplayBindings
+	claims   *idempotency.Reopener
+	events   queue.Publisher
+	margin   time.Duration
+	logger   *slog.Logger
+	sealer   ReplaySealer
+	meter    *telemetry.Meter
+}
+
+// ReplayBindings tells whether a tenant is configured: of one that is not there are no kinds. *tenant.Bindings does.
+type ReplayBindings interface {
+	Kinds(ctx context.Context, tenant string) (map[string]string, error)
 }
 
 // ReplaySealer seals under tenants' keys and opens; *keyring.Ring is one.
@@ -59,9 +65,9 @@ type ReplaySealer interface {
 
 // NewReplayer returns a Replayer over the state table, whose records sealer opens. Nothing is begun with less than margin left of
 // an invocation.
-func NewReplayer(sealer ReplaySealer, s ReplayStore, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
+func NewReplayer(sealer ReplaySealer, s ReplayStore, b ReplayBindings, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
 	return &Replayer{
-		sealer: sealer, store: s, claims: idempotency.NewReopener(s), events: events, margin: margin, logger: logger, meter: meter,
+		sealer: sealer, store: s, bindings: b, claims: idempotency.NewReopener(s), events: events, margin: margin, logger: logger, meter: meter,
 	}
 }
 
@@ -96,6 +102,12 @@ func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive
 func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redrive.Answer, error) {
 	ids, next, err := r.choose(ctx, q)
 	answer := redrive.Answer{More: next != "", Next: next}
+	if err == nil && len(ids) == 0 && q.After == "" {
+		var kinds map[string]string
+		if kinds, err = r.bindings.Kinds(ctx, q.Tenant); err == nil && kinds == nil {
+			answer.Problems = q.NoTenant()
+		}
+	}
 	if err != nil || len(ids) == 0 {
 		return answer, err
 	}

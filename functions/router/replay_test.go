@@ -3,6 +3,7 @@ package router_test
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,8 @@ import (
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // stage is a router that routed one event, and a replayer of what it keeps.
@@ -41,7 +44,7 @@ func newStage(t *testing.T, attempt int, faulty func(memstore.Call) memstore.Fau
 		t.Fatal(err)
 	}
 	id := telemetry.Identity{Function: "Replay", Version: "1"}
-	s.replayer = router.NewReplayer(s.ring, s.records, publish(func(all []queue.Message) error {
+	s.replayer = router.NewReplayer(s.ring, s.records, bindings{"demo", "empty"}, publish(func(all []queue.Message) error {
 		if s.refuses {
 			return fault.New(fault.Retryable, "queue_down", nil)
 		}
@@ -146,6 +149,29 @@ func TestAReplayThatCannotBe(t *testing.T) {
 			t.Errorf("%s: %v %+v", name, err, answer)
 		}
 	}
+}
+
+// TestAReplayOfATenantThatIsNot: a typing error is not the same as nothing to do.
+func TestAReplayOfATenantThatIsNot(t *testing.T) {
+	s := newStage(t, 1, sound)
+	for tenant, want := range map[string][]string{"empty": nil, "demmo": {"there is no tenant demmo in this deployment"}} {
+		q := s.request()
+		q.Tenant, q.IDs = tenant, nil
+		answer, err := s.replayer.Replay(t.Context(), q)
+		if diff := cmp.Diff(want, answer.Problems); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got): %s", tenant, err, diff)
+		}
+	}
+}
+
+// bindings are of tenants without CRMs.
+type bindings []string
+
+func (b bindings) Kinds(_ context.Context, tenant string) (map[string]string, error) {
+	if !slices.Contains(b, tenant) {
+		return nil, nil
+	}
+	return map[string]string{}, nil
 }
 
 func TestAReplayNobodyCanAccountForDoesNotHappen(t *testing.T) {

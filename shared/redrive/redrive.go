@@ -59,6 +59,11 @@ func (a Asked) Check(actions ...string) (problems []string) {
 	return problems
 }
 
+// NoTenant returns the problem of a request that chose nothing of a tenant that is not configured.
+func (a Asked) NoTenant() []string {
+	return []string{"there is no tenant " + a.Tenant + " in this deployment"}
+}
+
 // Request is what redrive is invoked with: IDs, or a Filter.
 type Request struct {
 	Asked

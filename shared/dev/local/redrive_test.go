@@ -106,6 +106,20 @@ func TestRedriveAndReplay(t *testing.T) {
 	if out := w.redrive(ctx, map[string]string{"ACTION": "plan"}); out != "plan: nothing\n" {
 		t.Errorf("left: %s", out)
 	}
+	stack, err := awsstack.Open(ctx, operate.LocalStack, w.AWS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range []string{"plan", "redrive", "replay"} {
+		variables := map[string]string{"ACTION": action, "TENANT": "demmo", "BY": "ops", "REASON": "ticket 7"}
+		choice, err := operate.NewChoice(func(name string) string { return variables[name] })
+		if err == nil {
+			err = choice.Run(ctx, io.Discard, stack.Invoke)
+		}
+		if err == nil || !strings.Contains(err.Error(), "there is no tenant demmo in this deployment") {
+			t.Errorf("%s of a tenant that is not: %v", action, err)
+		}
+	}
 	log, err := os.ReadFile(w.LogPath)
 	if err != nil || !strings.Contains(string(log), `"reason":"ticket 7"`) {
 		t.Errorf("%v: the log does not say why", err)

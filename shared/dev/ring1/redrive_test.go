@@ -46,7 +46,7 @@ func newOperator(p *pipeline) *operator {
 	queues := map[string]queue.Publisher{"route": p.events, "deliver-hubspot": p.deliver}
 	o.redriver = deadletter.NewRedriver(p.state, tenant.NewBindings(p.config), queues, 3*time.Second, p.logger, p.meter)
 	o.reparser = adapter.NewReparser(p.adapter, p.state, p.spool)
-	o.replayer = router.NewReplayer(p.ring, p.state, p.events, 3*time.Second, p.logger, p.meter)
+	o.replayer = router.NewReplayer(p.ring, p.state, tenant.NewBindings(p.config), p.events, 3*time.Second, p.logger, p.meter)
 	watch := func(c memqueue.Call) memqueue.Fault {
 		o.mu.Lock()
 		defer o.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/config"
 	"signalbox/shared/redrive"
 	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
 )
 
 func main() {
@@ -29,6 +30,6 @@ func main() {
 		os.Exit(1)
 	}
 	ring := clients.Ring(dataKey, configTable, personKeys)
-	replayer := router.NewReplayer(ring, clients.Table(table), clients.Queue(events), margin, logger, meter)
+	replayer := router.NewReplayer(ring, clients.Table(table), tenant.NewBindings(clients.Table(configTable)), clients.Queue(events), margin, logger, meter)
 	lambdainvoke.StartAsked(replayer.Replay, redrive.Refuse)
 }
