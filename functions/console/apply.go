@@ -42,15 +42,16 @@ func Refuse(problem string) Answer {
 type Tenants struct {
 	store   tenant.Store
 	box     tenant.Box
+	peppers *tenant.Peppers
 	schemas *schemas
 	logger  *slog.Logger
 	meter   *telemetry.Meter
 }
 
 // NewTenants returns Tenants over the configuration table. The error is a deployment whose schemas cannot be used.
-func NewTenants(s tenant.Store, box tenant.Box, d Deployment, logger *slog.Logger, meter *telemetry.Meter) (*Tenants, error) {
+func NewTenants(s tenant.Store, box tenant.Box, p *tenant.Peppers, d Deployment, logger *slog.Logger, meter *telemetry.Meter) (*Tenants, error) {
 	compiled, err := newSchemas(d)
-	return &Tenants{s, box, compiled, logger, meter}, err
+	return &Tenants{s, box, p, compiled, logger, meter}, err
 }
 
 // Apply carries out a request. A file that is refused is an Answer with Problems; the error is what is not the file's fault,
@@ -67,7 +68,7 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 	file, err := t.decode(r.File)
 	var outcome tenant.Outcome
 	if err == nil {
-		outcome, err = carry(ctx, t.store, t.box, file)
+		outcome, err = carry(ctx, t.store, t.box, t.peppers, file)
 	}
 	if refused, ok := errors.AsType[*tenant.InvalidError](err); ok {
 		t.logger.WarnContext(ctx, "tenant file refused", slog.String("action", r.Action), slog.Int("problems", len(refused.Problems)))

@@ -13,6 +13,8 @@ import (
 	"signalbox/shared/hosts"
 	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/seal"
+	"signalbox/shared/secret"
+	"signalbox/shared/secret/memsecret"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -31,7 +33,7 @@ func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Write
 	deployment := console.Deployment{
 		CRMs: []string{"hubspot", "salesforce"}, Providers: []string{"outreach", "twilio"}, Schemas: functions.Schemas(), Hosts: policy,
 	}
-	all, err := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), deployment,
+	all, err := console.NewTenants(s, seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})), tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"), deployment,
 		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	if err != nil {
 		t.Fatal(err)

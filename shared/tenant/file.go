@@ -115,3 +115,18 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 	}
 	return out, failed
 }
+
+// token is a credential of an account and its name in the file.
+type token struct {
+	name  string
+	value secret.Value
+}
+
+// tokens returns the credentials that an account has.
+func tokens(a AccountContent[secret.Value]) []token {
+	all := []token{{"authToken", a.AuthToken}}
+	if a.PreviousAuthToken != "" {
+		all = append(all, token{"previousAuthToken", a.PreviousAuthToken})
+	}
+	return all
+}

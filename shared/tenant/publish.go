@@ -11,6 +11,7 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/keys"
+	"signalbox/shared/standardwebhooks"
 	"signalbox/shared/store"
 )
 
@@ -33,18 +34,24 @@ type Outcome struct {
 	Changes []Change // by path; empty when the file is what is in force
 }
 
-// claim is the record of an account, a provider's account or a line: that this tenant, and no other, has it.
+// claim is the record of an account, a provider's account, a signing key or a line: that this tenant, and no other, has it.
 type claim struct {
 	Partition string `json:"partition"`
 	Sort      string `json:"sort"`
 	path      string // in the file
+	taken     string // what is said when another tenant has it
 }
+
+const (
+	takenName = "belongs to another tenant, which has to give it up first"
+	takenKey  = "signs for an account of another tenant: make a new one for this account"
+)
 
 func (c claim) key() store.Key { return store.Key{Partition: c.Partition, Sort: c.Sort} }
 
 // Plan returns what Publish would change. It writes nothing.
-func Plan(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
-	p, err := prepare(ctx, s, box, f)
+func Plan(ctx context.Context, s Store, box Box, peppers *Peppers, f File) (Outcome, error) {
+	p, err := prepare(ctx, s, box, peppers, f)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -53,10 +60,11 @@ func Plan(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
 
 // Publish puts a file into force, completely or not at all: the one record that holds the whole configuration is replaced
 // last, or in one transaction with everything else. A file that is what is in force changes nothing. The error is an
-// *InvalidError when the file is refused (an account, a provider's account or a line that another tenant has, too), otherwise sorted by package
+// *InvalidError when the file is refused (an account, a provider's account, a signing
+// key or a line that another tenant has, too), otherwise sorted by package
 // fault; then it may be published again.
-func Publish(ctx context.Context, s Store, box Box, f File) (Outcome, error) {
-	p, err := prepare(ctx, s, box, f)
+func Publish(ctx context.Context, s Store, box Box, peppers *Peppers, f File) (Outcome, error) {
+	p, err := prepare(ctx, s, box, peppers, f)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -101,7 +109,7 @@ func (p *publication) outcome() Outcome {
 	return Outcome{p.version + 1, p.changes}
 }
 
-func prepare(ctx context.Context, s Store, box Box, f File) (*publication, error) {
+func prepare(ctx context.Context, s Store, box Box, peppers *Peppers, f File) (*publication, error) {
 	if problems := Validate(f); len(problems) > 0 {
 		return nil, invalid(problems)
 	}
@@ -114,14 +122,21 @@ func prepare(ctx context.Context, s Store, box Box, f File) (*publication, error
 	if err != nil {
 		return nil, err
 	}
+	wanted, err := claimsOf(ctx, peppers, f)
+	if err != nil {
+		return nil, err
+	}
 	var held []claim
 	if before == nil {
 		p.changes = difference(nil, f)
 	} else {
 		p.changes = difference(before.open, f)
-		held = append(claimsOf(*before.open), before.Releasing...)
+		if held, err = claimsOf(ctx, peppers, *before.open); err != nil {
+			return nil, err
+		}
+		held = append(held, before.Releasing...)
 	}
-	return p, p.claim(ctx, s, held)
+	return p, p.claim(ctx, s, wanted, held)
 }
 
 // inForce reads the configuration in force, nil when there is none or it cannot be read: then all of the file is new.
@@ -146,9 +161,8 @@ func (p *publication) inForce(ctx context.Context, s Store, box Box) (*document,
 	return nil, err
 }
 
-// claim works out which account and line records are to be written and removed.
-func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
-	wanted := claimsOf(p.file)
+// claim works out which claims are to be written and removed.
+func (p *publication) claim(ctx context.Context, s Store, wanted, held []claim) error {
 	all := slices.Clone(wanted)
 	for _, c := range held {
 		if !slices.ContainsFunc(all, func(known claim) bool { return known.key() == c.key() }) {
@@ -178,7 +192,7 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 			case want && r.Version == 0:
 				p.claims = append(p.claims, store.Change{Kind: store.Put, Record: store.Record{Key: wants[i], Data: data}})
 			case want && !mine:
-				problems = append(problems, Problem{part[i].path, "belongs to another tenant, which has to give it up first"})
+				problems = append(problems, Problem{part[i].path, part[i].taken})
 			case !want && mine:
 				p.releases = append(p.releases, store.Change{Kind: store.Delete, Record: store.Record{Key: wants[i], Version: r.Version}})
 			}
@@ -187,31 +201,41 @@ func (p *publication) claim(ctx context.Context, s Store, held []claim) error {
 	return invalid(slices.Compact(problems)) // an address may make two claims
 }
 
-// claimsOf returns the claims of a file, accounts first, each in the file's order.
-func claimsOf(f File) []claim {
+// claimsOf returns the claims of a file, accounts first, each in the file's order. Keys are claimed by their marks.
+func claimsOf(ctx context.Context, peppers *Peppers, f File) ([]claim, error) {
 	providers := map[string]string{}
 	var claims []claim
 	claimed := map[store.Key]bool{}
-	add := func(k store.Key, path string, i int) {
+	add := func(k store.Key, taken, path string, i int) {
 		if !claimed[k] {
-			claims = append(claims, claim{k.Partition, k.Sort, fmt.Sprintf(path, i)})
+			claims = append(claims, claim{k.Partition, k.Sort, fmt.Sprintf(path, i), taken})
 		}
 		claimed[k] = true
 	}
 	for i, a := range f.Accounts {
 		providers[a.ID] = a.Provider
-		add(accountKey(a.ID), "accounts[%d].id", i)
-		if a.Provider != providerOutreach { // whose accounts each tenant names as it likes
-			add(providerAccountKey(a.Provider, a.ProviderAccount), "accounts[%d].providerAccount", i)
+		add(accountKey(a.ID), takenName, "accounts[%d].id", i)
+		if a.Provider != providerOutreach {
+			add(providerAccountKey(a.Provider, a.ProviderAccount), takenName, "accounts[%d].providerAccount", i)
+			continue
+		}
+		// Each tenant names these accounts as it likes. What is signed does not name the account: a key proves only whose it is.
+		for _, t := range tokens(a) {
+			key, _ := standardwebhooks.Key(t.value)
+			mark, err := peppers.mark(ctx, key)
+			if err != nil {
+				return nil, err
+			}
+			add(signingKey(a.Provider, mark), takenKey, "accounts[%d]."+t.name, i)
 		}
 	}
 	for i, l := range f.Lines {
-		add(lineKey(providers[l.Account], l.Address), "lines[%d].address", i)
+		add(lineKey(providers[l.Account], l.Address), takenName, "lines[%d].address", i)
 		if _, number, prefixed := strings.Cut(l.Address, ":"); prefixed && strings.HasPrefix(number, "+") { // it is one number on every channel
-			add(lineKey(providers[l.Account], number), "lines[%d].address", i)
+			add(lineKey(providers[l.Account], number), takenName, "lines[%d].address", i)
 		}
 	}
-	return claims
+	return claims, nil
 }
 
 // core returns the changes that put the configuration into force.

@@ -27,6 +27,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+// peppers are of one platform.
+var peppers = tenant.NewPeppers(platform{"local use only"}, "pepper")
+
 func newBox() *seal.Box { return seal.New(memkeys.New(), rand.NewChaCha8([32]byte{})) }
 
 func directory(s tenant.Records, box tenant.Opener) *tenant.Directory {
@@ -35,7 +38,7 @@ func directory(s tenant.Records, box tenant.Opener) *tenant.Directory {
 
 func publish(t *testing.T, s tenant.Store, box tenant.Box, f tenant.File) tenant.Outcome {
 	t.Helper()
-	o, err := tenant.Publish(t.Context(), s, box, f)
+	o, err := tenant.Publish(t.Context(), s, box, peppers, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +49,7 @@ func other(t *testing.T) tenant.File {
 	t.Helper()
 	f := demo(t)
 	f.Tenant.ID, f.Accounts[0].ID, f.Accounts[0].ProviderAccount = "other", "other-twilio", "AC000000000000000000000000000other"
-	f.Accounts = append(f.Accounts, tenant.AccountContent[secret.Value]{
-		ID: "other-sales", Provider: "outreach", ProviderAccount: "sales", AuthToken: "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=",
-	})
+	f.Accounts = append(f.Accounts, signed("other-sales", otherKey, ""))
 	for i := range f.Lines {
 		f.Lines[i].Account = "other-twilio"
 	}
@@ -112,7 +113,7 @@ func TestNoCredentialIsWrittenOrToldInTheClear(t *testing.T) {
 	changed := demo(t)
 	changed.Accounts[0].AuthToken = "hunter2"
 	changed.Tenant.CRMs[0].Settings = json.RawMessage(`{"note":"hunter2"}`)
-	plan, err := tenant.Plan(t.Context(), s, box, changed)
+	plan, err := tenant.Plan(t.Context(), s, box, peppers, changed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,8 +166,20 @@ func TestPublish(t *testing.T) {
 		"another tenant's account is refused":                 {func(f *tenant.File) { f.Accounts[0].ID = "other-twilio"; f.Lines = nil }, want{1, "accounts[0].id belongs to another tenant, which has to give it up first"}},
 		"another tenant's account at its provider is refused": {func(f *tenant.File) { f.Accounts[0].ProviderAccount = "AC000000000000000000000000000other" }, want{1, "accounts[0].providerAccount belongs to another tenant, which has to give it up first"}},
 		"a name of ours that another tenant has given an account is its own": {func(f *tenant.File) {
-			f.Accounts = append(f.Accounts, tenant.AccountContent[secret.Value]{ID: "demo-sales", Provider: "outreach", ProviderAccount: "sales", AuthToken: "whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0"})
+			f.Accounts = append(f.Accounts, signed("demo-sales", ownKey, ""))
 		}, want{2, ""}},
+		"another tenant's signing key is refused": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", otherKey, ""))
+		}, want{1, "accounts[1].authToken signs for an account of another tenant: make a new one for this account"}},
+		"also as the previous one": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", ownKey, otherKey))
+		}, want{1, "accounts[1].previousAuthToken signs for an account of another tenant: make a new one for this account"}},
+		"another spelling of it is the same key": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", otherKeySpelled, ""))
+		}, want{1, "accounts[1].authToken signs for an account of another tenant: make a new one for this account"}},
+		"the previous key of an account of one's own is refused": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", ownKey, ""), signed("demo-mail", newKey, ownKey))
+		}, want{1, "accounts[2].previousAuthToken is that of an earlier account"}},
 		"a file that is invalid is refused":           {func(f *tenant.File) { f.Lines[1].ID = f.Lines[0].ID }, want{1, "lines[1].id is the id of an earlier line"}},
 		"a file with invalid rules is refused as all": {func(f *tenant.File) { f.Tenant.Rules.Rules[0].ID = "" }, want{1, "tenant.rules.rules[0].id is not 1 to 63 lower-case letters, digits and hyphens, a letter first"}},
 	}
@@ -179,11 +192,11 @@ func TestPublish(t *testing.T) {
 			before := records(t, s)
 			f := demo(t)
 			tt.change(&f)
-			plan, planned := tenant.Plan(t.Context(), s, box, f)
+			plan, planned := tenant.Plan(t.Context(), s, box, peppers, f)
 			if diff := cmp.Diff(before, records(t, s)); diff != "" {
 				t.Fatalf("a plan writes: %s", diff)
 			}
-			got, err := tenant.Publish(t.Context(), s, box, f)
+			got, err := tenant.Publish(t.Context(), s, box, peppers, f)
 			if (planned == nil) != (err == nil) || plan.Version != got.Version || !cmp.Equal(plan.Changes, got.Changes) {
 				t.Errorf("planned %+v, %v; published %+v, %v", plan, planned, got, err)
 			}
@@ -221,33 +234,6 @@ func records(t *testing.T, s *memstore.Store) map[store.Key]int64 {
 		}
 	}
 	return all
-}
-
-// TestAProviderAccountIsKeptForWhomeverHasIt: also for a tenant whose file was applied by a release that did not look at it.
-func TestAProviderAccountIsKeptForWhomeverHasIt(t *testing.T) {
-	t.Parallel()
-	s, box := memstore.New(), newBox()
-	publish(t, s, box, demo(t))
-	for r := range s.All() { // as that release left it
-		if strings.HasSuffix(r.Partition, "/provider-account") {
-			if _, err := s.Write(t.Context(), store.Change{Kind: store.Delete, Record: r}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if o := publish(t, s, box, demo(t)); o.Version != 1 || len(o.Changes) != 0 {
-		t.Errorf("the same file is version %d", o.Version)
-	}
-	taker := other(t)
-	taker.Accounts[0].ProviderAccount = demo(t).Accounts[0].ProviderAccount
-	_, err := tenant.Publish(t.Context(), s, box, taker)
-	if refused, ok := errors.AsType[*tenant.InvalidError](err); !ok || refused.Problems[0].Path != "accounts[0].providerAccount" {
-		t.Errorf("%v", err)
-	}
-	given := demo(t)
-	given.Accounts[0].ProviderAccount = "AC00000000000000000000000000newone"
-	publish(t, s, box, given)
-	publish(t, s, box, taker)
 }
 
 func TestAnAddressThatWasGivenUpMayBeTaken(t *testing.T) {
@@ -313,7 +299,7 @@ func crashAt(t *testing.T, first, second tenant.File, effect memstore.Fault, ste
 	box := newBox()
 	publish(t, s, box, first)
 	crashing = true
-	_, err := tenant.Publish(t.Context(), s, box, second)
+	_, err := tenant.Publish(t.Context(), s, box, peppers, second)
 	crashing = false
 	d := directory(s, box)
 	held, failed := d.Tenant(t.Context(), "demo")
@@ -360,7 +346,7 @@ func TestTwoPublicationsAtOnceDoNotMix(t *testing.T) {
 	}}
 	f := demo(t)
 	f.Tenant.Name = "Loser"
-	_, err := tenant.Publish(t.Context(), racing, box, f)
+	_, err := tenant.Publish(t.Context(), racing, box, peppers, f)
 	if sorted := fault.Of(err); sorted == nil || sorted.Code != "configuration_contended" || sorted.Kind != fault.Retryable {
 		t.Errorf("the loser is told %v", err)
 	}

@@ -111,6 +111,11 @@ func providerAccountKey(provider, account string) store.Key {
 	return store.Key{Partition: "account/" + provider + "/provider-account", Sort: hex.EncodeToString(sum[:])}
 }
 
+// signingKey returns where it is kept whose a key is, by its mark.
+func signingKey(provider, mark string) store.Key {
+	return store.Key{Partition: "account/" + provider + "/signing-key", Sort: mark}
+}
+
 func lineKey(provider, address string) store.Key {
 	sum := sha256.Sum256([]byte(address))
 	return store.Key{Partition: "line/" + provider, Sort: hex.EncodeToString(sum[:])}

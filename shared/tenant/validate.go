@@ -103,12 +103,6 @@ func isToken(token string) bool {
 	return token != "" && len(token) <= maxToken && !strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// isSigningKey reports whether requests can be verified with a token.
-func isSigningKey(token secret.Value) bool {
-	_, ok := standardwebhooks.Key(token)
-	return ok
-}
-
 // isKey reports whether a CRM's token is a private key in PEM, which has line breaks.
 func isKey(token string) bool {
 	block, rest := pem.Decode([]byte(token))
@@ -117,7 +111,7 @@ func isKey(token string) bool {
 
 func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 	ids, held := map[string]bool{}, map[[2]string]bool{}
-	var signing []secret.Value
+	signing := map[string]int{} // which account has a key
 	for i, a := range accounts {
 		path := fmt.Sprintf("accounts[%d]", i)
 		v.want(!ids[a.ID], path+".id", "is the id of an earlier account")
@@ -126,14 +120,24 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 		v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
 		v.want(a.PreviousAuthToken == "" || isToken(string(a.PreviousAuthToken)), path+".previousAuthToken", wantPrintable)
 		if a.Provider == providerOutreach {
-			v.want(isSigningKey(a.AuthToken), path+".authToken", wantSigningKey)
-			v.want(a.PreviousAuthToken == "" || isSigningKey(a.PreviousAuthToken), path+".previousAuthToken", wantSigningKey)
-			// What is signed does not name the account.
-			v.want(!slices.Contains(signing, a.AuthToken), path+".authToken", "is that of an earlier account")
-			signing = append(signing, a.AuthToken)
+			v.signing(path, i, a, signing)
 		}
 		v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
 		ids[a.ID], held[name] = true, true
+	}
+}
+
+// signing checks the keys of the account at i against those of earlier ones: what is signed does not name the account.
+func (v *validation) signing(path string, i int, a AccountContent[secret.Value], held map[string]int) {
+	for _, t := range tokens(a) {
+		key, ok := standardwebhooks.Key(t.value)
+		v.want(ok, path+"."+t.name, wantSigningKey)
+		if !ok {
+			continue
+		}
+		owner, taken := held[string(key)]
+		v.want(!taken || owner == i, path+"."+t.name, "is that of an earlier account")
+		held[string(key)] = i
 	}
 }
 

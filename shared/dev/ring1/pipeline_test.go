@@ -294,7 +294,7 @@ func (p *pipeline) load(name string) {
 		return c.Kind != hubspot.Kind // the one connector here
 	})
 	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool { return c.Kind != "hubspot" }) // the one that runs here
-	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.file); err != nil {
+	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.peppers, p.file); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -537,7 +537,7 @@ func (p *pipeline) secondTenant() string {
 	f.Accounts[0].ID, f.Accounts[0].ProviderAccount = "second-twilio", "AC"+strings.Repeat("5", 32)
 	f.Lines = slices.Clone(f.Lines[:1])
 	f.Lines[0].ID, f.Lines[0].Account, f.Lines[0].Address = "second-line", "second-twilio", address
-	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, f); err != nil {
+	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.peppers, f); err != nil {
 		p.t.Fatal(err)
 	}
 	return address

@@ -139,7 +139,7 @@ func troubles(crash *atomic.Bool) []trouble {
 			f.Lines = append(slices.Clone(f.Lines), f.Lines[0])
 			added := &f.Lines[len(f.Lines)-1]
 			added.ID, added.Address = "added", unowned
-			if _, err := tenant.Publish(o.t.Context(), o.config, o.box, f); err != nil {
+			if _, err := tenant.Publish(o.t.Context(), o.config, o.box, o.peppers, f); err != nil {
 				o.t.Fatal(err)
 			}
 			time.Sleep(time.Minute) // an unknown line is remembered for half of it
@@ -162,7 +162,7 @@ func (o *operator) kind(kind string) {
 	f := o.file
 	f.Tenant.CRMs = slices.Clone(f.Tenant.CRMs)
 	f.Tenant.CRMs[0].Kind = kind
-	if _, err := tenant.Publish(o.t.Context(), o.config, o.box, f); err != nil {
+	if _, err := tenant.Publish(o.t.Context(), o.config, o.box, o.peppers, f); err != nil {
 		o.t.Fatal(err)
 	}
 	time.Sleep(tenant.Fresh + time.Second)

@@ -20,7 +20,7 @@ func (p *pipeline) publish(change func(*tenant.File)) {
 	p.t.Helper()
 	f := p.file
 	change(&f)
-	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, f); err != nil {
+	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.peppers, f); err != nil {
 		p.t.Fatal(err)
 	}
 	time.Sleep(tenant.Fresh + time.Second) // virtual

@@ -17,13 +17,14 @@ import (
 	"signalbox/shared/hosts"
 	"signalbox/shared/seal"
 	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
 )
 
 func main() {
 	env := config.New(os.LookupEnv)
 	id := telemetry.IdentityFrom(env.Optional, "apply-tenant")
 	logger := telemetry.NewLogger(os.Stdout, id)
-	table, key := env.String("CONFIG_TABLE"), env.String("DATA_KEY")
+	table, key, pepper := env.String("CONFIG_TABLE"), env.String("DATA_KEY"), env.String("PEPPER_SECRET")
 	deployment := console.Deployment{
 		CRMs: env.List("CRMS"), Providers: env.List("CHANNELS"), Schemas: functions.Schemas(), Hosts: hosts.Policy(env.String("CRM_HOSTS")),
 	}
@@ -33,7 +34,8 @@ func main() {
 		os.Exit(1)
 	}
 	box := seal.New(clients.Keys(key), rand.Reader)
-	tenants, err := console.NewTenants(clients.Table(table), box, deployment, logger, telemetry.NewMeter(os.Stdout, id))
+	peppers := tenant.NewPeppers(clients.Secrets(), pepper)
+	tenants, err := console.NewTenants(clients.Table(table), box, peppers, deployment, logger, telemetry.NewMeter(os.Stdout, id))
 	if err != nil {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
