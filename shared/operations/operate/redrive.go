@@ -107,6 +107,8 @@ func (c Choice) check() error {
 	stages := []string{deadletter.StageReceive, deadletter.StageRoute, deadletter.StageRouteReceipts, deadletter.StageUnknown}
 	_, crm, _ := deadletter.CutStage(c.filter.Stage)
 	switch {
+	case !slices.Contains([]string{redrive.Plan, redrive.Redrive, redrive.Replay}, c.Action):
+		return errors.New("ACTION is plan, redrive or replay")
 	case c.asked.Tenant == "":
 		return errors.New("TENANT is not set: say whose, by the tenant's id; _ is for what belongs to none")
 	case c.asked.By == "" && c.Action != redrive.Plan:

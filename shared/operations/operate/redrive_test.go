@@ -136,6 +136,7 @@ func TestChoicesThatCannotBe(t *testing.T) {
 		"a day that is none":      {map[string]string{"FROM": "yesterday"}, "FROM and TO"},
 		"a last day that is none": {map[string]string{"TO": "2026-13-01"}, "FROM and TO"},
 		"ids of two variables that were not set, which would mean everything": {map[string]string{"IDS": ","}, "IDS holds no id"},
+		"an action that is none":          {map[string]string{"ACTION": "plnn", "USER": ""}, "ACTION is plan, redrive or replay"},
 		"nobody's tenant":                 {map[string]string{"TENANT": ""}, "TENANT is not set: say whose"},
 		"nobody who asks":                 {map[string]string{"USER": ""}, "BY is not set: say who asks, for example BY=ada"},
 		"no reason":                       {map[string]string{"REASON": ""}, "REASON is not set: say why"},
