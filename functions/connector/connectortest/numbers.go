@@ -38,19 +38,25 @@ func asTheSame() map[string]written {
 		"Brazil: written without the ninth digit":            {"+55 11 8765-4321", "", "US", "+5511987654321"},
 		"Brazil: sent without the ninth digit":               {"(11) 98765-4321", "Brazil", "US", "+551187654321"},
 		"Brazil: with the carrier":                           {"0 15 11 98765-4321", "", "BR", "+5511987654321"},
+		"Brazil: with the carrier, the country by name":      {"0 15 11 98765-4321", "Brasil", "US", "+5511987654321"},
+		"Brazil: with a carrier to be chosen":                {"0xx11 98765-4321", "Brasil", "US", "+5511987654321"},
+		"Brazil: what looks like a country of three digits":  {"0xx11 97123-4567", "Brasil", "US", "+5511971234567"},
+		"Brazil: with a carrier to be chosen, in brackets":   {"(0XX11) 98765-4321", "", "BR", "+5511987654321"},
+		"Brazil: with a carrier to be chosen, behind +55":    {"+55 (0xx11) 98765-4321", "", "US", "+5511987654321"},
 	}
 }
 
 // asAnother are numbers that look alike: the sender is somebody else.
 func asAnother() map[string]written {
 	return map[string]written{
-		"the same digits in another country":                {"911 223 344", "Portugal", "ES", "+34911223344"},
-		"one digit differs":                                 {"+55 11 98765-4322", "", "US", "+5511987654321"},
-		"the same end in another area":                      {"(415) 555-2671", "United States", "US", "+12125552671"},
-		"Brazil: a telephone at home has no ninth digit":    {"+55 11 2345-6789", "", "US", "+5511923456789"},
-		"Brazil: the same end in another area":              {"(21) 98765-4321", "Brazil", "US", "+5511987654321"},
-		"Mexico: another area":                              {"+52 1 55 1234 5678", "", "US", "+523312345678"},
-		"a national number, the country is not to be known": {"020 7946 0958", "Elbonia", "US", "+442079460958"},
+		"the same digits in another country":                 {"911 223 344", "Portugal", "ES", "+34911223344"},
+		"one digit differs":                                  {"+55 11 98765-4322", "", "US", "+5511987654321"},
+		"the same end in another area":                       {"(415) 555-2671", "United States", "US", "+12125552671"},
+		"Brazil: a telephone at home has no ninth digit":     {"+55 11 2345-6789", "", "US", "+5511923456789"},
+		"Brazil: another area behind a carrier to be chosen": {"0xx21 98765-4321", "Brasil", "US", "+5511987654321"},
+		"Brazil: the same end in another area":               {"(21) 98765-4321", "Brazil", "US", "+5511987654321"},
+		"Mexico: another area":                               {"+52 1 55 1234 5678", "", "US", "+523312345678"},
+		"a national number, the country is not to be known":  {"020 7946 0958", "Elbonia", "US", "+442079460958"},
 	}
 }
 

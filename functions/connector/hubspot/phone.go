@@ -7,6 +7,10 @@ import (
 	"signalbox/functions/connector"
 )
 
+// misread is how many digits of a number's end HubSpot keeps however it reads what was typed. It reads with the portal's country: of
+// 0xx11 97123-4567, from Brazil, the United States make a number of the country 971.
+const misread = 6
+
 // candidates bounds one search. Numbers with the same national digits are few.
 const candidates = 100
 
@@ -49,7 +53,11 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 			p.binding.Properties.SenderKey),
 	}
 	forms := connector.SearchDigits(phone)
-	national, shared := forms[0], "*"+forms[len(forms)-1]
+	national, shared := forms[0], forms[len(forms)-1]
+	if len(forms) > 1 {
+		shared = shared[max(0, len(shared)-misread):]
+	}
+	shared = "*" + shared
 	for _, f := range []filter{
 		{"hs_searchable_calculated_phone_number", "EQ", national},
 		{"hs_searchable_calculated_phone_number", "CONTAINS_TOKEN", shared},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -260,11 +261,12 @@ func (t *table) each(r *record, visit func(index map[string][]string, value stri
 	}
 }
 
+// extension is what stands at the end of a number. An x with a whole number behind it is none: in Brazil, xx stands for a carrier.
+var extension = regexp.MustCompile(`(?i)x\D*\d{0,7}\D*$`)
+
 // digitsOf returns the digits of a number up to an extension.
 func digitsOf(text string) string {
-	if at := strings.IndexAny(text, "xX"); at >= 0 {
-		text = text[:at]
-	}
+	text = extension.ReplaceAllString(text, "")
 	return strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
 			return -1
