@@ -1,6 +1,10 @@
 package console_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -165,16 +169,24 @@ func TestASettingOfACRMIsChecked(t *testing.T) {
 func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 	t.Parallel()
 	key := regexp.MustCompile(`"(-----BEGIN PRIVATE KEY-----[^"]*)"`).FindStringSubmatch(string(demoFile(t, "", "")))[1]
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.NewChaCha8([32]byte{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 	const (
 		noToken   = "tenant.crms[0].token is not an access token: printable ASCII characters without blanks, and no private key"
-		noKey     = "tenant.crms[1].token is not the private key in PEM, of which the app has the certificate: PRIVATE KEY or RSA PRIVATE KEY, not encrypted"
+		noKey     = "tenant.crms[1].token is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, that is not encrypted"
 		noAccount = "accounts[0].providerAccount is not the SID of an account: AC and 32 hexadecimal digits"
 	)
 	for name, tt := range map[string]struct{ old, replacement, want string }{
 		"a private key for a token":            {"local-use-only-hubspot-token", key, noToken},
 		"a token for a private key":            {key, "hunter2", noKey},
-		"an encrypted private key":             {key, strings.ReplaceAll(key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), noKey},
-		"a key of another kind":                {key, strings.ReplaceAll(key, "PRIVATE KEY", "EC PRIVATE KEY"), noKey},
+		"a key of another kind":                {key, strings.ReplaceAll(string(curve), "\n", `\n`), noKey},
 		"a key in its older form":              {key, strings.ReplaceAll(key, "PRIVATE KEY", "RSA PRIVATE KEY"), ""},
 		"a private key without its first line": {key, key[len(`-----BEGIN PRIVATE KEY-----\n`):], noKey},
 		"a version of the other CRM":           {"2026-03", "v66.0", "tenant.crms[0].apiVersion is not a version of this API: 2026-03, 2026-09 or v3"},
@@ -184,6 +196,10 @@ func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 		"the account of another provider":      {"AC00000000000000000000000000000de0", "acme", noAccount},
 		"an account cut short":                 {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000de", noAccount},
 		"the SID of a key":                     {"AC00000000000000000000000000000de0", "SK00000000000000000000000000000de0", noAccount},
+		"a SID for an auth token":              {`"local-use-only-twilio-auth-token"`, `"AC00000000000000000000000000000de0"`, "accounts[0].authToken is not an auth token, which is neither a SID nor a signing key"},
+		"a signing key for an auth token":      {`"local-use-only-previous-twilio-auth-token"`, `"whsec_aHVudGVyMg=="`, "accounts[0].previousAuthToken is not an auth token, which is neither a SID nor a signing key"},
+		"half of a private key":                {key, key[:400] + key[800:], noKey},
+		"a key that is none":                   {key, `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, noKey},
 		"an account in capitals":               {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000DE0", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,11 +15,18 @@ import (
 
 	"signalbox/events/schema"
 	"signalbox/shared/hosts"
+	"signalbox/shared/rsakey"
+	"signalbox/shared/secret"
 	"signalbox/shared/tenant"
 )
 
-// formatURL is what schemas call the base of a CRM's API.
-const formatURL = "crm-url"
+// What schemas call what no pattern can tell.
+const (
+	formatURL = "crm-url"         // the base of a CRM's API
+	formatKey = "rsa-private-key" // in PEM
+)
+
+var errKey = errors.New("is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, that is not encrypted")
 
 // Deployment is what tenants' files may ask of it.
 type Deployment struct {
@@ -135,6 +142,14 @@ func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
 		if raw, ok := v.(string); ok {
 			if reason := policy.Check(raw); reason != "" {
 				return errors.New(reason)
+			}
+		}
+		return nil
+	}})
+	c.RegisterFormat(&jsonschema.Format{Name: formatKey, Validate: func(v any) error {
+		if raw, ok := v.(string); ok {
+			if _, ok := rsakey.Parse(secret.Value(raw)); !ok {
+				return errKey
 			}
 		}
 		return nil

@@ -4,14 +4,12 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"time"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/secret"
+	"signalbox/shared/rsakey"
 )
 
 // assertionLife is how long an assertion is good for: Salesforce takes at most three minutes.
@@ -20,9 +18,9 @@ const assertionLife = 2 * time.Minute
 // assertion returns the signed statement that a session is given for.
 // See https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm.
 func (b Binding) assertion(now time.Time) (string, error) {
-	key, err := privateKey(b.Key)
-	if err != nil {
-		return "", err
+	key, ok := rsakey.Parse(b.Key)
+	if !ok {
+		return "", fault.New(fault.Blocked, "salesforce_key_invalid", nil)
 	}
 	claims, err := json.Marshal(struct {
 		Issuer   string `json:"iss"`
@@ -40,25 +38,4 @@ func (b Binding) assertion(now time.Time) (string, error) {
 		return "", fault.New(fault.Blocked, "salesforce_key_invalid", nil)
 	}
 	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
-}
-
-// privateKey reads an RSA key in PEM, PKCS #8 or PKCS #1.
-func privateKey(encoded secret.Value) (*rsa.PrivateKey, error) {
-	invalid := fault.New(fault.Blocked, "salesforce_key_invalid", nil)
-	block, _ := pem.Decode([]byte(encoded))
-	if block == nil {
-		return nil, invalid
-	}
-	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
-		return key, nil
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, invalid
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
-	if !ok {
-		return nil, invalid
-	}
-	return key, nil
 }

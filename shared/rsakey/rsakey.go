@@ -1,0 +1,27 @@
+// Package rsakey reads RSA private keys as tenants' files hold them: the console checks with it what a connector signs with.
+package rsakey
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+
+	"signalbox/shared/secret"
+)
+
+// Parse reads a key in PEM, PKCS #8 or PKCS #1, and reports whether it is one.
+func Parse(encoded secret.Value) (*rsa.PrivateKey, bool) {
+	block, _ := pem.Decode([]byte(encoded))
+	if block == nil {
+		return nil, false
+	}
+	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return key, true
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, false
+	}
+	key, ok := parsed.(*rsa.PrivateKey)
+	return key, ok
+}
