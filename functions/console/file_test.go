@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +67,55 @@ func demoFile(t testing.TB, old, replacement string) []byte {
 		t.Fatalf("the demo file does not hold %s", old)
 	}
 	return []byte(strings.Replace(string(data), old, replacement, 1))
+}
+
+// TestTheExampleFile is refused for what has to be replaced in it, and for nothing else, each by its path: first for what its schema
+// says, then for the rest. A deployment with public hosts accepts it once all of that is done.
+func TestTheExampleFile(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../../events/tenants/example.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := [][2]string{ // paths in the order of the file, and values
+		{"tenant.crms[0].token", "pat-na1-00000000-0000-0000-0000-000000000000"},
+		{"tenant.crms[1].baseUrl", "https://acme.my.salesforce.com"},
+		{"tenant.crms[1].token", `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`},
+		{"tenant.crms[1].settings.clientId", "3MVG9"},
+		{"tenant.crms[1].settings.username", "signalbox@acme.example"},
+		{"accounts[0].providerAccount", "AC00000000000000000000000000000001"},
+		{"accounts[0].authToken", "0123456789abcdef0123456789abcdef"},
+		{"lines[0].address", "+12025550123"},
+	}
+	places, done := regexp.MustCompile(`"(?:https://)?REPLACE: [^"]*"`), map[string]bool{}
+	for {
+		next := -1
+		filled := places.ReplaceAllStringFunc(string(data), func(place string) string {
+			next++
+			if done[order[next][0]] {
+				return `"` + order[next][1] + `"`
+			}
+			return place
+		})
+		if next != len(order)-1 {
+			t.Fatalf("%d places are to be replaced, want %d", next+1, len(order))
+		}
+		problems := plan(t, hosts.Public, []byte(filled))
+		if len(problems) == 0 {
+			break
+		}
+		for _, p := range problems {
+			if done[p.Path] || !slices.ContainsFunc(order, func(o [2]string) bool { return o[0] == p.Path }) {
+				t.Fatalf("refused for %v", p)
+			}
+		}
+		for _, p := range problems {
+			done[p.Path] = true
+		}
+	}
+	if len(done) != len(order) {
+		t.Errorf("it is accepted with only these replaced: %v", done)
+	}
 }
 
 func TestATenantsFile(t *testing.T) {

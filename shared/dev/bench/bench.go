@@ -146,7 +146,7 @@ func awsRows(list *prices, crm string, single, batches usage) []Row {
 	return []Row{
 		{Name: named("AWS calls, batch of one"), Value: single.calls(), Unit: "calls", Bar: 12, Note: fmt.Sprintf("%s SQS, %s DynamoDB", number(single.SQS), number(single.Store))},
 		{Name: named("AWS calls, batches of ten"), Value: batches.calls(), Unit: "calls", Note: fmt.Sprintf("%s SQS, %s DynamoDB", number(batches.SQS), number(batches.Store))},
-		{Name: named("write units"), Value: single.WriteUnits, Unit: "units", Bar: 4, Note: "moonshot 3"},
+		{Name: named("write units"), Value: single.WriteUnits, Unit: "units", Bar: 4, Note: "stretch target 3"},
 		{Name: named("read units"), Value: single.ReadUnits, Unit: "units", Bar: 2},
 		{Name: named("KMS calls"), Value: single.KMS, Unit: "calls", Bar: 0.01},
 		{Name: named("Secrets Manager calls"), Value: single.Secrets, Unit: "calls", Bar: 0.0001},
@@ -154,8 +154,8 @@ func awsRows(list *prices, crm string, single, batches usage) []Row {
 		{Name: named("stored bytes"), Value: single.StoredBytes, Unit: "bytes"},
 		{Name: named("invocations, batch of one"), Value: single.Invocations, Unit: ""},
 		{Name: named("invocations, batches of ten"), Value: batches.Invocations, Unit: ""},
-		{Name: named("request charges per million, batch of one"), Ring: "computed", Value: list.requestCharges(single), Unit: "$", Bar: 7.4, Note: "moonshot 6.0"},
-		{Name: named("request charges per million, batches of ten"), Ring: "computed", Value: list.requestCharges(batches), Unit: "$", Bar: 4.7, Note: "moonshot 3.4"},
+		{Name: named("request charges per million, batch of one"), Ring: "computed", Value: list.requestCharges(single), Unit: "$", Bar: 7.4, Note: "stretch target 6.0"},
+		{Name: named("request charges per million, batches of ten"), Ring: "computed", Value: list.requestCharges(batches), Unit: "$", Bar: 4.7, Note: "stretch target 3.4"},
 		{Name: named("whole bill per million, batch of one"), Ring: "computed", Value: list.wholeBill(single), Unit: "$", Note: "with the price list's latencies; without network, metrics and the fixed charges"},
 		{Name: named("whole bill per million, batches of ten"), Ring: "computed", Value: list.wholeBill(batches), Unit: "$"},
 	}

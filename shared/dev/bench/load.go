@@ -98,12 +98,12 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 		}
 	}
 	rows := []Row{
-		rate("ack alone, closed loop of 16", alone).bar(1500).note("moonshot 2,500"),
+		rate("ack alone, closed loop of 16", alone).bar(1500).note("stretch target 2,500"),
 		quantile("ack alone, p50", alone, 50),
-		quantile("ack alone, p95", alone, 95).bar(15).note("moonshot 9"),
+		quantile("ack alone, p95", alone, 95).bar(15).note("stretch target 9"),
 		rate("ack while everything drains, closed loop of 16", draining).bar(600),
 		quantile("ack while everything drains, p95", draining, 95).bar(40),
-		sampled("drain, webhooks at rest", "messages/s", drained).more().bar(300).note(fmt.Sprintf("to %d CRMs; moonshot 600", len(w.crms))),
+		sampled("drain, webhooks at rest", "messages/s", drained).more().bar(300).note(fmt.Sprintf("to %d CRMs; stretch target 600", len(w.crms))),
 	}
 	var acked []float64
 	for _, one := range alone {
@@ -184,7 +184,7 @@ func paths(ctx context.Context, root string, length time.Duration) ([]Row, error
 		perSecond int
 		bar       float64
 		note      string
-	}{{150, 40, ""}, {300, 0, "moonshot: 50"}} {
+	}{{150, 40, ""}, {300, 0, "stretch target: 50"}} {
 		var all []window
 		for range windows {
 			one, err := w.open(ctx, load.perSecond, length)

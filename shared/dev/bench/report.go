@@ -17,11 +17,11 @@ import (
 // Row is one figure.
 type Row struct {
 	Name    string    `json:"name"`
-	Ring    string    `json:"ring"` // where it was measured: "1", "3", "3 counted", "computed", "Go"
+	Ring    string    `json:"ring"` // where it was measured: "1" the pipeline as Go values, "3" and "3 counted" as processes, "computed", "Go" a benchmark
 	Value   float64   `json:"value"`
 	Unit    string    `json:"unit"`
 	More    bool      `json:"more,omitempty"`    // more is better; otherwise less
-	Bar     float64   `json:"bar,omitempty"`     // what design.md asks for; 0 is nothing
+	Bar     float64   `json:"bar,omitempty"`     // the target; 0 is none
 	Samples []float64 `json:"samples,omitempty"` // Value is their median
 	Note    string    `json:"note,omitempty"`
 }
@@ -92,7 +92,7 @@ func percentile(samples []float64, p float64) float64 {
 	return sorted[max(rank, 1)-1]
 }
 
-// meets reports whether the row is within its bar.
+// meets reports whether the row is within its target.
 func (r Row) meets() string {
 	const tolerance = 1e-9
 	switch {
@@ -158,7 +158,7 @@ func (r *Report) Print(w io.Writer, before *Report) (worse []string) {
 		}
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "what\tring\tvalue\tbar\tmet\tlast\tratio\t\tnote")
+	_, _ = fmt.Fprintln(table, "what\twhere\tvalue\ttarget\tmet\tlast\tratio\t\tnote")
 	for _, row := range r.Rows {
 		previous, found := old[row.Name]
 		if found = found && (same || row.counted()); !found {

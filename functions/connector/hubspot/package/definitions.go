@@ -1,7 +1,7 @@
 // Package definitions is what an administrator installs in a HubSpot portal before the connector can write to it: the
 // custom properties of contacts, communications and leads, one JSON file an object type, in the form of HubSpot's properties
-// API (https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide). Provision writes
-// them through the API; no command of this release calls it, so that an administrator adds them by hand, the group signalbox first.
+// API (https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide). The command
+// hubspot-install writes them through the API.
 package definitions
 
 import (
