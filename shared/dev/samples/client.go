@@ -25,7 +25,7 @@ type Target struct {
 	Gateway       string               // base URL of the HTTP API
 	Host          string               // the Host header, where it is not the gateway's
 	PublicBaseURL string               // what signatures are made over
-	CRMs          map[string]Simulator // by kind
+	CRMs          map[string]Simulator // by the binding's name
 	Rests         func() bool          // reports whether nothing is under way any more; nil when nobody can tell
 	Now           func() time.Time     // of signatures; nil is time.Now
 }
@@ -77,11 +77,14 @@ type Client struct {
 type Tenant struct {
 	Tenant struct {
 		ID   string
-		CRMs []struct{ Kind, BaseURL string }
+		CRMs []CRM
 	}
 	Accounts []Account
 	Lines    []struct{ Account, Address string }
 }
+
+// CRM is one that a tenant is bound to.
+type CRM struct{ Name, Kind, BaseURL string }
 
 // Account is credentials at a provider.
 type Account struct {

@@ -18,6 +18,7 @@ func patterns() []string { return []string{"events/outreach/*.json", "events/twi
 // Sample is one request: a form as a messaging provider would send it, or an outreach as a sales tool would register it.
 type Sample struct {
 	Name string          `json:"name"`
+	File string          `json:"-"`    // without .json
 	Path string          `json:"path"` // /v1/accounts/{account}/{provider}/{kind}
 	Form [][2]string     `json:"form"` // in the order they are sent; the first is what the provider calls the message
 	JSON json.RawMessage `json:"json"` // of an outreach, sent as it stands
@@ -48,6 +49,7 @@ func Read(root string) ([]Sample, error) {
 		if err := json.Unmarshal(data, &out[i]); err != nil {
 			return nil, fmt.Errorf("samples: %s: %w", filepath.Base(file), err)
 		}
+		out[i].File = strings.TrimSuffix(filepath.Base(file), ".json")
 	}
 	return out, nil
 }

@@ -1,13 +1,15 @@
 package samples
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// Choose returns a sample, by its name or else the first message, as a message to an account of a tenant that the sender calls
+// Choose returns a sample, by its name or its file's, or else the first message, as a message to an account of a tenant that the sender calls
 // by an id of its own: a random number of at least 32 hexadecimal digits makes one. Provider "" is the first account's that has
 // samples.
 func Choose(root string, tenant Tenant, provider, name, number string) (Sample, error) {
@@ -19,18 +21,32 @@ func Choose(root string, tenant Tenant, provider, name, number string) (Sample, 
 	if err != nil {
 		return Sample{}, err
 	}
+	var providers, names []string // of the tenant, and of the samples that would do
 	for _, account := range tenant.Accounts {
+		providers = append(providers, account.Provider)
 		if provider != "" && account.Provider != provider {
 			continue
 		}
 		for _, s := range all {
-			if s.Provider() == account.Provider && s.Shows == "" && (s.Name == name || name == "" && s.JSON == nil) {
+			if s.Provider() != account.Provider || s.Shows != "" {
+				continue
+			}
+			if s.Name == name || s.File == name || name == "" && s.JSON == nil {
 				return s.of(demo, tenant, account, number)
 			}
+			names = append(names, s.Name)
 		}
 	}
-	return Sample{}, fmt.Errorf("no sample for the tenant %s (provider %q, sample %q): events/ has samples by provider, and the tenant file its accounts",
-		tenant.Tenant.ID, provider, name)
+	list := func(of []string) string { return strings.Join(slices.Compact(of), ", ") }
+	switch {
+	case provider != "" && !slices.Contains(providers, provider):
+		return Sample{}, fmt.Errorf("the tenant %s has no account of the provider %q: PROVIDER is one of %s", tenant.Tenant.ID, provider, list(providers))
+	case len(names) == 0:
+		return Sample{}, fmt.Errorf("events/ has no samples of %s", cmp.Or(provider, list(providers), "a tenant without accounts"))
+	case name == "":
+		return Sample{}, fmt.Errorf("%s has no sample that is sent without being named: SAMPLE is one of %s", cmp.Or(provider, list(providers)), list(names))
+	}
+	return Sample{}, fmt.Errorf("there is no sample %q for the tenant %s: SAMPLE is one of %s", name, tenant.Tenant.ID, list(names))
 }
 
 // of returns the sample with an account and the lines of a tenant in place of the demo tenant's.

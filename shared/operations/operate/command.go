@@ -51,12 +51,12 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		}
 		return choice.Run(ctx, out, at.Invoke)
 	case "smoke":
-		target, err := smokeTarget(ctx, lookup, stack)
+		target, invoke, err := smokeTarget(ctx, lookup, stack)
 		if err != nil {
 			return err
 		}
 		return Smoke{
-			Root: root, Target: target, Tenant: lookup("TENANT"), Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
+			Root: root, Target: target, Tenant: lookup("TENANT"), Invoke: invoke, Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
 	case "recover":
 		kept, at, err := retained(ctx, root, RecoverUsage, lookup, open)
@@ -95,18 +95,18 @@ func retained(ctx context.Context, root, usage string, lookup func(string) strin
 	return kept, at, err
 }
 
-// smokeTarget returns the gateway that is named, or the stack's.
-func smokeTarget(ctx context.Context, lookup func(string) string, stack func(usage string) (Stack, error)) (samples.Target, error) {
+// smokeTarget returns the gateway that is named, or the stack's and what invokes its functions.
+func smokeTarget(ctx context.Context, lookup func(string) string, stack func(usage string) (Stack, error)) (samples.Target, Invoke, error) {
 	if gateway := lookup("URL"); gateway != "" {
-		return samples.At("", gateway, cmp.Or(lookup("PUBLIC_BASE_URL"), strings.TrimRight(gateway, "/"))), nil
+		return samples.At("", gateway, cmp.Or(lookup("PUBLIC_BASE_URL"), strings.TrimRight(gateway, "/"))), nil, nil
 	}
 	at, err := stack(SmokeUsage)
 	if err != nil {
-		return samples.Target{}, err
+		return samples.Target{}, nil, err
 	}
 	outputs, err := at.Outputs(ctx)
 	if err != nil {
-		return samples.Target{}, err
+		return samples.Target{}, nil, err
 	}
-	return samples.At(lookup("ENDPOINT"), outputs["GatewayUrl"], cmp.Or(lookup("PUBLIC_BASE_URL"), outputs["PublicBaseUrl"])), nil
+	return samples.At(lookup("ENDPOINT"), outputs["GatewayUrl"], cmp.Or(lookup("PUBLIC_BASE_URL"), outputs["PublicBaseUrl"])), at.Invoke, nil
 }

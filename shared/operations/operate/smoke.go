@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -37,12 +39,13 @@ type Smoke struct {
 	Root             string // of the repository, which has the samples
 	Target           samples.Target
 	Tenant           string // file
+	Invoke           Invoke // of the stack, which knows where the CRMs in force are; nil if there is only a gateway
 	Token            secret.Value
 	Provider, Sample string
 }
 
-// Run sends the webhook, writes to out what became of it, and waits until it is in every CRM of the tenant that is a simulator
-// on this machine. An error says what was refused and what to do, or where it did not arrive.
+// Run sends the webhook, writes to out what became of it, and waits until it is in every CRM of the tenant that is on this
+// machine: those are simulators, or nothing is sent. An error says what was refused and what to do, or where it did not arrive.
 func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 	tenant, err := samples.ReadTenant(s.Tenant)
 	if err != nil {
@@ -61,14 +64,8 @@ func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 			}
 		}
 	}
-	s.Target.CRMs = map[string]samples.Simulator{}
-	for _, crm := range tenant.Tenant.CRMs {
-		about, ok := simulated(ctx, crm.BaseURL)
-		if !ok {
-			_, _ = fmt.Fprintf(out, "%s at %s is not looked into: it is no simulator on this machine\n", crm.Kind, crm.BaseURL)
-			continue
-		}
-		s.Target.CRMs[crm.Kind] = about
+	if s.Target.CRMs, err = s.simulators(ctx, out, tenant); err != nil {
+		return err
 	}
 	client, err := samples.NewTenantClient(s.Root, s.Target, tenant)
 	if err != nil {
@@ -102,7 +99,7 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 	if err != nil {
 		return err
 	}
-	for crm := range s.Target.CRMs {
+	for _, crm := range slices.Sorted(maps.Keys(s.Target.CRMs)) {
 		var held []string
 		for _, record := range report.Held[crm] {
 			held = append(held, record.Object+"/"+record.ID)
@@ -134,15 +131,58 @@ func refused(status int, publicBaseURL string, sample samples.Sample) error {
 	}
 }
 
-// simulated returns what a simulator on this machine says of itself. No other host is asked.
-func simulated(ctx context.Context, base string) (about samples.Simulator, ok bool) {
-	if !isLoopback(base) {
-		return about, false
+// simulators returns what those on this machine say of themselves, by the bindings' names. No other host is asked.
+func (s Smoke) simulators(ctx context.Context, out io.Writer, tenant samples.Tenant) (map[string]samples.Simulator, error) {
+	bases, err := s.inForce(ctx, tenant)
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
-	about, err := samples.Look(ctx, base)
-	return about, err == nil
+	found := map[string]samples.Simulator{}
+	for _, crm := range tenant.Tenant.CRMs {
+		name, base := cmp.Or(crm.Name, crm.Kind), cmp.Or(bases[crm.Name], crm.BaseURL)
+		if !isLoopback(base) {
+			_, _ = fmt.Fprintf(out, "%s at %s is not looked into: it is not on this machine\n", name, base)
+			continue
+		}
+		looking, cancel := context.WithTimeout(ctx, lookTime)
+		found[name], err = samples.Look(looking, base)
+		cancel()
+		if err != nil {
+			return nil, fmt.Errorf("%s at %s is no simulator, and nothing else shows what arrives: is the file applied that TENANT names? %w", name, base, err)
+		}
+	}
+	return found, nil
+}
+
+// inForce returns the addresses of CRMs, by the bindings' names, that are in force and are not those of the file: make run binds
+// its simulators wherever they listen. A plan tells them, if the file has any on this machine.
+func (s Smoke) inForce(ctx context.Context, tenant samples.Tenant) (map[string]string, error) {
+	bases := map[string]string{}
+	local := slices.ContainsFunc(tenant.Tenant.CRMs, func(crm samples.CRM) bool { return isLoopback(crm.BaseURL) })
+	if s.Invoke == nil || !local {
+		return bases, nil
+	}
+	event, err := applyRequest("plan", s.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.Invoke(ctx, "apply-tenant", event)
+	if err != nil {
+		return nil, fmt.Errorf("where the CRMs are, a plan tells: %w", err)
+	}
+	var plan struct {
+		Changes []struct{ Path, Before string }
+	}
+	if err := json.Unmarshal(body, &plan); err != nil {
+		return nil, fmt.Errorf("apply-tenant returned no JSON: %w", err)
+	}
+	for _, change := range plan.Changes {
+		name, isCRM := strings.CutPrefix(change.Path, "tenant.crms[")
+		if name, isBase := strings.CutSuffix(name, "].baseUrl"); isCRM && isBase {
+			bases[name] = change.Before
+		}
+	}
+	return bases, nil
 }
 
 // isLoopback reports whether a URL is of this machine's own interface.

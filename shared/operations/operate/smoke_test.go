@@ -1,6 +1,7 @@
 package operate_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/operations/operate"
@@ -70,7 +73,9 @@ func TestSmoke(t *testing.T) {
 		"too many":                          {http.StatusTooManyRequests, nil, nil, []string{"GatewayThrottlesAlarm"}},
 		"a failure":                         {http.StatusServiceUnavailable, nil, nil, []string{"status 503", "twilio"}},
 		"a sample to a line it has not":     {http.StatusOK, map[string]string{"SAMPLE": "rcs-button"}, nil, []string{"no line like rcs:"}},
-		"a provider it has no account of":   {http.StatusOK, map[string]string{"PROVIDER": "outreach"}, nil, []string{"no sample for the tenant acme", "make smoke STACK="}},
+		"a sample by the name of its file":  {http.StatusOK, map[string]string{"SAMPLE": "08-stop"}, []string{"stop SM", "in every simulator "}, nil},
+		"a sample that is not there":        {http.StatusOK, map[string]string{"SAMPLE": "08-halt"}, nil, []string{`no sample "08-halt"`, "SAMPLE is one of sms-unknown-sender, ", ", stop, ", "make smoke STACK="}},
+		"a provider it has no account of":   {http.StatusOK, map[string]string{"PROVIDER": "outreach"}, nil, []string{`the tenant acme has no account of the provider "outreach"`, "PROVIDER is one of twilio", "make smoke STACK="}},
 		"a tenant file that is not there":   {http.StatusOK, map[string]string{"TENANT": "/nonexistent/acme.json"}, nil, []string{"/nonexistent/acme.json"}},
 		"another token, of the environment": {http.StatusOK, map[string]string{"AUTH_TOKEN": "other"}, []string{"in every simulator "}, nil},
 	} {
@@ -105,6 +110,127 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
+// TestSmokeOfAnOutreachHasToNameIt: nothing is sent in the name of a sales tool unless somebody asks for it.
+func TestSmokeOfAnOutreachHasToNameIt(t *testing.T) {
+	variables := map[string]string{"URL": "http://127.0.0.1:1", "TENANT": filepath.Join(root, "events/tenants/demo.json"), "PROVIDER": "outreach"}
+	err := operate.Command(t.Context(), io.Discard, root, "smoke", func(name string) string { return variables[name] }, never)
+	checkError(t, err, []string{"outreach has no sample that is sent without being named", "SAMPLE is one of outreach"})
+}
+
+// planOf returns an apply-tenant that plans alone: bindings in force have other addresses than those of the file.
+func planOf(bases map[string]string) operate.Invoke {
+	return func(_ context.Context, function string, event []byte) ([]byte, error) {
+		if function != "apply-tenant" || !strings.HasPrefix(string(event), `{"action":"plan"`) {
+			return nil, errors.New("invoked " + function)
+		}
+		changes := []map[string]string{{"path": "tenant.name", "kind": "changed", "before": "x"}}
+		for name, base := range bases {
+			changes = append(changes, map[string]string{"path": "tenant.crms[" + name + "].baseUrl", "kind": "changed", "before": base, "after": "y"})
+		}
+		return json.Marshal(map[string]any{"version": 2, "changes": changes})
+	}
+}
+
+// TestSmokeLooksIntoWhatIsInForce: make run binds its own simulators, on ports that the file does not know; and a tenant may have
+// two CRMs of a kind.
+func TestSmokeLooksIntoWhatIsInForce(t *testing.T) {
+	const two = `{"name":"first","kind":"invented","baseUrl":"http://127.0.0.1:1"},{"name":"second","kind":"invented","baseUrl":"http://127.0.0.1:1"}`
+	for sentence, c := range map[string]struct {
+		second string
+		out    []string
+		failed []string
+		sent   bool
+	}{
+		"both are found":                   {"", []string{"first: notes/7\n", "second: notes/7\n", "in every simulator "}, nil, true},
+		"one is none":                      {"http://127.0.0.1:1", nil, []string{"second at http://127.0.0.1:1 is no simulator, and nothing else shows what arrives: ", "is the file applied that TENANT names?"}, false},
+		"one is not on this machine":       {"https://crm.example", []string{"second at https://crm.example is not looked into", "first: notes/7\n"}, nil, true},
+		"one is in force as the file says": {"-", nil, []string{"second at http://127.0.0.1:1 is no simulator"}, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			o := &outside{status: http.StatusOK}
+			server := httptest.NewServer(o)
+			t.Cleanup(server.Close)
+			bases := map[string]string{"first": server.URL, "second": cmp.Or(c.second, server.URL)}
+			if c.second == "-" {
+				delete(bases, "second")
+			}
+			file := filepath.Join(t.TempDir(), "acme.json")
+			if err := os.WriteFile(file, []byte(strings.Replace(acme, `{"kind":"%s","baseUrl":"%s"}`, two, 1)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			variables := map[string]string{"ENDPOINT": server.URL, "TENANT": file}
+			open := func(context.Context, string, string) (operate.Stack, error) {
+				outputs := map[string]string{"GatewayUrl": server.URL, "PublicBaseUrl": "https://hooks.example"}
+				return operate.Stack{Invoke: planOf(bases), Outputs: func(context.Context) (map[string]string, error) { return outputs, nil }}, nil
+			}
+			var out strings.Builder
+			err := operate.Command(t.Context(), &out, root, "smoke", func(name string) string { return variables[name] }, open)
+			checkError(t, err, c.failed)
+			for _, want := range c.out {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("printed %q, without %q", out.String(), want)
+				}
+			}
+			if (o.path != "") != c.sent {
+				t.Errorf("sent to %q", o.path)
+			}
+		})
+	}
+}
+
+// network is whom requests reach, by host. Nobody else answers, ever.
+type network map[string]http.Handler
+
+func (n network) RoundTrip(r *http.Request) (*http.Response, error) {
+	handler := n[r.URL.Host]
+	if handler == nil {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// TestSmokeEndsThoughNobodyAnswers: whoever takes a connection and says nothing holds it up for a time that is known.
+func TestSmokeEndsThoughNobodyAnswers(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		silent string // host
+		loses  bool
+		failed string
+		after  time.Duration
+	}{
+		"the gateway":                          {"gateway.example", false, "the gateway http://gateway.example gave no answer: ", 30 * time.Second},
+		"a simulator":                          {"127.0.0.1:9", false, "invented at http://127.0.0.1:9 is no simulator", 2 * time.Second},
+		"nothing, but the message never comes": {"", true, "is not in every simulator after 20s", 20 * time.Second},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "acme.json")
+			if err := os.WriteFile(file, fmt.Appendf(nil, acme, "invented", "http://127.0.0.1:9"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			variables := map[string]string{"URL": "http://gateway.example", "TENANT": file}
+			o := &outside{status: http.StatusOK}
+			if c.loses {
+				o.status = http.StatusAccepted
+			}
+			reached := network{"gateway.example": o, "127.0.0.1:9": o}
+			delete(reached, c.silent)
+			kept := http.DefaultTransport
+			t.Cleanup(func() { http.DefaultTransport = kept })
+			http.DefaultTransport = reached
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				err := operate.Command(t.Context(), io.Discard, root, "smoke", func(name string) string { return variables[name] }, never)
+				checkError(t, err, []string{c.failed})
+				if took := time.Since(began); took != c.after {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
 func never(context.Context, string, string) (operate.Stack, error) {
 	return operate.Stack{}, errors.New("opened a stack")
 }
@@ -128,7 +254,11 @@ func TestSmokeOfAStack(t *testing.T) {
 			} else {
 				c.host = strings.TrimPrefix(server.URL, "http://")
 			}
-			variables := map[string]string{"ENDPOINT": server.URL, "TENANT": filepath.Join(root, "events/tenants/demo.json")}
+			file := filepath.Join(t.TempDir(), "acme.json")
+			if err := os.WriteFile(file, fmt.Appendf(nil, acme, "invented", "https://crm.example"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			variables := map[string]string{"ENDPOINT": server.URL, "TENANT": file}
 			open := func(_ context.Context, name, endpoint string) (operate.Stack, error) {
 				if name != operate.LocalStack || endpoint != server.URL {
 					t.Errorf("opened %s at %s", name, endpoint)
