@@ -318,6 +318,9 @@ func (r *run) smoke(ctx context.Context, target samples.Target) error {
 
 // keep serves until ctx is done.
 func (r *run) keep(ctx context.Context) error {
+	for _, crm := range slices.Sorted(maps.Keys(r.crms)) {
+		r.say("what %s holds: %s/_simulator/records?object=%s", crm, r.crms[crm].URL, r.crms[crm].Messages)
+	}
 	r.say("serving until interrupted; for example: make smoke STACK=%s ENDPOINT=%s TENANT=%s", stackName, r.Endpoint, r.tenant())
 	<-ctx.Done()
 	return nil
