@@ -47,7 +47,7 @@ $(LOCAL):
 	@go build -o $@ ./shared/dev/local/cmd/local
 
 .PHONY: test
-test: ## Run unit, contract, conformance and ring tests under the race detector
+test: ## Run unit, contract, conformance and whole-pipeline tests under the race detector
 	go test -race ./...
 
 .PHONY: lint

@@ -11,7 +11,7 @@ import (
 	"signalbox/shared/secret"
 )
 
-// Peppers returns each tenant's pepper, derived from the platform's one secret.
+// Peppers returns each tenant's pepper: the secret key that addresses are hashed with, derived from the platform's one secret.
 type Peppers struct {
 	source secret.Source
 	name   string

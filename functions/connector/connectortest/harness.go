@@ -27,7 +27,7 @@ type Harness[R any] struct {
 	Secrets   []string // must appear in no error and no log line: the token
 
 	Width      int // how many deliveries one Do carries at most, at least 2
-	KnownCalls int // the bar: requests for one message of a person with links
+	KnownCalls int // the limit: requests for one message of a person with links
 
 	// AddPerson puts a person into the simulator as a user of the CRM would have, known by a number and a country as they were
 	// typed and not by our key, and returns its id.

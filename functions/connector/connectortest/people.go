@@ -66,7 +66,7 @@ func namedLater[R any](w *world[R]) {
 	w.settle(again)
 	w.called("Person 01")
 	if n := w.wire.count(); n > w.KnownCalls {
-		w.t.Errorf("%d requests once the name is known, the bar is %d", n, w.KnownCalls)
+		w.t.Errorf("%d requests once the name is known, the limit is %d", n, w.KnownCalls)
 	}
 }
 
@@ -122,7 +122,7 @@ func cameByAd[R any](w *world[R]) {
 	w.wire.spoil(nil)
 	w.settle(second)
 	if n := w.wire.count(); n > w.KnownCalls {
-		w.t.Errorf("%d requests, the bar is %d", n, w.KnownCalls)
+		w.t.Errorf("%d requests, the limit is %d", n, w.KnownCalls)
 	}
 	w.settle(w.known(1, 3))
 	want := map[string]canonical.Attribution{

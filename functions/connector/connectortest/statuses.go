@@ -21,12 +21,12 @@ import (
 // Statuses says what is true of a connector.StatusWriter, so that the suite can hold it to the contract.
 type Statuses struct {
 	Width int // how many updates one WriteStatuses carries
-	Calls int // the bar: requests for one batch of them
+	Calls int // the limit: requests for one batch of them
 	// State returns a status as the CRM shows it: the state and the error code, separated by a space.
 	State func(s receipt.Status) string
 }
 
-// statusCallsPerReceipt is the bar in batches.
+// statusCallsPerReceipt is the limit in batches.
 const statusCallsPerReceipt = 0.05
 
 // showsStatuses runs the cases of CRMs that show statuses.
@@ -42,7 +42,7 @@ func showsStatuses[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a receipt that overtakes its message is shown by it":     statusOvertakes[R],
 		"a receipt that comes between two calls of its message":   statusBetween[R],
 		"a message that failed says why":                          statusFails[R],
-		"a batch is one write a message, within the bar":          statusBatch[R],
+		"a batch is one write a message, within the limit":        statusBatch[R],
 		"a status that rises while one is written is written":     statusRace[R],
 		"what the wire does to a write is made good by a copy":    statusTrouble[R],
 		"what one message's neighbours are does not matter to it": statusMixed[R],
@@ -147,7 +147,7 @@ func statusRises[R any](w *world[R]) {
 		w.wire.spoil(nil)
 		w.shows(d, receipt.Status{State: state}, w.update(d, state, ""))
 		if n := w.wire.count(); n > w.Statuses.Calls {
-			w.t.Errorf("%d requests for a message that is there, the bar is %d", n, w.Statuses.Calls)
+			w.t.Errorf("%d requests for a message that is there, the limit is %d", n, w.Statuses.Calls)
 		}
 	}
 	w.holds(1, d)
@@ -241,7 +241,7 @@ func statusBatch[R any](w *world[R]) {
 			}
 		}
 		if calls := float64(w.wire.count()) / float64(len(updates)); calls > statusCallsPerReceipt {
-			w.t.Errorf("%.3f requests a receipt, the bar is %.2f", calls, statusCallsPerReceipt)
+			w.t.Errorf("%.3f requests a receipt, the limit is %.2f", calls, statusCallsPerReceipt)
 		}
 	}
 	for n := range w.Statuses.Width {

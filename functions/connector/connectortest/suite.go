@@ -16,7 +16,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Helper()
 	cases := map[string]func(*world[R]){
 		"an unknown sender becomes a person with an activity":     unknownSender[R],
-		"a linked person gets an activity, within the bar":        linkedPerson[R],
+		"a linked person gets an activity, within the limit":      linkedPerson[R],
 		"a person known by phone is not made twice":               knownByPhone[R],
 		"two persons with one phone: one is chosen":               twoWithOnePhone[R],
 		"a link to a record that was never there does not stop":   staleLink[R],
@@ -76,7 +76,7 @@ func linkedPerson[R any](w *world[R]) {
 	w.wire.spoil(nil)
 	w.settle(second)
 	if n := w.wire.count(); n > w.KnownCalls {
-		w.t.Errorf("%d requests, the bar is %d", n, w.KnownCalls)
+		w.t.Errorf("%d requests, the limit is %d", n, w.KnownCalls)
 	}
 	w.holds(1, first, second)
 }

@@ -1,6 +1,7 @@
-// Package bench measures what design.md promises in numbers: how many calls and bytes a message costs, counted at the local
+// Package bench measures Signalbox in numbers: how many calls and bytes a message costs, counted at the local
 // cloud, what that makes on a bill, how fast the parts and the whole are on this machine, how long functions take to start and
-// how large they are. Each figure says in which ring it was measured. No other product runs beside it: there is no ratio
+// how large they are. Each figure says where it was measured: in Go values (ring 1) or in
+// processes (ring 3). No other product runs beside it: there is no ratio
 // against a peer.
 package bench
 

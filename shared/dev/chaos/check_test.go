@@ -54,7 +54,8 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 				o.Messages = map[string][]string{"x": good.Messages["x"], "y": {"a1", "a2", "b1"}}
 				o.Again = []string{"slow"}
 			},
-			nil, []string{Lost + " b2", Again + " "},
+			nil,
+			[]string{Lost + " b2", Again + " "},
 		},
 		"messages still wait":                                   {func(o *Outcome) { o.Left = 1 }, nil, []string{Waiting + " "}},
 		"a person became two contacts":                          {func(o *Outcome) { o.People = map[string]map[string]int{"x": {"contacts": 3}} }, nil, []string{People + " "}},

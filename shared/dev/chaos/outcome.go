@@ -168,7 +168,7 @@ func letterOf(ctx context.Context, c *local.Cloud, pointer store.Record) (deadle
 	}
 	letter := deadletter.Record{State: deadletter.Open}
 	if len(held[0].Data) > 0 && json.Unmarshal(held[0].Data, &letter) != nil {
-		return deadletter.Record{State: deadletter.Open}, nil
+		letter = deadletter.Record{State: deadletter.Open}
 	}
 	return letter, nil
 }
