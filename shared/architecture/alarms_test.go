@@ -58,11 +58,3 @@ func TestEveryMetricThatIsWatchedIsWritten(t *testing.T) {
 		}
 	}
 }
-
-// TestExpandedFitsAStack: CloudFormation takes five hundred resources, and the next channel or CRM brings about twenty.
-func TestExpandedFitsAStack(t *testing.T) {
-	const most = 450
-	if n := len(expanded(t).Resources); n > most {
-		t.Errorf("%d resources: leave room below 500", n)
-	}
-}

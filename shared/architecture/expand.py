@@ -1,9 +1,10 @@
 """Prints template.yaml as CloudFormation will see it, as JSON: AWS's own translator, offline.
 
 usage: expand.py [--resolve] template.yaml [Parameter=value ... [-- Parameter=value ...]]
+       expand.py --loops template.yaml [Parameter=value ...]
 
 Each list of parameters gives one line; the other parameters have their defaults. With --resolve their values are first
-written into the template, as make deploy does.
+written into the template, as make deploy does. --loops prints the template as it is before the translator has it.
 """
 
 import copy
@@ -16,7 +17,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "operations"))
-from resolve_parameters import resolve  # noqa: E402
+from resolve_parameters import expand, resolve  # noqa: E402
 
 
 class NoManagedPolicies:
@@ -27,12 +28,9 @@ class NoManagedPolicies:
 
 
 def main(arguments: list) -> None:
-    resolved = arguments[0] == "--resolve"
-    path, *rest = arguments[resolved:]
+    mode = arguments.pop(0) if arguments[0].startswith("--") else ""
+    path, *rest = arguments
     template = yaml_parse(pathlib.Path(path).read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":  # as packaging would have left it
-            resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"]
     sets = [{}]
     for argument in rest:
         if argument == "--":
@@ -42,8 +40,16 @@ def main(arguments: list) -> None:
             sets[-1][name] = value
     for parameters in sets:
         one = copy.deepcopy(template)
-        if resolved:
+        if mode == "--resolve":
             resolve(one, parameters)
+        else:
+            expand(one, parameters)
+        if mode == "--loops":
+            print(json.dumps(one))
+            continue
+        for resource in one["Resources"].values():
+            if resource["Type"] == "AWS::Serverless::Function":  # as packaging would have left it
+                resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"]
         # The translator asks boto3 for the region; no call is made.
         with mock.patch("boto3.session.Session.region_name", "eu-west-1"):
             print(json.dumps(transform(one, parameters, NoManagedPolicies()), sort_keys=True))

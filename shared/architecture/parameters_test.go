@@ -79,7 +79,7 @@ func TestExpandedParametersAreChecked(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write shared/docs/parameters.md")
+var update = flag.Bool("update", false, "write the files that say what the template has")
 
 // TestParametersAreInTheDocumentation: the page is template.yaml's parameters as a table, in the template's order.
 func TestParametersAreInTheDocumentation(t *testing.T) {
@@ -103,17 +103,23 @@ This page is written by ` + "`go test ./shared/architecture -run InTheDocumentat
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, byDefault, allowed(p), strings.TrimSpace(fmt.Sprint(p["Description"])))
 	}
+	golden(t, page, b.String())
+}
+
+// golden compares a text with a file, which -update writes.
+func golden(t *testing.T, path, text string) {
+	t.Helper()
 	if *update {
-		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, err := os.ReadFile(page)
+	held, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(b.String(), string(got)); diff != "" {
-		t.Errorf("write the page again with -update:\n%s", diff)
+	if diff := cmp.Diff(text, string(held)); diff != "" {
+		t.Errorf("write %s again with -update:\n%s", path, diff)
 	}
 }
 
@@ -125,7 +131,7 @@ func order(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(source), "\nParameters:\n")
-	section, _, _ := strings.Cut(rest, "\nConditions:\n")
+	section, _, _ := strings.Cut(rest, "\nMappings:\n")
 	var names []string
 	for _, line := range regexp.MustCompile(`(?m)^  (\w+):`).FindAllStringSubmatch(section, -1) {
 		names = append(names, line[1])
@@ -171,6 +177,9 @@ func another(parameter map[string]any) string {
 	if strings.Contains(fmt.Sprint(parameter["AllowedPattern"]), ":sns:") {
 		return "arn:aws:sns:us-east-1:123456789012:alarms"
 	}
+	if first, _, ok := strings.Cut(fmt.Sprint(parameter["Default"]), ","); ok && parameter["Type"] == "CommaDelimitedList" {
+		return first
+	}
 	return "https://another.example"
 }
 
@@ -197,18 +206,18 @@ func TestParametersThatDoNotFitAreNotDeployed(t *testing.T) {
 		"a longer function needs longer visibility of receipts, too": {strings.TrimSuffix(longer, "740") + "739", "6 * FunctionTimeoutSeconds + ReceiptsWindowSeconds (740) is to be at most ReceiptsVisibilitySeconds (739)"},
 		"waits have a shortest that is not longer than the longest":  {"BackoffMinSeconds=901", "BackoffMinSeconds (901) is to be at most BackoffMaxSeconds (900)"},
 		"a number with another sign in it is none":                   {"MessageSeconds=20s", "MessageSeconds is '20s': it is a whole number"},
-		"a text is no number":                                        {"HubspotMaximumConcurrency=abc", "HubspotMaximumConcurrency is 'abc': it is a whole number"},
-		"a number is not less than the smallest":                     {"HubspotMaximumConcurrency=1", "HubspotMaximumConcurrency is '1': it is 2 or more"},
-		"nor more than the largest":                                  {"HubspotMaximumConcurrency=1001", "HubspotMaximumConcurrency is '1001': it is 1000 or less"},
+		"a text is no number":                                        {"CrmMaximumConcurrency=abc", "CrmMaximumConcurrency is 'abc': it is a whole number"},
+		"a number is not less than the smallest":                     {"CrmMaximumConcurrency=1", "CrmMaximumConcurrency is '1': it is 2 or more"},
+		"nor more than the largest":                                  {"CrmMaximumConcurrency=1001", "CrmMaximumConcurrency is '1001': it is 1000 or less"},
 		"a text has its pattern":                                     {"PublicBaseUrl=https://Hooks.Example.com/", "PublicBaseUrl is 'https://Hooks.Example.com/': it is https:// and a host in small letters"},
 		"a variable is none":                                         {"PublicBaseUrl=https://${AWS::Region}.x", "PublicBaseUrl is 'https://${AWS::Region}.x': it is https://"},
 		"a topic has an ARN":                                         {"AlarmTopicArn=alarms", "AlarmTopicArn is 'alarms': it is empty, or the ARN of an SNS topic"},
 		"an ARN is deployed":                                         {"AlarmTopicArn=arn:aws-us-gov:sns:us-gov-west-1:123456789012:alarms", ""},
 		"nothing may be said in quotes":                              {`AlarmTopicArn="" BackoffMinSeconds=3`, ""},
 		"a value is not cut at a blank":                              {"AlarmTopicArn=not an arn", "resolve_parameters: 'an' is no parameter's value: write Name=value, and quotes around a value with blanks"},
-		"a blank before a value is told":                             {"HubspotMaximumConcurrency= 7", "resolve_parameters: '7' is no parameter's value"},
-		"a blank around the sign is told":                            {"HubspotMaximumConcurrency = 7", "resolve_parameters: 'HubspotMaximumConcurrency' is no parameter's value"},
-		"a parameter without a value is told":                        {"HubspotMaximumConcurrency=", "resolve_parameters: HubspotMaximumConcurrency= is not a valid format"},
+		"a blank before a value is told":                             {"CrmMaximumConcurrency= 7", "resolve_parameters: '7' is no parameter's value"},
+		"a blank around the sign is told":                            {"CrmMaximumConcurrency = 7", "resolve_parameters: 'CrmMaximumConcurrency' is no parameter's value"},
+		"a parameter without a value is told":                        {"CrmMaximumConcurrency=", "resolve_parameters: CrmMaximumConcurrency= is not a valid format"},
 		"a quote that is not closed is told":                         {`AlarmTopicArn="x`, "resolve_parameters: AlarmTopicArn=\"x: No closing quotation"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -6,12 +6,14 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"unicode"
 
+	model "signalbox/shared/dev/local/template"
 	"signalbox/shared/redrive"
 
 	"gopkg.in/yaml.v3"
@@ -34,8 +36,17 @@ type resource struct {
 	UpdatePolicy        map[string]any
 }
 
-// written reads template.yaml; the short forms of intrinsic functions become the long ones.
-func written(t *testing.T) template {
+// UnmarshalJSON leaves out a loop, which is no resource until it is written out.
+func (r *resource) UnmarshalJSON(data []byte) error {
+	type fields resource
+	if data[0] == '[' {
+		return nil
+	}
+	return json.Unmarshal(data, (*fields)(r))
+}
+
+// written reads template.yaml with its loops written out, for parameters ("Name=value") or their defaults; the short forms of intrinsic functions become the long ones.
+func written(t *testing.T, parameters ...string) template {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join(root(t), "template.yaml"))
 	if err != nil {
@@ -45,7 +56,22 @@ func written(t *testing.T) template {
 	if err := yaml.Unmarshal(source, &node); err != nil {
 		t.Fatal(err)
 	}
-	return parsed(t, plain(t, node.Content[0]))
+	defaults := map[string]string{}
+	for name, p := range parsed(t, plain(t, node.Content[0])).Parameters {
+		defaults[name] = fmt.Sprint(p["Default"])
+	}
+	for _, p := range parameters {
+		name, value, _ := strings.Cut(p, "=")
+		defaults[name] = value
+	}
+	if err := model.Expand(node.Content[0], defaults); err != nil {
+		t.Fatal(err)
+	}
+	tm := parsed(t, plain(t, node.Content[0]))
+	if len(tm.Resources) < 20 {
+		t.Fatalf("only %d resources: the rules would be checked on nothing", len(tm.Resources))
+	}
+	return tm
 }
 
 func parsed(t *testing.T, value any) template {
@@ -57,9 +83,6 @@ func parsed(t *testing.T, value any) template {
 	var result template
 	if err := json.Unmarshal(encoded, &result); err != nil {
 		t.Fatal(err)
-	}
-	if len(result.Resources) < 20 {
-		t.Fatalf("only %d resources: the rules would be checked on nothing", len(result.Resources))
 	}
 	return result
 }
@@ -183,68 +206,25 @@ func kebab(id string) string {
 	return b.String()
 }
 
-// TestCRMSNamesTheKindsThatHaveQueues: a tenant's CRM is accepted if its kind is on the list, and then has to have its queues.
-func TestCRMSNamesTheKindsThatHaveQueues(t *testing.T) {
+// TestEveryPlugInSaysWhatATenantsFileMayHoldOfIt: apply-tenant does not start without the schemas of the channels and CRMs listed.
+func TestEveryPlugInSaysWhatATenantsFileMayHoldOfIt(t *testing.T) {
 	tm := written(t)
-	listed, _ := at(tm.Globals, "Function", "Environment", "Variables", "CRMS").(string)
-	kinds := strings.Split(listed, ",")
-	found := map[string][]string{}
-	for _, q := range tm.of("AWS::SQS::Queue") {
-		name, _ := at(q.Properties, "QueueName", "Fn::Sub").(string)
-		for _, lane := range []string{"deliver", "receipts"} {
-			kind, ok := strings.CutPrefix(strings.TrimSuffix(name, ".fifo"), "${AWS::StackName}-"+lane+"-")
-			if ok && !strings.HasSuffix(kind, "-dead") && kind != "dead" {
-				found[lane] = append(found[lane], kind)
+	for family, schemas := range map[string][]string{"adapter Channels": {"account"}, "connector Crms": {"crm", "settings"}} {
+		folder, list, _ := strings.Cut(family, " ")
+		for name := range strings.SplitSeq(fmt.Sprint(tm.Parameters[list]["Default"]), ",") {
+			for _, schema := range schemas {
+				if _, err := os.Stat(filepath.Join(root(t), "functions", folder, name, schema+".schema.json")); err != nil {
+					t.Error(err)
+				}
 			}
 		}
-	}
-	for _, kind := range kinds {
-		wantSchema(t, "connector/"+kind+"/crm")
-		wantSchema(t, "connector/"+kind+"/settings")
-	}
-	slices.Sort(kinds)
-	for lane, queues := range found {
-		slices.Sort(queues)
-		if !slices.Equal(kinds, queues) {
-			t.Errorf("CRMS lists %v, queues of the lane %s are those of %v", kinds, lane, queues)
-		}
-	}
-	if len(found) != 2 {
-		t.Errorf("queues of %d lanes were found", len(found))
-	}
-}
-
-// wantSchema wants what apply-tenant does not start without.
-func wantSchema(t *testing.T, name string) {
-	t.Helper()
-	if _, err := os.Stat(filepath.Join(root(t), "functions", filepath.FromSlash(name)+".schema.json")); err != nil {
-		t.Errorf("a plug-in says what tenants' files may hold of it: %v", err)
-	}
-}
-
-// TestCHANNELSNamesTheReceivers: a tenant's account is accepted if its provider is on the list, and then something has to take its
-// webhooks.
-func TestCHANNELSNamesTheReceivers(t *testing.T) {
-	deployed := written(t).of("AWS::Serverless::Function")
-	listed, _ := at(deployed["ApplyTenant"].Properties, "Environment", "Variables", "CHANNELS").(string)
-	var receivers []string
-	for _, f := range deployed {
-		code, _ := f.Properties["CodeUri"].(string)
-		if provider, ok := strings.CutSuffix(path.Base(code), "-receive"); ok && code == "functions/adapter/"+provider+"/cmd/"+provider+"-receive" {
-			receivers = append(receivers, provider)
-			wantSchema(t, "adapter/"+provider+"/account")
-		}
-	}
-	slices.Sort(receivers)
-	if len(receivers) == 0 || listed != strings.Join(receivers, ",") {
-		t.Errorf("CHANNELS lists %q, receivers are those of %v", listed, receivers)
 	}
 }
 
 func TestEveryFunctionIsComplete(t *testing.T) {
 	tm := written(t)
 	for id, f := range tm.of("AWS::Serverless::Function") {
-		for _, suffix := range []string{"Logs", "Role", "ErrorsAlarm", "CanaryAlarm"} {
+		for _, suffix := range []string{"Logs", "Role", "ErrorsAlarm"} {
 			if _, ok := tm.Resources[id+suffix]; !ok {
 				t.Errorf("%s has no %s%s", id, id, suffix)
 			}
@@ -255,6 +235,10 @@ func TestEveryFunctionIsComplete(t *testing.T) {
 		if at(f.Properties, "LoggingConfig", "LogGroup", "Ref") != id+"Logs" {
 			t.Errorf("%s: LoggingConfig is to name %sLogs", id, id)
 		}
+		checkLast(t, tm, id, f)
+		if f.Properties["AutoPublishAlias"] == nil && isCalled(f) {
+			continue
+		}
 		if !slices.Contains(list(at(f.Properties, "DeploymentPreference", "Alarms")), any(fmt.Sprint(map[string]any{"Ref": id + "CanaryAlarm"}))) {
 			t.Errorf("%s: a deployment is to be rolled back by %sCanaryAlarm", id, id)
 		}
@@ -263,8 +247,19 @@ func TestEveryFunctionIsComplete(t *testing.T) {
 		if canary["Namespace"] != "Signalbox" || !strings.Contains(dimensions, "Function") || !strings.Contains(dimensions, id+" Version.Version") {
 			t.Errorf("%sCanaryAlarm is to watch an embedded metric by function and by the version being deployed: with partial batch responses Lambda's own Errors stays 0", id)
 		}
-		checkLast(t, tm, id, f)
 	}
+}
+
+// isCalled reports whether a function is invoked by hand, or by a schedule for what it could also be asked for by hand: who
+// does so sees that it fails, so that it needs no canary.
+func isCalled(f resource) bool {
+	events, _ := at(f.Properties, "Events").(map[string]any)
+	for _, event := range events {
+		if at(event, "Type") != "ScheduleV2" {
+			return false
+		}
+	}
+	return true
 }
 
 // checkLast wants a last resort for every way in: a queue for what SQS and asynchronous callers hand over. A synchronous
@@ -275,7 +270,7 @@ func checkLast(t *testing.T, tm template, id string, f resource) {
 	asynchronous := len(events) == 0
 	for name, event := range events {
 		switch at(event, "Type") {
-		case "Schedule":
+		case "Schedule", "ScheduleV2":
 			asynchronous = true
 		case "SQS":
 			queue, _ := at(event, "Properties", "Queue", "Fn::GetAtt").([]any)
@@ -309,7 +304,7 @@ func TestWhatPassesByItselfIsParsedAgainByASchedule(t *testing.T) {
 		for _, event := range events {
 			var q redrive.Asked
 			input, _ := at(event, "Properties", "Input").(string)
-			asked = asked || at(event, "Type") == "Schedule" && json.Unmarshal([]byte(input), &q) == nil && q.Action == redrive.Again
+			asked = asked || at(event, "Type") == "ScheduleV2" && json.Unmarshal([]byte(input), &q) == nil && q.Action == redrive.Again
 		}
 		if !asked {
 			t.Errorf("%s has no Schedule whose Input asks for the action %q", id, redrive.Again)
@@ -355,32 +350,55 @@ func TestEveryAlarmOnAMetricOfOursWatchesTheStack(t *testing.T) {
 	}
 }
 
-func TestEveryAlarmHasItsRunbookPage(t *testing.T) {
-	pages := filepath.Join(root(t), "shared", "operations", "runbooks")
-	alarms := written(t).of("AWS::CloudWatch::Alarm")
-	for id, alarm := range alarms {
-		page := "shared/operations/runbooks/" + id + ".md"
-		if !strings.Contains(fmt.Sprint(alarm.Properties["AlarmDescription"]), page) {
-			t.Errorf("%s: AlarmDescription is to name %s", id, page)
-		}
-		text, err := os.ReadFile(filepath.Join(pages, id+".md"))
-		if err != nil {
-			t.Errorf("%s has no runbook page: %v", id, err)
+// TestEveryAlarmHasItsRunbook: a page of its own, or a part of the page in its plug-in's folder.
+func TestEveryAlarmHasItsRunbook(t *testing.T) {
+	used, texts := map[string]map[string]bool{}, map[string]string{}
+	for id, alarm := range written(t).of("AWS::CloudWatch::Alarm") {
+		link := regexp.MustCompile(`(functions/[a-z0-9/]+/runbook\.md)#(\w+)|(shared/operations/runbooks/(\w+)\.md)`).FindStringSubmatch(fmt.Sprint(alarm.Properties["AlarmDescription"]))
+		if link == nil || link[4] != "" && link[4] != id || link[2] != "" && !strings.HasSuffix(id, link[2]) {
+			t.Errorf("%s: AlarmDescription is to name shared/operations/runbooks/%s.md, or its plug-in's runbook.md#<the end of its name>", id, id)
 			continue
 		}
-		for _, heading := range []string{"# " + id, "## What it means", "## What to look at", "## What to do"} {
-			if !strings.Contains(string(text), heading+"\n") {
-				t.Errorf("%s has no line %q", page, heading)
+		page, heading, level := link[3], "# "+id, "## "
+		if page == "" {
+			page, heading, level = link[1], "## "+link[2], "### "
+		}
+		if texts[page] == "" {
+			text, err := os.ReadFile(filepath.Join(root(t), page))
+			if err != nil {
+				t.Errorf("%s has no runbook: %v", id, err)
+				continue
+			}
+			texts[page], used[page] = string(text)+"\n"+level[1:], map[string]bool{}
+		}
+		used[page][heading] = true
+		_, part, found := strings.Cut(texts[page], heading+"\n")
+		part, _, _ = strings.Cut(part, "\n"+level[1:])
+		if !found {
+			t.Errorf("%s has no line %q", page, heading)
+		}
+		for _, what := range []string{"What it means", "What to look at", "What to do"} {
+			if found && !strings.Contains(part, level+what+"\n") {
+				t.Errorf("%s, %s: there is no line %q", page, heading, level+what)
 			}
 		}
 	}
-	written, err := filepath.Glob(filepath.Join(pages, "*.md"))
-	if err != nil || len(written) == 0 {
-		t.Fatalf("no runbook pages: %v", err)
-	}
-	for _, page := range written {
-		if _, ok := alarms[strings.TrimSuffix(filepath.Base(page), ".md")]; !ok {
-			t.Errorf("%s is the page of no alarm", filepath.Base(page))
+	for _, pattern := range []string{"shared/operations/runbooks/*.md", "functions/*/*/runbook.md"} {
+		pages, err := filepath.Glob(filepath.Join(root(t), filepath.FromSlash(pattern)))
+		if err != nil || len(pages) == 0 {
+			t.Fatalf("no runbooks %s: %v", pattern, err)
+		}
+		for _, file := range pages {
+			page, _ := filepath.Rel(root(t), file)
+			page = filepath.ToSlash(page)
+			if used[page] == nil {
+				t.Errorf("%s is the runbook of no alarm", page)
+			}
+			for _, heading := range regexp.MustCompile(`(?m)^## \w+Alarm$`).FindAllString(texts[page], -1) {
+				if !used[page][heading] {
+					t.Errorf("%s: %s is no alarm's", page, heading)
+				}
+			}
 		}
 	}
 }

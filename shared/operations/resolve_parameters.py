@@ -1,7 +1,8 @@
-"""Writes the values of the parameters into a built template, in place of every reference to one.
+"""Writes out the loops of a built template, and the values of the parameters in place of every reference to one.
 
-SAM publishes a new version of a function, and moves the alias to it, when the function's text changes. A reference reads the
-same whatever its value is, so that a changed parameter alone would never reach the alias. See shared/docs/adr/0017.
+What was tested is what is deployed, and AWS::LanguageExtensions has nothing left to do: shared/docs/adr/0024. SAM publishes a new
+version of a function, and moves the alias to it, when the function's text changes. A reference reads the same whatever its value
+is, so that a changed parameter alone would never reach the alias: shared/docs/adr/0017.
 
 usage: resolve_parameters.py <built template> <environment in samconfig.toml> [Parameter=value ...]
 
@@ -18,6 +19,10 @@ import sys
 
 from click import UsageError
 from samcli.cli.types import CfnParameterOverridesType
+from samcli.lib.cfn_language_extensions.api import create_default_intrinsic_resolver
+from samcli.lib.cfn_language_extensions.models import TemplateProcessingContext
+from samcli.lib.cfn_language_extensions.pipeline import ProcessingPipeline
+from samcli.lib.cfn_language_extensions.processors import ForEachProcessor, TemplateParsingProcessor
 from samcli.lib.config.samconfig import SamConfig
 from samcli.yamlhelper import yaml_dump, yaml_parse
 
@@ -34,9 +39,13 @@ def resolve(template: dict, overrides: dict) -> dict:
         if wanted := refusal(parameter, value):
             raise SystemExit(f"resolve_parameters: {name} is {value!r}: it is {wanted}")
         values[name] = int(value) if parameter["Type"] == "Number" else value
-        parameter.update(Default=values[name], AllowedValues=[values[name]])
+    expand(template, values)
+    literals = {name: value.split(",") if parameters[name]["Type"] == "CommaDelimitedList" else value for name, value in values.items()}
+    for name, parameter in parameters.items():  # a list's AllowedValues would be those of its items
+        kind = "String" if parameter["Type"] == "CommaDelimitedList" else parameter["Type"]
+        parameter.update(Type=kind, Default=values[name], AllowedValues=[values[name]])
     for section in ("Globals", "Resources"):
-        template[section] = replaced(template.get(section, {}), values)
+        template[section] = replaced(template.get(section, {}), literals, {})
     return values
 
 
@@ -58,6 +67,18 @@ def refusal(parameter: dict, value: str) -> str:
     return ""
 
 
+def expand(template: dict, values: dict) -> None:
+    """Writes out, in place, every Fn::ForEach, by the SAM CLI's own code, and every entry of a mapping."""
+    context = TemplateProcessingContext(fragment=template, parameter_values=values)
+    loops = ForEachProcessor(intrinsic_resolver=create_default_intrinsic_resolver(context))
+    expanded = ProcessingPipeline([TemplateParsingProcessor(), loops]).process_template(context)
+    mappings = expanded.pop("Mappings", {})
+    for section in ("Conditions", "Resources"):
+        template[section] = replaced(expanded.get(section, {}), {}, mappings)
+    template.pop("Mappings", None)
+    template["Transform"] = "AWS::Serverless-2016-10-31"
+
+
 def check_times(v: dict) -> None:
     """Refuses times that do not nest: whoever works on a message would lose it to another in the middle. See shared/docs/adr/0016."""
     for shorter, low, relation, longer, high in (
@@ -74,19 +95,25 @@ def check_times(v: dict) -> None:
             raise SystemExit(f"resolve_parameters: {shorter} ({low}) is to be {relation} {longer} ({high}): correct samconfig.toml")
 
 
-def replaced(node, values: dict):
-    """Returns the node with literals for references to parameters."""
+def replaced(node, values: dict, mappings: dict):
+    """Returns the node with literals for references to parameters and for entries of mappings."""
     if isinstance(node, list):
-        return [replaced(n, values) for n in node]
+        return [replaced(n, values, mappings) for n in node]
     if not isinstance(node, dict):
         return node
     if list(node) == ["Ref"] and node["Ref"] in values:
         return values[node["Ref"]]
+    if list(node) == ["Fn::FindInMap"]:
+        name, row, column, *default = replaced(node["Fn::FindInMap"], values, mappings)
+        entries = mappings.get(name, {}).get(row, {})
+        if column not in entries and not default:
+            raise SystemExit(f"resolve_parameters: the mapping {name} has no {row}.{column}: correct template.yaml")
+        return entries[column] if column in entries else default[0]["DefaultValue"]
     if list(node) == ["Fn::Sub"] and isinstance(node["Fn::Sub"], str):
         return {"Fn::Sub": re.sub(r"\$\{(\w+)\}", lambda m: str(values.get(m[1], m[0])), node["Fn::Sub"])}
     # An environment holds text; CloudFormation makes it of numbers, emulators do not.
-    texts = {name: str(value) for name, value in values.items()}
-    return {key: replaced(n, texts if key == "Variables" else values) for key, n in node.items()}
+    texts = {name: value if isinstance(value, list) else str(value) for name, value in values.items()}
+    return {key: replaced(n, texts if key == "Variables" else values, mappings) for key, n in node.items()}
 
 
 def parsed(overrides) -> dict:

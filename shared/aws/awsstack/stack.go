@@ -21,7 +21,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Alias is the alias that every function of the template is invoked through.
+// Alias is the alias that a function with canaries is invoked through. What is invoked by hand has none.
 const Alias = "live"
 
 // What emulators are spoken to with where the environment says nothing else.
@@ -68,9 +68,9 @@ func Open(ctx context.Context, name, endpoint string) (*Stack, error) {
 // function said of its failure.
 func (s *Stack) Invoke(ctx context.Context, function string, event []byte) ([]byte, error) {
 	name := s.Name + "-" + function
-	answer, err := s.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Qualifier: aws.String(Alias), Payload: event})
+	answer, err := s.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: event})
 	if missing, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
-		return nil, fmt.Errorf("there is no function %s:%s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", name, Alias, s.region, missing.ErrorMessage())
+		return nil, fmt.Errorf("there is no function %s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", name, s.region, missing.ErrorMessage())
 	}
 	if err != nil {
 		return nil, s.explain("invoke "+name, "lambda:InvokeFunction", err)

@@ -60,7 +60,7 @@ func TestInvoke(t *testing.T) {
 		"a crash":            {service{status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"}, body: `crash`}, "/signalbox/st/redrive"},
 		"no such function": {
 			service{status: 404, headers: map[string]string{"X-Amzn-ErrorType": "ResourceNotFoundException"}, body: `{"Type":"User","Message":"Function not found: st-redrive"}`},
-			"no function st-redrive:live in us-east-1",
+			"no function st-redrive in us-east-1",
 		},
 		"a role that may not": {
 			service{status: 403, headers: map[string]string{"X-Amzn-ErrorType": "AccessDeniedException"}, body: `{"Message":"not authorized"}`},
@@ -73,7 +73,7 @@ func TestInvoke(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, err := open(t, &c.service).Invoke(t.Context(), "redrive", []byte(`{"a":1}`))
-			if c.service.path != "/2015-03-31/functions/st-redrive/invocations" || c.service.query != "Qualifier=live" || c.service.form != `{"a":1}` {
+			if c.service.path != "/2015-03-31/functions/st-redrive/invocations" || c.service.query != "" || c.service.form != `{"a":1}` {
 				t.Errorf("asked %s?%s with %s", c.service.path, c.service.query, c.service.form)
 			}
 			if !strings.Contains(c.service.key, "Credential=test/") {

@@ -113,10 +113,10 @@ func waits(calls, invocations float64) float64 {
 }
 
 // receiver is the function that answers the webhooks of messages.
-const receiver = "TwilioReceive"
+const receiver = "twilioReceive"
 
 // receives reports whether a function answers requests, for which there is no mapping.
-func receives(function string) bool { return function == receiver || function == "OutreachReceive" }
+func receives(function string) bool { return function == receiver || function == "outreachReceive" }
 
 // countSingle lets messages of ten people through, one at a time. Who they are decides whether they are known.
 func (w *world) countSingle(ctx context.Context, from, messages int) (usage, error) {

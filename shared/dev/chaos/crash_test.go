@@ -71,10 +71,10 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 			"Route", func(c cloud.Call) bool { return c.Service == "sqs" }, false, "route", 5, 0,
 		},
 		"the connector before its first call to the CRM": {
-			"HubspotDeliver", func(c cloud.Call) bool { return c.Service == "hubspot" }, false, "deliver-hubspot", 3, 0,
+			"hubspotDeliver", func(c cloud.Call) bool { return c.Service == "hubspot" }, false, "deliver-hubspot", 3, 0,
 		},
 		"the connector after the record was written and before it knows; the first time it got further, which does not count": {
-			"HubspotDeliver", func(c cloud.Call) bool { return strings.HasSuffix(c.Operation, "communications/batch/upsert") }, true, "deliver-hubspot", 4, 1,
+			"hubspotDeliver", func(c cloud.Call) bool { return strings.HasSuffix(c.Operation, "communications/batch/upsert") }, true, "deliver-hubspot", 4, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -313,8 +313,8 @@ func (w *world) run(ctx context.Context, b boundary) {
 
 func scenarios() []scenario {
 	return []scenario{
-		{"a webhook", []string{"TwilioReceive", "Route", "HubspotDeliver", "SalesforceDeliver"}, func(ctx context.Context, w *world) { w.send(ctx) }},
-		{"a webhook while the queue is down", []string{"TwilioReceive", "SpoolDrain"}, func(ctx context.Context, w *world) {
+		{"a webhook", []string{"twilioReceive", "Route", "hubspotDeliver", "salesforceDeliver"}, func(ctx context.Context, w *world) { w.send(ctx) }},
+		{"a webhook while the queue is down", []string{"twilioReceive", "SpoolDrain"}, func(ctx context.Context, w *world) {
 			down := &memqueue.Error{Code: memqueue.CodeInternal, Reason: "down"}
 			w.Queue("EventsQueue").Inject(func(c memqueue.Call) memqueue.Fault {
 				if c.Operation == memqueue.OperationSend {
@@ -330,7 +330,7 @@ func scenarios() []scenario {
 				}
 			}
 		}},
-		{"a status callback", []string{"TwilioReceive", "RouteReceipts", "HubspotReceipts", "SalesforceReceipts"}, func(ctx context.Context, w *world) {
+		{"a status callback", []string{"twilioReceive", "RouteReceipts", "hubspotReceipts", "salesforceReceipts"}, func(ctx context.Context, w *world) {
 			s := w.sample()
 			s.Path, s.Shows = "/v1/accounts/demo-twilio/twilio/status", "delivered"
 			s.Form[2], s.Form[3] = [2]string{"To", s.Form[2][1]}, [2]string{"From", s.Form[3][1]}
@@ -344,7 +344,7 @@ func scenarios() []scenario {
 				w.Errorf("not every CRM shows message %s once as %s", s.ID(), s.Shows)
 			}
 		}},
-		{"a reply", []string{"OutreachReceive", "Route", "HubspotDeliver", "SalesforceDeliver"}, func(ctx context.Context, w *world) {
+		{"a reply", []string{"outreachReceive", "Route", "hubspotDeliver", "salesforceDeliver"}, func(ctx context.Context, w *world) {
 			message := w.sample()
 			outreach := outreach(message)
 			w.deliver(ctx, outreach)

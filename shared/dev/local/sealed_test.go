@@ -89,7 +89,7 @@ func TestNoStoreOrQueueHoldsWhatIsPrivate(t *testing.T) {
 	seen.mu.Lock()
 	seen.refuse = false
 	seen.mu.Unlock()
-	w.giveUp(ctx, seen.first("HubspotQueue"))
+	w.giveUp(ctx, seen.first("hubspotQueue"))
 
 	forbidden := secretsOf(t, root, append(reports, samples.Report{Sample: unowned}, samples.Report{Sample: spooled}))
 	for i, value := range w.Secrets() {
@@ -123,7 +123,7 @@ func (w *world) giveUp(ctx context.Context, body []byte) {
 		w.Fatal("no delivery was seen")
 	}
 	body[at] ^= 1 // of base64's letters: it stays one
-	if err := w.Queue("HubspotQueue").Publish(ctx, queue.Message{ID: "altered", Group: "altered", Body: body}); err != nil {
+	if err := w.Queue("hubspotQueue").Publish(ctx, queue.Message{ID: "altered", Group: "altered", Body: body}); err != nil {
 		w.Fatal(err)
 	}
 	day := store.Range{Partition: deadletter.Day("demo", time.Now())}
@@ -187,7 +187,7 @@ func (w *world) search(forbidden map[string]string, seen *bodies) {
 	}
 	seen.mu.Lock()
 	defer seen.mu.Unlock()
-	for _, id := range []string{"EventsQueue", "ReceiptsQueue", "HubspotQueue", "SalesforceQueue", "HubspotDeadLetters"} {
+	for _, id := range []string{"EventsQueue", "ReceiptsQueue", "hubspotQueue", "salesforceQueue", "DeliveriesDeadLetters"} {
 		if len(seen.all[id]) == 0 && id != "ReceiptsQueue" {
 			w.Errorf("nothing was sent to %s: it proves nothing", id)
 		}

@@ -64,7 +64,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"TwilioReceive | ", "Route | ", "HubspotDeliver | ", "SalesforceDeliver | ", "_aws"} {
+	for _, line := range []string{"twilioReceive | ", "Route | ", "hubspotDeliver | ", "salesforceDeliver | ", "_aws"} {
 		if !strings.Contains(string(log), line) {
 			t.Errorf("the log has no %q: it proves nothing", line)
 		}

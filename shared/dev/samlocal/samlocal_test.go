@@ -79,8 +79,8 @@ func TestTheEnvironments(t *testing.T) {
 func TestEventsThatCannotBe(t *testing.T) {
 	m := maker(t)
 	for name, c := range map[string]struct{ function, sample, want string }{
-		"no function":      {"", "", "FUNCTION is one of twilio-receive, outreach-receive, "},
-		"no such function": {"twilio", "", `outreach-reparse, not "twilio"`},
+		"no function":      {"", "", "FUNCTION is one of twilio-receive, "},
+		"no such function": {"twilio", "", `replay, not "twilio"`},
 		"no such sample":   {"twilio-receive", "none", `no sample "none"`},
 	} {
 		if _, err := m.Event(t.Context(), c.function, c.sample); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"signalbox/shared/dev/local/template"
+
 	"gopkg.in/yaml.v3"
 )
 
@@ -59,17 +61,29 @@ type Remover interface {
 }
 
 // NewKept reads what a stack of a template keeps when it is deleted.
-func NewKept(template []byte, stack string) (Kept, error) {
+func NewKept(text []byte, stack string) (Kept, error) {
 	var document yaml.Node
-	if err := yaml.Unmarshal(template, &document); err != nil {
+	if err := yaml.Unmarshal(text, &document); err != nil {
 		return Kept{}, fmt.Errorf("the template cannot be read: %w", err)
 	}
 	if len(document.Content) != 1 {
 		return Kept{}, errors.New("the template is empty")
 	}
-	kept, root := Kept{Stack: stack}, document.Content[0]
+	kept, root, defaults := Kept{Stack: stack}, document.Content[0], map[string]string{}
+	err := pairs(value(root, "Parameters"), func(name, body *yaml.Node) error {
+		if byDefault := value(body, "Default"); byDefault != nil {
+			defaults[name.Value] = byDefault.Value
+		}
+		return nil
+	})
+	if err == nil {
+		err = template.Expand(root, defaults)
+	}
+	if err != nil {
+		return Kept{}, err
+	}
 	resources := &yaml.Node{Kind: yaml.MappingNode}
-	err := pairs(value(root, "Resources"), func(id, body *yaml.Node) error {
+	err = pairs(value(root, "Resources"), func(id, body *yaml.Node) error {
 		if policy := value(body, "DeletionPolicy"); policy == nil || policy.Value != "RetainExceptOnCreate" {
 			return nil
 		}
@@ -110,12 +124,24 @@ func newResource(id string, body *yaml.Node, stack string) (Resource, error) {
 	}
 	name := value(value(body, "Properties"), property)
 	if name != nil {
-		r.Name = strings.ReplaceAll(name.Value, "${AWS::StackName}", stack)
+		r.Name = strings.ReplaceAll(substituted(name), "${AWS::StackName}", stack)
 	}
 	if r.Name == "" || strings.Contains(r.Name, "${") {
 		return r, fmt.Errorf("template.yaml:%d: %s is kept: its %s is to be made of ${AWS::StackName} and text alone, so that it is found again", body.Line, id, property)
 	}
 	return r, nil
+}
+
+// substituted returns the text of a Fn::Sub with the values of its own.
+func substituted(n *yaml.Node) string {
+	if n.Kind != yaml.SequenceNode || len(n.Content) != 2 {
+		return n.Value
+	}
+	text := n.Content[0].Value
+	for i := 0; i+1 < len(n.Content[1].Content); i += 2 {
+		text = strings.ReplaceAll(text, "${"+n.Content[1].Content[i].Value+"}", n.Content[1].Content[i+1].Value)
+	}
+	return text
 }
 
 // Recover takes back what a deleted stack kept into a new stack of its name, and writes what is to be done next to out. Nothing is

@@ -20,6 +20,9 @@ func (r *reader) readParameters(n *yaml.Node, overrides, times map[string]string
 			r.missing[key.Value] = true
 			return nil
 		}
+		if kind := member(value, "Type"); kind != nil && kind.Value == typeList {
+			r.lists[key.Value] = true
+		}
 		if err := r.checkParameter(key, value, given); err != nil {
 			return err
 		}
@@ -30,6 +33,9 @@ func (r *reader) readParameters(n *yaml.Node, overrides, times map[string]string
 		return nil
 	})
 }
+
+// typeList is the type of a parameter whose value is names with commas between them.
+const typeList = "CommaDelimitedList"
 
 // checkParameter refuses a value that CloudFormation would not take.
 func (r *reader) checkParameter(name, declared *yaml.Node, given string) error {
@@ -56,7 +62,7 @@ func (r *reader) checkParameter(name, declared *yaml.Node, given string) error {
 	switch {
 	case err != nil:
 		return refuse(declared, "%s: AllowedPattern is no regular expression", name.Value)
-	case kind != "String" && kind != "Number":
+	case kind != "String" && kind != "Number" && kind != typeList:
 		return refuse(declared, "%s: a parameter of type %q is not understood locally", name.Value, kind)
 	case kind == "Number" && (notNumber != nil || strings.Trim(given, "-.0123456789") != ""): // infinities, other bases
 		want = "a number"

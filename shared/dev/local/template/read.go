@@ -54,11 +54,17 @@ func Parse(data []byte, overrides, times map[string]string) (*Template, error) {
 	}
 	root := document.Content[0]
 	r := &reader{
-		parameters: map[string]string{}, missing: map[string]bool{}, conditions: map[string]*yaml.Node{},
-		maps: member(root, "Mappings"), globals: member(root, "Globals"), resolving: map[string]bool{},
+		parameters: map[string]string{}, lists: map[string]bool{}, missing: map[string]bool{}, conditions: map[string]*yaml.Node{},
+		globals: member(root, "Globals"), resolving: map[string]bool{},
+	}
+	if err := r.readParameters(member(root, "Parameters"), overrides, times); err != nil {
+		return nil, err
+	}
+	if err := Expand(root, r.parameters); err != nil {
+		return nil, err
 	}
 	sections := fields{
-		"Parameters": func(n *yaml.Node) error { return r.readParameters(n, overrides, times) },
+		"Parameters": none, // read above
 		"Conditions": r.readConditions,
 		"Resources":  none, // below, when the rest is known
 	}.without("AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Rules", "Mappings", "Globals", "Outputs")

@@ -42,9 +42,9 @@ type resource struct {
 // reader resolves lazily: what has no local meaning is never looked at, so it may use any function there is.
 type reader struct {
 	parameters map[string]string
+	lists      map[string]bool // parameters that are lists
 	missing    map[string]bool // parameters without a value
 	conditions map[string]*yaml.Node
-	maps       *yaml.Node
 	globals    *yaml.Node
 	resources  []*resource
 	resolving  map[string]bool // conditions and names under way, to find cycles
@@ -86,11 +86,12 @@ func (r *reader) resolve(n *yaml.Node) (*yaml.Node, error) {
 		return r.split(arg)
 	case "Select":
 		return r.pick(arg)
-	case "FindInMap":
-		return r.lookUp(arg)
 	case "Ref":
 		if arg.Value == "AWS::NoValue" {
 			return nil, nil //nolint:nilnil // documented: nil is "no value"
+		}
+		if r.lists[arg.Value] {
+			return sequence(commas(r.parameters[arg.Value]), n.Line), nil
 		}
 		value, err = r.ref(arg, arg.Value)
 	case "GetAtt":
@@ -190,11 +191,15 @@ func (r *reader) split(arg *yaml.Node) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: arg.Line}
-	for part := range strings.SplitSeq(value, args[0].Value) {
-		list.Content = append(list.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: part, Line: arg.Line})
+	return sequence(strings.Split(value, args[0].Value), arg.Line), nil
+}
+
+func sequence(items []string, line int) *yaml.Node {
+	list := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq", Line: line}
+	for _, item := range items {
+		list.Content = append(list.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: item, Line: line})
 	}
-	return list, nil
+	return list
 }
 
 func (r *reader) pick(arg *yaml.Node) (*yaml.Node, error) {
@@ -215,24 +220,6 @@ func (r *reader) pick(arg *yaml.Node) (*yaml.Node, error) {
 		return nil, refuse(arg, "there is no item %q to select", index)
 	}
 	return items[i], nil
-}
-
-func (r *reader) lookUp(arg *yaml.Node) (*yaml.Node, error) {
-	args, err := fixed(arg, 3)
-	if err != nil {
-		return nil, err
-	}
-	at := r.maps
-	for _, a := range args {
-		key, err := r.text(a)
-		if err != nil {
-			return nil, err
-		}
-		if at = member(at, key); at == nil {
-			return nil, refuse(arg, "the mapping has no %q", key)
-		}
-	}
-	return r.resolve(at)
 }
 
 func (r *reader) join(arg *yaml.Node) (string, error) {
