@@ -53,13 +53,13 @@ type Parts struct {
 	Channel   Channel
 	Directory Directory
 	Peppers   Peppers
-	Places    []Place // where an event may become durable, in this order
+	Sinks     []Sink // where an event may become durable, in this order
 	// Lanes are the places of event types whose order is no matter, so that a flood of them delays no conversation. A type
 	// without a lane goes with the other events.
-	Lanes   map[canonical.Type][]Place
-	Letters Letters
-	Logger  *slog.Logger
-	Meter   *telemetry.Meter
+	Lanes       map[canonical.Type][]Sink
+	DeadLetters DeadLetterWriter
+	Logger      *slog.Logger
+	Meter       *telemetry.Meter
 }
 
 // Adapter receives the webhooks of one channel. It is safe for concurrent use.
@@ -96,7 +96,7 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 	case o.refusal.Status != 0:
 		return o.refusal
 	case o.status/100 == 2:
-		return a.about.Answers[o.kind]
+		return a.about.Responses[o.kind]
 	case o.status == http.StatusNotFound:
 		return notFound()
 	default:
@@ -127,14 +127,14 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 		return outcome{status: http.StatusNotFound, reason: "unknown"}
 	case err != nil:
 		a.Logger.ErrorContext(ctx, "account cannot be read", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
-		return outcome{status: a.about.Redelivery.Failure(), reason: "account_unreadable"}
+		return outcome{status: a.about.Redelivery.FailureStatus(), reason: "account_unreadable"}
 	}
 	w := Webhook{Request: r, Provider: a.about.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
 	o := outcome{account: account.ID, kind: kind}
 	panicked, err := a.guard(ctx, func() error { return a.Channel.Verify(r, account.AuthTokens) })
 	switch {
 	case panicked:
-		o.status, o.reason, o.panicked = a.about.Redelivery.Failure(), CodePanic, true
+		o.status, o.reason, o.panicked = a.about.Redelivery.FailureStatus(), CodePanic, true
 	case err != nil:
 		o.status, o.reason = http.StatusForbidden, fault.Of(err).Code
 	default:
@@ -158,19 +158,19 @@ func (a *Adapter) route(path string) (account, kind string, ok bool) {
 	}
 	account, rest, _ = strings.Cut(rest, "/")
 	provider, kind, _ := strings.Cut(rest, "/")
-	_, known := a.about.Answers[kind]
+	_, known := a.about.Responses[kind]
 	return account, kind, known && provider == a.about.Provider && account != ""
 }
 
 // accept makes an authentic webhook durable.
 func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budget, o *outcome) {
-	o.status = a.about.Answers[w.Kind].Status
-	var work Work
+	o.status = a.about.Responses[w.Kind].Status
+	var work Batch
 	panicked, err := a.guard(ctx, func() error {
 		reading, cancel := all.share(ctx, forReading)
 		defer cancel()
 		var err error
-		work, err = a.Read(reading, w)
+		work, err = a.Parse(reading, w)
 		if err != nil {
 			return err
 		}
@@ -182,14 +182,14 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budge
 	})
 	switch {
 	case errors.Is(err, errNowhere):
-		o.status, o.reason = a.about.Redelivery.Failure(), "nothing_durable"
+		o.status, o.reason = a.about.Redelivery.FailureStatus(), "nothing_durable"
 		return
 	case panicked:
 		o.panicked = true
 		err = fault.New(fault.Permanent, CodePanic, err)
 	case err == nil:
 		o.events = work.count()
-		err = work.Unplaced
+		err = work.Unowned
 	}
 	if err == nil {
 		return
@@ -197,7 +197,7 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budge
 	sorted := fault.Of(err)
 	o.reason = sorted.Code
 	if sorted.Kind != fault.Permanent && !a.about.Redelivery.Never() {
-		o.status = a.about.Redelivery.Failure() // it comes again when what failed may work
+		o.status = a.about.Redelivery.FailureStatus() // it comes again when what failed may work
 		return
 	}
 	if !panicked && a.refuse(ctx, sorted, o) {
@@ -205,9 +205,9 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budge
 	}
 	keeping, cancel := all.share(ctx, forLetter)
 	defer cancel()
-	if err := a.Letters.Write(keeping, w, owner, sorted); err != nil {
+	if err := a.DeadLetters.Write(keeping, w, owner, sorted); err != nil {
 		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", sorted.Code), slog.Any("error", err))
-		o.status = a.about.Redelivery.Failure()
+		o.status = a.about.Redelivery.FailureStatus()
 		return
 	}
 	o.dead = 1

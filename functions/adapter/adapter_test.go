@@ -39,7 +39,7 @@ type batch struct{ redelivers []int }
 
 func (b batch) Describe() Description {
 	return Description{
-		Provider: "batch", Answers: map[string]webhook.Response{"events": {Status: http.StatusAccepted}},
+		Provider: "batch", Responses: map[string]webhook.Response{"events": {Status: http.StatusAccepted}},
 		Redelivery: RedeliveryPolicy{On: b.redelivers},
 	}
 }
@@ -130,8 +130,8 @@ func receive(t *testing.T, ring Sealer, channel batch, events queue.Publisher, t
 	id := telemetry.Identity{Function: "BatchReceive", Version: "1"}
 	spool, state, known := memstore.New(), memstore.New(), &directory{}
 	a := New(ring, Parts{
-		Channel: channel, Directory: known, Peppers: known, Places: Places(events, NewSpool(spool)),
-		Letters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+		Channel: channel, Directory: known, Peppers: known, Sinks: Sinks(events, NewSpool(spool)),
+		DeadLetters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 	})
 	answer := a.Receive(t.Context(), webhook.Request{
 		Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {token}}, Body: []byte(body),
@@ -299,8 +299,8 @@ func TestOrderWithinAWebhookSurvivesAnyFailure(t *testing.T) {
 			}
 			return memstore.Fault(random.IntN(12)) // mostly none
 		}))
-		a := New(nil, Parts{Channel: batch{}, Places: Places(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
-		_, err := a.put(t.Context(), a.Places, all, usual)
+		a := New(nil, Parts{Channel: batch{}, Sinks: Sinks(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
+		_, err := a.put(t.Context(), a.Sinks, all, usual)
 		well = true
 		drain, _ := newDrain(table, events)
 		if err := drain.Run(t.Context()); err != nil {
@@ -395,7 +395,7 @@ func TestASlowStoreLeavesTimeForTheDeadLetter(t *testing.T) {
 				id := telemetry.Identity{}
 				ring := keyringtest.New()
 				a := New(ring, Parts{
-					Channel: batch{}, Directory: known, Peppers: known, Letters: NewDeadLetters(ring, spool, state, "1"),
+					Channel: batch{}, Directory: known, Peppers: known, DeadLetters: NewDeadLetters(ring, spool, state, "1"),
 					Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // the function's
@@ -427,7 +427,7 @@ func TestRedeliveryPolicyDecidesTheAnswer(t *testing.T) {
 		"on one that is not a 503": {RedeliveryPolicy{On: []int{500, 429}}, 500},
 	}
 	for name, c := range cases {
-		if got := c.policy.Failure(); got != c.want {
+		if got := c.policy.FailureStatus(); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}

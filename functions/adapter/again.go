@@ -28,7 +28,7 @@ func isTransient(cause *fault.Error) bool {
 // which they came, so that a thread's stay in order.
 func againRecord(r deadletter.Record) store.Record {
 	data, _ := json.Marshal(waiting{r.Tenant, r.ID}) // strings always encode
-	return store.Record{Data: data, Expires: r.First.Add(deadletter.Kept), Key: store.Key{
+	return store.Record{Data: data, Expires: r.First.Add(deadletter.Retention), Key: store.Key{
 		Partition: againPartition(r.Provider, shard(r.Tenant)), Sort: r.First.UTC().Format(sortTime) + "/" + r.ID,
 	}}
 }

@@ -85,9 +85,9 @@ func newFixture(t *testing.T) *fixture {
 		return nil
 	})
 	o.adapter = New(ring, Parts{
-		Channel: batch{}, Directory: o.known, Peppers: o.known, Places: Places(events, NewSpool(o.spool)),
-		Letters: NewDeadLetters(ring, o.spool, o.state, "1"),
-		Logger:  telemetry.NewLogger(&o.output, id), Meter: telemetry.NewMeter(&o.output, id),
+		Channel: batch{}, Directory: o.known, Peppers: o.known, Sinks: Sinks(events, NewSpool(o.spool)),
+		DeadLetters: NewDeadLetters(ring, o.spool, o.state, "1"),
+		Logger:      telemetry.NewLogger(&o.output, id), Meter: telemetry.NewMeter(&o.output, id),
 	})
 	o.again = NewReparser(o.adapter, o.state, o.spool)
 	return o
@@ -107,7 +107,7 @@ func (o *fixture) receive(owner, body string) {
 // run is the schedule's.
 func (o *fixture) run() {
 	o.Helper()
-	answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: redrive.Again})
+	answer, err := o.again.Reparse(o.Context(), redrive.Common{Action: redrive.Again})
 	if err != nil || len(answer.Problems) > 0 {
 		o.Fatalf("%v, %v", answer, err)
 	}
@@ -214,7 +214,7 @@ func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
 					ids = append(ids, id)
 				}
 			}
-			answer, err := o.again.Reparse(o.Context(), redrive.Asked{Action: redrive.Redrive, Tenant: "first", IDs: ids, By: "ops", Reason: "ticket 7"})
+			answer, err := o.again.Reparse(o.Context(), redrive.Common{Action: redrive.Redrive, Tenant: "first", IDs: ids, By: "ops", Reason: "ticket 7"})
 			if err != nil || answer.Counts[redrive.Redriven] != 1 {
 				o.Fatal(answer, err)
 			}
@@ -265,7 +265,7 @@ func TestARunThatFailsAtAnyCallIsMadeGoodByTheNext(t *testing.T) {
 					}
 					return memstore.None
 				}
-				_, _ = o.again.Reparse(t.Context(), redrive.Asked{Action: redrive.Again})
+				_, _ = o.again.Reparse(t.Context(), redrive.Common{Action: redrive.Again})
 				o.fault = nil
 				met = calls > failing
 				if failing == 0 && !met {
@@ -288,7 +288,7 @@ func TestARunEndsBeforeItsInvocation(t *testing.T) {
 		o.known.down = nil
 		ctx, cancel := context.WithTimeout(t.Context(), againMargin-time.Millisecond)
 		defer cancel()
-		if _, err := o.again.Reparse(ctx, redrive.Asked{Action: redrive.Again}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
+		if _, err := o.again.Reparse(ctx, redrive.Common{Action: redrive.Again}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
 			t.Errorf("%v, sent %v", err, o.sent)
 		}
 	})

@@ -127,9 +127,9 @@ func TestAWebhookOfTwoLanesIsAnsweredWithinItsTime(t *testing.T) {
 					ring, id := keyringtest.New(), telemetry.Identity{}
 					spool := NewSpool(world)
 					a := New(ring, Parts{
-						Channel: both{}, Directory: world, Peppers: world, Places: Places(world, spool),
-						Lanes:   map[canonical.Type][]Place{canonical.TypeReceipt: ReceiptPlaces(world, spool)},
-						Letters: NewDeadLetters(ring, world, world, "1"), Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
+						Channel: both{}, Directory: world, Peppers: world, Sinks: Sinks(world, spool),
+						Lanes:       map[canonical.Type][]Sink{canonical.TypeReceipt: ReceiptSinks(world, spool)},
+						DeadLetters: NewDeadLetters(ring, world, world, "1"), Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
 					})
 					ctx, cancel := context.WithTimeout(t.Context(), total) // the function's
 					defer cancel()

@@ -39,7 +39,7 @@ type Refuser interface {
 // Description is what the adapter has to know of a provider.
 type Description struct {
 	Provider   string                      // the third part of the path, and Event.Provider
-	Answers    map[string]webhook.Response // what each kind of webhook (the last part of the path) is answered once it is safe
+	Responses  map[string]webhook.Response // what each kind of webhook (the last part of the path) is answered once it is safe
 	Redelivery RedeliveryPolicy
 }
 
@@ -54,9 +54,9 @@ type RedeliveryPolicy struct {
 // Never says that what is not accepted now is lost.
 func (p RedeliveryPolicy) Never() bool { return len(p.On) == 0 }
 
-// Failure returns the status for a webhook that nothing durable took: 503 where the provider redelivers on it or never
+// FailureStatus returns the status for a webhook that nothing durable took: 503 where the provider redelivers on it or never
 // redelivers at all (it is the truth, and what a provider's console shows), otherwise the first status it redelivers on.
-func (p RedeliveryPolicy) Failure() int {
+func (p RedeliveryPolicy) FailureStatus() int {
 	if p.Never() || slices.Contains(p.On, http.StatusServiceUnavailable) {
 		return http.StatusServiceUnavailable
 	}
@@ -67,7 +67,7 @@ func (p RedeliveryPolicy) Failure() int {
 type Webhook struct {
 	webhook.Request
 	Provider        string // Description.Provider
-	Kind            string // one of Description.Answers
+	Kind            string // one of Description.Responses
 	AccountID       string
 	ProviderAccount string // what the provider calls the account; a channel compares it with the content
 }

@@ -65,12 +65,12 @@ func TestALineServesItsChannelsAndNoOther(t *testing.T) {
 			a := New(ring, Parts{
 				Channel: single{parsed: Parsed{Event: c.event, Kind: "message", Key: "1", Addresses: c.addresses, Person: "p", Side: "s"}}, Directory: known, Peppers: known,
 			})
-			work, err := a.Read(t.Context(), Webhook{Request: webhook.Request{Received: time.Now()}, AccountID: "shared"})
+			work, err := a.Parse(t.Context(), Webhook{Request: webhook.Request{Received: time.Now()}, AccountID: "shared"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			code, line := "", ""
-			if sorted := fault.Of(work.Unplaced); sorted != nil {
+			if sorted := fault.Of(work.Unowned); sorted != nil {
 				code = sorted.Code
 				if sorted.Kind != fault.Permanent {
 					t.Errorf("%s is %s: only a corrected file mends it", code, sorted.Kind)

@@ -22,8 +22,8 @@ const (
 	partsPerCall = 10
 )
 
-// Letters keeps what is authentic and cannot be used. *DeadLetters is one.
-type Letters interface {
+// DeadLetterWriter keeps what is authentic and cannot be used. *DeadLetters is one.
+type DeadLetterWriter interface {
 	// Write keeps a webhook and why it was given up. owner is the account's tenant.
 	Write(ctx context.Context, w Webhook, owner string, cause *fault.Error) error
 }
@@ -31,14 +31,14 @@ type Letters interface {
 // DeadLetters keeps webhooks as they were received, so that they can be parsed again by a better build.
 type DeadLetters struct {
 	sealer  Sealer
-	bytes   Notes
+	bytes   Noter
 	records deadletter.Store
 	version string
 }
 
 // NewDeadLetters returns DeadLetters that seal the received bytes with s and keep them in parts in received. The records that say
 // why go to records, with the published version of the function that gives up.
-func NewDeadLetters(s Sealer, received Notes, records deadletter.Store, version string) *DeadLetters {
+func NewDeadLetters(s Sealer, received Noter, records deadletter.Store, version string) *DeadLetters {
 	return &DeadLetters{s, received, records, version}
 }
 
@@ -56,7 +56,7 @@ type received struct {
 	Parts       int       `json:"parts"`
 }
 
-// Write implements Letters. The bytes come first: a record that points to nothing would be a promise that cannot be kept. One
+// Write implements DeadLetterWriter. The bytes come first: a record that points to nothing would be a promise that cannot be kept. One
 // webhook is one dead letter however often it comes, for its id is made of its content.
 func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause *fault.Error) error {
 	id := letterID(owner, w)
@@ -75,7 +75,7 @@ func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause 
 
 // keep writes the parts, then what describes them, and with it where it waits if it is to be parsed again by itself.
 func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, again bool) error {
-	expires := w.Received.Add(deadletter.Kept)
+	expires := w.Received.Add(deadletter.Retention)
 	data, err := json.Marshal(received{
 		Provider: w.Provider, Account: w.AccountID, Kind: w.Kind, Path: w.Path, Query: w.RawQuery,
 		ContentType: w.Header.Get("Content-Type"), Received: w.Received.UTC(), Size: len(w.Body), Parts: r.Parts,

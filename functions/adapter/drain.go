@@ -14,8 +14,8 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// SpoolRecords is what a Drain reads and removes.
-type SpoolRecords interface {
+// SpoolStore is what a Drain reads and removes.
+type SpoolStore interface {
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
@@ -23,7 +23,7 @@ type SpoolRecords interface {
 // Drain sends what was spooled once its queue is back. A message is removed after the queue accepted it, so that a crash
 // between the two sends it again under the same id, which the queue and then the router recognise.
 type Drain struct {
-	Records  SpoolRecords
+	Records  SpoolStore
 	Events   queue.Publisher
 	Receipts queue.Publisher // where spooled receipts go; nil leaves them where they are
 	Margin   time.Duration   // no batch is begun with less than this left of the deadline

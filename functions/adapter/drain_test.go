@@ -62,7 +62,7 @@ func identifiers(all []queue.Message) []string {
 	return ids
 }
 
-func newDrain(records SpoolRecords, events queue.Publisher) (*Drain, *bytes.Buffer) {
+func newDrain(records SpoolStore, events queue.Publisher) (*Drain, *bytes.Buffer) {
 	var output bytes.Buffer
 	id := telemetry.Identity{Function: "SpoolDrain", Version: "1"}
 	return &Drain{Records: records, Events: events, Margin: time.Second, Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id)}, &output

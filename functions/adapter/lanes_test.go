@@ -36,10 +36,10 @@ func TestATypeWithALaneGoesToItsQueueInItsTenantsGroup(t *testing.T) {
 				var output bytes.Buffer
 				id := telemetry.Identity{}
 				a := New(nil, Parts{
-					Channel: batch{}, Places: Places(events, spool), Lanes: map[canonical.Type][]Place{canonical.TypeReceipt: ReceiptPlaces(receipts, spool)},
+					Channel: batch{}, Sinks: Sinks(events, spool), Lanes: map[canonical.Type][]Sink{canonical.TypeReceipt: ReceiptSinks(receipts, spool)},
 					Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 				})
-				var work Work
+				var work Batch
 				for i, kind := range []canonical.Type{canonical.TypeReceipt, canonical.TypeMessage, canonical.TypeReceipt} {
 					message := queue.Message{ID: fmt.Sprint("e", i), Group: "thread", Body: []byte("{}")}
 					work.add(message, &canonical.Event{Type: kind, TenantID: "demo"}, a.Lanes)

@@ -10,38 +10,38 @@ import (
 	"signalbox/shared/queue"
 )
 
-// Place is somewhere an event becomes durable.
-type Place struct {
+// Sink is somewhere an event becomes durable.
+type Sink struct {
 	Name  string
 	Share int // of a webhook's time, in hundredths, for the one attempt made here; the same queue may be in the list again
 	Queue queue.Publisher
 	Spool bool // what goes here waits for the drain
 }
 
-// Places is the order every channel uses: the events queue, once more, then the spool.
-func Places(events, spool queue.Publisher) []Place {
-	return []Place{
+// Sinks is the order every channel uses: the events queue, once more, then the spool.
+func Sinks(events, spool queue.Publisher) []Sink {
+	return []Sink{
 		{Name: "events_queue", Share: forQueue, Queue: events},
 		{Name: "events_queue", Share: forQueue, Queue: events},
 		{Name: "spool", Share: forSpool, Queue: spool, Spool: true},
 	}
 }
 
-// ReceiptPlaces is Places for receipts: a queue of their own, once more, then the spool, which sends them to that queue later.
-func ReceiptPlaces(receipts queue.Publisher, spool *Spool) []Place {
-	places := Places(receipts, spool.lane(laneReceipts))
+// ReceiptSinks is Sinks for receipts: a queue of their own, once more, then the spool, which sends them to that queue later.
+func ReceiptSinks(receipts queue.Publisher, spool *Spool) []Sink {
+	places := Sinks(receipts, spool.lane(laneReceipts))
 	places[0].Name, places[1].Name = "receipts_queue", "receipts_queue"
 	return places
 }
 
 // putAll makes everything of a webhook durable, lanes side by side.
-func (a *Adapter) putAll(ctx context.Context, work Work, all budget) (spooled int, err error) {
+func (a *Adapter) putAll(ctx context.Context, work Batch, all budget) (spooled int, err error) {
 	if len(work.Lanes) == 0 {
-		return a.put(ctx, a.Places, work.Messages, all)
+		return a.put(ctx, a.Sinks, work.Messages, all)
 	}
 	var running sync.WaitGroup
 	results := make(chan result, 1+len(work.Lanes))
-	lane := func(places []Place, messages []queue.Message) {
+	lane := func(places []Sink, messages []queue.Message) {
 		running.Go(func() {
 			var r result
 			defer func() {
@@ -51,7 +51,7 @@ func (a *Adapter) putAll(ctx context.Context, work Work, all budget) (spooled in
 			r.spooled, r.err = a.put(ctx, places, messages, all)
 		})
 	}
-	lane(a.Places, work.Messages)
+	lane(a.Sinks, work.Messages)
 	for kind, messages := range work.Lanes {
 		lane(a.Lanes[kind], messages)
 	}
@@ -75,7 +75,7 @@ type result struct {
 }
 
 // put tries the places in order with what the ones before did not accept. It answers how many went to a spool.
-func (a *Adapter) put(ctx context.Context, places []Place, messages []queue.Message, all budget) (spooled int, err error) {
+func (a *Adapter) put(ctx context.Context, places []Sink, messages []queue.Message, all budget) (spooled int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
 	}
@@ -95,7 +95,7 @@ func (a *Adapter) put(ctx context.Context, places []Place, messages []queue.Mess
 	return spooled, err
 }
 
-func attempt(ctx context.Context, place Place, messages []queue.Message, all budget) error {
+func attempt(ctx context.Context, place Sink, messages []queue.Message, all budget) error {
 	ctx, cancel := all.share(ctx, place.Share)
 	defer cancel()
 	return place.Queue.Publish(ctx, messages...)

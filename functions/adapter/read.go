@@ -17,15 +17,15 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// Work is what a webhook amounts to: the messages for the events queue, in order, and what is to be a dead letter because
+// Batch is what a webhook amounts to: the messages for the events queue, in order, and what is to be a dead letter because
 // part of it came to an address that is nobody's.
-type Work struct {
+type Batch struct {
 	Messages []queue.Message
 	Lanes    map[canonical.Type][]queue.Message // those of types with a lane of their own
-	Unplaced error
+	Unowned  error
 }
 
-func (w *Work) count() int {
+func (w *Batch) count() int {
 	n := len(w.Messages)
 	for _, messages := range w.Lanes {
 		n += len(messages)
@@ -34,7 +34,7 @@ func (w *Work) count() int {
 }
 
 // first returns the id of the first event, "" where there is none.
-func (w *Work) first() string {
+func (w *Batch) first() string {
 	if len(w.Messages) > 0 {
 		return w.Messages[0].ID
 	}
@@ -45,7 +45,7 @@ func (w *Work) first() string {
 }
 
 // add puts a message where its type goes. In a lane without order its group is its tenant, for fairness.
-func (w *Work) add(m queue.Message, e *canonical.Event, lanes map[canonical.Type][]Place) {
+func (w *Batch) add(m queue.Message, e *canonical.Event, lanes map[canonical.Type][]Sink) {
 	if lanes[e.Type] == nil {
 		w.Messages = append(w.Messages, m)
 		return
@@ -57,22 +57,22 @@ func (w *Work) add(m queue.Message, e *canonical.Event, lanes map[canonical.Type
 	w.Lanes[e.Type] = append(w.Lanes[e.Type], m)
 }
 
-// Read parses a verified webhook and makes a message of each event. Events of one webhook may belong to several tenants.
-func (a *Adapter) Read(ctx context.Context, w Webhook) (Work, error) {
+// Parse parses a verified webhook and makes a message of each event. Events of one webhook may belong to several tenants.
+func (a *Adapter) Parse(ctx context.Context, w Webhook) (Batch, error) {
 	parsed, err := a.Channel.Parse(w)
 	if err != nil {
-		return Work{}, err
+		return Batch{}, err
 	}
-	work := Work{Messages: make([]queue.Message, 0, len(parsed))}
+	work := Batch{Messages: make([]queue.Message, 0, len(parsed))}
 	for i := range parsed {
 		message, err := a.message(ctx, w, &parsed[i])
 		switch {
 		case errors.Is(err, tenant.ErrUnknown):
-			work.Unplaced = fault.New(fault.Permanent, CodeUnowned, nil)
+			work.Unowned = fault.New(fault.Permanent, CodeUnowned, nil)
 		case errors.Is(err, tenant.ErrUnserved):
-			work.Unplaced = fault.New(fault.Permanent, CodeChannel, nil)
+			work.Unowned = fault.New(fault.Permanent, CodeChannel, nil)
 		case err != nil:
-			return Work{}, err
+			return Batch{}, err
 		default:
 			work.add(message, &parsed[i].Event, a.Lanes)
 		}

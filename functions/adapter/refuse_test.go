@@ -60,8 +60,8 @@ func TestRefuser(t *testing.T) {
 			}
 			a := New(ring, Parts{
 				Channel: told{batch{redelivers: []int{503}}}, Directory: known, Peppers: known,
-				Places:  Places(publisher(sent), NewSpool(spool)),
-				Letters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+				Sinks:       Sinks(publisher(sent), NewSpool(spool)),
+				DeadLetters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 			})
 			answer := a.Receive(t.Context(), webhook.Request{
 				Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(c.body),

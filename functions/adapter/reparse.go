@@ -31,8 +31,8 @@ const (
 	CodeUnwritten = "dead_letter_unwritten" // its bytes were kept, and the record that says why was not
 )
 
-// ReparseBytes is what it needs of the table of received bytes, where also what waits is listed.
-type ReparseBytes interface {
+// ReparseStore is what it needs of the table of received bytes, where also what waits is listed.
+type ReparseStore interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
@@ -44,31 +44,31 @@ type ReparseBytes interface {
 type Reparser struct {
 	adapter *Adapter
 	records store.Store
-	bytes   ReparseBytes
+	bytes   ReparseStore
 	claims  *idempotency.Reopener
 }
 
-// NewReparser returns a Reparser for the channel of a; it needs neither its Letters nor its tokens.
-func NewReparser(a *Adapter, records store.Store, received ReparseBytes) *Reparser {
+// NewReparser returns a Reparser for the channel of a; it needs neither its DeadLetterWriter nor its tokens.
+func NewReparser(a *Adapter, records store.Store, received ReparseStore) *Reparser {
 	return &Reparser{a, records, received, idempotency.NewReopener(records)}
 }
 
 // Reparse carries out a request for ids of dead letters, or that of a schedule for those that are due, redrive.Again. One that
 // cannot be is an Answer with Problems; the error is what is not its fault, by its code alone: the same request may be sent again.
-func (r *Reparser) Reparse(ctx context.Context, q redrive.Asked) (redrive.Answer, error) {
+func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	if q.Action == redrive.Again {
-		return redrive.Answer{}, r.failed(ctx, q, r.parseAgain(ctx))
+		return redrive.Result{}, r.failed(ctx, q, r.parseAgain(ctx))
 	}
 	problems := q.Check(redrive.Plan, redrive.Redrive)
 	if len(q.IDs) == 0 {
 		problems = append(problems, "ids are required")
 	}
 	if len(problems) > 0 {
-		return redrive.Answer{Problems: problems}, nil
+		return redrive.Result{Problems: problems}, nil
 	}
 	answer, err := r.carryOut(ctx, q)
 	if err != nil {
-		return redrive.Answer{}, r.failed(ctx, q, err)
+		return redrive.Result{}, r.failed(ctx, q, err)
 	}
 	r.adapter.Logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
 		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
@@ -78,7 +78,7 @@ func (r *Reparser) Reparse(ctx context.Context, q redrive.Asked) (redrive.Answer
 }
 
 // failed logs and counts an error that is not the request's fault and returns what its sender is told, nil for nil.
-func (r *Reparser) failed(ctx context.Context, q redrive.Asked, err error) error {
+func (r *Reparser) failed(ctx context.Context, q redrive.Common, err error) error {
 	sorted := fault.Of(err)
 	if sorted == nil {
 		return nil
@@ -95,7 +95,7 @@ type letter struct {
 	record deadletter.Record
 }
 
-func (r *Reparser) carryOut(ctx context.Context, q redrive.Asked) (redrive.Answer, error) {
+func (r *Reparser) carryOut(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(q.IDs)))
 	keys := make([]store.Key, len(ids))
 	for i, id := range ids {
@@ -103,9 +103,9 @@ func (r *Reparser) carryOut(ctx context.Context, q redrive.Asked) (redrive.Answe
 	}
 	held, err := r.records.Get(ctx, keys...)
 	if err != nil {
-		return redrive.Answer{}, err
+		return redrive.Result{}, err
 	}
-	var answer redrive.Answer
+	var answer redrive.Result
 	var letters []letter
 	for i, record := range held {
 		rec, ok := deadletter.Read(record)
@@ -118,7 +118,7 @@ func (r *Reparser) carryOut(ctx context.Context, q redrive.Asked) (redrive.Answe
 	slices.SortFunc(letters, func(a, b letter) int { return a.record.First.Compare(b.record.First) }) // as they came
 	if len(letters) > 0 && q.Action == redrive.Redrive {
 		if err := r.note(ctx, q, letters); err != nil { // what nobody can account for does not happen
-			return redrive.Answer{}, err
+			return redrive.Result{}, err
 		}
 	}
 	for i := range letters {
@@ -128,18 +128,18 @@ func (r *Reparser) carryOut(ctx context.Context, q redrive.Asked) (redrive.Answe
 }
 
 // note writes the audit entry of what is about to be parsed.
-func (r *Reparser) note(ctx context.Context, q redrive.Asked, letters []letter) error {
+func (r *Reparser) note(ctx context.Context, q redrive.Common, letters []letter) error {
 	subjects := make([]string, len(letters))
 	for i, l := range letters {
 		subjects[i] = deadletter.StageReceive + " " + l.record.ID
 	}
-	return audit.Of(r.records, q.Tenant, redrive.Chain).Append(ctx, audit.Entry{
+	return audit.Of(r.records, q.Tenant, redrive.AuditChain).Append(ctx, audit.Entry{
 		At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: subjects,
 	})
 }
 
 // one parses one webhook again. A plan does it too, and sends nothing: it says whether it would work.
-func (r *Reparser) one(ctx context.Context, q redrive.Asked, l *letter) redrive.Item {
+func (r *Reparser) one(ctx context.Context, q redrive.Common, l *letter) redrive.Item {
 	item := redrive.Item{ID: l.record.ID, Stage: deadletter.StageReceive, Outcome: redrive.Ready, Code: l.record.Code}
 	ctx = telemetry.WithTrace(telemetry.WithEvent(ctx, l.record.ID), l.record.Trace)
 	generation, err := r.again(ctx, q.Action == redrive.Redrive, l)
@@ -162,9 +162,9 @@ func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation 
 	if err != nil {
 		return 0, err
 	}
-	var work Work
+	var work Batch
 	panicked, err := r.adapter.guard(ctx, func() (err error) {
-		work, err = r.adapter.Read(ctx, w)
+		work, err = r.adapter.Parse(ctx, w)
 		return err
 	})
 	switch {
@@ -173,9 +173,9 @@ func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation 
 	case err != nil:
 		return 0, err
 	case !send:
-		return 0, work.Unplaced
+		return 0, work.Unowned
 	}
-	generation, err = r.claims.Generation(ctx, deadletter.Key(l.record).Partition, max(l.record.Generation, l.record.RedrivenAs))
+	generation, err = r.claims.NextGeneration(ctx, deadletter.Key(l.record).Partition, max(l.record.Generation, l.record.RedrivenAs))
 	if err != nil {
 		return 0, err
 	}
@@ -183,11 +183,11 @@ func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation 
 	if _, err = r.adapter.putAll(ctx, work, usual); err != nil {
 		return 0, err
 	}
-	return generation, work.Unplaced // it stays a dead letter until every address of it has a line
+	return generation, work.Unowned // it stays a dead letter until every address of it has a line
 }
 
 // regenerate gives the messages ids that were never used: the queue drops what it was sent in the last five minutes.
-func (w *Work) regenerate(generation int) {
+func (w *Batch) regenerate(generation int) {
 	suffix := ":" + strconv.Itoa(generation)
 	for i := range w.Messages {
 		w.Messages[i].ID += suffix

@@ -70,8 +70,8 @@ func TestReparse(t *testing.T) {
 				waits = events
 			}
 			parts := Parts{
-				Channel: spoiled{}, Directory: known, Peppers: known, Places: Places(events, waits),
-				Letters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+				Channel: spoiled{}, Directory: known, Peppers: known, Sinks: Sinks(events, waits),
+				DeadLetters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 			}
 			received := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 			New(ring, parts).Receive(t.Context(), webhook.Request{
@@ -83,7 +83,7 @@ func TestReparse(t *testing.T) {
 			}
 			parts.Channel = batch{}
 			reparser := NewReparser(New(ring, parts), state, spool)
-			q := redrive.Asked{Action: c.action, Tenant: "first", IDs: []string{letter.ID, "nowhere"}, By: "ops", Reason: "ticket 7"}
+			q := redrive.Common{Action: c.action, Tenant: "first", IDs: []string{letter.ID, "nowhere"}, By: "ops", Reason: "ticket 7"}
 			if q.Action == "" {
 				q.Action = redrive.Redrive
 			}
@@ -122,7 +122,7 @@ func TestReparseIsRefused(t *testing.T) {
 	id := telemetry.Identity{Function: "BatchReparse", Version: "1"}
 	a := New(nil, Parts{Channel: batch{}, Logger: telemetry.NewLogger(&bytes.Buffer{}, id), Meter: telemetry.NewMeter(&bytes.Buffer{}, id)})
 	reparser := NewReparser(a, memstore.New(), memstore.New())
-	for name, q := range map[string]redrive.Asked{
+	for name, q := range map[string]redrive.Common{
 		"without ids":    {Action: redrive.Plan, Tenant: "first"},
 		"without a name": {Action: redrive.Redrive, Tenant: "first", IDs: []string{"a"}, Reason: "ticket 7"},
 		"to replay":      {Action: redrive.Replay, Tenant: "first", IDs: []string{"a"}, By: "ops", Reason: "ticket 7"},

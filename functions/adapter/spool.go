@@ -22,15 +22,15 @@ const spoolBatch = 10
 // sortTime is a time in byte order: fixed width, UTC.
 const sortTime = "2006-01-02T15:04:05.000000000Z"
 
-// Notes is what the spool and the received bytes are written to.
-type Notes interface {
+// Noter is what the spool and the received bytes are written to.
+type Noter interface {
 	Note(ctx context.Context, pointers ...store.Record) error
 }
 
 // Spool keeps encoded queue messages while their queue cannot be reached. It is a queue.Publisher, and the same for every
 // provider: what is spooled was parsed and validated, and only has to be sent. Records do not expire; the Drain removes them.
 type Spool struct {
-	notes Notes
+	notes Noter
 	queue string // a lane's name, empty for the events queue
 }
 
@@ -41,7 +41,7 @@ const laneReceipts = "receipts"
 func (s *Spool) lane(name string) *Spool { return &Spool{s.notes, name} }
 
 // NewSpool returns the spool in this table.
-func NewSpool(notes Notes) *Spool { return &Spool{notes: notes} }
+func NewSpool(notes Noter) *Spool { return &Spool{notes: notes} }
 
 // spooled is a queue.Message as a record's data.
 type spooled struct {

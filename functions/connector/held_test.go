@@ -26,7 +26,7 @@ func TestAReceiveThatALeaseRefusesIsNoAttempt(t *testing.T) {
 		receive := func() error { return p.connector().Handle(t.Context(), heads(deliveryOf("e")))[0] }
 		err := receive()
 		held, ok := errors.AsType[*queue.HeldError](err)
-		if !ok || held.For != 25*time.Second || !errors.Is(err, queue.ErrNotBegun) {
+		if !ok || held.For != 25*time.Second || !errors.Is(err, queue.ErrNotStarted) {
 			t.Fatalf("while it is held: %v", err)
 		}
 		if strings.Contains(p.out.String(), "DeliveryFailed") {

@@ -46,7 +46,7 @@ func (it *item) verdict() error {
 	case it.finished:
 		return nil
 	case it.err == nil:
-		return queue.ErrNotBegun
+		return queue.ErrNotStarted
 	default:
 		return it.err
 	}
@@ -54,7 +54,7 @@ func (it *item) verdict() error {
 
 // failed keeps why the item is not done, and since when.
 func (it *item) failed(err error) {
-	failing := &queue.FailingError{Since: it.claim.Fails(fault.Of(err)), Err: err}
+	failing := &queue.FailingError{Since: it.claim.RecordFailure(fault.Of(err)), Err: err}
 	if it.claim != nil {
 		failing.Attempt = it.claim.Attempt
 	}

@@ -145,7 +145,7 @@ func (r *Receipts) write(ctx context.Context, of binding, statuses []*status) {
 	for begin := 0; begin < len(left); begin += r.options.Width {
 		chunk := left[begin:min(begin+r.options.Width, len(left))]
 		if !r.pause(ctx, of) {
-			failAll(left[begin:], queue.ErrNotBegun)
+			failAll(left[begin:], queue.ErrNotStarted)
 			break
 		}
 		calls++

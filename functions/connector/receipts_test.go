@@ -164,7 +164,7 @@ func TestWhatHasNoTimeLeftGoesBackUnbegun(t *testing.T) {
 			switch {
 			case err == nil:
 				done++
-			case errors.Is(err, queue.ErrNotBegun):
+			case errors.Is(err, queue.ErrNotStarted):
 				unbegun++
 			}
 		}

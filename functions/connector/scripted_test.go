@@ -166,7 +166,7 @@ func words(errs []error) string {
 		switch f := fault.Of(err); {
 		case err == nil:
 			all = append(all, "done")
-		case errors.Is(err, queue.ErrNotBegun):
+		case errors.Is(err, queue.ErrNotStarted):
 			all = append(all, "not begun")
 		default:
 			all = append(all, f.Kind.String()+" "+f.Code)

@@ -38,7 +38,7 @@ func (c *Connector[R]) claim(ctx context.Context, it *item) {
 	}
 	claim, err := c.options.Claims.Claim(it.context(ctx), it.key())
 	switch f := fault.Of(err); {
-	case errors.Is(err, idempotency.ErrDone):
+	case errors.Is(err, idempotency.ErrCompleted):
 		it.finished = true
 	case err != nil && f.Code == idempotency.CodeHeld:
 		it.err = &queue.HeldError{For: f.Wait}

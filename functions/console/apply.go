@@ -25,17 +25,17 @@ type Request struct {
 	File   json.RawMessage `json:"file"` // a tenant file
 }
 
-// Answer says what is in force, or would be, and what changes; or, with Problems, why the file was refused. Then the last
+// Result says what is in force, or would be, and what changes; or, with Problems, why the file was refused. Then the last
 // configuration stays in force.
-type Answer struct {
+type Result struct {
 	Version  int              `json:"version,omitempty"`
 	Changes  []tenant.Change  `json:"changes,omitzero"` // empty, not missing, when the file is what is in force
 	Problems []tenant.Problem `json:"problems,omitempty"`
 }
 
 // Refuse returns the answer to a request that cannot be read.
-func Refuse(problem string) Answer {
-	return Answer{Problems: []tenant.Problem{{Reason: problem}}}
+func Refuse(problem string) Result {
+	return Result{Problems: []tenant.Problem{{Reason: problem}}}
 }
 
 // Tenants applies tenant files.
@@ -54,16 +54,16 @@ func NewTenants(s tenant.Store, box tenant.Box, p *tenant.Peppers, d Deployment,
 	return &Tenants{s, box, p, compiled, logger, meter}, err
 }
 
-// Apply carries out a request. A file that is refused is an Answer with Problems; the error is what is not the file's fault,
+// Apply carries out a request. A file that is refused is a Result with Problems; the error is what is not the file's fault,
 // by its code alone: the same request may be sent again.
-func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
+func (t *Tenants) Apply(ctx context.Context, r Request) (Result, error) {
 	carry := tenant.Publish
 	switch r.Action {
 	case ActionApply:
 	case ActionPlan:
 		carry = tenant.Plan
 	default:
-		return Answer{Problems: []tenant.Problem{{Path: "action", Reason: "is not plan or apply"}}}, nil
+		return Result{Problems: []tenant.Problem{{Path: "action", Reason: "is not plan or apply"}}}, nil
 	}
 	file, err := t.decode(r.File)
 	var outcome tenant.Outcome
@@ -72,18 +72,18 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Answer, error) {
 	}
 	if refused, ok := errors.AsType[*tenant.InvalidError](err); ok {
 		t.logger.WarnContext(ctx, "tenant file refused", slog.String("action", r.Action), slog.Int("problems", len(refused.Problems)))
-		return Answer{Problems: refused.Problems}, nil
+		return Result{Problems: refused.Problems}, nil
 	}
 	if err != nil {
 		sorted := fault.Of(err)
 		t.meter.Count(telemetry.Failures, 1)
 		t.logger.ErrorContext(ctx, "tenant file not applied", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
 			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
-		return Answer{}, errors.New(sorted.Code)
+		return Result{}, errors.New(sorted.Code)
 	}
 	t.logger.InfoContext(ctx, "tenant file", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
 		slog.Int("version", outcome.Version), slog.Int("changes", len(outcome.Changes)))
-	return Answer{Version: outcome.Version, Changes: outcome.Changes}, nil
+	return Result{Version: outcome.Version, Changes: outcome.Changes}, nil
 }
 
 // decode reads a file that fits its schema.

@@ -29,12 +29,12 @@ func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 	if (len(q.IDs) == 0) == (q.Filter == nil) {
 		problems = append(problems, "either ids or filter is required")
 	}
-	if q.Limit < 0 || q.Limit > redrive.Most {
+	if q.Limit < 0 || q.Limit > redrive.MaxItems {
 		problems = append(problems, "limit is at most 100")
 	}
 	if q.Filter != nil {
 		from, to, err := days(*q.Filter, now)
-		if err != nil || to.Before(from) || to.Sub(from) > 2*deadletter.Kept {
+		if err != nil || to.Before(from) || to.Sub(from) > 2*deadletter.Retention {
 			problems = append(problems, "filter.from and filter.to are days like 2026-01-31, at most 180 apart")
 		}
 	}
@@ -44,7 +44,7 @@ func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 // strangers returns what a request that chose nothing names and nobody knows, of a tenant with CRMs of some kinds.
 func strangers(q redrive.Request, kinds map[string]string) []string {
 	if kinds == nil {
-		return q.NoTenant()
+		return q.UnknownTenant()
 	}
 	if q.Filter == nil {
 		return nil
@@ -57,7 +57,7 @@ func strangers(q redrive.Request, kinds map[string]string) []string {
 
 // days returns the first and the last day.
 func days(f redrive.Filter, now time.Time) (from, to time.Time, err error) {
-	from, to = now.UTC().Add(-deadletter.Kept).Truncate(24*time.Hour), now.UTC().Truncate(24*time.Hour)
+	from, to = now.UTC().Add(-deadletter.Retention).Truncate(24*time.Hour), now.UTC().Truncate(24*time.Hour)
 	if f.From != "" {
 		if from, err = time.Parse(time.DateOnly, f.From); err != nil {
 			return from, to, err
@@ -146,7 +146,7 @@ type choice struct {
 }
 
 func (r *Redriver) choose(ctx context.Context, q redrive.Request) (choice, error) {
-	limit := cmp.Or(q.Limit, redrive.Most)
+	limit := cmp.Or(q.Limit, redrive.MaxItems)
 	var c choice
 	var err error
 	switch {
@@ -299,7 +299,7 @@ func (r *Redriver) read(ctx context.Context, f redrive.Filter, pointers []store.
 	var letters []letter
 	for _, record := range held {
 		l, ok := read(record)
-		current := func(pointer store.Record) bool { return deadletter.Current(pointer, l.rec) }
+		current := func(pointer store.Record) bool { return deadletter.IsCurrent(pointer, l.rec) }
 		if ok && takes(f, l.rec) && slices.ContainsFunc(wanted[record.Key], current) {
 			letters = append(letters, l)
 		}

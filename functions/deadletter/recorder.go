@@ -27,8 +27,8 @@ type Recorder struct {
 	name   *regexp.Regexp
 }
 
-// New returns a Recorder that writes to s.
-func New(s deadletter.Store, logger *slog.Logger, meter *telemetry.Meter) *Recorder {
+// NewRecorder returns a Recorder that writes to s.
+func NewRecorder(s deadletter.Store, logger *slog.Logger, meter *telemetry.Meter) *Recorder {
 	// What comes from a body that nobody may have checked, and becomes part of a key, must look like a name.
 	return &Recorder{store: s, logger: logger, meter: meter, name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)}
 }
@@ -38,7 +38,7 @@ func (r *Recorder) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
 	for i, head := range heads {
 		if ctx.Err() != nil {
-			errs[i] = queue.ErrNotBegun
+			errs[i] = queue.ErrNotStarted
 			continue
 		}
 		errs[i] = r.record(telemetry.WithTrace(ctx, head.Trace), head)

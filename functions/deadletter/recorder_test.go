@@ -27,7 +27,7 @@ func newWorker(s deadletter.Store, out *bytes.Buffer) *queue.Worker {
 	id := telemetry.Identity{Function: "RecordDeadLetter", Version: "1"}
 	logger, meter := telemetry.NewLogger(out, id), telemetry.NewMeter(out, id)
 	return &queue.Worker{
-		Stage: "dead-letters", Handler: recorder.New(s, logger, meter), Patience: time.Hour, BlockedWait: 15 * time.Minute,
+		Stage: "dead-letters", Handler: recorder.NewRecorder(s, logger, meter), Patience: time.Hour, BlockedWait: 15 * time.Minute,
 		BackoffMin: 2 * time.Second, BackoffMax: 15 * time.Minute, MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second,
 		Random: func() float64 { return 0 }, Logger: logger, Meter: meter, Identity: id,
 	}
@@ -134,7 +134,7 @@ func TestWhatArrivesIsRecorded(t *testing.T) {
 				w := newWorker(s, out)
 				head := queue.Received{Message: c.message, Attempt: 1, FirstSent: time.Now()}
 				for range 2 { // it may come twice
-					if v := w.Work(t.Context(), []queue.Received{head}); !v[0].Done {
+					if v := w.Process(t.Context(), []queue.Received{head}); !v[0].Done {
 						t.Fatalf("%+v: %s", v, out)
 					}
 					head.Attempt++
@@ -173,7 +173,7 @@ func TestWhatCannotBeRecordedStays(t *testing.T) {
 		out := &bytes.Buffer{}
 		w := newWorker(broken{memstore.New()}, out)
 		head := queue.Received{Message: queue.Message{ID: "x", Group: "g", Body: []byte("x")}, Attempt: 1, FirstSent: time.Now().Add(-13 * 24 * time.Hour)}
-		if v := w.Work(t.Context(), []queue.Received{head})[0]; v.Done || v.Wait == 0 {
+		if v := w.Process(t.Context(), []queue.Received{head})[0]; v.Done || v.Wait == 0 {
 			t.Errorf("%+v", v)
 		}
 	})
@@ -189,7 +189,7 @@ func FuzzRecorderKeepsWhateverArrives(f *testing.F) {
 		}
 		s := memstore.New()
 		head := queue.Received{Message: queue.Message{ID: id, Group: "g", Body: body}, Attempt: 1, FirstSent: time.Now()}
-		if v := newWorker(s, &bytes.Buffer{}).Work(t.Context(), []queue.Received{head}); !v[0].Done {
+		if v := newWorker(s, &bytes.Buffer{}).Process(t.Context(), []queue.Received{head}); !v[0].Done {
 			t.Errorf("%+v", v)
 		}
 		if n := len(records(t, s)); n == 0 {

@@ -68,10 +68,10 @@ func NewRedriver(s Store, b Bindings, queues map[string]queue.Publisher, margin 
 
 // Redrive carries out a request. A request that cannot be is an Answer with Problems; the error is what is not its fault, by
 // its code alone: the same request may be sent again.
-func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Answer, error) {
+func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Result, error) {
 	problems := append(q.Check(redrive.Plan, redrive.Redrive), choiceProblems(q, time.Now())...)
 	if len(problems) > 0 {
-		return redrive.Answer{Problems: problems}, nil
+		return redrive.Result{Problems: problems}, nil
 	}
 	answer, err := r.carryOut(ctx, q)
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Answ
 		r.meter.Count(telemetry.Failures, 1)
 		r.logger.ErrorContext(ctx, "not redriven", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
 			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
-		return redrive.Answer{}, errors.New(sorted.Code)
+		return redrive.Result{}, errors.New(sorted.Code)
 	}
 	r.logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
 		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
@@ -88,12 +88,12 @@ func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Answ
 	return answer, nil
 }
 
-func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Answer, error) {
+func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Result, error) {
 	chosen, err := r.choose(ctx, q)
 	if err != nil {
-		return redrive.Answer{}, err
+		return redrive.Result{}, err
 	}
-	answer := redrive.Answer{More: chosen.more, Next: chosen.next}
+	answer := redrive.Result{More: chosen.more, Next: chosen.next}
 	for _, id := range chosen.missing {
 		answer.Add(redrive.Item{ID: id, Outcome: redrive.Missing})
 	}
@@ -107,12 +107,12 @@ func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Ans
 	}
 	if q.Action == redrive.Redrive {
 		if err := r.note(ctx, q, chosen.letters); err != nil { // what nobody can account for does not happen
-			return redrive.Answer{}, err
+			return redrive.Result{}, err
 		}
 	}
 	kinds, err := r.bindings.Kinds(ctx, q.Tenant)
 	if err != nil {
-		return redrive.Answer{}, err
+		return redrive.Result{}, err
 	}
 	pieces := make([]*piece, len(chosen.letters))
 	for i, l := range chosen.letters {
@@ -140,7 +140,7 @@ func (r *Redriver) note(ctx context.Context, q redrive.Request, letters []letter
 	for i, l := range letters {
 		subjects[i] = l.rec.Stage + " " + name(l.rec)
 	}
-	return audit.Of(r.store, q.Tenant, redrive.Chain).Append(ctx, audit.Entry{
+	return audit.Of(r.store, q.Tenant, redrive.AuditChain).Append(ctx, audit.Entry{
 		At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: subjects,
 	})
 }
@@ -196,7 +196,7 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 }
 
 // standing returns how the work of a dead letter stands. An error says why it cannot be put back.
-func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency.Standing, err error) {
+func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency.Status, err error) {
 	stage := p.letter.rec.Stage
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
 		return standing, fault.New(fault.Retryable, codeLate, nil)
@@ -217,7 +217,7 @@ func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency
 	if key.Sort == "" {
 		return idempotency.Absent, nil
 	}
-	standing, err = r.claims.Look(ctx, key)
+	standing, err = r.claims.Status(ctx, key)
 	if standing == idempotency.Completed && stage == deadletter.StageRoute {
 		return idempotency.Open, err // the router's claim counts its crashes: it says nothing about what was sent
 	}
@@ -242,7 +242,7 @@ func destination(stage, crm string, kinds map[string]string) (string, error) {
 func (r *Redriver) reopen(ctx context.Context, p *piece) {
 	rec := p.letter.rec
 	partition := deadletter.Key(rec).Partition
-	generation, err := r.claims.Generation(ctx, partition, max(rec.Generation, rec.RedrivenAs))
+	generation, err := r.claims.NextGeneration(ctx, partition, max(rec.Generation, rec.RedrivenAs))
 	if err != nil {
 		p.fail(err)
 		return
@@ -251,7 +251,7 @@ func (r *Redriver) reopen(ctx context.Context, p *piece) {
 	switch key := p.letter.claim(); {
 	case key.Sort == "":
 	case rec.Stage == deadletter.StageRoute:
-		standing, err = r.claims.Route(ctx, partition, generation)
+		standing, err = r.claims.ReopenRoute(ctx, partition, generation)
 	default:
 		standing, err = r.claims.Reopen(ctx, key, generation)
 	}

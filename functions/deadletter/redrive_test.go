@@ -102,7 +102,7 @@ func (b *bench) write(recs ...deadletter.Record) {
 	}
 }
 
-func (b *bench) ask(q redrive.Request) redrive.Answer {
+func (b *bench) ask(q redrive.Request) redrive.Result {
 	b.Helper()
 	answer, err := b.redriver.Redrive(b.Context(), q)
 	if err != nil || len(answer.Problems) > 0 {
@@ -121,11 +121,11 @@ func (b *bench) claim(sort, event string) (*idempotency.Claims, *idempotency.Cla
 	return claims, claim
 }
 
-func request(action string) redrive.Asked {
-	return redrive.Asked{Action: action, Tenant: "demo", By: "ops", Reason: "ticket 7"}
+func request(action string) redrive.Common {
+	return redrive.Common{Action: action, Tenant: "demo", By: "ops", Reason: "ticket 7"}
 }
 
-func ids(a redrive.Answer) []string {
+func ids(a redrive.Result) []string {
 	var all []string
 	for _, item := range a.Items {
 		all = append(all, item.ID)
@@ -166,7 +166,7 @@ func TestAFilterChooses(t *testing.T) {
 				if err := deadletter.Settle(t.Context(), b.store, held[0], deadletter.Redriven, 1); err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(c.want, ids(b.ask(redrive.Request{Asked: request(redrive.Plan), Filter: &c.filter}))); diff != "" {
+				if diff := cmp.Diff(c.want, ids(b.ask(redrive.Request{Common: request(redrive.Plan), Filter: &c.filter}))); diff != "" {
 					t.Errorf("(-want +got): %s", diff)
 				}
 			})
@@ -190,7 +190,7 @@ func TestManyTakeSeveralRequests(t *testing.T) {
 					b.write(rec)
 					want = append(want, rec.EventID)
 				}
-				q := redrive.Request{Asked: request(redrive.Redrive), Filter: &filter, Limit: limit}
+				q := redrive.Request{Common: request(redrive.Redrive), Filter: &filter, Limit: limit}
 				var got []string
 				for requests := 0; ; requests++ {
 					answer := b.ask(q)
@@ -249,7 +249,7 @@ func TestWhatGoesBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			answer := b.ask(redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
+			answer := b.ask(redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{}})
 			if answer.Counts[redrive.Redriven] != 1 || len(b.queues[c.stage].messages) != 1 {
 				t.Fatalf("%+v", answer)
 			}
@@ -314,7 +314,7 @@ func TestWhatStaysWhereItIs(t *testing.T) {
 				b, rec := newBench(t), letter(0)
 				c.prepare(b, &rec)
 				b.write(rec)
-				answer := b.ask(redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
+				answer := b.ask(redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{}})
 				if len(answer.Items) != 1 || answer.Items[0].Outcome != c.outcome || answer.Items[0].Code != c.code {
 					t.Fatalf("%+v", answer)
 				}
@@ -337,7 +337,7 @@ func TestWhatFailedAgainIsChosenOnce(t *testing.T) {
 	first, again := letter(0), letter(0)
 	again.ID, again.Generation, again.Last = first.ID+":1", 1, first.Last.Add(30*time.Hour)
 	b.write(first, again)
-	q := redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{From: time.Now().AddDate(0, 0, -3).Format(time.DateOnly)}}
+	q := redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{From: time.Now().AddDate(0, 0, -3).Format(time.DateOnly)}}
 	q.Filter.To = time.Now().AddDate(0, 0, 3).Format(time.DateOnly)
 	if answer := b.ask(q); len(answer.Items) != 1 || answer.Items[0].Generation != 2 {
 		t.Errorf("%+v", answer)
@@ -350,7 +350,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 		b.write(letter(n))
 	}
 	before := slices.Collect(b.store.All())
-	q := redrive.Request{Asked: redrive.Asked{Action: redrive.Plan, Tenant: "demo"}, Filter: &redrive.Filter{}}
+	q := redrive.Request{Common: redrive.Common{Action: redrive.Plan, Tenant: "demo"}, Filter: &redrive.Filter{}}
 	if answer := b.ask(q); answer.Counts[redrive.Ready] != 3 || answer.Items[0].Code != "bad_row" {
 		t.Errorf("%+v", answer)
 	}
@@ -362,7 +362,7 @@ func TestAPlanChangesNothing(t *testing.T) {
 func TestWhatIsNamedIsRedrivenWhateverItsState(t *testing.T) {
 	b := newBench(t)
 	b.write(letter(1), letter(0))
-	q := redrive.Request{Asked: request(redrive.Redrive)}
+	q := redrive.Request{Common: request(redrive.Redrive)}
 	q.IDs = []string{"nowhere", "e001", "e000", "e001"}
 	for generation := 1; generation <= 2; generation++ {
 		answer := b.ask(q)
@@ -376,7 +376,7 @@ func TestWhatIsNamedIsRedrivenWhateverItsState(t *testing.T) {
 			t.Errorf("generation %d, not %d", answer.Items[1].Generation, generation)
 		}
 	}
-	entries, err := audit.Of(b.store, "demo", redrive.Chain).Entries(t.Context())
+	entries, err := audit.Of(b.store, "demo", redrive.AuditChain).Entries(t.Context())
 	if err != nil || len(entries) != 2 || entries[0].By != "ops" || entries[0].Reason != "ticket 7" {
 		t.Fatalf("%v %+v", err, entries)
 	}
@@ -405,7 +405,7 @@ func TestARequestThatCannotBe(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.write(letter(0))
-			q := redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}}
+			q := redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{}}
 			change(&q)
 			answer, err := b.redriver.Redrive(t.Context(), q)
 			if err != nil || len(answer.Problems) == 0 || len(answer.Items) > 0 || len(b.queues["deliver-hubspot"].messages) > 0 {
@@ -440,7 +440,7 @@ func TestNothingOfATenantThatIsNot(t *testing.T) {
 			b := newBench(t)
 			id := telemetry.Identity{Function: "redrive", Version: "1"}
 			redriver := recorder.NewRedriver(b.store, c.kinds, b.publishers(), time.Second, telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
-			q := redrive.Request{Asked: request(redrive.Plan), Filter: &redrive.Filter{}}
+			q := redrive.Request{Common: request(redrive.Plan), Filter: &redrive.Filter{}}
 			c.change(&q)
 			answer, err := redriver.Redrive(t.Context(), q)
 			if diff := cmp.Diff(c.want, answer.Problems); err != nil || diff != "" {
@@ -472,7 +472,7 @@ func TestADeadLetterGoesToTheKindThatItsBindingIsOf(t *testing.T) {
 			rec := letter(0)
 			rec.Stage, rec.Kind, rec.Body = c.stage, "blocked", bytes.Replace(rec.Body, []byte(`"crm":"hubspot"`), []byte(`"crm":"`+c.crm+`"`), 1)
 			b.write(rec)
-			answer := b.ask(redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
+			answer := b.ask(redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{}})
 			if len(answer.Items) != 1 || answer.Items[0].Code != c.code {
 				t.Fatalf("%+v", answer)
 			}
@@ -498,7 +498,7 @@ func TestNothingIsSentThatCannotBeAccountedFor(t *testing.T) {
 	b.redriver = recorder.NewRedriver(s, b.kinds, b.publishers(), time.Second,
 		telemetry.NewLogger(&b.logs, id), telemetry.NewMeter(&b.logs, id))
 	b.write(letter(0))
-	if _, err := b.redriver.Redrive(t.Context(), redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}}); err == nil {
+	if _, err := b.redriver.Redrive(t.Context(), redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{}}); err == nil {
 		t.Error("no error")
 	}
 	if n := len(b.queues["deliver-hubspot"].messages); n > 0 {
@@ -512,7 +512,7 @@ func TestAnInvocationThatIsNearlyOverBeginsNothing(t *testing.T) {
 		b.write(letter(0))
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		answer, err := b.redriver.Redrive(ctx, redrive.Request{Asked: request(redrive.Redrive), Filter: &redrive.Filter{}})
+		answer, err := b.redriver.Redrive(ctx, redrive.Request{Common: request(redrive.Redrive), Filter: &redrive.Filter{}})
 		if err != nil || answer.Counts[redrive.Failed] != 1 || len(b.queues["deliver-hubspot"].messages) > 0 {
 			t.Errorf("%v %+v", err, slices.Collect(maps.Keys(answer.Counts)))
 		}

@@ -31,7 +31,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	j.generation = queue.Generation(j.head.ID)
 	if j.head.Attempt >= claimFrom {
 		j.claim, err = r.Claims.Claim(ctx, eventKey(j.event.TenantID, j.event.EventID, idempotency.RouteClaim))
-		if errors.Is(err, idempotency.ErrDone) {
+		if errors.Is(err, idempotency.ErrCompleted) {
 			j.done = true
 			return nil
 		}
@@ -162,7 +162,7 @@ func (r *Router) consent(ctx context.Context, e *canonical.Event, d Decision, kn
 	if e.Direction == canonical.Status && known.Consent[e.Channel].State == d.Consent.State {
 		return true, nil
 	}
-	now, err := consent.Record(ctx, r.Store, e.TenantID, d.Person.Key, e.Channel, consent.State{
+	now, err := consent.Apply(ctx, r.Store, e.TenantID, d.Person.Key, e.Channel, consent.State{
 		State: d.Consent.State, At: e.Timestamp, EventID: e.EventID, Keyword: d.Consent.Keyword, Source: d.Consent.Source,
 	})
 	if err != nil {
@@ -194,7 +194,7 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 	}
 	names := t.CRMNames()
 	for _, name := range names {
-		facts.Known[name] = head.Known(name)
+		facts.Known[name] = head.LinkedTo(name)
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
 	d.Matched = decided.Matched
@@ -220,7 +220,7 @@ func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.He
 // or nobody was there to write them to. They come behind the person and before the message, and only to a CRM that the tenant's
 // rules tell of consent. One that is told twice changes nothing: the time of the event decides.
 func withOptOuts(actions []delivery.Action, crm string, set rules.Set, head conversation.Head) []delivery.Action {
-	if head.Known(crm) || !set.Asks(crm, delivery.SetConsent) {
+	if head.LinkedTo(crm) || !set.Asks(crm, delivery.SetConsent) {
 		return actions
 	}
 	at := slices.IndexFunc(actions, func(a delivery.Action) bool { return a.Kind != delivery.EnsurePerson })

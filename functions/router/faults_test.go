@@ -184,7 +184,7 @@ func TestAReceiveThatALeaseRefusesIsNoAttempt(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		err := w.route(t, m)
 		held, ok := errors.AsType[*queue.HeldError](err)
-		if !ok || held.For != 25*time.Second || !errors.Is(err, queue.ErrNotBegun) {
+		if !ok || held.For != 25*time.Second || !errors.Is(err, queue.ErrNotStarted) {
 			t.Fatalf("while it is held: %v", err)
 		}
 		time.Sleep(held.For)

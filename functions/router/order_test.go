@@ -128,7 +128,7 @@ func workOnce(t *testing.T, worker *queue.Worker, events *memqueue.Queue) bool {
 	for _, d := range batch {
 		received = append(received, d.Received)
 	}
-	for i, v := range worker.Work(ctx, received) {
+	for i, v := range worker.Process(ctx, received) {
 		var errs []error
 		if v.Done {
 			errs, err = events.Delete(t.Context(), batch[i].Receipt)

@@ -149,7 +149,7 @@ func (r *Receipts) guard(ctx context.Context, x *rise) {
 // whoever raised that tells it, and is not done before.
 func (r *Receipts) raise(ctx context.Context, x *rise) error {
 	if ctx.Err() != nil {
-		return queue.ErrNotBegun
+		return queue.ErrNotStarted
 	}
 	t, err := r.Tenants.Tenant(ctx, x.event.TenantID)
 	if errors.Is(err, tenant.ErrUnknown) {

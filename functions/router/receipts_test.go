@@ -220,7 +220,7 @@ func TestReceiptsGoBackUnbegunWhenTheTimeIsOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	errs := w.lane().Handle(ctx, []queue.Received{{Message: queue.Message{Body: body}}})
-	if !errors.Is(errs[0], queue.ErrNotBegun) || len(w.calls) != 0 {
+	if !errors.Is(errs[0], queue.ErrNotStarted) || len(w.calls) != 0 {
 		t.Errorf("%v after %v", errs, w.calls)
 	}
 }

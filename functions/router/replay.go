@@ -28,7 +28,7 @@ import (
 const (
 	// An event may be replayed so long after its routing: the claims of what was completed are kept longer, and they are what
 	// keeps a replay from repeating anything.
-	replayable  = idempotency.Kept - 24*time.Hour
+	replayable  = idempotency.Retention - 24*time.Hour
 	threadsRead = 200 // of one request
 )
 
@@ -73,16 +73,16 @@ func NewReplayer(sealer ReplaySealer, s ReplayStore, b ReplayBindings, events qu
 
 // Replay carries out a request. One that cannot be is an Answer with Problems; the error is what is not its fault, by its code
 // alone: the same request may be sent again.
-func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive.Answer, error) {
+func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive.Result, error) {
 	problems := q.Check(redrive.Plan, redrive.Replay)
 	if len(q.IDs) > 0 && q.Thread != "" {
 		problems = append(problems, "either ids or thread")
 	}
-	if q.Limit < 0 || q.Limit > redrive.Most {
+	if q.Limit < 0 || q.Limit > redrive.MaxItems {
 		problems = append(problems, "limit is at most 100")
 	}
 	if len(problems) > 0 {
-		return redrive.Answer{Problems: problems}, nil
+		return redrive.Result{Problems: problems}, nil
 	}
 	answer, err := r.carryOut(ctx, q)
 	if err != nil {
@@ -90,7 +90,7 @@ func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive
 		r.meter.Count(telemetry.Failures, 1)
 		r.logger.ErrorContext(ctx, "not replayed", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
 			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
-		return redrive.Answer{}, errors.New(sorted.Code)
+		return redrive.Result{}, errors.New(sorted.Code)
 	}
 	r.logger.InfoContext(ctx, "replay", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
 		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
@@ -99,13 +99,13 @@ func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive
 	return answer, nil
 }
 
-func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redrive.Answer, error) {
+func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redrive.Result, error) {
 	ids, next, err := r.choose(ctx, q)
-	answer := redrive.Answer{More: next != "", Next: next}
+	answer := redrive.Result{More: next != "", Next: next}
 	if err == nil && len(ids) == 0 && q.After == "" {
 		var kinds map[string]string
 		if kinds, err = r.bindings.Kinds(ctx, q.Tenant); err == nil && kinds == nil {
-			answer.Problems = q.NoTenant()
+			answer.Problems = q.UnknownTenant()
 		}
 	}
 	if err != nil || len(ids) == 0 {
@@ -113,8 +113,8 @@ func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redri
 	}
 	if q.Action == redrive.Replay {
 		entry := audit.Entry{At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: ids}
-		if err := audit.Of(r.store, q.Tenant, redrive.Chain).Append(ctx, entry); err != nil { // what nobody can account for does not happen
-			return redrive.Answer{}, err
+		if err := audit.Of(r.store, q.Tenant, redrive.AuditChain).Append(ctx, entry); err != nil { // what nobody can account for does not happen
+			return redrive.Result{}, err
 		}
 	}
 	items := make([]redrive.Item, len(ids))
@@ -182,11 +182,11 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 	if err != nil {
 		return fail(redrive.Failed, err)
 	}
-	generation, err := r.claims.Generation(ctx, key.Partition, 0)
+	generation, err := r.claims.NextGeneration(ctx, key.Partition, 0)
 	if err != nil {
 		return fail(redrive.Failed, err)
 	}
-	standing, err := r.claims.Route(ctx, key.Partition, generation)
+	standing, err := r.claims.ReopenRoute(ctx, key.Partition, generation)
 	switch {
 	case err != nil:
 		return fail(redrive.Failed, err)
@@ -273,7 +273,7 @@ func (r *Replayer) choose(ctx context.Context, q redrive.ReplayRequest) (ids []s
 	if q.To.IsZero() {
 		q.To = time.Now()
 	}
-	w := &walk{q: q, limit: cmp.Or(q.Limit, redrive.Most)}
+	w := &walk{q: q, limit: cmp.Or(q.Limit, redrive.MaxItems)}
 	at := placed(q.After)
 	if q.Thread != "" {
 		at.thread = q.Thread

@@ -61,7 +61,7 @@ type publish func([]queue.Message) error
 func (p publish) Publish(_ context.Context, all ...queue.Message) error { return p(all) }
 
 func (s *stage) request() redrive.ReplayRequest {
-	return redrive.ReplayRequest{Asked: redrive.Asked{
+	return redrive.ReplayRequest{Common: redrive.Common{
 		Action: redrive.Replay, Tenant: "demo", IDs: []string{string(s.event.EventID)}, By: "ops", Reason: "ticket 7",
 	}}
 }
@@ -184,7 +184,7 @@ func TestAReplayNobodyCanAccountForDoesNotHappen(t *testing.T) {
 	if _, err := s.replayer.Replay(t.Context(), s.request()); err == nil || len(s.replayed) > 0 {
 		t.Errorf("%v, sent %d", err, len(s.replayed))
 	}
-	if entries, err := audit.Of(s.records, "demo", redrive.Chain).Entries(t.Context()); err != nil || len(entries) > 0 {
+	if entries, err := audit.Of(s.records, "demo", redrive.AuditChain).Entries(t.Context()); err != nil || len(entries) > 0 {
 		t.Errorf("%v %+v", err, entries)
 	}
 }

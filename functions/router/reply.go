@@ -63,7 +63,7 @@ func saysSomething(e *canonical.Event) bool {
 func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
 	switch {
 	case canAnswer(e):
-		if answered := head.Answered(e.Timestamp); len(answered) > 0 {
+		if answered := head.OutreachBefore(e.Timestamp); len(answered) > 0 {
 			return &Reply{e.EventID, e.Timestamp.UTC(), answered}, nil
 		}
 	case isOutreach(e):
@@ -138,7 +138,7 @@ func (r *Router) await(ctx context.Context, e *canonical.Event, d Decision, head
 		return nil
 	}
 	return conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
-		return h.Await(conversation.Outreach{Event: e.EventID, At: e.Timestamp.UTC()})
+		return h.AddOutreach(conversation.Outreach{Event: e.EventID, At: e.Timestamp.UTC()})
 	})
 }
 
@@ -152,7 +152,7 @@ func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *De
 		return err
 	}
 	key := conversation.Key(e.TenantID, e.ThreadID)
-	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.Replied(d.Reply.answer()) })
+	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.AddReply(d.Reply.answer()) })
 }
 
 // repliedPointers returns what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.

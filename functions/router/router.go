@@ -153,7 +153,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 		switch {
 		case !errors.Is(err, errAside):
 		case ctx.Err() != nil:
-			errs[i] = queue.ErrNotBegun
+			errs[i] = queue.ErrNotStarted
 		default:
 			errs[i] = r.Handle(ctx, heads[i:i+1])[0]
 		}
@@ -230,7 +230,7 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 	defer cancel()
 	since, tries := time.Now(), 0
 	if j.err != nil {
-		since = j.claim.Fails(fault.Of(j.err))
+		since = j.claim.RecordFailure(fault.Of(j.err))
 	}
 	if j.claim != nil {
 		tries = claimFrom - 1 + j.claim.Attempt

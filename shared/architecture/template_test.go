@@ -302,7 +302,7 @@ func TestWhatPassesByItselfIsParsedAgainByASchedule(t *testing.T) {
 		asked := false
 		events, _ := at(f.Properties, "Events").(map[string]any)
 		for _, event := range events {
-			var q redrive.Asked
+			var q redrive.Common
 			input, _ := at(event, "Properties", "Input").(string)
 			asked = asked || at(event, "Type") == "ScheduleV2" && json.Unmarshal([]byte(input), &q) == nil && q.Action == redrive.Again
 		}

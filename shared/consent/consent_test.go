@@ -203,7 +203,7 @@ func TestRecord(t *testing.T) {
 			var answered consent.State
 			for _, c := range tt.changes {
 				var err error
-				if answered, err = consent.Record(t.Context(), s, "demo", "p", canonical.SMS, c); err != nil {
+				if answered, err = consent.Apply(t.Context(), s, "demo", "p", canonical.SMS, c); err != nil {
 					t.Fatal(err)
 				}
 			}

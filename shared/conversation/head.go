@@ -46,8 +46,8 @@ func (s ConsentState) MarshalJSON() ([]byte, error) {
 	return unknown.Marshal(plain(s), s.Unknown)
 }
 
-// Known reports whether crm holds a record of the person.
-func (h Head) Known(crm string) bool { return len(h.Links[crm]) > 0 }
+// LinkedTo reports whether crm holds a record of the person.
+func (h Head) LinkedTo(crm string) bool { return len(h.Links[crm]) > 0 }
 
 // Key returns where the head of a thread is kept.
 func Key(tenant string, thread canonical.ThreadID) store.Key {

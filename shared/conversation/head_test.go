@@ -53,7 +53,7 @@ func TestLinksOfSeveralCRMsAreKeptTogether(t *testing.T) {
 	if version != 3 {
 		t.Errorf("written %d times; what the head says already is not written again", version)
 	}
-	if !got.Known("hubspot") || got.Known("dynamics") {
+	if !got.LinkedTo("hubspot") || got.LinkedTo("dynamics") {
 		t.Error("known is who has a link")
 	}
 }
@@ -74,7 +74,7 @@ func TestALostRaceStartsAgainWithWhatWon(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, _ := read(t, s)
-	if !got.Known("hubspot") || got.Consent[canonical.SMS].State != "opted_out" {
+	if !got.LinkedTo("hubspot") || got.Consent[canonical.SMS].State != "opted_out" {
 		t.Errorf("one writer's change is lost: %+v", got)
 	}
 	if got.SetConsent(canonical.SMS, conversation.ConsentState{State: "opted_in", At: at.Add(-time.Second)}) {

@@ -36,8 +36,8 @@ func TestAnOlderReleaseKeepsWhatANewerOneWrote(t *testing.T) {
 		"consent on another lane": {func(h *conversation.Head) {
 			h.SetConsent(canonical.WhatsApp, conversation.ConsentState{State: "opted_out", At: hour(9)})
 		}, nil},
-		"another outreach":      {func(h *conversation.Head) { h.Await(waiting(3)) }, nil},
-		"a reply to one of two": {func(h *conversation.Head) { h.Replied(answer(2)) }, []string{"s1", "glad"}},
+		"another outreach":      {func(h *conversation.Head) { h.AddOutreach(waiting(3)) }, nil},
+		"a reply to one of two": {func(h *conversation.Head) { h.AddReply(answer(2)) }, []string{"s1", "glad"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -54,9 +54,9 @@ func (r Reply) MarshalJSON() ([]byte, error) {
 // go: whether a message answers anything is decided by the oldest alone.
 const mostOutreach = 8
 
-// Answered returns the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
+// OutreachBefore returns the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
 // older, oldest first. One of the same instant is not: it cannot have been read.
-func (h *Head) Answered(at time.Time) []canonical.EventID {
+func (h *Head) OutreachBefore(at time.Time) []canonical.EventID {
 	var answered []canonical.EventID
 	for _, o := range h.Outreach {
 		if o.At.Before(at) {
@@ -66,8 +66,8 @@ func (h *Head) Answered(at time.Time) []canonical.EventID {
 	return answered
 }
 
-// Await adds an outreach, unless it is there or is older than the newest reply, and answers whether that changed the head.
-func (h *Head) Await(o Outreach) bool {
+// AddOutreach adds an outreach, unless it is there or is older than the newest reply, and answers whether that changed the head.
+func (h *Head) AddOutreach(o Outreach) bool {
 	held := slices.ContainsFunc(h.Outreach, func(other Outreach) bool { return other.Event == o.Event })
 	if held || h.Reply != nil && h.Reply.At.After(o.At) {
 		return false
@@ -78,9 +78,9 @@ func (h *Head) Await(o Outreach) bool {
 	return true
 }
 
-// Replied ends the outreaches that a reply answers and answers whether that changed the head. It may be told of one reply any
+// AddReply ends the outreaches that a reply answers and answers whether that changed the head. It may be told of one reply any
 // number of times, and of several in any order.
-func (h *Head) Replied(r Reply) bool {
+func (h *Head) AddReply(r Reply) bool {
 	open := slices.DeleteFunc(slices.Clone(h.Outreach), func(o Outreach) bool { return o.At.Before(r.At) })
 	changed := len(open) < len(h.Outreach)
 	if h.Outreach = open; len(open) == 0 {

@@ -33,45 +33,49 @@ func TestOutreachWaitsForItsAnswer(t *testing.T) {
 		answered []canonical.EventID // by a message of hour five
 	}{
 		"nothing waits at first": {func(*conversation.Head) bool { return false }, false, "", none},
-		"what was sent waits":    {func(h *conversation.Head) bool { return h.Await(waiting(3)) }, true, "o3", []canonical.EventID{"o3"}},
+		"what was sent waits":    {func(h *conversation.Head) bool { return h.AddOutreach(waiting(3)) }, true, "o3", []canonical.EventID{"o3"}},
 		"what was sent later than a message is not answered by it": {
-			func(h *conversation.Head) bool { return h.Await(waiting(5)) }, true, "o5", none,
+			func(h *conversation.Head) bool { return h.AddOutreach(waiting(5)) }, true, "o5", none,
 		},
 		"the order is that of event time": {
 			func(h *conversation.Head) bool {
-				return h.Await(waiting(4)) && h.Await(waiting(2)) && h.Await(waiting(6))
+				return h.AddOutreach(waiting(4)) && h.AddOutreach(waiting(2)) && h.AddOutreach(waiting(6))
 			}, true, "o2 o4 o6",
 			[]canonical.EventID{"o2", "o4"},
 		},
-		"told of twice it waits once": {func(h *conversation.Head) bool { h.Await(waiting(3)); return h.Await(waiting(3)) }, false, "o3", []canonical.EventID{"o3"}},
+		"told of twice it waits once": {func(h *conversation.Head) bool { h.AddOutreach(waiting(3)); return h.AddOutreach(waiting(3)) }, false, "o3", []canonical.EventID{"o3"}},
 		"a reply ends what is older": {
-			func(h *conversation.Head) bool { h.Await(waiting(1)); h.Await(waiting(3)); return h.Replied(answer(2)) }, true, "o3", []canonical.EventID{"o3"},
+			func(h *conversation.Head) bool {
+				h.AddOutreach(waiting(1))
+				h.AddOutreach(waiting(3))
+				return h.AddReply(answer(2))
+			}, true, "o3", []canonical.EventID{"o3"},
 		},
 		"the same reply changes nothing": {
 			func(h *conversation.Head) bool {
-				h.Await(waiting(1))
-				h.Replied(answer(2))
-				return h.Replied(answer(2))
+				h.AddOutreach(waiting(1))
+				h.AddReply(answer(2))
+				return h.AddReply(answer(2))
 			}, false, "", none,
 		},
-		"an older reply changes nothing": {func(h *conversation.Head) bool { h.Replied(answer(4)); return h.Replied(answer(2)) }, false, "", none},
+		"an older reply changes nothing": {func(h *conversation.Head) bool { h.AddReply(answer(4)); return h.AddReply(answer(2)) }, false, "", none},
 		"what is older than the newest reply waits no more": {
-			func(h *conversation.Head) bool { h.Replied(answer(4)); return h.Await(waiting(3)) }, false, "", none,
+			func(h *conversation.Head) bool { h.AddReply(answer(4)); return h.AddOutreach(waiting(3)) }, false, "", none,
 		},
 		"of two replies the newer counts": {
 			func(h *conversation.Head) bool {
-				h.Replied(answer(2))
-				h.Replied(answer(4))
-				return h.Await(waiting(3))
+				h.AddReply(answer(2))
+				h.AddReply(answer(4))
+				return h.AddOutreach(waiting(3))
 			}, false, "", none,
 		},
 		"what is of the same instant does": {
-			func(h *conversation.Head) bool { h.Replied(answer(4)); return h.Await(waiting(4)) }, true, "o4", []canonical.EventID{"o4"},
+			func(h *conversation.Head) bool { h.AddReply(answer(4)); return h.AddOutreach(waiting(4)) }, true, "o4", []canonical.EventID{"o4"},
 		},
 		"of too many the oldest and the newest stay": {func(h *conversation.Head) bool {
 			changed := false
 			for n := range 20 {
-				changed = h.Await(waiting(n))
+				changed = h.AddOutreach(waiting(n))
 			}
 			return changed
 		}, true, "o0 o13 o14 o15 o16 o17 o18 o19", []canonical.EventID{"o0"}},
@@ -98,7 +102,7 @@ func TestOutreachWaitsForItsAnswer(t *testing.T) {
 			if changed != tt.changed || open != tt.open {
 				t.Errorf("changed %t, open %q, want %t, %q", changed, open, tt.changed, tt.open)
 			}
-			if diff := cmp.Diff(tt.answered, h.Answered(hour(5))); diff != "" {
+			if diff := cmp.Diff(tt.answered, h.OutreachBefore(hour(5))); diff != "" {
 				t.Error(diff)
 			}
 		})

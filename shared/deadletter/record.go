@@ -10,8 +10,8 @@ import (
 	"signalbox/shared/unknown"
 )
 
-// Kept is how long a dead letter is kept.
-const Kept = 90 * 24 * time.Hour
+// Retention is how long a dead letter is kept.
+const Retention = 90 * 24 * time.Hour
 
 // The stages at which something is given up.
 const (

@@ -20,8 +20,8 @@ const (
 	Completed State = "completed" // its work was found to be completed
 )
 
-// Current reports whether pointer is that of rec, and not of an earlier dead letter whose place rec took.
-func Current(pointer store.Record, rec Record) bool { return pointer.Sort == pointerSort(rec) }
+// IsCurrent reports whether pointer is that of rec, and not of an earlier dead letter whose place rec took.
+func IsCurrent(pointer store.Record, rec Record) bool { return pointer.Sort == pointerSort(rec) }
 
 // pointerSort returns where in its day a dead letter is.
 func pointerSort(rec Record) string {

@@ -59,7 +59,7 @@ func Write(ctx context.Context, s Store, rec Record) error {
 		return fault.New(fault.Permanent, CodeInvalid, errors.New("id, stage and last are required"))
 	}
 	rec.Tenant, rec.First, rec.Last = tenant(rec), rec.First.UTC(), rec.Last.UTC()
-	expires := rec.Last.Add(Kept)
+	expires := rec.Last.Add(Retention)
 	notes, err := pointers(&rec, expires)
 	if err != nil {
 		return err

@@ -199,7 +199,7 @@ func TestWhatIsQueuedForAnErasedPersonBecomesADeadLetterWithoutContent(t *testin
 			Stage: "deliver-hubspot", Handler: opening(r, in, io.Discard), DeadLetters: &dead, Random: func() float64 { return 0 },
 			Patience: time.Hour, MessageTime: time.Minute, Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
 		}
-		for i, v := range w.Work(t.Context(), []queue.Received{received("e1", gone), received("e2", stays), found}) {
+		for i, v := range w.Process(t.Context(), []queue.Received{received("e1", gone), received("e2", stays), found}) {
 			if !v.Done {
 				t.Errorf("message %d is retried", i)
 			}

@@ -96,14 +96,14 @@ func erased(body []byte, err error) error {
 	if sorted == nil || sorted.Code != keyring.CodeErased || !bytes.Contains(body, mark()) || json.Unmarshal(body, &h) != nil {
 		return err
 	}
-	return &queue.StrippedError{Body: h.stripped(), Err: err}
+	return &queue.RedactedError{Body: h.stripped(), Err: err}
 }
 
 // mark is in every sealed body and in no other: within a JSON string its quotation marks would be escaped.
 func mark() []byte { return strconv.AppendInt([]byte(`"schemaVersion":`), Version, 10) }
 
 // Open returns the JSON that was sealed, with the generation that the header says. A body that is not sealed is answered as it
-// is. The person's key being gone is a *queue.StrippedError around a fault with keyring.CodeErased: what nobody can read
+// is. The person's key being gone is a *queue.RedactedError around a fault with keyring.CodeErased: what nobody can read
 // is not kept either.
 func Open(ctx context.Context, opener Opener, body []byte) (plain []byte, unsealed bool, err error) {
 	if !bytes.Contains(body, mark()) {
@@ -122,7 +122,7 @@ func Open(ctx context.Context, opener Opener, body []byte) (plain []byte, unseal
 	}
 	plain, err = opener.Open(ctx, at, h.Sealed)
 	if sorted := fault.Of(err); sorted != nil && sorted.Code == keyring.CodeErased {
-		return nil, false, &queue.StrippedError{Body: h.stripped(), Err: err}
+		return nil, false, &queue.RedactedError{Body: h.stripped(), Err: err}
 	}
 	if err != nil {
 		return nil, false, err

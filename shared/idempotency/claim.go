@@ -15,14 +15,14 @@ import (
 	"signalbox/shared/store"
 )
 
-// Kept is how long a completed claim's record is kept: longer than any copy of a message can come back.
-const Kept = 35 * 24 * time.Hour
+// Retention is how long a completed claim's record is kept: longer than any copy of a message can come back.
+const Retention = 35 * 24 * time.Hour
 
 // MaxUnfinished is how many unfinished claims in a row make a piece of work a dead letter.
 const MaxUnfinished = 3
 
-// ErrDone is what Claim answers for work that was completed before.
-var ErrDone = errors.New("idempotency: completed before")
+// ErrCompleted is what Claim answers for work that was completed before.
+var ErrCompleted = errors.New("idempotency: completed before")
 
 // The codes of the faults that Claims answers.
 const (
@@ -54,18 +54,18 @@ func NewWithOwner(s Store, lease time.Duration, owner func() string) *Claims {
 
 // Claim is one piece of work in one worker's hands. It is not safe for concurrent use.
 type Claim struct {
-	Key        store.Key
-	Progress   map[string]map[string]string // what was achieved, by step; never nil. Written by Checkpoint, Complete and Release
-	Unfinished int                          // how many claims before this one ended without a word and without getting further
-	Generation int                          // how often the work was reopened by a redrive
-	Failing    time.Time                    // since when it has been failing, see Fails; zero after a success. Written like Progress
-	Attempt    int                          // how often the work was claimed, from 1; it begins anew like Failing. Written like Progress
+	Key          store.Key
+	Progress     map[string]map[string]string // what was achieved, by step; never nil. Written by Checkpoint, Complete and Release
+	Unfinished   int                          // how many claims before this one ended without a word and without getting further
+	Generation   int                          // how often the work was reopened by a redrive
+	FailingSince time.Time                    // since when it has been failing, see RecordFailure; zero after a success. Written like Progress
+	Attempt      int                          // how often the work was claimed, from 1; it begins anew like Failing. Written like Progress
 
 	version int64 // the fence
 	held    content
 }
 
-// Claim takes the claim of key. It answers ErrDone when the work is complete, a Retryable fault (CodeHeld) while another
+// Claim takes the claim of key. It answers ErrCompleted when the work is complete, a Retryable fault (CodeHeld) while another
 // worker holds it, a Permanent one (CodeCrashed) at the third unfinished claim, and the Permanent fault it died of when it
 // was given up.
 func (c *Claims) Claim(ctx context.Context, key store.Key) (*Claim, error) {
@@ -79,11 +79,11 @@ func (c *Claims) Checkpoint(ctx context.Context, claim *Claim) error {
 	return c.move(ctx, claim, next)
 }
 
-// Complete writes the claim's Progress and ends it for good: Claim answers ErrDone from now on.
+// Complete writes the claim's Progress and ends it for good: Claim answers ErrCompleted from now on.
 func (c *Claims) Complete(ctx context.Context, claim *Claim) error {
 	next := claim.held
 	next.State, next.Unfinished, next.End, next.Reason = completed, 0, time.Time{}, ""
-	claim.Failing = time.Time{}
+	claim.FailingSince = time.Time{}
 	return c.move(ctx, claim, next)
 }
 
@@ -98,21 +98,21 @@ func (c *Claims) Release(ctx context.Context, claim *Claim, reason string, crash
 	return c.move(ctx, claim, next)
 }
 
-// Fails notes a failure on a claim that is about to be released and answers since when the work has been failing. What is
+// RecordFailure notes a failure on a claim that is about to be released and answers since when the work has been failing. What is
 // blocked waits for a person, and what fails after that begins anew. Of work that could not be claimed (nil) nothing is
 // known: it fails since now.
-func (c *Claim) Fails(of *fault.Error) (since time.Time) {
+func (c *Claim) RecordFailure(of *fault.Error) (since time.Time) {
 	now := time.Now().UTC()
 	switch {
 	case c == nil:
 		return now
 	case of.Kind == fault.Blocked:
-		c.Failing, c.Attempt = time.Time{}, 0
+		c.FailingSince, c.Attempt = time.Time{}, 0
 		return now
-	case c.Failing.IsZero():
-		c.Failing = now
+	case c.FailingSince.IsZero():
+		c.FailingSince = now
 	}
-	return c.Failing
+	return c.FailingSince
 }
 
 // GiveUp writes the claim's Progress and marks the work dead of a Permanent fault, which Claim answers from now on until a

@@ -28,7 +28,7 @@ func wordOf(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
-	case errors.Is(err, idempotency.ErrDone):
+	case errors.Is(err, idempotency.ErrCompleted):
 		return "done"
 	default:
 		f := fault.Of(err)
@@ -67,10 +67,10 @@ func TestAClaimIsHeldMovedOnAndCompleted(t *testing.T) {
 		claim.Progress["activity"] = map[string]string{"id": "8"}
 		must(t, claims.Complete(t.Context(), claim))
 		for range 2 {
-			if _, err := claims.Claim(t.Context(), key); !errors.Is(err, idempotency.ErrDone) {
+			if _, err := claims.Claim(t.Context(), key); !errors.Is(err, idempotency.ErrCompleted) {
 				t.Errorf("after completion: %v", err)
 			}
-			time.Sleep(idempotency.Kept - time.Minute)
+			time.Sleep(idempotency.Retention - time.Minute)
 		}
 	})
 }
@@ -243,7 +243,7 @@ func (f *faulty) choose(memstore.Call) memstore.Fault {
 // run claims, checkpoints and completes as a worker does, and releases what went wrong. It answers the steps it carried out.
 func run(ctx context.Context, c *idempotency.Claims, effects map[string]int) error {
 	claim, err := c.Claim(ctx, key)
-	if errors.Is(err, idempotency.ErrDone) {
+	if errors.Is(err, idempotency.ErrCompleted) {
 		return nil
 	}
 	if err != nil {
@@ -284,7 +284,7 @@ func TestOneFailedCallNeverCountsAsACrash(t *testing.T) {
 							t.Errorf("the next worker: %v", err)
 						}
 					}
-					if _, err := claims.Claim(t.Context(), key); !errors.Is(err, idempotency.ErrDone) {
+					if _, err := claims.Claim(t.Context(), key); !errors.Is(err, idempotency.ErrCompleted) {
 						t.Errorf("in the end: %v", err)
 					}
 					if effects["one"] > 2 || effects["two"] > 2 || effects["one"]*effects["two"] == 0 {

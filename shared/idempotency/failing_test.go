@@ -15,7 +15,7 @@ func TestAClaimRemembersSinceWhenItsWorkFails(t *testing.T) {
 		claims, began := idempotency.New(memstore.New(), lease), time.Now()
 		failing := func(kind fault.Kind) time.Duration {
 			claim := mustClaim(t, claims)
-			since := claim.Fails(fault.New(kind, "x", nil))
+			since := claim.RecordFailure(fault.New(kind, "x", nil))
 			must(t, claims.Release(t.Context(), claim, "x", false))
 			return since.Sub(began)
 		}
@@ -36,7 +36,7 @@ func TestAClaimRemembersSinceWhenItsWorkFails(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		var none *idempotency.Claim
-		if since := none.Fails(fault.New(fault.Retryable, "x", nil)); !since.Equal(time.Now()) {
+		if since := none.RecordFailure(fault.New(fault.Retryable, "x", nil)); !since.Equal(time.Now()) {
 			t.Errorf("what was not claimed fails since %v", since)
 		}
 	})

@@ -97,7 +97,7 @@ func (c *Claims) successor(met content, owner string) (content, error) {
 	now := time.Now()
 	switch met.State {
 	case completed:
-		return met, ErrDone
+		return met, ErrCompleted
 	case dead:
 		return met, fault.New(fault.Permanent, met.Reason, errors.New("given up before"))
 	case claimed:
@@ -127,14 +127,14 @@ func answer(key store.Key, version int64, wrote content) (*Claim, error) {
 		progress = map[string]map[string]string{}
 	}
 	return &Claim{
-		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, Failing: wrote.Failing,
+		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, FailingSince: wrote.Failing,
 		Attempt: wrote.Attempt, version: version, held: wrote,
 	}, nil
 }
 
 // move writes what becomes of a claim that is held, with its Progress.
 func (c *Claims) move(ctx context.Context, claim *Claim, next content) error {
-	next.Progress, next.Failing, next.Attempt = claim.Progress, claim.Failing, claim.Attempt
+	next.Progress, next.Failing, next.Attempt = claim.Progress, claim.FailingSince, claim.Attempt
 	record, err := c.write(ctx, claim.Key, claim.version, next)
 	if _, lost := errors.AsType[*store.ConflictError](err); lost {
 		return fault.New(fault.Retryable, CodeLost, err)

@@ -24,7 +24,7 @@ const keptUnfinished = 95 * 24 * time.Hour
 // kept returns how long a record is kept.
 func (c *content) kept() time.Duration {
 	if c.State == completed {
-		return Kept
+		return Retention
 	}
 	return keptUnfinished
 }
@@ -46,22 +46,22 @@ type Reopener struct {
 // NewReopener returns a Reopener of the claims in s.
 func NewReopener(s ReopenStore) *Reopener { return &Reopener{store: s, owner: rand.Text} }
 
-// Standing is what a claim says about its work.
-type Standing string
+// Status is what a claim says about its work.
+type Status string
 
 // The standings.
 const (
-	Absent    Standing = "absent"    // it was never claimed, or so long ago that the claim is gone
-	Open      Standing = "open"      // to be had: released, or its lease is over
-	Held      Standing = "held"      // a worker has it now
-	Completed Standing = "completed" // done for good
-	Dead      Standing = "dead"      // given up
+	Absent    Status = "absent"    // it was never claimed, or so long ago that the claim is gone
+	Open      Status = "open"      // to be had: released, or its lease is over
+	Held      Status = "held"      // a worker has it now
+	Completed Status = "completed" // done for good
+	Dead      Status = "dead"      // given up
 )
 
-// Generation takes the next generation of a partition: one more than any that was taken before and than least. All that is
+// NextGeneration takes the next generation of a partition: one more than any that was taken before and than least. All that is
 // sent again about an event takes its generation here, so that no two messages of a redrive ever have one deduplication id,
 // whatever the stages they start from.
-func (r *Reopener) Generation(ctx context.Context, partition string, least int) (int, error) {
+func (r *Reopener) NextGeneration(ctx context.Context, partition string, least int) (int, error) {
 	key := store.Key{Partition: partition, Sort: "generation"}
 	for range 5 {
 		held, err := r.store.Get(ctx, key)
@@ -79,22 +79,22 @@ func (r *Reopener) Generation(ctx context.Context, partition string, least int) 
 	return 0, fault.New(fault.Retryable, CodeContended, nil)
 }
 
-// Look returns how the work of a claim stands, and changes nothing.
-func (r *Reopener) Look(ctx context.Context, key store.Key) (Standing, error) {
+// Status returns how the work of a claim stands, and changes nothing.
+func (r *Reopener) Status(ctx context.Context, key store.Key) (Status, error) {
 	_, _, standing, err := r.look(ctx, key)
 	return standing, err
 }
 
 // Reopen makes the work of a claim possible again under a generation, with its progress and with none of its unfinished
 // claims. It answers how the work stood: what is Completed stays so, what is Held is its holder's, and neither is touched.
-func (r *Reopener) Reopen(ctx context.Context, key store.Key, generation int) (Standing, error) {
-	return r.change(ctx, key, generation, func(s Standing) bool { return s == Dead || s == Open })
+func (r *Reopener) Reopen(ctx context.Context, key store.Key, generation int) (Status, error) {
+	return r.change(ctx, key, generation, func(s Status) bool { return s == Dead || s == Open })
 }
 
-// Route makes an event's routing possible again under a generation: the router's own claim, which only counts crashes, also
+// ReopenRoute makes an event's routing possible again under a generation: the router's own claim, which only counts crashes, also
 // when it is completed, for the router sends the decision it recorded; and each delivery's claim that is dead.
-func (r *Reopener) Route(ctx context.Context, partition string, generation int) (Standing, error) {
-	standing, err := r.change(ctx, store.Key{Partition: partition, Sort: RouteClaim}, generation, func(s Standing) bool { return s != Held })
+func (r *Reopener) ReopenRoute(ctx context.Context, partition string, generation int) (Status, error) {
+	standing, err := r.change(ctx, store.Key{Partition: partition, Sort: RouteClaim}, generation, func(s Status) bool { return s != Held })
 	if err != nil || standing == Held {
 		return standing, err
 	}
@@ -109,7 +109,7 @@ func (r *Reopener) Route(ctx context.Context, partition string, generation int) 
 		if strings.Count(record.Sort, "/") > 1 {
 			continue // belongs to a claim and is none
 		}
-		if _, err := r.change(ctx, record.Key, generation, func(s Standing) bool { return s == Dead }); err != nil {
+		if _, err := r.change(ctx, record.Key, generation, func(s Status) bool { return s == Dead }); err != nil {
 			return standing, err
 		}
 	}
@@ -123,7 +123,7 @@ const (
 )
 
 // change reopens a claim if its standing is wanted.
-func (r *Reopener) change(ctx context.Context, key store.Key, generation int, wanted func(Standing) bool) (Standing, error) {
+func (r *Reopener) change(ctx context.Context, key store.Key, generation int, wanted func(Status) bool) (Status, error) {
 	for range 5 {
 		held, met, standing, err := r.look(ctx, key)
 		if err != nil || standing == Absent || !wanted(standing) {
@@ -145,7 +145,7 @@ func (r *Reopener) change(ctx context.Context, key store.Key, generation int, wa
 	return Absent, fault.New(fault.Retryable, CodeContended, nil)
 }
 
-func (r *Reopener) look(ctx context.Context, key store.Key) (held store.Record, met content, standing Standing, err error) {
+func (r *Reopener) look(ctx context.Context, key store.Key) (held store.Record, met content, standing Status, err error) {
 	records, err := r.store.Get(ctx, key)
 	if err != nil {
 		return held, met, Absent, err

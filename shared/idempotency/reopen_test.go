@@ -28,7 +28,7 @@ func ends() map[string]end {
 			must(t, c.GiveUp(t.Context(), claim, fault.New(fault.Permanent, "bad_row", nil)))
 		},
 		"released": func(t *testing.T, c *idempotency.Claims, claim *idempotency.Claim) {
-			claim.Fails(fault.New(fault.Retryable, "timeout", nil))
+			claim.RecordFailure(fault.New(fault.Retryable, "timeout", nil))
 			must(t, c.Release(t.Context(), claim, "timeout", false))
 		},
 		"completed": func(t *testing.T, c *idempotency.Claims, claim *idempotency.Claim) {
@@ -44,7 +44,7 @@ func ends() map[string]end {
 func TestReopen(t *testing.T) {
 	for name, c := range map[string]struct {
 		end      string
-		standing idempotency.Standing
+		standing idempotency.Status
 		again    bool // the work can be claimed afterwards
 	}{
 		"what was given up can be claimed again":  {"given up", idempotency.Dead, true},
@@ -71,7 +71,7 @@ func TestReopen(t *testing.T) {
 				if c.standing == idempotency.Dead || c.end == "released" {
 					time.Sleep(90 * 24 * time.Hour)
 				}
-				before, err := reopener.Look(t.Context(), key)
+				before, err := reopener.Status(t.Context(), key)
 				must(t, err)
 				standing, err := reopener.Reopen(t.Context(), key, 3)
 				must(t, err)
@@ -86,8 +86,8 @@ func TestReopen(t *testing.T) {
 					if diff := cmp.Diff(map[string]map[string]string{"lead": {"id": "7"}}, claim.Progress); diff != "" {
 						t.Errorf("progress (-want +got): %s", diff)
 					}
-					if claim.Generation != 3 || claim.Unfinished != 0 || !claim.Failing.IsZero() {
-						t.Errorf("generation %d, unfinished %d, failing since %v", claim.Generation, claim.Unfinished, claim.Failing)
+					if claim.Generation != 3 || claim.Unfinished != 0 || !claim.FailingSince.IsZero() {
+						t.Errorf("generation %d, unfinished %d, failing since %v", claim.Generation, claim.Unfinished, claim.FailingSince)
 					}
 				}
 			})
@@ -108,7 +108,7 @@ func TestWhatCrashedThriceCanBeClaimedAgain(t *testing.T) {
 		if _, err := claims.Claim(t.Context(), key); fault.Of(err) == nil || fault.Of(err).Code != idempotency.CodeCrashed {
 			t.Fatalf("the fourth claim: %v", err)
 		}
-		if standing, err := reopener.Route(t.Context(), partition, 1); err != nil || standing != idempotency.Dead {
+		if standing, err := reopener.ReopenRoute(t.Context(), partition, 1); err != nil || standing != idempotency.Dead {
 			t.Fatal(standing, err)
 		}
 		if _, err := claims.Claim(t.Context(), key); err != nil {
@@ -129,12 +129,12 @@ func TestRoutingReopensTheRoutersClaimAndDeadDeliveries(t *testing.T) {
 			must(t, err)
 			ends()[how](t, claims, claim)
 		}
-		if _, err := reopener.Route(t.Context(), partition, 1); err != nil {
+		if _, err := reopener.ReopenRoute(t.Context(), partition, 1); err != nil {
 			t.Fatal(err)
 		}
 		for sort, again := range want {
 			_, err := claims.Claim(t.Context(), store.Key{Partition: partition, Sort: sort})
-			if (err == nil) != again || !again && !errors.Is(err, idempotency.ErrDone) {
+			if (err == nil) != again || !again && !errors.Is(err, idempotency.ErrCompleted) {
 				t.Errorf("%s: %v", sort, err)
 			}
 		}
@@ -144,7 +144,7 @@ func TestRoutingReopensTheRoutersClaimAndDeadDeliveries(t *testing.T) {
 func TestNoGenerationIsTakenTwice(t *testing.T) {
 	s := memstore.New()
 	reopener := idempotency.NewReopener(s)
-	first, err := reopener.Generation(t.Context(), partition, 4)
+	first, err := reopener.NextGeneration(t.Context(), partition, 4)
 	if err != nil || first != 5 {
 		t.Fatalf("after generation 4: %d, %v", first, err)
 	}
@@ -153,7 +153,7 @@ func TestNoGenerationIsTakenTwice(t *testing.T) {
 	taken := map[int]bool{}
 	for range 4 {
 		running.Go(func() {
-			n, err := reopener.Generation(t.Context(), partition, 0)
+			n, err := reopener.NextGeneration(t.Context(), partition, 0)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil || taken[n] || n <= first {

@@ -27,7 +27,7 @@ func TestDeadLetterSaysAllThatIsKnown(t *testing.T) {
 		batch := []queue.Received{{
 			Message: queue.Message{ID: "e1.hubspot:2", Group: "thread", Body: []byte{0, 1, 255}, Trace: "00-a-b-01"}, Attempt: 3, FirstSent: sent,
 		}}
-		w.Work(t.Context(), batch)
+		w.Process(t.Context(), batch)
 		letter, ok := queue.ParseDeadLetter(dead.messages[0])
 		want := queue.DeadLetter{
 			ID: "e1.hubspot:2", Stage: "test", Kind: "permanent", Code: "bad_row", Reason: "upsert: bad_row: column 3", Attempts: 3,

@@ -36,7 +36,7 @@ func TestPatienceCountsWhatAMessageFailedOfAndTheQueueWhatItKeeps(t *testing.T) 
 		"told a second for the hundredth time":          {err: second, attempt: 100, wait: time.Second},
 		"told a second until its receives are used up":  {err: second, attempt: 101, wait: 451 * time.Second},
 		"told an hour however often":                    {err: &fault.Error{Kind: fault.Throttled, Wait: time.Hour}, attempt: 101, wait: time.Hour},
-		"not begun in time is nobody's fault, ever":     {err: queue.ErrNotBegun, age: 11 * day},
+		"not begun in time is nobody's fault, ever":     {err: queue.ErrNotStarted, age: 11 * day},
 		"an account that is wrapped is an account, too": {err: errors.Join(&queue.FailingError{Since: time.Now().Add(50 * 365 * day), Err: retryable}), age: 2 * day, wait: 3 * time.Second},
 	}
 	for name, c := range cases {
@@ -50,7 +50,7 @@ func TestPatienceCountsWhatAMessageFailedOfAndTheQueueWhatItKeeps(t *testing.T) 
 				batch[0].Attempt, batch[0].FirstSent = max(c.attempt, 1), time.Now().Add(-c.age)
 				w := newWorker(&handler{work: func(context.Context, queue.Received) error { return err }}, dead, &bytes.Buffer{})
 				want := []queue.Verdict{{Done: c.dead, Wait: c.wait}}
-				if diff := cmp.Diff(want, w.Work(t.Context(), batch)); diff != "" || len(dead.messages) > 0 != c.dead {
+				if diff := cmp.Diff(want, w.Process(t.Context(), batch)); diff != "" || len(dead.messages) > 0 != c.dead {
 					t.Errorf("%d dead letters, %s", len(dead.messages), diff)
 				}
 			})

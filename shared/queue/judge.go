@@ -10,17 +10,17 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// CodeAnswers is the code of a handler that did not answer one error a message.
-const CodeAnswers = "handler_answers"
+// CodeHandler is the code of a handler that did not answer one error a message.
+const CodeHandler = "handler_answers"
 
 // MaxWait is the longest wait a Verdict holds: SQS hides a message for at most 12 hours from its receipt.
 // See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html.
 const MaxWait = 11 * time.Hour
 
-// Longest is how old a message becomes at most, whatever its work failed of: at 15 minutes a try it is received a thousand
+// MaxAge is how old a message becomes at most, whatever its work failed of: at 15 minutes a try it is received a thousand
 // times in ten days and a few hours, when the queue would move it without a reason, and those that only then come to the head
 // of its group still have days until the queue drops them.
-const Longest = 10 * 24 * time.Hour
+const MaxAge = 10 * 24 * time.Hour
 
 // freeReceives is how many receives a message has before waits that were asked for grow, too: one that is told to come back
 // in a second would use up the receives that its queue allows within minutes.
@@ -37,7 +37,7 @@ func (w *Worker) handle(ctx context.Context, heads []Received) []error {
 	}
 	for i := range heads {
 		if ctx.Err() != nil {
-			errs[i] = ErrNotBegun
+			errs[i] = ErrNotStarted
 			continue
 		}
 		alone, _ := w.call(ctx, heads[i:i+1])
@@ -60,7 +60,7 @@ func (w *Worker) call(ctx context.Context, heads []Received) (errs []error, pani
 	}()
 	errs = w.Handler.Handle(ctx, heads)
 	if len(errs) != len(heads) {
-		errs = all(len(heads), fault.New(fault.Retryable, CodeAnswers, nil))
+		errs = all(len(heads), fault.New(fault.Retryable, CodeHandler, nil))
 	}
 	return errs, false
 }
@@ -81,7 +81,7 @@ func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error
 		switch {
 		case errs[i] == nil:
 			verdicts[i].Done = true
-		case errors.Is(errs[i], ErrNotBegun):
+		case errors.Is(errs[i], ErrNotStarted):
 			verdicts[i].Wait = w.held(ctx, head, errs[i])
 		case w.givesUp(head, errs[i]):
 			given = append(given, i)
@@ -175,9 +175,9 @@ func (w *Worker) givesUp(r Received, err error) bool {
 	case fault.Permanent, fault.Rejected:
 		return true
 	case fault.Blocked:
-		return age >= Longest
+		return age >= MaxAge
 	default:
-		return age >= Longest || age >= w.Patience && w.tried(err)
+		return age >= MaxAge || age >= w.Patience && w.tried(err)
 	}
 }
 

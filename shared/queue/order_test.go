@@ -56,7 +56,7 @@ func TestOrderHoldsWhateverHappens(t *testing.T) {
 				case 3:
 					return fault.New(fault.Blocked, "x", nil)
 				case 4:
-					return queue.ErrNotBegun
+					return queue.ErrNotStarted
 				case 5:
 					panic("boom")
 				}
@@ -71,7 +71,7 @@ func TestOrderHoldsWhateverHappens(t *testing.T) {
 				}
 				open = slices.Clone(pending[:min(10, len(pending))]) // a batch is a prefix of the queue
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-				verdicts := w.Work(ctx, open)
+				verdicts := w.Process(ctx, open)
 				cancel()
 				failed := map[string]bool{}
 				var still []queue.Received

@@ -2,22 +2,22 @@ package queue
 
 import "errors"
 
-// StrippedError is the error of a Handler for a message whose content is not to be kept: a dead letter of it has Body, which
+// RedactedError is the error of a Handler for a message whose content is not to be kept: a dead letter of it has Body, which
 // says as much as may be known, instead of what was received.
-type StrippedError struct {
+type RedactedError struct {
 	Body []byte
 	Err  error
 }
 
 // Error returns the text of Err.
-func (e *StrippedError) Error() string { return e.Err.Error() }
+func (e *RedactedError) Error() string { return e.Err.Error() }
 
 // Unwrap returns Err.
-func (e *StrippedError) Unwrap() error { return e.Err }
+func (e *RedactedError) Unwrap() error { return e.Err }
 
 // kept returns the body that a dead letter of r has.
 func kept(r Received, err error) []byte {
-	if stripped, ok := errors.AsType[*StrippedError](err); ok {
+	if stripped, ok := errors.AsType[*RedactedError](err); ok {
 		return stripped.Body
 	}
 	return r.Body

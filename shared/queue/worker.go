@@ -9,19 +9,19 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// ErrNotBegun is what a Handler answers for a message that it did not begin, because its time was over: the message goes
+// ErrNotStarted is what a Handler answers for a message that it did not begin, because its time was over: the message goes
 // back at once and nothing is held against it.
-var ErrNotBegun = errors.New("queue: not begun before the deadline")
+var ErrNotStarted = errors.New("queue: not begun before the deadline")
 
-// HeldError is the ErrNotBegun of a message that another worker holds, or held when it was killed: it goes back for as long
+// HeldError is the ErrNotStarted of a message that another worker holds, or held when it was killed: it goes back for as long
 // as that one may hold it.
 type HeldError struct{ For time.Duration }
 
 // Error returns a text.
 func (*HeldError) Error() string { return "queue: held by another worker" }
 
-// Is reports whether target is ErrNotBegun.
-func (*HeldError) Is(target error) bool { return target == ErrNotBegun }
+// Is reports whether target is ErrNotStarted.
+func (*HeldError) Is(target error) bool { return target == ErrNotStarted }
 
 // Verdict is what becomes of one received message.
 type Verdict struct {
@@ -55,10 +55,10 @@ type Worker struct {
 	Identity telemetry.Identity
 }
 
-// Work works on a batch and answers one verdict a message, in their order. The deadline of ctx is the function's time-out.
+// Process works on a batch and answers one verdict a message, in their order. The deadline of ctx is the function's time-out.
 // The first message of each group that is not done stops its group: the later ones go back unattempted with no wait. Other
 // groups go on.
-func (w *Worker) Work(ctx context.Context, batch []Received) []Verdict {
+func (w *Worker) Process(ctx context.Context, batch []Received) []Verdict {
 	verdicts := make([]Verdict, len(batch))
 	soft, cancel := w.withSoftDeadline(ctx)
 	defer cancel()

@@ -111,7 +111,7 @@ func TestWorkerActsOnEachKindOfFault(t *testing.T) {
 		"a permanent one is a dead letter at once":                    {err: fault.New(fault.Permanent, "x", nil), want: done, dead: "permanent/x"},
 		"a rejected one is a dead letter, too: it was accepted once":  {err: fault.New(fault.Rejected, "x", nil), want: done, dead: "rejected/x"},
 		"a wrapped fault counts":                                      {err: fmt.Errorf("step: %w", fault.New(fault.Permanent, "x", cause)), want: done, dead: "permanent/x"},
-		"what was not begun goes back at once, however old":           {err: queue.ErrNotBegun, age: 48 * time.Hour, want: queue.Verdict{}},
+		"what was not begun goes back at once, however old":           {err: queue.ErrNotStarted, age: 48 * time.Hour, want: queue.Verdict{}},
 		"what another worker holds waits for it, however old":         {err: &queue.HeldError{For: 28 * time.Second}, attempt: 900, age: 48 * time.Hour, want: queue.Verdict{Wait: 28 * time.Second}},
 		"attempts are those that somebody counted":                    {err: &queue.FailingError{Attempt: 1, Err: cause}, attempt: 9, want: queue.Verdict{Wait: 3 * time.Second}},
 		"a message without a sending time never runs out of patience": {err: cause, age: -1, want: queue.Verdict{Wait: 3 * time.Second}},
@@ -127,7 +127,7 @@ func TestWorkerActsOnEachKindOfFault(t *testing.T) {
 					batch[0].FirstSent = time.Time{}
 				}
 				w := newWorker(&handler{work: func(context.Context, queue.Received) error { return c.err }}, dead, out)
-				got := w.Work(t.Context(), batch)
+				got := w.Process(t.Context(), batch)
 				if diff := cmp.Diff([]queue.Verdict{c.want}, got); diff != "" {
 					t.Error(diff)
 				}
@@ -167,7 +167,7 @@ func TestAGroupStopsAtItsFirstFailureAndOthersGoOn(t *testing.T) {
 		"a dead letter nobody took stops":       {batch: []string{"a1", "a2", "b1"}, fails: map[string]error{"a1": dead, "b1": dead}, lost: []string{"dead:a1"}, want: "w0d", calls: "a1,b1"},
 		"every group may fail":                  {batch: []string{"a1", "b1", "a2", "b2"}, fails: map[string]error{"a1": retry, "b1": retry}, want: "ww00", calls: "a1,b1"},
 		"an empty batch has no verdicts":        {want: ""},
-		"what was not begun stops its group":    {batch: []string{"a1", "a2", "b1"}, fails: map[string]error{"a1": queue.ErrNotBegun}, want: "00d", calls: "a1,b1"},
+		"what was not begun stops its group":    {batch: []string{"a1", "a2", "b1"}, fails: map[string]error{"a1": queue.ErrNotStarted}, want: "00d", calls: "a1,b1"},
 		"what another holds stops its group":    {batch: []string{"a1", "a2", "b1"}, fails: map[string]error{"a1": &queue.HeldError{For: 3 * time.Second}}, want: "w0d", calls: "a1,b1"},
 		"messages without a group are a group ": {batch: []string{"-1", "-2"}, fails: map[string]error{"-1": retry}, want: "w0", calls: "-1"},
 	}
@@ -181,7 +181,7 @@ func TestAGroupStopsAtItsFirstFailureAndOthersGoOn(t *testing.T) {
 					return nil
 				}}
 				h := &handler{work: func(_ context.Context, r queue.Received) error { return c.fails[r.ID] }}
-				verdicts := newWorker(h, letters, &bytes.Buffer{}).Work(t.Context(), received(c.batch...))
+				verdicts := newWorker(h, letters, &bytes.Buffer{}).Process(t.Context(), received(c.batch...))
 				got := ""
 				for _, v := range verdicts {
 					switch v {
@@ -222,7 +222,7 @@ func TestWhatHasNotBegunAtTheSoftDeadlineGoesBack(t *testing.T) {
 				return ctx.Err()
 			}
 		}}
-		verdicts := newWorker(h, &taker{}, &bytes.Buffer{}).Work(ctx, received("a1", "a2", "a3"))
+		verdicts := newWorker(h, &taker{}, &bytes.Buffer{}).Process(ctx, received("a1", "a2", "a3"))
 		// a1 takes 15 s of its 20; a2 is cut at 27 s, which is not its fault; a3 does not begin
 		want := []queue.Verdict{{Done: true}, {}, {}}
 		if diff := cmp.Diff(want, verdicts); diff != "" {
@@ -242,7 +242,7 @@ func TestNothingBeginsAfterTheSoftDeadline(t *testing.T) {
 			time.Sleep(28 * time.Second) // whatever the context says
 			return nil
 		}}
-		verdicts := newWorker(h, &taker{}, &bytes.Buffer{}).Work(ctx, received("a1", "a2", "a3"))
+		verdicts := newWorker(h, &taker{}, &bytes.Buffer{}).Process(ctx, received("a1", "a2", "a3"))
 		if diff := cmp.Diff([]queue.Verdict{{Done: true}, {}, {}}, verdicts); diff != "" || len(h.calls) != 1 {
 			t.Error(h.calls, diff)
 		}
@@ -258,7 +258,7 @@ func TestADeadLetterIsPublishedAfterTheSoftDeadline(t *testing.T) {
 			return fault.New(fault.Permanent, "x", nil)
 		}}
 		dead := publisherFunc(func(ctx context.Context, _ ...queue.Message) error { return ctx.Err() })
-		if v := newWorker(h, dead, &bytes.Buffer{}).Work(ctx, received("a1"))[0]; !v.Done {
+		if v := newWorker(h, dead, &bytes.Buffer{}).Process(ctx, received("a1"))[0]; !v.Done {
 			t.Errorf("%+v", v)
 		}
 	})
@@ -280,7 +280,7 @@ func TestAMessageThatUsesUpItsOwnTimeBacksOff(t *testing.T) {
 			}
 			return ctx.Err()
 		}}
-		verdicts := newWorker(h, &taker{}, &bytes.Buffer{}).Work(ctx, received("a1", "a2"))
+		verdicts := newWorker(h, &taker{}, &bytes.Buffer{}).Process(ctx, received("a1", "a2"))
 		if diff := cmp.Diff([]queue.Verdict{{Wait: 3 * time.Second}, {}}, verdicts); diff != "" {
 			t.Error(diff)
 		}
@@ -296,7 +296,7 @@ func TestAPanicIsRecoveredAndTheInnocentGetThrough(t *testing.T) {
 			}
 			return nil
 		}}
-		verdicts := newWorker(h, &taker{}, out).Work(t.Context(), received("a1", "b1", "a2", "b2", "c1"))
+		verdicts := newWorker(h, &taker{}, out).Process(t.Context(), received("a1", "b1", "a2", "b2", "c1"))
 		want := []queue.Verdict{{Done: true}, {Wait: 3 * time.Second}, {Done: true}, {}, {Done: true}}
 		if diff := cmp.Diff(want, verdicts); diff != "" {
 			t.Error(diff)
@@ -313,7 +313,7 @@ func (shortHandler) Handle(context.Context, []queue.Received) []error { return n
 
 func TestAHandlerThatAnswersTooFewErrorsIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		verdicts := newWorker(shortHandler{}, &taker{}, &bytes.Buffer{}).Work(t.Context(), received("a1", "b1"))
+		verdicts := newWorker(shortHandler{}, &taker{}, &bytes.Buffer{}).Process(t.Context(), received("a1", "b1"))
 		if diff := cmp.Diff([]queue.Verdict{{Wait: 3 * time.Second}, {Wait: 3 * time.Second}}, verdicts); diff != "" {
 			t.Error(diff)
 		}
@@ -326,7 +326,7 @@ func TestTheWorkerOfADeadLetterQueueGivesNothingUp(t *testing.T) {
 			batch := received("a1")
 			batch[0].FirstSent = time.Now().Add(-13 * 24 * time.Hour)
 			h := &handler{work: func(context.Context, queue.Received) error { return fault.New(kind, "x", nil) }}
-			if v := newWorker(h, nil, &bytes.Buffer{}).Work(t.Context(), batch)[0]; v.Done || v.Wait == 0 {
+			if v := newWorker(h, nil, &bytes.Buffer{}).Process(t.Context(), batch)[0]; v.Done || v.Wait == 0 {
 				t.Errorf("%s: %+v", kind, v)
 			}
 		}
@@ -339,7 +339,7 @@ func BenchmarkWorkerOfTenGroups(b *testing.B) {
 	batch := received("a1", "b1", "c1", "d1", "e1", "f1", "g1", "h1", "i1", "j1")
 	for b.Loop() {
 		h.calls = nil
-		w.Work(b.Context(), batch)
+		w.Process(b.Context(), batch)
 	}
 }
 
@@ -356,7 +356,7 @@ func TestAStandardQueuesMessagesStandForThemselves(t *testing.T) {
 	for i := range batch {
 		batch[i].ID, batch[i].Group = fmt.Sprint(i), "tenant"
 	}
-	verdicts := w.Work(t.Context(), batch)
+	verdicts := w.Process(t.Context(), batch)
 	if diff := cmp.Diff([][]string{{"0", "1", "2", "3"}}, h.calls); diff != "" {
 		t.Errorf("the handler did not get them together: %s", diff)
 	}
@@ -374,7 +374,7 @@ func TestAStandardQueuesMessagesThatWaitAlikeAreToldOnce(t *testing.T) {
 	var out bytes.Buffer
 	w := newWorker(h, &taker{}, &out)
 	w.Unordered = true
-	w.Work(t.Context(), []queue.Received{{Message: queue.Message{ID: "a1"}}, {Message: queue.Message{ID: "b1"}}, {Message: queue.Message{ID: "a2"}}})
+	w.Process(t.Context(), []queue.Received{{Message: queue.Message{ID: "a1"}}, {Message: queue.Message{ID: "b1"}}, {Message: queue.Message{ID: "a2"}}})
 	if lines := strings.Count(out.String(), "message waits"); lines != 2 || !strings.Contains(out.String(), `"messages":2`) || !strings.Contains(out.String(), `"Blocked":2`) {
 		t.Errorf("%d lines: %s", lines, out.String())
 	}

@@ -63,8 +63,8 @@ type Update struct {
 	Status
 }
 
-// Kept is how long the record of a message is kept after its last rise: longer than any receipt can come late.
-const Kept = 90 * 24 * time.Hour
+// Retention is how long the record of a message is kept after its last rise: longer than any receipt can come late.
+const Retention = 90 * 24 * time.Hour
 
 // CodeMalformed is the code of a record that cannot be read.
 const CodeMalformed = "status_malformed"
@@ -87,7 +87,7 @@ func Raise(ctx context.Context, w Writer, tenant, external string, s Status) (he
 		return Status{}, fault.New(fault.Permanent, CodeMalformed, nil)
 	}
 	_, err = w.Write(ctx, store.Change{Kind: store.Raise, Record: store.Record{
-		Key: Key(tenant, external), Number: int64(s.Rank()), Expires: time.Now().Add(Kept), Data: data,
+		Key: Key(tenant, external), Number: int64(s.Rank()), Expires: time.Now().Add(Retention), Data: data,
 	}})
 	if conflict, lost := errors.AsType[*store.ConflictError](err); lost {
 		return decode(conflict.Held)

@@ -17,23 +17,23 @@ const (
 	Again   = "again"   // of a schedule: parse again what a fault that passes by itself made a dead letter
 )
 
-// Chain is the name of the audit chain that every redrive and replay is written to before anything is put back.
-const Chain = "redrive"
+// AuditChain is the name of the audit chain that every redrive and replay is written to before anything is put back.
+const AuditChain = "redrive"
 
-// Most is how many pieces one request puts back at most: well within the time of one invocation.
-const Most = 100
+// MaxItems is how many pieces one request puts back at most: well within the time of one invocation.
+const MaxItems = 100
 
-// Asked is the part of a request that is the same at every stage.
-type Asked struct {
+// Common is the part of a request that is the same at every stage.
+type Common struct {
 	Action string   `json:"action"`
 	Tenant string   `json:"tenant"`
-	IDs    []string `json:"ids,omitempty"` // of events, or of dead letters that never became one; at most Most
+	IDs    []string `json:"ids,omitempty"` // of events, or of dead letters that never became one; at most MaxItems
 	By     string   `json:"by"`            // who asks: not needed for a plan
 	Reason string   `json:"reason"`        // why: not needed for a plan
 }
 
 // Check says what is wrong with a request whose action is to be one of actions.
-func (a Asked) Check(actions ...string) (problems []string) {
+func (a Common) Check(actions ...string) (problems []string) {
 	known := false
 	for _, action := range actions {
 		known = known || a.Action == action
@@ -44,7 +44,7 @@ func (a Asked) Check(actions ...string) (problems []string) {
 	if !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`).MatchString(a.Tenant) {
 		problems = append(problems, "tenant is required, as its id; _ is for what belongs to none")
 	}
-	if len(a.IDs) > Most {
+	if len(a.IDs) > MaxItems {
 		problems = append(problems, "ids are at most 100 a request")
 	}
 	for _, id := range a.IDs {
@@ -59,17 +59,17 @@ func (a Asked) Check(actions ...string) (problems []string) {
 	return problems
 }
 
-// NoTenant returns the problem of a request that chose nothing of a tenant that is not configured.
-func (a Asked) NoTenant() []string {
+// UnknownTenant returns the problem of a request that chose nothing of a tenant that is not configured.
+func (a Common) UnknownTenant() []string {
 	return []string{"there is no tenant " + a.Tenant + " in this deployment"}
 }
 
 // Request is what redrive is invoked with: IDs, or a Filter.
 type Request struct {
-	Asked
+	Common
 	Filter *Filter `json:"filter,omitempty"`
-	Limit  int     `json:"limit,omitempty"` // at most Most, which 0 stands for
-	After  string  `json:"after,omitempty"` // Answer.Next of the request before
+	Limit  int     `json:"limit,omitempty"` // at most MaxItems, which 0 stands for
+	After  string  `json:"after,omitempty"` // Result.Next of the request before
 }
 
 // Filter chooses dead letters that were not settled. What is empty excludes nothing.
@@ -86,12 +86,12 @@ type Filter struct {
 
 // ReplayRequest is what replay is invoked with: IDs of events, or a Thread, or neither for all of a tenant's.
 type ReplayRequest struct {
-	Asked
+	Common
 	Thread string    `json:"thread,omitempty"`
 	From   time.Time `json:"from,omitzero"` // event time; as long ago as records are kept when empty, and not of IDs
 	To     time.Time `json:"to,omitzero"`   // not this instant any more; now when empty
 	Limit  int       `json:"limit,omitempty"`
-	After  string    `json:"after,omitempty"` // Answer.Next of the request before
+	After  string    `json:"after,omitempty"` // Result.Next of the request before
 }
 
 // Outcome is what became, or would become, of one piece.
@@ -103,7 +103,7 @@ const (
 	Redriven  Outcome = "redriven"  // it is on its queue again, as the generation that is told
 	Completed Outcome = "completed" // its work was completed in the meantime: nothing is to be done
 	Busy      Outcome = "busy"      // a worker has it at this moment; ask again
-	Parse     Outcome = "parse"     // its bytes are to be parsed again by the provider's own function: see Answer.Parse
+	Parse     Outcome = "parse"     // its bytes are to be parsed again by the provider's own function: see Result.Parse
 	Missing   Outcome = "missing"   // there is nothing of this id
 	TooOld    Outcome = "too_old"   // what would make it harmless is no longer kept
 	Failed    Outcome = "failed"    // it could not be put back; Code says why, and it is where it was
@@ -118,8 +118,8 @@ type Item struct {
 	Generation int     `json:"generation,omitempty"` // it was put back as
 }
 
-// Answer is what became of a request.
-type Answer struct {
+// Result is what became of a request.
+type Result struct {
 	Items    []Item              `json:"items,omitempty"` // in the order in which they are put back
 	Counts   map[Outcome]int     `json:"counts,omitempty"`
 	Parse    map[string][]string `json:"parse,omitempty"`    // ids of webhooks by provider: `<stack>-<provider>-reparse` takes them
@@ -129,10 +129,10 @@ type Answer struct {
 }
 
 // Refuse returns the answer to a request that cannot be read.
-func Refuse(problem string) Answer { return Answer{Problems: []string{problem}} }
+func Refuse(problem string) Result { return Result{Problems: []string{problem}} }
 
 // Add adds an item.
-func (a *Answer) Add(i Item) {
+func (a *Result) Add(i Item) {
 	if a.Counts == nil {
 		a.Counts = map[Outcome]int{}
 	}

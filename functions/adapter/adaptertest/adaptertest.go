@@ -64,7 +64,7 @@ func Bench(b *testing.B, p Provider) {
 	w := newWorld(p)
 	logger, meter := discard()
 	a := adapter.New(w.ring, adapter.Parts{
-		Channel: p.Channel, Directory: w, Peppers: w, Places: adapter.Places(&recorder{ring: w.ring}, nil), Logger: logger, Meter: meter,
+		Channel: p.Channel, Directory: w, Peppers: w, Sinks: adapter.Sinks(&recorder{ring: w.ring}, nil), Logger: logger, Meter: meter,
 	})
 	r := p.Sign(p.Sample.Request(), p.token(current))
 	webhook := adapter.Webhook{
@@ -78,7 +78,7 @@ func Bench(b *testing.B, p Provider) {
 		if err := p.Channel.Verify(r, tokens); err != nil {
 			b.Fatal(err)
 		}
-		if work, err := a.Read(b.Context(), webhook); err != nil || len(work.Messages) != 1 {
+		if work, err := a.Parse(b.Context(), webhook); err != nil || len(work.Messages) != 1 {
 			b.Fatal(work, err)
 		}
 	}
@@ -241,7 +241,7 @@ func refused(t *testing.T, p Provider) {
 		"another path":                        {func(r *webhook.Request) { r.Path = "/" }, http.StatusNotFound},
 		"another method":                      {func(r *webhook.Request) { r.Method = http.MethodGet }, http.StatusMethodNotAllowed},
 		"a body over 4.5 MB":                  {func(r *webhook.Request) { r.Body = make([]byte, adapter.MaxRequest+1) }, http.StatusRequestEntityTooLarge},
-		"an account that cannot be looked up": {other(account, "/unreachable/"), p.Channel.Describe().Redelivery.Failure()},
+		"an account that cannot be looked up": {other(account, "/unreachable/"), p.Channel.Describe().Redelivery.FailureStatus()},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func (p panicking) Refuse(cause *fault.Error) (webhook.Response, bool) {
 
 // durable checks where events go when not everything works.
 func durable(t *testing.T, p Provider) {
-	accepted := p.Channel.Describe().Answers[kindOf(p.Sample)].Status
+	accepted := p.Channel.Describe().Responses[kindOf(p.Sample)].Status
 	cases := map[string]struct {
 		prepare func(*world)
 		status  int
@@ -43,7 +43,7 @@ func durable(t *testing.T, p Provider) {
 		"the queue refuses once":               {func(w *world) { w.events.refuse = 1 }, accepted, "queue", 2},
 		"the queue is down":                    {func(w *world) { w.events.down = true }, accepted, "spool", 2},
 		"the queue is silent":                  {func(w *world) { w.events.silent = true }, accepted, "spool", 2},
-		"the queue and the spool are down":     {func(w *world) { w.events.down, w.spoolDown = true, true }, p.Channel.Describe().Redelivery.Failure(), "", 2},
+		"the queue and the spool are down":     {func(w *world) { w.events.down, w.spoolDown = true, true }, p.Channel.Describe().Redelivery.FailureStatus(), "", 2},
 		"the spool is down and the queue well": {func(w *world) { w.spoolDown = true }, accepted, "queue", 1},
 	}
 	for name, c := range cases {
@@ -118,11 +118,11 @@ type letterCase struct {
 // deadLetters checks what becomes of what is authentic and cannot be used.
 func deadLetters(t *testing.T, p Provider) {
 	about := p.Channel.Describe()
-	lost := about.Redelivery.Failure()
+	lost := about.Redelivery.FailureStatus()
 	waits := lost // what a provider that redelivers is answered when a lookup fails
 	letter := ""
 	if about.Redelivery.Never() {
-		waits, letter = about.Answers[kindOf(p.Sample)].Status, "retryable line_unreadable"
+		waits, letter = about.Responses[kindOf(p.Sample)].Status, "retryable line_unreadable"
 	}
 	panics := func(w *world) { w.channel = panicking{p.Channel} }
 	kept, unreadable := p.Malformed, func(*world) {}
@@ -131,14 +131,14 @@ func deadLetters(t *testing.T, p Provider) {
 		kept, unreadable = p.Sample, panics
 	}
 	cases := map[string]letterCase{
-		"a webhook that cannot be read":  {kept, unreadable, about.Answers[kindOf(kept)].Status, "*"},
-		"a panic after the signature":    {p.Sample, panics, about.Answers[kindOf(p.Sample)].Status, "permanent panic"},
+		"a webhook that cannot be read":  {kept, unreadable, about.Responses[kindOf(kept)].Status, "*"},
+		"a panic after the signature":    {p.Sample, panics, about.Responses[kindOf(p.Sample)].Status, "permanent panic"},
 		"lines that cannot be looked up": {p.Sample, func(w *world) { w.linesDown = true }, waits, letter},
 		"dead letters cannot be kept":    {kept, func(w *world) { unreadable(w); w.stateDown = true }, lost, ""},
 		"bytes cannot be kept":           {kept, func(w *world) { unreadable(w); w.spoolDown = true }, lost, ""},
 	}
 	if !refuses {
-		nobodys := about.Answers[kindOf(p.Sample)].Status
+		nobodys := about.Responses[kindOf(p.Sample)].Status
 		cases["an address that is nobody's"] = letterCase{p.Sample, func(w *world) { w.noLines = true }, nobodys, "permanent unowned_address"}
 		cases["a channel that its line does not serve"] = letterCase{p.Sample, func(w *world) { w.noChannels = true }, nobodys, "permanent channel_not_served"}
 	}

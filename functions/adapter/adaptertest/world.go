@@ -81,9 +81,9 @@ func (w *world) adapter() *adapter.Adapter {
 	id := telemetry.Identity{Function: "Receive", Version: "7"}
 	return adapter.New(w.ring, adapter.Parts{
 		Channel: w.channel, Directory: w, Peppers: w,
-		Places:  adapter.Places(w.events, adapter.NewSpool(w.spool)),
-		Letters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version),
-		Logger:  telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
+		Sinks:       adapter.Sinks(w.events, adapter.NewSpool(w.spool)),
+		DeadLetters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version),
+		Logger:      telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
 	})
 }
 

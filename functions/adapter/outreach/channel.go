@@ -28,7 +28,7 @@ type Channel struct{}
 func (*Channel) Describe() adapter.Description {
 	return adapter.Description{
 		Provider: Provider,
-		Answers: map[string]webhook.Response{
+		Responses: map[string]webhook.Response{
 			Messages: {Status: http.StatusAccepted, ContentType: contentType, Body: []byte(`{"status":"accepted"}`)},
 		},
 		Redelivery: adapter.RedeliveryPolicy{On: []int{

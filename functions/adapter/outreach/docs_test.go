@@ -34,7 +34,7 @@ func TestTheCommandsOfThePageAreAccepted(t *testing.T) {
 	if block == nil || found == nil || len(line.FindAllString(block[1], -1)) != 1 {
 		t.Fatalf("%s has no commands, or they are written otherwise", page)
 	}
-	channel, answers := &Channel{}, (&Channel{}).Describe().Answers
+	channel, answers := &Channel{}, (&Channel{}).Describe().Responses
 	received := make(chan webhook.Request, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -83,8 +83,8 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		t.Errorf("the page shows %s, and it is answered %s", shown[1], told.Body)
 	}
 	about := (&Channel{}).Describe()
-	if !strings.Contains(text, "| 202 | `"+string(about.Answers[Messages].Body)+"` |") {
-		t.Errorf("the page does not show %s", about.Answers[Messages].Body)
+	if !strings.Contains(text, "| 202 | `"+string(about.Responses[Messages].Body)+"` |") {
+		t.Errorf("the page does not show %s", about.Responses[Messages].Body)
 	}
 	var statuses []string
 	for _, status := range about.Redelivery.On {

@@ -42,7 +42,7 @@ func New(publicBaseURL string) (*Channel, error) {
 func (*Channel) Describe() adapter.Description {
 	return adapter.Description{
 		Provider: Provider,
-		Answers: map[string]webhook.Response{
+		Responses: map[string]webhook.Response{
 			Messages: {Status: http.StatusOK, ContentType: "text/xml", Body: []byte("<Response/>")},
 			Status:   {Status: http.StatusNoContent},
 		},

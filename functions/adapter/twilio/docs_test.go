@@ -46,7 +46,7 @@ func TestTheURLsOfThePageWork(t *testing.T) {
 			t.Fatal(err)
 		}
 		kind, ok := strings.CutPrefix(u.Path, "/v1/accounts/demo-twilio/twilio/")
-		if _, known := channel.Describe().Answers[kind]; !ok || !known {
+		if _, known := channel.Describe().Responses[kind]; !ok || !known {
 			t.Errorf("%s is no webhook of the channel", u)
 		}
 		kinds[kind]++
@@ -129,7 +129,7 @@ func TestTheCommandsOfThePageAreAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer := channel.Describe().Answers[Messages]
+	answer := channel.Describe().Responses[Messages]
 	received := make(chan webhook.Request, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)

@@ -16,9 +16,9 @@ import (
 	"signalbox/shared/queue/inorder"
 )
 
-// Work does the work of a batch: one verdict a message, in their order. *queue.Worker is one.
-type Work interface {
-	Work(ctx context.Context, batch []queue.Received) []queue.Verdict
+// Processor processes a batch and returns one verdict a message, in their order. *queue.Worker is one.
+type Processor interface {
+	Process(ctx context.Context, batch []queue.Received) []queue.Verdict
 }
 
 // Visibility hides delivered messages for a while. *sqsqueue.Queue is one.
@@ -39,13 +39,13 @@ var ErrBatch = errors.New("lambdasqs: the batch as a whole failed")
 
 // Handler returns the function to start Lambda with. Every message that is not done is reported as a batch item failure and
 // gets its wait by ChangeMessageVisibilityBatch, one call for up to ten messages. If that call fails the messages are
-// reported all the same and come back after the queue's visibility time-out. A panic in w, or an answer of the wrong length,
+// reported all the same and come back after the queue's visibility time-out. A panic in p, or a result of the wrong length,
 // fails the whole batch, so that nothing is deleted that was not done.
-func Handler(w Work, visibility Visibility, logger *slog.Logger) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+func Handler(p Processor, visibility Visibility, logger *slog.Logger) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 	return func(ctx context.Context, event events.SQSEvent) (response events.SQSEventResponse, err error) {
 		defer func() {
-			if p := recover(); p != nil { // its value is not logged: it may quote a message
-				logger.ErrorContext(ctx, "the batch panicked", slog.String("type", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			if value := recover(); value != nil { // its value is not logged: it may quote a message
+				logger.ErrorContext(ctx, "the batch panicked", slog.String("type", fmt.Sprintf("%T", value)), slog.String("stack", string(debug.Stack())))
 				response, err = events.SQSEventResponse{}, ErrBatch
 			}
 		}()
@@ -54,7 +54,7 @@ func Handler(w Work, visibility Visibility, logger *slog.Logger) func(context.Co
 		for i, record := range event.Records {
 			batch[i] = received(record)
 		}
-		verdicts := w.Work(ctx, batch)
+		verdicts := p.Process(ctx, batch)
 		if len(verdicts) != len(batch) {
 			logger.ErrorContext(ctx, "the worker answered for another number of messages",
 				slog.Int("messages", len(batch)), slog.Int("verdicts", len(verdicts)))

@@ -22,7 +22,7 @@ import (
 
 // The shapes that main functions rely on.
 var (
-	_ lambdasqs.Work       = (*queue.Worker)(nil)
+	_ lambdasqs.Processor  = (*queue.Worker)(nil)
 	_ lambdasqs.Visibility = (*sqsqueue.Queue)(nil)
 )
 
@@ -32,8 +32,8 @@ type work struct {
 	batch []queue.Received
 }
 
-// Work is of lambdasqs.Work.
-func (w *work) Work(_ context.Context, batch []queue.Received) []queue.Verdict {
+// Process is of lambdasqs.Processor.
+func (w *work) Process(_ context.Context, batch []queue.Received) []queue.Verdict {
 	w.batch = batch
 	return w.do(batch)
 }

@@ -111,7 +111,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 		Root: o.Root, Times: Times(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
 		Hooks: local.Hooks{
 			Observer: r.striker, Event: r.lottery.skew, Tables: r.lottery.tableFault,
-			Throttled: r.striker.holds.throttled, Worked: r.striker.holds.worked, Done: r.striker.ended,
+			Throttled: r.striker.holds.throttled, Invoked: r.striker.holds.worked, Done: r.striker.ended,
 		},
 	})
 	if err != nil {

@@ -161,7 +161,7 @@ func (h *holder) killed(function string, messages []string) {
 }
 
 // worked notes what was done of which a function was killed before, and whether the work took longer than the batch was hidden.
-func (h *holder) worked(function string, w mapping.Work) {
+func (h *holder) worked(function string, w mapping.Invocation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if w.Ended.After(w.Until) {

@@ -93,7 +93,7 @@ func TestAMessageStandsStillFromItsKillUntilItIsReceivedAndDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolder()
 		work := func(function string, done int, ids ...string) {
-			w := mapping.Work{Batch: received("1", ids...), Began: time.Now()}
+			w := mapping.Invocation{Batch: received("1", ids...), Began: time.Now()}
 			time.Sleep(time.Second)
 			w.Ended, w.Done = time.Now(), w.Messages[:done]
 			h.worked(function, w)
@@ -108,7 +108,7 @@ func TestAMessageStandsStillFromItsKillUntilItIsReceivedAndDone(t *testing.T) {
 		if diff := cmp.Diff(want, h.recovery()); diff != "" || h.counted()[overtaken] != 0 {
 			t.Error(h.counted(), diff)
 		}
-		w := mapping.Work{Batch: received("1", "a"), Began: time.Now()}
+		w := mapping.Invocation{Batch: received("1", "a"), Began: time.Now()}
 		time.Sleep(hidden + 1)
 		w.Ended = time.Now()
 		h.worked("Route", w)

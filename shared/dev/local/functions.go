@@ -131,8 +131,8 @@ func (c *Cloud) startSources() {
 			if throttled := c.options.Hooks.Throttled; throttled != nil {
 				source.Throttled = func(b mapping.Batch) bool { return throttled(f.LogicalID, b) }
 			}
-			if worked := c.options.Hooks.Worked; worked != nil {
-				source.Worked = func(w mapping.Work) { worked(f.LogicalID, w) }
+			if worked := c.options.Hooks.Invoked; worked != nil {
+				source.Invoked = func(w mapping.Invocation) { worked(f.LogicalID, w) }
 			}
 			c.running.Go(func() { source.Run(c.life) })
 		}

@@ -17,7 +17,7 @@ type Hooks struct {
 	Done     func(Invocation)                           // is told of every invocation that ended
 	// Throttled reports whether an invocation of a function by a queue is refused for want of concurrency.
 	Throttled func(function string, b mapping.Batch) bool
-	Worked    func(function string, w mapping.Work) // is told of every batch that a function returned from
+	Invoked   func(function string, w mapping.Invocation) // is told of every batch that a function returned from
 }
 
 // Invocation is one run of a function that ended.

@@ -193,7 +193,7 @@ func TestWhatAPassingFaultMadeADeadLetterComesBack(t *testing.T) {
 	if left := w.redrive(ctx, map[string]string{"ACTION": "plan"}); !strings.HasSuffix(left, " store_failed\nplan: 1 ready\n") {
 		t.Fatalf("the plan is %s", left)
 	}
-	w.invoke(ctx, "twilioReparse", redrive.Asked{Action: redrive.Again})
+	w.invoke(ctx, "twilioReparse", redrive.Common{Action: redrive.Again})
 	w.rest(ctx)
 	if !w.once(ctx) {
 		t.Error("the webhook that was parsed again is not in every CRM once")

@@ -94,7 +94,7 @@ func invoke(t *testing.T, q *sqsqueue.Queue, w *queue.Worker) {
 	if err != nil || len(batch) != 1 {
 		t.Fatalf("%d messages, %v", len(batch), err)
 	}
-	verdicts := w.Work(t.Context(), []queue.Received{batch[0].Received})
+	verdicts := w.Process(t.Context(), []queue.Received{batch[0].Received})
 	if !verdicts[0].Done {
 		t.Fatalf("%+v", verdicts[0])
 	}

@@ -245,7 +245,7 @@ func (p *pipeline) workMortal(ctx context.Context, v *victim, q *memqueue.Queue,
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		verdicts = v.worker.Work(invocation, received)
+		verdicts = v.worker.Process(invocation, received)
 	}()
 	<-ended
 	if v.dead {

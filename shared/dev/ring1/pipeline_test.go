@@ -199,7 +199,7 @@ func (p *pipeline) wire() {
 	p.drain = &adapter.Drain{Records: p.spool, Events: p.events, Margin: time.Second, Logger: logger, Meter: meter}
 	p.route = p.newRoute(p.state, p.deliver)
 	p.connect = p.newConnect(p.state, &p.outage)
-	p.record = p.worker("dead-letters", deadletter.New(p.state, logger, meter), nil)
+	p.record = p.worker("dead-letters", deadletter.NewRecorder(p.state, logger, meter), nil)
 }
 
 // worker returns a worker with the times of a deployment.
@@ -222,9 +222,9 @@ func (p *pipeline) newAdapter(events queue.Publisher) *adapter.Adapter {
 	}
 	return adapter.New(p.ring, adapter.Parts{
 		Channel: channel, Directory: p.directory, Peppers: p.peppers,
-		Places:  adapter.Places(events, adapter.NewSpool(p.spool)),
-		Letters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
-		Logger:  p.logger, Meter: p.meter,
+		Sinks:       adapter.Sinks(events, adapter.NewSpool(p.spool)),
+		DeadLetters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
+		Logger:      p.logger, Meter: p.meter,
 	})
 }
 
@@ -334,7 +334,7 @@ func (p *pipeline) work(ctx context.Context, q *memqueue.Queue, w *queue.Worker,
 	}
 	invocation, cancel := context.WithTimeout(ctx, functionTime)
 	defer cancel()
-	p.settle(ctx, q, batch, w.Work(invocation, received))
+	p.settle(ctx, q, batch, w.Process(invocation, received))
 }
 
 // settle deletes what is done and hides the rest.

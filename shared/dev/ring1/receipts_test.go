@@ -47,8 +47,8 @@ func withReceipts(p *pipeline) *lane {
 	l := &lane{pipeline: p, routers: 10, writers: 2, window: 20 * time.Second, pause: hubspot.ReceiptsPause}
 	l.receiptsDead, l.updatesDead = standard("receipts-dead", nil), standard("receipts-hubspot-dead", nil)
 	l.receipts, l.updates = standard("receipts", l.receiptsDead), standard("receipts-hubspot", l.updatesDead)
-	p.adapter.Lanes = map[canonical.Type][]adapter.Place{
-		canonical.TypeReceipt: adapter.ReceiptPlaces(l.receipts, adapter.NewSpool(p.spool)),
+	p.adapter.Lanes = map[canonical.Type][]adapter.Sink{
+		canonical.TypeReceipt: adapter.ReceiptSinks(l.receipts, adapter.NewSpool(p.spool)),
 	}
 	p.drain.Receipts = l.receipts
 	return l
@@ -119,7 +119,7 @@ func (l *lane) run(ctx context.Context, q *memqueue.Queue, w *queue.Worker, batc
 	}
 	invocation, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	verdicts := w.Work(invocation, received)
+	verdicts := w.Process(invocation, received)
 	for begin := 0; begin < len(batch); begin += 10 {
 		end := min(begin+10, len(batch))
 		l.settle(ctx, q, batch[begin:end], verdicts[begin:end])

@@ -153,7 +153,7 @@ func (k *killing) throttled() {
 
 // notBegun reports whether an attempt did not begin.
 func notBegun(err error) bool {
-	return errors.Is(err, queue.ErrNotBegun) || err != nil && fault.Of(err).Code == idempotency.CodeHeld
+	return errors.Is(err, queue.ErrNotStarted) || err != nil && fault.Of(err).Code == idempotency.CodeHeld
 }
 
 // held returns how long each message stood still that the last kill struck and nobody had done before.

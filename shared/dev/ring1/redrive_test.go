@@ -62,12 +62,12 @@ func newOperator(p *pipeline) *operator {
 	return o
 }
 
-func asked(action string, ids ...string) redrive.Asked {
-	return redrive.Asked{Action: action, Tenant: "demo", IDs: ids, By: "ops", Reason: "ticket 7"}
+func asked(action string, ids ...string) redrive.Common {
+	return redrive.Common{Action: action, Tenant: "demo", IDs: ids, By: "ops", Reason: "ticket 7"}
 }
 
 // ask redrives, and has parsed again what is to be.
-func (o *operator) ask(q redrive.Request) redrive.Answer {
+func (o *operator) ask(q redrive.Request) redrive.Result {
 	o.t.Helper()
 	answer, err := o.redriver.Redrive(context.Background(), q)
 	if err != nil || len(answer.Problems) > 0 {
@@ -77,7 +77,7 @@ func (o *operator) ask(q redrive.Request) redrive.Answer {
 	if len(ids) == 0 {
 		return answer
 	}
-	again := q.Asked
+	again := q.Common
 	again.IDs = ids
 	parsed, err := o.reparser.Reparse(context.Background(), again)
 	if err != nil || len(parsed.Problems) > 0 {
@@ -87,9 +87,9 @@ func (o *operator) ask(q redrive.Request) redrive.Answer {
 }
 
 // all chooses every dead letter of the tenant that was not settled.
-func (o *operator) all(action string) redrive.Answer {
+func (o *operator) all(action string) redrive.Result {
 	o.t.Helper()
-	return o.ask(redrive.Request{Asked: asked(action), Filter: &redrive.Filter{}})
+	return o.ask(redrive.Request{Common: asked(action), Filter: &redrive.Filter{}})
 }
 
 // letter returns the tenant's only dead letter.
@@ -110,7 +110,7 @@ func (o *operator) letter() letters.Record {
 }
 
 // outcomes returns how often each outcome is in an answer.
-func outcomes(a redrive.Answer) string {
+func outcomes(a redrive.Result) string {
 	var out []string
 	for _, outcome := range slices.Sorted(maps.Keys(a.Counts)) {
 		out = append(out, fmt.Sprintf("%d %s", a.Counts[outcome], outcome))
@@ -241,14 +241,14 @@ func redriveOnce(t *testing.T, which int, wait time.Duration) {
 func (o *operator) againWithoutEffect(id, want, replayed string) {
 	o.t.Helper()
 	for range 2 {
-		if again := o.ask(redrive.Request{Asked: asked(redrive.Redrive, id)}); outcomes(again) != want {
+		if again := o.ask(redrive.Request{Common: asked(redrive.Redrive, id)}); outcomes(again) != want {
 			o.t.Errorf("again: %q, not %q", outcomes(again), want)
 		}
 	}
 	o.settled(time.Hour)
 	o.once(1)
 	for range 2 {
-		answer, err := o.replayer.Replay(context.Background(), redrive.ReplayRequest{Asked: asked(redrive.Replay)})
+		answer, err := o.replayer.Replay(context.Background(), redrive.ReplayRequest{Common: asked(redrive.Replay)})
 		if err != nil || outcomes(answer) != replayed {
 			o.t.Errorf("replay: %v %+v", err, answer)
 		}
@@ -258,7 +258,7 @@ func (o *operator) againWithoutEffect(id, want, replayed string) {
 	if left := o.all(redrive.Plan); len(left.Items) > 0 {
 		o.t.Errorf("something became a dead letter: %+v", left)
 	}
-	entries, err := audit.Of(o.state, "demo", redrive.Chain).Entries(context.Background())
+	entries, err := audit.Of(o.state, "demo", redrive.AuditChain).Entries(context.Background())
 	if err != nil || len(entries) < 5 || entries[0].Reason != "ticket 7" {
 		o.t.Errorf("the audit chain: %v %+v", err, entries)
 	}
@@ -310,12 +310,12 @@ func TestAThreadIsRedrivenOldestFirst(t *testing.T) {
 		}
 		// The first one fails again, so that it is the last that was given up.
 		first := o.all(redrive.Plan).Items[0]
-		if got := o.ask(redrive.Request{Asked: asked(redrive.Redrive, first.ID)}); outcomes(got) != "1 redriven" {
+		if got := o.ask(redrive.Request{Common: asked(redrive.Redrive, first.ID)}); outcomes(got) != "1 redriven" {
 			t.Fatal(outcomes(got))
 		}
 		p.settled(time.Hour)
 		p.outage.begin("", 0, "", 0)
-		q := redrive.Request{Asked: asked(redrive.Redrive), Filter: &redrive.Filter{Thread: thread}, Limit: 5}
+		q := redrive.Request{Common: asked(redrive.Redrive), Filter: &redrive.Filter{Thread: thread}, Limit: 5}
 		for requests := 0; ; requests++ {
 			answer := o.ask(q)
 			if answer.Counts[redrive.Redriven] != len(answer.Items) || requests > 3 {
@@ -364,7 +364,7 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 				}
 			}
 		}
-		all := replay(redrive.ReplayRequest{Asked: asked(redrive.Replay), Limit: 7})
+		all := replay(redrive.ReplayRequest{Common: asked(redrive.Replay), Limit: 7})
 		p.settled(time.Hour)
 		if len(all) != 30 || slices.Max(slices.Collect(maps.Values(all))) != 1 {
 			t.Errorf("%d events were replayed: %v", len(all), all)
@@ -383,18 +383,18 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 		}
 		for record := range p.state.All() {
 			if shard, thread := strings.Contains(record.Partition, "/threads/"), record.Sort; shard {
-				one := replay(redrive.ReplayRequest{Asked: asked(redrive.Plan), Thread: thread, Limit: 2})
+				one := replay(redrive.ReplayRequest{Common: asked(redrive.Plan), Thread: thread, Limit: 2})
 				if len(one) != 3 {
 					t.Errorf("thread %s has %d events", thread, len(one))
 				}
 			}
 		}
-		later := replay(redrive.ReplayRequest{Asked: asked(redrive.Plan), From: time.Now().Add(time.Hour)})
+		later := replay(redrive.ReplayRequest{Common: asked(redrive.Plan), From: time.Now().Add(time.Hour)})
 		if len(later) > 0 {
 			t.Errorf("%d events of the future", len(later))
 		}
 		time.Sleep(35 * 24 * time.Hour)
-		old, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Asked: asked(redrive.Replay, slices.Sorted(maps.Keys(all))[0])})
+		old, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Common: asked(redrive.Replay, slices.Sorted(maps.Keys(all))[0])})
 		if err != nil || outcomes(old) != "1 too_old" {
 			t.Errorf("%v %q", err, outcomes(old))
 		}
@@ -408,7 +408,7 @@ func TestReplayTriesAgainWhatWasGivenUp(t *testing.T) {
 		p.send(message{sid: sid(0), from: "+15552010001", text: "hello"})
 		p.settled(time.Hour)
 		p.outage.begin("", 0, "", 0)
-		answer, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Asked: asked(redrive.Replay)})
+		answer, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Common: asked(redrive.Replay)})
 		if err != nil || outcomes(answer) != "1 redriven" {
 			t.Fatal(err, answer)
 		}
@@ -441,7 +441,7 @@ func TestAReplayedEventIsMarked(t *testing.T) {
 			}
 			return memqueue.Fault{}
 		})
-		if _, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Asked: asked(redrive.Replay)}); err != nil {
+		if _, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Common: asked(redrive.Replay)}); err != nil {
 			t.Fatal(err)
 		}
 		p.settled(time.Hour)
@@ -462,7 +462,7 @@ func TestAReplayedEventIsMarked(t *testing.T) {
 		if err := json.Unmarshal(body, &d); err != nil || d.Generation != 1 || !d.Event.Flags.Replayed || d.Event.Metadata["rawVendor"] != nil {
 			t.Errorf("%v %+v", err, d)
 		}
-		page, _, err := p.state.List(t.Context(), store.Range{Partition: "demo/audit/" + redrive.Chain})
+		page, _, err := p.state.List(t.Context(), store.Range{Partition: "demo/audit/" + redrive.AuditChain})
 		if err != nil || len(page) != 2 {
 			t.Errorf("%v: %d records of the audit chain", err, len(page))
 		}
@@ -554,7 +554,7 @@ func redriveThroughFailure(t *testing.T, which int, f *failing) {
 	id := name(o.letter())
 	trouble.end(o)
 	f.arm(true)
-	answer, err := o.redriver.Redrive(t.Context(), redrive.Request{Asked: asked(redrive.Redrive), Filter: &redrive.Filter{}})
+	answer, err := o.redriver.Redrive(t.Context(), redrive.Request{Common: asked(redrive.Redrive), Filter: &redrive.Filter{}})
 	if err == nil && len(answer.Parse) > 0 {
 		_, _ = o.reparser.Reparse(t.Context(), asked(redrive.Redrive, id)) // it may fail: then it is asked again
 	}

@@ -33,9 +33,9 @@ func (p *pipeline) register(id, to string, at time.Time) int {
 	}
 	now := time.Now()
 	api := adapter.New(p.ring, adapter.Parts{
-		Channel: &outreach.Channel{}, Directory: p.directory, Peppers: p.peppers, Places: adapter.Places(p.events, adapter.NewSpool(p.spool)),
-		Letters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
-		Logger:  p.logger, Meter: p.meter,
+		Channel: &outreach.Channel{}, Directory: p.directory, Peppers: p.peppers, Sinks: adapter.Sinks(p.events, adapter.NewSpool(p.spool)),
+		DeadLetters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
+		Logger:      p.logger, Meter: p.meter,
 	})
 	return api.Receive(p.t.Context(), webhook.Request{
 		Method: http.MethodPost, Path: "/v1/accounts/" + tool.ID + "/outreach/messages", Body: body, Received: now,

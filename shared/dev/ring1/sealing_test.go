@@ -167,9 +167,9 @@ func (u unsealed) Publish(ctx context.Context, messages ...queue.Message) error 
 
 func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		o, sealing := newOperator(p), p.adapter.Letters
-		for n, kept := range []adapter.Letters{adapter.NewDeadLetters(unsealed{p}, p.spool, p.state, "1"), sealing} {
-			p.adapter.Letters = kept
+		o, sealing := newOperator(p), p.adapter.DeadLetters
+		for n, kept := range []adapter.DeadLetterWriter{adapter.NewDeadLetters(unsealed{p}, p.spool, p.state, "1"), sealing} {
+			p.adapter.DeadLetters = kept
 			p.send(message{sid: sid(n), from: stays, to: "+15557650000", text: "nobody's"})
 		}
 		plan := o.all(redrive.Plan)

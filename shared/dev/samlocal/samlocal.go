@@ -169,7 +169,7 @@ func (m *Maker) canonical(name string) (canonical.Event, error) {
 
 // asked is a request to a function that is invoked by hand.
 func (m *Maker) asked(function string) ([]byte, error) {
-	who := redrive.Asked{Action: redrive.Plan, Tenant: "demo", By: "you", Reason: "sam local"}
+	who := redrive.Common{Action: redrive.Plan, Tenant: "demo", By: "you", Reason: "sam local"}
 	switch function {
 	case "apply-tenant":
 		file, err := os.ReadFile(filepath.Join(m.root, samples.DemoTenant))
@@ -178,9 +178,9 @@ func (m *Maker) asked(function string) ([]byte, error) {
 		}
 		return json.MarshalIndent(map[string]any{"action": redrive.Plan, "file": json.RawMessage(file)}, "", "  ")
 	case "replay":
-		return json.MarshalIndent(redrive.ReplayRequest{Asked: who}, "", "  ")
+		return json.MarshalIndent(redrive.ReplayRequest{Common: who}, "", "  ")
 	default:
-		return json.MarshalIndent(redrive.Request{Asked: who, Filter: &redrive.Filter{}}, "", "  ")
+		return json.MarshalIndent(redrive.Request{Common: who, Filter: &redrive.Filter{}}, "", "  ")
 	}
 }
 

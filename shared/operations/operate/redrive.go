@@ -23,7 +23,7 @@ import (
 // Choice is what is asked for, by the names of the variables that say it.
 type Choice struct {
 	Action string // plan, redrive, replay
-	asked  redrive.Asked
+	asked  redrive.Common
 	filter redrive.Filter
 	from   time.Time
 	to     time.Time
@@ -65,7 +65,7 @@ func newChoice(lookup func(string) string) (Choice, error) {
 			FunctionVersion: lookup("VERSION"), From: lookup("FROM"), To: lookup("TO"), Settled: lookup("SETTLED") != "",
 		},
 	}
-	c.asked = redrive.Asked{Action: c.Action, Tenant: lookup("TENANT"), By: cmp.Or(lookup("BY"), lookup("USER")), Reason: lookup("REASON")}
+	c.asked = redrive.Common{Action: c.Action, Tenant: lookup("TENANT"), By: cmp.Or(lookup("BY"), lookup("USER")), Reason: lookup("REASON")}
 	ids := lookup("IDS")
 	c.asked.IDs = strings.FieldsFunc(ids, func(r rune) bool { return r == ',' || r == ' ' })
 	if ids != "" && len(c.asked.IDs) == 0 {
@@ -167,7 +167,7 @@ func (r *run) all(ctx context.Context) error {
 	if len(r.asked.IDs) == 0 {
 		return r.pages(ctx, r.asked)
 	}
-	for ids := range slices.Chunk(r.asked.IDs, redrive.Most) {
+	for ids := range slices.Chunk(r.asked.IDs, redrive.MaxItems) {
 		asked := r.asked
 		asked.IDs = ids
 		if err := r.pages(ctx, asked); err != nil {
@@ -178,7 +178,7 @@ func (r *run) all(ctx context.Context) error {
 }
 
 // pages asks until there is no more. One that goes on where it was, and did nothing, would go on for ever.
-func (r *run) pages(ctx context.Context, asked redrive.Asked) error {
+func (r *run) pages(ctx context.Context, asked redrive.Common) error {
 	after := ""
 	for {
 		answer, err := r.ask(ctx, r.function(), r.request(asked, after))
@@ -211,11 +211,11 @@ func (r *run) function() string {
 	return "redrive"
 }
 
-func (r *run) request(asked redrive.Asked, after string) any {
+func (r *run) request(asked redrive.Common, after string) any {
 	if r.replays() {
-		return redrive.ReplayRequest{Asked: asked, Thread: r.filter.Thread, From: r.from, To: r.to, Limit: r.limit, After: after}
+		return redrive.ReplayRequest{Common: asked, Thread: r.filter.Thread, From: r.from, To: r.to, Limit: r.limit, After: after}
 	}
-	q := redrive.Request{Asked: asked, Limit: r.limit, After: after}
+	q := redrive.Request{Common: asked, Limit: r.limit, After: after}
 	if len(asked.IDs) == 0 {
 		q.Filter = &r.filter
 	}
@@ -223,8 +223,8 @@ func (r *run) request(asked redrive.Asked, after string) any {
 }
 
 // ask asks one function once, and prints what it answers. What is to be parsed is counted with who parses it.
-func (r *run) ask(ctx context.Context, function string, request any) (redrive.Answer, error) {
-	var answer redrive.Answer
+func (r *run) ask(ctx context.Context, function string, request any) (redrive.Result, error) {
+	var answer redrive.Result
 	event, err := json.Marshal(request)
 	if err != nil {
 		return answer, err

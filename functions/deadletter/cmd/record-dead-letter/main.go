@@ -44,6 +44,6 @@ func main() {
 		logger.Error("cannot start", slog.String("reason", err.Error()))
 		os.Exit(1)
 	}
-	worker.Handler = deadletter.New(clients.Table(table), logger, meter)
+	worker.Handler = deadletter.NewRecorder(clients.Table(table), logger, meter)
 	lambdainvoke.Start(lambdasqs.Handler(worker, unhurried{}, logger))
 }

@@ -178,7 +178,7 @@ func TestAThrottledBatchIsTriedUntilItsVisibilityEnds(t *testing.T) {
 				start(t, &mapping.SQS{
 					Queue: q, BatchSize: 10, ReportFailures: true, MaximumConcurrency: 2, Invoke: f.invoke,
 					Throttled: func(mapping.Batch) bool { return time.Since(began) < c.throttled },
-					Worked: func(w mapping.Work) {
+					Invoked: func(w mapping.Invocation) {
 						mu.Lock()
 						defer mu.Unlock()
 						done += len(w.Done)

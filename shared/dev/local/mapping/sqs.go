@@ -29,8 +29,8 @@ type SQS struct {
 
 	// Throttled reports whether a batch's invocation is refused for want of concurrency. Nil is never.
 	Throttled func(Batch) bool
-	// Worked is told of every batch that a function returned from. It may be nil.
-	Worked func(Work)
+	// Invoked is told of every batch that a function returned from. It may be nil.
+	Invoked func(Invocation)
 }
 
 // Batch is what was received together.
@@ -39,8 +39,8 @@ type Batch struct {
 	Until    time.Time // when the queue shows the messages to others
 }
 
-// Work is an invocation that returned.
-type Work struct {
+// Invocation is an invocation that returned.
+type Invocation struct {
 	Batch
 	Began, Ended time.Time
 	Done         []memqueue.Delivery // what the function says it did
@@ -161,8 +161,8 @@ func (m *SQS) work(ctx context.Context, batch Batch) {
 		}
 	}
 	done := slices.DeleteFunc(slices.Clone(batch.Messages), func(d memqueue.Delivery) bool { return failed[d.MessageID] })
-	if m.Worked != nil {
-		m.Worked(Work{Batch: batch, Began: began, Ended: time.Now(), Done: done})
+	if m.Invoked != nil {
+		m.Invoked(Invocation{Batch: batch, Began: began, Ended: time.Now(), Done: done})
 	}
 	m.remove(context.WithoutCancel(ctx), done)
 }

@@ -34,12 +34,12 @@ func main() {
 	spoolRecords := clients.Table(spoolTable)
 	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
 	receive := adapter.New(ring, adapter.Parts{
-		Channel:   &outreach.Channel{},
-		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
-		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
-		Places:    adapter.Places(clients.Queue(events), spool),
-		Letters:   adapter.NewDeadLetters(ring, spoolRecords, clients.Table(stateTable), id.Version),
-		Logger:    logger, Meter: meter,
+		Channel:     &outreach.Channel{},
+		Directory:   tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
+		Peppers:     tenant.NewPeppers(clients.Secrets(), pepper),
+		Sinks:       adapter.Sinks(clients.Queue(events), spool),
+		DeadLetters: adapter.NewDeadLetters(ring, spoolRecords, clients.Table(stateTable), id.Version),
+		Logger:      logger, Meter: meter,
 	})
 	lambdainvoke.Start(lambdahttp.Handler(receive.Receive))
 }

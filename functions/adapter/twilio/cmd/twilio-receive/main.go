@@ -40,13 +40,13 @@ func main() {
 	spoolRecords := clients.Table(spoolTable)
 	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
 	receive := adapter.New(ring, adapter.Parts{
-		Channel:   channel,
-		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
-		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
-		Places:    adapter.Places(clients.Queue(events), spool),
-		Lanes:     map[canonical.Type][]adapter.Place{canonical.TypeReceipt: adapter.ReceiptPlaces(clients.Queue(receipts), spool)},
-		Letters:   adapter.NewDeadLetters(ring, spoolRecords, clients.Table(stateTable), id.Version),
-		Logger:    logger, Meter: meter,
+		Channel:     channel,
+		Directory:   tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
+		Peppers:     tenant.NewPeppers(clients.Secrets(), pepper),
+		Sinks:       adapter.Sinks(clients.Queue(events), spool),
+		Lanes:       map[canonical.Type][]adapter.Sink{canonical.TypeReceipt: adapter.ReceiptSinks(clients.Queue(receipts), spool)},
+		DeadLetters: adapter.NewDeadLetters(ring, spoolRecords, clients.Table(stateTable), id.Version),
+		Logger:      logger, Meter: meter,
 	})
 	lambdainvoke.Start(lambdahttp.Handler(receive.Receive))
 }

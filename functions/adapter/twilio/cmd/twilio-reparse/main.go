@@ -41,13 +41,13 @@ func main() {
 	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
 	state := clients.Table(stateTable)
 	parse := adapter.New(ring, adapter.Parts{
-		Channel:   channel,
-		Directory: tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
-		Peppers:   tenant.NewPeppers(clients.Secrets(), pepper),
-		Places:    adapter.Places(clients.Queue(events), spool),
-		Lanes:     map[canonical.Type][]adapter.Place{canonical.TypeReceipt: adapter.ReceiptPlaces(clients.Queue(receipts), spool)},
-		Letters:   adapter.NewDeadLetters(ring, spoolRecords, state, id.Version),
-		Logger:    logger, Meter: meter,
+		Channel:     channel,
+		Directory:   tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
+		Peppers:     tenant.NewPeppers(clients.Secrets(), pepper),
+		Sinks:       adapter.Sinks(clients.Queue(events), spool),
+		Lanes:       map[canonical.Type][]adapter.Sink{canonical.TypeReceipt: adapter.ReceiptSinks(clients.Queue(receipts), spool)},
+		DeadLetters: adapter.NewDeadLetters(ring, spoolRecords, state, id.Version),
+		Logger:      logger, Meter: meter,
 	})
 	lambdainvoke.StartAsked(adapter.NewReparser(parse, state, spoolRecords).Reparse, redrive.Refuse)
 }
