@@ -108,6 +108,8 @@ validate-with-sam: $(VENV)/sam-$(SAM_VERSION)
 	$(SAM_BUILD) --config-env dev
 	@for environment in dev staging prod; do cp .aws-sam/build/template.yaml $(BUILD)/$$environment.yaml && \
 		$(VENV)/bin/python shared/operations/resolve_parameters.py $(BUILD)/$$environment.yaml $$environment || exit 1; done
+	SAM_PYTHON=$(abspath $(VENV))/bin/python SAM_BUILT=$(abspath .aws-sam/build) SAM_RESOLVED=$(abspath $(BUILD)/dev.yaml) \
+		go test -count=1 -v -run Released ./shared/architecture
 
 $(VENV)/sam-$(SAM_VERSION):
 	python3 -m venv $(VENV)

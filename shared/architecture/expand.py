@@ -3,8 +3,9 @@
 usage: expand.py [--resolve] template.yaml [Parameter=value ... [-- Parameter=value ...]]
        expand.py --loops template.yaml [Parameter=value ...]
 
-Each list of parameters gives one line; the other parameters have their defaults. With --resolve their values are first
-written into the template, as make deploy does. --loops prints the template as it is before the translator has it.
+Each list of parameters gives one line; the other parameters have their defaults. Function.CodeUri=key among them is where packaging
+put that function's code: its key is a checksum of the code. With --resolve the parameters' values are first written into the template,
+as make deploy does. --loops prints the template as it is before the translator has it.
 """
 
 import copy
@@ -38,8 +39,9 @@ def main(arguments: list) -> None:
         else:
             name, _, value = argument.partition("=")
             sets[-1][name] = value
-    for parameters in sets:
+    for given in sets:
         one = copy.deepcopy(template)
+        parameters = {name: value for name, value in given.items() if "." not in name}
         if mode == "--resolve":
             resolve(one, parameters)
         else:
@@ -47,9 +49,10 @@ def main(arguments: list) -> None:
         if mode == "--loops":
             print(json.dumps(one))
             continue
-        for resource in one["Resources"].values():
+        for name, resource in one["Resources"].items():
             if resource["Type"] == "AWS::Serverless::Function":  # as packaging would have left it
-                resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"]
+                code = resource["Properties"]["CodeUri"]
+                resource["Properties"]["CodeUri"] = "s3://bucket/" + given.get(name + ".CodeUri", code)
         # The translator asks boto3 for the region; no call is made.
         with mock.patch("boto3.session.Session.region_name", "eu-west-1"):
             print(json.dumps(transform(one, parameters, NoManagedPolicies()), sort_keys=True))

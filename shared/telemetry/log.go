@@ -4,22 +4,44 @@
 package telemetry
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
 )
 
-// Identity is which function, in which published version, of which deployment is speaking.
+// Identity is which function, in which version, of which deployment is speaking.
 type Identity struct{ Function, Version, Stack string }
 
 // IdentityFrom returns the Identity of a function from what Lambda and template.yaml put into its environment. The name
-// stands in for the function's where Lambda sets none.
+// stands in for the function's where Lambda sets none. A function without an alias always runs as $LATEST: its version is
+// the beginning of the hash that the linker gave the program.
 func IdentityFrom(optional func(variable, def string) string, name string) Identity {
-	return Identity{
+	id := Identity{
 		Function: optional("AWS_LAMBDA_FUNCTION_NAME", name), Version: optional("AWS_LAMBDA_FUNCTION_VERSION", "0"),
 		Stack: optional("STACK", "local"),
 	}
+	if id.Version != "$LATEST" {
+		return id
+	}
+	if program, err := os.Open("/proc/self/exe"); err == nil {
+		id.Version = cmp.Or(build(program), id.Version)
+		_ = program.Close()
+	}
+	return id
+}
+
+// build returns the beginning of a Go program's build ID, or "". It is the name and the text of an ELF note in the first pages.
+func build(program io.Reader) string {
+	head := make([]byte, 32<<10)
+	n, _ := io.ReadFull(program, head)
+	_, note, _ := bytes.Cut(head[:n], []byte("\x04\x00\x00\x00Go\x00\x00"))
+	text, _, _ := bytes.Cut(note, []byte{0})
+	return fmt.Sprintf("%.8s", text[bytes.LastIndexByte(text, '/')+1:]) // the last part is the hash of the contents
 }
 
 type contextKey uint8
