@@ -52,10 +52,20 @@ func ValidateList(r Range) error {
 
 // ValidateWrite returns a permanent fault for changes that no store takes.
 func ValidateWrite(changes []Change) error {
+	total := 0
+	for _, c := range changes {
+		total += len(c.Partition) + len(c.Sort) + len(c.Data) + overhead
+	}
+	if len(changes) > 1 && total > MaxTotal {
+		return misused("%d bytes in one Write, at most %d", total, MaxTotal)
+	}
+	return validateChanges(changes)
+}
+
+func validateChanges(changes []Change) error {
 	if len(changes) > MaxWrite {
 		return misused("%d changes in one Write, at most %d", len(changes), MaxWrite)
 	}
-	total := 0
 	seen := make(map[Key]bool, len(changes))
 	for i, c := range changes {
 		if err := validateRecord(i, c.Record); err != nil {
@@ -71,12 +81,18 @@ func ValidateWrite(changes []Change) error {
 			return misused("change %d names a key for the second time", i)
 		}
 		seen[c.Key] = true
-		total += len(c.Partition) + len(c.Sort) + len(c.Data) + overhead
-	}
-	if len(changes) > 1 && total > MaxTotal {
-		return misused("%d bytes in one Write, at most %d", total, MaxTotal)
 	}
 	return nil
+}
+
+// ValidateWriteEach returns a permanent fault for changes that no store takes as independent ones.
+func ValidateWriteEach(changes []Change) error {
+	for i, c := range changes {
+		if c.Kind != Put {
+			return misused("change %d of a WriteEach is no Put", i)
+		}
+	}
+	return validateChanges(changes)
 }
 
 // ValidateNote returns a permanent fault for pointers that no store takes.

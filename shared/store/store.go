@@ -13,7 +13,7 @@ import (
 const (
 	MaxData  = 350 << 10 // bytes of Record.Data
 	MaxGet   = 100       // keys of one Get
-	MaxWrite = 25        // changes of one Write, pointers of one Note
+	MaxWrite = 25        // changes of one Write or WriteEach, pointers of one Note
 )
 
 // Key places a record: the records of one Partition are listed together, in byte order of Sort. Neither may be empty.
@@ -65,10 +65,29 @@ type Store interface {
 	// needs no further read. One change is one plain write; several are a transaction at twice the price, which tells less:
 	// of an Add or a Raise it answers the Key alone, of a Check the Key and Version.
 	Write(ctx context.Context, changes ...Change) ([]Record, error)
+	// WriteEach makes independent changes, Puts alone and at most MaxWrite: each on its own, in any order, at the price of single
+	// ones. It returns one Outcome a change, in their order.
+	WriteEach(ctx context.Context, changes ...Change) []Outcome
 	// Note puts pointers: unconditionally, each on its own, in any order, perhaps twice; at most MaxWrite a call. They are
 	// written before the fact they point to: a pointer to nothing is harmless, a fact without its pointer escapes erasure.
 	// A noted record has Version 1.
 	Note(ctx context.Context, pointers ...Record) error
+}
+
+// Outcome is what became of one change of a WriteEach: the record as it is now, or why it was not made. A *ConflictError has the
+// change's Index.
+type Outcome struct {
+	Record
+	Err error
+}
+
+// Failed returns the outcomes of n changes that one error stopped.
+func Failed(n int, err error) []Outcome {
+	outcomes := make([]Outcome, n)
+	for i := range outcomes {
+		outcomes[i].Err = err
+	}
+	return outcomes
 }
 
 // ConflictError is a condition that did not hold. Held is the record that was met, Version 0 when there is none.

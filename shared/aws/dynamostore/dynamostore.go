@@ -73,11 +73,33 @@ func (s *Store) one(ctx context.Context, k store.Key) (store.Record, error) {
 }
 
 func (s *Store) many(ctx context.Context, keys []store.Key) ([]store.Record, error) {
-	found := make(map[store.Key]store.Record, len(keys))
+	found, err := s.items(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]store.Record, len(keys))
+	for i, k := range keys {
+		records[i].Key = k
+		if len(found[k]) == 0 {
+			continue
+		}
+		r, err := readItem(found[k])
+		if err != nil {
+			return nil, err
+		}
+		records[i] = seen(r, time.Now())
+		records[i].Data = slices.Clone(records[i].Data)
+	}
+	return records, nil
+}
+
+// items returns what lies under keys, expired or not.
+func (s *Store) items(ctx context.Context, keys []store.Key) (map[store.Key]item, error) {
+	found := make(map[store.Key]item, len(keys))
 	var open []item
 	for _, k := range keys { // DynamoDB refuses a key named twice
 		if _, twice := found[k]; !twice {
-			found[k] = store.Record{Key: k}
+			found[k] = nil
 			open = append(open, keyItem(k))
 		}
 	}
@@ -91,19 +113,14 @@ func (s *Store) many(ctx context.Context, keys []store.Key) ([]store.Record, err
 			if err != nil {
 				return nil, err
 			}
-			found[r.Key] = seen(r, time.Now())
+			found[r.Key] = i
 		}
 		if failed, err = progress(ctx, failed, len(left) < len(open)); err != nil {
 			return nil, err
 		}
 		open = left
 	}
-	records := make([]store.Record, len(keys))
-	for i, k := range keys {
-		records[i] = found[k]
-		records[i].Data = slices.Clone(records[i].Data)
-	}
-	return records, nil
+	return found, nil
 }
 
 // batch reads some of the keys and answers those that DynamoDB left: a reply holds 16 MB, and throttling takes items singly.

@@ -68,8 +68,8 @@ func everyOther(f cloud.Fault) cloud.Option {
 		mu.Lock()
 		defer mu.Unlock()
 		calls[c.Operation]++
-		conditional := c.Operation == "PutItem" || c.Operation == "UpdateItem" || c.Operation == "DeleteItem"
-		certain := f == cloud.Throttled || f == cloud.Busy
+		conditional := c.Operation == "BatchExecuteStatement" || c.Operation == "PutItem" || c.Operation == "UpdateItem" || c.Operation == "DeleteItem"
+		certain := f == cloud.Throttled || f == cloud.Busy || f == cloud.Unprocessed
 		if calls[c.Operation]%2 == 0 || (conditional && !certain) {
 			return cloud.None
 		}

@@ -1,6 +1,7 @@
 package dynamostore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -92,6 +93,13 @@ func after(c store.Change) store.Record {
 	return r
 }
 
+// written returns the record that a Put left, with data of its own.
+func written(c store.Change) store.Record {
+	r := after(c)
+	r.Data = bytes.Clone(r.Data)
+	return r
+}
+
 // Write makes all changes or none. Of several it answers no more than the changes tell: the Key alone for Add and Raise, Key
 // and Version for Check; DynamoDB says nothing after a transaction.
 func (s *Store) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
@@ -146,9 +154,7 @@ func (s *Store) single(ctx context.Context, c store.Change, writer []byte) (stor
 	case err != nil:
 		return store.Record{}, sorted(err)
 	case c.Kind == store.Put:
-		r := after(c)
-		r.Data = append([]byte(nil), r.Data...)
-		return r, nil
+		return written(c), nil
 	case c.Kind == store.Delete:
 		return store.Record{Key: c.Key}, nil
 	default:
@@ -222,8 +228,7 @@ func (s *Store) transact(ctx context.Context, changes []store.Change, writer []b
 		records[i].Key = c.Key
 		switch c.Kind {
 		case store.Put:
-			records[i] = after(c)
-			records[i].Data = append([]byte(nil), records[i].Data...)
+			records[i] = written(c)
 		case store.Check:
 			records[i].Version = c.Version
 		default:

@@ -16,7 +16,7 @@ type Operation string
 const (
 	Get   Operation = "get"
 	List  Operation = "list"
-	Write Operation = "write"
+	Write Operation = "write" // WriteEach, too
 	Note  Operation = "note"
 )
 
@@ -25,6 +25,15 @@ type Call struct {
 	Operation Operation
 	Partition string
 	Keys      []store.Key
+}
+
+// callOf returns the call that makes changes.
+func callOf(changes []store.Change) Call {
+	call := Call{Operation: Write, Keys: make([]store.Key, len(changes))}
+	for i, c := range changes {
+		call.Keys[i] = c.Key
+	}
+	return call
 }
 
 // Fault is how a call fails.
@@ -36,7 +45,7 @@ const (
 	Throttled       // refused without effect
 	Before          // a retryable error without effect
 	After           // a retryable error, after the effect
-	Partial         // of a Note: half of the pointers are put, then a retryable error; elsewhere as After
+	Partial         // of a Note and a WriteEach of several: half of it is done, then a retryable error; elsewhere as After
 )
 
 // ErrInjected is the cause of every injected error.

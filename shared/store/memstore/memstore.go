@@ -109,11 +109,7 @@ func (s *Store) WriteAs(ctx context.Context, token string, changes ...store.Chan
 	if err := store.ValidateWrite(changes); err != nil {
 		return nil, Stored{}, err
 	}
-	call := Call{Operation: Write, Keys: make([]store.Key, len(changes))}
-	for i, c := range changes {
-		call.Keys[i] = c.Key
-	}
-	after, err := s.begin(ctx, call)
+	after, err := s.begin(ctx, callOf(changes))
 	if err != nil {
 		return nil, Stored{}, err
 	}
@@ -136,6 +132,34 @@ func (s *Store) WriteAs(ctx context.Context, token string, changes ...store.Chan
 		}
 	}
 	return now, Stored{}, after
+}
+
+// WriteEach makes each change on its own.
+func (s *Store) WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome {
+	if err := store.ValidateWriteEach(changes); err != nil {
+		return store.Failed(len(changes), err)
+	}
+	after, err := s.begin(ctx, callOf(changes))
+	if err != nil {
+		return store.Failed(len(changes), err)
+	}
+	outcomes := store.Failed(len(changes), after)
+	made := len(changes)
+	if partial(after) {
+		made /= 2
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.sweep()
+	for i, c := range changes[:made] {
+		switch found := s.live(c.Key, at).Record; {
+		case holds(c, found):
+			outcomes[i].Record = s.apply(c, "", at)
+		case after == nil:
+			outcomes[i].Err = &store.ConflictError{Index: i, Held: clone(found)}
+		}
+	}
+	return outcomes
 }
 
 // Note puts pointers, unconditionally.

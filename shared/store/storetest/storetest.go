@@ -57,7 +57,7 @@ func RunReal(t *testing.T, open func(t *testing.T) store.Store, skips map[string
 
 func promises() map[string]promise {
 	all := map[string]promise{}
-	for _, part := range []map[string]promise{reads(), writes(), expiries(), transactions(), lists(), bounds(), races()} {
+	for _, part := range []map[string]promise{reads(), writes(), expiries(), transactions(), lists(), bounds(), races(), independent()} {
 		maps.Copy(all, part)
 	}
 	return all

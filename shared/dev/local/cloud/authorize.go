@@ -14,7 +14,7 @@ import (
 
 // Authorize lets a function make the calls that its role in the template allows, and refuses all others as AWS does: what
 // runs locally has the rights it will have deployed. Callers that are no function of the template (a person with a client)
-// may do everything. Of conditions it knows dynamodb:LeadingKeys; one with kms:ViaService never allows a direct call.
+// may do everything. Of conditions it knows those on dynamodb:LeadingKeys; one with kms:ViaService never allows a direct call.
 func Authorize(allowed map[string][]template.Statement, logger *slog.Logger, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		function := Call{Caller: caller(r.Header.Get("Authorization"))}.Function()
@@ -58,8 +58,15 @@ func (a access) allowedBy(statements []template.Statement) bool {
 
 func (a access) meets(conditions []template.Condition) bool {
 	for _, c := range conditions {
-		leading := c.Operator == "ForAllValues:StringLike" && c.Key == "dynamodb:LeadingKeys"
-		if !leading || !slices.ContainsFunc(c.Values, func(pattern string) bool { return matches(pattern, a.partition) }) {
+		met := false
+		switch {
+		case c.Key != "dynamodb:LeadingKeys":
+		case c.Operator == "ForAllValues:StringLike": // passes without any, as IAM's does
+			met = a.partition == "" || slices.ContainsFunc(c.Values, func(pattern string) bool { return matches(pattern, a.partition) })
+		case c.Operator == "Null":
+			met = slices.Equal(c.Values, []string{"false"}) && a.partition != ""
+		}
+		if !met {
 			return false
 		}
 	}
@@ -96,6 +103,32 @@ type request struct {
 	ExpressionAttributeValues            map[string]struct{ S string }
 	RequestItems                         map[string]json.RawMessage
 	TransactItems                        []map[string]request
+	Statements                           []statement
+}
+
+// statement is one of PartiQL, with its values.
+type statement struct {
+	Statement  string
+	Parameters []struct{ S *string }
+}
+
+// access returns what a statement needs. Its table is what is quoted first, and its partition the first of its texts.
+func (s statement) access() access {
+	a := access{action: "dynamodb:PartiQL"}
+	verb, _, _ := strings.Cut(s.Statement, " ")
+	if verb != "" {
+		a.action += verb[:1] + strings.ToLower(verb[1:])
+	}
+	if parts := strings.Split(s.Statement, `"`); len(parts) > 2 {
+		a.resource = table(parts[1])
+	}
+	for _, p := range s.Parameters {
+		if p.S != nil {
+			a.partition = *p.S
+			break
+		}
+	}
+	return a
 }
 
 const account = ":us-east-1:000000000000:"
@@ -135,6 +168,12 @@ func (r request) items(operation string) []access {
 				}
 				all = append(all, access{action, table(change.TableName), change.Key.P.S + change.Item.P.S})
 			}
+		}
+		return all
+	case "BatchExecuteStatement":
+		var all []access
+		for _, s := range r.Statements {
+			all = append(all, s.access())
 		}
 		return all
 	case "BatchGetItem":

@@ -19,6 +19,13 @@ func TestAFunctionMayDoWhatItsRoleAllows(t *testing.T) {
 			Actions: []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}, Resources: []string{tables + "state"},
 			Conditions: []template.Condition{{Operator: "ForAllValues:StringLike", Key: "dynamodb:LeadingKeys", Values: []string{"*/event/*", "*/thread/*"}}},
 		},
+		{
+			Actions: []string{"dynamodb:PartiQLInsert"}, Resources: []string{tables + "state"},
+			Conditions: []template.Condition{
+				{Operator: "ForAllValues:StringLike", Key: "dynamodb:LeadingKeys", Values: []string{"*/event/*"}},
+				{Operator: "Null", Key: "dynamodb:LeadingKeys", Values: []string{"false"}},
+			},
+		},
 		{Actions: []string{"sqs:SendMessage"}, Resources: []string{queues + "deliver-*"}},
 		{
 			Actions: []string{"kms:Decrypt"}, Resources: []string{"arn:aws:kms:us-east-1:000000000000:key/1"},
@@ -38,6 +45,11 @@ func TestAFunctionMayDoWhatItsRoleAllows(t *testing.T) {
 		"notes, one of them under another key":       {"Route.1", "DynamoDB_20120810.BatchWriteItem", `{"RequestItems":{"state":[{"PutRequest":{"Item":{"p":{"S":"t/event/1"}}}},{"PutRequest":{"Item":{"p":{"S":"t/dead/1"}}}}]}}`, false},
 		"a transaction of what it may do one by one": {"Route.1", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"state","Item":{"p":{"S":"t/event/1"}}}},{"Update":{"TableName":"state","Key":{"p":{"S":"t/thread/1"}}}}]}`, true},
 		"a transaction with one thing it may not do": {"Route.1", "DynamoDB_20120810.TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"state","Item":{"p":{"S":"t/event/1"}}}},{"ConditionCheck":{"TableName":"state","Key":{"p":{"S":"t/thread/1"}}}}]}`, false},
+		"statements under an allowed leading key":    {"Route.1", "DynamoDB_20120810.BatchExecuteStatement", `{"Statements":[{"Statement":"INSERT INTO \"state\" VALUE {'p': ?}","Parameters":[{"S":"t/event/1"}]}]}`, true},
+		"statements, one of them under another key":  {"Route.1", "DynamoDB_20120810.BatchExecuteStatement", `{"Statements":[{"Statement":"INSERT INTO \"state\" VALUE {'p': ?}","Parameters":[{"S":"t/event/1"}]},{"Statement":"INSERT INTO \"state\" VALUE {'p': ?}","Parameters":[{"S":"t/dead/1"}]}]}`, false},
+		"a statement without a leading key":          {"Route.1", "DynamoDB_20120810.BatchExecuteStatement", `{"Statements":[{"Statement":"INSERT INTO \"state\" VALUE {}","Parameters":[]}]}`, false},
+		"a statement of another verb":                {"Route.1", "DynamoDB_20120810.BatchExecuteStatement", `{"Statements":[{"Statement":"UPDATE \"state\" SET v=? WHERE p=?","Parameters":[{"N":"1"},{"S":"t/event/1"}]}]}`, false},
+		"a statement about another table":            {"Route.1", "DynamoDB_20120810.BatchExecuteStatement", `{"Statements":[{"Statement":"INSERT INTO \"config\" VALUE {'p': ?}","Parameters":[{"S":"t/event/1"}]}]}`, false},
 		"an action nobody named":                     {"Route.1", "DynamoDB_20120810.DeleteItem", `{"TableName":"state","Key":{"p":{"S":"t/event/1"}}}`, false},
 		"a queue whose name fits":                    {"Route.1", "AmazonSQS.SendMessageBatch", `{"QueueUrl":"https://sqs/000000000000/deliver-x.fifo"}`, true},
 		"a queue whose name does not":                {"Route.1", "AmazonSQS.SendMessageBatch", `{"QueueUrl":"https://sqs/000000000000/events.fifo"}`, false},

@@ -46,8 +46,8 @@ const (
 	After             // status 500, after the effect
 	Dropped           // no reply, without effect
 	Lost              // no reply, after the effect
-	Busy              // another transaction holds the record; without effect
-	Unprocessed       // of a batch: the second half is left over (of one: that one)
+	Busy              // another transaction holds the record, or each of a batch's statements'; without effect
+	Unprocessed       // of a batch: the second half is left over (of one: that one), of statements as throttled
 )
 
 // Option changes a Handler.
@@ -86,7 +86,9 @@ func (h *Handler) handle(ctx context.Context, operation string, body []byte) (an
 	case Dropped:
 		return nil, awsjson.Drop
 	case Busy:
-		return nil, busy(operation)
+		if operation != "BatchExecuteStatement" {
+			return nil, busy(operation)
+		}
 	default:
 	}
 	reply, err := h.operate(ctx, operation, body, fault)
@@ -126,6 +128,8 @@ func (h *Handler) operate(ctx context.Context, operation string, body []byte, fa
 		return h.batchWriteItem(ctx, body, fault)
 	case "TransactWriteItems":
 		return h.transactWriteItems(ctx, body)
+	case "BatchExecuteStatement":
+		return h.batchExecuteStatement(ctx, body, fault)
 	default:
 		return nil, awsjson.NotUnderstood("%s", operation)
 	}
