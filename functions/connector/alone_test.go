@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/delivery"
 	"signalbox/shared/store"
 )
@@ -101,17 +102,17 @@ func TestWhatItsWorkersWereKilledOverIsWorkedOnAlone(t *testing.T) {
 	}
 }
 
-func TestACallHoldsDeliveriesOfOneTenantAndAtMostTheWidth(t *testing.T) {
+func TestACallHoldsDeliveriesOfOneBindingAndAtMostTheWidth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(step{Name: "a", Last: true})
 		p.width = 2
 		var ds []delivery.Delivery
-		for i, tenant := range []string{"x", "y", "x", "x", "y"} {
+		for i, to := range []connector.BindingKey{{"x", "one"}, {"y", "one"}, {"x", "one"}, {"x", "one"}, {"y", "one"}, {"x", "two"}} {
 			d := deliveryOf(fmt.Sprint("e", i))
-			d.Event.TenantID = tenant
+			d.Event.TenantID, d.CRM = to.Tenant, to.CRM
 			ds = append(ds, d)
 		}
-		if got := words(p.connector().Handle(t.Context(), heads(ds...))); got != "done, done, done, done, done" {
+		if got := words(p.connector().Handle(t.Context(), heads(ds...))); got != "done, done, done, done, done, done" {
 			t.Error(got)
 		}
 		var calls []string
@@ -121,7 +122,7 @@ func TestACallHoldsDeliveriesOfOneTenantAndAtMostTheWidth(t *testing.T) {
 			}
 		}
 		slices.Sort(calls)
-		if diff := cmp.Diff([]string{"do e0 a, e2 a", "do e1 a, e4 a", "do e3 a"}, calls); diff != "" {
+		if diff := cmp.Diff([]string{"do e0 a, e2 a", "do e1 a, e4 a", "do e3 a", "do e5 a"}, calls); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -40,8 +40,8 @@ type CRM[R any] interface {
 	// Next says what d needs now, given what it has; ok is false when nothing is left. No I/O: same input, same answer, so
 	// that a plan is never stored and a dry run is a loop over Next. It does not change done.
 	Next(d delivery.Delivery, done Progress) (step Step[R], ok bool, err error)
-	// Do carries out one step each of several deliveries of one tenant and different threads, in as few calls as the CRM
-	// has for them, and answers in the same order. One slow or bad row never fails its neighbours. The deadline of ctx is
+	// Do carries out the same step of several deliveries of one binding and different threads, in as few calls as the CRM
+	// has for them, and returns an outcome each in the same order. One slow or bad row never fails its neighbours. The deadline of ctx is
 	// that of one attempt.
 	Do(ctx context.Context, steps []Step[R]) []Outcome
 }

@@ -27,7 +27,7 @@ type Options struct {
 	Claims  *idempotency.Claims
 	Store   Store         // where claims are, too
 	Links   Links         // nil: what is learned is forgotten
-	Width   int           // how many deliveries go into one Do: 1 live, the CRM's limit in a batch
+	Width   int           // how many deliveries go into one Do
 	Attempt time.Duration // how long one Do may take
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
@@ -56,6 +56,9 @@ func New[R any](crm CRM[R], o Options) *Connector[R] {
 // up none of the others in the batch.
 const parallel = 10
 
+// Width is how many deliveries of one binding go into one Do: as many as one batch of a FIFO queue holds.
+const Width = 10
+
 // freeCrashes is how many unfinished claims say nothing about a delivery: processes end for reasons of their own.
 const freeCrashes = 1
 
@@ -77,7 +80,7 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 		rest = c.workAll(ctx, rest, 1)
 	}
 	for _, it := range rest {
-		c.carry(ctx, []*item{it}, true)
+		c.work(ctx, []*item{it}, true)
 	}
 	errs := make([]error, len(items))
 	for i, it := range items {
@@ -91,31 +94,37 @@ func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) []
 	chunks := chunk(items, width)
 	aside := make([][]*item, len(chunks))
 	free := make(chan struct{}, parallel)
-	var running sync.WaitGroup
-	for i, items := range chunks {
-		if i == len(chunks)-1 { // here: most batches are of one, which need no goroutine
-			aside[i] = c.carry(ctx, items, len(chunks) == 1 && len(items) == 1)
-			break
-		}
+	sideBySide(chunks, func(i int, chunk []*item) {
 		free <- struct{}{}
-		running.Go(func() {
-			defer func() { <-free }()
-			aside[i] = c.carry(ctx, items, false)
-		})
-	}
-	running.Wait()
+		defer func() { <-free }()
+		aside[i] = c.work(ctx, chunk, len(chunks) == 1 && len(chunk) == 1)
+	})
 	return slices.Concat(aside...)
 }
 
-// chunk returns items in groups of one tenant and at most width.
+// sideBySide calls do for each of all, the last one here: most batches are of one, which needs no goroutine.
+func sideBySide[T any](all []T, do func(i int, one T)) {
+	var running sync.WaitGroup
+	for i, one := range all {
+		if i == len(all)-1 {
+			do(i, one)
+			break
+		}
+		running.Go(func() { do(i, one) })
+	}
+	running.Wait()
+}
+
+// chunk returns items in groups of one binding and at most width.
 func chunk(items []*item, width int) [][]*item {
 	var chunks [][]*item
-	filling := map[string]int{} // a tenant's last chunk
+	filling := map[BindingKey]int{} // a binding's last chunk
 	for _, it := range items {
-		at, ok := filling[it.delivery.Event.TenantID]
+		of := KeyOf(it.delivery)
+		at, ok := filling[of]
 		if !ok || len(chunks[at]) >= width {
 			at = len(chunks)
-			filling[it.delivery.Event.TenantID] = at
+			filling[of] = at
 			chunks = append(chunks, nil)
 		}
 		chunks[at] = append(chunks[at], it)
@@ -123,20 +132,11 @@ func chunk(items []*item, width int) [][]*item {
 	return chunks
 }
 
-// carry claims items, each just before the call that carries it, and takes them through all their steps. It returns those
-// that it put aside: with an unfinished claim, and not in a call of their own, or with several, and not alone.
-func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (aside []*item) {
-	defer func() {
-		if value := recover(); value != nil {
-			c.options.Meter.Count("Panicked", 1)
-			c.options.Meter.Count(telemetry.Failures, 1)
-			cause := queue.Recovered(items[0].context(ctx), c.options.Logger, value)
-			for _, it := range items {
-				c.crashed(ctx, it, cause)
-			}
-		}
-	}()
-	var going []*item
+// work claims items, each just before its first call, and takes them through all their steps. It returns those that it put
+// aside: with an unfinished claim, and not in a call of their own, or with several, and not alone.
+func (c *Connector[R]) work(ctx context.Context, items []*item, alone bool) (aside []*item) {
+	defer c.recovered(ctx, items)
+	var claimed []*item
 	for _, it := range items {
 		switch c.claim(ctx, it); {
 		case it.claim == nil:
@@ -145,33 +145,69 @@ func (c *Connector[R]) carry(ctx context.Context, items []*item, alone bool) (as
 			c.release(ctx, it, reasonAlone, false)
 			aside = append(aside, it)
 		default:
-			going = append(going, it)
+			claimed = append(claimed, it)
 		}
 	}
-	for len(going) > 0 {
-		going = c.round(ctx, going)
-	}
+	c.advance(ctx, claimed)
 	return aside
 }
 
-// round takes each item one step further and answers those that have more to do.
-func (c *Connector[R]) round(ctx context.Context, items []*item) []*item {
-	var steps []Step[R]
-	var who, going []*item
+// recovered, deferred, makes a panic the outcome of the items that are claimed.
+func (c *Connector[R]) recovered(ctx context.Context, items []*item) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	c.options.Meter.Count("Panicked", 1)
+	c.options.Meter.Count(telemetry.Failures, 1)
+	cause := queue.Recovered(items[0].context(ctx), c.options.Logger, value)
 	for _, it := range items {
-		if step, ok := c.plan(ctx, it); ok {
-			steps, who = append(steps, step), append(who, it)
+		c.crashed(ctx, it, cause)
+	}
+}
+
+// call is one Do and the items that it is for.
+type call[R any] struct {
+	items []*item
+	steps []Step[R]
+}
+
+// advance takes items through their steps. Those that need the same step share a call, and calls run side by side: a person who
+// has to be looked for holds up nobody who is known.
+func (c *Connector[R]) advance(ctx context.Context, items []*item) {
+	sideBySide(c.calls(ctx, items), func(_ int, next *call[R]) {
+		defer c.recovered(ctx, next.items)
+		var rest []*item
+		for i, outcome := range c.do(ctx, next) {
+			if c.conclude(ctx, next.items[i], next.steps[i], outcome) {
+				rest = append(rest, next.items[i])
+			}
 		}
-	}
-	if len(steps) == 0 {
-		return nil
-	}
-	for i, outcome := range c.attempt(ctx, who, steps) {
-		if c.record(ctx, who[i], steps[i], outcome) {
-			going = append(going, who[i])
+		c.advance(ctx, rest)
+	})
+}
+
+// calls plans the next step of each item and returns the calls to make. One whose call failed last time has its own: it may be
+// what made the call fail for all.
+func (c *Connector[R]) calls(ctx context.Context, items []*item) []*call[R] {
+	var calls []*call[R]
+	shared := map[string]*call[R]{} // by the step's name
+	for _, it := range items {
+		step, ok := c.plan(ctx, it)
+		if !ok {
+			continue
 		}
+		next := shared[step.Name]
+		if next == nil || it.apart {
+			next = &call[R]{}
+			calls = append(calls, next)
+		}
+		if !it.apart {
+			shared[step.Name] = next
+		}
+		next.items, next.steps = append(next.items, it), append(next.steps, step)
 	}
-	return going
+	return calls
 }
 
 // plan returns what an item needs now; ok is false when the item is complete or has failed.
@@ -203,27 +239,28 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 	return step, c.checkpoint(ctx, it)
 }
 
-// attempt calls the CRM once. It answers one outcome a step whatever the CRM does.
-func (c *Connector[R]) attempt(ctx context.Context, who []*item, steps []Step[R]) []Outcome {
-	if len(who) == 1 {
-		ctx = who[0].context(ctx)
+// do calls the CRM once. It returns one outcome a step whatever the CRM does.
+func (c *Connector[R]) do(ctx context.Context, next *call[R]) []Outcome {
+	if len(next.items) == 1 {
+		ctx = next.items[0].context(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Attempt)
 	defer cancel()
-	outcomes := c.crm.Do(ctx, steps)
-	if len(outcomes) == len(steps) {
+	outcomes := c.crm.Do(ctx, next.steps)
+	if len(outcomes) == len(next.steps) {
 		return outcomes
 	}
-	outcomes = make([]Outcome, len(steps))
+	outcomes = make([]Outcome, len(next.steps))
 	for i := range outcomes {
 		outcomes[i].Err = fault.New(fault.Retryable, CodeAnswers, nil)
 	}
 	return outcomes
 }
 
-// record keeps what a step learned and says whether its item goes on.
-func (c *Connector[R]) record(ctx context.Context, it *item, step Step[R], outcome Outcome) bool {
+// conclude keeps what a step learned and reports whether its item goes on.
+func (c *Connector[R]) conclude(ctx context.Context, it *item, step Step[R], outcome Outcome) bool {
 	if outcome.Err != nil {
+		it.suspect(outcome.Err)
 		c.fail(ctx, it, fmt.Errorf("%s: %w", step.Name, outcome.Err))
 		return false
 	}

@@ -36,6 +36,7 @@ type item struct {
 	trace    string
 	claim    *idempotency.Claim // nil while nothing is claimed
 	done     Progress           // what Next sees: the claim's progress without intents
+	apart    bool               // its last call failed: no other delivery shares the next
 	finished bool               // complete, by us or before
 	err      error
 }
@@ -123,9 +124,22 @@ func (it *item) context(ctx context.Context) context.Context {
 // intent is what the name of a step begins with in a claim's progress while nobody knows whether it was carried out.
 const intent = "intent:"
 
+// suspected is in a claim's progress after a call that failed without a refusal: the delivery may be what makes calls fail. It is
+// no step's name.
+const suspected = intent + "suspected"
+
+// suspect keeps it in mind that a call with the item failed. A refusal names its row or is the tenant's, and a limit is nobody's.
+func (it *item) suspect(err error) {
+	if fault.Of(err).Kind == fault.Retryable {
+		it.claim.Progress[suspected] = Result{}
+	}
+}
+
 // take makes a claim the item's.
 func (it *item) take(claim *idempotency.Claim) {
 	it.claim, it.done = claim, Progress{}
+	_, it.apart = claim.Progress[suspected]
+	delete(claim.Progress, suspected)
 	for name, result := range claim.Progress {
 		if !strings.HasPrefix(name, intent) {
 			it.done[name] = result

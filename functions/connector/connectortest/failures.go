@@ -105,6 +105,27 @@ func killed[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	}
 }
 
+// killedTogether kills a process at each of its calls for a batch of persons who are known and persons who are not.
+func killedTogether[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprintf("after %v", after), func(t *testing.T) {
+			each(t, func(t *testing.T, n int) bool {
+				w := newWorld(t, fresh(t))
+				w.width = w.Width
+				before := []delivery.Delivery{w.unknown(1, 1), w.unknown(2, 1)}
+				w.settle(before...)
+				ds := []delivery.Delivery{w.known(1, 2), w.reply(2, 2), w.unknown(3, 1), w.unknown(4, 1)}
+				first := &process{kill: n, after: after}
+				w.deliver(first, ds...)
+				time.Sleep(lease)
+				w.settle(ds...)
+				w.holds(4, append(before, ds...)...)
+				return first.died()
+			})
+		})
+	}
+}
+
 // statuses mean the same everywhere. What a CRM says in words comes on top, in Harness.Refusals.
 func statuses() []Refusal {
 	return []Refusal{

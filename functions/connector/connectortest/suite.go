@@ -42,6 +42,8 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a batch of several persons":                              batch[R],
 		"a request that hangs ends with the attempt":              hanging[R],
 		"what one row does to the wire is not felt by another":    neighbours[R],
+		"what spoils a shared call costs the others one try":      spoiltCall[R],
+		"somebody who is looked for holds up nobody who is known": searched[R],
 		"a row the CRM refuses does not fail the rest of a batch": spoiltRow[R],
 	}
 	for name, run := range cases {
@@ -52,6 +54,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("numbers", func(t *testing.T) { numbers(t, fresh) })
 	t.Run("statuses", func(t *testing.T) { showsStatuses(t, fresh) })
 	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
+	t.Run("killed together", func(t *testing.T) { killedTogether(t, fresh) })
 	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
 	t.Run("unreached", func(t *testing.T) { unreached(t, fresh) })
 	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
@@ -243,8 +246,12 @@ func batch[R any](w *world[R]) {
 	}
 	w.wire.spoil(nil)
 	w.settle(second...)
-	if n := w.wire.count(); n > w.KnownCalls*w.Width {
-		w.t.Errorf("%d requests for %d messages in a batch, one by one would take %d", n, w.Width, w.KnownCalls*w.Width)
+	limit := max(1, w.Width*4/10)
+	if w.Singly {
+		limit = w.KnownCalls * w.Width
+	}
+	if n := w.wire.count(); n > limit {
+		w.t.Errorf("%d requests for %d messages in a batch, the limit is %d", n, w.Width, limit)
 	}
 	w.holds(w.Width, append(append(all, first...), second...)...)
 }
@@ -278,6 +285,41 @@ func neighbours[R any](w *world[R]) {
 	if held := w.Held(); len(held.Persons) != 9 || len(held.Activities) != 9 {
 		w.t.Errorf("%d persons and %d activities, want 9", len(held.Persons), len(held.Activities))
 	}
+}
+
+// spoiltCall has the wire refuse whatever is about one delivery, without a word of which it is.
+func spoiltCall[R any](w *world[R]) {
+	w.width = w.Width
+	for _, how := range []spoiling{hang, reset, refuse} {
+		victim, others := w.unknown(int(how)*10, 1), []delivery.Delivery{w.unknown(int(how)*10+1, 1), w.unknown(int(how)*10+2, 1)}
+		mine := matches(victim)
+		w.wire.spoil(&trouble{how: how, match: mine, status: http.StatusInternalServerError})
+		var errs []error
+		for range 2 {
+			errs = w.deliver(&process{}, others[0], victim, others[1])
+		}
+		if errs[0] != nil || errs[2] != nil || errs[1] == nil {
+			w.t.Errorf("trouble %d: %v", how, errs)
+		}
+		w.wire.spoil(nil)
+		w.settle(victim)
+	}
+	if held := w.Held(); len(held.Persons) != 9 || len(held.Activities) != 9 {
+		w.t.Errorf("%d persons and %d activities, want 9", len(held.Persons), len(held.Activities))
+	}
+}
+
+func searched[R any](w *world[R]) {
+	w.width = w.Width
+	w.settle(w.unknown(1, 1), w.unknown(3, 1))
+	victim := w.unknown(2, 1)
+	w.wire.spoil(&trouble{how: hang, match: matches(victim)})
+	if errs := w.deliver(&process{}, w.known(1, 2), victim, w.known(3, 2)); errs[0] != nil || errs[1] == nil || errs[2] != nil {
+		w.t.Error(errs)
+	}
+	w.wire.spoil(nil)
+	w.settle(victim)
+	w.holds(3, w.unknown(1, 1), w.known(1, 2), victim, w.unknown(3, 1), w.known(3, 2))
 }
 
 func spoiltRow[R any](w *world[R]) {

@@ -286,7 +286,7 @@ func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 		l := &ledger{activities: map[string]*note{}}
 		return connectortest.Harness[request]{
 			New:       func(client *http.Client, _ *slog.Logger) connector.CRM[request] { return toy{client} },
-			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1,
+			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1, Singly: true,
 			AddPerson: func(phone, name, country string) string {
 				l.mu.Lock()
 				defer l.mu.Unlock()

@@ -14,7 +14,7 @@ type change func(r Request, held map[string]string) (map[string]string, error)
 // amend changes contacts by what they say, in two calls for all steps: these properties are read, and each contact is written
 // once where the steps about it change anything. Deliveries of one thread come one after the other, which keeps two changes
 // from meeting between the two calls.
-func (p *portal) amend(ctx context.Context, w work, properties []string, of change) {
+func (p *portal) amend(ctx context.Context, w batch, properties []string, of change) {
 	held, err := p.held(ctx, w, properties)
 	if err != nil {
 		w.FailAll(err)
@@ -44,7 +44,7 @@ func (p *portal) amend(ctx context.Context, w work, properties []string, of chan
 }
 
 // held reads the contacts of all steps and answers their properties by id. A contact that is gone is left out.
-func (p *portal) held(ctx context.Context, w work, properties []string) (map[string]map[string]string, error) {
+func (p *portal) held(ctx context.Context, w batch, properties []string) (map[string]map[string]string, error) {
 	ids := make([]string, 0, w.Len())
 	for i := range w.Len() {
 		if id := w.Request(i).contact; !slices.Contains(ids, id) {
@@ -65,7 +65,7 @@ func (p *portal) held(ctx context.Context, w work, properties []string) (map[str
 
 // writeAmended writes each changed contact once. What becomes of the row becomes of all steps about the contact: one that had
 // nothing to change may have had nothing to change only because another did.
-func (p *portal) writeAmended(ctx context.Context, w work, about map[string][]int, changed map[string]map[string]string) {
+func (p *portal) writeAmended(ctx context.Context, w batch, about map[string][]int, changed map[string]map[string]string) {
 	var rows []input
 	for _, id := range slices.Sorted(maps.Keys(about)) {
 		if len(changed[id]) > 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // consent writes consent changes where they are newer than what the contacts say.
-func (p *portal) consent(ctx context.Context, w work) {
+func (p *portal) consent(ctx context.Context, w batch) {
 	names := p.binding.Properties
 	p.amend(ctx, w, []string{names.Consent}, func(r Request, held map[string]string) (map[string]string, error) {
 		channel, news, sensible := connector.PermissionOf(r.action.Value)

@@ -110,7 +110,8 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Name:       "hubspot",
 		Tenant:     tenantID,
 		Secrets:    []string{string(token)},
-		Width:      25,
+		Width:      connector.Width,
+		Singly:     !b.Capabilities.EngagementUpsert,
 		KnownCalls: calls,
 		AddPerson: func(phone, name, country string) string {
 			return s.Add("contacts", map[string]string{"phone": phone, "firstname": name, "country": country})

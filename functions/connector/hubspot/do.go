@@ -8,18 +8,23 @@ import (
 	"signalbox/shared/fault"
 )
 
-// work is the steps of one kind for one portal.
-type work = connector.Work[Request]
+// batch is steps of one kind for one portal.
+type batch = connector.Batch[Request]
 
-// Do carries out steps: those of one kind and portal in one call where HubSpot has one for them, portals one after another.
+// Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	return connector.Carry(steps, []kind{resolve, create, lead, activity, activityOnce, consent, replied, name},
-		func(r Request) (connector.Place, kind) { return connector.PlaceOf(r.delivery), r.kind },
-		func(at connector.Place) (*portal, error) { return c.portal(ctx, at) },
-		func(p *portal, k kind, w work) { p.do(ctx, k, w) })
+	return connector.Outcomes(steps, func(w batch) {
+		first := w.Request(0)
+		p, err := c.portal(ctx, connector.KeyOf(first.delivery))
+		if err != nil {
+			w.FailAll(err)
+			return
+		}
+		p.do(ctx, first.kind, w)
+	})
 }
 
-func (c *CRM) portal(ctx context.Context, at connector.Place) (*portal, error) {
+func (c *CRM) portal(ctx context.Context, at connector.BindingKey) (*portal, error) {
 	binding, err := c.bindings.Binding(ctx, at.Tenant, at.CRM)
 	if err != nil {
 		return nil, err
@@ -31,7 +36,7 @@ func (c *CRM) portal(ctx context.Context, at connector.Place) (*portal, error) {
 	return &portal{crm: c, tenant: at.Tenant, binding: binding, routes: r}, nil
 }
 
-func (p *portal) do(ctx context.Context, k kind, w work) {
+func (p *portal) do(ctx context.Context, k kind, w batch) {
 	switch k {
 	case resolve:
 		p.resolve(ctx, w)
@@ -55,7 +60,7 @@ func (p *portal) do(ctx context.Context, k kind, w work) {
 // gone says what a step is to answer when HubSpot does not find a record it named. Is it the contact, the delivery goes on
 // with another one, once; anything else may only not be visible yet. A contact that was merged into another is gone: reading
 // it answers that other one.
-func (p *portal) gone(ctx context.Context, w work, i int, notFound error) {
+func (p *portal) gone(ctx context.Context, w batch, i int, notFound error) {
 	r := w.Request(i)
 	found, err := p.read(ctx, contacts, "", []string{r.contact}, []string{"lastmodifieddate"})
 	switch {
@@ -72,13 +77,6 @@ func (p *portal) gone(ctx context.Context, w work, i int, notFound error) {
 	}
 }
 
-// one makes the same call for each step, for what HubSpot has no batch of.
-func one(w work, do func(i int)) {
-	for i := range w.Len() {
-		do(i)
-	}
-}
-
 // The object types.
 const (
 	contacts       = "contacts"
@@ -87,7 +85,7 @@ const (
 )
 
 // associateAll puts records on the timelines of contacts: one call for all, and one each for those it did not mention.
-func (p *portal) associateAll(ctx context.Context, w work, records []string) {
+func (p *portal) associateAll(ctx context.Context, w batch, records []string) {
 	left := make([]int, 0, w.Len())
 	for i := range w.Len() {
 		if records[i] != "" {
@@ -111,7 +109,7 @@ func (p *portal) associateAll(ctx context.Context, w work, records []string) {
 }
 
 // associateBatch returns the steps that are not known to be associated.
-func (p *portal) associateBatch(ctx context.Context, w work, records []string, at []int) (left []int) {
+func (p *portal) associateBatch(ctx context.Context, w batch, records []string, at []int) (left []int) {
 	type end struct {
 		ID string `json:"id"`
 	}

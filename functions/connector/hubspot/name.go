@@ -19,7 +19,7 @@ func named(r Request, held map[string]string) string {
 }
 
 // name gives contacts a name that have none. What somebody has named is left alone.
-func (p *portal) name(ctx context.Context, w work) {
+func (p *portal) name(ctx context.Context, w batch) {
 	p.amend(ctx, w, []string{firstName, lastName}, func(r Request, held map[string]string) (map[string]string, error) {
 		if named(r, held) == "true" {
 			return nil, nil

@@ -34,8 +34,8 @@ func forgotten(e canonical.Event) bool {
 
 // activityOnce creates communications in a portal that cannot upsert them. If an earlier try may have come through, the
 // contact's communications are searched for it first.
-func (p *portal) activityOnce(ctx context.Context, w work) {
-	one(w, func(i int) {
+func (p *portal) activityOnce(ctx context.Context, w batch) {
+	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
 		record := ""
 		var err error

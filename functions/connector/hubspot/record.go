@@ -103,10 +103,12 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 }
 
 // activity upserts communications and puts them on their contacts' timelines: two calls, both of which may be repeated.
-func (p *portal) activity(ctx context.Context, w work) {
+func (p *portal) activity(ctx context.Context, w batch) {
 	names := p.binding.Properties
 	if !p.binding.Capabilities.EngagementUpsert {
-		one(w, func(i int) { w.Succeed(i, resultOnce, "true") })
+		for i := range w.Len() {
+			w.Succeed(i, resultOnce, "true")
+		}
 		return
 	}
 	rows := make([]input, w.Len())
@@ -159,12 +161,14 @@ type newRecord struct {
 
 // lead creates the lead record of a new contact. A lead must be created with its contact, which an upsert cannot do: it is
 // created with a unique key, and a second try, refused for that key, finds the first one by it.
-func (p *portal) lead(ctx context.Context, w work) {
+func (p *portal) lead(ctx context.Context, w batch) {
 	if !p.binding.Capabilities.Leads {
-		one(w, func(i int) { w.Succeed(i, resultSkipped, "true") })
+		for i := range w.Len() {
+			w.Succeed(i, resultSkipped, "true")
+		}
 		return
 	}
-	one(w, func(i int) {
+	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
 		e := r.delivery.Event
 		property := p.binding.Properties.EventKey

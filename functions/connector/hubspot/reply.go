@@ -17,7 +17,7 @@ const stop = "true"
 
 // replied shows on contacts that they answered. HubSpot's API takes nobody out of a sequence: the customer's workflow does when
 // the contact says so, and clears the property; see package/sequences.md.
-func (p *portal) replied(ctx context.Context, w work) {
+func (p *portal) replied(ctx context.Context, w batch) {
 	names := p.binding.Properties
 	properties := []string{names.LastReplyAt, names.StopAutomation, sequenceBegan}
 	p.amend(ctx, w, properties, func(r Request, held map[string]string) (map[string]string, error) {

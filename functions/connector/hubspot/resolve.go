@@ -17,20 +17,20 @@ import (
 // resolve finds the contact of each step: by our key, then by e-mail, then by phone. A contact found by e-mail or phone gets
 // our key if it has none, so that the next message finds it in one call and a choice among several stays the same. A key that
 // is there is never replaced: it is another person's, or the same person's under another identifier.
-func (p *portal) resolve(ctx context.Context, w work) {
-	open := p.resolveByKey(ctx, w)
-	open = p.resolveByEmail(ctx, w, open)
-	for _, i := range open {
-		if w.Request(i).delivery.Person.Phone == "" {
+func (p *portal) resolve(ctx context.Context, w batch) {
+	w.Each(p.resolveByKey(ctx, w), func(i int) {
+		switch found := p.resolveByEmail(ctx, w, i); {
+		case found:
+		case w.Request(i).delivery.Person.Phone == "":
 			w.Succeed(i)
-			continue
+		default:
+			p.resolveByPhone(ctx, w, i)
 		}
-		p.resolveByPhone(ctx, w, i)
-	}
+	})
 }
 
 // resolveByKey returns the steps for which nobody was found.
-func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
+func (p *portal) resolveByKey(ctx context.Context, w batch) (open []int) {
 	key := p.binding.Properties.SenderKey
 	var ids []string
 	for i := range w.Len() {
@@ -57,30 +57,26 @@ func (p *portal) resolveByKey(ctx context.Context, w work) (open []int) {
 	return open
 }
 
-// resolveByEmail looks addresses up one by one: a contact may answer to a secondary address, which the reply to several would
-// not tell apart.
-func (p *portal) resolveByEmail(ctx context.Context, w work, at []int) (open []int) {
-	key := p.binding.Properties.SenderKey
-	for _, i := range at {
-		email := strings.ToLower(strings.TrimSpace(w.Request(i).delivery.Person.Email))
-		if email == "" {
-			open = append(open, i)
-			continue
-		}
-		found, err := p.read(ctx, contacts, "email", []string{email}, []string{key, firstName, lastName})
-		switch {
-		case err != nil:
-			w.Fail(i, err)
-		case len(found) == 0:
-			open = append(open, i)
-		default:
-			p.take(ctx, w, i, found[0])
-		}
+// resolveByEmail reports whether a step is concluded. Each address is looked up for itself: a contact may have a secondary
+// address, which the reply to several would not tell apart.
+func (p *portal) resolveByEmail(ctx context.Context, w batch, i int) bool {
+	email := strings.ToLower(strings.TrimSpace(w.Request(i).delivery.Person.Email))
+	if email == "" {
+		return false
 	}
-	return open
+	found, err := p.read(ctx, contacts, "email", []string{email}, []string{p.binding.Properties.SenderKey, firstName, lastName})
+	switch {
+	case err != nil:
+		w.Fail(i, err)
+	case len(found) == 0:
+		return false
+	default:
+		p.take(ctx, w, i, found[0])
+	}
+	return true
 }
 
-func (p *portal) resolveByPhone(ctx context.Context, w work, i int) {
+func (p *portal) resolveByPhone(ctx context.Context, w batch, i int) {
 	person := w.Request(i).delivery.Person
 	candidates, err := p.search(ctx, person.Phone)
 	if err != nil {
@@ -116,7 +112,7 @@ func (o object) modified() time.Time {
 
 // take settles on a contact that was not found by our key and gives it that key. Should another contact have taken the key
 // in between, this one stays without: the next message finds the other.
-func (p *portal) take(ctx context.Context, w work, i int, found object) {
+func (p *portal) take(ctx context.Context, w batch, i int, found object) {
 	key := p.binding.Properties.SenderKey
 	person := w.Request(i).delivery.Person
 	if found.Properties[key] == "" && person.Key != "" {
@@ -135,7 +131,7 @@ func (p *portal) take(ctx context.Context, w work, i int, found object) {
 }
 
 // create upserts by our key the contacts that were not found.
-func (p *portal) create(ctx context.Context, w work) {
+func (p *portal) create(ctx context.Context, w batch) {
 	rows := make([]input, 0, w.Len())
 	at := make([]int, 0, w.Len())
 	for i := range w.Len() {

@@ -98,13 +98,34 @@ func resume(ctx context.Context, crm *hubspot.CRM, ds []delivery.Delivery, done 
 		if len(steps) == 0 {
 			return errs
 		}
-		for k, outcome := range crm.Do(ctx, steps) {
+		for k, outcome := range together(ctx, crm, steps) {
 			errs[at[k]] = outcome.Err
 			if outcome.Err == nil {
 				done[at[k]][steps[k].Name] = outcome.Result
 			}
 		}
 	}
+}
+
+// together carries out steps: those of one name in one Do, as the connector does.
+func together(ctx context.Context, crm *hubspot.CRM, steps []connector.Step[hubspot.Request]) []connector.Outcome {
+	outcomes := make([]connector.Outcome, len(steps))
+	for k, first := range steps {
+		var same []connector.Step[hubspot.Request]
+		var at []int
+		for i, step := range steps {
+			if step.Name == first.Name {
+				same, at = append(same, step), append(at, i)
+			}
+		}
+		if at[0] != k {
+			continue
+		}
+		for i, outcome := range crm.Do(ctx, same) {
+			outcomes[at[i]] = outcome
+		}
+	}
+	return outcomes
 }
 
 func message(n int, kinds ...delivery.Kind) delivery.Delivery {

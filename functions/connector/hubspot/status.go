@@ -24,7 +24,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []err
 	if len(updates) == 0 {
 		return errs
 	}
-	p, err := c.portal(ctx, connector.Place{Tenant: updates[0].TenantID, CRM: updates[0].CRM})
+	p, err := c.portal(ctx, connector.BindingKey{Tenant: updates[0].TenantID, CRM: updates[0].CRM})
 	if err != nil {
 		for i := range errs {
 			errs[i] = err

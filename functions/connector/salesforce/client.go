@@ -27,7 +27,7 @@ const clientName = "client=signalbox"
 // org is one tenant's Salesforce for the time of one Do.
 type org struct {
 	crm     *CRM
-	at      place
+	at      connector.BindingKey
 	binding Binding
 }
 
@@ -154,7 +154,7 @@ func usageOf(h http.Header) usage {
 
 // watch keeps what an org tells of its daily limit and answers the last of it. At most once a minute it is told when less
 // than a tenth is left.
-func (c *CRM) watch(ctx context.Context, at place, h http.Header) usage {
+func (c *CRM) watch(ctx context.Context, at connector.BindingKey, h http.Header) usage {
 	told, now := usageOf(h), time.Now()
 	c.mu.Lock()
 	known := c.usage[at]

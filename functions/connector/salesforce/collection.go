@@ -56,7 +56,7 @@ func (r rowReply) err() error {
 }
 
 // whoOf returns the persons of steps, each once.
-func whoOf(w work) []string {
+func whoOf(w batch) []string {
 	var ids []string
 	for i := range w.Len() {
 		if id := w.Request(i).who; !slices.Contains(ids, id) {
@@ -134,7 +134,7 @@ func (o *org) writeChunk(ctx context.Context, rows []any) []error {
 }
 
 // concludeAll makes what became of a person the outcome of the steps at.
-func (o *org) concludeAll(ctx context.Context, w work, at []int, err error) {
+func (o *org) concludeAll(ctx context.Context, w batch, at []int, err error) {
 	for _, i := range at {
 		switch {
 		case is(err, codeGone), is(err, codeNotFound):

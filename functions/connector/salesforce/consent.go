@@ -34,7 +34,7 @@ func newConsentRow(id string, p connector.Permissions) consentRow {
 // consent writes consent changes: what the persons say is read, and written where the change is newer. Deliveries of one
 // thread come one after the other, which keeps two changes of one channel from meeting between the two calls. Each changed
 // person is written once, for all the steps that changed it.
-func (o *org) consent(ctx context.Context, w work) {
+func (o *org) consent(ctx context.Context, w batch) {
 	persons := make(map[string]connector.Permissions)
 	held := o.readPersons(ctx, whoOf(w), fieldConsent)
 	changed := make(map[string][]int)

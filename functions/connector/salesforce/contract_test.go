@@ -156,7 +156,8 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Name:       "salesforce",
 		Tenant:     tenantID,
 		Secrets:    []string{"invented-session", key[100:140]},
-		Width:      25,
+		Width:      connector.Width,
+		Singly:     b.Capabilities.Tasks && !b.Capabilities.TaskUpsert,
 		KnownCalls: calls,
 		AddPerson: func(phone, name, country string) string {
 			return s.Add("Contact", map[string]any{"Phone": phone, "LastName": name, "MailingCountry": country})

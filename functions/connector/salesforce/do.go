@@ -7,18 +7,23 @@ import (
 	"signalbox/shared/fault"
 )
 
-// work is the steps of one kind for one org.
-type work = connector.Work[Request]
+// batch is steps of one kind for one org.
+type batch = connector.Batch[Request]
 
-// Do carries out steps: those of one kind and org in as few calls as Salesforce has for them, orgs one after another.
+// Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	return connector.Carry(steps, []kind{resolve, record, taskOnce, consent, reply, name},
-		func(r Request) (place, kind) { return connector.PlaceOf(r.delivery), r.kind },
-		func(at place) (*org, error) { return c.org(ctx, at) },
-		func(o *org, k kind, w work) { o.do(ctx, k, w) })
+	return connector.Outcomes(steps, func(w batch) {
+		first := w.Request(0)
+		o, err := c.org(ctx, connector.KeyOf(first.delivery))
+		if err != nil {
+			w.FailAll(err)
+			return
+		}
+		o.do(ctx, first.kind, w)
+	})
 }
 
-func (c *CRM) org(ctx context.Context, at place) (*org, error) {
+func (c *CRM) org(ctx context.Context, at connector.BindingKey) (*org, error) {
 	binding, err := c.bindings.Binding(ctx, at.Tenant, at.CRM)
 	if err != nil {
 		return nil, err
@@ -29,7 +34,7 @@ func (c *CRM) org(ctx context.Context, at place) (*org, error) {
 	return &org{crm: c, at: at, binding: binding}, nil
 }
 
-func (o *org) do(ctx context.Context, k kind, w work) {
+func (o *org) do(ctx context.Context, k kind, w batch) {
 	switch k {
 	case resolve:
 		o.resolve(ctx, w)
@@ -48,7 +53,7 @@ func (o *org) do(ctx context.Context, k kind, w work) {
 
 // gone says what a step is to answer when Salesforce refuses the person it named. If the person is deleted, merged away or
 // converted the delivery goes on with another one, once; otherwise the refusal was about something else.
-func (o *org) gone(ctx context.Context, w work, i int, refused error) {
+func (o *org) gone(ctx context.Context, w batch, i int, refused error) {
 	r := w.Request(i)
 	found, err := o.get(ctx, r.who)
 	switch {

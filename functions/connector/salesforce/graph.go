@@ -128,7 +128,7 @@ func (o *org) newObject() string {
 }
 
 // record writes persons, messages and tasks: a graph a step, as many as fit in a call.
-func (o *org) record(ctx context.Context, w work) {
+func (o *org) record(ctx context.Context, w batch) {
 	graphs, all := make([]graph, w.Len()), make([]int, 0, w.Len())
 	for i := range graphs {
 		r := w.Request(i)
@@ -145,13 +145,11 @@ func (o *org) record(ctx context.Context, w work) {
 	}
 	results := make([]written, w.Len())
 	o.send(ctx, graphs, all, results)
-	for _, i := range all {
-		o.settle(ctx, w, i, w.Request(i).who, results[i])
-	}
+	w.Each(all, func(i int) { o.settle(ctx, w, i, w.Request(i).who, results[i]) })
 }
 
 // settle turns what became of a graph into a step's outcome.
-func (o *org) settle(ctx context.Context, w work, i int, who string, got written) {
+func (o *org) settle(ctx context.Context, w batch, i int, who string, got written) {
 	if got.err == nil {
 		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
@@ -175,7 +173,7 @@ func (o *org) settle(ctx context.Context, w work, i int, who string, got written
 
 // instead writes the message to the person whom Salesforce names when it refuses a new one: the match of a duplicate rule, or
 // who has our key already. A lead of our key that was converted to a contact who is gone becomes a contact.
-func (o *org) instead(ctx context.Context, w work, i int, refused error) {
+func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	r := w.Request(i)
 	if !is(refused, codeDuplicates) && (!is(refused, codeDuplicateValue) || !ofOurKey(refused)) {
 		w.Fail(i, refused)

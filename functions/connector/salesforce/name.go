@@ -34,7 +34,7 @@ type nameRow struct {
 }
 
 // name gives persons a name that have none. What somebody has named is left alone. Who is gone needs none.
-func (o *org) name(ctx context.Context, w work) {
+func (o *org) name(ctx context.Context, w batch) {
 	held := o.readPersons(ctx, whoOf(w), "FirstName", "LastName")
 	var rows []any
 	var of []string

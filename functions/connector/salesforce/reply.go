@@ -37,7 +37,7 @@ func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
 // reply shows on persons that they replied and ends what had begun by then: what they say is read, their cadences are looked
 // for, the fields are written, and the cadences removed. Every part may be repeated, so that a try that was cut off anywhere
 // is made good by the next. A person who has replied later by now is left alone: that reply's own delivery does it all.
-func (o *org) reply(ctx context.Context, w work) {
+func (o *org) reply(ctx context.Context, w batch) {
 	answers := o.unanswered(ctx, w)
 	o.findCadences(ctx, answers)
 	o.writeReplies(ctx, answers)
@@ -49,7 +49,7 @@ func (o *org) reply(ctx context.Context, w work) {
 
 // unanswered returns the persons whose reply is the newest that is known, contacts before leads: rows of one object that follow
 // each other are a chunk, and a call has ten at most. The steps of all others are concluded.
-func (o *org) unanswered(ctx context.Context, w work) []*answer {
+func (o *org) unanswered(ctx context.Context, w batch) []*answer {
 	answers := map[string]*answer{}
 	for i := range w.Len() {
 		r, sensible := connector.ReplyOf(w.Request(i).delivery.Actions)

@@ -107,7 +107,7 @@ func (l lookup) url(o *org) string {
 // resolve finds the lead or contact of each step: by our key, then by e-mail, then by phone. Who is found by e-mail or phone
 // gets our key if there is none, so that the next message finds them by it and a choice among several stays the same. A key
 // that is there is never replaced: it is another person's, or the same person's under another identifier.
-func (o *org) resolve(ctx context.Context, w work) {
+func (o *org) resolve(ctx context.Context, w batch) {
 	var chunk []int
 	size := 0
 	for i := range w.Len() {
@@ -122,7 +122,7 @@ func (o *org) resolve(ctx context.Context, w work) {
 }
 
 // look makes one composite call for the steps at, and searches by phone for those it does not find.
-func (o *org) look(ctx context.Context, w work, at []int) {
+func (o *org) look(ctx context.Context, w batch, at []int) {
 	var request struct {
 		AllOrNone bool   `json:"allOrNone"`
 		Nodes     []node `json:"compositeRequest"`
@@ -154,15 +154,13 @@ func (o *org) look(ctx context.Context, w work, at []int) {
 	for _, n := range reply.Nodes {
 		answers[n.ReferenceID] = n
 	}
-	for _, i := range at {
-		o.choose(ctx, w, i, answers)
-	}
+	w.Each(at, func(i int) { o.choose(ctx, w, i, answers) })
 }
 
 func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.Itoa(k) }
 
 // choose settles on the first of a step's lookups that found somebody, or searches.
-func (o *org) choose(ctx context.Context, w work, i int, answers map[string]nodeReply) {
+func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nodeReply) {
 	r := w.Request(i)
 	for k, l := range lookupsOf(r) {
 		found, err := o.found(ctx, l, answers[reference(i, k)])
@@ -274,7 +272,7 @@ func (o *org) adopt(ctx context.Context, r Request, ids []string) (who string, p
 }
 
 // take settles on a person.
-func (o *org) take(ctx context.Context, w work, i int, found person) {
+func (o *org) take(ctx context.Context, w batch, i int, found person) {
 	switch there, err := o.stamp(ctx, w.Request(i), found); {
 	case err != nil:
 		w.Fail(i, err)
@@ -321,7 +319,7 @@ const (
 
 // searchPhone finds persons by number. Salesforce keeps what was typed, so that it is asked for digits alone, and the numbers of
 // whoever it finds are compared.
-func (o *org) searchPhone(ctx context.Context, w work, i int) {
+func (o *org) searchPhone(ctx context.Context, w batch, i int) {
 	r := w.Request(i)
 	for _, digits := range connector.SearchDigits(r.delivery.Person.Phone) {
 		same, err := o.withPhone(ctx, r, digits)

@@ -50,11 +50,8 @@ type CRM struct {
 	meter    *telemetry.Meter
 	jitter   func() float64
 	mu       sync.Mutex
-	usage    map[place]usage // what an org last told of its daily limit
+	usage    map[connector.BindingKey]usage // what an org last told of its daily limit
 }
-
-// place is one org of one tenant.
-type place = connector.Place
 
 // usage is an org's daily limit.
 type usage struct {
@@ -67,8 +64,8 @@ func New(o Options) *CRM {
 	client := *o.Client
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &CRM{
-		bindings: o.Bindings, client: &client, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[place]usage{},
-		sessions: &sessions{client: &client, store: o.Store, sealer: o.Sealer, logger: o.Logger, meter: o.Meter, held: map[place]*session{}},
+		bindings: o.Bindings, client: &client, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
+		sessions: &sessions{client: &client, store: o.Store, sealer: o.Sealer, logger: o.Logger, meter: o.Meter, held: map[connector.BindingKey]*session{}},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/keys"
 	"signalbox/shared/seal"
@@ -39,7 +40,7 @@ type sessions struct {
 	meter  *telemetry.Meter
 
 	mu   sync.Mutex
-	held map[place]*session
+	held map[connector.BindingKey]*session
 }
 
 // session is what one process holds of an org. Turn is had by one goroutine at a time.
@@ -57,14 +58,16 @@ type shared struct {
 	Failed      string    `json:"failed,omitempty"` // the code of the blocked fault that came of it
 }
 
-func recordKey(at place) store.Key {
+func recordKey(at connector.BindingKey) store.Key {
 	return store.Key{Partition: at.Tenant + "/token/" + at.CRM, Sort: "current"}
 }
 
-func purpose(at place) keys.Binding { return keys.Binding{Tenant: at.Tenant, Purpose: "token"} }
+func purpose(at connector.BindingKey) keys.Binding {
+	return keys.Binding{Tenant: at.Tenant, Purpose: "token"}
+}
 
 // token returns an access token other than refused, which is empty unless Salesforce has just refused it.
-func (s *sessions) token(ctx context.Context, at place, b Binding, refused secret.Value) (secret.Value, error) {
+func (s *sessions) token(ctx context.Context, at connector.BindingKey, b Binding, refused secret.Value) (secret.Value, error) {
 	s.mu.Lock()
 	held := s.held[at]
 	if held == nil {
@@ -93,7 +96,7 @@ func (s *sessions) token(ctx context.Context, at place, b Binding, refused secre
 
 // fetch reads the record, and asks for a session if it holds none that is good and nobody asked within the minute. Somebody
 // who is asking is waited for.
-func (s *sessions) fetch(ctx context.Context, at place, b Binding, fingerprint string, refused secret.Value) (secret.Value, error) {
+func (s *sessions) fetch(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, refused secret.Value) (secret.Value, error) {
 	for began := time.Now(); ; {
 		records, err := s.store.Get(ctx, recordKey(at))
 		if err != nil {
@@ -139,7 +142,7 @@ func (known shared) unavailing(fingerprint string, began time.Time) error {
 var errTaken = errors.New("salesforce: another process asks for a session")
 
 // lease writes down that this process asks for a session, asks, and shares what it gets.
-func (s *sessions) lease(ctx context.Context, at place, b Binding, fingerprint string, record store.Record) (secret.Value, error) {
+func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, record store.Record) (secret.Value, error) {
 	note := shared{Fingerprint: fingerprint, Asked: time.Now().UTC()}
 	version, err := s.write(ctx, at, record.Version, note)
 	if _, lost := errors.AsType[*store.ConflictError](err); lost {
@@ -167,7 +170,7 @@ func (s *sessions) lease(ctx context.Context, at place, b Binding, fingerprint s
 	return token, nil
 }
 
-func (s *sessions) write(ctx context.Context, at place, version int64, note shared) (int64, error) {
+func (s *sessions) write(ctx context.Context, at connector.BindingKey, version int64, note shared) (int64, error) {
 	data, err := json.Marshal(note)
 	if err != nil {
 		return 0, fault.New(fault.Permanent, "salesforce_session_unencodable", nil)
@@ -182,7 +185,7 @@ func (s *sessions) write(ctx context.Context, at place, version int64, note shar
 }
 
 // open decrypts the shared token. One that was asked for with other credentials, or that will never open, is as good as none.
-func (s *sessions) open(ctx context.Context, at place, known shared, fingerprint string) (secret.Value, error) {
+func (s *sessions) open(ctx context.Context, at connector.BindingKey, known shared, fingerprint string) (secret.Value, error) {
 	if known.Fingerprint != fingerprint || len(known.Sealed) == 0 {
 		return "", nil
 	}

@@ -38,7 +38,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 	if len(of) == 0 {
 		return errs
 	}
-	o, err := c.org(ctx, place{Tenant: of[0].TenantID, CRM: of[0].CRM})
+	o, err := c.org(ctx, connector.BindingKey{Tenant: of[0].TenantID, CRM: of[0].CRM})
 	if err != nil {
 		for i := range errs {
 			errs[i] = err

@@ -24,8 +24,8 @@ func forgotten(e canonical.Event) bool {
 
 // taskOnce creates tasks in an org whose activities have no external id. If an earlier try may have come through, the task is
 // looked for by our key first.
-func (o *org) taskOnce(ctx context.Context, w work) {
-	for i := range w.Len() {
+func (o *org) taskOnce(ctx context.Context, w batch) {
+	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
 		var there bool
 		var err error
@@ -45,7 +45,7 @@ func (o *org) taskOnce(ctx context.Context, w work) {
 		default:
 			w.Succeed(i)
 		}
-	}
+	})
 }
 
 // hasTask looks for the task of a message. The key is hexadecimal, so that nothing in the query needs escaping.

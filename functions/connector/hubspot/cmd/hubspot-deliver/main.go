@@ -53,7 +53,7 @@ func main() {
 	ring := clients.Ring("", configTable, personKeys)
 	worker.Handler = &envelope.Opening{Opener: ring, Logger: logger, Meter: meter, Handler: connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, lease), Store: state, Links: connector.ThreadLinks{Store: state},
-		Width: 1, Attempt: attempt, Logger: logger, Meter: meter,
+		Width: connector.Width, Attempt: attempt, Logger: logger, Meter: meter,
 	})}
 	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
 }

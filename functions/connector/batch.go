@@ -1,0 +1,92 @@
+package connector
+
+import (
+	"sync"
+
+	"signalbox/shared/delivery"
+)
+
+// BindingKey names one CRM of one tenant.
+type BindingKey struct{ Tenant, CRM string }
+
+// KeyOf returns where a delivery goes.
+func KeyOf(d delivery.Delivery) BindingKey { return BindingKey{d.Event.TenantID, d.CRM} }
+
+// Batch is the steps of one Do and what becomes of them. A CRM speaks of a step by its index.
+type Batch[R any] struct {
+	steps    []Step[R]
+	outcomes []Outcome
+}
+
+// Outcomes is the body of a Do: it returns what do makes of the steps.
+func Outcomes[R any](steps []Step[R], do func(Batch[R])) []Outcome {
+	b := Batch[R]{steps, make([]Outcome, len(steps))}
+	if len(steps) > 0 {
+		do(b)
+	}
+	return b.outcomes
+}
+
+// Len returns how many steps there are.
+func (b Batch[R]) Len() int { return len(b.steps) }
+
+// Request returns the request of a step.
+func (b Batch[R]) Request(i int) R { return b.steps[i].Request }
+
+// Intended reports whether an earlier try of a Once step may have been carried out.
+func (b Batch[R]) Intended(i int) bool { return b.steps[i].Intended }
+
+// Each calls do for each of the steps at, side by side: for what the CRM has no call for several. One that is slow holds up none
+// of the others.
+func (b Batch[R]) Each(at []int, do func(i int)) {
+	if len(at) == 1 {
+		do(at[0])
+		return
+	}
+	panics := make(chan any, len(at))
+	var running sync.WaitGroup
+	for _, i := range at {
+		running.Go(func() {
+			defer func() {
+				if value := recover(); value != nil {
+					panics <- value
+				}
+			}()
+			do(i)
+		})
+	}
+	running.Wait()
+	if len(panics) > 0 {
+		panic(<-panics) // whoever called Do recovers
+	}
+}
+
+// All returns the indices of all steps.
+func (b Batch[R]) All() []int {
+	at := make([]int, len(b.steps))
+	for i := range at {
+		at[i] = i
+	}
+	return at
+}
+
+// Fail makes err the outcome of a step.
+func (b Batch[R]) Fail(i int, err error) { b.outcomes[i] = Outcome{Err: err} }
+
+// FailAll makes err the outcome of every step.
+func (b Batch[R]) FailAll(err error) {
+	for i := range b.steps {
+		b.Fail(i, err)
+	}
+}
+
+// Succeed makes a result of names and values, in turn, the outcome of a step. What has no value is left out.
+func (b Batch[R]) Succeed(i int, pairs ...string) {
+	result := make(Result, len(pairs)/2)
+	for k := 0; k+1 < len(pairs); k += 2 {
+		if pairs[k+1] != "" {
+			result[pairs[k]] = pairs[k+1]
+		}
+	}
+	b.outcomes[i] = Outcome{Result: result}
+}
