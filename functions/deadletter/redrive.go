@@ -173,20 +173,20 @@ func (p *piece) fail(err error) {
 func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 	rec := p.letter.rec
 	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
-	standing, err := r.standing(ctx, p)
+	state, err := r.state(ctx, p)
 	switch {
 	case rec.Stage == deadletter.StageReceive && rec.Provider != "":
 		p.item.Outcome, p.item.Code = redrive.Parse, rec.Code
 	case err != nil:
 		p.fail(err)
-	case standing == idempotency.Completed:
+	case state == idempotency.Completed:
 		p.item.Outcome = redrive.Completed
 		if q.Action == redrive.Redrive {
 			if err := deadletter.Settle(ctx, r.store, p.held, deadletter.Completed, rec.RedrivenAs); err != nil {
 				p.fail(err)
 			}
 		}
-	case standing == idempotency.Held:
+	case state == idempotency.Claimed:
 		p.item.Outcome, p.item.Code = redrive.Busy, idempotency.CodeHeld
 	case q.Action == redrive.Plan:
 		p.item.Outcome, p.item.Code = redrive.Ready, rec.Code
@@ -195,33 +195,33 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 	}
 }
 
-// standing returns how the work of a dead letter stands. An error says why it cannot be put back.
-func (r *Redriver) standing(ctx context.Context, p *piece) (standing idempotency.Status, err error) {
+// state returns the state of the work of a dead letter. An error says why it cannot be put back.
+func (r *Redriver) state(ctx context.Context, p *piece) (state idempotency.State, err error) {
 	stage := p.letter.rec.Stage
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
-		return standing, fault.New(fault.Retryable, codeLate, nil)
+		return state, fault.New(fault.Retryable, codeLate, nil)
 	}
 	if stage == deadletter.StageReceive || stage == deadletter.StageUnknown {
-		return standing, fault.New(fault.Permanent, CodeStage, nil)
+		return state, fault.New(fault.Permanent, CodeStage, nil)
 	}
 	if p.held, p.body, err = r.whole(ctx, &p.letter); err != nil {
-		return standing, err
+		return state, err
 	}
 	if p.to, err = destination(stage, p.letter.crm, p.kinds); err != nil {
-		return standing, err
+		return state, err
 	}
 	if r.queues[p.to] == nil {
-		return standing, fault.New(fault.Permanent, CodeQueue, nil)
+		return state, fault.New(fault.Permanent, CodeQueue, nil)
 	}
 	key := p.letter.claim()
 	if key.Sort == "" {
 		return idempotency.Absent, nil
 	}
-	standing, err = r.claims.Status(ctx, key)
-	if standing == idempotency.Completed && stage == deadletter.StageRoute {
+	state, err = r.claims.State(ctx, key)
+	if state == idempotency.Completed && stage == deadletter.StageRoute {
 		return idempotency.Open, err // the router's claim counts its crashes: it says nothing about what was sent
 	}
-	return standing, err
+	return state, err
 }
 
 // destination returns the stage whose queue a message goes to. The stage of a dead letter, or its body, names a binding; queues
@@ -247,19 +247,19 @@ func (r *Redriver) reopen(ctx context.Context, p *piece) {
 		p.fail(err)
 		return
 	}
-	standing := idempotency.Absent
+	state := idempotency.Absent
 	switch key := p.letter.claim(); {
 	case key.Sort == "":
 	case rec.Stage == deadletter.StageRoute:
-		standing, err = r.claims.ReopenRoute(ctx, partition, generation)
+		state, err = r.claims.ReopenRoute(ctx, partition, generation)
 	default:
-		standing, err = r.claims.Reopen(ctx, key, generation)
+		state, err = r.claims.Reopen(ctx, key, generation)
 	}
 	id := fmt.Sprintf("%s:%d", r.trailing.ReplaceAllString(rec.ID, ""), generation)
 	switch {
 	case err != nil:
 		p.fail(err)
-	case standing == idempotency.Held:
+	case state == idempotency.Claimed:
 		p.item.Outcome, p.item.Code = redrive.Busy, idempotency.CodeHeld
 	case len(id) > maxID:
 		p.fail(fault.New(fault.Permanent, CodeID, nil))

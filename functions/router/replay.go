@@ -186,11 +186,11 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 	if err != nil {
 		return fail(redrive.Failed, err)
 	}
-	standing, err := r.claims.ReopenRoute(ctx, key.Partition, generation)
+	state, err := r.claims.ReopenRoute(ctx, key.Partition, generation)
 	switch {
 	case err != nil:
 		return fail(redrive.Failed, err)
-	case standing == idempotency.Held:
+	case state == idempotency.Claimed:
 		return fail(redrive.Busy, nil)
 	}
 	item.Outcome, item.Generation = redrive.Redriven, generation

@@ -21,10 +21,10 @@ const Retention = 35 * 24 * time.Hour
 // MaxUnfinished is how many unfinished claims in a row make a piece of work a dead letter.
 const MaxUnfinished = 3
 
-// ErrCompleted is what Claim answers for work that was completed before.
+// ErrCompleted is the error of a Claim of work that was completed before.
 var ErrCompleted = errors.New("idempotency: completed before")
 
-// The codes of the faults that Claims answers.
+// The codes of the faults that Claims returns.
 const (
 	CodeHeld    = "claim_held" // another worker holds the claim; Retryable, Wait says until when
 	CodeLost    = "claim_lost" // the claim was taken over; Retryable
@@ -41,16 +41,10 @@ type Store interface {
 type Claims struct {
 	store Store
 	lease time.Duration
-	owner func() string
 }
 
 // New returns Claims that are held for lease: longer than the time after which the platform kills a worker.
-func New(s Store, lease time.Duration) *Claims { return NewWithOwner(s, lease, rand.Text) }
-
-// NewWithOwner is New with the source of the names that holders write into their claims: a different one at every call.
-func NewWithOwner(s Store, lease time.Duration, owner func() string) *Claims {
-	return &Claims{store: s, lease: lease, owner: owner}
-}
+func New(s Store, lease time.Duration) *Claims { return &Claims{s, lease} }
 
 // Claim is one piece of work in one worker's hands. It is not safe for concurrent use.
 type Claim struct {
@@ -65,26 +59,50 @@ type Claim struct {
 	held    content
 }
 
-// Claim takes the claim of key. It answers ErrCompleted when the work is complete, a Retryable fault (CodeHeld) while another
-// worker holds it, a Permanent one (CodeCrashed) at the third unfinished claim, and the Permanent fault it died of when it
-// was given up.
+// Claim acquires the claim of key: by one write if nobody ever claimed it, else by one more over what the first one met. It
+// returns ErrCompleted when the work is complete, a Retryable fault (CodeHeld) while another worker holds it, a Permanent one
+// (CodeCrashed) at the third unfinished claim, and the Permanent fault it died of when it was given up.
 func (c *Claims) Claim(ctx context.Context, key store.Key) (*Claim, error) {
-	return c.take(ctx, key)
+	owner := rand.Text()
+	var held content
+	var version int64
+	for range 3 { // between two of our writes somebody else may write
+		next, err := c.successor(held, owner)
+		if err != nil {
+			return nil, err
+		}
+		record, err := c.write(ctx, key, version, next)
+		conflict, lost := errors.AsType[*store.ConflictError](err)
+		switch {
+		case err == nil:
+			return newClaim(key, record.Version, next)
+		case !lost:
+			return nil, err
+		}
+		version, held = conflict.Held.Version, content{}
+		if version == 0 {
+			continue
+		}
+		if held, err = decode(conflict.Held.Data); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fault.New(fault.Retryable, CodeHeld, nil)
 }
 
 // Checkpoint writes the claim's Progress.
 func (c *Claims) Checkpoint(ctx context.Context, claim *Claim) error {
 	next := claim.held
 	next.Unfinished, next.Advanced = 0, true
-	return c.move(ctx, claim, next)
+	return c.update(ctx, claim, next)
 }
 
-// Complete writes the claim's Progress and ends it for good: Claim answers ErrCompleted from now on.
+// Complete writes the claim's Progress and ends it for good: Claim returns ErrCompleted from now on.
 func (c *Claims) Complete(ctx context.Context, claim *Claim) error {
 	next := claim.held
-	next.State, next.Unfinished, next.End, next.Reason = completed, 0, time.Time{}, ""
+	next.State, next.Unfinished, next.End, next.Reason = Completed, 0, time.Time{}, ""
 	claim.FailingSince = time.Time{}
-	return c.move(ctx, claim, next)
+	return c.update(ctx, claim, next)
 }
 
 // Release writes the claim's Progress and lets the next worker claim at once. The reason (a fault's code) is kept for
@@ -94,11 +112,11 @@ func (c *Claims) Release(ctx context.Context, claim *Claim, reason string, crash
 	if crashed {
 		next.Unfinished = next.unfinished()
 	}
-	next.State, next.Advanced, next.End, next.Reason = open, false, time.Time{}, reason
-	return c.move(ctx, claim, next)
+	next.State, next.Advanced, next.End, next.Reason = Open, false, time.Time{}, reason
+	return c.update(ctx, claim, next)
 }
 
-// RecordFailure notes a failure on a claim that is about to be released and answers since when the work has been failing. What is
+// RecordFailure notes a failure on a claim that is about to be released and returns since when the work has been failing. What is
 // blocked waits for a person, and what fails after that begins anew. Of work that could not be claimed (nil) nothing is
 // known: it fails since now.
 func (c *Claim) RecordFailure(of *fault.Error) (since time.Time) {
@@ -115,10 +133,10 @@ func (c *Claim) RecordFailure(of *fault.Error) (since time.Time) {
 	return c.FailingSince
 }
 
-// GiveUp writes the claim's Progress and marks the work dead of a Permanent fault, which Claim answers from now on until a
+// GiveUp writes the claim's Progress and marks the work dead of a Permanent fault, which Claim returns from now on until a
 // redrive reopens it.
 func (c *Claims) GiveUp(ctx context.Context, claim *Claim, of *fault.Error) error {
 	next := claim.held
-	next.State, next.End, next.Reason = dead, time.Time{}, of.Code
-	return c.move(ctx, claim, next)
+	next.State, next.End, next.Reason = Dead, time.Time{}, of.Code
+	return c.update(ctx, claim, next)
 }

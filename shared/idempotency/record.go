@@ -16,12 +16,13 @@ import (
 // State is where a piece of work stands.
 type State string
 
-// The states. A claimed one whose lease is over may be taken over.
+// The states. Work whose lease is over is Open to the next claim, although its record still says Claimed.
 const (
-	open      State = "open"
-	claimed   State = "claimed"
-	completed State = "completed"
-	dead      State = "dead"
+	Absent    State = ""          // never claimed, or so long ago that the record is gone
+	Open      State = "open"      // can be claimed
+	Claimed   State = "claimed"   // a worker has it now
+	Completed State = "completed" // done for good
+	Dead      State = "dead"      // given up
 )
 
 // content is the Data of a claim's record.
@@ -63,63 +64,34 @@ func (c *content) unfinished() int {
 	return c.Unfinished + 1
 }
 
-// take claims key by one write if nobody ever did, else by one more with what the first one met.
-func (c *Claims) take(ctx context.Context, key store.Key) (*Claim, error) {
-	owner := c.owner()
-	var met content // of what is held
-	var version int64
-	for range 3 { // between two of our writes somebody else may write
-		next, err := c.successor(met, owner)
-		if err != nil {
-			return nil, err
-		}
-		record, err := c.write(ctx, key, version, next)
-		conflict, lost := errors.AsType[*store.ConflictError](err)
-		switch {
-		case err == nil:
-			return answer(key, record.Version, next)
-		case !lost:
-			return nil, err
-		}
-		version, met = conflict.Held.Version, content{}
-		if version == 0 {
-			continue
-		}
-		if met, err = decode(conflict.Held.Data); err != nil {
-			return nil, err
-		}
-	}
-	return nil, fault.New(fault.Retryable, CodeHeld, nil)
-}
-
-// successor returns what a claim of owner makes of what it met.
-func (c *Claims) successor(met content, owner string) (content, error) {
+// successor returns what a claim by owner writes over what is held.
+func (c *Claims) successor(held content, owner string) (content, error) {
 	now := time.Now()
-	switch met.State {
-	case completed:
-		return met, ErrCompleted
-	case dead:
-		return met, fault.New(fault.Permanent, met.Reason, errors.New("given up before"))
-	case claimed:
-		if left := met.End.Sub(now); left > 0 {
-			return met, &fault.Error{Kind: fault.Retryable, Code: CodeHeld, Wait: left}
+	switch held.State {
+	case Completed:
+		return held, ErrCompleted
+	case Dead:
+		return held, fault.New(fault.Permanent, held.Reason, errors.New("given up before"))
+	case Claimed:
+		if left := held.End.Sub(now); left > 0 {
+			return held, &fault.Error{Kind: fault.Retryable, Code: CodeHeld, Wait: left}
 		}
-		met.Unfinished = met.unfinished()
-	default: // open, or not there yet
+		held.Unfinished = held.unfinished()
+	default: // Open or Absent
 	}
-	met.Owner, met.Advanced = owner, false
-	if met.Unfinished >= MaxUnfinished {
-		met.State, met.End, met.Reason = dead, time.Time{}, CodeCrashed
-		return met, nil
+	held.Owner, held.Advanced = owner, false
+	if held.Unfinished >= MaxUnfinished {
+		held.State, held.End, held.Reason = Dead, time.Time{}, CodeCrashed
+		return held, nil
 	}
-	met.State, met.End = claimed, now.Add(c.lease).UTC()
-	met.Attempt++
-	return met, nil
+	held.State, held.End = Claimed, now.Add(c.lease).UTC()
+	held.Attempt++
+	return held, nil
 }
 
-// answer tells the claimant what it wrote.
-func answer(key store.Key, version int64, wrote content) (*Claim, error) {
-	if wrote.State == dead {
+// newClaim returns the claim that was written, or the fault that its work died of.
+func newClaim(key store.Key, version int64, wrote content) (*Claim, error) {
+	if wrote.State == Dead {
 		return nil, fault.New(fault.Permanent, CodeCrashed, fmt.Errorf("%d claims ended without a word", wrote.Unfinished))
 	}
 	progress := maps.Clone(wrote.Progress)
@@ -132,8 +104,8 @@ func answer(key store.Key, version int64, wrote content) (*Claim, error) {
 	}, nil
 }
 
-// move writes what becomes of a claim that is held, with its Progress.
-func (c *Claims) move(ctx context.Context, claim *Claim, next content) error {
+// update writes what becomes of a claim that is held, with its Progress.
+func (c *Claims) update(ctx context.Context, claim *Claim, next content) error {
 	next.Progress, next.Failing, next.Attempt = claim.Progress, claim.FailingSince, claim.Attempt
 	record, err := c.write(ctx, claim.Key, claim.version, next)
 	if _, lost := errors.AsType[*store.ConflictError](err); lost {
@@ -154,7 +126,7 @@ func (c *Claims) write(ctx context.Context, key store.Key, version int64, next c
 	if err != nil {
 		return store.Record{}, err
 	}
-	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(next.kept()), Data: data}}
+	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(next.retention()), Data: data}}
 	records, err := c.store.Write(ctx, change)
 	if err != nil && !conflicts(err) && fault.Of(err).Kind == fault.Retryable && ctx.Err() == nil {
 		records, err = c.store.Write(ctx, change)

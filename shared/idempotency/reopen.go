@@ -14,19 +14,19 @@ import (
 // CodeContended is the code of a record that others keep changing; Retryable.
 const CodeContended = "claim_contended"
 
-// generationKept is how long a partition's generation is kept after its last redrive: longer than any dead letter.
-const generationKept = 180 * 24 * time.Hour
+// generationRetention is how long a partition's generation is kept after its last redrive: longer than any dead letter.
+const generationRetention = 180 * 24 * time.Hour
 
-// keptUnfinished is how long a claim is kept that was not completed: as long as its work can be redriven, so that what it
+// retentionUnfinished is how long a claim is kept that was not completed: as long as its work can be redriven, so that what it
 // achieved is not repeated.
-const keptUnfinished = 95 * 24 * time.Hour
+const retentionUnfinished = 95 * 24 * time.Hour
 
-// kept returns how long a record is kept.
-func (c *content) kept() time.Duration {
-	if c.State == completed {
+// retention returns how long a record is kept.
+func (c *content) retention() time.Duration {
+	if c.State == Completed {
 		return Retention
 	}
-	return keptUnfinished
+	return retentionUnfinished
 }
 
 // ReopenStore is what a Reopener needs of a store.
@@ -38,28 +38,13 @@ type ReopenStore interface {
 
 // Reopener makes work possible again that was given up: what a redrive does before it sends a message again. Progress is
 // always kept, so that no step that was checkpointed is repeated. It is safe for concurrent use.
-type Reopener struct {
-	store ReopenStore
-	owner func() string
-}
+type Reopener struct{ store ReopenStore }
 
 // NewReopener returns a Reopener of the claims in s.
-func NewReopener(s ReopenStore) *Reopener { return &Reopener{store: s, owner: rand.Text} }
+func NewReopener(s ReopenStore) *Reopener { return &Reopener{s} }
 
-// Status is what a claim says about its work.
-type Status string
-
-// The standings.
-const (
-	Absent    Status = "absent"    // it was never claimed, or so long ago that the claim is gone
-	Open      Status = "open"      // to be had: released, or its lease is over
-	Held      Status = "held"      // a worker has it now
-	Completed Status = "completed" // done for good
-	Dead      Status = "dead"      // given up
-)
-
-// NextGeneration takes the next generation of a partition: one more than any that was taken before and than least. All that is
-// sent again about an event takes its generation here, so that no two messages of a redrive ever have one deduplication id,
+// NextGeneration counts and returns the next generation of a partition: one more than any before and than least. All that is
+// sent again about an event has its generation from here, so that no two messages of a redrive ever have one deduplication id,
 // whatever the stages they start from.
 func (r *Reopener) NextGeneration(ctx context.Context, partition string, least int) (int, error) {
 	key := store.Key{Partition: partition, Sort: "generation"}
@@ -70,7 +55,7 @@ func (r *Reopener) NextGeneration(ctx context.Context, partition string, least i
 		}
 		next := max(held[0].Number, int64(least)) + 1
 		_, err = r.store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
-			Key: key, Version: held[0].Version, Number: next, Expires: time.Now().Add(generationKept),
+			Key: key, Version: held[0].Version, Number: next, Expires: time.Now().Add(generationRetention),
 		}})
 		if err == nil || !conflicts(err) {
 			return int(next), err
@@ -79,41 +64,41 @@ func (r *Reopener) NextGeneration(ctx context.Context, partition string, least i
 	return 0, fault.New(fault.Retryable, CodeContended, nil)
 }
 
-// Status returns how the work of a claim stands, and changes nothing.
-func (r *Reopener) Status(ctx context.Context, key store.Key) (Status, error) {
-	_, _, standing, err := r.look(ctx, key)
-	return standing, err
+// State returns how the work of a claim stands, and changes nothing.
+func (r *Reopener) State(ctx context.Context, key store.Key) (State, error) {
+	_, _, state, err := r.read(ctx, key)
+	return state, err
 }
 
 // Reopen makes the work of a claim possible again under a generation, with its progress and with none of its unfinished
-// claims. It answers how the work stood: what is Completed stays so, what is Held is its holder's, and neither is touched.
-func (r *Reopener) Reopen(ctx context.Context, key store.Key, generation int) (Status, error) {
-	return r.change(ctx, key, generation, func(s Status) bool { return s == Dead || s == Open })
+// claims. It returns how the work stood: what is Completed stays so, what is Claimed is its holder's, and neither is touched.
+func (r *Reopener) Reopen(ctx context.Context, key store.Key, generation int) (State, error) {
+	return r.reopen(ctx, key, generation, func(s State) bool { return s == Dead || s == Open })
 }
 
 // ReopenRoute makes an event's routing possible again under a generation: the router's own claim, which only counts crashes, also
 // when it is completed, for the router sends the decision it recorded; and each delivery's claim that is dead.
-func (r *Reopener) ReopenRoute(ctx context.Context, partition string, generation int) (Status, error) {
-	standing, err := r.change(ctx, store.Key{Partition: partition, Sort: RouteClaim}, generation, func(s Status) bool { return s != Held })
-	if err != nil || standing == Held {
-		return standing, err
+func (r *Reopener) ReopenRoute(ctx context.Context, partition string, generation int) (State, error) {
+	state, err := r.reopen(ctx, store.Key{Partition: partition, Sort: RouteClaim}, generation, func(s State) bool { return s != Claimed })
+	if err != nil || state == Claimed {
+		return state, err
 	}
 	page, more, err := r.store.List(ctx, store.Range{Partition: partition, Prefix: DeliveryClaims})
 	if err != nil {
-		return standing, err
+		return state, err
 	}
 	if more { // a tenant has a handful of CRMs
-		return standing, fault.New(fault.Permanent, CodeInvalid, errors.New("an event has more claims than can be"))
+		return state, fault.New(fault.Permanent, CodeInvalid, errors.New("an event has more claims than can be"))
 	}
 	for _, record := range page {
 		if strings.Count(record.Sort, "/") > 1 {
 			continue // belongs to a claim and is none
 		}
-		if _, err := r.change(ctx, record.Key, generation, func(s Status) bool { return s == Dead }); err != nil {
-			return standing, err
+		if _, err := r.reopen(ctx, record.Key, generation, func(s State) bool { return s == Dead }); err != nil {
+			return state, err
 		}
 	}
-	return standing, nil
+	return state, nil
 }
 
 // Where the claims on an event are, in its partition.
@@ -122,50 +107,42 @@ const (
 	DeliveryClaims = "delivery/" // followed by the CRM
 )
 
-// change reopens a claim if its standing is wanted.
-func (r *Reopener) change(ctx context.Context, key store.Key, generation int, wanted func(Status) bool) (Status, error) {
+// reopen reopens a claim whose state is wanted.
+func (r *Reopener) reopen(ctx context.Context, key store.Key, generation int, wanted func(State) bool) (State, error) {
 	for range 5 {
-		held, met, standing, err := r.look(ctx, key)
-		if err != nil || standing == Absent || !wanted(standing) {
-			return standing, err
+		held, next, state, err := r.read(ctx, key)
+		if err != nil || state == Absent || !wanted(state) {
+			return state, err
 		}
-		met.State, met.Owner, met.End, met.Unfinished, met.Advanced = open, r.owner(), time.Time{}, 0, false
-		met.Generation, met.Reason, met.Failing, met.Attempt = max(met.Generation, generation), "", time.Time{}, 0
-		data, err := met.encode()
+		next.State, next.Owner, next.End, next.Unfinished, next.Advanced = Open, rand.Text(), time.Time{}, 0, false
+		next.Generation, next.Reason, next.Failing, next.Attempt = max(next.Generation, generation), "", time.Time{}, 0
+		data, err := next.encode()
 		if err != nil {
-			return standing, err
+			return state, err
 		}
 		_, err = r.store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
-			Key: key, Version: held.Version, Number: held.Number, Expires: time.Now().Add(met.kept()), Data: data,
+			Key: key, Version: held.Version, Number: held.Number, Expires: time.Now().Add(next.retention()), Data: data,
 		}})
 		if err == nil || !conflicts(err) {
-			return standing, err
+			return state, err
 		}
 	}
 	return Absent, fault.New(fault.Retryable, CodeContended, nil)
 }
 
-func (r *Reopener) look(ctx context.Context, key store.Key) (held store.Record, met content, standing Status, err error) {
+func (r *Reopener) read(ctx context.Context, key store.Key) (held store.Record, c content, state State, err error) {
 	records, err := r.store.Get(ctx, key)
 	if err != nil {
-		return held, met, Absent, err
+		return held, c, Absent, err
 	}
-	held = records[0]
-	if held.Version == 0 {
-		return held, met, Absent, nil
+	if held = records[0]; held.Version == 0 {
+		return held, c, Absent, nil
 	}
-	if met, err = decode(held.Data); err != nil {
-		return held, met, Absent, err
+	if c, err = decode(held.Data); err != nil {
+		return held, c, Absent, err
 	}
-	switch {
-	case met.State == completed:
-		standing = Completed
-	case met.State == dead:
-		standing = Dead
-	case met.State == claimed && time.Until(met.End) > 0:
-		standing = Held
-	default:
-		standing = Open
+	if state = c.State; state == Claimed && time.Until(c.End) <= 0 {
+		state = Open
 	}
-	return held, met, standing, nil
+	return held, c, state, nil
 }

@@ -43,15 +43,15 @@ func ends() map[string]end {
 
 func TestReopen(t *testing.T) {
 	for name, c := range map[string]struct {
-		end      string
-		standing idempotency.Status
-		again    bool // the work can be claimed afterwards
+		end   string
+		state idempotency.State
+		again bool // the work can be claimed afterwards
 	}{
 		"what was given up can be claimed again":  {"given up", idempotency.Dead, true},
 		"what was released stays open":            {"released", idempotency.Open, true},
 		"what a dead worker held stays open":      {"lease over", idempotency.Open, true},
 		"what is complete stays complete":         {"completed", idempotency.Completed, false},
-		"what a worker holds is left to it":       {"held", idempotency.Held, false},
+		"what a worker holds is left to it":       {"held", idempotency.Claimed, false},
 		"what was never claimed can be, as ever":  {"", idempotency.Absent, true},
 		"what was given up is kept for 90 days":   {"given up", idempotency.Dead, true},
 		"what was released is kept for long, too": {"released", idempotency.Open, true},
@@ -68,15 +68,15 @@ func TestReopen(t *testing.T) {
 					must(t, claims.Checkpoint(t.Context(), claim))
 					ends()[c.end](t, claims, claim)
 				}
-				if c.standing == idempotency.Dead || c.end == "released" {
+				if c.state == idempotency.Dead || c.end == "released" {
 					time.Sleep(90 * 24 * time.Hour)
 				}
-				before, err := reopener.Status(t.Context(), key)
+				before, err := reopener.State(t.Context(), key)
 				must(t, err)
-				standing, err := reopener.Reopen(t.Context(), key, 3)
+				state, err := reopener.Reopen(t.Context(), key, 3)
 				must(t, err)
-				if standing != c.standing || before != c.standing {
-					t.Errorf("it stood %q, then %q", before, standing)
+				if state != c.state || before != c.state {
+					t.Errorf("its state was %q, then %q", before, state)
 				}
 				claim, err := claims.Claim(t.Context(), key)
 				if (err == nil) != c.again {
@@ -108,8 +108,8 @@ func TestWhatCrashedThriceCanBeClaimedAgain(t *testing.T) {
 		if _, err := claims.Claim(t.Context(), key); fault.Of(err) == nil || fault.Of(err).Code != idempotency.CodeCrashed {
 			t.Fatalf("the fourth claim: %v", err)
 		}
-		if standing, err := reopener.ReopenRoute(t.Context(), partition, 1); err != nil || standing != idempotency.Dead {
-			t.Fatal(standing, err)
+		if state, err := reopener.ReopenRoute(t.Context(), partition, 1); err != nil || state != idempotency.Dead {
+			t.Fatal(state, err)
 		}
 		if _, err := claims.Claim(t.Context(), key); err != nil {
 			t.Error(err)
