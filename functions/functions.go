@@ -11,5 +11,6 @@ import (
 var files embed.FS
 
 // Schemas returns the JSON Schemas that plug-ins have of what tenants' files say of them: connector/<kind>/crm.schema.json and
-// settings.schema.json of a CRM and its settings, adapter/<provider>/account.schema.json of an account.
+// settings.schema.json of a CRM and its settings, adapter/<provider>/account.schema.json and
+// line.schema.json of an account and of its lines.
 func Schemas() fs.FS { return files }

@@ -167,7 +167,8 @@ func TestATenantsFile(t *testing.T) {
 		"a short code":                           {"+15557654321", "55512", nil},
 		"an alphanumeric sender":                 {"+15557654321", "ACME Shop", nil},
 		"a WhatsApp address that is no number":   {"rcs:acme_demo_agent", "whatsapp:acme", []string{"lines[1].address is not E.164 behind whatsapp:", "lines[1].address has the prefix of another channel than the line's"}},
-		"a channel that nobody knows":            {`["rcs"]`, `["fax"]`, []string{"lines[1].address has the prefix of another channel than the line's", "lines[1].channels[0] is not rcs, imessage, sms, whatsapp or web"}},
+		"a channel that nobody knows":            {`["rcs"]`, `["fax"]`, []string{"lines[1].channels[0] is not rcs, imessage, sms, whatsapp or web"}},
+		"a rule for the channel of no line":      {`"known": false`, `"channels": ["smss"]`, []string{"tenant.rules.rules[0].when.channels[0] is not one of [rcs sms whatsapp]"}},
 		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is not a list of one or more different channels"}},
 		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels is not a list of one or more different channels"}},
 		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
@@ -314,7 +315,7 @@ func TestAnOutreachLineServesAnyChannel(t *testing.T) {
 	t.Parallel()
 	account := outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", "")
 	for owner, want := range map[string][]tenant.Problem{
-		"acme-engage": {{Path: "lines[0].channels[2]", Reason: "is not rcs, imessage, sms, whatsapp or web"}},
+		"acme-engage": {{Path: "lines[0].channels[2]", Reason: "is not a channel's name, 2 to 20 lower-case letters, such as sms, email or call"}},
 		"demo-twilio": {
 			{Path: "lines[0].channels[0]", Reason: "is not rcs, imessage, sms, whatsapp or web"},
 			{Path: "lines[0].channels[1]", Reason: "is not rcs, imessage, sms, whatsapp or web"},

@@ -55,7 +55,7 @@ func newSchemas(d Deployment) (*schemas, error) {
 		names = append(names, crmSchema(kind), settingsSchema(kind))
 	}
 	for _, provider := range d.Providers {
-		names = append(names, accountSchema(provider))
+		names = append(names, accountSchema(provider), lineSchema(provider))
 	}
 	for _, name := range names {
 		data, err := fs.ReadFile(d.Schemas, name+".schema.json")
@@ -72,6 +72,7 @@ func newSchemas(d Deployment) (*schemas, error) {
 func crmSchema(kind string) string         { return "connector/" + kind + "/crm" }
 func settingsSchema(kind string) string    { return "connector/" + kind + "/settings" }
 func accountSchema(provider string) string { return "adapter/" + provider + "/account" }
+func lineSchema(provider string) string    { return "adapter/" + provider + "/line" }
 
 // check lists what is wrong with a tenant's file, by path. What is not JSON is tenant.Syntax's.
 func (s *schemas) check(data []byte) []tenant.Problem {
@@ -89,11 +90,23 @@ func (s *schemas) check(data []byte) []tenant.Problem {
 			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm)...)
 		}
 	}
+	providers := map[string]string{} // by an account's id
 	accounts, _ := top["accounts"].([]any)
 	for i, element := range accounts {
 		account, _ := element.(map[string]any)
 		if provider, ok := account["provider"].(string); ok {
 			problems = append(problems, s.checkAccount(fmt.Sprintf("accounts[%d]", i), provider, account)...)
+			if id, ok := account["id"].(string); ok {
+				providers[id] = provider
+			}
+		}
+	}
+	lines, _ := top["lines"].([]any)
+	for i, element := range lines {
+		line, _ := element.(map[string]any)
+		id, _ := line["account"].(string)
+		if d := s.plugins[lineSchema(providers[id])]; d != nil { // an account that is wrong is told of already
+			problems = append(problems, d.check(fmt.Sprintf("lines[%d]", i), line)...)
 		}
 	}
 	return problems

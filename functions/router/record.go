@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"context"
+	_ "embed" // of the dictionary
 	"encoding/json"
 	"errors"
 	"io"
@@ -75,6 +76,14 @@ func logPointer(e *canonical.Event, expires time.Time) store.Record {
 	}}
 }
 
+// dictionary is what records have in common: members in the order in which they are written, and values that most have.
+// Compressed with it a record takes a half to a third of what it takes without, so that one of an ordinary message stays within
+// the kilobyte that the database bills as one. Its bytes are part of the format: whoever changes it keeps the old one for the
+// records that were written with it, which name it by its checksum (RFC 1950, section 2.2).
+//
+//go:embed record.dictionary
+var dictionary []byte
+
 // level is the lowest that makes use of a dictionary.
 const level = 2
 
@@ -90,7 +99,7 @@ func (c *codec) encode(r *Record) ([]byte, error) {
 	var out bytes.Buffer
 	w, ok := c.writers.Get().(*zlib.Writer)
 	if !ok {
-		if w, err = zlib.NewWriterLevelDict(nil, level, []byte(dictionary)); err != nil {
+		if w, err = zlib.NewWriterLevelDict(nil, level, dictionary); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +154,7 @@ func OpenRecord(ctx context.Context, opener envelope.Opener, key store.Key, data
 // DecodeRecord reads the data of an event's record that is not sealed, or was opened.
 func DecodeRecord(data []byte) (Record, error) {
 	malformed := fault.New(fault.Permanent, CodeRecord, nil)
-	compressed, err := zlib.NewReaderDict(bytes.NewReader(data), []byte(dictionary))
+	compressed, err := zlib.NewReaderDict(bytes.NewReader(data), dictionary)
 	if err != nil {
 		return Record{}, malformed
 	}

@@ -14,7 +14,7 @@ func Defaults() []Default {
 	numbered := []Channel{SMS, RCS, WhatsApp, IMessage}
 	return []Default{
 		{"$.type", nil, string(TypeMessage), "the first documents of version 2 had no type and were messages"},
-		{"$.timestamp", nil, "receivedAt, and flags.timeEstimated", "Twilio's forms, Apple's messages and SMPP hold no time"},
+		{"$.timestamp", nil, "receivedAt, and flags.timeEstimated", "the forms of providers, Apple's messages and SMPP hold no time"},
 		{"$.sender.phone", numbered, "channelAddress, if that is E.164", "the address of a number is the number"},
 		{"$.recipient.phone", numbered, "channelAddress, if that is E.164", "the address of a number is the number"},
 		{"$.sender.phone", []Channel{Web}, "", "a visitor is known by a browser's identifier"},

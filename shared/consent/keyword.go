@@ -40,10 +40,9 @@ const (
 
 // Keyword returns what the whole of a message asks for: Stop, Start, Help, or "" for any other text. A keyword within a sentence
 // is none, and so is a question. Stop is recognised however it is written: the words that the law names (47 CFR 64.1200(a)(10)),
-// that Twilio, Telnyx and AWS block on by default, and the French ones, without regard to case, accents, width, spaces,
-// punctuation, emoji, numbers in circles and what is invisible. Start and Help are what Twilio takes for them, to the letter: whoever is wrongly
-// taken for opted in gets messages that nobody asked for.
-// See https://help.twilio.com/articles/223134027 and https://www.twilio.com/docs/proxy/opt-out-keywords.
+// that carriers and messaging providers block on by default, and the French ones, without regard to case, accents, width, spaces,
+// punctuation, emoji, numbers in circles and what is invisible. Start and Help are what providers take for them, to the letter:
+// whoever is wrongly taken for opted in gets messages that nobody asked for.
 func Keyword(text string) string {
 	text = strings.TrimSpace(text)
 	if len(text) > longestText {

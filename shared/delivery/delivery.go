@@ -14,7 +14,7 @@ func NewID(event canonical.EventID, crm string) ID { return ID(string(event) + "
 // Delivery is one canonical event with what one CRM is to do about it, in order.
 type Delivery struct {
 	ID         ID              `json:"deliveryId"`
-	CRM        string          `json:"crm"`        // the binding's name, e.g. "hubspot"
+	CRM        string          `json:"crm"`        // the binding's name
 	Generation int             `json:"generation"` // how often it was redriven
 	Event      canonical.Event `json:"event"`      // without metadata.rawVendor, which stays with the event record
 	Person     Person          `json:"person"`

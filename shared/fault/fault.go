@@ -45,7 +45,7 @@ func (k Kind) String() string {
 // Error is an error that was sorted. Its text holds no message text, address or secret: it is logged and kept in dead letters.
 type Error struct {
 	Kind Kind
-	Code string        // a lower-case word a person can search a runbook for, e.g. "hubspot_missing_scopes"
+	Code string        // a lower-case word a person can search a runbook for, e.g. "missing_scopes"
 	Wait time.Duration // how long the other side asked to wait; zero when it did not say
 	Err  error         // the cause; may be nil
 }

@@ -33,7 +33,7 @@ type Verdict struct {
 // went wrong, the Worker says whether the message waits, for how long, or becomes a dead letter. Within a group nothing is
 // begun behind a message that is not done. All fields but DeadLetters and Unordered are required. A Worker is safe for concurrent use.
 type Worker struct {
-	Stage   string // what dead letters, metrics and logs call this worker, e.g. "route", "deliver-hubspot"
+	Stage   string // what dead letters, metrics and logs call this worker, e.g. "route"
 	Handler Handler
 	// DeadLetters takes what is given up. Without it nothing is, however old: the worker of a dead-letter queue leaves there
 	// what it cannot record.

@@ -237,14 +237,15 @@ func TestValidate(t *testing.T) {
 		}}}, []string{
 			"rules[0].when.types[1]", "rules[0].when.directions[0]", "rules[0].when.channels[0]", "rules[0].when.keywords[0]",
 		}},
-		"a list that is empty": {[]rules.Rule{{ID: "one", Then: log, When: rules.When{Channels: []canonical.Channel{}}}}, []string{"rules[0].when.channels"}},
-		"too many rules":       {make([]rules.Rule, 101), []string{"rules"}},
+		"the channel of no line": {[]rules.Rule{{ID: "one", Then: log, When: rules.When{Channels: []canonical.Channel{canonical.SMS, canonical.RCS}}}}, []string{"rules[0].when.channels[1]"}},
+		"a list that is empty":   {[]rules.Rule{{ID: "one", Then: log, When: rules.When{Channels: []canonical.Channel{}}}}, []string{"rules[0].when.channels"}},
+		"too many rules":         {make([]rules.Rule, 101), []string{"rules"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			for _, p := range (rules.Set{Rules: tt.rules}).Validate([]string{"hubspot"}) {
+			for _, p := range (rules.Set{Rules: tt.rules}).Validate([]string{"hubspot"}, []canonical.Channel{canonical.SMS}) {
 				got = append(got, p.Path)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {

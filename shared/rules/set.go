@@ -100,9 +100,9 @@ type Problem struct{ Path, Reason string }
 // maxRules bounds what one event can cost.
 const maxRules = 100
 
-// Validate lists everything that is wrong with a set, given the names of the tenant's CRM bindings.
-func (s Set) Validate(crms []string) []Problem {
-	v := &validation{crms: crms, ids: map[string]bool{}}
+// Validate lists everything that is wrong with a set, given the names of the tenant's CRM bindings and the channels of its lines.
+func (s Set) Validate(crms []string, channels []canonical.Channel) []Problem {
+	v := &validation{crms: crms, channels: channels, ids: map[string]bool{}}
 	if len(s.Rules) > maxRules {
 		v.add("rules", fmt.Sprintf("has %d rules, more than %d", len(s.Rules), maxRules))
 		return v.problems
@@ -138,6 +138,7 @@ func (v *validation) replies(rules []Rule) {
 
 type validation struct {
 	crms     []string
+	channels []canonical.Channel
 	ids      map[string]bool
 	problems []Problem
 }
@@ -155,7 +156,7 @@ func (v *validation) rule(path string, r Rule) {
 	oneOf(v, path+".when.types", r.When.Types, canonical.TypeMessage, canonical.TypeEdit, canonical.TypeRetract,
 		canonical.TypeReceipt, canonical.TypeReaction, canonical.TypeConsent, canonical.TypeChange)
 	oneOf(v, path+".when.directions", r.When.Directions, canonical.Inbound, canonical.Outbound, canonical.Status)
-	oneOf(v, path+".when.channels", r.When.Channels, canonical.RCS, canonical.IMessage, canonical.SMS, canonical.WhatsApp, canonical.Web)
+	oneOf(v, path+".when.channels", r.When.Channels, v.channels...)
 	oneOf(v, path+".when.keywords", r.When.Keywords, consent.Stop, consent.Start, consent.Help)
 	if len(r.Then) == 0 && !r.Stop {
 		v.add(path+".then", "is empty and the rule does not stop: it would do nothing")

@@ -34,7 +34,7 @@ type About[S any] struct {
 // CRMContent is a binding to one CRM.
 type CRMContent[S any] struct {
 	Name       string          `json:"name"`
-	Kind       string          `json:"kind"` // which connector serves it, e.g. "hubspot"
+	Kind       string          `json:"kind"` // which connector serves it: the name of its folder
 	BaseURL    string          `json:"baseUrl"`
 	APIVersion string          `json:"apiVersion"`
 	Token      S               `json:"token"`

@@ -12,7 +12,7 @@ import (
 // Change is one difference between the configuration in force and a file. Credentials and the values of settings are never
 // told, only that they differ.
 type Change struct {
-	Path   string `json:"path"` // elements of lists are named, e.g. accounts[demo-twilio].authToken
+	Path   string `json:"path"` // elements of lists are named, e.g. accounts[demo].authToken
 	Kind   string `json:"kind"` // added, removed, changed
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`

@@ -215,13 +215,15 @@ func claimsOf(ctx context.Context, peppers *Peppers, f File) ([]claim, error) {
 	for i, a := range f.Accounts {
 		providers[a.ID] = a.Provider
 		add(accountKey(a.ID), takenName, "accounts[%d].id", i)
-		if a.Provider != providerOutreach {
+		if _, signs := standardwebhooks.Key(a.AuthToken); !signs {
 			add(providerAccountKey(a.Provider, a.ProviderAccount), takenName, "accounts[%d].providerAccount", i)
-			continue
 		}
-		// Each tenant names these accounts as it likes. What is signed does not name the account: a key proves only whose it is.
+		// Each tenant names the other accounts as it likes. What is signed does not name the account: a key proves only whose it is.
 		for _, t := range tokens(a) {
-			key, _ := standardwebhooks.Key(t.value)
+			key, signs := standardwebhooks.Key(t.value)
+			if !signs {
+				continue
+			}
 			mark, err := peppers.mark(ctx, key)
 			if err != nil {
 				return nil, err

@@ -48,7 +48,7 @@ const (
 // CRM is a tenant's binding to one CRM.
 type CRM struct {
 	Name       string          // the tenant's word for it, unique with the tenant
-	Kind       string          // which connector serves it: hubspot, ...
+	Kind       string          // which connector serves it
 	BaseURL    string          // without a slash at the end
 	Token      secret.Value    // what requests are authorised with
 	APIVersion string          // the CRM's own notation
@@ -78,7 +78,7 @@ func (t Tenant) CRMNames() []string {
 type Account struct {
 	ID              string
 	TenantID        string
-	Provider        string          // twilio, ...
+	Provider        string          // the channel that serves it
 	ProviderAccount string          // the provider's own name for it, e.g. an AccountSid
 	AuthTokens      secret.Versions // the current one, then the previous one while both are accepted
 }

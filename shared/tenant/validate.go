@@ -35,14 +35,9 @@ func newGrammar() grammar {
 	}
 }
 
-// providerOutreach is the one provider whose tokens we make ourselves. Any other text would be refused at every request.
-const providerOutreach = "outreach"
-
 const (
 	wantPrintable  = "is not 1 to 4096 printable ASCII characters without blanks"
 	wantCredential = wantPrintable + ", nor a private key in PEM"
-
-	wantSigningKey = "is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with"
 )
 
 // Validate lists what is wrong with a file beyond what its schema says: what has to be unique or to be there, and what is told by
@@ -80,7 +75,12 @@ func (v *validation) tenant(f File) {
 		v.want(len(m.Settings) <= maxSettings, path+".settings", fmt.Sprintf("is larger than %d bytes", maxSettings))
 	}
 	if t.Rules != nil {
-		for _, p := range t.Rules.Validate(names) {
+		var channels []canonical.Channel
+		for _, l := range f.Lines {
+			channels = append(channels, l.Channels...)
+		}
+		slices.Sort(channels)
+		for _, p := range t.Rules.Validate(names, slices.Compact(channels)) {
 			v.add("tenant.rules."+p.Path, p.Reason)
 		}
 	}
@@ -119,19 +119,16 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 		v.want(!held[name], path+".providerAccount", "is that of an earlier account")
 		v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
 		v.want(a.PreviousAuthToken == "" || isToken(string(a.PreviousAuthToken)), path+".previousAuthToken", wantPrintable)
-		if a.Provider == providerOutreach {
-			v.signing(path, i, a, signing)
-		}
+		v.signing(path, i, a, signing)
 		v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
 		ids[a.ID], held[name] = true, true
 	}
 }
 
-// signing checks the keys of the account at i against those of earlier ones: what is signed does not name the account.
+// signing checks the signing keys of the account at i against those of earlier ones: what is signed does not name the account.
 func (v *validation) signing(path string, i int, a AccountContent[secret.Value], held map[string]int) {
 	for _, t := range tokens(a) {
 		key, ok := standardwebhooks.Key(t.value)
-		v.want(ok, path+"."+t.name, wantSigningKey)
 		if !ok {
 			continue
 		}
@@ -155,12 +152,6 @@ func (v *validation) lines(f File) {
 		v.address(path+".address", l)
 		address := [2]string{provider, l.Address}
 		v.want(!ok || !held[address], path+".address", "is that of an earlier line at the same provider")
-		for j, channel := range l.Channels {
-			at := fmt.Sprintf("%s.channels[%d]", path, j)
-			open := provider == providerOutreach && v.prefix.MatchString(string(channel)) // whatever a tool sends by: email, call
-			known := slices.Contains([]canonical.Channel{canonical.RCS, canonical.IMessage, canonical.SMS, canonical.WhatsApp, canonical.Web}, channel)
-			v.want(open || known, at, "is not rcs, imessage, sms, whatsapp or web")
-		}
 		ids[l.ID], held[address] = true, true
 	}
 }

@@ -1,7 +1,9 @@
 package outreach
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +17,7 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
+	"signalbox/shared/standardwebhooks"
 	"signalbox/shared/webhook"
 )
 
@@ -106,4 +109,25 @@ func readPage(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// TestTheSchemaTakesTheKeysThatSign: any other token would be refused at every request.
+func TestTheSchemaTakesTheKeysThatSign(t *testing.T) {
+	var schema struct {
+		Defs struct{ Key struct{ Pattern string } } `json:"$defs"`
+	}
+	data, err := os.ReadFile("account.schema.json")
+	if err := errors.Join(err, json.Unmarshal(data, &schema)); err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile(schema.Defs.Key.Pattern)
+	for size := range 70 {
+		token := "whsec_" + base64.StdEncoding.EncodeToString(make([]byte, size))
+		if _, want := standardwebhooks.Key(secret.Value(token)); pattern.MatchString(token) != want {
+			t.Errorf("the schema takes a key of %d bytes: %t", size, !want)
+		}
+	}
+	if pattern.MatchString("a token") || pattern.MatchString("whsec_"+strings.Repeat("A", 33)) || !pattern.MatchString("") {
+		t.Error("the schema takes what is no key, or a token that is left empty")
+	}
 }

@@ -188,13 +188,13 @@ func phone(n int) string { return fmt.Sprintf("+1415555%04d", n) }
 func (w *world[R]) unknown(n, m int) delivery.Delivery {
 	at := time.Date(2026, 1, 18, 14, 23, m, 123e6, time.UTC)
 	provider := fmt.Sprintf("SM%032d", n*1000+m)
-	event := canonical.NewEventID(w.Tenant, "twilio", "account", "message", provider)
+	event := canonical.NewEventID(w.Tenant, "provider", "account", "message", provider)
 	return delivery.Delivery{
 		ID: delivery.NewID(event, w.Name), CRM: w.Name,
 		Event: canonical.Event{
 			EventID: event, SchemaVersion: canonical.SchemaVersion, TenantID: w.Tenant, AccountID: "account", LineID: "line",
 			ThreadID: canonical.ThreadID(fmt.Sprintf("t1_%064x", n)), Type: canonical.TypeMessage, Channel: canonical.SMS,
-			Direction: canonical.Inbound, ConversationID: fmt.Sprintf("sms:account:conv:%d", n), Provider: "twilio",
+			Direction: canonical.Inbound, ConversationID: fmt.Sprintf("sms:account:conv:%d", n), Provider: "provider",
 			ProviderMessageID: provider,
 			Sender:            canonical.Participant{Phone: phone(n), DisplayName: fmt.Sprintf("Person 0%d", n)},
 			Recipient:         canonical.Participant{Phone: "+15557654321"},

@@ -163,7 +163,14 @@ func (m *Maker) canonical(name string) (canonical.Event, error) {
 		return canonical.Event{}, fmt.Errorf("samlocal: %w", err)
 	}
 	event, err := canonical.Decode(data)
-	event.TenantID, event.AccountID, event.ThreadID = "demo", "demo-twilio", "t1_sample"
+	if err != nil {
+		return event, err
+	}
+	demo, err := samples.ReadTenant(filepath.Join(m.root, samples.DemoTenant))
+	if len(demo.Accounts) > 0 {
+		event.AccountID = demo.Accounts[0].ID
+	}
+	event.TenantID, event.ThreadID = demo.Tenant.ID, "t1_sample"
 	return event, err
 }
 

@@ -38,7 +38,7 @@ const RedriveUsage = `make redrive STACK=<stack> | ENDPOINT=http://127.0.0.1:456
   and what, everything without any of these:
     IDS=<id>,<id>          of events, or of webhooks that never became one; also those that were redriven before
     THREAD=<id>            all of a thread, oldest first
-    STAGE= KIND= CODE=     as in the dead letter, e.g. STAGE=deliver-hubspot CODE=crashed
+    STAGE= KIND= CODE=     as in the dead letter, e.g. STAGE=route CODE=crashed
     VERSION=<version>      of the function that gave up
     FROM= TO=              days like 2026-01-31; of a replay also instants like 2026-01-31T10:00:00Z
     SETTLED=1              those that were redriven before, too
