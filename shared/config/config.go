@@ -26,7 +26,7 @@ func New(lookup func(string) (string, bool)) *Reader { return &Reader{lookup: lo
 func (r *Reader) String(name string) string {
 	value, ok := r.lookup(name)
 	if !ok || strings.TrimSpace(value) == "" {
-		r.problems = append(r.problems, name+" is not set")
+		r.problem(name + " is not set")
 		return ""
 	}
 	return value
@@ -51,7 +51,7 @@ func (r *Reader) List(name string) []string {
 	for i := range names {
 		names[i] = strings.TrimSpace(names[i])
 		if names[i] == "" || slices.Contains(names[:i], names[i]) {
-			r.problems = append(r.problems, name+" is not a list of different names separated by commas")
+			r.problem(name + " is not a list of different names separated by commas")
 			return nil
 		}
 	}
@@ -69,7 +69,7 @@ func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > longest.Seconds() {
-		r.problems = append(r.problems, name+" is not a number of seconds above zero")
+		r.problem(name + " is not a number of seconds above zero")
 		return def
 	}
 	return time.Duration(seconds * float64(time.Second))
@@ -83,10 +83,17 @@ func (r *Reader) Int(name string, def int) int {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		r.problems = append(r.problems, name+" is not a whole number")
+		r.problem(name + " is not a whole number")
 		return def
 	}
 	return n
+}
+
+// problem remembers what is wrong with a variable, once however often it is read.
+func (r *Reader) problem(text string) {
+	if !slices.Contains(r.problems, text) {
+		r.problems = append(r.problems, text)
+	}
 }
 
 // Err returns one error that lists every missing or invalid variable read so far by name, without its value; nil when

@@ -3,7 +3,6 @@
 package awsclients
 
 import (
-	"context"
 	"crypto/rand"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/dynamostore"
 	"signalbox/shared/aws/kmskeys"
 	"signalbox/shared/aws/secretcache"
@@ -28,14 +26,8 @@ type Clients struct {
 	keys   *kms.Client
 }
 
-// Load reads region, credentials and endpoint from the environment.
-func Load(ctx context.Context) (*Clients, error) {
-	config, err := awsconfig.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &Clients{config: config}, nil
-}
+// New returns the Clients of a configuration.
+func New(config aws.Config) *Clients { return &Clients{config: config} }
 
 // Table returns the store of a table.
 func (c *Clients) Table(name string) *dynamostore.Store {

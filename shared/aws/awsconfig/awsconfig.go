@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -36,12 +35,9 @@ type MissingError struct{ Name string }
 // Error names the variable.
 func (e *MissingError) Error() string { return "awsconfig: " + e.Name + " is not set" }
 
-// Load returns the configuration for every client of a process: region, credentials and endpoint from the environment (see
+// From returns the configuration for every client of a process: region, credentials and endpoint from the environment (see
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html), one HTTP client with its connections, few and
 // short retries. AWS_ENDPOINT_URL, when set, is where all services are: the local cloud.
-func Load(context.Context) (aws.Config, error) { return From(os.LookupEnv) }
-
-// From is Load with an environment of its own.
 func From(lookup func(string) (string, bool)) (aws.Config, error) {
 	region, ok := first(lookup, "AWS_REGION", "AWS_DEFAULT_REGION")
 	if !ok {

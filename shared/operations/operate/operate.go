@@ -21,6 +21,17 @@ type UsageError struct{ Reason, Usage string }
 // Error gives the reason, and how the command is used.
 func (e *UsageError) Error() string { return e.Reason + "\n" + e.Usage }
 
+// ExitStatus returns what the program ends with: 0 for no error, 2 for a command that was not understood, 1 for any other.
+func ExitStatus(err error) int {
+	if _, ok := errors.AsType[*UsageError](err); ok {
+		return 2
+	}
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
 // StackName returns the stack that the variables STACK and ENDPOINT name.
 func StackName(lookup func(string) string, usage string) (string, error) {
 	stack := lookup("STACK")

@@ -2,40 +2,22 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"log/slog"
-	"os"
-	"time"
-
 	"signalbox/functions/deadletter"
-	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/function"
 	"signalbox/shared/aws/lambdainvoke"
-	"signalbox/shared/config"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
-	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
 
 func main() {
-	env := config.New(os.LookupEnv)
-	id := telemetry.IdentityFrom(env.Optional, "redrive")
-	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	table, events, prefix := env.String("STATE_TABLE"), env.String("EVENTS_QUEUE_URL"), env.String("DELIVER_QUEUE_PREFIX")
-	receipts, receiptsPrefix := env.String("RECEIPTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_PREFIX")
-	configTable, crms := env.String("CONFIG_TABLE"), env.List("CRMS")
-	margin := env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second)
-	clients, err := awsclients.Load(context.Background())
-	if err := errors.Join(err, env.Err()); err != nil {
-		logger.Error("cannot start", slog.String("reason", err.Error()))
-		os.Exit(1)
+	f := function.Begin("redrive")
+	queues := map[string]queue.Publisher{"route": f.Queue(f.String("EVENTS_QUEUE_URL")), "route-receipts": f.Queue(f.String("RECEIPTS_QUEUE_URL"))}
+	deliveries, receipts := f.String("DELIVER_QUEUE_PREFIX"), f.String("RECEIPTS_QUEUE_PREFIX")
+	for _, kind := range f.List("CRMS") {
+		queues["deliver-"+kind], queues["receipts-"+kind] = f.Queue(deliveries+kind+".fifo"), f.Queue(receipts+kind)
 	}
-	queues := map[string]queue.Publisher{"route": clients.Queue(events), "route-receipts": clients.Queue(receipts)}
-	for _, kind := range crms {
-		queues["deliver-"+kind], queues["receipts-"+kind] = clients.Queue(prefix+kind+".fifo"), clients.Queue(receiptsPrefix+kind)
-	}
-	bindings := tenant.NewBindings(clients.Table(configTable))
-	redriver := deadletter.NewRedriver(clients.Table(table), bindings, queues, margin, logger, meter)
-	lambdainvoke.StartAsked(redriver.Redrive, redrive.Refuse)
+	bindings := tenant.NewBindings(f.Table(f.String("CONFIG_TABLE")))
+	redriver := deadletter.NewRedriver(f.Table(f.String("STATE_TABLE")), bindings, queues, f.Margin(), f.Logger, f.Meter)
+	f.Start(lambdainvoke.Handler(redriver.Redrive, redrive.Refuse))
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -26,12 +25,8 @@ func main() {
 	}
 	err := operate.Command(ctx, os.Stdout, ".", strings.Join(os.Args[1:], " "), os.Getenv, open)
 	stop()
-	if err == nil {
-		return
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
-	fmt.Fprintln(os.Stderr, err)
-	if _, ok := errors.AsType[*operate.UsageError](err); ok {
-		os.Exit(2)
-	}
-	os.Exit(1)
+	os.Exit(operate.ExitStatus(err))
 }

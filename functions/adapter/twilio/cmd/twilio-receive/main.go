@@ -2,51 +2,16 @@
 package main
 
 import (
-	"context"
-	"log/slog"
-	"os"
-
-	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/cmd/wire"
 	"signalbox/functions/adapter/twilio"
-	"signalbox/shared/aws/awsclients"
+	"signalbox/shared/aws/function"
 	"signalbox/shared/aws/lambdahttp"
-	"signalbox/shared/aws/lambdainvoke"
-	"signalbox/shared/canonical"
-	"signalbox/shared/config"
-	"signalbox/shared/seal"
-	"signalbox/shared/telemetry"
-	"signalbox/shared/tenant"
 )
 
 func main() {
-	env := config.New(os.LookupEnv)
-	id := telemetry.IdentityFrom(env.Optional, "twilio-receive")
-	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	configTable, stateTable, spoolTable := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("SPOOL_TABLE")
-	events, receipts := env.String("EVENTS_QUEUE_URL"), env.String("RECEIPTS_QUEUE_URL")
-	pepper, public, dataKey := env.String("PEPPER_SECRET"), env.String("PUBLIC_BASE_URL"), env.String("DATA_KEY")
-	clients, err := awsclients.Load(context.Background())
-	if err == nil {
-		err = env.Err()
-	}
-	var channel *twilio.Channel
-	if err == nil {
-		channel, err = twilio.New(public)
-	}
-	if err != nil {
-		logger.Error("cannot start", slog.String("reason", err.Error()))
-		os.Exit(1)
-	}
-	spoolRecords := clients.Table(spoolTable)
-	spool, ring := adapter.NewSpool(spoolRecords), clients.Ring(dataKey, configTable, "")
-	receive := adapter.New(ring, adapter.Parts{
-		Channel:     channel,
-		Directory:   tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter),
-		Peppers:     tenant.NewPeppers(clients.Secrets(), pepper),
-		Sinks:       adapter.Sinks(clients.Queue(events), spool),
-		Lanes:       map[canonical.Type][]adapter.Sink{canonical.TypeReceipt: adapter.ReceiptSinks(clients.Queue(receipts), spool)},
-		DeadLetters: adapter.NewDeadLetters(ring, spoolRecords, clients.Table(stateTable), id.Version),
-		Logger:      logger, Meter: meter,
-	})
-	lambdainvoke.Start(lambdahttp.Handler(receive.Receive))
+	f := function.Begin("twilio-receive")
+	parts := wire.New(f, wire.Receipts)
+	channel, err := twilio.New(f.String("PUBLIC_BASE_URL"))
+	f.Check(err)
+	f.Start(lambdahttp.Handler(parts.Adapter(channel).Receive))
 }

@@ -2,51 +2,15 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"log/slog"
-	"math/rand/v2"
-	"os"
-	"time"
-
-	"signalbox/functions/connector"
+	"signalbox/functions/connector/cmd/wire"
 	"signalbox/functions/connector/hubspot"
-	"signalbox/shared/aws/awsclients"
-	"signalbox/shared/aws/lambdainvoke"
-	"signalbox/shared/aws/lambdasqs"
-	"signalbox/shared/config"
-	"signalbox/shared/hosts"
-	"signalbox/shared/queue"
-	"signalbox/shared/seal"
-	"signalbox/shared/telemetry"
-	"signalbox/shared/tenant"
+	"signalbox/shared/aws/function"
 )
 
 func main() {
-	env := config.New(os.LookupEnv)
-	id := telemetry.IdentityFrom(env.Optional, "hubspot-receipts")
-	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	configTable, stateTable, reach := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), hosts.Policy(env.String("CRM_HOSTS"))
-	own, deadLetters, attempt := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
-	worker := &queue.Worker{
-		Stage: "receipts-hubspot", Unordered: true, Logger: logger, Meter: meter, Identity: id, Random: rand.Float64,
-		Patience: env.Seconds("PATIENCE_SECONDS", 24*time.Hour), BlockedWait: env.Seconds("BLOCKED_WAIT_SECONDS", 15*time.Minute),
-		BackoffMin: env.Seconds("BACKOFF_MIN_SECONDS", 2*time.Second), BackoffMax: env.Seconds("BACKOFF_MAX_SECONDS", 15*time.Minute),
-		MessageTime: env.Seconds("MESSAGE_SECONDS", 20*time.Second), SoftMargin: env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second),
-	}
-	clients, err := awsclients.Load(context.Background())
-	if err := errors.Join(err, env.Err()); err != nil {
-		logger.Error("cannot start", slog.String("reason", err.Error()))
-		os.Exit(1)
-	}
-	tenants := tenant.NewDirectory(clients.Table(configTable), seal.New(clients.Keys(""), nil), logger, meter)
+	f := function.Begin("hubspot-receipts")
 	crm := hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(tenants), Client: connector.NewClient(reach), Logger: logger, Meter: meter,
+		Bindings: hubspot.NewTenantBindings(f.Tenants()), Client: wire.Client(f), Logger: f.Logger, Meter: f.Meter,
 	})
-	worker.DeadLetters = clients.Queue(deadLetters)
-	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
-		CRM: crm, Store: clients.Table(stateTable), Width: hubspot.ReceiptsWidth, Pause: hubspot.ReceiptsPause,
-		Attempt: attempt, Logger: logger, Meter: meter,
-	})
-	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
+	f.StartWorker(wire.Receipts(f, "hubspot", crm, hubspot.ReceiptsWidth, hubspot.ReceiptsPause))
 }

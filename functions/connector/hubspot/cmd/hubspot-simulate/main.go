@@ -3,35 +3,19 @@
 package main
 
 import (
-	"errors"
-	"log/slog"
-	"os"
+	"net/http"
 
+	"signalbox/functions/connector/cmd/simulate"
 	"signalbox/functions/connector/hubspot/simulator"
-	"signalbox/functions/connector/simulatortest"
-	"signalbox/shared/config"
-	"signalbox/shared/secret"
-	"signalbox/shared/telemetry"
 )
 
 func main() {
-	const name = "hubspot-simulate"
-	logger := telemetry.NewLogger(os.Stderr, telemetry.Identity{Function: name})
-	environment := config.New(os.LookupEnv)
-	flags, err := simulatortest.ParseFlags(name, simulatortest.Flags{
-		Listen: "127.0.0.1:8092",
-		Token:  secret.Value(environment.Optional("SIMULATOR_TOKEN", "")),
-		Limit:  environment.Int("SIMULATOR_LIMIT", simulator.BurstLimit),
-	}, os.Args[1:])
-	if err = errors.Join(environment.Err(), err); err == nil {
+	defaults := simulate.Flags{Listen: "127.0.0.1:8092", Limit: simulator.BurstLimit}
+	simulate.Main("hubspot-simulate", defaults, func(flags simulate.Flags) (http.Handler, error) {
 		portal := simulator.Options{Token: flags.Token, IndexLag: flags.IndexLag, Burst: flags.Limit}
 		if flags.Limit > 0 {
 			portal.Searches = simulator.SearchLimit
 		}
-		err = simulatortest.Serve(logger, flags.Listen, simulator.New(portal))
-	}
-	if err != nil {
-		logger.Error("the simulator stopped", slog.String("error", err.Error()))
-		os.Exit(1)
-	}
+		return simulator.New(portal), nil
+	})
 }

@@ -2,53 +2,16 @@
 package main
 
 import (
-	"context"
-	"crypto/rand"
-	"errors"
-	"log/slog"
-	mathrand "math/rand/v2"
-	"os"
-	"time"
-
-	"signalbox/functions/connector"
+	"signalbox/functions/connector/cmd/wire"
 	"signalbox/functions/connector/salesforce"
-	"signalbox/shared/aws/awsclients"
-	"signalbox/shared/aws/lambdainvoke"
-	"signalbox/shared/aws/lambdasqs"
-	"signalbox/shared/config"
-	"signalbox/shared/hosts"
-	"signalbox/shared/queue"
-	"signalbox/shared/seal"
-	"signalbox/shared/telemetry"
-	"signalbox/shared/tenant"
+	"signalbox/shared/aws/function"
 )
 
 func main() {
-	env := config.New(os.LookupEnv)
-	id := telemetry.IdentityFrom(env.Optional, "salesforce-receipts")
-	logger, meter := telemetry.NewLogger(os.Stdout, id), telemetry.NewMeter(os.Stdout, id)
-	configTable, stateTable, dataKey, reach := env.String("CONFIG_TABLE"), env.String("STATE_TABLE"), env.String("DATA_KEY"), hosts.Policy(env.String("CRM_HOSTS"))
-	own, deadLetters, attempt := env.String("QUEUE_URL"), env.String("DEAD_LETTERS_URL"), env.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
-	worker := &queue.Worker{
-		Stage: "receipts-salesforce", Unordered: true, Logger: logger, Meter: meter, Identity: id, Random: mathrand.Float64,
-		Patience: env.Seconds("PATIENCE_SECONDS", 24*time.Hour), BlockedWait: env.Seconds("BLOCKED_WAIT_SECONDS", 15*time.Minute),
-		BackoffMin: env.Seconds("BACKOFF_MIN_SECONDS", 2*time.Second), BackoffMax: env.Seconds("BACKOFF_MAX_SECONDS", 15*time.Minute),
-		MessageTime: env.Seconds("MESSAGE_SECONDS", 20*time.Second), SoftMargin: env.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second),
-	}
-	clients, err := awsclients.Load(context.Background())
-	if err := errors.Join(err, env.Err()); err != nil {
-		logger.Error("cannot start", slog.String("reason", err.Error()))
-		os.Exit(1)
-	}
-	state, box := clients.Table(stateTable), seal.New(clients.Keys(dataKey), rand.Reader)
-	tenants := tenant.NewDirectory(clients.Table(configTable), box, logger, meter)
+	f := function.Begin("salesforce-receipts")
 	crm := salesforce.New(salesforce.Options{
-		Bindings: salesforce.NewTenantBindings(tenants), Client: connector.NewClient(reach), Store: state, Sealer: box, Logger: logger, Meter: meter,
+		Bindings: salesforce.NewTenantBindings(f.Tenants()), Client: wire.Client(f),
+		Store: f.Table(f.String("STATE_TABLE")), Sealer: f.Box(), Logger: f.Logger, Meter: f.Meter,
 	})
-	worker.DeadLetters = clients.Queue(deadLetters)
-	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
-		CRM: crm, Store: state, Width: salesforce.ReceiptsWidth,
-		Attempt: attempt, Logger: logger, Meter: meter,
-	})
-	lambdainvoke.Start(lambdasqs.Handler(worker, clients.Queue(own), logger))
+	f.StartWorker(wire.Receipts(f, "salesforce", crm, salesforce.ReceiptsWidth, 0))
 }

@@ -4,46 +4,21 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"log/slog"
-	"os"
+	"net/http"
 	"time"
 
+	"signalbox/functions/connector/cmd/simulate"
 	"signalbox/functions/connector/salesforce/simulator"
-	"signalbox/functions/connector/simulatortest"
-	"signalbox/shared/config"
-	"signalbox/shared/secret"
-	"signalbox/shared/telemetry"
 )
 
 func main() {
-	const name = "salesforce-simulate"
-	logger := telemetry.NewLogger(os.Stderr, telemetry.Identity{Function: name})
-	if err := serve(name, logger); err != nil {
-		logger.Error("the simulator stopped", slog.String("error", err.Error()))
-		os.Exit(1)
-	}
-}
-
-func serve(name string, logger *slog.Logger) error {
-	environment := config.New(os.LookupEnv)
-	settings := environment.Optional("SIMULATOR_SETTINGS", "")
-	flags, err := simulatortest.ParseFlags(name, simulatortest.Flags{
-		Listen: "127.0.0.1:8091",
-		Token:  secret.Value(environment.Optional("SIMULATOR_TOKEN", "")),
-		Limit:  environment.Int("SIMULATOR_LIMIT", simulator.UnlimitedLimit),
-	}, os.Args[1:])
-	if err = errors.Join(environment.Err(), err); err != nil {
-		return err
-	}
-	app, err := simulator.NewApp(string(flags.Token), json.RawMessage(settings))
-	if err != nil {
-		return err
-	}
-	org := simulator.Options{Apps: []simulator.App{app}, SessionLife: 2 * time.Hour, DailyLimit: flags.Limit, IndexLag: flags.IndexLag}
-	if flags.Limit > 0 {
-		org.Concurrent = simulator.LongRequests
-	}
-	return simulatortest.Serve(logger, flags.Listen, simulator.New(org))
+	defaults := simulate.Flags{Listen: "127.0.0.1:8091", Limit: simulator.UnlimitedLimit}
+	simulate.Main("salesforce-simulate", defaults, func(flags simulate.Flags) (http.Handler, error) {
+		app, err := simulator.NewApp(string(flags.Token), flags.Settings)
+		org := simulator.Options{Apps: []simulator.App{app}, SessionLife: 2 * time.Hour, DailyLimit: flags.Limit, IndexLag: flags.IndexLag}
+		if flags.Limit > 0 {
+			org.Concurrent = simulator.LongRequests
+		}
+		return simulator.New(org), err
+	})
 }

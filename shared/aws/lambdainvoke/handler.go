@@ -1,4 +1,4 @@
-// Package lambdainvoke starts functions that are invoked directly, with JSON in and JSON out, rather than by an event source.
+// Package lambdainvoke lets functions be invoked directly, with JSON in and JSON out, by people and their programs.
 package lambdainvoke
 
 import (
@@ -11,15 +11,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 )
-
-// Start serves invocations with handle and never returns. What handle returns as an error is told to the caller: it holds
-// nothing that may not be logged.
-func Start[In, Out any](handle func(ctx context.Context, in In) (Out, error)) { lambda.Start(handle) }
-
-// StartAsked is Start for what people and their programs send: see Handler.
-func StartAsked[In, Out any](handle func(ctx context.Context, in In) (Out, error), refuse func(problem string) Out) {
-	lambda.Start(Handler(handle, refuse))
-}
 
 // Handler returns what serves invocations with handle. A request that cannot be decoded is answered with what refuse makes of the
 // reason, which holds nothing of the request; the decoder's own words may.

@@ -1,0 +1,57 @@
+// Package wire makes the functions of the adapters from their environment. A main says which channel it is for, and which of the
+// functions.
+package wire
+
+import (
+	"signalbox/functions/adapter"
+	"signalbox/shared/aws/dynamostore"
+	"signalbox/shared/aws/function"
+	"signalbox/shared/canonical"
+	"signalbox/shared/keyring"
+)
+
+// Parts are what the functions of a channel are made of, whatever the channel.
+type Parts struct {
+	parts        adapter.Parts
+	ring         *keyring.Ring
+	state, bytes *dynamostore.Store
+}
+
+// An Option is what not every channel has.
+type Option func(f *function.Function, p *Parts, spool *adapter.Spool)
+
+// New returns the parts of f.
+func New(f *function.Function, options ...Option) Parts {
+	p := Parts{
+		ring:  f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), ""),
+		state: f.Table(f.String("STATE_TABLE")), bytes: f.Table(f.String("SPOOL_TABLE")),
+	}
+	spool := adapter.NewSpool(p.bytes)
+	p.parts = adapter.Parts{
+		Directory: f.Tenants(), Peppers: f.Peppers(),
+		Sinks:       adapter.Sinks(f.Queue(f.String("EVENTS_QUEUE_URL")), spool),
+		DeadLetters: adapter.NewDeadLetters(p.ring, p.bytes, p.state, f.Identity.Version),
+		Logger:      f.Logger, Meter: f.Meter,
+	}
+	for _, add := range options {
+		add(f, &p, spool)
+	}
+	return p
+}
+
+// Receipts is for a channel that tells what became of sent messages: that goes to a queue of its own, RECEIPTS_QUEUE_URL.
+func Receipts(f *function.Function, p *Parts, spool *adapter.Spool) {
+	queue := f.Queue(f.String("RECEIPTS_QUEUE_URL"))
+	p.parts.Lanes = map[canonical.Type][]adapter.Sink{canonical.TypeReceipt: adapter.ReceiptSinks(queue, spool)}
+}
+
+// Adapter returns what receives the webhooks of a channel.
+func (p Parts) Adapter(channel adapter.Channel) *adapter.Adapter {
+	p.parts.Channel = channel
+	return adapter.New(p.ring, p.parts)
+}
+
+// Reparser returns what parses the dead letters of a channel again.
+func (p Parts) Reparser(channel adapter.Channel) *adapter.Reparser {
+	return adapter.NewReparser(p.Adapter(channel), p.state, p.bytes)
+}

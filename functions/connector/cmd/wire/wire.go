@@ -1,0 +1,50 @@
+// Package wire makes the functions of the connectors from their environment. A main says which CRM it is for, and which of the
+// functions.
+package wire
+
+import (
+	"net/http"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/aws/function"
+	"signalbox/shared/envelope"
+	"signalbox/shared/hosts"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+)
+
+// Client returns what CRMs are called with. It reaches what CRM_HOSTS allows.
+func Client(f *function.Function) *http.Client {
+	return connector.NewClient(hosts.Policy(f.String("CRM_HOSTS")))
+}
+
+// Deliver returns the worker that carries deliveries into a kind of CRM.
+func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *queue.Worker {
+	worker := f.Worker("deliver-" + kind)
+	worker.DeadLetters = f.DeadLetters()
+	ring := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
+	state := f.Table(f.String("STATE_TABLE"))
+	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: connector.New(crm, connector.Options{
+		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second)),
+		Store:  state, Links: connector.ThreadLinks{Store: state},
+		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
+	})}
+	return worker
+}
+
+// Receipts returns the worker that shows in a kind of CRM how far sent messages got: width updates in one call, and a pause between
+// two calls for one binding.
+func Receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration) *queue.Worker {
+	worker := f.Worker("receipts-" + kind)
+	worker.Unordered, worker.DeadLetters = true, f.DeadLetters()
+	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
+		CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Width: width, Pause: pause,
+		Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
+	})
+	return worker
+}
+
+func attempt(f *function.Function) time.Duration {
+	return f.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
+}

@@ -1,0 +1,58 @@
+// Package wire makes the functions of the router from their environment.
+package wire
+
+import (
+	"time"
+
+	"signalbox/functions/router"
+	"signalbox/shared/aws/function"
+	"signalbox/shared/envelope"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/rules"
+	"signalbox/shared/tenant"
+)
+
+// Route returns the worker that routes events to the CRMs of CRMS.
+func Route(f *function.Function) *queue.Worker {
+	worker, outbox := sends(f, "route", "DELIVER_QUEUE_PREFIX", ".fifo")
+	ring := f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
+	state := f.Table(f.String("STATE_TABLE"))
+	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.New(ring, router.Parts{
+		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
+		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second)),
+	})}
+	return worker
+}
+
+// Receipts returns the worker that routes receipts.
+func Receipts(f *function.Function) *queue.Worker {
+	worker, outbox := sends(f, "route-receipts", "RECEIPTS_QUEUE_PREFIX", "")
+	worker.Unordered = true
+	ring := f.Ring("", f.String("CONFIG_TABLE"), "")
+	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.NewReceipts(router.ReceiptParts{
+		Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Engine: rules.Ordered{}, Outbox: outbox,
+	})}
+	return worker
+}
+
+// sends returns a worker, and the outbox of what it sends to each CRM's queue: the prefix that a variable holds, the CRM's kind and
+// a suffix.
+func sends(f *function.Function, stage, prefix, suffix string) (*queue.Worker, router.Outbox) {
+	worker := f.Worker(stage)
+	worker.DeadLetters = f.DeadLetters()
+	outbox := router.Outbox{
+		Deliveries: map[string]queue.Publisher{}, DeadLetters: worker.DeadLetters, Version: f.Identity.Version, Logger: f.Logger, Meter: f.Meter,
+	}
+	for _, kind := range f.List("CRMS") {
+		outbox.Deliveries[kind] = f.Queue(f.String(prefix) + kind + suffix)
+	}
+	return worker, outbox
+}
+
+// Replayer returns what routes stored events again.
+func Replayer(f *function.Function) *router.Replayer {
+	config := f.String("CONFIG_TABLE")
+	return router.NewReplayer(f.Ring(f.String("DATA_KEY"), config, f.String("PERSON_KEYS_TABLE")), f.Table(f.String("STATE_TABLE")),
+		tenant.NewBindings(f.Table(config)), f.Queue(f.String("EVENTS_QUEUE_URL")), f.Margin(), f.Logger, f.Meter)
+}
