@@ -65,8 +65,8 @@ type Parts struct {
 // Adapter receives the webhooks of one channel. It is safe for concurrent use.
 type Adapter struct {
 	Parts
-	sealer Sealer
-	about  Description
+	sealer      Sealer
+	description Description
 }
 
 // New returns an Adapter that seals events with s. Without one it fails: nothing is sent in the clear.
@@ -90,13 +90,13 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 	if r.Received.IsZero() {
 		r.Received = started
 	}
-	o := a.receive(ctx, r, remaining(ctx))
+	o := a.receive(ctx, r, budgetOf(ctx))
 	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
 	switch {
 	case o.refusal.Status != 0:
 		return o.refusal
 	case o.status/100 == 2:
-		return a.about.Responses[o.kind]
+		return a.description.Responses[o.kind]
 	case o.status == http.StatusNotFound:
 		return notFound()
 	default:
@@ -123,18 +123,18 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 	}
 	account, err := a.account(ctx, id, all)
 	switch {
-	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.about.Provider:
+	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.description.Provider:
 		return outcome{status: http.StatusNotFound, reason: "unknown"}
 	case err != nil:
 		a.Logger.ErrorContext(ctx, "account cannot be read", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
-		return outcome{status: a.about.Redelivery.FailureStatus(), reason: "account_unreadable"}
+		return outcome{status: a.description.Redelivery.FailureStatus(), reason: "account_unreadable"}
 	}
-	w := Webhook{Request: r, Provider: a.about.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
+	w := Webhook{Request: r, Provider: a.description.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
 	o := outcome{account: account.ID, kind: kind}
-	panicked, err := a.guard(ctx, func() error { return a.Channel.Verify(r, account.AuthTokens) })
+	panicked, err := a.catchPanic(ctx, func() error { return a.Channel.Verify(r, account.AuthTokens) })
 	switch {
 	case panicked:
-		o.status, o.reason, o.panicked = a.about.Redelivery.FailureStatus(), CodePanic, true
+		o.status, o.reason, o.panicked = a.description.Redelivery.FailureStatus(), CodePanic, true
 	case err != nil:
 		o.status, o.reason = http.StatusForbidden, fault.Of(err).Code
 	default:
@@ -144,7 +144,7 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 }
 
 func (a *Adapter) account(ctx context.Context, id string, all budget) (tenant.Account, error) {
-	ctx, cancel := all.share(ctx, forAccount)
+	ctx, cancel := all.share(ctx, accountShare)
 	defer cancel()
 	return a.Directory.Account(ctx, id)
 }
@@ -158,16 +158,16 @@ func (a *Adapter) route(path string) (account, kind string, ok bool) {
 	}
 	account, rest, _ = strings.Cut(rest, "/")
 	provider, kind, _ := strings.Cut(rest, "/")
-	_, known := a.about.Responses[kind]
-	return account, kind, known && provider == a.about.Provider && account != ""
+	_, known := a.description.Responses[kind]
+	return account, kind, known && provider == a.description.Provider && account != ""
 }
 
 // accept makes an authentic webhook durable.
 func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budget, o *outcome) {
-	o.status = a.about.Responses[w.Kind].Status
+	o.status = a.description.Responses[w.Kind].Status
 	var work Batch
-	panicked, err := a.guard(ctx, func() error {
-		reading, cancel := all.share(ctx, forReading)
+	panicked, err := a.catchPanic(ctx, func() error {
+		reading, cancel := all.share(ctx, parseShare)
 		defer cancel()
 		var err error
 		work, err = a.Parse(reading, w)
@@ -175,14 +175,14 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budge
 			return err
 		}
 		o.event = work.first()
-		if o.spool, err = a.putAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
-			return errNowhere
+		if o.spool, err = a.publishAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
+			return errNotDurable
 		}
 		return nil
 	})
 	switch {
-	case errors.Is(err, errNowhere):
-		o.status, o.reason = a.about.Redelivery.FailureStatus(), "nothing_durable"
+	case errors.Is(err, errNotDurable):
+		o.status, o.reason = a.description.Redelivery.FailureStatus(), "nothing_durable"
 		return
 	case panicked:
 		o.panicked = true
@@ -196,18 +196,18 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budge
 	}
 	sorted := fault.Of(err)
 	o.reason = sorted.Code
-	if sorted.Kind != fault.Permanent && !a.about.Redelivery.Never() {
-		o.status = a.about.Redelivery.FailureStatus() // it comes again when what failed may work
+	if sorted.Kind != fault.Permanent && !a.description.Redelivery.Never() {
+		o.status = a.description.Redelivery.FailureStatus() // it comes again when what failed may work
 		return
 	}
 	if !panicked && a.refuse(ctx, sorted, o) {
 		return
 	}
-	keeping, cancel := all.share(ctx, forLetter)
+	keeping, cancel := all.share(ctx, deadLetterShare)
 	defer cancel()
 	if err := a.DeadLetters.Write(keeping, w, owner, sorted); err != nil {
 		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", sorted.Code), slog.Any("error", err))
-		o.status = a.about.Redelivery.FailureStatus()
+		o.status = a.description.Redelivery.FailureStatus()
 		return
 	}
 	o.dead = 1
@@ -220,7 +220,7 @@ func (a *Adapter) refuse(ctx context.Context, cause *fault.Error, o *outcome) bo
 	if !ok || o.events > 0 || cause.Kind != fault.Permanent {
 		return false
 	}
-	panicked, _ := a.guard(ctx, func() error {
+	panicked, _ := a.catchPanic(ctx, func() error {
 		o.refusal, ok = refuser.Refuse(cause)
 		return nil
 	})
@@ -232,16 +232,16 @@ func (a *Adapter) refuse(ctx context.Context, cause *fault.Error, o *outcome) bo
 	return true
 }
 
-// errNowhere is that no place took the events.
-var errNowhere = errors.New("adapter: nothing durable took the events")
+// errNotDurable is that no place took the events.
+var errNotDurable = errors.New("adapter: nothing durable took the events")
 
 // panicError is a panic that was recovered. Its text is the type of what was thrown: the value may hold anything.
 type panicError struct{ kind string }
 
 func (e panicError) Error() string { return "panic with a " + e.kind }
 
-// guard runs f and turns a panic into an error. The stack holds addresses of functions and no values.
-func (a *Adapter) guard(ctx context.Context, f func() error) (panicked bool, err error) {
+// catchPanic runs f and turns a panic into an error. The stack holds addresses of functions and no values.
+func (a *Adapter) catchPanic(ctx context.Context, f func() error) (panicked bool, err error) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			panicked, err = true, panicError{fmt.Sprintf("%T", thrown)}
@@ -254,11 +254,11 @@ func (a *Adapter) guard(ctx context.Context, f func() error) (panicked bool, err
 // report writes the one log line of a webhook and counts it.
 func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 	a.Logger.InfoContext(ctx, "webhook",
-		slog.String("provider", a.about.Provider), slog.String("account", o.account), slog.String("kind", o.kind),
+		slog.String("provider", a.description.Provider), slog.String("account", o.account), slog.String("kind", o.kind),
 		slog.Int("status", o.status), slog.String("reason", o.reason),
 		slog.Int("events", o.events), slog.Float64("ms", float64(took.Microseconds())/1000))
 	reason := telemetry.Label{Name: "reason", Value: o.reason}
-	provider := telemetry.Label{Name: "provider", Value: a.about.Provider}
+	provider := telemetry.Label{Name: "provider", Value: a.description.Provider}
 	switch {
 	case o.status/100 == 2:
 		a.Meter.Count("WebhookAccepted", 1, provider)

@@ -254,7 +254,7 @@ func TestADeadLetterSurvivesAnyPartialFailure(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				part, err := ring.Open(t.Context(), receivedPlace(found[0], key.Sort), records[0].Data)
+				part, err := ring.Open(t.Context(), sealedFor(found[0], key.Sort), records[0].Data)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -300,7 +300,7 @@ func TestOrderWithinAWebhookSurvivesAnyFailure(t *testing.T) {
 			return memstore.Fault(random.IntN(12)) // mostly none
 		}))
 		a := New(nil, Parts{Channel: batch{}, Sinks: Sinks(events, NewSpool(table)), Logger: slog.New(slog.DiscardHandler)})
-		_, err := a.put(t.Context(), a.Sinks, all, usual)
+		_, err := a.publish(t.Context(), a.Sinks, all, defaultBudget)
 		well = true
 		drain, _ := newDrain(table, events)
 		if err := drain.Run(t.Context()); err != nil {

@@ -12,22 +12,22 @@ type budget time.Duration
 
 // The shares of the steps. An event lane has forQueue twice and forSpool; lanes are served side by side.
 const (
-	forAccount = 20 // to look the account up, before the signature is checked
-	forReading = 20 // to look up what the content names, after it
-	forQueue   = 7
-	forSpool   = 20
-	forLetter  = 22 // to keep it as a dead letter
+	accountShare    = 20 // to look the account up, before the signature is checked
+	parseShare      = 20 // to look up what the content names, after it
+	queueShare      = 7
+	spoolShare      = 20
+	deadLetterShare = 22 // to keep it as a dead letter
 )
 
-// usual is the time of what is not called by a provider, and of a function that is given no end.
-const usual = budget(10 * time.Second)
+// defaultBudget is the time of what is not called by a provider, and of a function that is given no end.
+const defaultBudget = budget(10 * time.Second)
 
-// remaining returns the time that an invocation has.
-func remaining(ctx context.Context) budget {
+// budgetOf returns the time that an invocation has.
+func budgetOf(ctx context.Context) budget {
 	if deadline, ok := ctx.Deadline(); ok {
 		return budget(time.Until(deadline))
 	}
-	return usual
+	return defaultBudget
 }
 
 // share limits a step to its part.

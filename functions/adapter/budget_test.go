@@ -105,16 +105,16 @@ func TestAWebhookOfTwoLanesIsAnsweredWithinItsTime(t *testing.T) {
 		kept   string // where the webhook is: spool, letter, or nowhere
 	}{
 		"all is slow, and the spool takes it": {func(total time.Duration, s *slow) {
-			s.line, s.place, s.note = just(total, forReading, lines), forever, just(total, forSpool, 1)
+			s.line, s.place, s.note = just(total, parseShare, lines), forever, just(total, spoolShare, 1)
 		}, http.StatusAccepted, "spool"},
 		"all is slow, and nothing takes it": {func(total time.Duration, s *slow) {
-			s.line, s.place, s.note = just(total, forReading, lines), forever, forever
+			s.line, s.place, s.note = just(total, parseShare, lines), forever, forever
 		}, http.StatusServiceUnavailable, "nowhere"},
 		"the look-up takes all it has, and the dead letter is slow": {func(total time.Duration, s *slow) {
-			s.line, s.note = forever, just(total, forLetter, notes)
+			s.line, s.note = forever, just(total, deadLetterShare, notes)
 		}, http.StatusAccepted, "letter"},
 		"a queue panics at its end, and the dead letter is slow": {func(total time.Duration, s *slow) {
-			s.line, s.place, s.panics, s.note = just(total, forReading, lines), just(total, forQueue, 1), true, just(total, forLetter, notes)
+			s.line, s.place, s.panics, s.note = just(total, parseShare, lines), just(total, queueShare, 1), true, just(total, deadLetterShare, notes)
 		}, http.StatusAccepted, "letter"},
 		"a dead letter cannot be kept": {func(_ time.Duration, s *slow) { s.line, s.note = forever, forever }, http.StatusServiceUnavailable, "nowhere"},
 		"the account cannot be read":   {func(_ time.Duration, s *slow) { s.account = forever }, http.StatusServiceUnavailable, "nowhere"},
@@ -122,7 +122,7 @@ func TestAWebhookOfTwoLanesIsAnsweredWithinItsTime(t *testing.T) {
 		for _, total := range []time.Duration{3 * time.Second, 10 * time.Second, 29 * time.Second} {
 			t.Run(name+" of "+total.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					world := &slow{table: memstore.New(), account: just(total, forAccount, 1)}
+					world := &slow{table: memstore.New(), account: just(total, accountShare, 1)}
 					c.slow(total, world)
 					ring, id := keyringtest.New(), telemetry.Identity{}
 					spool := NewSpool(world)

@@ -59,7 +59,7 @@ type received struct {
 // Write implements DeadLetterWriter. The bytes come first: a record that points to nothing would be a promise that cannot be kept. One
 // webhook is one dead letter however often it comes, for its id is made of its content.
 func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause *fault.Error) error {
-	id := letterID(owner, w)
+	id := deadLetterID(owner, w)
 	record := deadletter.Record{
 		ID: id, Tenant: owner, Stage: deadletter.StageReceive,
 		Kind: cause.Kind.String(), Code: cause.Code, Reason: cause.Error(),
@@ -67,14 +67,14 @@ func (d *DeadLetters) Write(ctx context.Context, w Webhook, owner string, cause 
 		FunctionVersion: d.version, Trace: telemetry.Trace(ctx), Provider: w.Provider,
 		Parts: (len(w.Body) + bytesPart - 1) / bytesPart, BytesKey: "bytes/" + id,
 	}
-	if err := d.keep(ctx, record, w, isTransient(cause)); err != nil {
+	if err := d.writeBytes(ctx, record, w, isTransient(cause)); err != nil {
 		return fmt.Errorf("received bytes: %w", err)
 	}
 	return deadletter.Write(ctx, d.records, record)
 }
 
-// keep writes the parts, then what describes them, and with it where it waits if it is to be parsed again by itself.
-func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, again bool) error {
+// writeBytes writes the parts, then what describes them, and with it where it waits if it is to be parsed again by itself.
+func (d *DeadLetters) writeBytes(ctx context.Context, r deadletter.Record, w Webhook, again bool) error {
 	expires := w.Received.Add(deadletter.Retention)
 	data, err := json.Marshal(received{
 		Provider: w.Provider, Account: w.AccountID, Kind: w.Kind, Path: w.Path, Query: w.RawQuery,
@@ -83,13 +83,13 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, 
 	if err != nil {
 		return err
 	}
-	if data, err = d.sealer.SealTenant(ctx, receivedPlace(r, headSort), data); err != nil {
+	if data, err = d.sealer.SealTenant(ctx, sealedFor(r, headSort), data); err != nil {
 		return err
 	}
 	var batch []store.Record
 	for part := range r.Parts {
 		rest, key := w.Body[part*bytesPart:], deadletter.PartKey(r, part)
-		sealed, err := d.sealer.SealTenant(ctx, receivedPlace(r, key.Sort), rest[:min(len(rest), bytesPart)])
+		sealed, err := d.sealer.SealTenant(ctx, sealedFor(r, key.Sort), rest[:min(len(rest), bytesPart)])
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, 
 	}
 	batch = append(batch, store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data})
 	if again {
-		batch = append(batch, againRecord(r))
+		batch = append(batch, retryPointer(r))
 	}
 	return d.bytes.Note(ctx, batch...)
 }
@@ -111,13 +111,13 @@ func (d *DeadLetters) keep(ctx context.Context, r deadletter.Record, w Webhook, 
 // headSort is the sort key of what describes the parts.
 const headSort = "head"
 
-// receivedPlace returns what a piece of the received bytes is sealed for.
-func receivedPlace(r deadletter.Record, sort string) keyring.Place {
+// sealedFor returns what a piece of the received bytes is sealed for.
+func sealedFor(r deadletter.Record, sort string) keyring.Place {
 	return keyring.Place{Tenant: r.Tenant, Purpose: "received", Name: r.ID + " " + sort}
 }
 
-// letterID is the same for the same content: a UUID like an event's, of the kind "webhook".
-func letterID(owner string, w Webhook) string {
+// deadLetterID is the same for the same content: a UUID like an event's, of the kind "webhook".
+func deadLetterID(owner string, w Webhook) string {
 	h := sha256.New()
 	_, _ = h.Write([]byte(http.MethodPost + " " + w.Path + "?" + w.RawQuery + "\n"))
 	_, _ = h.Write(w.Body)

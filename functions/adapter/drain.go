@@ -36,22 +36,22 @@ func (d *Drain) queue(name string) queue.Publisher {
 	switch name {
 	case "":
 		return d.Events
-	case laneReceipts:
+	case receiptsLane:
 		return d.Receipts
 	default:
 		return nil
 	}
 }
 
-// errStopped is that a run ended early and left the rest where it is.
-var errStopped = errors.New("adapter: the spool was not drained")
+// errNotDrained is that a run ended early and left the rest where it is.
+var errNotDrained = errors.New("adapter: the spool was not drained")
 
 // Run drains every shard, oldest first, until nothing is left, nothing is accepted or the deadline is near. It answers an error
 // when the queue or the store failed; what is left waits for the next run.
 func (d *Drain) Run(ctx context.Context) error {
 	var sent int
 	var failed error
-	r := run{Drain: d, stuck: map[string]bool{}}
+	r := drainRun{Drain: d, blocked: map[string]bool{}}
 	for shard := range Shards {
 		n, err := r.shard(ctx, partition(shard))
 		sent += n
@@ -62,8 +62,8 @@ func (d *Drain) Run(ctx context.Context) error {
 			}
 		}
 	}
-	if (r.refused || len(r.stuck) > 0) && failed == nil {
-		failed = errStopped
+	if (r.receiptsRefused || len(r.blocked) > 0) && failed == nil {
+		failed = errNotDrained
 	}
 	if sent > 0 || failed != nil {
 		d.Logger.InfoContext(ctx, "spool drained", slog.Int("sent", sent), slog.Bool("complete", failed == nil))
@@ -75,15 +75,15 @@ func (d *Drain) Run(ctx context.Context) error {
 	return failed
 }
 
-// run is one Run in progress.
-type run struct {
+// drainRun is one Run in progress.
+type drainRun struct {
 	*Drain
-	refused bool            // the receipts queue did not take something: it is left alone until the next run
-	stuck   map[string]bool // groups with a message that its queue will never take: they wait for a person, and nothing else for them
+	receiptsRefused bool            // the receipts queue did not take something: it is left alone until the next run
+	blocked         map[string]bool // groups with a message that its queue will never take: they wait for a person, and nothing else for them
 }
 
 // shard drains one partition. It stops at the first batch that is not accepted as a whole, for the order of its groups.
-func (d *run) shard(ctx context.Context, partition string) (sent int, err error) {
+func (d *drainRun) shard(ctx context.Context, partition string) (sent int, err error) {
 	after := ""
 	for more := true; more; {
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.Margin {
@@ -109,16 +109,16 @@ func (d *run) shard(ctx context.Context, partition string) (sent int, err error)
 
 // batch sends one page, to each queue what it is to have, and removes what was accepted. Receipts that are not accepted stop
 // nothing else: they wait for the next run.
-func (d *run) batch(ctx context.Context, page []store.Record) (sent int, err error) {
+func (d *drainRun) batch(ctx context.Context, page []store.Record) (sent int, err error) {
 	lots := d.decode(ctx, page)
-	for _, name := range []string{"", laneReceipts} {
-		if len(lots[name].messages) == 0 || name == laneReceipts && d.refused {
+	for _, name := range []string{"", receiptsLane} {
+		if len(lots[name].messages) == 0 || name == receiptsLane && d.receiptsRefused {
 			continue
 		}
 		n, failed := d.send(ctx, name, lots[name])
 		sent += n
-		if name == laneReceipts && errors.Is(failed, errStopped) {
-			d.refused, failed = true, nil
+		if name == receiptsLane && errors.Is(failed, errNotDrained) {
+			d.receiptsRefused, failed = true, nil
 		}
 		if err = failed; err != nil {
 			return sent, err
@@ -127,14 +127,14 @@ func (d *run) batch(ctx context.Context, page []store.Record) (sent int, err err
 	return sent, err
 }
 
-// lot is what one queue is to have of a page.
-type lot struct {
+// spooledBatch is what one queue is to have of a page.
+type spooledBatch struct {
 	records  []store.Record
 	messages []queue.Message
 }
 
 // send sends a lot and removes what was accepted.
-func (d *run) send(ctx context.Context, to string, l lot) (sent int, err error) {
+func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent int, err error) {
 	records := l.records
 	d.Meter.Duration("SpoolAge", time.Since(spooledAt(records[0])))
 	published := d.queue(to).Publish(ctx, l.messages...)
@@ -147,8 +147,8 @@ func (d *run) send(ctx context.Context, to string, l lot) (sent int, err error) 
 	if published != nil {
 		d.Logger.WarnContext(ctx, "spooled events were not accepted", slog.Int("refused", len(records)-len(accepted)),
 			slog.String("code", fault.Of(published).Code), slog.Any("error", published))
-		if !d.hold(to, l, published) {
-			published = errStopped
+		if !d.block(to, l, published) {
+			published = errNotDrained
 		} else {
 			published = nil
 		}
@@ -159,8 +159,8 @@ func (d *run) send(ctx context.Context, to string, l lot) (sent int, err error) 
 	return len(accepted), published
 }
 
-// hold notes the groups of what was not accepted, if nothing but messages of their own was the reason: then the queue is there.
-func (d *run) hold(to string, l lot, published error) bool {
+// block notes the groups of what was not accepted, if nothing but messages of their own was the reason: then the queue is there.
+func (d *drainRun) block(to string, l spooledBatch, published error) bool {
 	partial, ok := errors.AsType[*queue.PartialError](published)
 	if !ok || len(partial.Errs) != len(l.messages) {
 		return false
@@ -174,9 +174,9 @@ func (d *run) hold(to string, l lot, published error) bool {
 		switch {
 		case err == nil:
 		case to == "":
-			d.stuck[l.messages[i].Group] = true
+			d.blocked[l.messages[i].Group] = true
 		default: // without an order nothing waits for it
-			d.stuck[l.messages[i].ID] = true
+			d.blocked[l.messages[i].ID] = true
 		}
 	}
 	return true
@@ -184,8 +184,8 @@ func (d *run) hold(to string, l lot, published error) bool {
 
 // decode leaves out what cannot be read, counted at every run, and what waits behind a message that its queue will never take.
 // It stays where it is and holds nothing else up.
-func (d *run) decode(ctx context.Context, page []store.Record) map[string]lot {
-	lots := map[string]lot{}
+func (d *drainRun) decode(ctx context.Context, page []store.Record) map[string]spooledBatch {
+	lots := map[string]spooledBatch{}
 	for _, r := range page {
 		var m spooled
 		if err := json.Unmarshal(r.Data, &m); err != nil || m.ID == "" || m.Group == "" || d.queue(m.Queue) == nil {
@@ -193,7 +193,7 @@ func (d *run) decode(ctx context.Context, page []store.Record) map[string]lot {
 			d.Meter.Count("SpoolUnreadable", 1)
 			continue
 		}
-		if d.stuck[m.Group] {
+		if d.blocked[m.Group] {
 			continue
 		}
 		l := lots[m.Queue]

@@ -44,7 +44,7 @@ func TestATypeWithALaneGoesToItsQueueInItsTenantsGroup(t *testing.T) {
 					message := queue.Message{ID: fmt.Sprint("e", i), Group: "thread", Body: []byte("{}")}
 					work.add(message, &canonical.Event{Type: kind, TenantID: "demo"}, a.Lanes)
 				}
-				spooled, err := a.putAll(t.Context(), work, usual)
+				spooled, err := a.publishAll(t.Context(), work, defaultBudget)
 				if err != nil || spooled != c.spooled || work.count() != 3 {
 					t.Fatalf("%d spooled of %d, %v", spooled, work.count(), err)
 				}
@@ -94,7 +94,7 @@ func (g *gate) Publish(_ context.Context, all ...queue.Message) error {
 func TestReceiptsThatAreNotAcceptedHoldUpNoEvents(t *testing.T) {
 	table := memstore.New()
 	spool := NewSpool(table)
-	receipts := spool.lane(laneReceipts)
+	receipts := spool.lane(receiptsLane)
 	for i := range 100 {
 		if err := receipts.Publish(t.Context(), queue.Message{ID: fmt.Sprint("r", i), Group: "demo", Body: []byte("{}")}); err != nil {
 			t.Fatal(err)

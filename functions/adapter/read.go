@@ -96,7 +96,7 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 		return queue.Message{}, lookupFault(err, "pepper_unreadable")
 	}
 	trace := telemetry.Trace(ctx)
-	complete(p, w, line, a.about.Provider, pepper)
+	complete(p, w, line, a.description.Provider, pepper)
 	p.Event.Trace.Traceparent = trace
 	if raw := RawVendor(owner.RawVendor, p.Vendor); raw != nil {
 		if p.Event.Metadata == nil {
@@ -111,17 +111,17 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	if err != nil {
 		return queue.Message{}, err
 	}
-	a.aside(telemetry.WithEvent(ctx, string(p.Event.EventID)), aside)
+	a.reportSetAside(telemetry.WithEvent(ctx, string(p.Event.EventID)), aside)
 	return queue.Message{ID: string(p.Event.EventID), Group: string(p.Event.ThreadID), Body: body, Trace: trace}, nil
 }
 
-// aside logs and counts what was left out of an event.
-func (a *Adapter) aside(ctx context.Context, problems []canonical.Problem) {
+// reportSetAside logs and counts what was left out of an event.
+func (a *Adapter) reportSetAside(ctx context.Context, problems []canonical.Problem) {
 	for _, p := range problems {
 		a.Logger.WarnContext(ctx, "a part of a message was set aside", slog.String("path", p.Path), slog.String("code", p.Code), slog.String("reason", p.Reason))
 	}
 	if len(problems) > 0 {
-		a.Meter.Count("SetAside", len(problems), telemetry.Label{Name: "provider", Value: a.about.Provider})
+		a.Meter.Count("SetAside", len(problems), telemetry.Label{Name: "provider", Value: a.description.Provider})
 	}
 }
 
@@ -191,7 +191,7 @@ func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err err
 		if aside, err = e.SetAside(); err != nil {
 			return nil, nil, fault.New(fault.Permanent, canonical.CodeInvalid, err)
 		}
-		note(e, aside)
+		noteSetAside(e, aside)
 		body, err = canonical.Encode(*e)
 	}
 	noted := min(len(aside), 1) // members of the metadata that note makes
@@ -202,7 +202,7 @@ func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err err
 		case len(e.Metadata) > noted:
 			e.Metadata = nil
 			aside = append(aside, canonical.Problem{Path: "$.metadata", Code: canonical.ProblemLength, Reason: "is too long"})
-			note(e, aside)
+			noteSetAside(e, aside)
 			noted = 1
 		default:
 			return nil, nil, fault.New(fault.Permanent, CodeLarge, nil)
@@ -212,8 +212,8 @@ func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err err
 	return body, aside, nil
 }
 
-// note says in the event's metadata what was left out of it, and why; not what it was.
-func note(e *canonical.Event, aside []canonical.Problem) {
+// noteSetAside says in the event's metadata what was left out of it, and why; not what it was.
+func noteSetAside(e *canonical.Event, aside []canonical.Problem) {
 	const most = 20 // one webhook may have a hundred attachments
 	encoded, err := json.Marshal(aside[:min(len(aside), most)])
 	if err != nil { // strings always encode

@@ -57,7 +57,7 @@ func NewReparser(a *Adapter, records store.Store, received ReparseStore) *Repars
 // cannot be is an Answer with Problems; the error is what is not its fault, by its code alone: the same request may be sent again.
 func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	if q.Action == redrive.Again {
-		return redrive.Result{}, r.failed(ctx, q, r.parseAgain(ctx))
+		return redrive.Result{}, r.failed(ctx, q, r.retryDue(ctx))
 	}
 	problems := q.Check(redrive.Plan, redrive.Redrive)
 	if len(q.IDs) == 0 {
@@ -66,7 +66,7 @@ func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Resul
 	if len(problems) > 0 {
 		return redrive.Result{Problems: problems}, nil
 	}
-	answer, err := r.carryOut(ctx, q)
+	answer, err := r.reparse(ctx, q)
 	if err != nil {
 		return redrive.Result{}, r.failed(ctx, q, err)
 	}
@@ -95,7 +95,7 @@ type letter struct {
 	record deadletter.Record
 }
 
-func (r *Reparser) carryOut(ctx context.Context, q redrive.Common) (redrive.Result, error) {
+func (r *Reparser) reparse(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	ids := slices.Compact(slices.Sorted(slices.Values(q.IDs)))
 	keys := make([]store.Key, len(ids))
 	for i, id := range ids {
@@ -117,18 +117,18 @@ func (r *Reparser) carryOut(ctx context.Context, q redrive.Common) (redrive.Resu
 	}
 	slices.SortFunc(letters, func(a, b letter) int { return a.record.First.Compare(b.record.First) }) // as they came
 	if len(letters) > 0 && q.Action == redrive.Redrive {
-		if err := r.note(ctx, q, letters); err != nil { // what nobody can account for does not happen
+		if err := r.audit(ctx, q, letters); err != nil { // what nobody can account for does not happen
 			return redrive.Result{}, err
 		}
 	}
 	for i := range letters {
-		answer.Add(r.one(ctx, q, &letters[i]))
+		answer.Add(r.reparseOne(ctx, q, &letters[i]))
 	}
 	return answer, nil
 }
 
-// note writes the audit entry of what is about to be parsed.
-func (r *Reparser) note(ctx context.Context, q redrive.Common, letters []letter) error {
+// audit writes the audit entry of what is about to be parsed.
+func (r *Reparser) audit(ctx context.Context, q redrive.Common, letters []letter) error {
 	subjects := make([]string, len(letters))
 	for i, l := range letters {
 		subjects[i] = deadletter.StageReceive + " " + l.record.ID
@@ -138,11 +138,11 @@ func (r *Reparser) note(ctx context.Context, q redrive.Common, letters []letter)
 	})
 }
 
-// one parses one webhook again. A plan does it too, and sends nothing: it says whether it would work.
-func (r *Reparser) one(ctx context.Context, q redrive.Common, l *letter) redrive.Item {
+// reparseOne parses one webhook again. A plan does it too, and sends nothing: it says whether it would work.
+func (r *Reparser) reparseOne(ctx context.Context, q redrive.Common, l *letter) redrive.Item {
 	item := redrive.Item{ID: l.record.ID, Stage: deadletter.StageReceive, Outcome: redrive.Ready, Code: l.record.Code}
 	ctx = telemetry.WithTrace(telemetry.WithEvent(ctx, l.record.ID), l.record.Trace)
-	generation, err := r.again(ctx, q.Action == redrive.Redrive, l)
+	generation, err := r.parse(ctx, q.Action == redrive.Redrive, l)
 	switch {
 	case err != nil:
 		item.Outcome, item.Code = redrive.Failed, fault.Of(err).Code
@@ -156,14 +156,14 @@ func (r *Reparser) one(ctx context.Context, q redrive.Common, l *letter) redrive
 	return item
 }
 
-// again reads a webhook, and sends what it says.
-func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation int, err error) {
-	w, err := r.received(ctx, l.record)
+// parse reads a webhook, and sends what it says.
+func (r *Reparser) parse(ctx context.Context, send bool, l *letter) (generation int, err error) {
+	w, err := r.webhook(ctx, l.record)
 	if err != nil {
 		return 0, err
 	}
 	var work Batch
-	panicked, err := r.adapter.guard(ctx, func() (err error) {
+	panicked, err := r.adapter.catchPanic(ctx, func() (err error) {
 		work, err = r.adapter.Parse(ctx, w)
 		return err
 	})
@@ -180,7 +180,7 @@ func (r *Reparser) again(ctx context.Context, send bool, l *letter) (generation 
 		return 0, err
 	}
 	work.regenerate(generation)
-	if _, err = r.adapter.putAll(ctx, work, usual); err != nil {
+	if _, err = r.adapter.publishAll(ctx, work, defaultBudget); err != nil {
 		return 0, err
 	}
 	return generation, work.Unowned // it stays a dead letter until every address of it has a line
@@ -199,9 +199,9 @@ func (w *Batch) regenerate(generation int) {
 	}
 }
 
-// piece returns a piece of what was received. In what a release of before kept, neither the head nor any part is sealed: sealed,
+// readPart returns a piece of what was received. In what a release of before kept, neither the head nor any part is sealed: sealed,
 // which the head sets, says so of the parts.
-func (r *Reparser) piece(ctx context.Context, rec deadletter.Record, key store.Key, sealed *bool) ([]byte, error) {
+func (r *Reparser) readPart(ctx context.Context, rec deadletter.Record, key store.Key, sealed *bool) ([]byte, error) {
 	held, err := r.bytes.Get(ctx, key)
 	if err != nil {
 		return nil, err
@@ -215,13 +215,13 @@ func (r *Reparser) piece(ctx context.Context, rec deadletter.Record, key store.K
 	if !*sealed {
 		return held[0].Data, nil
 	}
-	return r.adapter.sealer.Open(ctx, receivedPlace(rec, key.Sort), held[0].Data)
+	return r.adapter.sealer.Open(ctx, sealedFor(rec, key.Sort), held[0].Data)
 }
 
-// received puts a webhook together as it was received.
-func (r *Reparser) received(ctx context.Context, rec deadletter.Record) (Webhook, error) {
+// webhook puts a webhook together as it was received.
+func (r *Reparser) webhook(ctx context.Context, rec deadletter.Record) (Webhook, error) {
 	var sealed bool
-	described, err := r.piece(ctx, rec, store.Key{Partition: rec.BytesKey, Sort: headSort}, &sealed)
+	described, err := r.readPart(ctx, rec, store.Key{Partition: rec.BytesKey, Sort: headSort}, &sealed)
 	if err != nil {
 		return Webhook{}, err
 	}
@@ -230,12 +230,12 @@ func (r *Reparser) received(ctx context.Context, rec deadletter.Record) (Webhook
 		return Webhook{}, fault.New(fault.Permanent, CodeBytes, nil)
 	}
 	_, kind, ok := r.adapter.route(head.Path)
-	if !ok || head.Provider != r.adapter.about.Provider {
+	if !ok || head.Provider != r.adapter.description.Provider {
 		return Webhook{}, fault.New(fault.Permanent, CodeProvider, nil)
 	}
 	var body bytes.Buffer
 	for part := range head.Parts {
-		data, err := r.piece(ctx, rec, deadletter.PartKey(rec, part), &sealed)
+		data, err := r.readPart(ctx, rec, deadletter.PartKey(rec, part), &sealed)
 		if err != nil {
 			return Webhook{}, err
 		}

@@ -172,7 +172,7 @@ func head(field, value string) func(*testing.T, *keyring.Ring, *memstore.Store, 
 			t.Fatal(err)
 		}
 		var fields map[string]any
-		at := receivedPlace(letter, headSort)
+		at := sealedFor(letter, headSort)
 		plain, err := ring.Open(t.Context(), at, held[0].Data)
 		if err != nil {
 			t.Fatal(err)

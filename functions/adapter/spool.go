@@ -34,8 +34,8 @@ type Spool struct {
 	queue string // a lane's name, empty for the events queue
 }
 
-// laneReceipts is what a spooled message remembers of its queue.
-const laneReceipts = "receipts"
+// receiptsLane is what a spooled message remembers of its queue.
+const receiptsLane = "receipts"
 
 // lane returns the same spool for another queue.
 func (s *Spool) lane(name string) *Spool { return &Spool{s.notes, name} }

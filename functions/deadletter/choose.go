@@ -19,9 +19,9 @@ import (
 
 // Bounds of one request.
 const (
-	pointersRead = 2000 // of a filter without a thread
-	threadMost   = 2000 // dead letters of a thread
-	getMost      = 20   // records read at once: each may be 350 KB
+	maxPointers = 2000 // of a filter without a thread
+	maxThread   = 2000 // dead letters of a thread
+	maxGet      = 20   // records read at once: each may be 350 KB
 )
 
 // choiceProblems returns what is wrong with how a request chooses.
@@ -41,8 +41,8 @@ func choiceProblems(q redrive.Request, now time.Time) (problems []string) {
 	return problems
 }
 
-// strangers returns what a request that chose nothing names and nobody knows, of a tenant with CRMs of some kinds.
-func strangers(q redrive.Request, kinds map[string]string) []string {
+// unknownNames returns what a request that chose nothing names and nobody knows, of a tenant with CRMs of some kinds.
+func unknownNames(q redrive.Request, kinds map[string]string) []string {
 	if kinds == nil {
 		return q.UnknownTenant()
 	}
@@ -69,12 +69,12 @@ func days(f redrive.Filter, now time.Time) (from, to time.Time, err error) {
 	return from, to, err
 }
 
-func wants(f redrive.Filter, p deadletter.Pointer) bool {
+func matchesPointer(f redrive.Filter, p deadletter.Pointer) bool {
 	return (f.Stage == "" || f.Stage == p.Stage) && (f.Kind == "" || f.Kind == p.Kind) &&
 		(f.Code == "" || f.Code == p.Code) && (f.Thread == "" || f.Thread == p.Group)
 }
 
-func takes(f redrive.Filter, rec deadletter.Record) bool {
+func matchesRecord(f redrive.Filter, rec deadletter.Record) bool {
 	return (f.FunctionVersion == "" || f.FunctionVersion == rec.FunctionVersion) && (f.Settled || rec.State == deadletter.Open)
 }
 
@@ -93,13 +93,13 @@ type glimpse struct {
 	Event      *glimpse `json:"event"`
 }
 
-// read makes a letter of a record; ok is false when it holds none.
-func read(held store.Record) (l letter, ok bool) {
+// decodeLetter makes a letter of a record; ok is false when it holds none.
+func decodeLetter(held store.Record) (l letter, ok bool) {
 	l.key = held.Key
 	if l.rec, ok = deadletter.Read(held); !ok {
 		return l, false
 	}
-	arrived := l.see(l.rec.Body)
+	arrived := l.readBody(l.rec.Body)
 	if arrived.IsZero() {
 		arrived = l.rec.First
 	}
@@ -108,8 +108,8 @@ func read(held store.Record) (l letter, ok bool) {
 	return l, true
 }
 
-// see reads what it can of a body, and answers when its event arrived.
-func (l *letter) see(body []byte) time.Time {
+// readBody reads what it can of a body, and answers when its event arrived.
+func (l *letter) readBody(body []byte) time.Time {
 	var g glimpse
 	_ = json.Unmarshal(body, &g) // what cannot be read is not known
 	l.crm = g.CRM
@@ -137,32 +137,32 @@ func (l letter) claim() store.Key {
 	return key
 }
 
-// choice is what a request chose, oldest first.
-type choice struct {
+// selection is what a request chose, oldest first.
+type selection struct {
 	letters []letter
 	missing []string
 	more    bool
 	next    string
 }
 
-func (r *Redriver) choose(ctx context.Context, q redrive.Request) (choice, error) {
+func (r *Redriver) selectLetters(ctx context.Context, q redrive.Request) (selection, error) {
 	limit := cmp.Or(q.Limit, redrive.MaxItems)
-	var c choice
+	var c selection
 	var err error
 	switch {
 	case q.Filter == nil:
-		c, err = r.named(ctx, q)
+		c, err = r.byID(ctx, q)
 	case q.Filter.Thread != "":
-		c, err = r.thread(ctx, q, limit)
+		c, err = r.byThread(ctx, q, limit)
 	default:
-		c, err = r.filtered(ctx, q, limit, pointersRead, q.After)
+		c, err = r.byFilter(ctx, q, limit, maxPointers, q.After)
 	}
 	slices.SortFunc(c.letters, func(a, b letter) int { return strings.Compare(a.order, b.order) })
 	return c, err
 }
 
-// named reads all dead letters of the events, and webhooks, of these ids, also those that were settled: whoever names one means it.
-func (r *Redriver) named(ctx context.Context, q redrive.Request) (c choice, err error) {
+// byID reads all dead letters of the events, and webhooks, of these ids, also those that were settled: whoever names one means it.
+func (r *Redriver) byID(ctx context.Context, q redrive.Request) (c selection, err error) {
 	ids := slices.Clone(q.IDs)
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
@@ -175,7 +175,7 @@ func (r *Redriver) named(ctx context.Context, q redrive.Request) (c choice, err 
 			if strings.Count(held.Sort, "/") > 1 {
 				continue // a part of a body
 			}
-			if l, ok := read(held); ok {
+			if l, ok := decodeLetter(held); ok {
 				c.letters, found = append(c.letters, l), true
 			}
 		}
@@ -186,15 +186,15 @@ func (r *Redriver) named(ctx context.Context, q redrive.Request) (c choice, err 
 	return c, nil
 }
 
-// thread reads all dead letters of a thread before it chooses the oldest: a later one never goes before an earlier one, however
+// byThread reads all dead letters of a thread before it chooses the oldest: a later one never goes before an earlier one, however
 // many requests it takes.
-func (r *Redriver) thread(ctx context.Context, q redrive.Request, limit int) (choice, error) {
-	all, err := r.filtered(ctx, q, threadMost, 1<<30, "")
+func (r *Redriver) byThread(ctx context.Context, q redrive.Request, limit int) (selection, error) {
+	all, err := r.byFilter(ctx, q, maxThread, 1<<30, "")
 	if err != nil {
-		return choice{}, err
+		return selection{}, err
 	}
 	if all.more {
-		return choice{}, fault.New(fault.Permanent, "thread_too_long", nil)
+		return selection{}, fault.New(fault.Permanent, "thread_too_long", nil)
 	}
 	slices.SortFunc(all.letters, func(a, b letter) int { return strings.Compare(a.order, b.order) })
 	after, _ := slices.BinarySearchFunc(all.letters, q.After, func(l letter, after string) int {
@@ -203,7 +203,7 @@ func (r *Redriver) thread(ctx context.Context, q redrive.Request, limit int) (ch
 		}
 		return -1
 	})
-	c := choice{letters: all.letters[after:]}
+	c := selection{letters: all.letters[after:]}
 	if len(c.letters) > limit {
 		c.letters, c.more = c.letters[:limit], true
 		c.next = c.letters[limit-1].order
@@ -211,56 +211,56 @@ func (r *Redriver) thread(ctx context.Context, q redrive.Request, limit int) (ch
 	return c, nil
 }
 
-// filtered goes through the days from after on until it has limit dead letters or has seen most pointers.
-func (r *Redriver) filtered(ctx context.Context, q redrive.Request, limit, most int, after string) (choice, error) {
+// byFilter goes through the days from after on until it has limit dead letters or has seen most pointers.
+func (r *Redriver) byFilter(ctx context.Context, q redrive.Request, limit, most int, after string) (selection, error) {
 	day, last, err := days(*q.Filter, time.Now())
 	if err != nil {
-		return choice{}, err
+		return selection{}, err
 	}
-	s := search{tenant: q.Tenant, filter: *q.Filter, limit: limit, most: most}
+	s := search{tenant: q.Tenant, filter: *q.Filter, limit: limit, maxPointers: most}
 	if at, rest, found := strings.Cut(after, " "); found {
 		if resumed, err := time.Parse(time.DateOnly, at); err == nil && !resumed.Before(day) {
 			day, s.after = resumed, rest
 		}
 	}
 	for ; !day.After(last); day, s.after = day.AddDate(0, 0, 1), "" {
-		left, full, err := r.day(ctx, &s, day)
+		left, full, err := r.searchDay(ctx, &s, day)
 		if err != nil {
-			return choice{}, err
+			return selection{}, err
 		}
 		if full {
-			return choice{letters: s.letters, more: left || day.Before(last), next: day.Format(time.DateOnly) + " " + s.after}, nil
+			return selection{letters: s.letters, more: left || day.Before(last), next: day.Format(time.DateOnly) + " " + s.after}, nil
 		}
 	}
-	return choice{letters: s.letters}, nil
+	return selection{letters: s.letters}, nil
 }
 
 // search is how far a search got.
 type search struct {
-	tenant      string
-	filter      redrive.Filter
-	limit, most int
-	after       string // in the day
-	seen        int
-	letters     []letter
+	tenant             string
+	filter             redrive.Filter
+	limit, maxPointers int
+	after              string // in the day
+	seen               int
+	letters            []letter
 }
 
-// day searches one day. It is full when nothing more is to be read; left says that something of the day is.
-func (r *Redriver) day(ctx context.Context, s *search, day time.Time) (left, full bool, err error) {
+// searchDay searches one day. It is full when nothing more is to be read; left says that something of the day is.
+func (r *Redriver) searchDay(ctx context.Context, s *search, day time.Time) (left, full bool, err error) {
 	for more := true; more; {
 		var page []store.Record
-		page, more, err = r.store.List(ctx, store.Range{Partition: deadletter.Day(s.tenant, day), After: s.after, Limit: 10 * getMost})
+		page, more, err = r.store.List(ctx, store.Range{Partition: deadletter.Day(s.tenant, day), After: s.after, Limit: 10 * maxGet})
 		if err != nil {
 			return false, false, err
 		}
 		for len(page) > 0 {
-			n := min(len(page), getMost, s.limit-len(s.letters))
-			letters, err := r.read(ctx, s.filter, page[:n])
+			n := min(len(page), maxGet, s.limit-len(s.letters))
+			letters, err := r.follow(ctx, s.filter, page[:n])
 			if err != nil {
 				return false, false, err
 			}
 			s.letters, s.seen, s.after, page = append(s.letters, letters...), s.seen+n, page[n-1].Sort, page[n:]
-			if len(s.letters) >= s.limit || s.seen >= s.most || r.late(ctx) {
+			if len(s.letters) >= s.limit || s.seen >= s.maxPointers || r.outOfTime(ctx) {
 				return len(page) > 0 || more, true, nil
 			}
 		}
@@ -268,19 +268,19 @@ func (r *Redriver) day(ctx context.Context, s *search, day time.Time) (left, ful
 	return false, false, nil
 }
 
-// late says that what was found is to be dealt with now.
-func (r *Redriver) late(ctx context.Context) bool {
+// outOfTime says that what was found is to be dealt with now.
+func (r *Redriver) outOfTime(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && time.Until(deadline) < 2*r.margin
 }
 
-// read returns the dead letters that pointers lead to and the filter takes.
-func (r *Redriver) read(ctx context.Context, f redrive.Filter, pointers []store.Record) ([]letter, error) {
+// follow returns the dead letters that pointers lead to and the filter takes.
+func (r *Redriver) follow(ctx context.Context, f redrive.Filter, pointers []store.Record) ([]letter, error) {
 	wanted := map[store.Key][]store.Record{} // a dead letter that took the place of another has the pointers of both
 	var keys []store.Key
 	for _, pointer := range pointers {
 		var p deadletter.Pointer
-		if json.Unmarshal(pointer.Data, &p) != nil || !wants(f, p) {
+		if json.Unmarshal(pointer.Data, &p) != nil || !matchesPointer(f, p) {
 			continue
 		}
 		key := store.Key{Partition: p.Partition, Sort: p.Sort}
@@ -298,17 +298,17 @@ func (r *Redriver) read(ctx context.Context, f redrive.Filter, pointers []store.
 	}
 	var letters []letter
 	for _, record := range held {
-		l, ok := read(record)
+		l, ok := decodeLetter(record)
 		current := func(pointer store.Record) bool { return deadletter.IsCurrent(pointer, l.rec) }
-		if ok && takes(f, l.rec) && slices.ContainsFunc(wanted[record.Key], current) {
+		if ok && matchesRecord(f, l.rec) && slices.ContainsFunc(wanted[record.Key], current) {
 			letters = append(letters, l)
 		}
 	}
 	return letters, nil
 }
 
-// whole reads a dead letter anew, with its body.
-func (r *Redriver) whole(ctx context.Context, l *letter) (held store.Record, body []byte, err error) {
+// load reads a dead letter anew, with its body.
+func (r *Redriver) load(ctx context.Context, l *letter) (held store.Record, body []byte, err error) {
 	records, err := r.store.Get(ctx, l.key)
 	if err != nil {
 		return held, nil, err
@@ -321,7 +321,7 @@ func (r *Redriver) whole(ctx context.Context, l *letter) (held store.Record, bod
 		return held, nil, err
 	}
 	l.rec, l.rec.Body = rec, nil
-	l.see(body)
+	l.readBody(body)
 	return records[0], body, nil
 }
 
@@ -341,9 +341,9 @@ func (r *Redriver) body(ctx context.Context, rec deadletter.Record) ([]byte, err
 	return body, nil
 }
 
-// regenerated writes the generation into the body of a delivery, or of a status for a CRM, whatever else that holds: it may be
+// withGeneration writes the generation into the body of a delivery, or of a status for a CRM, whatever else that holds: it may be
 // sealed, or of a newer version than this build knows. Any other body stays as it is.
-func regenerated(body []byte, stage string, generation int) []byte {
+func withGeneration(body []byte, stage string, generation int) []byte {
 	var members map[string]json.RawMessage
 	_, _, ours := deadletter.CutStage(stage)
 	if !ours || json.Unmarshal(body, &members) != nil || members == nil {

@@ -21,13 +21,13 @@ import (
 
 // The codes of what cannot be put back.
 const (
-	CodeStage = "stage_unknown"     // nobody can tell which queue it came from
-	CodeQueue = "queue_not_known"   // no queue belongs to its stage
-	CodeBody  = "body_incomplete"   // a part of its body is gone
-	CodeID    = "message_id_long"   // no generation fits behind its id
-	codeLate  = "out_of_time"       // the invocation was nearly over
-	maxID     = 128                 // of a message
-	trailing  = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
+	CodeStage     = "stage_unknown"     // nobody can tell which queue it came from
+	CodeQueue     = "queue_not_known"   // no queue belongs to its stage
+	CodeBody      = "body_incomplete"   // a part of its body is gone
+	CodeID        = "message_id_long"   // no generation fits behind its id
+	codeOutOfTime = "out_of_time"       // the invocation was nearly over
+	maxID         = 128                 // of a message
+	trailing      = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
 )
 
 // Store is what a Redriver needs of the state table.
@@ -73,7 +73,7 @@ func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Resu
 	if len(problems) > 0 {
 		return redrive.Result{Problems: problems}, nil
 	}
-	answer, err := r.carryOut(ctx, q)
+	answer, err := r.redrive(ctx, q)
 	if err != nil {
 		sorted := fault.Of(err)
 		r.meter.Count(telemetry.Failures, 1)
@@ -88,8 +88,8 @@ func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Resu
 	return answer, nil
 }
 
-func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Result, error) {
-	chosen, err := r.choose(ctx, q)
+func (r *Redriver) redrive(ctx context.Context, q redrive.Request) (redrive.Result, error) {
+	chosen, err := r.selectLetters(ctx, q)
 	if err != nil {
 		return redrive.Result{}, err
 	}
@@ -100,13 +100,13 @@ func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Res
 	if len(chosen.letters) == 0 {
 		if !chosen.more && q.After == "" && q.Tenant != deadletter.NoTenant {
 			kinds, err := r.bindings.Kinds(ctx, q.Tenant)
-			answer.Problems = strangers(q, kinds)
+			answer.Problems = unknownNames(q, kinds)
 			return answer, err
 		}
 		return answer, nil
 	}
 	if q.Action == redrive.Redrive {
-		if err := r.note(ctx, q, chosen.letters); err != nil { // what nobody can account for does not happen
+		if err := r.audit(ctx, q, chosen.letters); err != nil { // what nobody can account for does not happen
 			return redrive.Result{}, err
 		}
 	}
@@ -114,9 +114,9 @@ func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Res
 	if err != nil {
 		return redrive.Result{}, err
 	}
-	pieces := make([]*piece, len(chosen.letters))
+	pieces := make([]*outgoing, len(chosen.letters))
 	for i, l := range chosen.letters {
-		pieces[i] = &piece{letter: l, kinds: kinds, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
+		pieces[i] = &outgoing{letter: l, kinds: kinds, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
 		r.prepare(ctx, q, pieces[i])
 	}
 	if q.Action == redrive.Redrive {
@@ -134,8 +134,8 @@ func (r *Redriver) carryOut(ctx context.Context, q redrive.Request) (redrive.Res
 	return answer, nil
 }
 
-// note writes the audit entry of what is about to be put back.
-func (r *Redriver) note(ctx context.Context, q redrive.Request, letters []letter) error {
+// audit writes the audit entry of what is about to be put back.
+func (r *Redriver) audit(ctx context.Context, q redrive.Request, letters []letter) error {
 	subjects := make([]string, len(letters))
 	for i, l := range letters {
 		subjects[i] = l.rec.Stage + " " + name(l.rec)
@@ -153,8 +153,8 @@ func name(rec deadletter.Record) string {
 	return rec.ID
 }
 
-// piece is one dead letter on its way back.
-type piece struct {
+// outgoing is one dead letter on its way back.
+type outgoing struct {
 	letter  letter
 	kinds   map[string]string // of the tenant's CRMs
 	to      string            // the stage whose queue it goes to
@@ -164,13 +164,13 @@ type piece struct {
 	message *queue.Message // nil while nothing is to be sent
 }
 
-func (p *piece) fail(err error) {
+func (p *outgoing) fail(err error) {
 	p.item.Outcome, p.item.Code = redrive.Failed, fault.Of(err).Code
 	p.body, p.message = nil, nil
 }
 
 // prepare finds out what can be done about a dead letter and, unless it is a plan, does everything but sending it.
-func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
+func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *outgoing) {
 	rec := p.letter.rec
 	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
 	state, err := r.state(ctx, p)
@@ -196,15 +196,15 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *piece) {
 }
 
 // state returns the state of the work of a dead letter. An error says why it cannot be put back.
-func (r *Redriver) state(ctx context.Context, p *piece) (state idempotency.State, err error) {
+func (r *Redriver) state(ctx context.Context, p *outgoing) (state idempotency.State, err error) {
 	stage := p.letter.rec.Stage
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
-		return state, fault.New(fault.Retryable, codeLate, nil)
+		return state, fault.New(fault.Retryable, codeOutOfTime, nil)
 	}
 	if stage == deadletter.StageReceive || stage == deadletter.StageUnknown {
 		return state, fault.New(fault.Permanent, CodeStage, nil)
 	}
-	if p.held, p.body, err = r.whole(ctx, &p.letter); err != nil {
+	if p.held, p.body, err = r.load(ctx, &p.letter); err != nil {
 		return state, err
 	}
 	if p.to, err = destination(stage, p.letter.crm, p.kinds); err != nil {
@@ -239,7 +239,7 @@ func destination(stage, crm string, kinds map[string]string) (string, error) {
 }
 
 // reopen takes a generation, reopens the claims and makes the message.
-func (r *Redriver) reopen(ctx context.Context, p *piece) {
+func (r *Redriver) reopen(ctx context.Context, p *outgoing) {
 	rec := p.letter.rec
 	partition := deadletter.Key(rec).Partition
 	generation, err := r.claims.NextGeneration(ctx, partition, max(rec.Generation, rec.RedrivenAs))
@@ -265,14 +265,14 @@ func (r *Redriver) reopen(ctx context.Context, p *piece) {
 		p.fail(fault.New(fault.Permanent, CodeID, nil))
 	default:
 		p.item.Generation = generation
-		p.message = &queue.Message{ID: id, Group: rec.Group, Trace: rec.Trace, Body: regenerated(p.body, rec.Stage, generation)}
+		p.message = &queue.Message{ID: id, Group: rec.Group, Trace: rec.Trace, Body: withGeneration(p.body, rec.Stage, generation)}
 	}
 }
 
 // send publishes what was prepared, in order, and settles what was accepted. A dead letter is settled only afterwards: should
 // this end in between, it is redriven again, which has no second effect.
-func (r *Redriver) send(ctx context.Context, pieces []*piece) {
-	byStage := map[string][]*piece{}
+func (r *Redriver) send(ctx context.Context, pieces []*outgoing) {
+	byStage := map[string][]*outgoing{}
 	var stages []string
 	for _, p := range pieces {
 		if p.message == nil {
@@ -291,12 +291,12 @@ func (r *Redriver) send(ctx context.Context, pieces []*piece) {
 			messages[i] = *p.message
 		}
 		for i, err := range queue.Errors(r.queues[stage].Publish(ctx, messages...), len(going)) {
-			r.settle(ctx, going[i], err)
+			r.finish(ctx, going[i], err)
 		}
 	}
 }
 
-func (r *Redriver) settle(ctx context.Context, p *piece, err error) {
+func (r *Redriver) finish(ctx context.Context, p *outgoing, err error) {
 	rec := p.letter.rec
 	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
 	if err != nil {

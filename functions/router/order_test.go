@@ -131,9 +131,9 @@ func workOnce(t *testing.T, worker *queue.Worker, events *memqueue.Queue) bool {
 	for i, v := range worker.Process(ctx, received) {
 		var errs []error
 		if v.Done {
-			errs, err = events.Delete(t.Context(), batch[i].Receipt)
+			errs, err = events.Delete(t.Context(), batch[i].ReceiptHandle)
 		} else {
-			errs, err = events.ChangeVisibility(t.Context(), memqueue.Wait{Receipt: batch[i].Receipt, For: v.Wait})
+			errs, err = events.ChangeVisibility(t.Context(), memqueue.Wait{ReceiptHandle: batch[i].ReceiptHandle, For: v.Wait})
 		}
 		if err := errors.Join(append(errs, err)...); err != nil {
 			t.Fatal(err)

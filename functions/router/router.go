@@ -173,7 +173,7 @@ func (r *Router) look(ctx context.Context, jobs []*job) {
 	var keys []store.Key
 	for _, j := range jobs {
 		if j.err == nil {
-			j.asked = consent.Recognise(&j.event)
+			j.asked = consent.FromEvent(&j.event)
 			keys = append(keys, j.wanted()...)
 		}
 	}

@@ -58,8 +58,8 @@ func (r *Reader) List(name string) []string {
 	return names
 }
 
-// longest bounds a duration so that it neither overflows nor hides a typing error: ten years.
-const longest = 10 * 365 * 24 * time.Hour
+// maxDuration bounds a duration so that it neither overflows nor hides a typing error: ten years.
+const maxDuration = 10 * 365 * 24 * time.Hour
 
 // Seconds returns a time given in whole or fractional seconds above zero, or def when the variable is not set.
 func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
@@ -68,7 +68,7 @@ func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
 		return def
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
-	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > longest.Seconds() {
+	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > maxDuration.Seconds() {
 		r.problem(name + " is not a number of seconds above zero")
 		return def
 	}

@@ -171,7 +171,7 @@ func TestRecognise(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(tt.want, consent.Recognise(tt.event)); diff != "" {
+			if diff := cmp.Diff(tt.want, consent.FromEvent(tt.event)); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -34,8 +34,8 @@ const (
 
 // Limits of what is looked at.
 const (
-	longestKeyword = 11  // letters of UNSUBSCRIBE
-	longestText    = 128 // bytes: a letter of full width takes three, and there may be invisible characters between
+	maxKeyword = 11  // letters of UNSUBSCRIBE
+	maxText    = 128 // bytes: a letter of full width takes three, and there may be invisible characters between
 )
 
 // Keyword returns what the whole of a message asks for: Stop, Start, Help, or "" for any other text. A keyword within a sentence
@@ -45,7 +45,7 @@ const (
 // whoever is wrongly taken for opted in gets messages that nobody asked for.
 func Keyword(text string) string {
 	text = strings.TrimSpace(text)
-	if len(text) > longestText {
+	if len(text) > maxText {
 		return ""
 	}
 	switch letters(text) {
@@ -76,12 +76,12 @@ func letters(text string) string {
 	if !utf8.ValidString(text) {
 		return ""
 	}
-	word := make([]byte, 0, longestKeyword)
+	word := make([]byte, 0, maxKeyword)
 	text = norm.NFKD.String(strings.Map(unencircled, text))
 	for i, r := range text {
 		switch {
 		case 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z':
-			if len(word) == longestKeyword {
+			if len(word) == maxKeyword {
 				return ""
 			}
 			word = append(word, byte(r&^0x20)) //nolint:gosec // it is ASCII
@@ -106,10 +106,10 @@ func unencircled(r rune) rune {
 	return r
 }
 
-// Recognise returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
+// FromEvent returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
 // words of its own. Otherwise the whole text of an inbound message counts. A consent that is an event of itself holds, whatever
 // it came by: with a receipt, a provider tells what it was asked for earlier.
-func Recognise(e *canonical.Event) *canonical.Consent {
+func FromEvent(e *canonical.Event) *canonical.Consent {
 	if e.Type == canonical.TypeConsent {
 		return e.Consent
 	}

@@ -77,9 +77,9 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// tries is how often an update starts again because another writer came between. Writers of one thread are the router and
+// maxAttempts is how often an update starts again because another writer came between. Writers of one thread are the router and
 // one connector a CRM, so that five in a row mean that something else is wrong.
-const tries = 5
+const maxAttempts = 5
 
 // Link adds what crm holds for the person of a thread: the CRM's object kind to its id. Nothing is written when the head says
 // so already. After five lost races the error is retryable.
@@ -112,7 +112,7 @@ func Update(ctx context.Context, s Store, key store.Key, held *store.Record, cha
 		}
 		held = &records[0]
 	}
-	for range tries {
+	for range maxAttempts {
 		h, err := Decode(held.Data)
 		if err != nil {
 			return err

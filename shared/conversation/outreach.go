@@ -50,9 +50,9 @@ func (r Reply) MarshalJSON() ([]byte, error) {
 	return unknown.Marshal(plain(r), r.Unknown)
 }
 
-// mostOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. Those after the oldest
+// maxOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. Those after the oldest
 // go: whether a message answers anything is decided by the oldest alone.
-const mostOutreach = 8
+const maxOutreach = 8
 
 // OutreachBefore returns the outreaches that a message of event time at is a reply to: those that nobody has answered and that are
 // older, oldest first. One of the same instant is not: it cannot have been read.
@@ -74,7 +74,7 @@ func (h *Head) AddOutreach(o Outreach) bool {
 	}
 	all := append(slices.Clone(h.Outreach), o)
 	slices.SortStableFunc(all, func(a, b Outreach) int { return a.At.Compare(b.At) })
-	h.Outreach = slices.Delete(all, 1, 1+max(0, len(all)-mostOutreach))
+	h.Outreach = slices.Delete(all, 1, 1+max(0, len(all)-maxOutreach))
 	return true
 }
 

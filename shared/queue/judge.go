@@ -22,9 +22,9 @@ const MaxWait = 11 * time.Hour
 // of its group still have days until the queue drops them.
 const MaxAge = 10 * 24 * time.Hour
 
-// freeReceives is how many receives a message has before waits that were asked for grow, too: one that is told to come back
+// backoffAfter is how many receives a message has before waits that were asked for grow, too: one that is told to come back
 // in a second would use up the receives that its queue allows within minutes.
-const freeReceives = 100
+const backoffAfter = 100
 
 // handle lets the Handler work on heads. When it panics over several, nobody knows which one brought it down, so each is
 // given to it alone: the innocent ones get through.
@@ -76,29 +76,29 @@ func all(n int, err error) []error {
 // judge returns what becomes of each head. The context soft is over once the soft deadline has passed.
 func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error) []Verdict {
 	verdicts := make([]Verdict, len(heads))
-	var given, waiting []int
+	var dead, waiting []int
 	for i, head := range heads {
 		switch {
 		case errs[i] == nil:
 			verdicts[i].Done = true
 		case errors.Is(errs[i], ErrNotStarted):
-			verdicts[i].Wait = w.held(ctx, head, errs[i])
+			verdicts[i].Wait = w.notStarted(ctx, head, errs[i])
 		case w.givesUp(head, errs[i]):
-			given = append(given, i)
+			dead = append(dead, i)
 		default:
 			verdicts[i].Wait = w.wait(head, errs[i], soft.Err() != nil)
 			waiting = append(waiting, i)
 		}
 	}
 	w.logWaiting(ctx, heads, errs, verdicts, waiting)
-	if len(given) > 0 {
-		w.deadLetter(ctx, heads, errs, given, verdicts)
+	if len(dead) > 0 {
+		w.deadLetter(ctx, heads, errs, dead, verdicts)
 	}
 	return verdicts
 }
 
-// held returns how long a message that was not begun is to wait: no time, unless another worker holds it.
-func (w *Worker) held(ctx context.Context, head Received, err error) time.Duration {
+// notStarted returns how long a message that was not begun is to wait: no time, unless another worker holds it.
+func (w *Worker) notStarted(ctx context.Context, head Received, err error) time.Duration {
 	by, ok := errors.AsType[*HeldError](err)
 	if !ok {
 		return 0
@@ -124,27 +124,27 @@ func (w *Worker) logWaiting(ctx context.Context, heads []Received, errs []error,
 			alike[f.Code] = 0
 		}
 		w.Logger.LogAttrs(telemetry.WithTrace(ctx, heads[i].Trace), slog.LevelWarn, "message waits",
-			append(w.about(heads[i], errs[i]), slog.Duration("wait", verdicts[i].Wait), slog.Int("messages", n))...)
+			append(w.attrs(heads[i], errs[i]), slog.Duration("wait", verdicts[i].Wait), slog.Int("messages", n))...)
 		w.countWaiting(f, n)
 	}
 }
 
 // deadLetter makes dead letters of the heads at given. One that is not taken stays in the queue: it would be a lost message.
-func (w *Worker) deadLetter(ctx context.Context, heads []Received, errs []error, given []int, verdicts []Verdict) {
-	letters := make([]DeadLetter, len(given))
-	for k, i := range given {
+func (w *Worker) deadLetter(ctx context.Context, heads []Received, errs []error, dead []int, verdicts []Verdict) {
+	letters := make([]DeadLetter, len(dead))
+	for k, i := range dead {
 		f := fault.Of(errs[i])
 		letters[k] = DeadLetter{
 			ID: heads[i].ID, Stage: w.Stage, Kind: f.Kind.String(), Code: f.Code, Reason: errs[i].Error(),
 			Attempts: attempt(heads[i], errs[i]), First: heads[i].FirstSent.UTC(), Last: time.Now().UTC(), FunctionVersion: w.Identity.Version,
-			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: kept(heads[i], errs[i]),
+			Group: heads[i].Group, Trace: heads[i].Trace, Generation: Generation(heads[i].ID), Body: deadLetterBody(heads[i], errs[i]),
 		}
 	}
 	for k, err := range GiveUp(ctx, w.DeadLetters, w.Logger, w.Meter, letters) {
-		i := given[k]
+		i := dead[k]
 		if verdicts[i].Done = err == nil; err != nil {
 			verdicts[i].Wait = w.backoff(attempt(heads[i], errs[i]))
-			w.Logger.LogAttrs(telemetry.WithTrace(ctx, heads[i].Trace), slog.LevelError, "dead letter was not taken", w.about(heads[i], err)...)
+			w.Logger.LogAttrs(telemetry.WithTrace(ctx, heads[i].Trace), slog.LevelError, "dead letter was not taken", w.attrs(heads[i], err)...)
 		}
 	}
 }
@@ -177,13 +177,13 @@ func (w *Worker) givesUp(r Received, err error) bool {
 	case fault.Blocked:
 		return age >= MaxAge
 	default:
-		return age >= MaxAge || age >= w.Patience && w.tried(err)
+		return age >= MaxAge || age >= w.Patience && w.failedLongEnough(err)
 	}
 }
 
-// tried reports whether the work on a message whose patience is over has been failing for long enough to be given up: two hours
+// failedLongEnough reports whether the work on a message whose patience is over has been failing for long enough to be given up: two hours
 // in 24 is enough for what waited for something else before.
-func (w *Worker) tried(err error) bool {
+func (w *Worker) failedLongEnough(err error) bool {
 	failing, ok := errors.AsType[*FailingError](err)
 	return !ok || time.Since(failing.Since) >= w.Patience/12
 }
@@ -196,7 +196,7 @@ func (w *Worker) wait(r Received, err error, cut bool) time.Duration {
 		return w.BlockedWait
 	case f.Kind == fault.Permanent || f.Kind == fault.Rejected: // only without DeadLetters
 		return w.BackoffMax
-	case f.Wait > 0 && r.Attempt > freeReceives:
+	case f.Wait > 0 && r.Attempt > backoffAfter:
 		return max(min(f.Wait, MaxWait), w.backoff(attempt(r, err)))
 	case f.Wait > 0:
 		return min(f.Wait, MaxWait)
@@ -227,8 +227,8 @@ func (w *Worker) backoff(attempt int) time.Duration {
 	return w.BackoffMin + time.Duration(w.Random()*float64(max(0, ceiling-w.BackoffMin)))
 }
 
-// about returns what a log line says about a message that failed so.
-func (w *Worker) about(r Received, err error) []slog.Attr {
+// attrs returns what a log line says about a message that failed so.
+func (w *Worker) attrs(r Received, err error) []slog.Attr {
 	f := fault.Of(err)
 	return []slog.Attr{
 		slog.String("stage", w.Stage), slog.String("message", r.ID), slog.Int("attempt", attempt(r, err)),

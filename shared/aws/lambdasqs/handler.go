@@ -77,7 +77,7 @@ func report(records []events.SQSMessage, verdicts []queue.Verdict, longest time.
 			continue
 		}
 		failures = append(failures, events.SQSBatchItemFailure{ItemIdentifier: records[i].MessageId})
-		waits = append(waits, sqsqueue.Wait{Receipt: records[i].ReceiptHandle, For: min(max(v.Wait, 0), longest)})
+		waits = append(waits, sqsqueue.Wait{ReceiptHandle: records[i].ReceiptHandle, For: min(max(v.Wait, 0), longest)})
 	}
 	return events.SQSEventResponse{BatchItemFailures: failures}, waits
 }

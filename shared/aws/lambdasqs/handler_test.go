@@ -84,7 +84,7 @@ func TestHandler(t *testing.T) {
 			},
 			want: `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"3"},{"itemIdentifier":"4"}]}`,
 			calls: [][]sqsqueue.Wait{{
-				{Receipt: "receipt-1", For: 90 * time.Second}, {Receipt: "receipt-3"}, {Receipt: "receipt-4", For: 1500 * time.Millisecond},
+				{ReceiptHandle: "receipt-1", For: 90 * time.Second}, {ReceiptHandle: "receipt-3"}, {ReceiptHandle: "receipt-4", For: 1500 * time.Millisecond},
 			}},
 		},
 		"a wait beyond what is left of twelve hours is shortened, a negative one is none": {
@@ -94,14 +94,14 @@ func TestHandler(t *testing.T) {
 				return []queue.Verdict{{Wait: 24 * time.Hour}, {Wait: -time.Second}}
 			},
 			want:  `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"2"}]}`,
-			calls: [][]sqsqueue.Wait{{{Receipt: "receipt-1", For: 12*time.Hour - 80*time.Second}, {Receipt: "receipt-2"}}},
+			calls: [][]sqsqueue.Wait{{{ReceiptHandle: "receipt-1", For: 12*time.Hour - 80*time.Second}, {ReceiptHandle: "receipt-2"}}},
 		},
 		"a visibility call that fails changes nothing in the report": {
 			event:   records("1"),
 			do:      func([]queue.Received) []queue.Verdict { return []queue.Verdict{{Wait: time.Second}} },
 			refused: errors.New("refused"),
 			want:    `{"batchItemFailures":[{"itemIdentifier":"1"}]}`,
-			calls:   [][]sqsqueue.Wait{{{Receipt: "receipt-1", For: time.Second}}}, wantsLog: true,
+			calls:   [][]sqsqueue.Wait{{{ReceiptHandle: "receipt-1", For: time.Second}}}, wantsLog: true,
 		},
 		"a panic fails the whole batch": {
 			event:   records("1", "2"),

@@ -200,7 +200,7 @@ func (q ring2) Receive(ctx context.Context, r memqueue.Request) ([]memqueue.Deli
 		m := spy.out.Messages[i]
 		ms, _ := strconv.ParseInt(m.Attributes["ApproximateFirstReceiveTimestamp"], 10, 64)
 		deliveries[i] = memqueue.Delivery{
-			Received: d.Received, Receipt: d.Receipt, MessageID: *m.MessageId,
+			Received: d.Received, ReceiptHandle: d.ReceiptHandle, MessageID: *m.MessageId,
 			FirstReceived: time.UnixMilli(ms), MovedFrom: m.Attributes["DeadLetterQueueSourceArn"],
 		}
 	}

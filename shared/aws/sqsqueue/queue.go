@@ -36,13 +36,13 @@ func New(client API, url string) *Queue {
 // Delivered is a message handed out to this receiver.
 type Delivered struct {
 	queue.Received
-	Receipt string // names this receive in Delete and ChangeVisibility
+	ReceiptHandle string // names this receive in Delete and ChangeVisibility
 }
 
 // Wait asks that a delivered message stay hidden for a while from now; 0 makes it visible at once.
 type Wait struct {
-	Receipt string
-	For     time.Duration // rounded up to whole seconds, at most 12 hours
+	ReceiptHandle string
+	For           time.Duration // rounded up to whole seconds, at most 12 hours
 }
 
 // once is the retry policy of publishing: none. Who publishes knows better: the adapter has a second durable place and

@@ -183,12 +183,12 @@ func TestSettlingMoreThanTenMakesACallForEachTen(t *testing.T) {
 		if err != nil || len(delivered) != 1 {
 			t.Fatalf("received %v, %v", delivered, err)
 		}
-		receipts = append(receipts, delivered[0].Receipt)
+		receipts = append(receipts, delivered[0].ReceiptHandle)
 	}
 	calls = nil
 	waits := make([]sqsqueue.Wait, len(receipts))
 	for i, r := range receipts {
-		waits[i] = sqsqueue.Wait{Receipt: r, For: 1500 * time.Millisecond}
+		waits[i] = sqsqueue.Wait{ReceiptHandle: r, For: 1500 * time.Millisecond}
 	}
 	if err := client.ChangeVisibility(t.Context(), waits...); err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func TestWaitsAreRoundedUpToSeconds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := client.ChangeVisibility(t.Context(), sqsqueue.Wait{Receipt: delivered[0].Receipt, For: 1001 * time.Millisecond}); err != nil {
+		if err := client.ChangeVisibility(t.Context(), sqsqueue.Wait{ReceiptHandle: delivered[0].ReceiptHandle, For: 1001 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -258,7 +258,7 @@ func BenchmarkCodec(b *testing.B) {
 			if err != nil || len(delivered) != 1 {
 				b.Fatal(err, len(delivered))
 			}
-			if err := client.Delete(b.Context(), delivered[0].Receipt); err != nil {
+			if err := client.Delete(b.Context(), delivered[0].ReceiptHandle); err != nil {
 				b.Fatal(err)
 			}
 		}

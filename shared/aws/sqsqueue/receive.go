@@ -37,8 +37,8 @@ func (q *Queue) Receive(ctx context.Context, most int, wait time.Duration) ([]De
 			trace = aws.ToString(a.StringValue)
 		}
 		delivered[i] = Delivered{
-			Received: Received(aws.ToString(m.MessageId), aws.ToString(m.Body), trace, m.Attributes),
-			Receipt:  aws.ToString(m.ReceiptHandle),
+			Received:      Received(aws.ToString(m.MessageId), aws.ToString(m.Body), trace, m.Attributes),
+			ReceiptHandle: aws.ToString(m.ReceiptHandle),
 		}
 	}
 	return delivered, nil

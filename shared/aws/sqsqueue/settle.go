@@ -39,7 +39,7 @@ func (q *Queue) ChangeVisibility(ctx context.Context, waits ...Wait) error {
 		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, len(part))
 		for i := range part {
 			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &part[i].Receipt, VisibilityTimeout: seconds(part[i].For, maxVisibility),
+				Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &part[i].ReceiptHandle, VisibilityTimeout: seconds(part[i].For, maxVisibility),
 			}
 		}
 		out, err := q.client.ChangeMessageVisibilityBatch(ctx, &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url, Entries: entries})

@@ -99,7 +99,7 @@ func (h *holder) throttled(function string, b mapping.Batch) bool {
 		return false
 	}
 	h.ordered[function] = true
-	hold, ok := h.held[first.Receipt]
+	hold, ok := h.held[first.ReceiptHandle]
 	if !ok {
 		i := slices.IndexFunc(h.due, func(d Hold) bool { return d.Function == function })
 		if i < 0 || time.Since(h.began) < h.due[i].At {
@@ -107,7 +107,7 @@ func (h *holder) throttled(function string, b mapping.Batch) bool {
 		}
 		hold = h.due[i]
 		h.due = slices.Delete(h.due, i, i+1) // clears what it frees
-		h.held[first.Receipt] = hold
+		h.held[first.ReceiptHandle] = hold
 		h.counts[heldBack]++
 		if hold.Left <= 0 {
 			h.counts[dropped]++
@@ -116,7 +116,7 @@ func (h *holder) throttled(function string, b mapping.Batch) bool {
 	if time.Now().Before(b.Until.Add(-hold.Left)) {
 		return true
 	}
-	delete(h.held, first.Receipt)
+	delete(h.held, first.ReceiptHandle)
 	h.pauses[function] = &due{Hold: hold, message: name(first)}
 	return false
 }

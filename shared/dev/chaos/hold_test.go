@@ -20,7 +20,7 @@ func received(sequence string, ids ...string) mapping.Batch {
 	b := mapping.Batch{Until: time.Now().Add(hidden)}
 	for _, id := range ids {
 		b.Messages = append(b.Messages, memqueue.Delivery{
-			Received: queue.Received{Message: queue.Message{ID: id}, Sequence: sequence}, MessageID: "m-" + id, Receipt: "r-" + id,
+			Received: queue.Received{Message: queue.Message{ID: id}, Sequence: sequence}, MessageID: "m-" + id, ReceiptHandle: "r-" + id,
 		})
 	}
 	return b

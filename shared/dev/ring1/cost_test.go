@@ -98,7 +98,7 @@ func invoke(t *testing.T, q *sqsqueue.Queue, w *queue.Worker) {
 	if !verdicts[0].Done {
 		t.Fatalf("%+v", verdicts[0])
 	}
-	if err := q.Delete(t.Context(), batch[0].Receipt); err != nil {
+	if err := q.Delete(t.Context(), batch[0].ReceiptHandle); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -343,9 +343,9 @@ func (p *pipeline) settle(ctx context.Context, q *memqueue.Queue, batch []memque
 	var waits []memqueue.Wait
 	for i, v := range verdicts {
 		if v.Done {
-			done = append(done, batch[i].Receipt)
+			done = append(done, batch[i].ReceiptHandle)
 		} else {
-			waits = append(waits, memqueue.Wait{Receipt: batch[i].Receipt, For: v.Wait})
+			waits = append(waits, memqueue.Wait{ReceiptHandle: batch[i].ReceiptHandle, For: v.Wait})
 		}
 	}
 	settle := context.WithoutCancel(ctx)

@@ -48,7 +48,7 @@ type Send func(ctx context.Context, batch []queue.Message) ([]error, error)
 // and the caller's time is better spent on another durable place. A message without a group has no order to keep.
 func Publish(ctx context.Context, messages []queue.Message, send Send) error {
 	if len(messages) == 1 && Size(messages[0]) <= MaxBytes {
-		return one(ctx, messages, send)
+		return publishOne(ctx, messages, send)
 	}
 	return publish(ctx, publication{messages: messages}, send)
 }
@@ -56,7 +56,7 @@ func Publish(ctx context.Context, messages []queue.Message, send Send) error {
 // PublishUnordered is Publish to a queue that keeps no order, where a group only says whose a message is: a batch takes as
 // many of one group as there are, and a refused message holds no other back.
 func PublishUnordered(ctx context.Context, messages []queue.Message, send Send) error {
-	return publish(ctx, publication{messages: messages, loose: true}, send)
+	return publish(ctx, publication{messages: messages, unordered: true}, send)
 }
 
 func publish(ctx context.Context, p publication, send Send) error {
@@ -80,8 +80,8 @@ func publish(ctx context.Context, p publication, send Send) error {
 	return p.result()
 }
 
-// one is Publish of a single message, the common case, without the book-keeping.
-func one(ctx context.Context, messages []queue.Message, send Send) error {
+// publishOne is Publish of a single message, the common case, without the book-keeping.
+func publishOne(ctx context.Context, messages []queue.Message, send Send) error {
 	errs, err := send(ctx, messages)
 	if err == nil && len(errs) > 0 {
 		err = errs[0]
@@ -94,16 +94,16 @@ func one(ctx context.Context, messages []queue.Message, send Send) error {
 
 // publication is one Publish in progress.
 type publication struct {
-	messages []queue.Message
-	errs     []error
-	failed   map[string]bool // groups of which a message was not accepted
-	any      bool
-	loose    bool // groups are no matter
+	messages  []queue.Message
+	errs      []error
+	failed    map[string]bool // groups of which a message was not accepted
+	any       bool
+	unordered bool // groups are no matter
 }
 
 // group returns the group whose order i keeps, "" for none.
 func (p *publication) group(i int) string {
-	if p.loose {
+	if p.unordered {
 		return ""
 	}
 	return p.messages[i].Group

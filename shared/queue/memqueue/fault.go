@@ -49,9 +49,9 @@ const (
 
 // Call is one call that is about to be made. Messages are those of a send, Receipts those of a delete or visibility change.
 type Call struct {
-	Operation Operation
-	Messages  []queue.Message
-	Receipts  []string
+	Operation      Operation
+	Messages       []queue.Message
+	ReceiptHandles []string
 }
 
 // Fault is what goes wrong with a call; the zero value is nothing.

@@ -237,8 +237,8 @@ func (q *Queue) messageID(sequence uint64) string {
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
 }
 
-// digits is a sequence number as SQS writes it: firstSequence sees to the twenty digits.
-func digits(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
+// sequenceNumber is a sequence number as SQS writes it: firstSequence sees to the twenty digits.
+func sequenceNumber(sequence uint64) string { return strconv.FormatUint(sequence, 10) }
 
 // element returns what a list element holds; the lists here hold one type each.
 func element[T any](e *list.Element) T {

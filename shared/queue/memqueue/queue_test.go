@@ -44,7 +44,7 @@ func TestCountersTellWhatHappened(t *testing.T) {
 		publish(t, q, "a1", "a1", "b1", "c1")
 		time.Sleep(10 * time.Second)
 		receipts := receive(t, q, memqueue.Request{Max: 2})
-		if _, err := q.Delete(t.Context(), receipts[1].Receipt); err != nil {
+		if _, err := q.Delete(t.Context(), receipts[1].ReceiptHandle); err != nil {
 			t.Fatal(err)
 		}
 		want := memqueue.Counters{Visible: 1, InFlight: 1, Oldest: 10 * time.Second, Sent: 3, Repeated: 1, Received: 2, Deleted: 1}
@@ -135,11 +135,11 @@ func TestReceiptsThatAreNone(t *testing.T) {
 	d := receive(t, q, memqueue.Request{})[0]
 	for name, receipt := range map[string]string{
 		"empty":                       "",
-		"of another queue":            strings.Replace(d.Receipt, "q#", "other#", 1),
-		"of a message never sent":     strings.Replace(d.Receipt, "1#1", "2#1", 1),
-		"without a receive":           d.Receipt[:len(d.Receipt)-2],
-		"with a receive of no sense":  d.Receipt + "x",
-		"with a receive of zero":      d.Receipt[:len(d.Receipt)-1] + "0",
+		"of another queue":            strings.Replace(d.ReceiptHandle, "q#", "other#", 1),
+		"of a message never sent":     strings.Replace(d.ReceiptHandle, "1#1", "2#1", 1),
+		"without a receive":           d.ReceiptHandle[:len(d.ReceiptHandle)-2],
+		"with a receive of no sense":  d.ReceiptHandle + "x",
+		"with a receive of zero":      d.ReceiptHandle[:len(d.ReceiptHandle)-1] + "0",
 		"with a sequence of no sense": "q#x#1",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -150,13 +150,13 @@ func TestReceiptsThatAreNone(t *testing.T) {
 			if refused, ok := errors.AsType[*memqueue.Error](errs[0]); !ok || refused.Code != memqueue.CodeInvalidHandle {
 				t.Errorf("answered %v", errs[0])
 			}
-			errs, err = q.ChangeVisibility(t.Context(), memqueue.Wait{Receipt: receipt})
+			errs, err = q.ChangeVisibility(t.Context(), memqueue.Wait{ReceiptHandle: receipt})
 			if err != nil || errs[0] == nil {
 				t.Errorf("a visibility change answered %v %v", errs, err)
 			}
 		})
 	}
-	errs, err := q.ChangeVisibility(t.Context(), memqueue.Wait{Receipt: d.Receipt, For: memqueue.MaxVisibility + 1})
+	errs, err := q.ChangeVisibility(t.Context(), memqueue.Wait{ReceiptHandle: d.ReceiptHandle, For: memqueue.MaxVisibility + 1})
 	if err != nil || errs[0] == nil {
 		t.Errorf("more than twelve hours were answered %v %v", errs, err)
 	}
@@ -178,7 +178,7 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 			return err
 		},
 		"change visibility": func(q *memqueue.Queue, receipt string) error {
-			_, err := q.ChangeVisibility(t.Context(), memqueue.Wait{Receipt: receipt})
+			_, err := q.ChangeVisibility(t.Context(), memqueue.Wait{ReceiptHandle: receipt})
 			return err
 		},
 	}
@@ -187,7 +187,7 @@ func TestFaultsOfEveryOperation(t *testing.T) {
 			t.Run(name+" after its effect: "+strconv.FormatBool(after), func(t *testing.T) {
 				q := memqueue.New(memqueue.Options{})
 				publish(t, q, "a1", "b1")
-				receipt := receive(t, q, memqueue.Request{})[0].Receipt
+				receipt := receive(t, q, memqueue.Request{})[0].ReceiptHandle
 				before := q.Counters()
 				q.Inject(func(memqueue.Call) memqueue.Fault {
 					if after {
@@ -253,7 +253,7 @@ func BenchmarkPublishReceiveDelete(b *testing.B) {
 				if err != nil || len(deliveries) != 1 {
 					b.Fatal(err, len(deliveries))
 				}
-				if _, err := q.Delete(ctx, deliveries[0].Receipt); err != nil {
+				if _, err := q.Delete(ctx, deliveries[0].ReceiptHandle); err != nil {
 					b.Fatal(err)
 				}
 			}

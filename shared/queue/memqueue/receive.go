@@ -24,7 +24,7 @@ type Request struct {
 type Delivery struct {
 	queue.Received
 	MessageID     string
-	Receipt       string // of this receive; an earlier or later one of the message is another
+	ReceiptHandle string // of this receive; an earlier or later one of the message is another
 	FirstReceived time.Time
 	MovedFrom     string // name of the queue whose receive limit moved the message here, or ""
 }
@@ -58,7 +58,7 @@ func (q *Queue) await(ctx context.Context, most int, visibility time.Duration, d
 			return nil, err
 		}
 		now := time.Now()
-		deliveries, changed, next := q.look(most, visibility, now, now.Before(deadline))
+		deliveries, changed, next := q.poll(most, visibility, now, now.Before(deadline))
 		if len(deliveries) > 0 || !now.Before(deadline) {
 			return deliveries, nil
 		}
@@ -76,13 +76,13 @@ func (q *Queue) await(ctx context.Context, most int, visibility time.Duration, d
 	}
 }
 
-// look takes what can be received now. If that is nothing and the caller will wait, it answers a channel that is closed at the
+// poll takes what can be received now. If that is nothing and the caller will wait, it answers a channel that is closed at the
 // next change and the next instant at which time alone changes something.
-func (q *Queue) look(most int, visibility time.Duration, now time.Time, wait bool) ([]Delivery, <-chan struct{}, time.Time) {
+func (q *Queue) poll(most int, visibility time.Duration, now time.Time, wait bool) ([]Delivery, <-chan struct{}, time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advance(now)
-	deliveries := q.take(most, visibility, now)
+	deliveries := q.receive(most, visibility, now)
 	if len(deliveries) > 0 || !wait {
 		return deliveries, nil, time.Time{}
 	}
@@ -101,8 +101,8 @@ func (q *Queue) look(most int, visibility time.Duration, now time.Time, wait boo
 	return nil, q.changed, next
 }
 
-// take hands out up to most messages. As many as possible of one group go first, as SQS documents.
-func (q *Queue) take(most int, visibility time.Duration, now time.Time) []Delivery {
+// receive hands out up to most messages. As many as possible of one group go first, as SQS documents.
+func (q *Queue) receive(most int, visibility time.Duration, now time.Time) []Delivery {
 	var deliveries []Delivery
 	for len(deliveries) < most {
 		front := q.ready.Front()
@@ -141,7 +141,7 @@ func (q *Queue) deliver(m *message, visibility time.Duration, now time.Time) Del
 	return Delivery{
 		Received:      q.received(m),
 		MessageID:     m.messageID,
-		Receipt:       q.receipt(m),
+		ReceiptHandle: q.receipt(m),
 		FirstReceived: m.first,
 		MovedFrom:     m.movedFrom,
 	}
@@ -149,7 +149,7 @@ func (q *Queue) deliver(m *message, visibility time.Duration, now time.Time) Del
 
 // received is m as a worker sees it. The body is shared: it is never changed.
 func (q *Queue) received(m *message) queue.Received {
-	r := queue.Received{Message: m.Message, Sequence: digits(m.sequence), Attempt: m.receives, FirstSent: m.sent}
+	r := queue.Received{Message: m.Message, Sequence: sequenceNumber(m.sequence), Attempt: m.receives, FirstSent: m.sent}
 	if q.options.Standard {
 		r.Sequence = ""
 	}
@@ -171,5 +171,5 @@ func (q *Queue) moveIn(m *message, from string) {
 
 // receipt names this receive of m.
 func (q *Queue) receipt(m *message) string {
-	return q.options.Name + "#" + digits(m.sequence) + "#" + strconv.Itoa(m.receives)
+	return q.options.Name + "#" + sequenceNumber(m.sequence) + "#" + strconv.Itoa(m.receives)
 }

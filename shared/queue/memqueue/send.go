@@ -96,13 +96,13 @@ func (q *Queue) accept(m queue.Message, now time.Time) Sent {
 	}
 	if first, repeated := q.sent[key]; repeated && !q.options.Standard {
 		q.totals.Repeated++
-		return Sent{MessageID: q.messageID(first), Sequence: digits(first)}
+		return Sent{MessageID: q.messageID(first), Sequence: sequenceNumber(first)}
 	}
 	m.Body = bytes.Clone(m.Body)
 	kept := &message{Message: m, messageID: q.messageID(q.sequence + 1), sent: now}
 	q.enqueue(kept, now)
 	q.totals.Sent++
-	s := Sent{MessageID: kept.messageID, Sequence: digits(kept.sequence)}
+	s := Sent{MessageID: kept.messageID, Sequence: sequenceNumber(kept.sequence)}
 	if q.options.Standard {
 		s.Sequence = ""
 		return s

@@ -39,7 +39,7 @@ func flightCases() map[string]testCase {
 		"what is no receipt is refused, alone": {run: func(e env) {
 			e.send("a1")
 			d := e.expect(1, "a1")[0]
-			errs := e.settle(e.Queue.Delete(e.Context(), "nonsense", d.Receipt))
+			errs := e.errs(e.Queue.Delete(e.Context(), "nonsense", d.ReceiptHandle))
 			if errs[0] == nil || errs[1] != nil {
 				e.Errorf("answered %v", errs)
 			}
@@ -135,7 +135,7 @@ func attempts(e env) {
 // refused checks that a receipt can do nothing any more.
 func (e env) refused(d memqueue.Delivery) {
 	e.Helper()
-	if err := e.settle(e.Queue.Delete(e.Context(), d.Receipt))[0]; err == nil {
+	if err := e.errs(e.Queue.Delete(e.Context(), d.ReceiptHandle))[0]; err == nil {
 		e.Error("an expired receipt deleted its message")
 	}
 	if err := e.hide(d, time.Minute); err == nil {

@@ -127,13 +127,13 @@ func (e env) consume(work func(memqueue.Delivery) bool) {
 				stopped[d.Group] = true
 				continue
 			}
-			if errs, err := e.Queue.Delete(e.Context(), d.Receipt); err != nil || errs[0] != nil {
+			if errs, err := e.Queue.Delete(e.Context(), d.ReceiptHandle); err != nil || errs[0] != nil {
 				e.Errorf("delete %s: %v %v", d.ID, err, errs)
 			}
 		}
 		for _, d := range deliveries {
 			if stopped[d.Group] { // of those that were deleted nothing is to be changed: the refusal is ignored
-				_, _ = e.Queue.ChangeVisibility(e.Context(), memqueue.Wait{Receipt: d.Receipt})
+				_, _ = e.Queue.ChangeVisibility(e.Context(), memqueue.Wait{ReceiptHandle: d.ReceiptHandle})
 			}
 		}
 	}

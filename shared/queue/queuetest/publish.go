@@ -64,7 +64,7 @@ func publishCases() map[string]testCase {
 				e.Error(err)
 			}
 		}},
-		"order survives any failures of a publisher that tries again": {faults: true, takes: time.Minute, run: stubborn},
+		"order survives any failures of a publisher that tries again": {faults: true, takes: time.Minute, run: publishUntilAccepted},
 	}
 }
 
@@ -116,8 +116,8 @@ func tooLarge(e env) {
 	e.expect(10, "a1 b1")
 }
 
-// stubborn publishes through random faults, each time what was not accepted, and compares what is delivered at last.
-func stubborn(e env) {
+// publishUntilAccepted publishes through random faults, each time what was not accepted, and compares what is delivered at last.
+func publishUntilAccepted(e env) {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test that repeats
 	e.Inject(func(c memqueue.Call) memqueue.Fault {
 		wrong := memqueue.Fault{Entries: map[int]error{}}

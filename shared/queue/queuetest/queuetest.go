@@ -171,7 +171,7 @@ func (e env) same(deliveries []memqueue.Delivery, names string) {
 
 func (e env) delete(deliveries ...memqueue.Delivery) {
 	e.Helper()
-	for i, err := range e.settle(e.Queue.Delete(e.Context(), receipts(deliveries)...)) {
+	for i, err := range e.errs(e.Queue.Delete(e.Context(), receipts(deliveries)...)) {
 		if err != nil {
 			e.Fatalf("delete %s: %v", deliveries[i].ID, err)
 		}
@@ -180,7 +180,7 @@ func (e env) delete(deliveries ...memqueue.Delivery) {
 
 func (e env) hide(d memqueue.Delivery, wait time.Duration) error {
 	e.Helper()
-	return e.settle(e.Queue.ChangeVisibility(e.Context(), memqueue.Wait{Receipt: d.Receipt, For: wait}))[0]
+	return e.errs(e.Queue.ChangeVisibility(e.Context(), memqueue.Wait{ReceiptHandle: d.ReceiptHandle, For: wait}))[0]
 }
 
 func (e env) mustHide(d memqueue.Delivery, wait time.Duration) {
@@ -190,7 +190,7 @@ func (e env) mustHide(d memqueue.Delivery, wait time.Duration) {
 	}
 }
 
-func (e env) settle(errs []error, err error) []error {
+func (e env) errs(errs []error, err error) []error {
 	e.Helper()
 	if err != nil {
 		e.Fatalf("the call failed: %v", err)
@@ -212,7 +212,7 @@ func ids(deliveries []memqueue.Delivery) string {
 func receipts(deliveries []memqueue.Delivery) []string {
 	all := make([]string, len(deliveries))
 	for i, d := range deliveries {
-		all[i] = d.Receipt
+		all[i] = d.ReceiptHandle
 	}
 	return all
 }

@@ -53,7 +53,7 @@ func moved(e env) {
 	if dead[0].Group != "group-a" || dead[0].MessageID != sent[0].MessageID || dead[0].MovedFrom == "" {
 		e.Errorf("%+v became %+v", sent[0], dead[0])
 	}
-	if errs := e.settle(e.DeadLetters.Delete(e.Context(), dead[0].Receipt)); errs[0] != nil {
+	if errs := e.errs(e.DeadLetters.Delete(e.Context(), dead[0].ReceiptHandle)); errs[0] != nil {
 		e.Error(errs[0])
 	}
 }

@@ -172,7 +172,7 @@ func (m *SQS) remove(ctx context.Context, done []memqueue.Delivery) {
 	for part := range slices.Chunk(done, mostReceive) {
 		receipts := make([]string, len(part))
 		for i, d := range part {
-			receipts[i] = d.Receipt
+			receipts[i] = d.ReceiptHandle
 		}
 		errs, err := m.Queue.Delete(ctx, receipts...)
 		for _, e := range append(errs, err) {

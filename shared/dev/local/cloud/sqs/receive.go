@@ -47,7 +47,7 @@ func (s *Server) receive(ctx context.Context, q *memqueue.Queue, r receive) (any
 	var answer messages
 	for _, d := range deliveries {
 		body := string(d.Body)
-		m := received{MessageId: d.MessageID, ReceiptHandle: d.Receipt, Body: body, MD5OfBody: md5Hex(body)}
+		m := received{MessageId: d.MessageID, ReceiptHandle: d.ReceiptHandle, Body: body, MD5OfBody: md5Hex(body)}
 		for name, value := range systemAttributes(d) {
 			if wants(wanted, name) {
 				if m.Attributes == nil {
@@ -125,7 +125,7 @@ func Event(name string, deliveries []memqueue.Delivery) LambdaEvent {
 	for i, d := range deliveries {
 		body := string(d.Body)
 		r := lambdaRecord{
-			MessageID: d.MessageID, ReceiptHandle: d.Receipt, Body: body, MD5OfBody: md5Hex(body),
+			MessageID: d.MessageID, ReceiptHandle: d.ReceiptHandle, Body: body, MD5OfBody: md5Hex(body),
 			Attributes: systemAttributes(d), MessageAttributes: map[string]lambdaAttribute{},
 			EventSourceARN: ARN(name), EventSource: "aws:sqs", AWSRegion: Region,
 		}

@@ -214,7 +214,7 @@ func TestEventIsWhatLambdaSends(t *testing.T) {
 	}
 	deliveries[0].MovedFrom = "source.fifo"
 	m := sqs.Event("q.fifo", deliveries).Records[0]
-	if m.MessageID != deliveries[0].MessageID || m.ReceiptHandle != deliveries[0].Receipt || m.Body != "derp" ||
+	if m.MessageID != deliveries[0].MessageID || m.ReceiptHandle != deliveries[0].ReceiptHandle || m.Body != "derp" ||
 		m.MD5OfBody != "58fd9edd83341c29f1aebba81c31e257" || m.MD5OfAttributes != traceMD5 ||
 		m.EventSourceARN != "arn:aws:sqs:us-east-1:000000000000:q.fifo" || m.MessageAttributes["traceparent"].StringValue != trace {
 		t.Errorf("the record is %+v", m)

@@ -66,7 +66,7 @@ func (s *Server) changeVisibilityBatch(ctx context.Context, q *memqueue.Queue, r
 	}
 	waits := make([]memqueue.Wait, len(r.Entries))
 	for i, e := range r.Entries {
-		waits[i] = memqueue.Wait{Receipt: e.ReceiptHandle, For: time.Duration(e.VisibilityTimeout) * time.Second}
+		waits[i] = memqueue.Wait{ReceiptHandle: e.ReceiptHandle, For: time.Duration(e.VisibilityTimeout) * time.Second}
 	}
 	errs, err := q.ChangeVisibility(ctx, waits...)
 	return settled(r.Entries, id, errs, err)

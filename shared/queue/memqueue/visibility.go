@@ -9,14 +9,14 @@ import (
 
 // Wait asks that a delivery stay hidden for a while from now; 0 ends its flight at once.
 type Wait struct {
-	Receipt string
-	For     time.Duration
+	ReceiptHandle string
+	For           time.Duration
 }
 
 // Delete forgets up to ten deliveries and answers one error each, nil when done. A FIFO queue refuses the receipt of a
 // delivery that is not in flight any more; a receipt of a message that is gone succeeds.
 func (q *Queue) Delete(ctx context.Context, receipts ...string) ([]error, error) {
-	return q.settle(ctx, OperationDelete, receipts, func(i int, _ time.Time) error {
+	return q.eachReceipt(ctx, OperationDelete, receipts, func(i int, _ time.Time) error {
 		m, latest, err := q.find(receipts[i])
 		switch {
 		case err != nil || m == nil:
@@ -38,9 +38,9 @@ func (q *Queue) Delete(ctx context.Context, receipts ...string) ([]error, error)
 func (q *Queue) ChangeVisibility(ctx context.Context, waits ...Wait) ([]error, error) {
 	receipts := make([]string, len(waits))
 	for i, w := range waits {
-		receipts[i] = w.Receipt
+		receipts[i] = w.ReceiptHandle
 	}
-	return q.settle(ctx, OperationChangeVisibility, receipts, func(i int, now time.Time) error {
+	return q.eachReceipt(ctx, OperationChangeVisibility, receipts, func(i int, now time.Time) error {
 		m, latest, err := q.find(receipts[i])
 		if err != nil {
 			return err
@@ -75,26 +75,26 @@ func (q *Queue) checkWait(m *message, latest bool, wait time.Duration, now time.
 	return nil
 }
 
-// settle does one thing for each receipt of a batch.
-func (q *Queue) settle(ctx context.Context, op Operation, receipts []string, do func(int, time.Time) error) ([]error, error) {
+// eachReceipt does one thing for each receipt of a batch.
+func (q *Queue) eachReceipt(ctx context.Context, op Operation, receipts []string, do func(int, time.Time) error) ([]error, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	if err := checkBatch(len(receipts)); err != nil {
 		return nil, err
 	}
-	wrong := q.fault(Call{Operation: op, Receipts: receipts})
+	wrong := q.fault(Call{Operation: op, ReceiptHandles: receipts})
 	if wrong.Before != nil {
 		return nil, wrong.Before
 	}
-	errs := q.settleAll(receipts, wrong.Entries, do)
+	errs := q.eachLocked(receipts, wrong.Entries, do)
 	if wrong.After != nil {
 		return nil, &LostReplyError{wrong.After}
 	}
 	return errs, nil
 }
 
-func (q *Queue) settleAll(receipts []string, wrong map[int]error, do func(int, time.Time) error) []error {
+func (q *Queue) eachLocked(receipts []string, wrong map[int]error, do func(int, time.Time) error) []error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()

@@ -21,34 +21,34 @@ type Sink struct {
 // Sinks is the order every channel uses: the events queue, once more, then the spool.
 func Sinks(events, spool queue.Publisher) []Sink {
 	return []Sink{
-		{Name: "events_queue", Share: forQueue, Queue: events},
-		{Name: "events_queue", Share: forQueue, Queue: events},
-		{Name: "spool", Share: forSpool, Queue: spool, Spool: true},
+		{Name: "events_queue", Share: queueShare, Queue: events},
+		{Name: "events_queue", Share: queueShare, Queue: events},
+		{Name: "spool", Share: spoolShare, Queue: spool, Spool: true},
 	}
 }
 
 // ReceiptSinks is Sinks for receipts: a queue of their own, once more, then the spool, which sends them to that queue later.
 func ReceiptSinks(receipts queue.Publisher, spool *Spool) []Sink {
-	places := Sinks(receipts, spool.lane(laneReceipts))
+	places := Sinks(receipts, spool.lane(receiptsLane))
 	places[0].Name, places[1].Name = "receipts_queue", "receipts_queue"
 	return places
 }
 
-// putAll makes everything of a webhook durable, lanes side by side.
-func (a *Adapter) putAll(ctx context.Context, work Batch, all budget) (spooled int, err error) {
+// publishAll makes everything of a webhook durable, lanes side by side.
+func (a *Adapter) publishAll(ctx context.Context, work Batch, all budget) (spooled int, err error) {
 	if len(work.Lanes) == 0 {
-		return a.put(ctx, a.Sinks, work.Messages, all)
+		return a.publish(ctx, a.Sinks, work.Messages, all)
 	}
 	var running sync.WaitGroup
-	results := make(chan result, 1+len(work.Lanes))
+	results := make(chan laneResult, 1+len(work.Lanes))
 	lane := func(places []Sink, messages []queue.Message) {
 		running.Go(func() {
-			var r result
+			var r laneResult
 			defer func() {
 				r.thrown = recover() // here it would end the process
 				results <- r
 			}()
-			r.spooled, r.err = a.put(ctx, places, messages, all)
+			r.spooled, r.err = a.publish(ctx, places, messages, all)
 		})
 	}
 	lane(a.Sinks, work.Messages)
@@ -67,20 +67,20 @@ func (a *Adapter) putAll(ctx context.Context, work Batch, all budget) (spooled i
 	return spooled, err
 }
 
-// result is what became of a lane's messages.
-type result struct {
+// laneResult is what became of a lane's messages.
+type laneResult struct {
 	spooled int
 	err     error
 	thrown  any
 }
 
-// put tries the places in order with what the ones before did not accept. It answers how many went to a spool.
-func (a *Adapter) put(ctx context.Context, places []Sink, messages []queue.Message, all budget) (spooled int, err error) {
+// publish tries the places in order with what the ones before did not accept. It answers how many went to a spool.
+func (a *Adapter) publish(ctx context.Context, places []Sink, messages []queue.Message, all budget) (spooled int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
 	}
 	for _, place := range places {
-		err = attempt(ctx, place, messages, all)
+		err = publishTo(ctx, place, messages, all)
 		rest := refused(messages, err)
 		if place.Spool {
 			spooled += len(messages) - len(rest)
@@ -95,7 +95,7 @@ func (a *Adapter) put(ctx context.Context, places []Sink, messages []queue.Messa
 	return spooled, err
 }
 
-func attempt(ctx context.Context, place Sink, messages []queue.Message, all budget) error {
+func publishTo(ctx context.Context, place Sink, messages []queue.Message, all budget) error {
 	ctx, cancel := all.share(ctx, place.Share)
 	defer cancel()
 	return place.Queue.Publish(ctx, messages...)

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	patience    = 24 * time.Hour   // how long a webhook is parsed again by itself, from when it came; then it is left to a person
-	againMargin = 10 * time.Second // what has to be left of an invocation for one webhook
-	unwritten   = time.Hour        // how long a pointer may be there before its dead letter is
+	retryFor     = 24 * time.Hour   // how long a webhook is parsed again by itself, from when it came; then it is left to a person
+	retryMargin  = 10 * time.Second // what has to be left of an invocation for one webhook
+	pointerGrace = time.Hour        // how long a pointer may be there before its dead letter is
 )
 
 // isTransient reports whether a fault passes by itself.
@@ -24,37 +24,37 @@ func isTransient(cause *fault.Error) bool {
 	return cause.Kind == fault.Retryable || cause.Kind == fault.Throttled
 }
 
-// againRecord is the pointer to a dead letter that is parsed again by itself. Those of one tenant are in one partition, in the order in
+// retryPointer is the pointer to a dead letter that is parsed again by itself. Those of one tenant are in one partition, in the order in
 // which they came, so that a thread's stay in order.
-func againRecord(r deadletter.Record) store.Record {
-	data, _ := json.Marshal(waiting{r.Tenant, r.ID}) // strings always encode
+func retryPointer(r deadletter.Record) store.Record {
+	data, _ := json.Marshal(pointerData{r.Tenant, r.ID}) // strings always encode
 	return store.Record{Data: data, Expires: r.First.Add(deadletter.Retention), Key: store.Key{
-		Partition: againPartition(r.Provider, shard(r.Tenant)), Sort: r.First.UTC().Format(sortTime) + "/" + r.ID,
+		Partition: retryPartition(r.Provider, shard(r.Tenant)), Sort: r.First.UTC().Format(sortTime) + "/" + r.ID,
 	}}
 }
 
-type waiting struct {
+type pointerData struct {
 	Tenant string `json:"tenant"`
 	ID     string `json:"id"`
 }
 
-func againPartition(provider string, shard int) string {
+func retryPartition(provider string, shard int) string {
 	return "again/" + provider + "/" + strconv.Itoa(shard)
 }
 
-// rerun is one run of the schedule in progress.
-type rerun struct {
+// retryRun is one run of the schedule in progress.
+type retryRun struct {
 	*Reparser
 	held           map[string]bool // tenants of which one fails still: the rest of theirs waits, in order
 	redriven, left int
 }
 
-// parseAgain parses what waits, oldest first for each tenant. An error is the store's: what is left waits for the next run.
-func (r *Reparser) parseAgain(ctx context.Context) error {
-	run := rerun{Reparser: r, held: map[string]bool{}}
+// retryDue parses what waits, oldest first for each tenant. An error is the store's: what is left waits for the next run.
+func (r *Reparser) retryDue(ctx context.Context) error {
+	run := retryRun{Reparser: r, held: map[string]bool{}}
 	var err error
 	for n := 0; n < Shards && err == nil; n++ {
-		err = run.shard(ctx, againPartition(r.adapter.about.Provider, n))
+		err = run.shard(ctx, retryPartition(r.adapter.description.Provider, n))
 	}
 	if run.redriven+run.left > 0 {
 		r.adapter.Logger.InfoContext(ctx, "webhooks parsed again", slog.Int("redriven", run.redriven), slog.Int("left", run.left))
@@ -63,7 +63,7 @@ func (r *Reparser) parseAgain(ctx context.Context) error {
 	return err
 }
 
-func (r *rerun) shard(ctx context.Context, partition string) error {
+func (r *retryRun) shard(ctx context.Context, partition string) error {
 	after := ""
 	for more := true; more; {
 		var page []store.Record
@@ -74,7 +74,7 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 		}
 		for _, pointer := range page {
 			after = pointer.Sort
-			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < againMargin {
+			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < retryMargin {
 				return nil
 			}
 			if err := r.follow(ctx, pointer); err != nil {
@@ -87,8 +87,8 @@ func (r *rerun) shard(ctx context.Context, partition string) error {
 
 // follow parses what one pointer leads to, and removes it unless it has to wait. One that cannot be read stays where it is and
 // holds nothing else up.
-func (r *rerun) follow(ctx context.Context, pointer store.Record) error {
-	var w waiting
+func (r *retryRun) follow(ctx context.Context, pointer store.Record) error {
+	var w pointerData
 	_ = json.Unmarshal(pointer.Data, &w) // what cannot be read has no id
 	if w.ID == "" {
 		r.adapter.Logger.ErrorContext(ctx, "pointer cannot be read", slog.String("partition", pointer.Partition), slog.String("sort", pointer.Sort))
@@ -106,10 +106,10 @@ func (r *rerun) follow(ctx context.Context, pointer store.Record) error {
 	record, ok := deadletter.Read(held[0])
 	age := time.Since(spooledAt(pointer))
 	if !ok {
-		if age < unwritten {
+		if age < pointerGrace {
 			return nil
 		}
-		r.leave(telemetry.WithEvent(ctx, w.ID), CodeUnwritten, age)
+		r.giveUp(telemetry.WithEvent(ctx, w.ID), CodeUnwritten, age)
 	}
 	if ok && record.State == deadletter.Open {
 		ctx := telemetry.WithTrace(telemetry.WithEvent(ctx, record.ID), record.Trace)
@@ -124,17 +124,17 @@ func (r *rerun) follow(ctx context.Context, pointer store.Record) error {
 }
 
 // retry parses one webhook again and reports whether it has to wait for the next run.
-func (r *rerun) retry(ctx context.Context, l *letter, age time.Duration) (again bool, err error) {
-	generation, failed := r.again(ctx, true, l)
+func (r *retryRun) retry(ctx context.Context, l *letter, age time.Duration) (again bool, err error) {
+	generation, failed := r.parse(ctx, true, l)
 	if failed == nil {
 		r.redriven++
 		return false, deadletter.Settle(ctx, r.records, l.held, deadletter.Redriven, generation)
 	}
 	sorted := fault.Of(failed)
-	if isTransient(sorted) && age < patience {
+	if isTransient(sorted) && age < retryFor {
 		return true, nil
 	}
-	r.leave(ctx, sorted.Code, age)
+	r.giveUp(ctx, sorted.Code, age)
 	if isTransient(sorted) {
 		return false, nil
 	}
@@ -144,9 +144,9 @@ func (r *rerun) retry(ctx context.Context, l *letter, age time.Duration) (again 
 	return false, deadletter.Write(ctx, r.records, now)
 }
 
-// leave logs and counts that a webhook is not parsed again by itself any more.
-func (r *rerun) leave(ctx context.Context, code string, age time.Duration) {
+// giveUp logs and counts that a webhook is not parsed again by itself any more.
+func (r *retryRun) giveUp(ctx context.Context, code string, age time.Duration) {
 	r.adapter.Logger.ErrorContext(ctx, "webhook is left to a person", slog.String("code", code), slog.Duration("after", age))
 	r.adapter.Meter.Count("WebhookDeadLettered", 1,
-		telemetry.Label{Name: "provider", Value: r.adapter.about.Provider}, telemetry.Label{Name: "reason", Value: code})
+		telemetry.Label{Name: "provider", Value: r.adapter.description.Provider}, telemetry.Label{Name: "reason", Value: code})
 }

@@ -15,8 +15,8 @@ func (e *RedactedError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *RedactedError) Unwrap() error { return e.Err }
 
-// kept returns the body that a dead letter of r has.
-func kept(r Received, err error) []byte {
+// deadLetterBody returns the body that a dead letter of r has.
+func deadLetterBody(r Received, err error) []byte {
 	if stripped, ok := errors.AsType[*RedactedError](err); ok {
 		return stripped.Body
 	}

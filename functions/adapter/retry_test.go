@@ -204,7 +204,7 @@ func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
 		letters string
 		counted int // the first by the receiver
 	}{
-		"after a day":                   {func(*fixture) { time.Sleep(patience) }, "retryable line_unreadable", 2},
+		"after a day":                   {func(*fixture) { time.Sleep(retryFor) }, "retryable line_unreadable", 2},
 		"since its address is nobody's": {func(o *fixture) { o.known.down, o.known.gone = nil, map[string]bool{"one": true} }, "permanent unowned_address", 2},
 		"since somebody was faster": {func(o *fixture) {
 			o.known.down = nil
@@ -286,7 +286,7 @@ func TestARunEndsBeforeItsInvocation(t *testing.T) {
 		o.known.down["one"] = true
 		o.receive("first", `["one"]`)
 		o.known.down = nil
-		ctx, cancel := context.WithTimeout(t.Context(), againMargin-time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), retryMargin-time.Millisecond)
 		defer cancel()
 		if _, err := o.again.Reparse(ctx, redrive.Common{Action: redrive.Again}); err != nil || len(o.sent) > 0 || o.waiting() != 1 {
 			t.Errorf("%v, sent %v", err, o.sent)
@@ -299,7 +299,7 @@ func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newFixture(t)
 		for n := range Shards {
-			unreadable := store.Record{Data: []byte("{"), Key: store.Key{Partition: againPartition(o.adapter.about.Provider, n), Sort: "1999"}}
+			unreadable := store.Record{Data: []byte("{"), Key: store.Key{Partition: retryPartition(o.adapter.description.Provider, n), Sort: "1999"}}
 			if err := o.spool.Note(t.Context(), unreadable); err != nil {
 				t.Fatal(err)
 			}
@@ -319,11 +319,11 @@ func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
 func TestAWebhookWithoutItsDeadLetterIsNotDroppedInSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newFixture(t)
-		lost := deadletter.Record{ID: "w1", Tenant: "first", Provider: o.adapter.about.Provider, First: time.Now()}
-		if err := o.spool.Note(t.Context(), againRecord(lost)); err != nil {
+		lost := deadletter.Record{ID: "w1", Tenant: "first", Provider: o.adapter.description.Provider, First: time.Now()}
+		if err := o.spool.Note(t.Context(), retryPointer(lost)); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(unwritten - time.Second)
+		time.Sleep(pointerGrace - time.Second)
 		o.run()
 		o.check(1, nil, nil)
 		if o.output.Len() > 0 {
