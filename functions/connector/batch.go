@@ -1,16 +1,6 @@
 package connector
 
-import (
-	"sync"
-
-	"signalbox/shared/delivery"
-)
-
-// BindingKey names one CRM of one tenant.
-type BindingKey struct{ Tenant, CRM string }
-
-// KeyOf returns where a delivery goes.
-func KeyOf(d delivery.Delivery) BindingKey { return BindingKey{d.Event.TenantID, d.CRM} }
+import "sync"
 
 // Batch is the steps of one Do and what becomes of them. A CRM speaks of a step by its index.
 type Batch[R any] struct {
@@ -62,13 +52,7 @@ func (b Batch[R]) Each(at []int, do func(i int)) {
 }
 
 // All returns the indices of all steps.
-func (b Batch[R]) All() []int {
-	at := make([]int, len(b.steps))
-	for i := range at {
-		at[i] = i
-	}
-	return at
-}
+func (b Batch[R]) All() []int { return Indices(len(b.steps)) }
 
 // Fail makes err the outcome of a step.
 func (b Batch[R]) Fail(i int, err error) { b.outcomes[i] = Outcome{Err: err} }

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"signalbox/shared/canonical"
@@ -77,4 +78,16 @@ func ChannelLabel(c canonical.Channel) string {
 	default:
 		return string(c)
 	}
+}
+
+// remembered is how long an earlier delivery of an event is sure to be known by its claim. Claims are kept somewhat longer.
+const remembered = 30 * 24 * time.Hour
+
+// Forgotten reports whether an event is so old that it may have been carried out under a claim that is gone.
+func Forgotten(e canonical.Event) bool {
+	since := e.ReceivedAt
+	if since.IsZero() {
+		since = e.Timestamp
+	}
+	return time.Since(since) > remembered
 }

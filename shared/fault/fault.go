@@ -79,3 +79,9 @@ func Of(err error) *Error {
 	}
 	return &Error{Kind: Retryable, Code: CodeUnsorted, Err: err}
 }
+
+// Is reports whether the outermost fault in err's chain has a code.
+func Is(err error, code string) bool {
+	sorted, ok := errors.AsType[*Error](err)
+	return ok && sorted.Code == code
+}

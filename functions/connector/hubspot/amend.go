@@ -25,7 +25,7 @@ func (p *portal) amend(ctx context.Context, w batch, properties []string, of cha
 	for i := range w.Len() {
 		id := w.Request(i).contact
 		if held[id] == nil {
-			p.gone(ctx, w, i, fault.New(fault.Permanent, codeNotFound, nil))
+			p.failed(ctx, w, i, fault.New(fault.Permanent, codeNotFound, nil))
 			continue
 		}
 		values, err := of(w.Request(i), held[id])
@@ -78,14 +78,11 @@ func (p *portal) writeAmended(ctx context.Context, w batch, about map[string][]i
 	}
 	for k, r := range p.write(ctx, contacts, "update", rows) {
 		for _, i := range about[rows[k].ID] {
-			switch {
-			case is(r.err, codeNotFound):
-				p.gone(ctx, w, i, r.err)
-			case r.err != nil:
-				w.Fail(i, r.err)
-			default:
-				w.Succeed(i)
+			if r.err != nil {
+				p.failed(ctx, w, i, r.err)
+				continue
 			}
+			w.Succeed(i)
 		}
 	}
 }

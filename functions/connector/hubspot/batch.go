@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
 
@@ -41,62 +42,38 @@ type readReply struct {
 	Errors  []refusal `json:"errors"`
 }
 
-// write upserts or updates (verb) records and answers one row an input. An ID that comes twice goes into a later call:
-// HubSpot refuses a batch that holds it twice.
+// write upserts or updates (verb) records and returns one row an input. HubSpot refuses a batch that holds an ID twice.
 func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) []row {
 	rows := make([]row, len(inputs))
-	left := make([]int, len(inputs))
-	for i := range inputs {
-		left[i] = i
-	}
-	for len(left) > 0 {
-		var now, later []int
-		seen := make(map[string]bool, len(left))
-		for _, i := range left {
-			if seen[inputs[i].ID] || len(now) == maxBatch {
-				later = append(later, i)
-				continue
+	connector.Rows{
+		Most: maxBatch,
+		Keys: func(i int) []string { return []string{inputs[i].ID} },
+		Call: func(at []int) ([]int, error) {
+			var request struct {
+				Inputs []input `json:"inputs"`
 			}
-			seen[inputs[i].ID] = true
-			now = append(now, i)
-		}
-		p.writeDistinct(ctx, kind, verb, inputs, now, rows)
-		left = later
-	}
+			for _, i := range at {
+				sent := inputs[i]
+				sent.TraceID = sent.ID
+				request.Inputs = append(request.Inputs, sent)
+			}
+			var reply writeReply
+			err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), request, &reply)
+			switch {
+			case fault.Is(err, codePropertyMissing) && len(at) > 1: // perhaps not every row has the property
+				return at, nil
+			case err != nil:
+				return nil, err
+			case len(at) == 1:
+				rows[at[0]] = reply.only()
+				return nil, nil
+			default:
+				return reply.spread(inputs, at, rows), nil
+			}
+		},
+		Fail: func(i int, err error) { rows[i].err = err },
+	}.Send(connector.Indices(len(inputs)))
 	return rows
-}
-
-// writeDistinct writes the inputs at. When HubSpot refuses them together, or says nothing about some, those are sent alone:
-// one bad row never fails its neighbours.
-func (p *portal) writeDistinct(ctx context.Context, kind, verb string, inputs []input, at []int, rows []row) {
-	sent := make([]input, len(at))
-	for k, i := range at {
-		sent[k] = inputs[i]
-		sent[k].TraceID = inputs[i].ID
-	}
-	request := struct {
-		Inputs []input `json:"inputs"`
-	}{sent}
-	var reply writeReply
-	err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), request, &reply)
-	var alone []int
-	switch {
-	case err != nil && (len(at) == 1 || fault.Of(err).Kind != fault.Permanent):
-		for _, i := range at {
-			rows[i].err = err
-		}
-		return
-	case err != nil:
-		alone = at
-	case len(at) == 1:
-		rows[at[0]] = reply.only()
-		return
-	default:
-		alone = reply.spread(inputs, at, rows)
-	}
-	for _, i := range alone {
-		p.writeDistinct(ctx, kind, verb, inputs, []int{i}, rows)
-	}
 }
 
 // only returns the row of a call with one input.
@@ -105,13 +82,13 @@ func (r writeReply) only() row {
 	case len(r.Results) > 0 && r.Results[0].ID != "":
 		return row{object: r.Results[0]}
 	case len(r.Errors) > 0:
-		return row{err: r.Errors[0].sort(http.StatusBadRequest, 0)}
+		return row{err: r.Errors[0].fault()}
 	default:
 		return row{err: fault.New(fault.Permanent, codeSilent, nil)}
 	}
 }
 
-// spread gives every input at its result or error and answers those that got neither.
+// spread gives every input at its result or error and returns those that got neither.
 func (r writeReply) spread(inputs []input, at []int, rows []row) (silent []int) {
 	results := make(map[string]written, len(r.Results))
 	for _, o := range r.Results {
@@ -120,7 +97,7 @@ func (r writeReply) spread(inputs []input, at []int, rows []row) (silent []int) 
 	errs := make(map[string]error)
 	for _, e := range r.Errors {
 		for _, id := range append(e.Context.TraceIDs, e.Context.IDs...) { // rows that do not exist are named by their ids
-			errs[id] = e.sort(http.StatusBadRequest, 0)
+			errs[id] = e.fault()
 		}
 	}
 	for _, i := range at {
@@ -154,11 +131,11 @@ func (p *portal) read(ctx context.Context, kind, idProperty string, ids, propert
 			History    []string `json:"propertiesWithHistory"`
 		}{idProperty, inputs, properties, []string{}}
 		var reply readReply
-		if err := p.call(ctx, http.MethodPost, p.routes.batch(kind, "read"), request, &reply); err != nil && !is(err, codeNotFound) {
+		if err := p.call(ctx, http.MethodPost, p.routes.batch(kind, "read"), request, &reply); err != nil && !fault.Is(err, codeNotFound) {
 			return nil, err
 		}
 		for _, e := range reply.Errors {
-			if err := e.sort(http.StatusBadRequest, 0); err.Code != codeNotFound {
+			if err := e.fault(); err.Code != codeNotFound {
 				return nil, err
 			}
 		}

@@ -2,9 +2,11 @@ package hubspot
 
 import (
 	"context"
-	"net/url"
+	"reflect"
+	"strconv"
 	"strings"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -37,66 +39,48 @@ type Capabilities struct {
 }
 
 // Properties are the names of the custom properties. An empty name is the default, which package/ installs. Once a binding is
-// checked, it is that of a property which the binding's release of package/ does not have.
+// checked, it is that of a property which the binding's release of package/ does not have. The tags hold the default and the
+// release that the property came with.
 type Properties struct {
-	SenderKey      string `json:"senderKey"`
-	Source         string `json:"source"`
-	Channel        string `json:"channel"`
-	FirstMessage   string `json:"firstMessage"`
-	OptOut         string `json:"optOut"`
-	OptOutAt       string `json:"optOutAt"`
-	OptOutChannel  string `json:"optOutChannel"`
-	Consent        string `json:"consent"`
-	LastReplyAt    string `json:"lastReplyAt"`
-	StopAutomation string `json:"stopAutomation"`
-	EventKey       string `json:"eventKey"`
-	Direction      string `json:"direction"`
-	Status         string `json:"status"`
-	StatusError    string `json:"statusError"`
-	Address        string `json:"address"`
-	AdSource       string `json:"adSource"` // this and the following of contacts and of communications
-	AdID           string `json:"adId"`
-	AdURL          string `json:"adUrl"`
-	AdHeadline     string `json:"adHeadline"`
-	AdClickID      string `json:"adClickId"`
+	SenderKey      string `json:"senderKey" standard:"msg_sender_key" since:"1"`
+	Source         string `json:"source" standard:"msg_source" since:"1"`
+	Channel        string `json:"channel" standard:"msg_channel" since:"1"`
+	FirstMessage   string `json:"firstMessage" standard:"msg_first_message" since:"1"`
+	OptOut         string `json:"optOut" standard:"msg_opt_out" since:"1"`
+	OptOutAt       string `json:"optOutAt" standard:"msg_opt_out_at" since:"1"`
+	OptOutChannel  string `json:"optOutChannel" standard:"msg_opt_out_channel" since:"1"`
+	Consent        string `json:"consent" standard:"msg_consent" since:"1"`
+	LastReplyAt    string `json:"lastReplyAt" standard:"msg_last_reply_at" since:"1"`
+	StopAutomation string `json:"stopAutomation" standard:"msg_stop_automation" since:"1"`
+	EventKey       string `json:"eventKey" standard:"msg_event_key" since:"1"`
+	Direction      string `json:"direction" standard:"msg_direction" since:"1"`
+	Status         string `json:"status" standard:"msg_status" since:"1"`
+	StatusError    string `json:"statusError" standard:"msg_status_error" since:"1"`
+	Address        string `json:"address" standard:"msg_address" since:"2"`
+	AdSource       string `json:"adSource" standard:"msg_ad_source" since:"2"` // this and the following of contacts and of communications
+	AdID           string `json:"adId" standard:"msg_ad_id" since:"2"`
+	AdURL          string `json:"adUrl" standard:"msg_ad_url" since:"2"`
+	AdHeadline     string `json:"adHeadline" standard:"msg_ad_headline" since:"2"`
+	AdClickID      string `json:"adClickId" standard:"msg_ad_click_id" since:"2"`
 }
 
-// property ties a field of Properties to its default name and the release of package/ that it came with.
-type property struct {
-	name     *string
-	standard string
-	since    int
-}
-
-func (p *Properties) all() []property {
-	return []property{
-		{&p.SenderKey, "msg_sender_key", 1},
-		{&p.Source, "msg_source", 1},
-		{&p.Channel, "msg_channel", 1},
-		{&p.FirstMessage, "msg_first_message", 1},
-		{&p.OptOut, "msg_opt_out", 1},
-		{&p.OptOutAt, "msg_opt_out_at", 1},
-		{&p.OptOutChannel, "msg_opt_out_channel", 1},
-		{&p.Consent, "msg_consent", 1},
-		{&p.LastReplyAt, "msg_last_reply_at", 1},
-		{&p.StopAutomation, "msg_stop_automation", 1},
-		{&p.EventKey, "msg_event_key", 1},
-		{&p.Direction, "msg_direction", 1},
-		{&p.Status, "msg_status", 1},
-		{&p.StatusError, "msg_status_error", 1},
-		{&p.Address, "msg_address", 2},
-		{&p.AdSource, "msg_ad_source", 2},
-		{&p.AdID, "msg_ad_id", 2},
-		{&p.AdURL, "msg_ad_url", 2},
-		{&p.AdHeadline, "msg_ad_headline", 2},
-		{&p.AdClickID, "msg_ad_click_id", 2},
+// resolve fills in the names for a release of package/.
+func (p *Properties) resolve(release int) {
+	fields := reflect.ValueOf(p).Elem()
+	for i := range fields.NumField() {
+		field, tag := fields.Field(i), fields.Type().Field(i).Tag
+		switch since, _ := strconv.Atoi(tag.Get("since")); {
+		case since > max(release, 1):
+			field.SetString("") // it is not there
+		case field.String() == "":
+			field.SetString(tag.Get("standard"))
+		}
 	}
 }
 
-// check fills the defaults in and answers a blocked fault for what cannot work.
+// check fills the defaults in and returns a blocked fault for what cannot work.
 func (b Binding) check() (Binding, routes, error) {
-	base, err := url.Parse(b.BaseURL)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.RawQuery != "" {
+	if !connector.IsOrigin(b.BaseURL) {
 		return b, routes{}, fault.New(fault.Blocked, "hubspot_base_url_invalid", nil)
 	}
 	if b.Token == "" {
@@ -109,13 +93,6 @@ func (b Binding) check() (Binding, routes, error) {
 	if !ok {
 		return b, routes{}, fault.New(fault.Blocked, "hubspot_version_unknown", nil)
 	}
-	for _, p := range b.Properties.all() {
-		switch {
-		case p.since > max(b.Package, 1):
-			*p.name = "" // it is not there
-		case *p.name == "":
-			*p.name = p.standard
-		}
-	}
+	b.Properties.resolve(b.Package)
 	return b, r, nil
 }

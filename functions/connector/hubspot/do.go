@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -30,10 +31,7 @@ func (c *CRM) portal(ctx context.Context, at connector.BindingKey) (*portal, err
 		return nil, err
 	}
 	binding, r, err := binding.check()
-	if err != nil {
-		return nil, err
-	}
-	return &portal{crm: c, tenant: at.Tenant, binding: binding, routes: r}, nil
+	return &portal{crm: c, of: at, binding: binding, routes: r}, err
 }
 
 func (p *portal) do(ctx context.Context, k kind, w batch) {
@@ -57,23 +55,27 @@ func (p *portal) do(ctx context.Context, k kind, w batch) {
 	}
 }
 
-// gone says what a step is to answer when HubSpot does not find a record it named. Is it the contact, the delivery goes on
-// with another one, once; anything else may only not be visible yet. A contact that was merged into another is gone: reading
-// it answers that other one.
-func (p *portal) gone(ctx context.Context, w batch, i int, notFound error) {
+// failed concludes a step that failed. When HubSpot does not find the contact, the delivery goes on with another one, once; any
+// other record that is not found may only not be visible yet. A contact that was merged into another is gone: reading it returns
+// that other one.
+func (p *portal) failed(ctx context.Context, w batch, i int, reason error) {
+	if !fault.Is(reason, codeNotFound) {
+		w.Fail(i, reason)
+		return
+	}
 	r := w.Request(i)
 	found, err := p.read(ctx, contacts, "", []string{r.contact}, []string{"lastmodifieddate"})
 	switch {
 	case err != nil:
 		w.Fail(i, err)
 	case len(found) > 0 && found[0].ID == r.contact:
-		w.Fail(i, fault.New(fault.Retryable, "hubspot_association_refused", notFound))
+		w.Fail(i, fault.New(fault.Retryable, "hubspot_association_refused", reason))
 	case r.kind == name: // who is gone needs none
 		w.Succeed(i)
-	case r.final:
-		w.Fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", notFound))
+	case r.gone != "":
+		w.Fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", reason))
 	default:
-		w.Succeed(i, resultGone, r.contact)
+		w.Succeed(i, connector.ResultGone, r.contact)
 	}
 }
 
@@ -84,66 +86,49 @@ const (
 	leads          = "leads"
 )
 
-// associateAll puts records on the timelines of contacts: one call for all, and one each for those it did not mention.
-func (p *portal) associateAll(ctx context.Context, w batch, records []string) {
-	left := make([]int, 0, w.Len())
-	for i := range w.Len() {
-		if records[i] != "" {
-			left = append(left, i)
-		}
-	}
-	if len(left) > 1 {
-		left = p.associateBatch(ctx, w, records, left)
-	}
-	for _, i := range left {
-		path := p.routes.associate(communications, records[i], contacts, w.Request(i).contact)
-		switch err := p.call(ctx, http.MethodPut, path, nil, nil); {
-		case is(err, codeNotFound):
-			p.gone(ctx, w, i, err)
-		case err != nil:
-			w.Fail(i, err)
-		default:
-			w.Succeed(i, resultRecord, records[i])
-		}
-	}
+// end is one end of an association.
+type end struct {
+	ID string `json:"id"`
 }
 
-// associateBatch returns the steps that are not known to be associated.
-func (p *portal) associateBatch(ctx context.Context, w batch, records []string, at []int) (left []int) {
-	type end struct {
-		ID string `json:"id"`
-	}
-	type pair struct {
-		From end `json:"from"`
-		To   end `json:"to"`
-	}
-	for len(at) > 0 {
-		n := min(len(at), maxBatch)
-		var request struct {
-			Inputs []pair `json:"inputs"`
-		}
-		for _, i := range at[:n] {
-			request.Inputs = append(request.Inputs, pair{end{records[i]}, end{w.Request(i).contact}})
-		}
-		var reply struct {
-			Results []pair `json:"results"`
-		}
-		err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), request, &reply)
-		made := make(map[pair]bool, n)
-		for _, r := range reply.Results {
-			made[r] = true
-		}
-		for k, i := range at[:n] {
-			switch {
-			case err != nil && fault.Of(err).Kind != fault.Permanent:
-				w.Fail(i, err)
-			case err == nil && made[request.Inputs[k]]:
-				w.Succeed(i, resultRecord, records[i])
-			default:
-				left = append(left, i)
+// pair is an association of a communication with a contact.
+type pair struct {
+	From end `json:"from"`
+	To   end `json:"to"`
+}
+
+// associate puts records on the timelines of contacts.
+func (p *portal) associate(ctx context.Context, w batch, records []string) {
+	at := slices.DeleteFunc(w.All(), func(i int) bool { return records[i] == "" })
+	connector.Rows{
+		Most: maxBatch,
+		Call: func(at []int) ([]int, error) {
+			if len(at) == 1 {
+				i := at[0]
+				err := p.call(ctx, http.MethodPut, p.routes.associate(communications, records[i], contacts, w.Request(i).contact), nil, nil)
+				if err == nil {
+					w.Succeed(i, resultRecord, records[i])
+				}
+				return nil, err
 			}
-		}
-		at = at[n:]
-	}
-	return left
+			var request struct {
+				Inputs []pair `json:"inputs"`
+			}
+			for _, i := range at {
+				request.Inputs = append(request.Inputs, pair{end{records[i]}, end{w.Request(i).contact}})
+			}
+			var reply struct {
+				Results []pair `json:"results"`
+			}
+			err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), request, &reply)
+			return slices.DeleteFunc(slices.Clone(at), func(i int) bool {
+				made := slices.Contains(reply.Results, pair{end{records[i]}, end{w.Request(i).contact}})
+				if made {
+					w.Succeed(i, resultRecord, records[i])
+				}
+				return made
+			}), err
+		},
+		Fail: func(i int, err error) { p.failed(ctx, w, i, err) },
+	}.Send(at)
 }

@@ -7,8 +7,6 @@ package hubspot
 import (
 	"log/slog"
 	"net/http"
-	"sync"
-	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/telemetry"
@@ -25,18 +23,15 @@ type Options struct {
 // CRM is HubSpot, for every tenant. It is safe for concurrent use.
 type CRM struct {
 	bindings Bindings
-	client   *http.Client
+	api      *connector.API
 	logger   *slog.Logger
 	meter    *telemetry.Meter
-	mu       sync.Mutex
-	warned   map[string]time.Time // when a tenant's shrinking daily budget was last logged
 }
 
 // New returns a CRM.
 func New(o Options) *CRM {
-	client := *o.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &CRM{bindings: o.Bindings, client: &client, logger: o.Logger, meter: o.Meter, warned: make(map[string]time.Time)}
+	api := connector.NewAPI(Kind, "HubSpotDailyBudgetLow", o.Client, o.Logger, o.Meter)
+	return &CRM{bindings: o.Bindings, api: api, logger: o.Logger, meter: o.Meter}
 }
 
 var (

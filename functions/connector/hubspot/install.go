@@ -16,7 +16,7 @@ var errNoPortal = errors.New("the file has no CRM of the kind " + Kind)
 // inFile is the tenant of a file.
 type inFile tenant.Tenant
 
-// Tenant implements Tenants.
+// Tenant implements connector.Tenants.
 func (f inFile) Tenant(context.Context, string) (tenant.Tenant, error) { return tenant.Tenant(f), nil }
 
 // Install provisions each portal that a tenant's file names, and writes a line to out for each. It may be repeated. An error names the

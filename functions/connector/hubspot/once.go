@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
@@ -20,18 +19,6 @@ func marker(e canonical.Event) string { return "<p>" + mark(e) + "</p>" }
 
 func mark(e canonical.Event) string { return "[msg:" + connector.MessageKey(e) + "]" }
 
-// remembered is how long an earlier delivery of an event is sure to be known by its claim. Claims are kept somewhat longer.
-const remembered = 30 * 24 * time.Hour
-
-// forgotten reports whether an event is so old that it may have been carried out under a claim that is gone.
-func forgotten(e canonical.Event) bool {
-	since := e.ReceivedAt
-	if since.IsZero() {
-		since = e.Timestamp
-	}
-	return time.Since(since) > remembered
-}
-
 // activityOnce creates communications in a portal that cannot upsert them. If an earlier try may have come through, the
 // contact's communications are searched for it first.
 func (p *portal) activityOnce(ctx context.Context, w batch) {
@@ -39,20 +26,17 @@ func (p *portal) activityOnce(ctx context.Context, w batch) {
 		r := w.Request(i)
 		record := ""
 		var err error
-		if w.Intended(i) || forgotten(r.delivery.Event) {
+		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
 			record, err = p.marked(ctx, r)
 		}
 		if err == nil && record == "" {
 			record, err = p.post(ctx, r)
 		}
-		switch {
-		case is(err, codeNotFound):
-			p.gone(ctx, w, i, err)
-		case err != nil:
-			w.Fail(i, err)
-		default:
-			w.Succeed(i, resultRecord, record)
+		if err != nil {
+			p.failed(ctx, w, i, err)
+			return
 		}
+		w.Succeed(i, resultRecord, record)
 	})
 }
 
@@ -128,20 +112,20 @@ func (p *portal) related(ctx context.Context, from, id, to, after string) (ids [
 		return nil, "", err
 	}
 	for _, e := range reply.Errors {
-		if err := e.sort(http.StatusBadRequest, 0); err.Code != codeNotFound { // a record without associations is not found here
+		if err := e.fault(); err.Code != codeNotFound { // a record without associations is not found here
 			return nil, "", err
 		}
 	}
 	if reply.Results == nil && len(reply.Errors) == 0 {
-		return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
+		return nil, "", fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
 	}
 	for _, result := range reply.Results {
 		if result.From.ID.String() != id {
-			return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
+			return nil, "", fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
 		}
 		for _, other := range result.To {
 			if other.ID == "" {
-				return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
+				return nil, "", fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
 			}
 			ids = append(ids, other.ID.String())
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/telemetry"
@@ -34,7 +35,7 @@ func Provision(ctx context.Context, client *http.Client, b Binding) error {
 			return err
 		}
 		err = p.call(ctx, http.MethodPost, p.routes.groups(kind), definitions.PropertyGroup(), nil)
-		if err != nil && !is(err, codeConflict) {
+		if err != nil && !fault.Is(err, codeConflict) {
 			return fmt.Errorf("property group of %s: %w", kind, err)
 		}
 		for _, d := range properties {
@@ -52,7 +53,7 @@ func Provision(ctx context.Context, client *http.Client, b Binding) error {
 
 func (p *portal) install(ctx context.Context, kind string, d definitions.Property) error {
 	err := p.call(ctx, http.MethodPost, p.routes.properties+"/"+kind, d, nil)
-	if !is(err, codeConflict) {
+	if !fault.Is(err, codeConflict) {
 		return err
 	}
 	var held definitions.Property
@@ -67,9 +68,10 @@ func (p *portal) install(ctx context.Context, kind string, d definitions.Propert
 
 // renamed returns the portal's name of a property that package/ calls standard.
 func (p Properties) renamed(standard string) string {
-	for _, property := range p.all() {
-		if property.standard == standard {
-			return cmp.Or(*property.name, standard)
+	names := reflect.ValueOf(p)
+	for i := range names.NumField() {
+		if names.Type().Field(i).Tag.Get("standard") == standard {
+			return cmp.Or(names.Field(i).String(), standard)
 		}
 	}
 	return standard

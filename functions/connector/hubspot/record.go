@@ -126,7 +126,7 @@ func (p *portal) activity(ctx context.Context, w batch) {
 		}
 		records[i] = r.object.ID
 	}
-	p.associateAll(ctx, w, records)
+	p.associate(ctx, w, records)
 }
 
 // definedBy are HubSpot's own association types; see
@@ -179,7 +179,7 @@ func (p *portal) lead(ctx context.Context, w batch) {
 		)
 		var made object
 		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord{properties, associated(r.contact, leadToPrimaryContact)}, &made)
-		if is(err, codeConflict) {
+		if fault.Is(err, codeConflict) {
 			query := "?idProperty=" + url.QueryEscape(property)
 			err = p.call(ctx, http.MethodGet, p.routes.record(leads, connector.MessageKey(e))+query, nil, &made)
 		}

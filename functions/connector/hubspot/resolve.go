@@ -49,7 +49,7 @@ func (p *portal) resolveByKey(ctx context.Context, w batch) (open []int) {
 	}
 	for i := range w.Len() {
 		if o := held[w.Request(i).delivery.Person.Key]; o.ID != "" {
-			w.Succeed(i, resultContact, o.ID, resultNamed, named(w.Request(i), o.Properties))
+			w.Succeed(i, resultContact, o.ID, connector.ResultNamed, named(w.Request(i), o.Properties))
 			continue
 		}
 		open = append(open, i)
@@ -94,7 +94,7 @@ func (p *portal) resolveByPhone(ctx context.Context, w batch, i int) {
 	})
 	if len(matching) > 1 {
 		p.crm.logger.WarnContext(ctx, "several contacts have the phone number; the most recently modified one is taken",
-			slog.String("tenant", p.tenant), slog.String("code", "ambiguous"), slog.Int("contacts", len(matching)),
+			slog.String("tenant", p.of.Tenant), slog.String("code", "ambiguous"), slog.Int("contacts", len(matching)),
 			slog.String("contact", chosen.ID))
 		p.crm.meter.Count("HubSpotAmbiguousContact", 1)
 	}
@@ -119,15 +119,15 @@ func (p *portal) take(ctx context.Context, w batch, i int, found object) {
 		stamp := map[string]any{"properties": map[string]string{key: person.Key}}
 		err := p.call(ctx, http.MethodPatch, p.routes.record(contacts, found.ID), stamp, nil)
 		switch {
-		case is(err, codeNotFound): // deleted a moment ago: searches find it a while longer
+		case fault.Is(err, codeNotFound): // deleted a moment ago: searches find it a while longer
 			w.Succeed(i)
 			return
-		case err != nil && !is(err, codeConflict):
+		case err != nil && !fault.Is(err, codeConflict):
 			w.Fail(i, err)
 			return
 		}
 	}
-	w.Succeed(i, resultContact, found.ID, resultNamed, named(w.Request(i), found.Properties))
+	w.Succeed(i, resultContact, found.ID, connector.ResultNamed, named(w.Request(i), found.Properties))
 }
 
 // create upserts by our key the contacts that were not found.
@@ -149,9 +149,9 @@ func (p *portal) create(ctx context.Context, w batch) {
 	}
 	for k, r := range p.write(ctx, contacts, "upsert", rows) {
 		i := at[k]
-		switch id := inTheWay(r.err); {
+		switch id := existing(r.err); {
 		case r.err == nil:
-			w.Succeed(i, resultContact, r.object.ID, resultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
+			w.Succeed(i, resultContact, r.object.ID, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		default:

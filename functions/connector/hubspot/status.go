@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/fault"
 	"signalbox/shared/receipt"
 )
 
@@ -41,7 +42,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []err
 		rows[i] = input{ID: u.Key, IDProperty: names.EventKey, Properties: fill(names.Status, u.State, names.StatusError, u.Error)}
 	}
 	for i, r := range p.write(ctx, communications, "update", rows) {
-		if !is(r.err, codeNotFound) { // nobody has put the message on a timeline, or nobody yet
+		if !fault.Is(r.err, codeNotFound) { // nobody has put the message on a timeline, or nobody yet
 			errs[i] = r.err
 		}
 	}

@@ -2,26 +2,18 @@ package hubspot
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 
-	"signalbox/shared/fault"
-	"signalbox/shared/tenant"
+	"signalbox/functions/connector"
 )
 
 // Kind is what tenant.CRM.Kind says of a binding that this connector serves.
 const Kind = "hubspot"
 
-// Tenants looks tenants up; *tenant.Directory does.
-type Tenants interface {
-	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
-}
-
 // TenantBindings are the bindings that tenants have configured.
-type TenantBindings struct{ tenants Tenants }
+type TenantBindings struct{ tenants connector.Tenants }
 
 // NewTenantBindings returns the bindings that tenants have configured.
-func NewTenantBindings(tenants Tenants) *TenantBindings { return &TenantBindings{tenants} }
+func NewTenantBindings(tenants connector.Tenants) *TenantBindings { return &TenantBindings{tenants} }
 
 // Settings is the JSON object in tenant.CRM.Settings, all of it optional. Unknown members are ignored.
 type Settings struct {
@@ -32,26 +24,10 @@ type Settings struct {
 	Package          int        `json:"package"`    // the release of package/ that is installed, 1 where none is told
 }
 
-// Binding returns a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
-// nothing is wrong with the message.
+// Binding implements Bindings.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
-	found, err := t.tenants.Tenant(ctx, tenantID)
-	if errors.Is(err, tenant.ErrUnknown) {
-		return Binding{}, fault.New(fault.Blocked, "hubspot_tenant_unknown", err)
-	}
-	if err != nil {
-		return Binding{}, err
-	}
-	crm, ok := found.CRM(name)
-	if !ok || crm.Kind != Kind {
-		return Binding{}, fault.New(fault.Blocked, "hubspot_not_bound", nil)
-	}
 	var s Settings
-	if len(crm.Settings) > 0 {
-		if err := json.Unmarshal(crm.Settings, &s); err != nil {
-			return Binding{}, fault.New(fault.Blocked, "hubspot_settings_invalid", nil)
-		}
-	}
+	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, connector.BindingKey{Tenant: tenantID, CRM: name}, &s)
 	return Binding{
 		BaseURL:  crm.BaseURL,
 		Token:    crm.Token,
@@ -63,5 +39,5 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 			EngagementUpsert: s.EngagementUpsert == nil || *s.EngagementUpsert,
 		},
 		Properties: s.Properties,
-	}, nil
+	}, err
 }

@@ -1,0 +1,173 @@
+package connector
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/telemetry"
+)
+
+// maxReply bounds what is read of a reply.
+const maxReply = 16 << 20
+
+// longestWait is how long a limit may ask a message to wait. What asks for more is the tenant's trouble, not the message's.
+const longestWait = 15 * time.Minute
+
+// API is the HTTP API of a CRM: requests and replies in JSON, replies bounded. Its errors are faults whose codes begin with the name
+// of the CRM and which hold nothing of what was sent. It is safe for concurrent use.
+type API struct {
+	name, metric string
+	client       *http.Client
+	logger       *slog.Logger
+	meter        *telemetry.Meter
+
+	mu     sync.Mutex
+	warned map[BindingKey]time.Time // when a binding's small budget was last told
+}
+
+// NewAPI returns the API of a CRM. The client follows no redirect here, whatever its own policy. Metric is what is counted when little
+// is left of a day's requests.
+func NewAPI(name, metric string, client *http.Client, logger *slog.Logger, meter *telemetry.Meter) *API {
+	own := *client
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &API{name: name, metric: metric, client: &own, logger: logger, meter: meter, warned: map[BindingKey]time.Time{}}
+}
+
+// Response is the response to a request, whatever its status.
+type Response struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// Send makes one request. The body is nothing for nil, a form for url.Values, the JSON of anything else.
+func (a *API) Send(ctx context.Context, method, address string, header http.Header, body any) (Response, error) {
+	kind, encoded := "", []byte(nil)
+	switch body := body.(type) {
+	case nil:
+	case url.Values:
+		kind, encoded = "application/x-www-form-urlencoded", []byte(body.Encode())
+	default:
+		var err error
+		if encoded, err = json.Marshal(body); err != nil {
+			return Response{}, fault.New(fault.Permanent, a.name+"_request_unencodable", nil)
+		}
+		kind = "application/json"
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(encoded))
+	if err != nil {
+		return Response{}, fault.New(fault.Blocked, a.name+"_base_url_invalid", nil)
+	}
+	request.Header = header
+	request.Header.Set("Accept", "application/json")
+	if kind != "" {
+		request.Header.Set("Content-Type", kind)
+	}
+	reply, err := a.client.Do(request)
+	if err != nil {
+		return Response{}, a.unreachable(err)
+	}
+	defer func() { _ = reply.Body.Close() }()
+	var read bytes.Buffer
+	if announced := reply.ContentLength; 0 < announced && announced <= maxReply {
+		read.Grow(int(announced) + bytes.MinRead) // so that it is not copied while it grows
+	}
+	if _, err := read.ReadFrom(io.LimitReader(reply.Body, maxReply+1)); err != nil {
+		return Response{}, a.unreachable(err)
+	}
+	if read.Len() > maxReply {
+		return Response{}, fault.New(fault.Permanent, a.name+"_reply_too_large", nil)
+	}
+	return Response{reply.StatusCode, reply.Header, read.Bytes()}, nil
+}
+
+func (a *API) unreachable(err error) error {
+	return TransportFault(err, a.name+"_timeout", a.name+"_unreachable")
+}
+
+// Decode reads the body of a success into out, which is nil where nothing of it is used. What is not JSON came from something in
+// between, whatever its status.
+func (a *API) Decode(r Response, out any) error {
+	if out == nil {
+		if len(bytes.TrimSpace(r.Body)) == 0 {
+			return nil
+		}
+		out = new(json.RawMessage)
+	}
+	if err := json.Unmarshal(r.Body, out); err != nil {
+		return fault.New(fault.Retryable, a.name+"_reply_undecodable", nil)
+	}
+	return nil
+}
+
+// ByStatus returns the fault of a refusal by the CRM of a name whose words decide nothing.
+func ByStatus(name string, status int) *fault.Error {
+	kind, code := fault.Permanent, "_refused"
+	switch {
+	case status == http.StatusUnauthorized:
+		kind, code = fault.Blocked, "_unauthenticated"
+	case status == http.StatusForbidden:
+		kind, code = fault.Blocked, "_forbidden"
+	case status == http.StatusNotFound: // without a word for a missing record the path itself is wrong
+		kind, code = fault.Blocked, "_path_unknown"
+	case status == http.StatusRequestTimeout:
+		kind, code = fault.Retryable, "_timeout"
+	case status == http.StatusRequestURITooLong:
+		kind, code = fault.Permanent, "_too_long"
+	case status >= 500:
+		kind, code = fault.Retryable, "_unavailable"
+	case status < 400: // an API that redirects is not the one that was configured
+		kind, code = fault.Blocked, "_redirected"
+	}
+	return fault.New(kind, name+code, nil)
+}
+
+// Waiting gives f the wait that the reply asked for, if it did.
+func Waiting(f *fault.Error, h http.Header) *fault.Error {
+	if asked := RetryAfter(h); asked > 0 && f.Kind != fault.Permanent {
+		f.Wait = asked
+	}
+	if f.Kind == fault.Throttled && f.Wait > longestWait {
+		f.Kind = fault.Blocked
+	}
+	return f
+}
+
+// RetryAfter returns the header's wait, at most a day; zero when there is none or it is a date.
+func RetryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After")))
+	if err != nil || seconds <= 0 {
+		return 0
+	}
+	return time.Duration(min(seconds, 24*60*60)) * time.Second
+}
+
+// Spent tells, at most once a minute and binding, when less than a tenth of the day's requests is left.
+func (a *API) Spent(ctx context.Context, of BindingKey, left, daily int) {
+	if daily <= 0 || left >= daily/10 {
+		return
+	}
+	now := time.Now()
+	a.mu.Lock()
+	due := now.Sub(a.warned[of]) >= time.Minute
+	if due {
+		a.warned[of] = now
+	}
+	a.mu.Unlock()
+	if !due {
+		return
+	}
+	a.logger.WarnContext(ctx, "less than a tenth of the CRM's daily requests is left",
+		slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.Int("left", left), slog.Int("daily", daily))
+	a.meter.Count(a.metric, 1, telemetry.Label{Name: "tenant", Value: of.Tenant})
+}

@@ -1,0 +1,68 @@
+package connector
+
+import "signalbox/shared/fault"
+
+// Rows are rows of which a CRM takes several in one call.
+type Rows struct {
+	Most int                  // how many rows one call takes
+	Keys func(i int) []string // what no two rows of a call may have in common; nil: they may have everything
+	// Call makes one call for the rows at. It concludes them, all but those it returns, of which the reply says nothing. An error is
+	// that of the call as a whole.
+	Call func(at []int) (silent []int, err error)
+	Fail func(i int, err error)
+}
+
+// Send makes as few calls as there can be for the rows at. Those of a call that is refused for good, and those of which its reply
+// says nothing, are sent alone: one bad row never fails its neighbours.
+func (r Rows) Send(at []int) {
+	for len(at) > 0 {
+		now, later := r.distinct(at)
+		silent, err := r.Call(now)
+		if err != nil {
+			silent = now
+		}
+		for _, i := range silent {
+			if len(now) > 1 && (err == nil || fault.Of(err).Kind == fault.Permanent) {
+				if _, alone := r.Call([]int{i}); alone != nil {
+					r.Fail(i, alone)
+				}
+			} else if err != nil {
+				r.Fail(i, err)
+			}
+		}
+		at = later
+	}
+}
+
+// distinct returns the rows of the next call, and the others.
+func (r Rows) distinct(at []int) (now, later []int) {
+	seen := map[string]bool{}
+	for _, i := range at {
+		var keys []string
+		if r.Keys != nil {
+			keys = r.Keys(i)
+		}
+		clash := len(now) == r.Most
+		for _, key := range keys {
+			clash = clash || seen[key]
+		}
+		if clash {
+			later = append(later, i)
+			continue
+		}
+		for _, key := range keys {
+			seen[key] = true
+		}
+		now = append(now, i)
+	}
+	return now, later
+}
+
+// Indices returns the indices of n rows.
+func Indices(n int) []int {
+	at := make([]int, n)
+	for i := range at {
+		at[i] = i
+	}
+	return at
+}
