@@ -5,6 +5,7 @@ import "signalbox/shared/fault"
 // Rows are rows of which a CRM takes several in one call.
 type Rows struct {
 	Most int                  // how many rows one call takes
+	Size func(i int) int      // how many a row counts as; nil: one
 	Keys func(i int) []string // what no two rows of a call may have in common; nil: they may have everything
 	// Call makes one call for the rows at. It concludes them, all but those it returns, of which the reply says nothing. An error is
 	// that of the call as a whole.
@@ -36,13 +37,16 @@ func (r Rows) Send(at []int) {
 
 // distinct returns the rows of the next call, and the others.
 func (r Rows) distinct(at []int) (now, later []int) {
-	seen := map[string]bool{}
+	seen, full := map[string]bool{}, 0
 	for _, i := range at {
-		var keys []string
+		size, keys := 1, []string(nil)
+		if r.Size != nil {
+			size = r.Size(i)
+		}
 		if r.Keys != nil {
 			keys = r.Keys(i)
 		}
-		clash := len(now) == r.Most
+		clash := len(now) > 0 && full+size > r.Most
 		for _, key := range keys {
 			clash = clash || seen[key]
 		}
@@ -53,7 +57,7 @@ func (r Rows) distinct(at []int) (now, later []int) {
 		for _, key := range keys {
 			seen[key] = true
 		}
-		now = append(now, i)
+		now, full = append(now, i), full+size
 	}
 	return now, later
 }

@@ -52,7 +52,7 @@ type step = connector.Step[Request]
 // Next says what d needs now. The rounds: with the linked contact, or the one that was found or created; if that one is gone,
 // once more with another. Finding nobody is checkpointed before anybody is created, so that a crash in between does not make
 // the new contact look like an old one, which gets no lead.
-func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (step, bool, error) {
+func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step[Request], bool, error) {
 	p := plan{connector.RoundsOf(d, done)}
 	for i, action := range d.Actions {
 		var next *step
@@ -154,5 +154,5 @@ func (p plan) step(k kind, name string, action delivery.Action, contact string) 
 // Links returns the contact that d's person turned out to be, when the router did not know it, and whether it has a name.
 func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
 	p := plan{connector.RoundsOf(d, done)}
-	return p.Rounds.Links(linkContact, p.named(), string(resolve), string(create))
+	return p.Links(linkContact, p.named(), string(resolve), string(create))
 }

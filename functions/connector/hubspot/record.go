@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -35,17 +36,11 @@ func fill(kv ...string) map[string]string {
 
 // newContact returns what a person looks like who is new to the portal.
 func newContact(d delivery.Delivery, names Properties) map[string]string {
-	ensure := map[string]string{}
+	var ensure map[string]string
 	for _, a := range d.Actions {
 		if a.Kind == delivery.EnsurePerson {
 			ensure = a.Value
 		}
-	}
-	or := func(value, otherwise string) string {
-		if value == "" {
-			return otherwise
-		}
-		return value
 	}
 	first, last := nameOf(d)
 	return fill(append(attributionOf(d.Event, names),
@@ -56,9 +51,9 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 		"lastname", last,
 		names.Address, connector.AddressOf(d),
 		"lifecyclestage", "lead",
-		names.Source, or(ensure["source"], "messaging"),
-		names.Channel, or(ensure["channel"], string(d.Event.Channel)),
-		names.FirstMessage, connector.Cut(or(ensure["description"], connector.Said(d.Event)), maxText),
+		names.Source, cmp.Or(ensure["source"], "messaging"),
+		names.Channel, cmp.Or(ensure["channel"], string(d.Event.Channel)),
+		names.FirstMessage, connector.Cut(cmp.Or(ensure["description"], connector.Said(d.Event)), maxText),
 	)...)
 }
 

@@ -28,6 +28,9 @@ type Settings struct {
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
 	var s Settings
 	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, connector.BindingKey{Tenant: tenantID, CRM: name}, &s)
+	if err != nil {
+		return Binding{}, err
+	}
 	return Binding{
 		BaseURL:  crm.BaseURL,
 		Token:    crm.Token,
@@ -39,5 +42,5 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 			EngagementUpsert: s.EngagementUpsert == nil || *s.EngagementUpsert,
 		},
 		Properties: s.Properties,
-	}, err
+	}, nil
 }

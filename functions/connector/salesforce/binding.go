@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -57,7 +58,7 @@ const (
 	audienceSandbox    = "https://test.salesforce.com"
 )
 
-// check fills the defaults in and answers a blocked fault for what cannot work.
+// check fills the defaults in and returns a blocked fault for what cannot work.
 func (b Binding) check() (Binding, error) {
 	if b.Version == "" {
 		b.Version = Version
@@ -72,9 +73,9 @@ func (b Binding) check() (Binding, error) {
 		}
 	}
 	switch {
-	case !isOrigin(b.BaseURL):
+	case !connector.IsOrigin(b.BaseURL):
 		return b, fault.New(fault.Blocked, "salesforce_base_url_invalid", nil)
-	case !isOrigin(b.LoginURL):
+	case !connector.IsOrigin(b.LoginURL):
 		return b, fault.New(fault.Blocked, "salesforce_login_url_invalid", nil)
 	case !versionName.MatchString(b.Version):
 		return b, fault.New(fault.Blocked, "salesforce_version_unknown", nil)
@@ -82,15 +83,6 @@ func (b Binding) check() (Binding, error) {
 		return b, fault.New(fault.Blocked, "salesforce_credentials_missing", nil)
 	}
 	return b, nil
-}
-
-// isOrigin reports whether an address is one. Which may be reached, and how, the HTTP client says.
-func isOrigin(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || strings.HasSuffix(u.Path, "/") {
-		return false
-	}
-	return u.Scheme == "https" || u.Scheme == "http"
 }
 
 // fingerprint names the credentials: a session that others asked for is of no use under new ones.

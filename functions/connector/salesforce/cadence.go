@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/telemetry"
 )
@@ -52,7 +53,7 @@ func (r removed) err() error {
 	if r.Success {
 		return nil
 	}
-	return sorted(http.StatusBadRequest, r.Errors, usage{}, 0)
+	return sorted(http.StatusBadRequest, r.Errors, usage{})
 }
 
 // refusedInRows reads the answer of an action into out although its status is a refusal: one that refuses some of its inputs
@@ -122,38 +123,47 @@ type found struct {
 // maxTargets is how many persons one query asks for: its address stays well below what Salesforce reads.
 const maxTargets = 200
 
-// cadencesOf returns the cadences of persons that are not complete.
+// cadencesOf returns the cadences of persons that are not complete. Of persons of whom the reply tells a first part only, each is asked
+// for alone.
 func (o *org) cadencesOf(ctx context.Context, ids []string) map[string]found {
 	all := make(map[string]found, len(ids))
-	for chunk := range slices.Chunk(ids, maxTargets) {
-		o.queryCadences(ctx, chunk, all)
-	}
+	connector.Rows{
+		Most: maxTargets,
+		Call: func(at []int) ([]int, error) {
+			records, done, err := o.queryCadences(ctx, ids, at)
+			if err == nil && !done {
+				if len(at) > 1 {
+					return at, nil
+				}
+				return nil, fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
+			}
+			for _, i := range at {
+				all[ids[i]] = found{slices.DeleteFunc(slices.Clone(records), func(c cadence) bool { return c.Target != ids[i] }), err}
+			}
+			if withheld(err) { // from everybody
+				err = nil
+			}
+			return nil, err
+		},
+		Fail: func(i int, err error) { all[ids[i]] = found{err: err} },
+	}.Send(connector.Indices(len(ids)))
 	return all
 }
 
-// queryCadences makes one query; ids are letters and digits, so that nothing in it needs escaping. When Salesforce refuses it
-// for one of the persons, or answers a first part only, each half is asked for alone.
-func (o *org) queryCadences(ctx context.Context, ids []string, all map[string]found) {
+// queryCadences makes one query; ids are letters and digits, so that nothing in it needs escaping.
+func (o *org) queryCadences(ctx context.Context, ids []string, at []int) (records []cadence, done bool, err error) {
+	targets := make([]string, len(at))
+	for k, i := range at {
+		targets[k] = ids[i]
+	}
 	query := "SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker WHERE TargetId IN ('" +
-		strings.Join(ids, "', '") + "') AND State != 'Complete'"
+		strings.Join(targets, "', '") + "') AND State != 'Complete'"
 	var reply struct {
 		Done    bool      `json:"done"`
 		Records []cadence `json:"records"`
 	}
-	err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
-	unfinished := err == nil && !reply.Done
-	if unfinished {
-		err = fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
-	}
-	if len(ids) > 1 && (unfinished || err != nil && fault.Of(err).Kind == fault.Permanent && !withheld(err)) {
-		o.queryCadences(ctx, ids[:len(ids)/2], all)
-		o.queryCadences(ctx, ids[len(ids)/2:], all)
-		return
-	}
-	for _, id := range ids {
-		of := slices.DeleteFunc(slices.Clone(reply.Records), func(c cadence) bool { return c.Target != id })
-		all[id] = found{of, err}
-	}
+	err = o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
+	return reply.Records, reply.Done, err
 }
 
 // endCadences removes persons from the cadences that had begun when they replied.
@@ -166,10 +176,7 @@ func (o *org) endCadences(ctx context.Context, answers []*answer) {
 			}
 		}
 	}
-	refused := make(map[string]error)
-	for chunk := range slices.Chunk(trackers, maxRows) {
-		o.remove(ctx, chunk, refused)
-	}
+	refused := o.remove(ctx, trackers)
 	var denied, doubtful []string
 	var why error
 	for _, a := range answers {
@@ -212,26 +219,36 @@ func (o *org) lookAgain(ctx context.Context, answers []*answer, doubtful []strin
 	}
 }
 
-// remove makes one call and keeps the refusals by tracker. When Salesforce refuses it as a whole its inputs are sent alone.
-func (o *org) remove(ctx context.Context, trackers []string, refused map[string]error) {
-	var request struct {
-		Inputs []removal `json:"inputs"`
-	}
-	for _, id := range trackers {
-		request.Inputs = append(request.Inputs, removal{id, "ManuallyRemoved", "Customer Engaged", false})
-	}
-	var answers []removed
-	err := o.call(ctx, http.MethodPost, o.path("actions/standard/removeTargetFromSalesCadence"), request, &answers)
-	for k, id := range trackers {
-		switch {
-		case err != nil && fault.Of(err).Kind == fault.Permanent && !withheld(err) && len(trackers) > 1:
-			o.remove(ctx, []string{id}, refused)
-		case err != nil:
-			refused[id] = err
-		case k >= len(answers):
-			refused[id] = fault.New(fault.Retryable, "salesforce_row_unanswered", nil)
-		default:
-			refused[id] = answers[k].err()
-		}
-	}
+// remove ends cadences and returns the refusals by tracker.
+func (o *org) remove(ctx context.Context, trackers []string) map[string]error {
+	refused := make(map[string]error)
+	connector.Rows{
+		Most: maxRows,
+		Call: func(at []int) ([]int, error) {
+			var request struct {
+				Inputs []removal `json:"inputs"`
+			}
+			for _, i := range at {
+				request.Inputs = append(request.Inputs, removal{trackers[i], "ManuallyRemoved", "Customer Engaged", false})
+			}
+			var answers []removed
+			err := o.call(ctx, http.MethodPost, o.path("actions/standard/removeTargetFromSalesCadence"), request, &answers)
+			for k, i := range at {
+				switch {
+				case err != nil:
+					refused[trackers[i]] = err
+				case k >= len(answers):
+					refused[trackers[i]] = fault.New(fault.Retryable, "salesforce_row_unanswered", nil)
+				default:
+					refused[trackers[i]] = answers[k].err()
+				}
+			}
+			if withheld(err) { // all of them alike
+				err = nil
+			}
+			return nil, err
+		},
+		Fail: func(i int, err error) { refused[trackers[i]] = err },
+	}.Send(connector.Indices(len(trackers)))
+	return refused
 }

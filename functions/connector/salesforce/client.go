@@ -1,25 +1,16 @@
 package salesforce
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/fault"
 	"signalbox/shared/secret"
-	"signalbox/shared/telemetry"
 )
-
-// maxReply bounds what is read of a reply.
-const maxReply = 16 << 20
 
 // clientName is what Salesforce writes into the origin of every change we make, so that our own are told from others'.
 const clientName = "client=signalbox"
@@ -45,57 +36,42 @@ func (o *org) call(ctx context.Context, method, path string, in, out any) error 
 // only updated too, where nothing is said.
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/headers-autoassign.
 func (o *org) callAs(ctx context.Context, assign bool, method, path string, in, out any) error {
-	var body []byte
-	if in != nil {
-		var err error
-		if body, err = json.Marshal(in); err != nil {
-			return fault.New(fault.Permanent, "salesforce_request_unencodable", nil)
-		}
-	}
 	token, err := o.crm.sessions.token(ctx, o.at, o.binding, "")
 	if err != nil {
 		return err
 	}
-	ended, err := o.exchange(ctx, assign, method, path, token, body, out)
+	ended, err := o.exchange(ctx, assign, method, path, token, in, out)
 	if !ended {
 		return err
 	}
 	if token, err = o.crm.sessions.token(ctx, o.at, o.binding, token); err != nil {
 		return err
 	}
-	_, err = o.exchange(ctx, assign, method, path, token, body, out)
+	_, err = o.exchange(ctx, assign, method, path, token, in, out)
 	return err
 }
 
 // exchange makes a request once and reports whether the session was refused.
-func (o *org) exchange(ctx context.Context, assign bool, method, path string, token secret.Value, body []byte, out any) (ended bool, err error) {
-	request, err := http.NewRequestWithContext(ctx, method, o.binding.BaseURL+path, bytes.NewReader(body))
+func (o *org) exchange(ctx context.Context, assign bool, method, path string, token secret.Value, in, out any) (ended bool, err error) {
+	reply, err := o.crm.api.Send(ctx, method, o.binding.BaseURL+path, http.Header{
+		"Authorization":                {"Bearer " + string(token)},
+		"Sforce-Call-Options":          {clientName},
+		"Sforce-Duplicate-Rule-Header": {"allowSave=" + strconv.FormatBool(o.binding.Capabilities.AllowDuplicates)},
+		"Sforce-Auto-Assign":           {strings.ToUpper(strconv.FormatBool(assign))},
+	}, in)
 	if err != nil {
-		return false, fault.New(fault.Blocked, "salesforce_base_url_invalid", nil)
-	}
-	o.dress(request, token, body != nil)
-	request.Header.Set("Sforce-Auto-Assign", strings.ToUpper(strconv.FormatBool(assign)))
-	reply, err := o.crm.client.Do(request)
-	if err != nil {
-		return false, unreachable(err)
-	}
-	defer func() { _ = reply.Body.Close() }()
-	read, err := io.ReadAll(io.LimitReader(reply.Body, maxReply+1))
-	if err != nil {
-		return false, unreachable(err)
+		return false, err
 	}
 	u := o.crm.watch(ctx, o.at, reply.Header)
-	switch status := reply.StatusCode; {
-	case len(read) > maxReply:
-		return false, fault.New(fault.Permanent, "salesforce_reply_too_large", nil)
+	switch status := reply.Status; {
 	case status == http.StatusNoContent:
 		return false, nil
 	case status == http.StatusOK || status == http.StatusCreated:
-		return false, decode(read, out)
-	case refusedInRows(read, out):
+		return false, o.crm.api.Decode(reply, out)
+	case refusedInRows(reply.Body, out):
 		return false, nil
 	default:
-		f := sorted(status, topLevel(read), u, retryAfter(reply.Header))
+		f := connector.Waiting(sorted(status, topLevel(reply.Body), u), reply.Header)
 		refused, _ := errors.AsType[*ResponseError](f)
 		if id := reply.Header.Get("X-Sfdc-Request-Id"); requestID.MatchString(id) {
 			refused.RequestID = id
@@ -105,36 +81,6 @@ func (o *org) exchange(ctx context.Context, assign bool, method, path string, to
 		}
 		return status == http.StatusUnauthorized || refused.Code == invalidSession, f
 	}
-}
-
-// dress sets the headers that every request has.
-func (o *org) dress(request *http.Request, token secret.Value, hasBody bool) {
-	h := request.Header
-	h.Set("Authorization", "Bearer "+string(token))
-	h.Set("Accept", "application/json")
-	h.Set("Sforce-Call-Options", clientName)
-	h.Set("Sforce-Duplicate-Rule-Header", "allowSave="+strconv.FormatBool(o.binding.Capabilities.AllowDuplicates))
-	if hasBody {
-		h.Set("Content-Type", "application/json")
-	}
-}
-
-// decode reads a success. What is not JSON came from something in between.
-func decode(body []byte, out any) error {
-	if out == nil {
-		out = new(json.RawMessage)
-		if len(bytes.TrimSpace(body)) == 0 {
-			return nil
-		}
-	}
-	if err := json.Unmarshal(body, out); err != nil {
-		return fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
-	}
-	return nil
-}
-
-func unreachable(err error) error {
-	return connector.TransportFault(err, "salesforce_timeout", "salesforce_unreachable")
 }
 
 // usageOf reads Sforce-Limit-Info, "api-usage=54/15000; api-bursts=1/750"; most is zero when it says nothing.
@@ -152,25 +98,15 @@ func usageOf(h http.Header) usage {
 	return usage{}
 }
 
-// watch keeps what an org tells of its daily limit and answers the last of it. At most once a minute it is told when less
-// than a tenth is left.
+// watch keeps what an org tells of its daily limit and returns the last of it.
 func (c *CRM) watch(ctx context.Context, at connector.BindingKey, h http.Header) usage {
-	told, now := usageOf(h), time.Now()
+	told := usageOf(h)
 	c.mu.Lock()
-	known := c.usage[at]
 	if told.most > 0 {
-		known.used, known.most = told.used, told.most
+		c.usage[at] = told
 	}
-	due := told.most > 0 && known.most-known.used < known.most/10 && now.Sub(known.warned) >= time.Minute
-	if due {
-		known.warned = now
-	}
-	c.usage[at] = known
+	known := c.usage[at]
 	c.mu.Unlock()
-	if due {
-		c.logger.WarnContext(ctx, "less than a tenth of the org's daily requests is left",
-			slog.String("tenant", at.Tenant), slog.Int("used", known.used), slog.Int("daily", known.most))
-		c.meter.Count("SalesforceDailyBudgetLow", 1, telemetry.Label{Name: "tenant", Value: at.Tenant})
-	}
+	c.api.Spent(ctx, at, told.most-told.used, told.most)
 	return known
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
 
@@ -52,7 +53,7 @@ func (r rowReply) err() error {
 	if r.Success {
 		return nil
 	}
-	return sorted(http.StatusBadRequest, r.Errors, usage{}, 0)
+	return sorted(http.StatusBadRequest, r.Errors, usage{})
 }
 
 // whoOf returns the persons of steps, each once.
@@ -66,83 +67,95 @@ func whoOf(w batch) []string {
 	return ids
 }
 
-// readPersons reads fields of persons, each object's in one call. Who is not there is not in the answer.
+// readPersons reads fields of persons, each object's in one call. Who is not there is not in the result.
 func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) map[string]holding {
-	held := map[string]holding{}
+	held, asked := map[string]holding{}, append([]string{"Id"}, fields...)
 	for _, object := range []string{contactObject, leadObject} {
-		of := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return kindOf(id) != object })
-		for chunk := range slices.Chunk(of, maxRows) {
-			o.readChunk(ctx, object, chunk, fields, held)
-		}
+		connector.Rows{
+			Most: maxRows,
+			Call: func(at []int) ([]int, error) { // one id that cannot be read refuses all
+				request := retrieval{Fields: asked}
+				for _, i := range at {
+					request.IDs = append(request.IDs, ids[i])
+				}
+				var found []*holding
+				err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found)
+				for _, p := range found {
+					if p != nil {
+						held[p.ID] = *p
+					}
+				}
+				return nil, err
+			},
+			Fail: func(i int, err error) {
+				if !missing(err) {
+					held[ids[i]] = holding{err: err}
+				}
+			},
+		}.Send(slices.DeleteFunc(connector.Indices(len(ids)), func(i int) bool { return kindOf(ids[i]) != object }))
 	}
 	return held
 }
 
-func (o *org) readChunk(ctx context.Context, object string, ids, fields []string, held map[string]holding) {
-	var found []*holding
-	err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), retrieval{ids, append([]string{"Id"}, fields...)}, &found)
-	if err != nil {
-		for _, id := range ids {
-			switch {
-			case len(ids) > 1 && fault.Of(err).Kind == fault.Permanent: // one id that cannot be read refuses all
-				o.readChunk(ctx, object, []string{id}, fields, held)
-			case !is(err, codeGone) && !is(err, codeNotFound):
-				held[id] = holding{err: err}
+// missing reports whether an error says that a record is not there.
+func missing(err error) bool { return fault.Is(err, codeGone) || fault.Is(err, codeNotFound) }
+
+// writeRows writes rows and returns an error each.
+func (o *org) writeRows(ctx context.Context, rows []any) []error {
+	errs := make([]error, len(rows))
+	connector.Rows{
+		Most: maxRows,
+		Call: func(at []int) ([]int, error) {
+			var request struct {
+				AllOrNone bool  `json:"allOrNone"`
+				Records   []any `json:"records"`
 			}
-		}
+			for _, i := range at {
+				request.Records = append(request.Records, rows[i])
+			}
+			var replies []rowReply
+			err := o.call(ctx, http.MethodPatch, o.path(updates), request, &replies)
+			for k, i := range at {
+				errs[i] = fault.New(fault.Retryable, "salesforce_row_unanswered", nil)
+				if k < len(replies) {
+					errs[i] = replies[k].err()
+				}
+			}
+			return nil, err
+		},
+		Fail: func(i int, err error) { errs[i] = err },
+	}.Send(connector.Indices(len(rows)))
+	return errs
+}
+
+// conclude makes what became of a person the outcome of a step. If the person is deleted, merged away or converted the delivery goes
+// on with another one, once; otherwise the refusal was about something else.
+func (o *org) conclude(ctx context.Context, w batch, i int, reason error) {
+	switch {
+	case reason == nil:
+		w.Succeed(i)
+		return
+	case !missing(reason):
+		w.Fail(i, reason)
 		return
 	}
-	for _, p := range found {
-		if p != nil {
-			held[p.ID] = *p
-		}
+	r := w.Request(i)
+	found, err := o.get(ctx, r.who)
+	switch {
+	case err != nil:
+		w.Fail(i, err)
+	case found.ID != "" && !found.Converted:
+		w.Fail(i, reason)
+	case r.lost != "":
+		w.Fail(i, fault.New(fault.Permanent, "salesforce_person_gone", reason))
+	default:
+		w.Succeed(i, connector.ResultGone, r.who)
 	}
-}
-
-// writeRows writes rows and answers an error each.
-func (o *org) writeRows(ctx context.Context, rows []any) []error {
-	errs := make([]error, 0, len(rows))
-	for chunk := range slices.Chunk(rows, maxRows) {
-		errs = append(errs, o.writeChunk(ctx, chunk)...)
-	}
-	return errs
-}
-
-// writeChunk makes one call. When Salesforce refuses it as a whole its rows are sent alone: one bad row never fails its
-// neighbours.
-func (o *org) writeChunk(ctx context.Context, rows []any) []error {
-	request := struct {
-		AllOrNone bool  `json:"allOrNone"`
-		Records   []any `json:"records"`
-	}{false, rows}
-	var replies []rowReply
-	err := o.call(ctx, http.MethodPatch, o.path(updates), request, &replies)
-	errs := make([]error, len(rows))
-	for k := range rows {
-		switch {
-		case err != nil && fault.Of(err).Kind == fault.Permanent && len(rows) > 1:
-			errs[k] = o.writeChunk(ctx, rows[k:k+1])[0]
-		case err != nil:
-			errs[k] = err
-		case k < len(replies):
-			errs[k] = replies[k].err()
-		default:
-			errs[k] = fault.New(fault.Retryable, "salesforce_row_unanswered", nil)
-		}
-	}
-	return errs
 }
 
 // concludeAll makes what became of a person the outcome of the steps at.
 func (o *org) concludeAll(ctx context.Context, w batch, at []int, err error) {
 	for _, i := range at {
-		switch {
-		case is(err, codeGone), is(err, codeNotFound):
-			o.gone(ctx, w, i, err)
-		case err != nil:
-			w.Fail(i, err)
-		default:
-			w.Succeed(i)
-		}
+		o.conclude(ctx, w, i, err)
 	}
 }

@@ -51,7 +51,7 @@ func (o *org) consent(ctx context.Context, w batch) {
 		case !sensible:
 			w.Fail(i, fault.New(fault.Permanent, "salesforce_consent_invalid", nil))
 		case !there:
-			o.gone(ctx, w, i, fault.New(fault.Permanent, codeNotFound, nil))
+			o.conclude(ctx, w, i, fault.New(fault.Permanent, codeNotFound, nil))
 		case persons[id].Apply(channel, change):
 			changed[id] = append(changed[id], i)
 		default:

@@ -158,14 +158,14 @@ func (o *org) settle(ctx context.Context, w batch, i int, who string, got writte
 		if w.Request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
-		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once, resultNamed, known)
+		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)
 		return
 	}
 	switch {
 	case got.ref == refPerson:
 		o.instead(ctx, w, i, got.err)
-	case is(got.err, codeGone) && w.Request(i).who != "":
-		o.gone(ctx, w, i, got.err)
+	case fault.Is(got.err, codeGone) && w.Request(i).who != "":
+		o.conclude(ctx, w, i, got.err)
 	default:
 		w.Fail(i, raced(got.err))
 	}
@@ -175,11 +175,11 @@ func (o *org) settle(ctx context.Context, w batch, i int, who string, got writte
 // who has our key already. A lead of our key that was converted to a contact who is gone becomes a contact.
 func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	r := w.Request(i)
-	if !is(refused, codeDuplicates) && (!is(refused, codeDuplicateValue) || !ofOurKey(refused)) {
+	if !fault.Is(refused, codeDuplicates) && (!fault.Is(refused, codeDuplicateValue) || !ofOurKey(refused)) {
 		w.Fail(i, refused)
 		return
 	}
-	who, past, err := o.adopt(ctx, r, inTheWay(refused))
+	who, past, err := o.adopt(ctx, r, existing(refused))
 	switch {
 	case err != nil:
 		w.Fail(i, err)
@@ -205,31 +205,18 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 // send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give
 // leads out have calls of their own: the rule is in force for everything that a call writes, and for what that sets off.
 func (o *org) send(ctx context.Context, graphs []graph, at []int, results []written) {
-	for len(at) > 0 {
-		var now, later []int
-		seen := map[string]bool{}
-		for _, i := range at {
-			clash := len(now) == maxGraphs || graphs[i].assign != graphs[at[0]].assign
-			for _, name := range graphs[i].writes() {
-				clash = clash || seen[name]
-			}
-			if clash {
-				later = append(later, i)
-				continue
-			}
-			for _, name := range graphs[i].writes() {
-				seen[name] = true
-			}
-			now = append(now, i)
-		}
-		o.sendDistinct(ctx, graphs, now, results)
-		at = later
+	for _, assign := range []bool{false, true} {
+		connector.Rows{
+			Most: maxGraphs,
+			Keys: func(i int) []string { return graphs[i].writes() },
+			Call: func(at []int) ([]int, error) { return o.sendGraphs(ctx, assign, graphs, at, results) },
+			Fail: func(i int, err error) { results[i] = written{err: err} },
+		}.Send(slices.DeleteFunc(slices.Clone(at), func(i int) bool { return graphs[i].assign != assign }))
 	}
 }
 
-// sendDistinct makes one call. When Salesforce refuses it as a whole, or has not begun some graphs because others failed,
-// those are sent alone: one bad row never fails its neighbours.
-func (o *org) sendDistinct(ctx context.Context, graphs []graph, at []int, results []written) {
+// sendGraphs makes one call. It returns the graphs that Salesforce has not begun because others failed.
+func (o *org) sendGraphs(ctx context.Context, assign bool, graphs []graph, at []int, results []written) (halted []int, err error) {
 	var request struct {
 		Graphs []graph `json:"graphs"`
 	}
@@ -241,29 +228,23 @@ func (o *org) sendDistinct(ctx context.Context, graphs []graph, at []int, result
 	var reply struct {
 		Graphs []graphReply `json:"graphs"`
 	}
-	err := o.callAs(ctx, graphs[at[0]].assign, http.MethodPost, o.path("composite/graph"), request, &reply)
-	if err != nil && (len(at) == 1 || fault.Of(err).Kind != fault.Permanent) {
-		for _, i := range at {
-			results[i] = written{err: err}
-		}
-		return
+	if err := o.callAs(ctx, assign, http.MethodPost, o.path("composite/graph"), request, &reply); err != nil {
+		return nil, err
 	}
 	replies := make(map[string]graphReply, len(reply.Graphs))
 	for _, g := range reply.Graphs {
 		replies[g.ID] = g
 	}
 	for _, i := range at {
-		answer, answered := replies["g"+strconv.Itoa(i)]
-		switch {
-		case err == nil && answered:
-			results[i] = answer.read(graphs[i])
-		case err == nil:
-			results[i] = written{err: fault.New(fault.Retryable, "salesforce_graph_unanswered", nil)}
+		results[i] = written{err: fault.New(fault.Retryable, "salesforce_graph_unanswered", nil)}
+		if told, ok := replies["g"+strconv.Itoa(i)]; ok {
+			results[i] = told.read(graphs[i])
 		}
-		if len(at) > 1 && (err != nil || is(results[i].err, codeHalted)) {
-			o.sendDistinct(ctx, graphs, []int{i}, results)
+		if len(at) > 1 && fault.Is(results[i].err, codeHalted) {
+			halted = append(halted, i)
 		}
 	}
+	return halted, nil
 }
 
 // read returns what became of a graph. All of it came through, or nothing, whatever the status of the whole reply; the node
@@ -276,7 +257,7 @@ func (g graphReply) read(sent graph) written {
 			w.ids[n.ReferenceID] = id
 			continue
 		}
-		if w.err == nil || is(w.err, codeHalted) {
+		if w.err == nil || fault.Is(w.err, codeHalted) {
 			w.err, w.ref = err, n.ReferenceID
 		}
 	}
@@ -294,7 +275,7 @@ func (n nodeReply) read() (string, error) {
 		return "", nil
 	case http.StatusOK, http.StatusCreated:
 	default:
-		return "", unknownKey(sorted(n.Status, topLevel(n.Body), usage{}, 0))
+		return "", unknownKey(sorted(n.Status, topLevel(n.Body), usage{}))
 	}
 	var saved struct {
 		ID      string    `json:"id"`
@@ -305,7 +286,7 @@ func (n nodeReply) read() (string, error) {
 		return "", fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
 	}
 	if saved.Success == nil || !*saved.Success {
-		return "", sorted(http.StatusBadRequest, saved.Errors, usage{}, 0)
+		return "", sorted(http.StatusBadRequest, saved.Errors, usage{})
 	}
 	return saved.ID, nil
 }

@@ -58,7 +58,7 @@ func (o *org) name(ctx context.Context, w batch) {
 	for k, err := range o.writeRows(ctx, rows) {
 		for _, i := range about[of[k]] {
 			switch {
-			case err == nil, is(err, codeGone), is(err, codeNotFound):
+			case err == nil, missing(err):
 				w.Succeed(i)
 			default:
 				w.Fail(i, err)

@@ -15,10 +15,9 @@ type Request struct {
 	delivery delivery.Delivery
 	action   delivery.Action // of consent
 	who      string          // the id of the lead or contact
-	lost     string          // the id of the one that turned out to be gone
+	lost     string          // the id of the one that turned out to be gone; no other is looked for after the one then found
 	person   bool            // the graph has the person in it
 	message  bool            // the graph has the message in it
-	final    bool            // a person who is gone is not looked for again
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
@@ -35,42 +34,22 @@ const (
 
 // What results say. Ids are Salesforce's.
 const (
-	resultWho   = "who" // a lead's or contact's id
+	resultWho   = linkWho // a lead's or contact's id
 	resultEvent = "event"
-	resultGone  = "gone"  // the person that was linked is deleted, merged away or converted
-	resultOnce  = "once"  // the task is left to taskOnce
-	resultNamed = "named" // "true" if the person has a name
+	resultOnce  = "once" // the task is left to taskOnce
 )
 
 // linkWho is the key of delivery.Person.Links: Salesforce's word for "a lead or a contact". Which of them, the id says.
 const linkWho = "who"
 
-// again marks the steps of the second round: those after the person turned out to be gone.
-const again = ".again"
-
 // plan is a delivery with what it has achieved.
-type plan struct {
-	d      delivery.Delivery
-	done   connector.Progress
-	second bool
-	lost   string // who is gone
-}
-
-func newPlan(d delivery.Delivery, done connector.Progress) plan {
-	p := plan{d: d, done: done}
-	for _, result := range done {
-		if gone := result[resultGone]; gone != "" {
-			p.second, p.lost = true, gone
-		}
-	}
-	return p
-}
+type plan struct{ connector.Rounds }
 
 // Next says what d needs now. A known person costs one step: the graph. One who is not linked is looked for; who is not found
 // is part of the graph. Finding nobody is not checkpointed: a repeat looks again and finds by our key what the first try made,
 // so that it never writes over what somebody changed in between.
 func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step[Request], bool, error) {
-	p := newPlan(d, done)
+	p := plan{connector.RoundsOf(d, done)}
 	for _, action := range d.Actions {
 		switch action.Kind {
 		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences:
@@ -87,14 +66,14 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	}
 	for i, action := range d.Actions {
 		step := string(consent) + "." + strconv.Itoa(i)
-		if action.Kind == delivery.SetConsent && who != "" && !p.finished(step) {
+		if action.Kind == delivery.SetConsent && who != "" && !p.Finished(step) {
 			return p.step(consent, step, Request{action: action, who: who}), true, nil
 		}
 	}
-	if (p.has(delivery.MarkReplied) || p.has(delivery.CancelSequences)) && who != "" && !p.finished(string(reply)) {
+	if (p.has(delivery.MarkReplied) || p.has(delivery.CancelSequences)) && who != "" && !p.Finished(string(reply)) {
 		return p.step(reply, string(reply), Request{who: who}), true, nil
 	}
-	if connector.CarriesName(d) && who != "" && !p.named() && !p.finished(string(name)) {
+	if connector.CarriesName(d) && who != "" && !p.named() {
 		return p.step(name, string(name), Request{who: who}), true, nil
 	}
 	return connector.Step[Request]{}, false, nil
@@ -102,22 +81,20 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 
 // named reports whether the person of this round is known to have a name.
 func (p plan) named() bool {
-	linked := kindOf(p.d.Person.Links[linkWho]) != "" && !p.second
-	return linked && p.d.Person.Links[connector.LinkNamed] == "true" ||
-		p.done[p.inRound(string(record))][resultNamed] == "true" || p.done[p.inRound(string(resolve))][resultNamed] == "true"
+	return p.Named(kindOf(p.Linked(linkWho)) != "", string(resolve), string(record)) || p.Finished(string(name))
 }
 
 // person returns who it is as far as is known, or the step that looks. Nobody needs to be looked for when there is nothing to
 // do with them.
 func (p plan) person() (who string, step connector.Step[Request], more bool) {
-	if made := p.done[p.inRound(string(record))][resultWho]; made != "" {
+	if made := p.Result(string(record))[resultWho]; made != "" {
 		return made, step, false
 	}
-	if linked := p.d.Person.Links[linkWho]; kindOf(linked) != "" && !p.second {
+	if linked := p.Linked(linkWho); kindOf(linked) != "" {
 		return linked, step, false
 	}
-	found, tried := p.done[p.inRound(string(resolve))]
-	if !tried && len(p.d.Actions) > 0 {
+	found := p.Result(string(resolve))
+	if found == nil && len(p.Delivery.Actions) > 0 {
 		return "", p.step(resolve, string(resolve), Request{}), true
 	}
 	return found[resultWho], step, false
@@ -129,10 +106,10 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 func (p plan) recordStep(who string) (connector.Step[Request], bool) {
 	message := p.has(delivery.LogActivity)
 	person := who == "" && (message || p.has(delivery.EnsurePerson))
-	if (message || person) && !p.finished(string(record)) {
+	if (message || person) && !p.Finished(string(record)) {
 		return p.step(record, string(record), Request{who: who, person: person, message: message}), true
 	}
-	if p.once() && !p.finished(string(taskOnce)) {
+	if p.Says(string(record), resultOnce) && !p.Finished(string(taskOnce)) {
 		step := p.step(taskOnce, string(taskOnce), Request{who: who})
 		step.Once = true
 		return step, true
@@ -141,51 +118,18 @@ func (p plan) recordStep(who string) (connector.Step[Request], bool) {
 }
 
 func (p plan) has(kind delivery.Kind) bool {
-	return slices.ContainsFunc(p.d.Actions, func(a delivery.Action) bool { return a.Kind == kind })
-}
-
-// finished reports whether a step is done, in whichever round. One that met a person who is gone is not.
-func (p plan) finished(name string) bool {
-	for _, name := range []string{name, name + again} {
-		if result, ok := p.done[name]; ok && result[resultGone] == "" {
-			return true
-		}
-	}
-	return false
-}
-
-// once reports whether the org has told that it cannot upsert tasks.
-func (p plan) once() bool {
-	return p.done[string(record)][resultOnce] != "" || p.done[string(record)+again][resultOnce] != ""
-}
-
-func (p plan) inRound(name string) string {
-	if p.second {
-		return name + again
-	}
-	return name
+	return slices.ContainsFunc(p.Delivery.Actions, func(a delivery.Action) bool { return a.Kind == kind })
 }
 
 func (p plan) step(k kind, name string, r Request) connector.Step[Request] {
-	r.kind, r.delivery, r.final, r.lost = k, p.d, p.second, p.lost
-	return connector.Step[Request]{Name: p.inRound(name), Request: r}
+	r.kind, r.delivery, r.lost = k, p.Delivery, p.Gone
+	return connector.Step[Request]{Name: p.Name(name), Request: r}
 }
 
 // Links returns the lead or contact that d's person turned out to be, when the router did not know it, and whether there is a name.
 func (c *CRM) Links(d delivery.Delivery, done connector.Progress) map[string]string {
-	p, links := newPlan(d, done), make(map[string]string, 2)
-	for _, step := range []string{string(resolve), string(record)} {
-		if id := done[p.inRound(step)][resultWho]; id != "" {
-			links[linkWho] = id
-		}
-	}
-	switch {
-	case p.named() || p.finished(string(name)):
-		links[connector.LinkNamed] = "true"
-	case links[linkWho] != d.Person.Links[linkWho] && d.Person.Links[connector.LinkNamed] != "": // that was another person
-		links[connector.LinkNamed] = "false"
-	}
-	return links
+	p := plan{connector.RoundsOf(d, done)}
+	return p.Links(linkWho, p.named(), string(resolve), string(record))
 }
 
 // The objects that a person can be.

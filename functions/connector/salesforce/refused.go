@@ -10,15 +10,15 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
 
 // Waits that Salesforce's refusals call for; it sends no Retry-After of its own.
 const (
-	lockWait    = 2 * time.Second
-	dailyWait   = time.Hour        // the limit is of the last 24 hours: look every hour
-	crowdWait   = 30 * time.Second // after too many long requests at once, and up to four times as long
-	longestWait = 15 * time.Minute // what asks for more is the org's trouble, not the message's
+	lockWait  = 2 * time.Second
+	dailyWait = time.Hour        // the limit is of the last 24 hours: look every hour
+	crowdWait = 30 * time.Second // after too many long requests at once, and up to four times as long
 )
 
 // Codes that callers ask about.
@@ -48,8 +48,8 @@ type ResponseError struct {
 	Code      string   // Salesforce's word, e.g. UNABLE_TO_LOCK_ROW
 	Fields    []string // names, never values
 	RequestID string   // what Salesforce's support asks for
-	existing  []string // ids of the records that are in the way, contacts first
-	ofKey     bool     // a value of our own key is in the way
+	existing  []string // ids of the records that have the value, contacts first
+	ofKey     bool     // it is a value of our own key
 }
 
 // Error returns the status, the code, the fields and the request's id.
@@ -131,7 +131,7 @@ func refusal(status int, problems []problem) (*ResponseError, string) {
 	return e, why.Message
 }
 
-// find keeps the ids of the records that are in the way.
+// find keeps the ids of the records that a refusal names.
 func (e *ResponseError) find(p problem) {
 	for _, m := range []*matches{p.Duplicates, p.Duplicated} {
 		if m == nil {
@@ -153,19 +153,13 @@ func (e *ResponseError) find(p problem) {
 }
 
 // sorted returns the fault of a refusal: by code first and status second. Usage is the daily limit as last told.
-func sorted(status int, problems []problem, u usage, asked time.Duration) *fault.Error {
+func sorted(status int, problems []problem, u usage) *fault.Error {
 	e, message := refusal(status, problems)
 	f := e.byCode(message, u)
 	if f == nil {
 		f = e.byStatus()
 	}
 	f.Err = e
-	if asked > 0 && f.Kind != fault.Permanent {
-		f.Wait = asked
-	}
-	if f.Kind == fault.Throttled && f.Wait > longestWait {
-		f.Kind = fault.Blocked
-	}
 	return f
 }
 
@@ -236,60 +230,32 @@ func (e *ResponseError) byStatus() *fault.Error {
 	switch e.Status {
 	case http.StatusMultipleChoices:
 		return of(fault.Permanent, codeAmbiguous, 0)
-	case http.StatusUnauthorized:
-		return of(fault.Blocked, codeUnauthenticated, 0)
-	case http.StatusForbidden:
-		return of(fault.Blocked, "salesforce_forbidden", 0)
-	// Without Salesforce's word for a missing record the path itself is wrong, or its version of the API retired.
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+	case http.StatusMethodNotAllowed, http.StatusGone: // the version of the API is retired
 		return of(fault.Blocked, "salesforce_path_unknown", 0)
-	case http.StatusRequestTimeout:
-		return of(fault.Retryable, "salesforce_timeout", 0)
 	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired:
 		return of(fault.Retryable, "salesforce_changed_meanwhile", 0)
-	case http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge:
+	case http.StatusRequestHeaderFieldsTooLarge:
 		return of(fault.Permanent, "salesforce_too_long", 0)
 	case http.StatusTooManyRequests:
 		return of(fault.Throttled, codeCrowded, crowdWait)
 	case statusUnroutable:
 		return of(fault.Retryable, "salesforce_unavailable", 0)
 	}
-	switch {
-	case e.Status >= 500:
-		return of(fault.Retryable, "salesforce_unavailable", 0)
-	case e.Status >= 400:
-		return of(fault.Permanent, "salesforce_refused", 0)
-	case e.Status >= 300: // an API that redirects is not the one that was configured
-		return of(fault.Blocked, "salesforce_redirected", 0)
-	default: // success is 200, 201 and 204, nothing else
+	if e.Status < 300 { // success is 200, 201 and 204, nothing else
 		return of(fault.Retryable, "salesforce_unexpected_status", 0)
 	}
+	return connector.ByStatus(Kind, e.Status)
 }
 
-// retryAfter returns the header's wait, at most a day; zero when there is none or it is a date. Salesforce sends none, what
-// stands in front of it may.
-func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After")))
-	if err != nil || seconds <= 0 {
-		return 0
-	}
-	return time.Duration(min(seconds, 24*60*60)) * time.Second
-}
-
-func is(err error, code string) bool {
-	sorted, ok := errors.AsType[*fault.Error](err)
-	return ok && sorted.Code == code
-}
-
-// inTheWay returns the ids of the records that a refusal names, contacts before leads.
-func inTheWay(err error) []string {
+// existing returns the ids of the records that a refusal names, contacts before leads.
+func existing(err error) []string {
 	if refusal, ok := errors.AsType[*ResponseError](err); ok {
 		return refusal.existing
 	}
 	return nil
 }
 
-// ofOurKey reports whether a value of one of our keys is in the way: another worker was faster.
+// ofOurKey reports whether another record has a value of one of our keys: another worker was faster.
 func ofOurKey(err error) bool {
 	refusal, ok := errors.AsType[*ResponseError](err)
 	return ok && refusal.ofKey

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
 
@@ -103,7 +105,8 @@ func TestRefusalsAreSortedByCodeFirstAndStatusSecond(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			f := sorted(c.status, topLevel([]byte(c.body)), c.usage, c.asked)
+			h := http.Header{"Retry-After": {strconv.Itoa(int(c.asked.Seconds()))}}
+			f := connector.Waiting(sorted(c.status, topLevel([]byte(c.body)), c.usage), h)
 			if f.Kind != c.kind || f.Code != c.code || f.Wait != c.wait {
 				t.Errorf("%s %s, waits %s; want %s %s, waits %s", f.Kind, f.Code, f.Wait, c.kind, c.code, c.wait)
 			}
@@ -144,8 +147,8 @@ func TestARefusalNamesWhoIsInTheWayContactsFirst(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			f := sorted(http.StatusBadRequest, topLevel([]byte(c.body)), usage{}, 0)
-			if got := inTheWay(f); !slices.Equal(got, c.ids) || ofOurKey(f) != c.ofKey {
+			f := sorted(http.StatusBadRequest, topLevel([]byte(c.body)), usage{})
+			if got := existing(f); !slices.Equal(got, c.ids) || ofOurKey(f) != c.ofKey {
 				t.Errorf("%q %v, want %q %v", got, ofOurKey(f), c.ids, c.ofKey)
 			}
 		})
@@ -160,7 +163,7 @@ func FuzzRefusal(f *testing.F) {
 		if status < 100 || status > 599 {
 			return
 		}
-		got := sorted(status, topLevel(body), usage{}, 0)
+		got := sorted(status, topLevel(body), usage{})
 		if got.Code == "" || got.Err == nil {
 			t.Errorf("%+v", got)
 		}
@@ -168,7 +171,7 @@ func FuzzRefusal(f *testing.F) {
 		if strings.ContainsAny(said, "\n<>\"@+") || len(said) > 1200 {
 			t.Errorf("%q tells what was sent", said)
 		}
-		for _, id := range inTheWay(got) {
+		for _, id := range existing(got) {
 			if !recordID.MatchString(id) && len(id) > 18 {
 				t.Errorf("id %q", id)
 			}

@@ -108,21 +108,25 @@ func (l lookup) url(o *org) string {
 // gets our key if there is none, so that the next message finds them by it and a choice among several stays the same. A key
 // that is there is never replaced: it is another person's, or the same person's under another identifier.
 func (o *org) resolve(ctx context.Context, w batch) {
-	var chunk []int
-	size := 0
-	for i := range w.Len() {
-		n := len(lookupsOf(w.Request(i)))
-		if size+n > maxLookups {
-			o.look(ctx, w, chunk)
-			chunk, size = nil, 0
-		}
-		chunk, size = append(chunk, i), size+n
-	}
-	o.look(ctx, w, chunk)
+	answers := make(map[string]nodeReply)
+	var looked []int
+	connector.Rows{
+		Most: maxLookups,
+		Size: func(i int) int { return len(lookupsOf(w.Request(i))) },
+		Call: func(at []int) ([]int, error) {
+			err := o.look(ctx, w, at, answers)
+			if err == nil {
+				looked = append(looked, at...)
+			}
+			return nil, err
+		},
+		Fail: w.Fail,
+	}.Send(w.All())
+	w.Each(looked, func(i int) { o.choose(ctx, w, i, answers) })
 }
 
-// look makes one composite call for the steps at, and searches by phone for those it does not find.
-func (o *org) look(ctx context.Context, w batch, at []int) {
+// look makes one composite call for the steps at.
+func (o *org) look(ctx context.Context, w batch, at []int, answers map[string]nodeReply) error {
 	var request struct {
 		AllOrNone bool   `json:"allOrNone"`
 		Nodes     []node `json:"compositeRequest"`
@@ -132,29 +136,17 @@ func (o *org) look(ctx context.Context, w batch, at []int) {
 			request.Nodes = append(request.Nodes, node{http.MethodGet, l.url(o), reference(i, k), nil})
 		}
 	}
+	if len(request.Nodes) == 0 {
+		return nil
+	}
 	var reply struct {
 		Nodes []nodeReply `json:"compositeResponse"`
 	}
-	if len(request.Nodes) > 0 {
-		err := o.call(ctx, http.MethodPost, o.path("composite"), request, &reply)
-		switch {
-		case err != nil && fault.Of(err).Kind == fault.Permanent && len(at) > 1:
-			for _, i := range at {
-				o.look(ctx, w, []int{i})
-			}
-			return
-		case err != nil:
-			for _, i := range at {
-				w.Fail(i, err)
-			}
-			return
-		}
-	}
-	answers := make(map[string]nodeReply, len(reply.Nodes))
+	err := o.call(ctx, http.MethodPost, o.path("composite"), request, &reply)
 	for _, n := range reply.Nodes {
 		answers[n.ReferenceID] = n
 	}
-	w.Each(at, func(i int) { o.choose(ctx, w, i, answers) })
+	return err
 }
 
 func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.Itoa(k) }
@@ -199,7 +191,7 @@ func (o *org) found(ctx context.Context, l lookup, n nodeReply) (person, error) 
 			return o.best(ctx, l.object, urls)
 		}
 	}
-	err := sorted(n.Status, topLevel(n.Body), usage{}, 0)
+	err := sorted(n.Status, topLevel(n.Body), usage{})
 	switch {
 	case err.Code == codeNotFound, l.field == "" && err.Code == codeGone:
 		return person{}, nil
@@ -246,7 +238,7 @@ func (o *org) get(ctx context.Context, id string) (person, error) {
 		return p, nil
 	}
 	err := o.call(ctx, http.MethodGet, o.path("sobjects/"+object+"/"+url.PathEscape(id))+"?fields="+strings.Join(o.readFields(object), ","), nil, &p)
-	if is(err, codeNotFound) || is(err, codeGone) {
+	if missing(err) {
 		return person{}, nil
 	}
 	return p, err
@@ -280,7 +272,7 @@ func (o *org) take(ctx context.Context, w batch, i int, found person) {
 		w.Succeed(i)
 	default:
 		known := named(w.Request(i).delivery, found.FirstName, found.LastName) // a contact has the name of its lead
-		w.Succeed(i, resultWho, found.who(), resultNamed, strconv.FormatBool(known))
+		w.Succeed(i, resultWho, found.who(), connector.ResultNamed, strconv.FormatBool(known))
 	}
 }
 
@@ -295,9 +287,9 @@ func (o *org) stamp(ctx context.Context, r Request, found person) (there bool, e
 	}{r.delivery.Person.Key}
 	err = o.call(ctx, http.MethodPatch, o.path("sobjects/"+kindOf(found.ID)+"/"+url.PathEscape(found.ID)), body, nil)
 	switch {
-	case is(err, codeGone), is(err, codeNotFound):
+	case missing(err):
 		return false, nil
-	case is(err, codeDuplicateValue) && ofOurKey(err):
+	case fault.Is(err, codeDuplicateValue) && ofOurKey(err):
 		return true, nil
 	default:
 		return true, err

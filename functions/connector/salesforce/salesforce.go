@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/keys"
@@ -44,7 +43,7 @@ type Options struct {
 // CRM is Salesforce, for every tenant. It is safe for concurrent use.
 type CRM struct {
 	bindings Bindings
-	client   *http.Client
+	api      *connector.API
 	sessions *sessions
 	logger   *slog.Logger
 	meter    *telemetry.Meter
@@ -54,18 +53,14 @@ type CRM struct {
 }
 
 // usage is an org's daily limit.
-type usage struct {
-	used, most int
-	warned     time.Time
-}
+type usage struct{ used, most int }
 
 // New returns a CRM.
 func New(o Options) *CRM {
-	client := *o.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	api := connector.NewAPI(Kind, "SalesforceDailyBudgetLow", o.Client, o.Logger, o.Meter)
 	return &CRM{
-		bindings: o.Bindings, client: &client, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
-		sessions: &sessions{client: &client, store: o.Store, sealer: o.Sealer, logger: o.Logger, meter: o.Meter, held: map[connector.BindingKey]*session{}},
+		bindings: o.Bindings, api: api, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
+		sessions: &sessions{api: api, store: o.Store, sealer: o.Sealer, logger: o.Logger, meter: o.Meter, held: map[connector.BindingKey]*session{}},
 	}
 }
 

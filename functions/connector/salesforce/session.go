@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -33,7 +32,7 @@ const (
 // sessions hands out access tokens: from memory, else from the record that all processes share, else by asking Salesforce under
 // a lease. A session has no known end: it is used until Salesforce refuses it.
 type sessions struct {
-	client *http.Client
+	api    *connector.API
 	store  Store
 	sealer Sealer
 	logger *slog.Logger
@@ -219,9 +218,6 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// maxSession bounds what is read of an answer.
-const maxSession = 64 << 10
-
 // ask asks for a session.
 func (s *sessions) ask(ctx context.Context, b Binding) (secret.Value, error) {
 	ctx, cancel := context.WithTimeout(ctx, mintTime)
@@ -231,33 +227,22 @@ func (s *sessions) ask(ctx context.Context, b Binding) (secret.Value, error) {
 		return "", err
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, b.LoginURL+"/services/oauth2/token", strings.NewReader(form.Encode()))
+	reply, err := s.api.Send(ctx, http.MethodPost, b.LoginURL+"/services/oauth2/token", http.Header{}, form)
 	if err != nil {
-		return "", fault.New(fault.Blocked, "salesforce_login_url_invalid", nil)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Accept", "application/json")
-	reply, err := s.client.Do(request)
-	if err != nil {
-		return "", unreachable(err)
-	}
-	defer func() { _ = reply.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(reply.Body, maxSession))
-	if err != nil {
-		return "", unreachable(err)
+		return "", err
 	}
 	var granted struct {
 		Token secret.Value `json:"access_token"`
 		Error string       `json:"error"`
 	}
-	decoded := json.Unmarshal(body, &granted)
+	decoded := json.Unmarshal(reply.Body, &granted)
 	switch {
-	case reply.StatusCode == http.StatusOK && decoded == nil && granted.Token != "":
+	case reply.Status == http.StatusOK && decoded == nil && granted.Token != "":
 		return granted.Token, nil
-	case reply.StatusCode == http.StatusOK:
+	case reply.Status == http.StatusOK:
 		return "", fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
 	default:
-		return "", refusedGrant(reply.StatusCode, granted.Error, reply.Header)
+		return "", refusedGrant(reply.Status, granted.Error, reply.Header)
 	}
 }
 
@@ -275,8 +260,8 @@ func refusedGrant(status int, word string, header http.Header) error {
 		f = fault.New(fault.Blocked, "salesforce_grant_refused", nil) // never the fault of a message
 	}
 	f.Err = cause
-	if asked := retryAfter(header); asked > 0 && f.Kind != fault.Blocked {
-		f.Wait = asked
+	if f.Kind == fault.Blocked {
+		return f
 	}
-	return f
+	return connector.Waiting(f, header)
 }

@@ -55,7 +55,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 		errs[i] = err
 	}
 	for k, err := range o.writeRows(ctx, rows) {
-		if !is(err, codeGone) && !is(err, codeNotFound) { // deleted a moment ago
+		if !missing(err) { // deleted a moment ago
 			errs[at[k]] = err
 		}
 	}
@@ -99,7 +99,7 @@ var eventKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
 // raced sorts the error of an upsert by a key of ours. That the key is taken means that another write of the same record, such
 // as one that timed out here and went on there, was faster; repeated, the upsert finds it by the key.
 func raced(err error) error {
-	if is(err, codeDuplicateValue) && ofOurKey(err) {
+	if fault.Is(err, codeDuplicateValue) && ofOurKey(err) {
 		return fault.New(fault.Retryable, "salesforce_write_raced", err)
 	}
 	return err

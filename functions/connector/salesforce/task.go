@@ -4,23 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"time"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/canonical"
 )
-
-// remembered is how long an earlier delivery of an event is sure to be known by its claim. Claims are kept somewhat longer.
-const remembered = 30 * 24 * time.Hour
-
-// forgotten reports whether an event is so old that it may have been carried out under a claim that is gone.
-func forgotten(e canonical.Event) bool {
-	since := e.ReceivedAt
-	if since.IsZero() {
-		since = e.Timestamp
-	}
-	return time.Since(since) > remembered
-}
 
 // taskOnce creates tasks in an org whose activities have no external id. If an earlier try may have come through, the task is
 // looked for by our key first.
@@ -29,7 +15,7 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 		r := w.Request(i)
 		var there bool
 		var err error
-		if w.Intended(i) || forgotten(r.delivery.Event) {
+		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
 			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && !there {
@@ -37,14 +23,7 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 			task.Key = connector.MessageKey(r.delivery.Event)
 			err = o.call(ctx, http.MethodPost, o.path("sobjects/"+taskObject), task, nil)
 		}
-		switch {
-		case is(err, codeGone):
-			o.gone(ctx, w, i, err)
-		case err != nil:
-			w.Fail(i, err)
-		default:
-			w.Succeed(i)
-		}
+		o.conclude(ctx, w, i, err)
 	})
 }
 

@@ -2,26 +2,18 @@ package salesforce
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 
-	"signalbox/shared/fault"
-	"signalbox/shared/tenant"
+	"signalbox/functions/connector"
 )
 
 // Kind is what tenant.CRM.Kind says of a binding that this connector serves.
 const Kind = "salesforce"
 
-// Tenants looks tenants up; *tenant.Directory does.
-type Tenants interface {
-	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
-}
-
 // TenantBindings are the bindings that tenants have configured.
-type TenantBindings struct{ tenants Tenants }
+type TenantBindings struct{ tenants connector.Tenants }
 
 // NewTenantBindings returns the bindings that tenants have configured.
-func NewTenantBindings(tenants Tenants) *TenantBindings { return &TenantBindings{tenants} }
+func NewTenantBindings(tenants connector.Tenants) *TenantBindings { return &TenantBindings{tenants} }
 
 // Settings is the JSON object in tenant.CRM.Settings. ClientID and Username are required. Unknown members are ignored. The
 // binding's token is the private key in PEM.
@@ -40,25 +32,12 @@ type Settings struct {
 	CountryCodes    bool   `json:"countryCodes"`    // State and Country/Territory Picklists are on, which give addresses codes of countries
 }
 
-// Binding returns a tenant's binding of this name. A tenant without one, or one whose settings cannot be read, is blocked:
-// nothing is wrong with the message.
+// Binding implements Bindings.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
-	found, err := t.tenants.Tenant(ctx, tenantID)
-	if errors.Is(err, tenant.ErrUnknown) {
-		return Binding{}, fault.New(fault.Blocked, "salesforce_tenant_unknown", err)
-	}
+	var s Settings
+	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, connector.BindingKey{Tenant: tenantID, CRM: name}, &s)
 	if err != nil {
 		return Binding{}, err
-	}
-	crm, ok := found.CRM(name)
-	if !ok || crm.Kind != Kind {
-		return Binding{}, fault.New(fault.Blocked, "salesforce_not_bound", nil)
-	}
-	var s Settings
-	if len(crm.Settings) > 0 {
-		if err := json.Unmarshal(crm.Settings, &s); err != nil {
-			return Binding{}, fault.New(fault.Blocked, "salesforce_settings_invalid", nil)
-		}
 	}
 	unless := func(set *bool) bool { return set == nil || *set }
 	return Binding{
