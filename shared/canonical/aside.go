@@ -61,7 +61,7 @@ func optional(v reflect.Value, path string) (part func()) {
 		}
 		switch v.Kind() {
 		case reflect.Struct:
-			field, mayBeMissing := member(v, step)
+			field, mayBeMissing := tagged(v, step)
 			if mayBeMissing {
 				part = field.SetZero
 			}
@@ -81,8 +81,8 @@ func optional(v reflect.Value, path string) (part func()) {
 	return part
 }
 
-// member returns a field by its name in JSON, and whether it may be missing there.
-func member(v reflect.Value, name string) (field reflect.Value, mayBeMissing bool) {
+// tagged returns a field by its name in JSON, and whether it may be missing there.
+func tagged(v reflect.Value, name string) (field reflect.Value, mayBeMissing bool) {
 	for i := range v.NumField() {
 		tag, options, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
 		if tag == name {

@@ -1,14 +1,22 @@
 package canonical
 
 import (
+	"encoding/json"
 	"errors"
-	"unicode/utf8"
+	"reflect"
+	"strconv"
+	"time"
 
 	"signalbox/shared/fault"
+	"signalbox/shared/jsontext"
 )
 
-// MaxSize is the largest event in bytes that is read or written: a webhook's body as a string within rawVendor, and a margin.
-const MaxSize = 8 << 20
+// The bounds of what is read and written.
+const (
+	MaxSize  = 8 << 20 // bytes of an event: a webhook's body as a string within rawVendor, and a margin
+	maxDepth = 100     // levels of arrays and objects: what a reader must survive, and no provider comes near it
+	maxKept  = 1000    // elements and members that are kept of a list or map: at least as many as any may have
+)
 
 // The codes of the faults of reading and writing events.
 const (
@@ -17,18 +25,24 @@ const (
 	CodeVersionUnknown = "schema_version_unknown" // retryable: a newer writer is being rolled out; whoever retries sets the limit
 )
 
-// errVersion is the cause of CodeVersionUnknown.
-var errVersion = errors.New("the event was written by a later version")
+// The causes. They say nothing about the content of the document.
+var (
+	errVersion   = errors.New("the event was written by a later version")
+	errTooLarge  = errors.New("too large")
+	errMalformed = errors.New("not a JSON object in UTF-8 that nests at most 100 levels")
+	errDuplicate = errors.New("a member appears twice")
+)
 
 // Decode reads an event of any released version (there is one, 2) and fills what has a default. Members that it does not know
 // are ignored; times keep their milliseconds, rawVendor loses its white space. An error is a *fault.Error with one of the
 // codes above and holds nothing of what was read.
 func Decode(data []byte) (Event, error) {
-	e, r, err := read(data)
+	var e Event
+	r, err := read(data, &e)
 	if err != nil {
 		return Event{}, err
 	}
-	var rules report
+	rules := report{parsed: true}
 	rules.event(&e)
 	r.merge(rules.problems)
 	if err := r.err(); err != nil {
@@ -40,284 +54,199 @@ func Decode(data []byte) (Event, error) {
 // UnmarshalJSON reads an event that is part of another document, with the faults of Decode. It checks types and the version,
 // but neither the rules nor the defaults: the outer document was written by one who had done so.
 func (e *Event) UnmarshalJSON(data []byte) error {
-	decoded, r, err := read(data)
+	*e = Event{}
+	r, err := read(data, e)
 	if err != nil {
 		return err
 	}
 	if err := r.err(); err != nil {
 		return fault.New(fault.Permanent, CodeInvalid, err)
 	}
-	*e = decoded
 	return nil
 }
 
-// read returns the event as it stands in data and what could not be read of it.
-func read(data []byte) (Event, report, error) {
+// read fills an empty event with what stands in data, and returns what could not be read of it.
+func read(data []byte, e *Event) (*reader, error) {
 	if len(data) > MaxSize {
-		return Event{}, report{}, fault.New(fault.Permanent, CodeMalformed, errTooLarge)
+		return nil, fault.New(fault.Permanent, CodeMalformed, errTooLarge)
 	}
-	if !utf8.Valid(data) {
-		return Event{}, report{}, fault.New(fault.Permanent, CodeMalformed, errUTF8)
+	value, err := jsontext.Parse(data, maxDepth)
+	if err != nil || value[0] != '{' {
+		return nil, fault.New(fault.Permanent, CodeMalformed, errMalformed)
 	}
-	var e Event
-	s := scanner{text: string(data), report: report{path: make([]step, 0, 8)}}
-	if s.next() != '{' {
-		s.fail(errSyntax)
-	} else {
-		s.event(&e)
+	r := &reader{report: report{path: make([]step, 0, 8)}}
+	r.object(e, value)
+	switch {
+	case r.twice:
+		return nil, fault.New(fault.Permanent, CodeMalformed, errDuplicate)
+	case e.SchemaVersion > SchemaVersion:
+		return nil, fault.New(fault.Retryable, CodeVersionUnknown, errVersion)
 	}
-	s.end()
-	if s.failed != nil {
-		return Event{}, report{}, fault.New(fault.Permanent, CodeMalformed, s.failed)
-	}
-	if e.SchemaVersion > SchemaVersion {
-		return Event{}, report{}, fault.New(fault.Retryable, CodeVersionUnknown, errVersion)
-	}
-	return e, s.report, nil
+	return r, nil
 }
 
-func (s *scanner) event(e *Event) {
-	var sender, recipient bool
-	s.object(func(name string) bool {
-		switch name {
-		case "sender":
-			e.Sender, sender = s.participant(), true
-		case "recipient":
-			e.Recipient, recipient = s.participant(), true
-		case "eventId":
-			e.EventID = EventID(s.word())
-		case "schemaVersion":
-			e.SchemaVersion = int(s.integer())
-		case "tenantId":
-			e.TenantID = s.word()
-		case "accountId":
-			e.AccountID = s.word()
-		case "lineId":
-			e.LineID = s.word()
-		case "threadId":
-			e.ThreadID = ThreadID(s.word())
-		case "type":
-			e.Type = Type(s.word())
-		case "channel":
-			e.Channel = Channel(s.word())
-		case "direction":
-			e.Direction = Direction(s.word())
-		case "conversationId":
-			e.ConversationID = s.word()
-		case "provider":
-			e.Provider = s.word()
-		case "providerMessageId":
-			e.ProviderMessageID = s.word()
-		case "timestamp":
-			e.Timestamp = s.instant()
-		case "receivedAt":
-			e.ReceivedAt = s.instant()
-		default:
-			return s.part(name, e)
+// reader fills the fields of an event. It is stricter than encoding/json, whose leniency would make this reader and the schema
+// disagree: names are compared exactly, a member appears once, null is no string. It goes on after a value of the wrong type, so that
+// all of them are reported.
+type reader struct {
+	report
+	twice bool // a member appears twice
+}
+
+func (r *reader) object(o object, v jsontext.Value) {
+	if v[0] != '{' {
+		r.add(ProblemType, "must be an object")
+		return
+	}
+	members := o.members()
+	var has uint64
+	next := 0
+	for name, value := range v.Members() {
+		i := find(members, name, next)
+		if i < 0 {
+			continue
 		}
-		return true
-	})
-	s.need("sender", sender)
-	s.need("recipient", recipient)
+		r.twice = r.twice || has&(1<<i) != 0
+		has |= 1 << i
+		next = i + 1
+		r.enter(name)
+		r.member(members[i], value)
+		r.leave()
+	}
+	for i, m := range members {
+		if m.rule.must() && has&(1<<i) == 0 {
+			r.addOf(m.name, ProblemRequired, "is required")
+		}
+	}
 }
 
-// part reads those members of an event that have members of their own.
-func (s *scanner) part(name string, e *Event) bool {
-	switch name {
-	case "participants":
-		e.Participants = list(s, maxParticipants, s.participant)
-	case "actor":
-		e.Actor = s.actor()
-	case "relatesTo":
-		e.RelatesTo = s.relation()
-	case "message":
-		e.Message = s.message()
-	case "reaction":
-		e.Reaction = s.reaction()
-	case "receipt":
-		e.Receipt = s.receipt()
-	case "consent":
-		e.Consent = s.consent()
-	case "attribution":
-		e.Attribution = s.attribution()
-	case "flags":
-		e.Flags = s.flags()
-	case "trace":
-		e.Trace = s.trace()
-	case "metadata":
-		e.Metadata = named(s, maxMetadata, s.raw)
+// find returns the index of a name, -1 where there is none. What was written in order stands at next.
+func find(members []member, name string, next int) int {
+	for n := range members {
+		if i := (next + n) % len(members); members[i].name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+func (r *reader) member(m member, v jsontext.Value) {
+	switch field := m.field.(type) {
+	case *string:
+		*field = r.text(v)
+		if v == `""` && m.rule&filled != 0 {
+			r.add(ProblemFormat, "must not be empty")
+		}
+	case *bool:
+		*field = v == "true"
+		if v[0] != 't' && v[0] != 'f' {
+			r.add(ProblemType, "must be a boolean")
+		}
+	case *int:
+		*field = int(r.integer(v))
+	case *int64:
+		*field = r.integer(v)
+	case *float64:
+		*field, _ = r.number(v)
+	case *time.Time:
+		*field = r.instant(v)
+	case *map[string]string:
+		*field = table(r, v, r.text)
+	case *map[string]json.RawMessage:
+		*field = table(r, v, func(v jsontext.Value) json.RawMessage { return v.AppendCompact(make([]byte, 0, len(v))) })
+	case object:
+		r.object(field, v)
 	default:
-		return false
+		r.parts(reflect.ValueOf(field).Elem(), v)
 	}
-	return true
 }
 
-// list reads an array; an empty one is not nil.
-func list[T any](s *scanner, most int, element func() T) []T {
-	values := []T{}
-	s.array(most, func() { values = append(values, element()) })
-	return values
+// parts reads a pointer to an object, or a slice of objects; an empty one is not nil.
+func (r *reader) parts(field reflect.Value, v jsontext.Value) {
+	if field.Kind() == reflect.Pointer {
+		part := reflect.New(field.Type().Elem())
+		field.Set(part)
+		r.object(part.Interface().(object), v)
+		return
+	}
+	field.Set(reflect.MakeSlice(field.Type(), 0, 0))
+	if v[0] != '[' {
+		r.add(ProblemType, "must be an array")
+		return
+	}
+	for element := range v.Elements() {
+		i := field.Len()
+		if i > maxKept { // it is one too many already
+			break
+		}
+		field.Grow(1)
+		field.SetLen(i + 1)
+		r.at(i)
+		r.object(field.Index(i).Addr().Interface().(object), element)
+		r.leave()
+	}
 }
 
-// named reads an object with names of the sender's choice; an empty one is not nil.
-func named[T any](s *scanner, most int, value func() T) map[string]T {
+// table reads an object whose names the sender chose. They are not part of a problem's path. An empty one is not nil.
+func table[T any](r *reader, v jsontext.Value, value func(jsontext.Value) T) map[string]T {
 	values := map[string]T{}
-	s.table(most, func(name string) {
-		if _, twice := values[name]; twice {
-			s.fail(errDuplicate)
+	if v[0] != '{' {
+		r.add(ProblemType, "must be an object")
+		return values
+	}
+	r.enter("*")
+	for name, v := range v.Members() {
+		if len(values) > maxKept { // it is one too many already
+			break
 		}
-		values[name] = value()
-	})
+		_, twice := values[name]
+		r.twice = r.twice || twice
+		values[name] = value(v)
+	}
+	r.leave()
 	return values
 }
 
-func (s *scanner) participant() (p Participant) {
-	s.object(func(name string) bool {
-		switch name {
-		case "id":
-			p.ID = s.word()
-		case "phone":
-			p.Phone = s.word()
-		case "hashedEmail":
-			p.HashedEmail = s.word()
-		case "displayName":
-			p.DisplayName = s.free()
-		case "channelAddress":
-			p.ChannelAddress = s.word()
-		default:
-			return false
-		}
-		return true
-	})
-	return p
-}
-
-func (s *scanner) message() *Message {
-	var m Message
-	s.object(func(name string) bool {
-		switch name {
-		case "text":
-			m.Text = s.free()
-		case "summary":
-			m.Summary = s.free()
-		case "contentType":
-			m.ContentType = s.free()
-		case "attachments":
-			m.Attachments = list(s, maxAttachments, s.attachment)
-		case "suggestions":
-			m.Suggestions = list(s, maxSuggestions, s.suggestion)
-		case "postback":
-			m.Postback = s.postback()
-		case "template":
-			m.Template = s.template()
-		case "location":
-			m.Location = s.location()
-		default:
-			return false
-		}
-		return true
-	})
-	return &m
-}
-
-func (s *scanner) attachment() (a Attachment) {
-	s.object(func(name string) bool {
-		switch name {
-		case "url":
-			a.URL = s.word()
-		case "contentType":
-			a.ContentType = s.free()
-		case "name":
-			a.Name = s.free()
-		case "size":
-			a.Size = s.integer()
-		default:
-			return false
-		}
-		return true
-	})
-	return a
-}
-
-func (s *scanner) suggestion() (g Suggestion) {
-	var has bool
-	s.object(func(name string) bool {
-		switch name {
-		case "text":
-			g.Text, has = s.free(), true
-		case "postback":
-			g.Postback = s.free()
-		default:
-			return false
-		}
-		return true
-	})
-	s.need("text", has)
-	return g
-}
-
-func (s *scanner) postback() *Postback {
-	var p Postback
-	s.object(func(name string) bool {
-		switch name {
-		case "text":
-			p.Text = s.free()
-		case "payload":
-			p.Payload = s.free()
-		default:
-			return false
-		}
-		return true
-	})
-	return &p
-}
-
-func (s *scanner) template() *Template {
-	var t Template
-	s.object(func(name string) bool {
-		switch name {
-		case "id":
-			t.ID = s.word()
-		case "variables":
-			t.Variables = named(s, maxVariables, s.free)
-		default:
-			return false
-		}
-		return true
-	})
-	return &t
-}
-
-func (s *scanner) location() *Location {
-	var l Location
-	var latitude, longitude bool
-	s.object(func(name string) bool {
-		switch name {
-		case "latitude":
-			l.Latitude, latitude = s.float(), true
-		case "longitude":
-			l.Longitude, longitude = s.float(), true
-		case "label":
-			l.Label = s.free()
-		case "address":
-			l.Address = s.free()
-		default:
-			return false
-		}
-		return true
-	})
-	s.need("latitude", latitude)
-	s.need("longitude", longitude)
-	return &l
-}
-
-// need reports a required member that is absent, where its zero value would say something.
-func (s *scanner) need(name string, has bool) {
-	n := len(s.problems)
-	if !has {
-		s.addOf(name, ProblemRequired, "is required")
+func (r *reader) text(v jsontext.Value) string {
+	if v[0] != '"' {
+		r.add(ProblemType, "must be a string")
+		return ""
 	}
-	if n < len(s.problems) && followsFrom(s.problems[n], s.problems[:n]) { // the whole object was of another type
-		s.problems = s.problems[:n]
+	return v.Text()
+}
+
+func (r *reader) instant(v jsontext.Value) time.Time {
+	if v[0] != '"' {
+		r.add(ProblemType, "must be a string")
+		return time.Time{}
 	}
+	t, ok := parseInstant(v.Text())
+	if !ok {
+		r.add(ProblemFormat, "must be RFC 3339 between the years 1970 and 9999")
+	}
+	return t
+}
+
+// integer reads a whole number, also where it is written as 2.0 or 2e0.
+func (r *reader) integer(v jsontext.Value) int64 {
+	if n, err := strconv.ParseInt(string(v), 10, 64); err == nil {
+		return n
+	}
+	const exact = 17 // digits, point and sign for which equality of float64 is equality
+	f, ok := r.number(v)
+	if ok && (len(v) > exact || f != float64(int64(f))) {
+		r.add(ProblemType, "must be a whole number")
+		return 0
+	}
+	return int64(f)
+}
+
+// number reads a number. One beyond the range of float64 is infinite, and refused as that.
+func (r *reader) number(v jsontext.Value) (f float64, ok bool) {
+	if v[0] != '-' && !isDigit(v[0]) {
+		r.add(ProblemType, "must be a number")
+		return 0, false
+	}
+	f, _ = strconv.ParseFloat(string(v), 64)
+	return f, true
 }

@@ -52,6 +52,7 @@ type step struct {
 // report collects problems while an event is walked. The path is spelled only when there is one.
 type report struct {
 	path     []step
+	parsed   bool // the metadata was read from JSON, and need not be looked at again
 	problems []Problem
 }
 

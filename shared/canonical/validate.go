@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
+
+	"signalbox/shared/jsontext"
 )
 
 // The limits of the schema: characters of strings, elements of arrays, members of objects.
@@ -254,7 +256,10 @@ func (r *report) metadata(members map[string]json.RawMessage) {
 	names, values := true, true
 	for name, value := range members {
 		names = names && isMetadataName(name)
-		values = values && (len(value) == 0 || isValue(value)) // an empty one is written as null
+		if !r.parsed && len(value) > 0 { // an empty one is written as null
+			_, err := jsontext.Parse(value, maxDepth-2) // within the event and its metadata
+			values = values && err == nil
+		}
 	}
 	if !names {
 		r.addOf("*", ProblemFormat, "must have a name of 1 to 64 letters, digits, '_', '.' and '-', beginning with a letter")

@@ -5,15 +5,15 @@ import (
 	"slices"
 	"strconv"
 
-	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
 )
 
 // Encode writes a delivery as encoding/json would, but for one thing: angle brackets stay what they are. Escaped for HTML they
 // take six bytes each, and a message full of them would no longer fit a queue. The event is written as it is.
 func Encode(d *Delivery) []byte {
 	out := make([]byte, 0, 2048)
-	out = canonical.AppendString(append(out, `{"deliveryId":`...), string(d.ID))
-	out = canonical.AppendString(append(out, `,"crm":`...), d.CRM)
+	out = jsontext.AppendString(append(out, `{"deliveryId":`...), string(d.ID))
+	out = jsontext.AppendString(append(out, `,"crm":`...), d.CRM)
 	out = strconv.AppendInt(append(out, `,"generation":`...), int64(d.Generation), 10)
 	out = d.Event.Append(append(out, `,"event":`...))
 	out = d.Person.append(append(out, `,"person":`...))
@@ -23,7 +23,7 @@ func Encode(d *Delivery) []byte {
 }
 
 func (p *Person) append(out []byte) []byte {
-	out = canonical.AppendString(append(out, `{"key":`...), p.Key)
+	out = jsontext.AppendString(append(out, `{"key":`...), p.Key)
 	out = appendOptional(out, "name", p.Name)
 	out = appendOptional(out, "email", p.Email)
 	out = appendOptional(out, "phone", p.Phone)
@@ -42,7 +42,7 @@ func appendActions(out []byte, actions []Action) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = canonical.AppendString(append(out, `{"kind":`...), string(a.Kind))
+		out = jsontext.AppendString(append(out, `{"kind":`...), string(a.Kind))
 		out = append(appendValues(out, "value", a.Value), '}')
 	}
 	return append(out, ']')
@@ -57,7 +57,7 @@ func appendReferences(out []byte, references []RuleReference) []byte {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = canonical.AppendString(append(out, `{"rule":`...), r.Rule)
+		out = jsontext.AppendString(append(out, `{"rule":`...), r.Rule)
 		out = strconv.AppendInt(append(out, `,"version":`...), int64(r.Version), 10)
 		out = append(out, '}')
 	}
@@ -68,8 +68,8 @@ func appendOptional(out []byte, name, value string) []byte {
 	if value == "" {
 		return out
 	}
-	out = append(canonical.AppendString(append(out, ','), name), ':')
-	return canonical.AppendString(out, value)
+	out = append(jsontext.AppendString(append(out, ','), name), ':')
+	return jsontext.AppendString(out, value)
 }
 
 // appendValues appends a member behind others, its own in the order of their names, unless it has none.
@@ -77,13 +77,13 @@ func appendValues(out []byte, name string, values map[string]string) []byte {
 	if len(values) == 0 {
 		return out
 	}
-	out = append(canonical.AppendString(append(out, ','), name), ':', '{')
+	out = append(jsontext.AppendString(append(out, ','), name), ':', '{')
 	for i, key := range slices.Sorted(maps.Keys(values)) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(canonical.AppendString(out, key), ':')
-		out = canonical.AppendString(out, values[key])
+		out = append(jsontext.AppendString(out, key), ':')
+		out = jsontext.AppendString(out, values[key])
 	}
 	return append(out, '}')
 }

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
+	"signalbox/shared/jsontext"
 	"signalbox/shared/keyring"
 )
 
@@ -96,8 +97,8 @@ func (h header) append(out []byte) []byte {
 	if h.Event == nil {
 		return appendEvent(append(out, '{'), h.TenantID, h.EventID, h.ReceivedAt)
 	}
-	out = canonical.AppendString(append(out, `{"deliveryId":`...), h.DeliveryID)
-	out = canonical.AppendString(append(out, `,"crm":`...), h.CRM)
+	out = jsontext.AppendString(append(out, `{"deliveryId":`...), h.DeliveryID)
+	out = jsontext.AppendString(append(out, `,"crm":`...), h.CRM)
 	out = strconv.AppendInt(append(out, `,"generation":`...), int64(h.Generation), 10)
 	out = appendEvent(append(out, `,"event":{`...), h.Event.TenantID, h.Event.EventID, h.Event.ReceivedAt)
 	return append(out, '}')
@@ -108,8 +109,8 @@ func (h header) stripped() []byte { return append(h.append(nil), '}') }
 
 func appendEvent(out []byte, tenant, event string, received time.Time) []byte {
 	out = strconv.AppendInt(append(out, `"schemaVersion":`...), Version, 10)
-	out = canonical.AppendString(append(out, `,"tenantId":`...), tenant)
-	out = canonical.AppendString(append(out, `,"eventId":`...), event)
+	out = jsontext.AppendString(append(out, `,"tenantId":`...), tenant)
+	out = jsontext.AppendString(append(out, `,"eventId":`...), event)
 	out = received.UTC().AppendFormat(append(out, `,"receivedAt":"`...), time.RFC3339Nano)
 	return append(out, '"')
 }

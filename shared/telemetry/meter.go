@@ -1,11 +1,12 @@
 package telemetry
 
 import (
-	"encoding/json"
 	"io"
 	"strconv"
 	"sync"
 	"time"
+
+	"signalbox/shared/jsontext"
 )
 
 // Namespace is the CloudWatch namespace of every metric.
@@ -47,37 +48,23 @@ func (m *Meter) emit(name string, value float64, unit string, labels []Label) {
 	line = append(line, `{"_aws":{"Timestamp":`...)
 	line = strconv.AppendInt(line, time.Now().UnixMilli(), 10)
 	line = append(line, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[["Stack"],["Function"],["Function","Version"]],"Metrics":[{"Name":`...)
-	line = quote(line, name)
+	line = jsontext.AppendString(line, name)
 	line = append(line, `,"Unit":`...)
-	line = quote(line, unit)
+	line = jsontext.AppendString(line, unit)
 	line = append(line, `}]}]},"Function":`...)
-	line = quote(line, m.id.Function)
+	line = jsontext.AppendString(line, m.id.Function)
 	line = append(line, `,"Stack":`...)
-	line = quote(line, m.id.Stack)
+	line = jsontext.AppendString(line, m.id.Stack)
 	line = append(line, `,"Version":`...)
-	line = quote(line, m.id.Version)
-	line = append(quote(append(line, ','), name), ':')
+	line = jsontext.AppendString(line, m.id.Version)
+	line = append(jsontext.AppendString(append(line, ','), name), ':')
 	line = strconv.AppendFloat(line, value, 'f', -1, 64)
 	for _, l := range labels {
-		line = append(quote(append(line, ','), l.Name), ':')
-		line = quote(line, l.Value)
+		line = append(jsontext.AppendString(append(line, ','), l.Name), ':')
+		line = jsontext.AppendString(line, l.Value)
 	}
 	line = append(line, '}', '\n')
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, _ = m.w.Write(line)
-}
-
-// quote appends s as JSON.
-func quote(to []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			encoded, err := json.Marshal(s)
-			if err != nil { // a string always encodes
-				return append(to, `""`...)
-			}
-			return append(to, encoded...)
-		}
-	}
-	return append(append(append(to, '"'), s...), '"')
 }

@@ -1,13 +1,13 @@
 package tenant
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
+
+	"signalbox/shared/jsontext"
 )
 
 // MaxFile is the largest tenant file that is read, in bytes.
@@ -38,70 +38,39 @@ func Syntax(data []byte) []Problem {
 	if !utf8.Valid(data) {
 		return []Problem{{"", "the file is not in UTF-8"}}
 	}
-	p := parser{json.NewDecoder(bytes.NewReader(data)), nil}
-	p.UseNumber()
-	err := p.value("", 0)
+	value, err := jsontext.Parse(data, maxDepth)
 	if err == nil {
-		if _, err = p.Token(); errors.Is(err, io.EOF) {
-			return p.problems
-		}
-		err = errSyntax
+		return written(nil, "", value)
 	}
-	if errors.Is(err, errDeep) {
+	if errors.Is(err, jsontext.ErrDeep) {
 		return []Problem{{"", fmt.Sprintf("the file is nested deeper than %d levels", maxDepth)}}
 	}
-	return []Problem{{"", fmt.Sprintf("the file is not one JSON value: look near byte %d", p.InputOffset())}}
+	var where *json.SyntaxError
+	_ = errors.As(json.Unmarshal(data, new(any)), &where)
+	return []Problem{{"", fmt.Sprintf("the file is not one JSON value: look near byte %d", where.Offset)}}
 }
 
-var (
-	errDeep   = errors.New("tenant: nested too deep")
-	errSyntax = errors.New("tenant: something follows the value")
-)
-
-// parser goes through one JSON value.
-type parser struct {
-	*json.Decoder
-	problems []Problem
-}
-
-func (p *parser) value(path string, depth int) error {
-	if depth > maxDepth {
-		return errDeep
-	}
-	token, err := p.Token()
-	switch token {
-	case json.Delim('{'):
-		return p.object(path, depth)
-	case json.Delim('['):
-		for i := 0; p.More(); i++ {
-			if err := p.value(fmt.Sprintf("%s[%d]", path, i), depth+1); err != nil {
-				return err
+// written appends the names that are written twice in one object.
+func written(problems []Problem, path string, v jsontext.Value) []Problem {
+	switch v[0] {
+	case '{':
+		names := map[string]bool{}
+		for name, value := range v.Members() {
+			at := Join(path, name)
+			if names[name] {
+				problems = append(problems, Problem{at, "is written twice"})
 			}
+			names[name] = true
+			problems = written(problems, at, value)
 		}
-		_, err = p.Token()
-	}
-	return err
-}
-
-func (p *parser) object(path string, depth int) error {
-	names := map[string]bool{}
-	for p.More() {
-		token, err := p.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := token.(string) // the decoder lets nothing else stand there
-		at := Join(path, name)
-		if names[name] {
-			p.problems = append(p.problems, Problem{at, "is written twice"})
-		}
-		names[name] = true
-		if err := p.value(at, depth+1); err != nil {
-			return err
+	case '[':
+		i := 0
+		for element := range v.Elements() {
+			problems = written(problems, fmt.Sprintf("%s[%d]", path, i), element)
+			i++
 		}
 	}
-	_, err := p.Token()
-	return err
+	return problems
 }
 
 // Join returns the path of a member. A name that does not look like one is told as a question mark: a secret may stand there.

@@ -58,7 +58,7 @@ func TestSyntax(t *testing.T) {
 		"one in another place":         {`{"a":[{"b":1,"b":2}],"b":3}`, []string{"a[0].b is written twice"}},
 		"a secret in place of a name":  {`{"hunter2 hunter2":1,"hunter2 hunter2":2}`, []string{"? is written twice"}},
 		"something behind the file":    {`{} {}`, []string{" the file is not one JSON value: look near byte 4"}},
-		"a file that ends too soon":    {`{"lines": `, []string{" the file is not one JSON value: look near byte 9"}},
+		"a file that ends too soon":    {`{"lines": `, []string{" the file is not one JSON value: look near byte 10"}},
 		"nothing":                      {``, []string{" the file is not one JSON value: look near byte 0"}},
 		"brackets that are not closed": {deep, []string{" the file is nested deeper than 32 levels"}},
 		"brackets that are":            {deep + strings.Repeat("]", 100_000), []string{" the file is nested deeper than 32 levels"}},

@@ -10,6 +10,7 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/jsontext"
 	"signalbox/shared/secret"
 	"signalbox/shared/standardwebhooks"
 	"signalbox/shared/webhook"
@@ -52,12 +53,12 @@ func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
 	if len(w.Body) > maxBody {
 		return nil, invalid(CodeLarge, Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantSmall})
 	}
-	members, ok := readObject(w.Body)
-	if !ok {
+	body, err := jsontext.Parse(w.Body, maxDepth)
+	if err != nil || body[0] != '{' {
 		return nil, invalid(CodeSyntax, Problem{Path: whole, Code: codeSyntax, Reason: wantJSON})
 	}
 	f := form{received: w.Received}
-	o := f.outreach(members)
+	o := f.outreach(readObject(body))
 	if len(f.problems) > 0 {
 		return nil, invalid(CodeInvalid, f.problems...)
 	}

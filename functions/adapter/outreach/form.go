@@ -1,8 +1,6 @@
 package outreach
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -10,13 +8,15 @@ import (
 	"unicode/utf8"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
 )
 
 // The limits of a request.
 const (
 	maxBody  = 64 << 10
-	maxID    = 128 // ids of the caller's
-	maxLong  = 256 // addresses and names
+	maxDepth = 10_000 // of values that are not looked into: encoding/json's
+	maxID    = 128    // ids of the caller's
+	maxLong  = 256    // addresses and names
 	maxAhead = 5 * time.Minute
 	oldest   = 1970 // the first year that an event can carry
 )
@@ -55,46 +55,29 @@ const (
 	wantKind   = `must be "agent" or "automation"`
 )
 
-// readObject returns the members of a JSON object as they are written, and false for anything else. Values are not looked into.
-// A name that is written twice has its first value, and is in twice.
-func readObject(text []byte) (members object, ok bool) {
-	if !utf8.Valid(text) || !json.Valid(text) {
-		return object{}, false
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if token, err := d.Token(); err != nil || token != json.Delim('{') {
-		return object{}, false
-	}
-	members.values = map[string]json.RawMessage{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return object{}, false
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return object{}, false
-		}
-		name, _ := token.(string) // the decoder lets nothing else stand there
+// readObject returns the members of an object as they are written. A name that is written twice has its first value, and is in twice.
+func readObject(text jsontext.Value) (members object) {
+	members.values = map[string]jsontext.Value{}
+	for name, value := range text.Members() {
 		if _, twice := members.values[name]; twice {
 			members.twice = append(members.twice, name)
 			continue
 		}
 		members.values[name] = value
 	}
-	return members, true
+	return members
 }
 
 // object is a JSON object.
 type object struct {
-	values map[string]json.RawMessage
+	values map[string]jsontext.Value
 	twice  []string // names that are written more than once
 }
 
 // value returns a member as it is written. One that is null is not there: many programs write so what they do not have.
-func (o object) value(name string) (json.RawMessage, bool) {
+func (o object) value(name string) (jsontext.Value, bool) {
 	raw, ok := o.values[name]
-	return raw, ok && string(raw) != "null"
+	return raw, ok && raw != "null"
 }
 
 // form reads a request and collects what is wrong with it.
@@ -138,17 +121,20 @@ func (f *form) once(path string, o object, known ...string) {
 func (f *form) text(path string, o object, name string, required bool, has func(string) bool, want string) string {
 	raw, ok := o.value(name)
 	path += "." + name
-	var value string
 	switch {
 	case !ok && required:
 		f.add(path, canonical.ProblemRequired, wantMember)
 	case !ok:
-	case raw[0] != '"' || json.Unmarshal(raw, &value) != nil:
+	case raw[0] != '"':
 		f.add(path, canonical.ProblemType, wantString)
-	case has != nil && !has(value):
-		f.add(path, canonical.ProblemFormat, want)
+	default:
+		value := raw.Text()
+		if has != nil && !has(value) {
+			f.add(path, canonical.ProblemFormat, want)
+		}
+		return value
 	}
-	return value
+	return ""
 }
 
 // object reads a member that is an object. It answers false where there is none to read.
@@ -160,11 +146,11 @@ func (f *form) object(o object, name string, required bool) (object, bool) {
 		}
 		return object{}, false
 	}
-	inner, ok := readObject(raw)
-	if !ok {
+	if raw[0] != '{' {
 		f.add(whole+"."+name, canonical.ProblemType, wantObject)
+		return object{}, false
 	}
-	return inner, ok
+	return readObject(raw), true
 }
 
 // to reads whom it was sent to.
