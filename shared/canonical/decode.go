@@ -93,12 +93,13 @@ type reader struct {
 	twice bool // a member appears twice
 }
 
-func (r *reader) object(o object, v jsontext.Value) {
+func (r *reader) object(o any, v jsontext.Value) {
 	if v[0] != '{' {
 		r.add(ProblemType, "must be an object")
 		return
 	}
-	members := o.members()
+	var room [mostMembers]member
+	members := members(o, room[:0])
 	var has uint64
 	next := 0
 	for name, value := range v.Members() {
@@ -154,7 +155,7 @@ func (r *reader) member(m member, v jsontext.Value) {
 		*field = table(r, v, r.text)
 	case *map[string]json.RawMessage:
 		*field = table(r, v, func(v jsontext.Value) json.RawMessage { return v.AppendCompact(make([]byte, 0, len(v))) })
-	case object:
+	case *Participant, *Flags, *Trace:
 		r.object(field, v)
 	default:
 		r.parts(reflect.ValueOf(field).Elem(), v)
@@ -166,7 +167,7 @@ func (r *reader) parts(field reflect.Value, v jsontext.Value) {
 	if field.Kind() == reflect.Pointer {
 		part := reflect.New(field.Type().Elem())
 		field.Set(part)
-		r.object(part.Interface().(object), v)
+		r.object(part.Interface(), v)
 		return
 	}
 	field.Set(reflect.MakeSlice(field.Type(), 0, 0))
@@ -182,7 +183,7 @@ func (r *reader) parts(field reflect.Value, v jsontext.Value) {
 		field.Grow(1)
 		field.SetLen(i + 1)
 		r.at(i)
-		r.object(field.Index(i).Addr().Interface().(object), element)
+		r.object(field.Index(i).Addr().Interface(), element)
 		r.leave()
 	}
 }

@@ -46,9 +46,10 @@ func (e *Event) room() int {
 	return size
 }
 
-func appendObject(to []byte, o object) []byte {
+func appendObject(to []byte, o any) []byte {
 	to = append(to, '{')
-	for _, m := range o.members() {
+	var room [mostMembers]member
+	for _, m := range members(o, room[:0]) {
 		if m.rule&always == 0 && empty(m.field) {
 			continue
 		}
@@ -97,7 +98,7 @@ func appendValue(to []byte, field any) []byte {
 		return appendTable(to, *field, jsontext.AppendString)
 	case *map[string]json.RawMessage:
 		return appendTable(to, *field, appendRaw)
-	case object:
+	case *Participant, *Flags, *Trace:
 		return appendObject(to, field)
 	}
 	return appendParts(to, reflect.ValueOf(field).Elem())
@@ -106,14 +107,14 @@ func appendValue(to []byte, field any) []byte {
 // appendParts appends a pointer to an object, or a slice of objects.
 func appendParts(to []byte, field reflect.Value) []byte {
 	if field.Kind() == reflect.Pointer {
-		return appendObject(to, field.Interface().(object))
+		return appendObject(to, field.Interface())
 	}
 	to = append(to, '[')
 	for i := range field.Len() {
 		if i > 0 {
 			to = append(to, ',')
 		}
-		to = appendObject(to, field.Index(i).Addr().Interface().(object))
+		to = appendObject(to, field.Index(i).Addr().Interface())
 	}
 	return append(to, ']')
 }
