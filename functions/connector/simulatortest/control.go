@@ -10,23 +10,25 @@ import (
 
 // Control is what a simulator lets tests and tools do. All fields are required.
 type Control struct {
-	Objects  []string // the object types whose records can be asked for
-	Messages string   // the one that holds messages
-	Key      string   // the property of those that is the message's key
-	Ended    string   // the property of persons that says whether their sequences are to end: "true"
-	Records  func(object string) (held any, known bool)
-	Add      func(object string, properties map[string]string) // of Objects, as a user or another program would; nothing is checked
-	Faults   *Faults
-	Reset    func()
-	Refuse   func(status int, message string) Reply // in the CRM's own shape
+	About
+	Records func(object string) (held any, known bool)
+	Add     func(object string, properties map[string]string) // of Objects, as a user or another program would; nothing is checked
+	Faults  *Faults
+	Reset   func()
+	Refuse  func(status int, message string) Reply // in the CRM's own shape
 }
 
-// About is what GET /_simulator answers, so that whoever looks needs to know no CRM.
+// About is what GET /_simulator returns, so that whoever looks, breaks or measures needs to know no CRM.
 type About struct {
-	Objects  []string `json:"objects"`
-	Messages string   `json:"messages"`
-	Key      string   `json:"key"`
-	Ended    string   `json:"ended"`
+	Objects  []string `json:"objects"`  // the object types whose records can be asked for
+	Messages string   `json:"messages"` // the one that holds messages
+	Key      string   `json:"key"`      // the property of a message that is its key
+	Status   string   `json:"status"`   // the property of a message that shows how far it got
+	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
+	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
+	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
+	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
+	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }
 
 // Handles reports whether a request is a tool's and not the CRM's.
@@ -37,7 +39,7 @@ func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Pa
 func (c Control) Answer(r *http.Request, body []byte) Reply {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /_simulator":
-		return Reply{Status: http.StatusOK, Body: About{c.Objects, c.Messages, c.Key, c.Ended}}
+		return Reply{Status: http.StatusOK, Body: c.About}
 	case "GET /_simulator/records":
 		held, known := c.Records(r.URL.Query().Get("object"))
 		if !known {

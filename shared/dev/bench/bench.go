@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -81,15 +80,10 @@ func (*Report) sizes(ctx context.Context, o Options) ([]Row, error) {
 	return sizes(ctx, o.Root, functions, o.Log)
 }
 
-// callBars are how many calls a CRM may get for a message of someone it knows.
-func callBars() map[string]float64 {
-	return map[string]float64{"salesforce": 1, "hubspot": 2, "dynamics": 2}
-}
-
 // counts counts each CRM alone, and all together.
 func (r *Report) counts(ctx context.Context, root string, list *prices) ([]Row, error) {
 	var rows []Row
-	names, err := crmNames(root)
+	names, err := local.SimulatedCRMs(root)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +94,7 @@ func (r *Report) counts(ctx context.Context, root string, list *prices) ([]Row, 
 			return nil, err
 		}
 		rows = append(rows,
-			Row{Name: "CRM calls per message, known contact, " + name, Value: c.single.CRM[name], Unit: "calls", Bar: callBars()[name]},
+			Row{Name: "CRM calls per message, known contact, " + name, Value: c.single.CRM[name], Unit: "calls", Bar: c.bar},
 			Row{Name: "CRM calls per message, known contact, ten at once, " + name, Value: c.batches.CRM[name], Unit: "calls"},
 			Row{Name: "CRM calls, first message of somebody unknown, " + name, Value: c.unknown.CRM[name], Unit: "calls"},
 			Row{Name: "CRM calls, reply to an outreach, " + name, Value: c.reply.CRM[name], Unit: "calls"},
@@ -162,28 +156,6 @@ func awsRows(list *prices, crm string, single, batches usage) []Row {
 	}
 }
 
-// crmNames returns the CRMs that have a simulator, HubSpot first: it was there first, and its figures stay comparable.
-func crmNames(root string) ([]string, error) {
-	found, err := filepath.Glob(filepath.Join(root, "functions/connector/*/cmd/*-simulate"))
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	var names []string
-	for _, folder := range found {
-		names = append(names, filepath.Base(filepath.Dir(filepath.Dir(folder))))
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		if (a == "hubspot") != (b == "hubspot") {
-			if a == "hubspot" {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a, b)
-	})
-	return names, nil
-}
-
 // How many messages are counted: counts do not vary, but for log lines whose numbers have more digits.
 const (
 	singles = 20
@@ -191,7 +163,10 @@ const (
 )
 
 // counted is what messages cost: one at a time, in tens, and of people whom nobody knows; and what outreach and its replies do.
-type counted struct{ single, batches, unknown, outreach, reply usage }
+type counted struct {
+	single, batches, unknown, outreach, reply usage
+	bar                                       float64 // of calls a message to the first CRM
+}
 
 // count counts messages to these CRMs.
 func count(ctx context.Context, root string, crms ...string) (c counted, err error) {
@@ -200,6 +175,7 @@ func count(ctx context.Context, root string, crms ...string) (c counted, err err
 		return c, err
 	}
 	defer w.stop()
+	c.bar = float64(w.Simulated[crms[0]].Calls)
 	for range 2 { // the second message of a person meets every cache filled
 		if err := w.know(ctx, batch); err != nil {
 			return c, err

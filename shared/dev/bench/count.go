@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"signalbox/shared/dev/local/cloud"
@@ -112,11 +113,8 @@ func waits(calls, invocations float64) float64 {
 	return max(calls, min(1, calls/invocations)) * invocations
 }
 
-// receiver is the function that answers the webhooks of messages.
-const receiver = "twilioReceive"
-
-// receives reports whether a function answers requests, for which there is no mapping.
-func receives(function string) bool { return function == receiver || function == "outreachReceive" }
+// receives reports whether a function receives requests, for which there is no mapping: the template calls it <channel>Receive.
+func receives(function string) bool { return strings.HasSuffix(function, "Receive") }
 
 // countSingle lets messages of ten people through, one at a time. Who they are decides whether they are known.
 func (w *world) countSingle(ctx context.Context, from, messages int) (usage, error) {

@@ -102,7 +102,7 @@ func goRows(results []result) (rows []Row, missing []string) {
 	adapter, pipeline := false, false
 	for _, r := range results {
 		switch {
-		case r.pkg == "functions/adapter/twilio" && strings.HasPrefix(r.name, "Webhook"):
+		case strings.HasPrefix(r.pkg, "functions/adapter/") && strings.HasPrefix(r.name, "Webhook"):
 			adapter = true
 			rows = append(rows,
 				Row{Name: "adapter work per webhook, " + r.name, Ring: "Go", Value: r.values["ns/op"] / 1000, Unit: "us", Bar: 30},
@@ -115,7 +115,7 @@ func goRows(results []result) (rows []Row, missing []string) {
 		}
 	}
 	if !adapter {
-		missing = append(missing, "adapter work per webhook: functions/adapter/twilio has no BenchmarkWebhook")
+		missing = append(missing, "adapter work per webhook: no channel has a BenchmarkWebhook")
 	}
 	if !pipeline {
 		missing = append(missing, "own work in ring 1: shared/dev/ring1 has no BenchmarkPipeline")
@@ -168,7 +168,7 @@ func sizes(ctx context.Context, root string, functions map[string]string, log io
 			return nil, fmt.Errorf("bench: %w", err)
 		}
 		row := Row{Name: "stripped size, " + name, Ring: "Go", Value: float64(info.Size()) / 1e6, Unit: "MB"}
-		if name == receiver {
+		if receives(name) {
 			row.Bar = 12
 		}
 		rows = append(rows, row)

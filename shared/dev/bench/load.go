@@ -325,7 +325,7 @@ func colds(ctx context.Context, root string, runs int) ([]Row, error) {
 		return nil, err
 	}
 	defer w.stop()
-	bars := map[string]float64{receiver: 8, "Route": 25}
+	bars := map[string]float64{"Route": 25}
 	var names []string
 	for name := range w.Functions() {
 		names = append(names, name)
@@ -333,6 +333,9 @@ func colds(ctx context.Context, root string, runs int) ([]Row, error) {
 	slices.Sort(names)
 	var rows []Row
 	for _, name := range names {
+		if receives(name) {
+			bars[name] = 8
+		}
 		var samples []float64
 		for run := range runs + 1 {
 			took, err := w.Cold(ctx, name)

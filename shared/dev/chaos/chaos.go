@@ -148,8 +148,8 @@ func (r *run) learn(ctx context.Context) error {
 		return fmt.Errorf("chaos: a few messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
 	}
 	faults := map[string]int{}
-	for name := range r.cloud.CRMs {
-		faults[name] = len(crms()[name].faults)
+	for name, about := range r.cloud.Simulated {
+		faults[name] = len(about.Failures)
 	}
 	size := Size{
 		Kills: r.options.Kills, Duration: r.options.Duration, Threads: persons, Messages: max(1, int(r.options.Duration/pause)),

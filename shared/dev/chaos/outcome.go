@@ -67,7 +67,7 @@ func (r *run) messages(ctx context.Context, name string, k known, o *Outcome) er
 	for _, record := range records {
 		id := identify(record, k.messages)
 		if k.ours[id] {
-			o.Statuses[name][id] = append(o.Statuses[name][id], record.Properties[crms()[name].status])
+			o.Statuses[name][id] = append(o.Statuses[name][id], record.Properties[r.cloud.Simulated[name].Status])
 		} else {
 			o.Messages[name] = append(o.Messages[name], id)
 		}
@@ -78,19 +78,19 @@ func (r *run) messages(ctx context.Context, name string, k known, o *Outcome) er
 // people looks at a CRM's records of people.
 func (r *run) people(ctx context.Context, name string, k known, o *Outcome) error {
 	o.People[name], o.Replies[name] = map[string]int{}, map[string][]Shown{}
-	shows := crms()[name].reply
-	for _, object := range crms()[name].people {
+	about := r.cloud.Simulated[name]
+	for n, object := range about.People {
 		held, err := r.client.Records(ctx, name, object)
 		if err != nil {
 			return err
 		}
 		o.People[name][object] = len(held)
-		if object != shows.object {
+		if n > 0 {
 			continue
 		}
 		for _, record := range held {
 			person := identify(record, k.people)
-			o.Replies[name][person] = append(o.Replies[name][person], Shown{record.Properties[shows.stop], record.Properties[shows.at]})
+			o.Replies[name][person] = append(o.Replies[name][person], Shown{record.Properties[about.Ended], record.Properties[about.Replied]})
 		}
 	}
 	return nil

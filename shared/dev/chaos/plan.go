@@ -61,7 +61,7 @@ func (s Strike) String() string {
 	}
 }
 
-// Webhook is one message of a person and how it is sent. It is sent again until it is answered 2xx, as Twilio's fallback does once.
+// Webhook is one message of a person and how it is sent. It is sent again until it is answered 2xx, as a provider's fallback does once.
 type Webhook struct {
 	Gap       time.Duration   `json:"gap"`                 // after the one before
 	Delay     time.Duration   `json:"delay,omitempty"`     // it is held up on its way, and those behind it do not wait: they may overtake it
@@ -70,7 +70,7 @@ type Webhook struct {
 	Machine   bool            `json:"machine,omitempty"`   // an out-of-office note: the answer to nothing
 }
 
-// Spoil is one fault of a CRM, by its place in the table of that CRM.
+// Spoil is one fault of a CRM, by its place among the failures that the CRM's simulator tells of.
 type Spoil struct {
 	At    time.Duration `json:"at"`
 	CRM   string        `json:"crm"`

@@ -200,12 +200,12 @@ func (l *lottery) carry(ctx context.Context, plan []Outage) {
 
 // spoilCRMs carries out the faults of a plan.
 func spoilCRMs(ctx context.Context, c *local.Cloud, plan []Spoil) error {
-	start, table := time.Now(), crms()
+	start := time.Now()
 	for _, s := range plan {
 		if !sleep(ctx, time.Until(start.Add(s.At))) {
 			return nil
 		}
-		if err := spoil(ctx, c.CRMs[s.CRM], table[s.CRM].faults[s.Fault], s.Count); err != nil && ctx.Err() == nil {
+		if err := spoil(ctx, c.CRMs[s.CRM], c.Simulated[s.CRM].Failures[s.Fault], s.Count); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}

@@ -34,7 +34,7 @@ type Options struct {
 	Root            string            // of the repository
 	Parameters      map[string]string // of the template, besides its defaults
 	Times           map[string]string // in place of parameters: shorter than a deployment may have them
-	Ports           map[string]int    // by variable: GATEWAY_PORT, AWS_PORT, HUBSPOT_PORT ...; 0 or none is any free one
+	Ports           map[string]int    // by variable: GATEWAY_PORT, AWS_PORT, <CRM>_PORT; 0 or none is any free one
 	MaxProcesses    int               // of a function; 0 is 4
 	ScheduleDivisor int               // makes schedules run more often; 0 and 1 leave them
 	CRMLimits       bool              // the simulators refuse too many requests, as the CRMs do; tests and measurements send more

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"syscall"
+
+	"signalbox/shared/dev/samples"
 )
 
 // Variables that set the ports that are not a simulator's.
@@ -15,19 +18,25 @@ const (
 	awsPort     = "AWS_PORT"
 )
 
-// Ports returns the ports that the environment asks for, and those of defaults where it does not.
-func Ports(root string, lookup func(string) (string, bool), defaults map[string]int) (map[string]int, error) {
-	found, err := simulators(root)
+// Ports returns the ports that the environment asks for. Where it does not they are any free ones or, if they are to be usual ones,
+// those that the documentation names and the demo tenant's file has for the CRMs.
+func Ports(root string, lookup func(string) (string, bool), usual bool) (map[string]int, error) {
+	ports := map[string]int{gatewayPort: 8080, awsPort: 4566}
+	file, err := readDemoTenant(root)
 	if err != nil {
 		return nil, err
 	}
-	variables := []string{gatewayPort, awsPort}
-	for _, s := range found {
-		variables = append(variables, s.portVariable())
+	for _, crm := range bound(file) {
+		base, err := url.Parse(fmt.Sprint(crm["baseUrl"]))
+		if err != nil {
+			return nil, fmt.Errorf("local: %s has a CRM with a base URL that is none", samples.DemoTenant)
+		}
+		ports[simulator{crm: fmt.Sprint(crm["kind"])}.portVariable()], _ = strconv.Atoi(base.Port())
 	}
-	ports := map[string]int{}
-	for _, variable := range variables {
-		ports[variable] = defaults[variable]
+	for variable := range ports {
+		if !usual {
+			ports[variable] = 0
+		}
 		value, set := lookup(variable)
 		if !set || value == "" {
 			continue

@@ -209,7 +209,7 @@ func TestPortsComeFromTheEnvironment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lookup := func(variable string) (string, bool) { return c.value, variable == "GATEWAY_PORT" }
-			ports, err := local.Ports(root, lookup, map[string]int{"GATEWAY_PORT": 8080, "HUBSPOT_PORT": 8092})
+			ports, err := local.Ports(root, lookup, true)
 			if (err != nil) != c.refused {
 				t.Fatal(err)
 			}

@@ -33,6 +33,16 @@ type simulator struct{ crm, binary string }
 
 func (s simulator) portVariable() string { return strings.ToUpper(s.crm) + "_PORT" }
 
+// SimulatedCRMs returns the CRMs that have a simulator, in the order of their names.
+func SimulatedCRMs(root string) ([]string, error) {
+	found, err := simulators(root)
+	var crms []string
+	for _, s := range found {
+		crms = append(crms, s.crm)
+	}
+	return crms, err
+}
+
 func simulators(root string) ([]simulator, error) {
 	folders, err := filepath.Glob(filepath.Join(root, simulatorPattern))
 	if err != nil {

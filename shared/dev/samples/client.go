@@ -36,8 +36,16 @@ type Simulator struct {
 	Objects  []string `json:"objects"`  // the object types whose records it shows
 	Messages string   `json:"messages"` // the one that holds messages
 	Key      string   `json:"key"`      // the property of a message that holds its external id
+	Status   string   `json:"status"`   // the property of a message that shows how far it got
+	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
 	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
+	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
+	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
+	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }
+
+// Fault is what POST /_simulator/faults takes.
+type Fault map[string]any
 
 // Look asks a simulator at a base URL what it is.
 func Look(ctx context.Context, base string) (about Simulator, err error) {

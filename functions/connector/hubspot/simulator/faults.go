@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"signalbox/functions/connector/simulatortest"
@@ -18,8 +19,19 @@ func Transport(h http.Handler) http.RoundTripper { return simulatortest.Transpor
 // control is what the paths for tests may ask for.
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		Objects: []string{contacts, communications, leads}, Messages: communications,
-		Key: "msg_event_key", Ended: "msg_stop_automation",
+		About: simulatortest.About{
+			Objects: []string{contacts, communications, leads}, Messages: communications, Key: "msg_event_key", Status: "msg_status",
+			People: []string{contacts, leads}, Ended: "msg_stop_automation", Replied: "msg_last_reply_at", Calls: 2,
+			Failures: []simulatortest.Fault{
+				{Match: "/crm", Status: 429, Headers: map[string]string{"Retry-After": "1"}, Body: json.RawMessage(
+					`{"status": "error", "category": "RATE_LIMITS", "policyName": "SECONDLY"}`)},
+				{Match: "/crm", Status: 500},
+				{Match: "/crm", Status: 502, Body: json.RawMessage(`"<html>Bad gateway</html>"`)},
+				{Match: "/crm", Status: 423},
+				{Match: "/crm", CommitThenTimeout: true},
+				{Match: "/crm", DelayMS: 200},
+			},
+		},
 		Add:     func(object string, properties map[string]string) { s.Add(object, properties) },
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,

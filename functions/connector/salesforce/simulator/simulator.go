@@ -8,6 +8,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,8 +83,18 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		Objects: []string{contactObject, leadObject, eventObject, taskObject, trackerObject}, Messages: eventObject,
-		Key: "Event_Key__c", Ended: "Msg_Stop_Automation__c",
+		About: simulatortest.About{
+			Objects:  []string{contactObject, leadObject, eventObject, taskObject, trackerObject},
+			Messages: eventObject, Key: "Event_Key__c", Status: "Status__c",
+			People: []string{leadObject}, Ended: "Msg_Stop_Automation__c", Replied: "Msg_Last_Reply_At__c", Calls: 1,
+			Failures: []simulatortest.Fault{
+				{Match: "/services/data", Status: 500},
+				{Match: "/services/data", Status: 503, Body: json.RawMessage(`[{"errorCode": "SERVER_UNAVAILABLE", "message": "later"}]`)},
+				{Match: "/services/data", Status: 400, Body: json.RawMessage(`[{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "locked"}]`)},
+				{Match: "/services/data", CommitThenTimeout: true},
+				{Match: "/services/data", DelayMS: 200},
+			},
+		},
 		Add: func(object string, properties map[string]string) {
 			values := make(map[string]any, len(properties))
 			for name, value := range properties {

@@ -33,9 +33,7 @@ func command(ctx context.Context, arguments []string) error {
 	}
 	switch {
 	case len(arguments) == 1 && arguments[0] == "run":
-		ports, err := local.Ports(root, os.LookupEnv, map[string]int{
-			"GATEWAY_PORT": 8080, "AWS_PORT": 4566, "SALESFORCE_PORT": 8091, "HUBSPOT_PORT": 8092,
-		})
+		ports, err := local.Ports(root, os.LookupEnv, true)
 		if err != nil {
 			return err
 		}
@@ -45,7 +43,7 @@ func command(ctx context.Context, arguments []string) error {
 		}
 		return local.Serve(ctx, os.Stdout, local.Options{Root: root, Parameters: parameters, Ports: ports, CRMLimits: true, Logs: os.Stderr})
 	case len(arguments) == 1 && arguments[0] == "demo":
-		ports, err := local.Ports(root, os.LookupEnv, nil)
+		ports, err := local.Ports(root, os.LookupEnv, false)
 		if err != nil {
 			return err
 		}
