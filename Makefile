@@ -107,7 +107,7 @@ validate-with-sam: $(VENV)/sam-$(SAM_VERSION)
 	SAM_PYTHON=$(abspath $(VENV))/bin/python go test -count=1 -v -run 'Expanded|Every|Times|Parameters' ./shared/architecture
 	$(SAM_BUILD) --config-env dev
 	@for environment in dev staging prod; do cp .aws-sam/build/template.yaml $(BUILD)/$$environment.yaml && \
-		$(VENV)/bin/python shared/operations/resolve_parameters.py $(BUILD)/$$environment.yaml $$environment || exit 1; done
+		$(VENV)/bin/python shared/operations/resolve_parameters.py $(BUILD)/$$environment.yaml $$environment >/dev/null || exit 1; done
 	SAM_PYTHON=$(abspath $(VENV))/bin/python SAM_BUILT=$(abspath .aws-sam/build) SAM_RESOLVED=$(abspath $(BUILD)/dev.yaml) \
 		go test -count=1 -v -run Released ./shared/architecture
 
@@ -129,9 +129,10 @@ build: ## Build every function (ARCHITECTURE=arm64|x86_64): .build/lambda/<name>
 	done
 
 .PHONY: deploy
-deploy: $(VENV)/sam-$(SAM_VERSION) ## Build and deploy with AWS SAM: make deploy ENV=dev|staging|prod
+deploy: $(VENV)/sam-$(SAM_VERSION) $(OPERATE) ## Build and deploy with AWS SAM, unless what it takes away is in use: make deploy ENV=dev|staging|prod
 	$(SAM_BUILD) --config-env $(ENV)
-	$(VENV)/bin/python shared/operations/resolve_parameters.py .aws-sam/build/template.yaml $(ENV)
+	where=$$($(VENV)/bin/python shared/operations/resolve_parameters.py .aws-sam/build/template.yaml $(ENV)) && \
+		env ENDPOINT= $$where PARAMETERS=.aws-sam/build/parameters.yaml $(OPERATE) check
 	$(VENV)/bin/sam deploy --config-env $(ENV) --parameter-overrides file://.aws-sam/build/parameters.yaml
 
 # Variables reach the operators' program through its environment, so that no text of theirs is ever part of a shell command.

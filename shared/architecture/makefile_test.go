@@ -11,7 +11,7 @@ import (
 )
 
 // TestDeployIsTheOperators: where it goes is said by the operator's credentials and profile alone, what goes there is static and
-// without symbols, and parameters are resolved in between.
+// without symbols, and in between parameters are resolved and what goes away is checked.
 func TestDeployIsTheOperators(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(root(t), "Makefile"))
 	if err != nil {
@@ -27,10 +27,10 @@ func TestDeployIsTheOperators(t *testing.T) {
 	_, deploy, _ := strings.Cut(makefile, "\ndeploy: ")
 	deploy, _, _ = strings.Cut(deploy, "\n\n")
 	last := 0
-	for _, step := range []string{"$(SAM_BUILD)", "resolve_parameters.py", "sam deploy", "file://.aws-sam/build/parameters.yaml"} {
+	for _, step := range []string{"$(SAM_BUILD)", "resolve_parameters.py", "$(OPERATE) check", "sam deploy", "file://.aws-sam/build/parameters.yaml"} {
 		at := strings.Index(deploy, step)
 		if at <= last {
-			t.Fatalf("make deploy is to build, to resolve the parameters and to deploy them, in this order: %s", deploy)
+			t.Fatalf("make deploy is to build, to resolve the parameters, to check what it takes away and to deploy, in this order: %s", deploy)
 		}
 		last = at
 	}

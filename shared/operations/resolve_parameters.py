@@ -9,7 +9,8 @@ usage: resolve_parameters.py <built template> <environment in samconfig.toml> [P
 Values come from the arguments, else from samconfig.toml, else from the template. All of them are also written to
 parameters.yaml beside the template: sam deploy --parameter-overrides file://... takes them from there. Each parameter then
 allows its value alone, so that another one is refused instead of being half in force. What CloudFormation would refuse is
-refused before anything is uploaded, and so are times that do not nest: the Rules of a template cannot compare numbers.
+refused before anything is uploaded, and so are times that do not nest: the Rules of a template cannot compare numbers. What is
+printed is where sam deploy goes, as variables of an environment.
 """
 
 import pathlib
@@ -134,12 +135,15 @@ def main(built: str, environment: str, arguments: list) -> None:
     path, config = pathlib.Path(built), SamConfig(".")
     if environment not in config.get_stage_configuration_names():
         raise SystemExit(f"resolve_parameters: samconfig.toml has no environment {environment}")
-    configured = config.get_all(["deploy"], "parameters", environment).get("parameter_overrides", "")
+    settings = config.get_all(["deploy"], "parameters", environment)
+    configured = settings.get("parameter_overrides", "")
     template = yaml_parse(path.read_text(encoding="utf-8"))
     values = resolve(template, {**parsed(configured), **parsed(arguments)})
     check_times(values)
     path.write_text(yaml_dump(template), encoding="utf-8")
     path.with_name("parameters.yaml").write_text(yaml_dump({k: str(v) for k, v in values.items()}), encoding="utf-8")
+    where = {"STACK": "stack_name", "AWS_REGION": "region", "AWS_PROFILE": "profile"}
+    print(*(f"{name}={settings[setting]}" for name, setting in where.items() if setting in settings))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ package tenant
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 
 	"signalbox/shared/fault"
 )
@@ -16,13 +16,12 @@ func NewBindings(records Records) *Bindings { return &Bindings{records} }
 // Kinds returns the kinds of a tenant's CRMs by the names of their bindings, as the configuration in force has them. Of a tenant
 // that is not configured there are none.
 func (b *Bindings) Kinds(ctx context.Context, tenant string) (map[string]string, error) {
-	records, err := b.records.Get(ctx, currentKey(tenant))
-	if err != nil || records[0].Version == 0 {
-		return nil, err
-	}
-	var d document
-	if err := json.Unmarshal(records[0].Data, &d); err != nil || d.Format != documentFormat {
+	d, err := readCurrent(ctx, b.records, tenant)
+	if errors.Is(err, errInvalid) {
 		return nil, fault.New(fault.Blocked, CodeInvalid, errInvalid)
+	}
+	if err != nil || d.Format == 0 {
+		return nil, err
 	}
 	kinds := map[string]string{}
 	for _, m := range d.Content.Tenant.CRMs {

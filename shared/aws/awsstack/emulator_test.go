@@ -1,7 +1,9 @@
 package awsstack_test
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -9,15 +11,20 @@ import (
 
 	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/awsstack"
+	"signalbox/shared/aws/dynamostore"
+	"signalbox/shared/dev/local/template"
 	"signalbox/shared/operations/operate"
+	"signalbox/shared/store"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
-	"github.com/google/go-cmp/cmp"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	gocmp "github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -29,6 +36,7 @@ const recovered = "recovery"
 //	SIGNALBOX_EMULATOR_URL=http://127.0.0.1:4566 go test -run Emulator -v ./shared/aws/...
 type emulator struct {
 	t      *testing.T
+	config aws.Config
 	kept   operate.Kept
 	stack  *awsstack.Stack
 	stacks *cloudformation.Client
@@ -46,7 +54,7 @@ func newEmulator(t *testing.T) emulator {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kept, err := operate.NewKept(plain(t, source), recovered)
+	kept, err := operate.NewKept(plain(t, source, nil), recovered, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,44 +65,55 @@ func newEmulator(t *testing.T) emulator {
 	config := awsconfig.Base("us-east-1", awsconfig.NewHTTPClient())
 	config.Credentials = awsconfig.Static("test", "test", "")
 	config.BaseEndpoint = aws.String(endpoint)
-	return emulator{t, kept, stack, cloudformation.NewFromConfig(config), dynamodb.NewFromConfig(config), kms.NewFromConfig(config)}
+	return emulator{t, config, kept, stack, cloudformation.NewFromConfig(config), dynamodb.NewFromConfig(config), kms.NewFromConfig(config)}
 }
 
-// plain takes the secrets out of a template, which MiniStack cannot import, and writes literals for references to
-// parameters, as make deploy does: MiniStack makes texts of them.
-func plain(t *testing.T, template []byte) []byte {
+// plain writes out the loops of a template, takes the secrets out, which MiniStack cannot import, and writes literals for references
+// to parameters, as make deploy does: MiniStack makes texts of them.
+func plain(t *testing.T, source []byte, values map[string]string) []byte {
 	t.Helper()
-	var sections map[string]yaml.Node
-	if err := yaml.Unmarshal(template, &sections); err != nil {
+	var document yaml.Node
+	if err := yaml.Unmarshal(source, &document); err != nil {
 		t.Fatal(err)
 	}
-	all := sections["Resources"]
-	var resources []*yaml.Node
-	for i := 0; i < len(all.Content); i += 2 {
+	var sections struct {
+		Parameters map[string]struct {
+			Default yaml.Node `yaml:"Default"`
+		} `yaml:"Parameters"`
+	}
+	if err := document.Decode(&sections); err != nil {
+		t.Fatal(err)
+	}
+	defaults := map[string]string{}
+	for name, p := range sections.Parameters {
+		defaults[name] = cmp.Or(values[name], p.Default.Value)
+	}
+	if err := template.Expand(document.Content[0], defaults); err != nil {
+		t.Fatal(err)
+	}
+	var all struct {
+		Rest      map[string]yaml.Node `yaml:",inline"`
+		Resources map[string]yaml.Node `yaml:"Resources"`
+	}
+	if err := document.Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	for id, r := range all.Resources {
 		var body struct {
 			Type string `yaml:"Type"`
 		}
-		if err := all.Content[i+1].Decode(&body); err != nil {
+		if err := r.Decode(&body); err != nil {
 			t.Fatal(err)
 		}
-		if body.Type != operate.KindSecret {
-			resources = append(resources, all.Content[i:i+2]...)
+		if body.Type == operate.KindSecret {
+			delete(all.Resources, id)
 		}
+		literal(&r, func(name string) (yaml.Node, bool) {
+			p, ok := sections.Parameters[name]
+			return p.Default, ok
+		})
 	}
-	all.Content = resources
-	var parameters map[string]struct {
-		Default yaml.Node `yaml:"Default"`
-	}
-	given := sections["Parameters"]
-	if err := given.Decode(&parameters); err != nil {
-		t.Fatal(err)
-	}
-	literal(&all, func(name string) (yaml.Node, bool) {
-		p, ok := parameters[name]
-		return p.Default, ok
-	})
-	sections["Resources"] = all
-	rest, err := yaml.Marshal(sections)
+	rest, err := yaml.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,9 +134,9 @@ func literal(n *yaml.Node, lookup func(name string) (yaml.Node, bool)) {
 }
 
 // create creates the stack and returns how that ended.
-func (e emulator) create(template string) error {
+func (e emulator) create(text string) error {
 	e.t.Helper()
-	if _, err := e.stacks.CreateStack(e.t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(recovered), TemplateBody: &template}); err != nil {
+	if _, err := e.stacks.CreateStack(e.t.Context(), &cloudformation.CreateStackInput{StackName: aws.String(recovered), TemplateBody: &text}); err != nil {
 		e.t.Fatal(err)
 	}
 	waiter := cloudformation.NewStackCreateCompleteWaiter(e.stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Second })
@@ -218,10 +237,10 @@ func TestWhatADeletedStackKeptIsTakenBackAndDeletedOnAnEmulator(t *testing.T) {
 	if _, err := e.keys.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &key}); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := e.recover(); err != nil || !strings.Contains(out, "owns 18 resources again") {
+	if out, err := e.recover(); err != nil || !strings.Contains(out, fmt.Sprintf("owns %d resources again", len(before))) {
 		t.Fatalf("%s, %v", out, err)
 	}
-	if diff := cmp.Diff(before, e.identifiers()); diff != "" {
+	if diff := gocmp.Diff(before, e.identifiers()); diff != "" {
 		t.Errorf("before and after (-want +got): %s", diff)
 	}
 	described, err := e.keys.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &key})
@@ -250,4 +269,110 @@ func TestWhatADeletedStackKeptIsTakenBackAndDeletedOnAnEmulator(t *testing.T) {
 func isUsage(err error) bool {
 	_, ok := errors.AsType[*operate.UsageError](err)
 	return ok
+}
+
+// TestACRMLeavesAndReturnsOnAnEmulator: its queues outlive its leaving, for the emulator as for CloudFormation, which creates none under
+// a name that is taken. The minute that SQS keeps a deleted queue's name is waited for.
+func TestACRMLeavesAndReturnsOnAnEmulator(t *testing.T) {
+	e, ctx := newEmulator(t), t.Context()
+	defer func() {
+		e.delete()
+		_, _ = e.remove(recovered)
+	}()
+	source, err := os.ReadFile("../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, one := map[string]string{"Crms": "hubspot,salesforce", "Channels": "twilio"}, map[string]string{"Crms": "salesforce", "Channels": "twilio"}
+	text := func(parameters map[string]string) string {
+		kept, err := operate.NewKept(plain(t, source, parameters), recovered, parameters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(kept.Template) + "Outputs:\n    ConfigTable: {Value: !Ref ConfigTable}\n"
+	}
+	check := func(parameters map[string]string) (string, error) {
+		var out strings.Builder
+		err := operate.Check(ctx, &out, source, recovered, parameters, operate.Stack{Deployed: e.stack, Remover: e.stack})
+		return out.String(), err
+	}
+	if out, err := check(all); out != "" || err != nil {
+		t.Fatalf("a first deployment: %s, %v", out, err)
+	}
+	e.deploy(text(all), all)
+	const queue = recovered + "-deliver-hubspot.fifo"
+	id := e.find(operate.KindQueue, queue)
+	queues := sqs.NewFromConfig(e.config)
+	group := aws.String("thread")
+	if _, err := queues.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &id, MessageBody: group, MessageGroupId: group, MessageDeduplicationId: group}); err != nil {
+		t.Fatal(err)
+	}
+	table := dynamostore.New(e.tables, recovered+"-config")
+	put := func(partition, sort string, version int64, data string) {
+		record := store.Record{Key: store.Key{Partition: partition, Sort: sort}, Version: version, Data: []byte(data)}
+		if _, err := table.Write(ctx, store.Change{Record: record}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bound := func(version int64, kind string) {
+		put("acme/config", "current", version, `{"format":1,"version":1,"content":{"tenant":{"id":"acme","crms":[{"name":"a","kind":"`+kind+`"}]}}}`)
+	}
+	put("tenants", "acme", 0, "")
+	bound(0, "hubspot")
+	if _, err := check(all); err != nil {
+		t.Errorf("nothing goes: %v", err)
+	}
+	if _, err := check(one); err == nil || !strings.Contains(err.Error(), "bindings of acme name it") || !strings.Contains(err.Error(), queue+" holds 1 messages") {
+		t.Errorf("a CRM in use: %v", err)
+	}
+	bound(1, "salesforce")
+	got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &id, VisibilityTimeout: 60})
+	if err != nil || len(got.Messages) != 1 {
+		t.Fatalf("%v, %v", got, err)
+	}
+	if _, err := check(one); err == nil || strings.Contains(err.Error(), "acme") || !strings.Contains(err.Error(), queue+" holds 1 messages") {
+		t.Errorf("a message in flight: %v", err)
+	}
+	if _, err := queues.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &id, ReceiptHandle: got.Messages[0].ReceiptHandle}); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := check(one); out != "" || err != nil {
+		t.Fatalf("a CRM that nobody uses: %s, %v", out, err)
+	}
+	e.deploy(text(one), one)
+	if e.find(operate.KindQueue, queue) == "" {
+		t.Error("its queue went with it")
+	}
+	if out, err := check(all); err != nil || !strings.Contains(out, queue+", was empty and is deleted") {
+		t.Fatalf("it returns: %s, %v", out, err)
+	}
+	e.deploy(text(all), all)
+	if e.find(operate.KindQueue, queue) == "" {
+		t.Error("it has no queue")
+	}
+}
+
+// deploy creates the stack, or updates it.
+func (e emulator) deploy(text string, parameters map[string]string) {
+	e.t.Helper()
+	var given []cfntypes.Parameter
+	for name, value := range parameters {
+		given = append(given, cfntypes.Parameter{ParameterKey: &name, ParameterValue: &value})
+	}
+	name, ctx := &cloudformation.DescribeStacksInput{StackName: aws.String(recovered)}, e.t.Context()
+	status, err := e.stack.Status(ctx)
+	if err == nil && status == "" {
+		_, err = e.stacks.CreateStack(ctx, &cloudformation.CreateStackInput{StackName: name.StackName, TemplateBody: &text, Parameters: given})
+		if err == nil {
+			err = cloudformation.NewStackCreateCompleteWaiter(e.stacks, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = time.Second }).Wait(ctx, name, time.Minute)
+		}
+	} else if err == nil {
+		_, err = e.stacks.UpdateStack(ctx, &cloudformation.UpdateStackInput{StackName: name.StackName, TemplateBody: &text, Parameters: given})
+		if err == nil {
+			err = cloudformation.NewStackUpdateCompleteWaiter(e.stacks, func(o *cloudformation.StackUpdateCompleteWaiterOptions) { o.MinDelay = time.Second }).Wait(ctx, name, time.Minute)
+		}
+	}
+	if err != nil {
+		e.t.Fatal(err)
+	}
 }

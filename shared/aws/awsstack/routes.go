@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 // AddRoutes gives the HTTP API of a logical id the routes that it lacks, and returns which: functions by route key, like
@@ -83,16 +82,9 @@ func (s *Stack) Rests(ctx context.Context) (bool, error) {
 		return false, s.explain("list the queues", "sqs:ListQueues", err)
 	}
 	for _, url := range queues.QueueUrls {
-		attributes, err := client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: []sqstypes.QueueAttributeName{
-			sqstypes.QueueAttributeNameApproximateNumberOfMessages, sqstypes.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
-		}})
-		if err != nil {
-			return false, s.explain("look into "+url, "sqs:GetQueueAttributes", err)
-		}
-		for _, count := range attributes.Attributes {
-			if count != "0" {
-				return false, nil
-			}
+		messages, err := s.Waiting(ctx, url)
+		if err != nil || messages > 0 {
+			return false, err
 		}
 	}
 	return len(queues.QueueUrls) > 0, nil

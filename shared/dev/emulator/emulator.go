@@ -167,6 +167,9 @@ func (r *run) deploy(ctx context.Context, base string) error {
 		"Architecture="+architecture(), "EndpointUrl="+r.Endpoint, "PublicBaseUrl="+base); err != nil {
 		return err
 	}
+	if err := r.operate(ctx, "check", map[string]string{"PARAMETERS": r.path("build", "parameters.yaml")}); err != nil {
+		return err
+	}
 	if err := r.command(ctx, "sam deploy", nil, sam, "deploy", "--config-file", filepath.Join(r.Root, "samconfig.toml"), "--config-env", environment,
 		"--template-file", r.path("build", "template.yaml"),
 		"--parameter-overrides", "file://"+r.path("build", "parameters.yaml")); err != nil {

@@ -31,13 +31,18 @@ func (r *run) remove(ctx context.Context) error {
 	if err := r.delete(ctx); err != nil {
 		return err
 	}
-	variables := map[string]string{"STACK": stackName, "ENDPOINT": r.Endpoint, "CONFIRM": stackName}
+	return r.operate(ctx, "remove", map[string]string{"CONFIRM": stackName})
+}
+
+// operate runs a command of the operators' program for the stack.
+func (r *run) operate(ctx context.Context, command string, variables map[string]string) error {
+	variables["STACK"], variables["ENDPOINT"] = stackName, r.Endpoint
 	open := func(ctx context.Context, name, endpoint string) (operate.Stack, error) {
 		at, err := r.Open(ctx, name, endpoint)
 		return at.Stack, err
 	}
-	if err := operate.Command(ctx, io.Discard, r.Root, "remove", func(name string) string { return variables[name] }, open); err != nil {
-		return fmt.Errorf("make remove: %w", err)
+	if err := operate.Command(ctx, io.Discard, r.Root, command, func(name string) string { return variables[name] }, open); err != nil {
+		return fmt.Errorf("operate %s: %w", command, err)
 	}
 	return nil
 }

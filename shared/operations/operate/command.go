@@ -19,6 +19,7 @@ type Stack struct {
 	Outputs  func(ctx context.Context) (map[string]string, error)
 	Importer Importer
 	Remover  Remover
+	Deployed Deployed
 }
 
 // Open opens the stack of a name, at an endpoint that is not AWS's if it is not empty.
@@ -58,6 +59,20 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Smoke{
 			Root: root, Target: target, Tenant: lookup("TENANT"), Invoke: invoke, Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
+	case "check":
+		template, err := readTemplate(root)
+		if err != nil {
+			return err
+		}
+		wanted, err := readParameters(lookup("PARAMETERS"))
+		if err != nil {
+			return err
+		}
+		at, err := stack(CheckUsage)
+		if err != nil {
+			return err
+		}
+		return Check(ctx, out, template, lookup("STACK"), wanted, at)
 	case "recover":
 		kept, at, err := retained(ctx, root, RecoverUsage, lookup, open)
 		if err != nil {
@@ -72,8 +87,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
-		"say what to do: operate apply, redrive, smoke, recover or remove",
-		strings.Join([]string{ApplyUsage, RedriveUsage, SmokeUsage, RecoverUsage, RemoveUsage}, "\n"),
+		"say what to do: operate apply, redrive, smoke, check, recover or remove",
+		strings.Join([]string{ApplyUsage, RedriveUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
 }
 
@@ -83,16 +98,24 @@ func retained(ctx context.Context, root, usage string, lookup func(string) strin
 	if name == "" {
 		return Kept{}, Stack{}, &UsageError{"STACK is not set: say which stack was deleted; make run has none", usage}
 	}
-	template, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // the repository's own
+	template, err := readTemplate(root)
 	if err != nil {
-		return Kept{}, Stack{}, fmt.Errorf("run this where template.yaml is: %w", err)
+		return Kept{}, Stack{}, err
 	}
-	kept, err := NewKept(template, name)
+	kept, err := NewKept(template, name, map[string]string{"Crms": lookup("CRMS")})
 	if err != nil {
 		return Kept{}, Stack{}, err
 	}
 	at, err := open(ctx, name, lookup("ENDPOINT"))
 	return kept, at, err
+}
+
+func readTemplate(root string) ([]byte, error) {
+	template, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // the repository's own
+	if err != nil {
+		return nil, fmt.Errorf("run this where template.yaml is: %w", err)
+	}
+	return template, nil
 }
 
 // smokeTarget returns the gateway that is named, or the stack's and what invokes its functions.

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +16,10 @@ import (
 
 // RecoverUsage and RemoveUsage say how what a deleted stack kept is taken back, and deleted.
 const (
-	RecoverUsage = `make recover STACK=<stack>   take back what a deleted stack kept, into a new stack of its name; then make deploy`
-	RemoveUsage  = `make remove STACK=<stack> CONFIRM=<stack>   delete for good what a deleted stack kept; without CONFIRM only show it`
+	RecoverUsage = `make recover STACK=<stack>   take back what a deleted stack kept, into a new stack of its name; then make deploy
+    CRMS=<crm>,...         the stack's parameter Crms, if it was not the template's`
+	RemoveUsage = `make remove STACK=<stack> CONFIRM=<stack>   delete for good what a deleted stack kept; without CONFIRM only show it
+    CRMS=<crm>,...         the stack's parameter Crms, if it was not the template's`
 )
 
 // Kinds of resource that a stack keeps.
@@ -60,8 +63,8 @@ type Remover interface {
 	Delete(ctx context.Context, resource Resource) error
 }
 
-// NewKept reads what a stack of a template keeps when it is deleted.
-func NewKept(text []byte, stack string) (Kept, error) {
+// NewKept reads what a stack of a template keeps when it is deleted. Parameters without a value have their defaults.
+func NewKept(text []byte, stack string, values map[string]string) (Kept, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return Kept{}, fmt.Errorf("the template cannot be read: %w", err)
@@ -72,7 +75,7 @@ func NewKept(text []byte, stack string) (Kept, error) {
 	kept, root, defaults := Kept{Stack: stack}, document.Content[0], map[string]string{}
 	err := pairs(value(root, "Parameters"), func(name, body *yaml.Node) error {
 		if byDefault := value(body, "Default"); byDefault != nil {
-			defaults[name.Value] = byDefault.Value
+			defaults[name.Value] = cmp.Or(values[name.Value], byDefault.Value)
 		}
 		return nil
 	})

@@ -130,7 +130,7 @@ func TestRetained(t *testing.T) {
 		"a stack that is there keeps its own": {"remove", "st", account{status: "DELETE_FAILED", there: left()}, nil, "", []string{"the stack st is there (DELETE_FAILED): delete it first"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			kept, err := operate.NewKept([]byte(whole), "st")
+			kept, err := operate.NewKept([]byte(whole), "st", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,7 +162,7 @@ func TestTemplatesWhoseRemainsAreNotFound(t *testing.T) {
 		"a name that CloudFormation makes up":      {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: RetainExceptOnCreate", "A is kept: its QueueName"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			_, err := operate.NewKept([]byte(c.template), "st")
+			_, err := operate.NewKept([]byte(c.template), "st", nil)
 			checkError(t, err, []string{c.failed})
 		})
 	}

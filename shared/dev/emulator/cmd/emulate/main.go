@@ -37,7 +37,7 @@ func command(ctx context.Context) error {
 			if err != nil {
 				return emulator.Stack{}, err
 			}
-			own := operate.Stack{Invoke: at.Invoke, Outputs: at.Outputs, Importer: at, Remover: at}
+			own := operate.Stack{Invoke: at.Invoke, Outputs: at.Outputs, Importer: at, Remover: at, Deployed: at}
 			return emulator.Stack{Stack: own, Emulated: at}, nil
 		},
 	})
