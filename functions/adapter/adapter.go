@@ -83,7 +83,7 @@ type outcome struct {
 	refusal             webhook.Response // what a Refuser answers in place of a dead letter
 }
 
-// Receive returns one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
+// Receive handles one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
 // dead letter. What cannot be authenticated leaves nothing behind but a count.
 func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Response {
 	started := time.Now()
@@ -149,7 +149,7 @@ func (a *Adapter) account(ctx context.Context, id string, all budget) (tenant.Ac
 	return a.Directory.Account(ctx, id)
 }
 
-// route reads "/v1/accounts/{account}/{provider}/{kind}". It answers false for every other path, another provider and a kind the
+// route reads "/v1/accounts/{account}/{provider}/{kind}". It returns false for every other path, another provider and a kind the
 // channel does not have: all of them look the same from outside.
 func (a *Adapter) route(path string) (account, kind string, ok bool) {
 	rest, ok := strings.CutPrefix(path, "/v1/accounts/")

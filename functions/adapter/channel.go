@@ -17,7 +17,7 @@ import (
 // Channel is one provider's messaging surface. It does no I/O, keeps no state and is safe for concurrent use. A new ability
 // is a new optional interface, never a method more.
 type Channel interface {
-	// Describe says what is true of every webhook of the provider, as data. It answers the same at every call.
+	// Describe returns what is true of every webhook of the provider: the same at every call.
 	Describe() Description
 	// Verify returns nil if r was signed with one of tokens and a fault.Rejected otherwise. It sees unauthenticated input:
 	// it never panics on it and compares in constant time.
@@ -30,9 +30,9 @@ type Channel interface {
 // Refuser is a Channel whose senders read answers: programs of an integrator's, who is told what to correct. What they send and
 // cannot be used is then no dead letter, which would be one more place to find it out. A provider reads nothing but the status.
 type Refuser interface {
-	// Refuse returns what the sender of an authentic webhook is told about a permanent fault: one that Parse answered, or one with
+	// Refuse returns what the sender of an authentic webhook is told about a permanent fault: one that Parse returned, or one with
 	// CodeUnowned or CodeChannel. The answer is a 4xx after which the sender does not send the same again, and holds nothing of the webhook's
-	// content. It answers false for a fault that is not the sender's: the webhook becomes a dead letter.
+	// content. It returns false for a fault that is not the sender's: the webhook becomes a dead letter.
 	Refuse(cause *fault.Error) (answer webhook.Response, ok bool)
 }
 
@@ -51,7 +51,7 @@ type RedeliveryPolicy struct {
 	For   time.Duration // for so long; 0: not published
 }
 
-// Never says that what is not accepted now is lost.
+// Never reports whether what is not accepted now is lost.
 func (p RedeliveryPolicy) Never() bool { return len(p.On) == 0 }
 
 // FailureStatus returns the status for a webhook that nothing durable took: 503 where the provider redelivers on it or never

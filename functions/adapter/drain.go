@@ -46,7 +46,7 @@ func (d *Drain) queue(name string) queue.Publisher {
 // errNotDrained is that a run ended early and left the rest where it is.
 var errNotDrained = errors.New("adapter: the spool was not drained")
 
-// Run drains every shard, oldest first, until nothing is left, nothing is accepted or the deadline is near. It answers an error
+// Run drains every shard, oldest first, until nothing is left, nothing is accepted or the deadline is near. It returns an error
 // when the queue or the store failed; what is left waits for the next run.
 func (d *Drain) Run(ctx context.Context) error {
 	var sent int

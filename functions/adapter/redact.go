@@ -18,7 +18,7 @@ type VendorField struct {
 const Redacted = "[redacted]"
 
 // RawVendor returns metadata.rawVendor under a policy: a JSON object of the field names in byte order, each with its value
-// or, where the name was repeated, the array of them. It answers nil for tenant.RawVendorNone, and a policy nobody knows redacts. It
+// or, where the name was repeated, the array of them. It returns nil for tenant.RawVendorNone, and a policy nobody knows redacts. It
 // sorts fields in place.
 func RawVendor(policy tenant.RawVendor, fields []VendorField) json.RawMessage {
 	if policy == tenant.RawVendorNone {

@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
-	"signalbox/shared/audit"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
@@ -31,33 +29,33 @@ const (
 	CodeUnwritten = "dead_letter_unwritten" // its bytes were kept, and the record that says why was not
 )
 
-// ReparseStore is what it needs of the table of received bytes, where also what waits is listed.
-type ReparseStore interface {
-	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
-}
-
 // Reparser parses webhooks again that were dead letters, from the bytes that were received: by the provider's own code, with
 // the configuration in force now. They were authentic when they came, and signatures are not kept, so that none is checked
 // again. It is safe to be asked twice: the events have the ids they would have had.
 type Reparser struct {
-	adapter *Adapter
-	records store.Store
-	bytes   ReparseStore
-	claims  *idempotency.Reopener
+	adapter  *Adapter
+	records  store.Store
+	bytes    store.Store // the table of received bytes, where what waits to be retried is listed, too
+	claims   *idempotency.Reopener
+	reporter redrive.Reporter
 }
 
 // NewReparser returns a Reparser for the channel of a; it needs neither its DeadLetterWriter nor its tokens.
-func NewReparser(a *Adapter, records store.Store, received ReparseStore) *Reparser {
-	return &Reparser{a, records, received, idempotency.NewReopener(records)}
+func NewReparser(a *Adapter, records, received store.Store) *Reparser {
+	return &Reparser{a, records, received, idempotency.NewReopener(records), redrive.Reporter{
+		Done: "redrive", Failed: "not parsed again", Metric: "Redriven", Logger: a.Logger, Meter: a.Meter,
+	}}
 }
 
-// Reparse carries out a request for ids of dead letters, or that of a schedule for those that are due, redrive.Again. One that
-// cannot be is an Answer with Problems; the error is what is not its fault, by its code alone: the same request may be sent again.
+// Reparse executes a request for ids of dead letters, or that of a schedule for those that are due, redrive.Again. One that
+// is invalid is a Result with Problems; the error is what is not its fault, by its code alone: the same request may be sent again.
 func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	if q.Action == redrive.Again {
-		return redrive.Result{}, r.failed(ctx, q, r.retryDue(ctx))
+		err := r.retryDue(ctx)
+		if err != nil {
+			_, err = r.reporter.Report(ctx, q, redrive.Result{}, err)
+		}
+		return redrive.Result{}, err
 	}
 	problems := q.Check(redrive.Plan, redrive.Redrive)
 	if len(q.IDs) == 0 {
@@ -66,27 +64,8 @@ func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Resul
 	if len(problems) > 0 {
 		return redrive.Result{Problems: problems}, nil
 	}
-	answer, err := r.reparse(ctx, q)
-	if err != nil {
-		return redrive.Result{}, r.failed(ctx, q, err)
-	}
-	r.adapter.Logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
-		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
-		slog.Int("redriven", answer.Counts[redrive.Redriven]), slog.Int("failed", answer.Counts[redrive.Failed]))
-	r.adapter.Meter.Count("Redriven", answer.Counts[redrive.Redriven])
-	return answer, nil
-}
-
-// failed logs and counts an error that is not the request's fault and returns what its sender is told, nil for nil.
-func (r *Reparser) failed(ctx context.Context, q redrive.Common, err error) error {
-	sorted := fault.Of(err)
-	if sorted == nil {
-		return nil
-	}
-	r.adapter.Meter.Count(telemetry.Failures, 1)
-	r.adapter.Logger.ErrorContext(ctx, "not parsed again", slog.String("tenant", q.Tenant), slog.String("code", sorted.Code),
-		slog.String("reason", sorted.Error()))
-	return errors.New(sorted.Code)
+	result, err := r.reparse(ctx, q)
+	return r.reporter.Report(ctx, q, result, err)
 }
 
 // letter is one dead letter.
@@ -105,37 +84,30 @@ func (r *Reparser) reparse(ctx context.Context, q redrive.Common) (redrive.Resul
 	if err != nil {
 		return redrive.Result{}, err
 	}
-	var answer redrive.Result
+	var result redrive.Result
 	var letters []letter
 	for i, record := range held {
 		rec, ok := deadletter.Read(record)
 		if !ok {
-			answer.Add(redrive.Item{ID: ids[i], Stage: deadletter.StageReceive, Outcome: redrive.Missing})
+			result.Add(redrive.Item{ID: ids[i], Stage: deadletter.StageReceive, Outcome: redrive.Missing})
 			continue
 		}
 		letters = append(letters, letter{held: record, record: rec})
 	}
 	slices.SortFunc(letters, func(a, b letter) int { return a.record.First.Compare(b.record.First) }) // as they came
 	if len(letters) > 0 && q.Action == redrive.Redrive {
-		if err := r.audit(ctx, q, letters); err != nil { // what nobody can account for does not happen
+		subjects := make([]string, len(letters))
+		for i, l := range letters {
+			subjects[i] = deadletter.StageReceive + " " + l.record.ID
+		}
+		if err := q.Audit(ctx, r.records, subjects); err != nil {
 			return redrive.Result{}, err
 		}
 	}
 	for i := range letters {
-		answer.Add(r.reparseOne(ctx, q, &letters[i]))
+		result.Add(r.reparseOne(ctx, q, &letters[i]))
 	}
-	return answer, nil
-}
-
-// audit writes the audit entry of what is about to be parsed.
-func (r *Reparser) audit(ctx context.Context, q redrive.Common, letters []letter) error {
-	subjects := make([]string, len(letters))
-	for i, l := range letters {
-		subjects[i] = deadletter.StageReceive + " " + l.record.ID
-	}
-	return audit.Of(r.records, q.Tenant, redrive.AuditChain).Append(ctx, audit.Entry{
-		At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: subjects,
-	})
+	return result, nil
 }
 
 // reparseOne parses one webhook again. A plan does it too, and sends nothing: it says whether it would work.

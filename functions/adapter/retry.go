@@ -144,7 +144,7 @@ func (r *retryRun) retry(ctx context.Context, l *letter, age time.Duration) (aga
 	return false, deadletter.Write(ctx, r.records, now)
 }
 
-// giveUp logs and counts that a webhook is not parsed again by itself any more.
+// giveUp logs and counts that a webhook is retried no more.
 func (r *retryRun) giveUp(ctx context.Context, code string, age time.Duration) {
 	r.adapter.Logger.ErrorContext(ctx, "webhook is left to a person", slog.String("code", code), slog.Duration("after", age))
 	r.adapter.Meter.Count("WebhookDeadLettered", 1,

@@ -74,7 +74,7 @@ type laneResult struct {
 	thrown  any
 }
 
-// publish tries the places in order with what the ones before did not accept. It answers how many went to a spool.
+// publish tries the places in order with what the ones before did not accept. It returns how many went to a spool.
 func (a *Adapter) publish(ctx context.Context, places []Sink, messages []queue.Message, all budget) (spooled int, err error) {
 	if len(messages) == 0 {
 		return 0, nil

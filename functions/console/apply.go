@@ -33,7 +33,7 @@ type Result struct {
 	Problems []tenant.Problem `json:"problems,omitempty"`
 }
 
-// Refuse returns the answer to a request that cannot be read.
+// Refuse returns the result of a request that cannot be read.
 func Refuse(problem string) Result {
 	return Result{Problems: []tenant.Problem{{Reason: problem}}}
 }

@@ -86,13 +86,6 @@ type letter struct {
 	order string // its event's arrival
 }
 
-// glimpse is what is looked for in a body.
-type glimpse struct {
-	CRM        string   `json:"crm"`
-	ReceivedAt string   `json:"receivedAt"`
-	Event      *glimpse `json:"event"`
-}
-
 // decodeLetter makes a letter of a record; ok is false when it holds none.
 func decodeLetter(held store.Record) (l letter, ok bool) {
 	l.key = held.Key
@@ -108,18 +101,11 @@ func decodeLetter(held store.Record) (l letter, ok bool) {
 	return l, true
 }
 
-// readBody reads what it can of a body, and answers when its event arrived.
+// readBody reads the CRM out of a body and returns when its event arrived, zero if that is not known.
 func (l *letter) readBody(body []byte) time.Time {
-	var g glimpse
-	_ = json.Unmarshal(body, &g) // what cannot be read is not known
-	l.crm = g.CRM
-	if g.Event != nil {
-		g.ReceivedAt = g.Event.ReceivedAt
-	}
-	arrived, err := time.Parse(time.RFC3339Nano, g.ReceivedAt)
-	if err != nil {
-		return time.Time{}
-	}
+	c := parse(body)
+	l.crm = c.CRM
+	arrived, _ := time.Parse(time.RFC3339Nano, c.event().ReceivedAt) // zero, if it is no time
 	return arrived
 }
 

@@ -5,7 +5,6 @@ package deadletter
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"regexp"
 	"time"
@@ -33,7 +32,7 @@ func NewRecorder(s deadletter.Store, logger *slog.Logger, meter *telemetry.Meter
 	return &Recorder{store: s, logger: logger, meter: meter, name: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)}
 }
 
-// Handle records each head and answers one error each.
+// Handle records each head and returns one error for each.
 func (r *Recorder) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
 	for i, head := range heads {
@@ -71,7 +70,7 @@ func (r *Recorder) read(head queue.Received) deadletter.Record {
 			Generation: queue.Generation(head.ID), Body: head.Body,
 		}
 	}
-	about := peek(letter.Body)
+	about := parse(letter.Body)
 	switch of, _, ofCRM := deadletter.CutStage(letter.Stage); {
 	case letter.Stage == "":
 		letter.Stage = r.stage(about, letter.Group)
@@ -93,45 +92,39 @@ func (r *Recorder) read(head queue.Received) deadletter.Record {
 	return rec
 }
 
-// names is what is looked for in a body: an event's, or that of the event in a delivery.
-type names struct {
-	EventID  string `json:"eventId"`
-	TenantID string `json:"tenantId"`
+// content is what is looked for in a body: an event's, a delivery's, which holds an event, or a status's.
+type content struct {
+	EventID    string   `json:"eventId"`
+	TenantID   string   `json:"tenantId"`
+	ReceivedAt string   `json:"receivedAt"`
+	CRM        string   `json:"crm"`
+	Event      *content `json:"event"`
 }
 
-type about struct {
-	names
-	CRM   string `json:"crm"`
-	Event *names `json:"event"`
+// parse reads what it can of a body; what is not JSON is empty.
+func parse(body []byte) (c content) {
+	_ = json.Unmarshal(body, &c) // a member of another type is left out
+	return c
 }
 
-// peek reads what it can of a body; what is not JSON is about nothing.
-func peek(body []byte) about {
-	var a about
-	var mistyped *json.UnmarshalTypeError
-	if err := json.Unmarshal(body, &a); err != nil && !errors.As(err, &mistyped) {
-		return about{}
+// event returns the members of the event, wherever they are.
+func (c content) event() content {
+	if c.Event != nil {
+		return *c.Event
 	}
-	return a
-}
-
-func (a about) event() names {
-	if a.Event != nil {
-		return *a.Event
-	}
-	return a.names
+	return c
 }
 
 // stage returns at which stage a message with this body would have been worked on: the queue does not say where it took it from.
-func (r *Recorder) stage(a about, group string) string {
+func (r *Recorder) stage(c content, group string) string {
 	switch {
-	case a.Event != nil && r.name.MatchString(a.CRM):
-		return deadletter.StageDeliver(a.CRM)
-	case r.name.MatchString(a.CRM) && a.EventID != "":
-		return deadletter.StageReceipts(a.CRM)
-	case a.EventID != "" && group == a.TenantID: // messages' events are in the group of their thread
+	case c.Event != nil && r.name.MatchString(c.CRM):
+		return deadletter.StageDeliver(c.CRM)
+	case r.name.MatchString(c.CRM) && c.EventID != "":
+		return deadletter.StageReceipts(c.CRM)
+	case c.EventID != "" && group == c.TenantID: // messages' events are in the group of their thread
 		return deadletter.StageRouteReceipts
-	case a.Event == nil && a.EventID != "":
+	case c.Event == nil && c.EventID != "":
 		return deadletter.StageRoute
 	default:
 		return deadletter.StageUnknown

@@ -3,13 +3,13 @@ package deadletter
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
 	"time"
 
-	"signalbox/shared/audit"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
@@ -52,7 +52,7 @@ type Redriver struct {
 	queues   map[string]queue.Publisher
 	margin   time.Duration
 	logger   *slog.Logger
-	meter    *telemetry.Meter
+	reporter redrive.Reporter
 	trailing *regexp.Regexp
 }
 
@@ -61,31 +61,21 @@ type Redriver struct {
 // invocation.
 func NewRedriver(s Store, b Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
 	return &Redriver{
-		store: s, claims: idempotency.NewReopener(s), bindings: b, queues: queues, margin: margin, logger: logger, meter: meter,
+		store: s, claims: idempotency.NewReopener(s), bindings: b, queues: queues, margin: margin, logger: logger,
+		reporter: redrive.Reporter{Done: "redrive", Failed: "not redriven", Metric: "Redriven", Logger: logger, Meter: meter},
 		trailing: regexp.MustCompile(trailing),
 	}
 }
 
-// Redrive carries out a request. A request that cannot be is an Answer with Problems; the error is what is not its fault, by
+// Redrive carries out a request. A request that is invalid is a Result with Problems; the error is what is not its fault, by
 // its code alone: the same request may be sent again.
 func (r *Redriver) Redrive(ctx context.Context, q redrive.Request) (redrive.Result, error) {
 	problems := append(q.Check(redrive.Plan, redrive.Redrive), choiceProblems(q, time.Now())...)
 	if len(problems) > 0 {
 		return redrive.Result{Problems: problems}, nil
 	}
-	answer, err := r.redrive(ctx, q)
-	if err != nil {
-		sorted := fault.Of(err)
-		r.meter.Count(telemetry.Failures, 1)
-		r.logger.ErrorContext(ctx, "not redriven", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
-			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
-		return redrive.Result{}, errors.New(sorted.Code)
-	}
-	r.logger.InfoContext(ctx, "redrive", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
-		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
-		slog.Int("redriven", answer.Counts[redrive.Redriven]), slog.Int("failed", answer.Counts[redrive.Failed]), slog.Bool("more", answer.More))
-	r.meter.Count("Redriven", answer.Counts[redrive.Redriven])
-	return answer, nil
+	result, err := r.redrive(ctx, q)
+	return r.reporter.Report(ctx, q.Common, result, err)
 }
 
 func (r *Redriver) redrive(ctx context.Context, q redrive.Request) (redrive.Result, error) {
@@ -93,20 +83,24 @@ func (r *Redriver) redrive(ctx context.Context, q redrive.Request) (redrive.Resu
 	if err != nil {
 		return redrive.Result{}, err
 	}
-	answer := redrive.Result{More: chosen.more, Next: chosen.next}
+	result := redrive.Result{More: chosen.more, Next: chosen.next}
 	for _, id := range chosen.missing {
-		answer.Add(redrive.Item{ID: id, Outcome: redrive.Missing})
+		result.Add(redrive.Item{ID: id, Outcome: redrive.Missing})
 	}
 	if len(chosen.letters) == 0 {
 		if !chosen.more && q.After == "" && q.Tenant != deadletter.NoTenant {
 			kinds, err := r.bindings.Kinds(ctx, q.Tenant)
-			answer.Problems = unknownNames(q, kinds)
-			return answer, err
+			result.Problems = unknownNames(q, kinds)
+			return result, err
 		}
-		return answer, nil
+		return result, nil
 	}
 	if q.Action == redrive.Redrive {
-		if err := r.audit(ctx, q, chosen.letters); err != nil { // what nobody can account for does not happen
+		subjects := make([]string, len(chosen.letters))
+		for i, l := range chosen.letters {
+			subjects[i] = l.rec.Stage + " " + name(l.rec)
+		}
+		if err := q.Audit(ctx, r.store, subjects); err != nil {
 			return redrive.Result{}, err
 		}
 	}
@@ -114,35 +108,24 @@ func (r *Redriver) redrive(ctx context.Context, q redrive.Request) (redrive.Resu
 	if err != nil {
 		return redrive.Result{}, err
 	}
-	pieces := make([]*outgoing, len(chosen.letters))
+	all := make([]*outgoing, len(chosen.letters))
 	for i, l := range chosen.letters {
-		pieces[i] = &outgoing{letter: l, kinds: kinds, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
-		r.prepare(ctx, q, pieces[i])
+		all[i] = &outgoing{letter: l, kinds: kinds, item: redrive.Item{ID: name(l.rec), Stage: l.rec.Stage}}
+		r.prepare(ctx, q, all[i])
 	}
 	if q.Action == redrive.Redrive {
-		r.send(ctx, pieces)
+		r.send(ctx, all)
 	}
-	for _, p := range pieces {
-		answer.Add(p.item)
+	for _, p := range all {
+		result.Add(p.item)
 		if p.item.Outcome == redrive.Parse {
-			if answer.Parse == nil {
-				answer.Parse = map[string][]string{}
+			if result.Parse == nil {
+				result.Parse = map[string][]string{}
 			}
-			answer.Parse[p.letter.rec.Provider] = append(answer.Parse[p.letter.rec.Provider], p.item.ID)
+			result.Parse[p.letter.rec.Provider] = append(result.Parse[p.letter.rec.Provider], p.item.ID)
 		}
 	}
-	return answer, nil
-}
-
-// audit writes the audit entry of what is about to be put back.
-func (r *Redriver) audit(ctx context.Context, q redrive.Request, letters []letter) error {
-	subjects := make([]string, len(letters))
-	for i, l := range letters {
-		subjects[i] = l.rec.Stage + " " + name(l.rec)
-	}
-	return audit.Of(r.store, q.Tenant, redrive.AuditChain).Append(ctx, audit.Entry{
-		At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: subjects,
-	})
+	return result, nil
 }
 
 // name returns what a dead letter is asked for by.
@@ -153,7 +136,7 @@ func name(rec deadletter.Record) string {
 	return rec.ID
 }
 
-// outgoing is one dead letter on its way back.
+// outgoing is one dead letter that is put back.
 type outgoing struct {
 	letter  letter
 	kinds   map[string]string // of the tenant's CRMs
@@ -271,32 +254,26 @@ func (r *Redriver) reopen(ctx context.Context, p *outgoing) {
 
 // send publishes what was prepared, in order, and settles what was accepted. A dead letter is settled only afterwards: should
 // this end in between, it is redriven again, which has no second effect.
-func (r *Redriver) send(ctx context.Context, pieces []*outgoing) {
+func (r *Redriver) send(ctx context.Context, all []*outgoing) {
 	byStage := map[string][]*outgoing{}
-	var stages []string
-	for _, p := range pieces {
-		if p.message == nil {
-			continue
+	for _, p := range all {
+		if p.message != nil {
+			byStage[p.to] = append(byStage[p.to], p)
 		}
-		stage := p.to
-		if byStage[stage] == nil {
-			stages = append(stages, stage)
-		}
-		byStage[stage] = append(byStage[stage], p)
 	}
-	for _, stage := range stages {
-		going := byStage[stage]
-		messages := make([]queue.Message, len(going))
-		for i, p := range going {
+	for _, stage := range slices.Sorted(maps.Keys(byStage)) {
+		messages := make([]queue.Message, len(byStage[stage]))
+		for i, p := range byStage[stage] {
 			messages[i] = *p.message
 		}
-		for i, err := range queue.Errors(r.queues[stage].Publish(ctx, messages...), len(going)) {
-			r.finish(ctx, going[i], err)
+		for i, err := range queue.Errors(r.queues[stage].Publish(ctx, messages...), len(messages)) {
+			r.settle(ctx, byStage[stage][i], err)
 		}
 	}
 }
 
-func (r *Redriver) finish(ctx context.Context, p *outgoing, err error) {
+// settle records what became of a message that was published.
+func (r *Redriver) settle(ctx context.Context, p *outgoing, err error) {
 	rec := p.letter.rec
 	ctx = telemetry.WithEvent(telemetry.WithTrace(ctx, rec.Trace), name(rec))
 	if err != nil {

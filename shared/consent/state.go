@@ -46,7 +46,7 @@ func Decode(data []byte) (State, error) {
 	return s, nil
 }
 
-// Apply writes a change into the person's log and raises the state to it, unless a newer event has set it. It answers the
+// Apply writes a change into the person's log and raises the state to it, unless a newer event has set it. It returns the
 // state that holds afterwards and may be repeated. Of two events of the same millisecond that disagree the opt-out holds.
 func Apply(ctx context.Context, s Store, tenant, person string, channel canonical.Channel, change State) (State, error) {
 	change.At = change.At.UTC().Truncate(time.Millisecond)

@@ -103,7 +103,7 @@ func Link(ctx context.Context, s Store, tenant string, thread canonical.ThreadID
 }
 
 // Update reads a head (held, where the caller has read the record of this very key already, spares the first read), changes it and
-// writes it at the version that was read. Change answers false to leave it as it is, and may be called again with a newer head.
+// writes it at the version that was read. Change returns false to leave it as it is, and may be called again with a newer head.
 func Update(ctx context.Context, s Store, key store.Key, held *store.Record, change func(*Head) bool) error {
 	if held == nil || held.Key != key { // versions of two records may be the same
 		records, err := s.Get(ctx, key)

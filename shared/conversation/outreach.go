@@ -66,7 +66,7 @@ func (h *Head) OutreachBefore(at time.Time) []canonical.EventID {
 	return answered
 }
 
-// AddOutreach adds an outreach, unless it is there or is older than the newest reply, and answers whether that changed the head.
+// AddOutreach adds an outreach, unless it is there or is older than the newest reply, and reports whether that changed the head.
 func (h *Head) AddOutreach(o Outreach) bool {
 	held := slices.ContainsFunc(h.Outreach, func(other Outreach) bool { return other.Event == o.Event })
 	if held || h.Reply != nil && h.Reply.At.After(o.At) {
@@ -78,7 +78,7 @@ func (h *Head) AddOutreach(o Outreach) bool {
 	return true
 }
 
-// AddReply ends the outreaches that a reply answers and answers whether that changed the head. It may be told of one reply any
+// AddReply ends the outreaches that a reply answers and reports whether that changed the head. It may be told of one reply any
 // number of times, and of several in any order.
 func (h *Head) AddReply(r Reply) bool {
 	open := slices.DeleteFunc(slices.Clone(h.Outreach), func(o Outreach) bool { return o.At.Before(r.At) })

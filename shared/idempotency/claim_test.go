@@ -240,7 +240,7 @@ func (f *faulty) choose(memstore.Call) memstore.Fault {
 	}
 }
 
-// run claims, checkpoints and completes as a worker does, and releases what went wrong. It answers the steps it carried out.
+// run claims, checkpoints and completes as a worker does, and releases what went wrong. It returns the steps it carried out.
 func run(ctx context.Context, c *idempotency.Claims, effects map[string]int) error {
 	claim, err := c.Claim(ctx, key)
 	if errors.Is(err, idempotency.ErrCompleted) {

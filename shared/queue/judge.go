@@ -10,7 +10,7 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// CodeHandler is the code of a handler that did not answer one error a message.
+// CodeHandler is the code of a handler that did not return one error a message.
 const CodeHandler = "handler_answers"
 
 // MaxWait is the longest wait a Verdict holds: SQS hides a message for at most 12 hours from its receipt.

@@ -14,7 +14,7 @@ import (
 // CodePanic is the code of a recovered panic.
 const CodePanic = "panic"
 
-// Recovered sorts what recover answered: Retryable, because the crash is counted by the claim and not by the panic. It logs
+// Recovered sorts what recover returned: Retryable, because the crash is counted by the claim and not by the panic. It logs
 // the stack, and of the value only what cannot hold a message's content: a runtime error's text, or else its type.
 func Recovered(ctx context.Context, logger *slog.Logger, value any) *fault.Error {
 	cause := fmt.Errorf("panic of type %T", value)

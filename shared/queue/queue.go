@@ -64,7 +64,7 @@ type Received struct {
 	FirstSent time.Time
 }
 
-// Handler does the work of messages of different groups, at most one a group, and answers one error a message in their
+// Handler does the work of messages of different groups, at most one a group, and returns one error a message in their
 // order, nil when done. The errors are sorted by package fault.
 type Handler interface {
 	Handle(ctx context.Context, heads []Received) []error

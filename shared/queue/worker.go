@@ -9,7 +9,7 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// ErrNotStarted is what a Handler answers for a message that it did not begin, because its time was over: the message goes
+// ErrNotStarted is what a Handler returns for a message that it did not begin, because its time was over: the message goes
 // back at once and nothing is held against it.
 var ErrNotStarted = errors.New("queue: not begun before the deadline")
 
@@ -55,7 +55,7 @@ type Worker struct {
 	Identity telemetry.Identity
 }
 
-// Process works on a batch and answers one verdict a message, in their order. The deadline of ctx is the function's time-out.
+// Process works on a batch and returns one verdict a message, in their order. The deadline of ctx is the function's time-out.
 // The first message of each group that is not done stops its group: the later ones go back unattempted with no wait. Other
 // groups go on.
 func (w *Worker) Process(ctx context.Context, batch []Received) []Verdict {

@@ -79,7 +79,7 @@ type Writer interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Raise keeps s if it is further than what is held, and answers what is held afterwards: s, or one of the same or a higher
+// Raise keeps s if it is further than what is held, and returns what is held afterwards: s, or one of the same or a higher
 // rank. It may be repeated.
 func Raise(ctx context.Context, w Writer, tenant, external string, s Status) (held Status, err error) {
 	data, err := json.Marshal(s)

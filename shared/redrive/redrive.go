@@ -1,9 +1,10 @@
-// Package redrive is what those who put work back have in common, whichever stage it goes back to: what is asked and by
-// whom, what became of each piece, and how a caller goes on. Answers name pieces by their ids and hold no personal data.
+// Package redrive holds the requests and results of the functions that put work back: redrive, replay and each adapter's reparse.
+// Results name items by their ids and hold no personal data.
 package redrive
 
 import (
 	"regexp"
+	"slices"
 	"time"
 
 	"signalbox/shared/audit"
@@ -17,13 +18,13 @@ const (
 	Again   = "again"   // of a schedule: parse again what a fault that passes by itself made a dead letter
 )
 
-// AuditChain is the name of the audit chain that every redrive and replay is written to before anything is put back.
+// AuditChain is the name of the audit chain that Common.Audit writes to.
 const AuditChain = "redrive"
 
-// MaxItems is how many pieces one request puts back at most: well within the time of one invocation.
+// MaxItems is how many items one request puts back at most: well within the time of one invocation.
 const MaxItems = 100
 
-// Common is the part of a request that is the same at every stage.
+// Common is the part of a request that all requests have.
 type Common struct {
 	Action string   `json:"action"`
 	Tenant string   `json:"tenant"`
@@ -32,13 +33,9 @@ type Common struct {
 	Reason string   `json:"reason"`        // why: not needed for a plan
 }
 
-// Check says what is wrong with a request whose action is to be one of actions.
+// Check returns what is wrong with a request whose action is to be one of actions.
 func (a Common) Check(actions ...string) (problems []string) {
-	known := false
-	for _, action := range actions {
-		known = known || a.Action == action
-	}
-	if !known {
+	if !slices.Contains(actions, a.Action) {
 		problems = append(problems, "action is not one that this function has")
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`).MatchString(a.Tenant) {
@@ -94,13 +91,13 @@ type ReplayRequest struct {
 	After  string    `json:"after,omitempty"` // Result.Next of the request before
 }
 
-// Outcome is what became, or would become, of one piece.
+// Outcome is what became, or would become, of one item.
 type Outcome string
 
 // The outcomes.
 const (
 	Ready     Outcome = "ready"     // of a plan: it would be put back
-	Redriven  Outcome = "redriven"  // it is on its queue again, as the generation that is told
+	Redriven  Outcome = "redriven"  // it is on its queue again, as Generation
 	Completed Outcome = "completed" // its work was completed in the meantime: nothing is to be done
 	Busy      Outcome = "busy"      // a worker has it at this moment; ask again
 	Parse     Outcome = "parse"     // its bytes are to be parsed again by the provider's own function: see Result.Parse
@@ -109,7 +106,7 @@ const (
 	Failed    Outcome = "failed"    // it could not be put back; Code says why, and it is where it was
 )
 
-// Item is one piece.
+// Item is one dead letter, or one event.
 type Item struct {
 	ID         string  `json:"id"` // of the event, or of what never became one
 	Stage      string  `json:"stage,omitempty"`
@@ -128,7 +125,7 @@ type Result struct {
 	Problems []string            `json:"problems,omitempty"` // why the request was refused; then nothing was done
 }
 
-// Refuse returns the answer to a request that cannot be read.
+// Refuse returns the result of a request that cannot be read.
 func Refuse(problem string) Result { return Result{Problems: []string{problem}} }
 
 // Add adds an item.

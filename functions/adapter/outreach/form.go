@@ -137,7 +137,7 @@ func (f *form) text(path string, o object, name string, required bool, has func(
 	return ""
 }
 
-// object reads a member that is an object. It answers false where there is none to read.
+// object reads a member that is an object. It returns false where there is none to read.
 func (f *form) object(o object, name string, required bool) (object, bool) {
 	raw, ok := o.value(name)
 	if !ok {

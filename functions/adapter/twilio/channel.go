@@ -27,7 +27,7 @@ const (
 type Channel struct{ bases []string }
 
 // New returns the channel behind a public base URL ("https://hooks.example.net", perhaps with a port): what Twilio is
-// configured to call and therefore signs. It answers ErrBaseURL for what cannot be one.
+// configured to call and therefore signs. It returns ErrBaseURL for what cannot be one.
 func New(publicBaseURL string) (*Channel, error) {
 	urls, err := bases(publicBaseURL)
 	if err != nil {

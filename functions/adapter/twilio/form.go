@@ -17,7 +17,7 @@ type form []field
 
 // decodeForm undoes application/x-www-form-urlencoded once, the way the signer's own libraries do: only "&" separates (a raw
 // ";" is content, on which net/url fails), "+" is a space, what is not an escape stands for itself, blank values and
-// surrounding spaces stay, an empty segment is nothing. It answers false if there were more than maxFields.
+// surrounding spaces stay, an empty segment is nothing. It returns false if there were more than maxFields.
 func decodeForm(body []byte) (fields form, complete bool) {
 	var text strings.Builder // holds every name and value: decoding never makes them longer, so that it never moves
 	text.Grow(len(body))
@@ -37,7 +37,7 @@ func decodeForm(body []byte) (fields form, complete bool) {
 	return fields, true
 }
 
-// unescape appends the decoded s to text and answers that part of it.
+// unescape appends the decoded s to text and returns that part of it.
 func unescape[S string | []byte](text *strings.Builder, s S) string {
 	start := text.Len()
 	for i := 0; i < len(s); i++ {

@@ -29,7 +29,7 @@ func lambda(changes map[string]string) func(string) (string, bool) {
 	}
 }
 
-// seen is a transport that keeps the request and answers an error that is not tried again.
+// seen is a transport that keeps the request and returns an error that is not tried again.
 type seen struct{ request *http.Request }
 
 func (s *seen) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -31,7 +31,7 @@ func event(change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTP
 	return e
 }
 
-// serve runs one event and answers what the adapter saw; seen is false if it was not called.
+// serve runs one event and returns what the adapter saw; seen is false if it was not called.
 func serve(t testing.TB, e events.APIGatewayV2HTTPRequest) (seen bool, request webhook.Request, trace string, out events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	out, err := lambdahttp.Handler(func(ctx context.Context, r webhook.Request) webhook.Response {

@@ -16,7 +16,7 @@ import (
 // maxVisibility is how long a message can stay hidden, counted from its receive.
 const maxVisibility = 12 * time.Hour
 
-// Delete forgets delivered messages: one call for each ten. It answers nil, or a *queue.PartialError with an error for each
+// Delete forgets delivered messages: one call for each ten. It returns nil, or a *queue.PartialError with an error for each
 // receipt.
 func (q *Queue) Delete(ctx context.Context, receipts ...string) error {
 	return settle(receipts, func(part []string) ([]types.BatchResultErrorEntry, error) {
@@ -32,7 +32,7 @@ func (q *Queue) Delete(ctx context.Context, receipts ...string) error {
 	})
 }
 
-// ChangeVisibility sets how long delivered messages stay hidden: one call for each ten. It answers nil, or a
+// ChangeVisibility sets how long delivered messages stay hidden: one call for each ten. It returns nil, or a
 // *queue.PartialError with an error for each wait.
 func (q *Queue) ChangeVisibility(ctx context.Context, waits ...Wait) error {
 	return settle(waits, func(part []Wait) ([]types.BatchResultErrorEntry, error) {

@@ -12,7 +12,7 @@ import (
 // Hooks are for whoever measures or breaks what runs; each may be nil. They are called from many goroutines at once.
 type Hooks struct {
 	Observer cloud.Observer                             // sees every call to AWS and to a CRM, in the place of what Arm plans
-	Event    func(function string, event []byte) []byte // answers what a function is handed in place of an event
+	Event    func(function string, event []byte) []byte // returns what a function is handed in place of an event
 	Tables   func(dynamodb.Call) dynamodb.Fault         // says how a call to a table fails
 	Done     func(Invocation)                           // is told of every invocation that ended
 	// Throttled reports whether an invocation of a function by a queue is refused for want of concurrency.

@@ -61,7 +61,7 @@ func (c *Cloud) Arm(k Kill) {
 	c.plan.calls, c.plan.armed, c.plan.seen, c.plan.fired = nil, &k, 0, false
 }
 
-// Disarm forgets the plan and answers whether it killed, with the calls since Arm, in order.
+// Disarm forgets the plan and reports whether it killed, with the calls since Arm, in order.
 func (c *Cloud) Disarm() (killed bool, calls []cloud.Call) {
 	c.plan.mu.Lock()
 	defer c.plan.mu.Unlock()

@@ -259,7 +259,7 @@ func difference(before, after map[string]int) map[string]int {
 	return added
 }
 
-// play does a scenario with cold functions while one of them is killed, perhaps, and answers what it left.
+// play does a scenario with cold functions while one of them is killed, perhaps, and returns what it left.
 func (w *world) play(ctx context.Context, s scenario, k local.Kill) (left map[string]int, killed bool, calls []cloud.Call) {
 	w.Helper()
 	w.Recycle()

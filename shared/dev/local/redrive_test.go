@@ -17,7 +17,7 @@ import (
 	"signalbox/shared/redrive"
 )
 
-// redrive runs make redrive against the local cloud and answers what it prints.
+// redrive runs make redrive against the local cloud and returns what it prints.
 func (w *world) redrive(ctx context.Context, variables map[string]string) string {
 	w.Helper()
 	variables["TENANT"], variables["BY"], variables["REASON"] = "demo", "ops", "ticket 7"

@@ -400,7 +400,7 @@ func (p *pipeline) form(m message) url.Values {
 	return form
 }
 
-// send posts a message, signed as Twilio signs, and answers the status.
+// send posts a message, signed as Twilio signs, and returns the status.
 func (p *pipeline) send(m message) int {
 	p.t.Helper()
 	form := p.form(m)
@@ -443,7 +443,7 @@ func (p *pipeline) sign(path string, form url.Values, token string) posted {
 	return posted{path, header, []byte(form.Encode())}
 }
 
-// receive gives a request to the adapter and answers the status.
+// receive gives a request to the adapter and returns the status.
 func (p *pipeline) receive(r posted) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -525,7 +525,7 @@ func (p *pipeline) check(count int, sender func(n int) string) {
 	}
 }
 
-// secondTenant publishes a tenant of its own account, whose CRM is at the path /second, and answers its line.
+// secondTenant publishes a tenant of its own account, whose CRM is at the path /second, and returns its line.
 func (p *pipeline) secondTenant() string {
 	p.t.Helper()
 	const address = "+15557650002"

@@ -20,7 +20,7 @@ import (
 	"signalbox/shared/webhook"
 )
 
-// register tells of something that was sent to a person, as a sales tool would, and answers the status.
+// register tells of something that was sent to a person, as a sales tool would, and returns the status.
 func (p *pipeline) register(id, to string, at time.Time) int {
 	p.t.Helper()
 	tool := p.file.Accounts[slices.IndexFunc(p.file.Accounts, func(a tenant.AccountContent[secret.Value]) bool { return a.Provider == outreach.Provider })]

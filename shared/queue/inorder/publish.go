@@ -21,7 +21,7 @@ const (
 // TraceAttribute is the name under which a message carries its traceparent, the only attribute there is.
 const TraceAttribute = "traceparent"
 
-// The codes of the faults a Publish answers for messages that were never sent.
+// The codes of the faults that Publish returns for messages that were never sent.
 const (
 	CodeTooLarge = "queue_message_too_large" // permanent: larger than a whole batch may be
 	CodeHeldBack = "queue_held_back"         // retryable: an earlier message of the group, or an earlier batch, was not accepted
@@ -39,11 +39,11 @@ func Size(m queue.Message) int {
 	return size
 }
 
-// Send hands over one batch. The first answer holds an error or nil for each message in their order; the second is not nil
+// Send hands over one batch. The first result holds an error or nil for each message in their order; the second is not nil
 // when the call as a whole failed and nothing is known to be accepted.
 type Send func(ctx context.Context, batch []queue.Message) ([]error, error)
 
-// Publish sends the messages in as few calls as their groups and the limits allow. It answers nil or a
+// Publish sends the messages in as few calls as their groups and the limits allow. It returns nil or a
 // *queue.PartialError. After a call that failed as a whole nothing more is sent: the next one would most likely fail too,
 // and the caller's time is better spent on another durable place. A message without a group has no order to keep.
 func Publish(ctx context.Context, messages []queue.Message, send Send) error {
@@ -109,7 +109,7 @@ func (p *publication) group(i int) string {
 	return p.messages[i].Group
 }
 
-// cut takes the next batch from open and answers what remains. What cannot be sent any more is refused and is in neither.
+// cut takes the next batch from open and returns what remains. What cannot be sent any more is refused and is in neither.
 func (p *publication) cut(open []int) (batch, rest []int) {
 	taken := make(map[string]bool, MaxEntries)
 	size := 0
@@ -135,7 +135,7 @@ func (p *publication) cut(open []int) (batch, rest []int) {
 	return batch, rest
 }
 
-// send hands over one batch and answers an error only if the call as a whole failed.
+// send hands over one batch and returns an error only if the call as a whole failed.
 func (p *publication) send(ctx context.Context, batch []int, send Send) error {
 	messages := make([]queue.Message, len(batch))
 	for k, i := range batch {

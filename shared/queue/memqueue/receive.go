@@ -29,7 +29,7 @@ type Delivery struct {
 	MovedFrom     string // name of the queue whose receive limit moved the message here, or ""
 }
 
-// Receive hands out messages: of each group in order those before its first message in flight. It answers none, and no
+// Receive hands out messages: of each group in order those before its first message in flight. It returns none, and no
 // error, if there is none within the wait.
 func (q *Queue) Receive(ctx context.Context, r Request) ([]Delivery, error) {
 	r.Max = max(r.Max, 1)
@@ -76,7 +76,7 @@ func (q *Queue) await(ctx context.Context, most int, visibility time.Duration, d
 	}
 }
 
-// poll takes what can be received now. If that is nothing and the caller will wait, it answers a channel that is closed at the
+// poll takes what can be received now. If that is nothing and the caller will wait, it returns a channel that is closed at the
 // next change and the next instant at which time alone changes something.
 func (q *Queue) poll(most int, visibility time.Duration, now time.Time, wait bool) ([]Delivery, <-chan struct{}, time.Time) {
 	q.mu.Lock()

@@ -88,7 +88,7 @@ func (q *Queue) send(batch []queue.Message, wrong map[int]error) []Sent {
 	return sent
 }
 
-// accept takes one message, or answers the identity of the one it repeats.
+// accept takes one message, or returns the identity of the one it repeats.
 func (q *Queue) accept(m queue.Message, now time.Time) Sent {
 	key := identity{m.Group, m.ID}
 	if q.options.Deduplication == PerQueue {

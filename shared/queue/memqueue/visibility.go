@@ -13,7 +13,7 @@ type Wait struct {
 	For           time.Duration
 }
 
-// Delete forgets up to ten deliveries and answers one error each, nil when done. A FIFO queue refuses the receipt of a
+// Delete forgets up to ten deliveries and returns one error each, nil when done. A FIFO queue refuses the receipt of a
 // delivery that is not in flight any more; a receipt of a message that is gone succeeds.
 func (q *Queue) Delete(ctx context.Context, receipts ...string) ([]error, error) {
 	return q.eachReceipt(ctx, OperationDelete, receipts, func(i int, _ time.Time) error {
@@ -33,7 +33,7 @@ func (q *Queue) Delete(ctx context.Context, receipts ...string) ([]error, error)
 	})
 }
 
-// ChangeVisibility sets how long up to ten deliveries stay hidden from now and answers one error each, nil when done. Only
+// ChangeVisibility sets how long up to ten deliveries stay hidden from now and returns one error each, nil when done. Only
 // a delivery that is in flight can be changed, and none beyond MaxVisibility from its receive.
 func (q *Queue) ChangeVisibility(ctx context.Context, waits ...Wait) ([]error, error) {
 	receipts := make([]string, len(waits))

@@ -59,7 +59,7 @@ func pollCases() map[string]testCase {
 	}
 }
 
-// soon runs do in a while; the func it answers waits until that is done.
+// soon runs do in a while; the func it returns waits until that is done.
 func (e env) soon(do func()) (wait func()) {
 	done := make(chan struct{})
 	go func() {

@@ -22,7 +22,7 @@ func (c Call) Function() string {
 
 // Observer sees every call.
 type Observer interface {
-	// Pass passes a call on by calling effect, or does not. It answers false if there is to be no reply, for the caller is dead.
+	// Pass passes a call on by calling effect, or does not. It returns false if there is to be no reply, for the caller is dead.
 	Pass(c Call, effect func()) bool
 }
 

@@ -48,7 +48,7 @@ type httpContext struct {
 	UserAgent string `json:"userAgent"`
 }
 
-// response is what a function answers in the same format.
+// response is what a function returns in the same format.
 type response struct {
 	StatusCode      int               `json:"statusCode"`
 	Headers         map[string]string `json:"headers"`

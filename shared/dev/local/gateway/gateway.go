@@ -27,7 +27,7 @@ const (
 // bodyTime is how long a body may take to arrive. API Gateway's own limit is not published; this is its longest integration.
 const bodyTime = 30 * time.Second
 
-// Invoke runs a function. It answers false when the function failed, and an error when it was not run to an end.
+// Invoke runs a function. It returns false when the function failed, and an error when it was not run to an end.
 type Invoke func(ctx context.Context, event []byte, trace string) (answer []byte, ok bool, err error)
 
 // Target is one route and the function behind it.
@@ -109,7 +109,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 }
 
-// integrate runs the function and answers what it says.
+// integrate runs the function and writes what it returns.
 func (g *Gateway) integrate(w http.ResponseWriter, r *http.Request, o outcome, to route, event []byte, trace string) outcome {
 	// A caller that hangs up does not stop the function.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), to.Timeout)

@@ -28,7 +28,7 @@ type event struct {
 	}
 }
 
-// function notes what it is given and answers what it is told to.
+// function notes what it is given and returns what it is told to.
 type function struct {
 	mu      sync.Mutex
 	batches [][]string // bodies

@@ -14,7 +14,7 @@ import (
 	"signalbox/shared/queue/memqueue"
 )
 
-// Invoke runs a function. It answers false when the function failed, and an error when it was not run to an end.
+// Invoke runs a function. It returns false when the function failed, and an error when it was not run to an end.
 type Invoke func(ctx context.Context, event []byte) (answer []byte, ok bool, err error)
 
 // SQS is one event source mapping.
@@ -23,7 +23,7 @@ type SQS struct {
 	BatchSize          int
 	Window             time.Duration // how long a batch is gathered; never for FIFO
 	MaximumConcurrency int           // batches at once
-	ReportFailures     bool          // the function answers batchItemFailures; otherwise it did all or nothing
+	ReportFailures     bool          // the function returns batchItemFailures; otherwise it did all or nothing
 	Invoke             Invoke
 	Logger             *slog.Logger
 
@@ -46,7 +46,7 @@ type Invocation struct {
 	Done         []memqueue.Delivery // what the function says it did
 }
 
-// mostReceive is how many messages one receive answers.
+// mostReceive is how many messages one receive returns.
 const mostReceive = 10
 
 // Run receives and invokes until ctx is done, and waits for the invocations under way. What is not deleted is not touched: it

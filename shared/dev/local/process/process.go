@@ -50,7 +50,7 @@ type Child struct {
 	err   error // valid once ended is closed
 }
 
-// errClosed is what Start answers after Close.
+// errClosed is what Start returns after Close.
 var errClosed = errors.New("process: the guardian is closed")
 
 // NewGuardian starts the watcher. Close has to be called in any case, even when ctx is done.

@@ -30,7 +30,7 @@ const (
 // process beats several on a machine with few cores, and while events of a queue wait they become larger batches.
 const GrowAfter = 50 * time.Millisecond
 
-// ErrClosed is what Invoke answers once the pool is closed.
+// ErrClosed is what Invoke returns once the pool is closed.
 var ErrClosed = errors.New("runtimeapi: closed")
 
 // Spec is one function.
@@ -188,7 +188,7 @@ func (p *Pool) ready(in *instance) {
 	p.hand(in, inv)
 }
 
-// finish ends an event. It answers false if it had ended, or never was this process's.
+// finish ends an event. It returns false if it had ended, or never was this process's.
 func (p *Pool) finish(in *instance, id string, result Result) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -251,7 +251,7 @@ func failure(kind, reason string) Result {
 	return Result{Payload: payload, Error: "Unhandled"}
 }
 
-// Kill kills a process by SIGKILL and waits for its end. It answers false if there is none of this id.
+// Kill kills a process by SIGKILL and waits for its end. It returns false if there is none of this id.
 func (p *Pool) Kill(id string) bool {
 	p.mu.Lock()
 	in := p.all[id]
@@ -264,7 +264,7 @@ func (p *Pool) Kill(id string) bool {
 }
 
 // KillIf kills a process by SIGKILL, if allowed says so of the event it has at hand (nil: none), and waits for its end. No event
-// begins or ends in between. It answers false if there is no such process, or it may not be killed.
+// begins or ends in between. It returns false if there is no such process, or it may not be killed.
 func (p *Pool) KillIf(id string, allowed func(event []byte) bool) bool {
 	p.mu.Lock()
 	in := p.all[id]
@@ -302,7 +302,7 @@ func (p *Pool) FreezeIf(id string, allowed func(event []byte) bool, d time.Durat
 	return true
 }
 
-// Cold starts one more process, which is handed no event, and answers how long it took to ask for one.
+// Cold starts one more process, which is handed no event, and returns how long it took to ask for one.
 func (p *Pool) Cold(ctx context.Context) (time.Duration, error) {
 	p.mu.Lock()
 	p.started++

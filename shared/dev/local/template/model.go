@@ -45,7 +45,7 @@ type Mapping struct {
 	BatchSize          int
 	Window             time.Duration // how long a batch is gathered
 	MaximumConcurrency int           // 0: none was set
-	ReportFailures     bool          // the function answers batchItemFailures
+	ReportFailures     bool          // the function returns batchItemFailures
 }
 
 // Schedule invokes a function at a fixed rate.

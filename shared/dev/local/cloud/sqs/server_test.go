@@ -22,7 +22,7 @@ const (
 	trace    = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 )
 
-// call makes one request and answers status, error header and the decoded body.
+// call makes one request and returns status, error header and the decoded body.
 func call(t *testing.T, s http.Handler, target, body string) (status int, queryError string, answer map[string]any) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(body))
