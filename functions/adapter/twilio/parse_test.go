@@ -55,6 +55,7 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
 	for body, consents := range map[string]int{
 		status + "failed&ErrorCode=21610": 1, status + "undelivered&ErrorCode=21610": 1,
 		status + "failed&ErrorCode=30007": 0, status + "failed": 0, status + "delivered": 0,
+		status + "delivered&ErrorCode=21610": 0, status + "read&ErrorCode=21610": 0, status + "sent&ErrorCode=21610": 0,
 	} {
 		parsed, err := parse(Status, body)
 		if err != nil || len(parsed) != 1+consents || parsed[0].Event.Type != canonical.TypeReceipt {
@@ -76,19 +77,32 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
 	}
 }
 
-// TestAnOptOutThatAReceiptTellsIsOfItsReceipt is what lost opt-outs: the carrier's time has whole minutes, and lies before a START of
-// the same minute, whose time is that of its receipt.
-func TestAnOptOutThatAReceiptTellsIsOfItsReceipt(t *testing.T) {
-	parsed, err := parse(Status, "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus=failed&ErrorCode=21610&RawDlrDoneDate=2611231159")
-	if err != nil {
-		t.Fatal(err)
+// TestAnOptOutThatAReceiptTellsIsOfTheEndOfItsMinute is what lost opt-outs, when they were of its beginning: a START of the same
+// minute, whose time is exact, came after them. When they were of the receipt, one that came late undid a START of before it.
+func TestAnOptOutThatAReceiptTellsIsOfTheEndOfItsMinute(t *testing.T) {
+	received := adaptertest.Clock()
+	cases := map[string]struct {
+		done              string
+		receipt, optedOut time.Time // zero is of when it was received
+	}{
+		"a minute of before":                      {"2611231150", received.Add(-10 * time.Minute), received.Add(-9*time.Minute - time.Millisecond)},
+		"the last minute of before":               {"2611231159", received.Add(-time.Minute), received.Add(-time.Millisecond)},
+		"the minute in which it was received":     {"2611231200", received, time.Time{}},
+		"a minute that may be of another zone":    {"2611231145", time.Time{}, time.Time{}},
+		"a minute after that of the receipt":      {"2611231201", time.Time{}, time.Time{}},
+		"a receipt without a time of a carrier's": {"", time.Time{}, time.Time{}},
 	}
-	minute := adaptertest.Clock().Add(-time.Minute)
-	if receipt := parsed[0].Event; !receipt.Timestamp.Equal(minute) || !receipt.Receipt.At.Equal(minute) {
-		t.Errorf("the receipt is of %s, its state of %s, want %s", receipt.Timestamp, receipt.Receipt.At, minute)
-	}
-	if at := parsed[1].Event.Timestamp; !at.IsZero() {
-		t.Errorf("the consent is of %s, want the time of receipt to stand in", at)
+	for name, c := range cases {
+		parsed, err := parse(Status, "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus=failed&ErrorCode=21610&RawDlrDoneDate="+c.done)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := parsed[0].Event.Timestamp; !got.Equal(c.receipt) {
+			t.Errorf("%s: the receipt is of %s, want %s", name, got, c.receipt)
+		}
+		if got := parsed[1].Event.Timestamp; !got.Equal(c.optedOut) {
+			t.Errorf("%s: the consent is of %s, want %s", name, got, c.optedOut)
+		}
 	}
 }
 

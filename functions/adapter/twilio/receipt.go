@@ -26,7 +26,7 @@ func stateOf(messageStatus string) (state string, ok bool) {
 }
 
 // callback reads a status callback. It is about a message of ours, so that From is our address and To the person; sender and
-// recipient are those of that message. One that was not sent because of an opt-out is a consent, too. A message that Twilio has not yet given a sender is found by its sender pool.
+// recipient are those of that message. One that failed because of an opt-out is a consent, too. A message that Twilio has not yet given a sender is found by its sender pool.
 func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 	sid := f.first("MessageSid", "SmsSid")
 	status := f.first("MessageStatus", "SmsStatus")
@@ -76,23 +76,29 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 		Person:    to.identifier(),
 		Side:      cmp.Or(service, from.bare),
 	}
-	if code != optedOut {
+	if code != optedOut || reached != "failed" {
 		return []adapter.Parsed{parsed}, nil
 	}
-	return []adapter.Parsed{parsed, refused(parsed, sid)}, nil
+	return []adapter.Parsed{parsed, refused(parsed, sid, received)}, nil
 }
 
 // optedOut is the code of a message that was not sent, since the recipient had opted out of the sender's messages.
 // See https://www.twilio.com/docs/api/errors/21610.
 const optedOut = "21610"
 
-// refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs, and it is of when
-// the receipt came: the carrier's whole minutes may lie before a START of the same minute, which the opt-out came after.
-func refused(receipt adapter.Parsed, sid string) adapter.Parsed {
+// refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs. It is of the end of
+// the carrier's minute, for a START of the same minute may have come before the opt-out, or of when the receipt came, if that is earlier.
+func refused(receipt adapter.Parsed, sid string, received time.Time) adapter.Parsed {
 	receipt.Kind, receipt.Key = "consent", sid
 	receipt.Event.Type, receipt.Event.Receipt, receipt.Event.Metadata = canonical.TypeConsent, nil, nil
-	receipt.Event.ProviderMessageID, receipt.Event.Timestamp = "", time.Time{}
+	receipt.Event.ProviderMessageID = ""
 	receipt.Event.Consent = consent("STOP")
+	if at := &receipt.Event.Timestamp; !at.IsZero() {
+		*at = at.Add(time.Minute - time.Millisecond)
+		if !at.Before(received) {
+			*at = time.Time{} // when it came stands in
+		}
+	}
 	return receipt
 }
 

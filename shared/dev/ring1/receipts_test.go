@@ -275,7 +275,7 @@ func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 }
 
 // TestAnOptOutOfTheMinuteOfAStartHolds: the receipt that tells it has the carrier's time, whose whole minutes lie before the START. The
-// same receipt again is the same opt-out, even behind a later START.
+// same receipt again is the same opt-out, even behind a later START, and so is another one of that minute older than it.
 func TestAnOptOutOfTheMinuteOfAStartHolds(t *testing.T) {
 	lanes(t, options{}, func(l *lane) {
 		person := "+15552010000"
@@ -285,8 +285,8 @@ func TestAnOptOutOfTheMinuteOfAStartHolds(t *testing.T) {
 		l.send(message{sid: sid(8), from: person, text: "START"})
 		time.Sleep(10 * time.Second)
 		since := time.Now().UTC()
-		told := func(out string, at time.Time) {
-			l.status(1, "failed", map[string]string{"ErrorCode": "21610", "To": person, "RawDlrDoneDate": since.Format("0601021504")})
+		told := func(n int, out string, at time.Time) {
+			l.status(n, "failed", map[string]string{"ErrorCode": "21610", "To": person, "RawDlrDoneDate": since.Format("0601021504")})
 			l.settled(time.Hour)
 			l.rest(2 * time.Minute)
 			contact := l.held("contacts")[0].Properties
@@ -294,11 +294,12 @@ func TestAnOptOutOfTheMinuteOfAStartHolds(t *testing.T) {
 				t.Errorf("opted out %q at %q, want %q at %s", contact["msg_opt_out"], contact["msg_opt_out_at"], out, at)
 			}
 		}
-		told("true", since)
-		told("true", since)
+		told(1, "true", since)
+		told(1, "true", since)
 		again := time.Now().UTC()
 		l.send(message{sid: sid(7), from: person, text: "START"})
-		told("false", again)
+		told(1, "false", again)
+		told(2, "false", again)
 		if dead := l.dead(); len(dead) > 0 {
 			t.Errorf("dead letters %v", dead)
 		}
