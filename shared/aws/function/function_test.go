@@ -37,7 +37,8 @@ func TestAWorkerHasTheTimesOfTheEnvironment(t *testing.T) {
 			queue.Worker{
 				Stage: "route", Identity: id, Patience: time.Second, BlockedWait: 2 * time.Second, BackoffMin: 3 * time.Second,
 				BackoffMax: 4 * time.Second, MessageTime: 5 * time.Second, SoftMargin: 500 * time.Millisecond,
-			}, "",
+			},
+			"",
 		},
 		"a time that is none is a problem": {
 			map[string]string{"MESSAGE_SECONDS": "20s"}, defaults, "configuration: MESSAGE_SECONDS is not a number of seconds above zero",

@@ -23,8 +23,10 @@ func TestFlagsOfASimulator(t *testing.T) {
 	}{
 		"the environment alone": {environment, nil, simulate.Flags{Listen: "127.0.0.1:8092", Token: "environment", Settings: settings, Limit: 7}, ""},
 		"flags are before the environment": {
-			environment, []string{"-token", "t", "-listen", "0.0.0.0:0", "-limit", "5", "-index-lag", "2s"},
-			simulate.Flags{Listen: "0.0.0.0:0", Token: "t", Settings: settings, Limit: 5, IndexLag: 2 * time.Second}, "",
+			environment,
+			[]string{"-token", "t", "-listen", "0.0.0.0:0", "-limit", "5", "-index-lag", "2s"},
+			simulate.Flags{Listen: "0.0.0.0:0", Token: "t", Settings: settings, Limit: 5, IndexLag: 2 * time.Second},
+			"",
 		},
 		"flags alone":               {nil, []string{"-token", "t"}, simulate.Flags{Listen: "127.0.0.1:8092", Token: "t", Limit: 190, Settings: json.RawMessage{}}, ""},
 		"no limit":                  {environment, []string{"-limit", "0"}, simulate.Flags{Listen: "127.0.0.1:8092", Token: "environment", Settings: settings}, ""},

@@ -36,16 +36,17 @@ func Receipts(f *function.Function) *queue.Worker {
 	return worker
 }
 
-// sends returns a worker, and the outbox of what it sends to each CRM's queue: the prefix that a variable holds, the CRM's kind and
-// a suffix.
+// sends returns a worker, and the outbox of what it sends to each CRM's queue: the prefix that the variable
+// holds, the CRM's kind and a suffix.
 func sends(f *function.Function, stage, prefix, suffix string) (*queue.Worker, router.Outbox) {
 	worker := f.Worker(stage)
 	worker.DeadLetters = f.DeadLetters()
 	outbox := router.Outbox{
 		Deliveries: map[string]queue.Publisher{}, DeadLetters: worker.DeadLetters, Version: f.Identity.Version, Logger: f.Logger, Meter: f.Meter,
 	}
+	urls := f.String(prefix)
 	for _, kind := range f.List("CRMS") {
-		outbox.Deliveries[kind] = f.Queue(f.String(prefix) + kind + suffix)
+		outbox.Deliveries[kind] = f.Queue(urls + kind + suffix)
 	}
 	return worker, outbox
 }
