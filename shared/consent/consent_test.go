@@ -147,14 +147,23 @@ func TestRecognise(t *testing.T) {
 	}
 	byWord := &canonical.Consent{Keyword: "stop", State: "opted_out", Source: "keyword"}
 	byProvider := &canonical.Consent{Keyword: "start", State: "opted_in", Source: "provider"}
+	picture, reaction := []canonical.Attachment{{URL: "https://x"}}, &canonical.Relation{Kind: "reaction"}
 	tests := map[string]struct {
 		event *canonical.Event
 		want  *canonical.Consent
 	}{
-		"a whole message that is a keyword": {event(func(*canonical.Event) {}), byWord},
-		"the provider's word goes first":    {event(func(e *canonical.Event) { e.Consent = byProvider }), byProvider},
-		"what we send asks for nothing":     {event(func(e *canonical.Event) { e.Direction = canonical.Outbound }), nil},
-		"a picture with a caption is talk":  {event(func(e *canonical.Event) { e.Message.Attachments = []canonical.Attachment{{URL: "https://x"}} }), nil},
+		"a whole message that is a keyword":          {event(func(*canonical.Event) {}), byWord},
+		"the provider's word goes first":             {event(func(e *canonical.Event) { e.Consent = byProvider }), byProvider},
+		"what we send asks for nothing":              {event(func(e *canonical.Event) { e.Direction = canonical.Outbound }), nil},
+		"an opt-out below a picture":                 {event(func(e *canonical.Event) { e.Message.Attachments = picture }), byWord},
+		"an opt-in below a picture is talk":          {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "yes", picture }), nil},
+		"a call for help below a picture is talk":    {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "help", picture }), nil},
+		"a caption is talk":                          {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "the stop sign", picture }), nil},
+		"an opt-out told as a reaction":              {event(func(e *canonical.Event) { e.RelatesTo = reaction }), byWord},
+		"an opt-in told as a reaction is none":       {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", reaction }), nil},
+		"a call for help told as a reaction is none": {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "help", reaction }), nil},
+		"an opt-in in reply to a message": {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", &canonical.Relation{Kind: "reply"} }),
+			&canonical.Consent{Keyword: "start", State: "opted_in", Source: "keyword"}},
 		"a button that says so": {event(func(e *canonical.Event) {
 			e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Stop", Payload: "x"}
 		}), byWord},

@@ -107,8 +107,9 @@ func unencircled(r rune) rune {
 }
 
 // FromEvent returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
-// words of its own. Otherwise the whole text of an inbound message counts. A consent that is an event of itself holds, whatever
-// it came by: with a receipt, a provider tells what it was asked for earlier.
+// words of its own. Otherwise the whole text of an inbound message counts: Stop in any message, also below a picture or as a reaction,
+// Start and Help only in one of words alone. A consent that is an event of itself holds, whatever it came by: with a receipt, a
+// provider tells what it was asked for earlier.
 func FromEvent(e *canonical.Event) *canonical.Consent {
 	if e.Type == canonical.TypeConsent {
 		return e.Consent
@@ -119,12 +120,16 @@ func FromEvent(e *canonical.Event) *canonical.Consent {
 	if e.Consent != nil {
 		return e.Consent
 	}
-	if e.Type != canonical.TypeMessage || e.Message == nil || len(e.Message.Attachments) > 0 {
+	if e.Type != canonical.TypeMessage || e.Message == nil {
 		return nil
 	}
 	keyword := Keyword(e.Message.Text)
 	if button := e.Message.Postback; button != nil && e.Message.Text == "" && Keyword(button.Text) == Stop {
 		keyword = Stop // what stands on a button that was tapped is what the person said
+	}
+	reaction := e.RelatesTo != nil && e.RelatesTo.Kind == "reaction"
+	if keyword != Stop && (len(e.Message.Attachments) > 0 || reaction) {
+		return nil
 	}
 	switch keyword {
 	case Stop:
