@@ -61,7 +61,12 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 	mv $(BIN)/golangci-lint $@
 
 .PHONY: bench
-bench: $(BENCHMARK) ## Measure everything, print it beside the last committed run (BENCH=quick counts alone, BENCH=keep commits to this run)
+# The peer's variables reach it through its environment: PEER_TOKEN is a secret.
+bench: export PEER := $(PEER)
+bench: export PEER_PATH := $(PEER_PATH)
+bench: export PEER_BODY := $(value PEER_BODY)
+bench: export PEER_TOKEN := $(PEER_TOKEN)
+bench: $(BENCHMARK) ## Measure everything, print it beside the last committed run (BENCH=quick counts alone, BENCH=keep commits to this run), and beside a peer (PEER=http://127.0.0.1:3333/api/v1 PEER_PATH= PEER_BODY= PEER_TOKEN=)
 	@$(BENCHMARK) -json $(BUILD)/bench.json $(if $(filter quick,$(BENCH)),-quick) $(if $(filter keep,$(BENCH)),-keep)
 
 .PHONY: $(BENCHMARK)

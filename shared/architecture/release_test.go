@@ -175,10 +175,10 @@ func TestExpandedReferencesLeadSomewhere(t *testing.T) {
 			}
 		case map[string]any:
 			for key, n := range node {
-				switch text, _ := n.(string); {
-				case key == "Ref":
-					refers(where, text)
-				case key == "Fn::GetAtt":
+				switch key {
+				case "Ref":
+					refers(where, fmt.Sprint(n))
+				case "Fn::GetAtt":
 					refers(where, fmt.Sprint(list(n)[0]))
 				default:
 					walk(path.Join(where, key), n)
@@ -190,7 +190,7 @@ func TestExpandedReferencesLeadSomewhere(t *testing.T) {
 		walk(id, r.Properties)
 	}
 	for id, o := range tm.Outputs {
-		walk(id, map[string]any(o))
+		walk(id, o)
 	}
 	if checked < 300 {
 		t.Errorf("only %d references were found", checked)

@@ -1,8 +1,8 @@
 // Package bench measures Signalbox in numbers: how many calls and bytes a message costs, counted at the local
 // cloud, what that makes on a bill, how fast the parts and the whole are on this machine, how long functions take to start and
 // how large they are. Each figure says where it was measured: in Go values (ring 1) or in
-// processes (ring 3). No other product runs beside it: there is no ratio
-// against a peer.
+// processes (ring 3). A peer that runs already is driven with the
+// same load; it is no part of the project.
 package bench
 
 import (
@@ -22,6 +22,7 @@ type Options struct {
 	Root  string    // of the repository
 	Quick bool      // counts in full, times only so far that everything runs once
 	Log   io.Writer // what is being done
+	Peer  *Peer     // another product that runs already; nil is none
 }
 
 // Kept is where the last committed run is, below the root of the repository.
@@ -47,6 +48,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}{
 		{"counting calls", func() ([]Row, error) { return r.counts(ctx, o.Root, list) }},
 		{"acknowledging and draining", func() ([]Row, error) { return acks(ctx, o.Root, length) }},
+		{"a receiver that does nothing", func() ([]Row, error) { return ceiling(ctx, o, length) }},
+		{"the peer", func() ([]Row, error) { return o.Peer.acks(ctx, length, r.Rows) }},
 		{"from the webhook to every CRM", func() ([]Row, error) { return paths(ctx, o.Root, length) }},
 		{"cold starts", func() ([]Row, error) { return colds(ctx, o.Root, runs) }},
 		{"sizes", func() ([]Row, error) { return r.sizes(ctx, o) }},
@@ -66,7 +69,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 		r.Rows = append(r.Rows, rows...)
 	}
-	r.Missing = append(r.Missing, "ratios against a peer: none runs beside it")
+	if o.Peer == nil {
+		r.Missing = append(r.Missing, "ratios against a peer: PEER names none")
+	}
 	return r, nil
 }
 

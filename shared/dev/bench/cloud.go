@@ -33,8 +33,13 @@ type world struct {
 
 // newWorld starts a local cloud. Observed ones count calls to CRMs, at the price of a proxy in front of each.
 func newWorld(ctx context.Context, root string, observed bool, crms ...string) (*world, error) {
+	return newWorldWith(ctx, local.Options{Root: root}, observed, crms...)
+}
+
+// newWorldWith is newWorld with options of the local cloud's.
+func newWorldWith(ctx context.Context, o local.Options, observed bool, crms ...string) (*world, error) {
 	w := &world{meter: newMeter(), gates: map[string]*gate{}, http: &http.Client{Transport: &http.Transport{MaxIdleConns: 1000, MaxIdleConnsPerHost: 1000}}}
-	o := local.Options{Root: root, Built: true, AllowAll: true, LogFile: "bench.log", Logs: &w.meter.logs, Hooks: local.Hooks{Done: w.meter.invoked}}
+	o.Built, o.AllowAll, o.LogFile, o.Logs, o.Hooks.Done = true, true, "bench.log", &w.meter.logs, w.meter.invoked
 	if observed {
 		o.Hooks.Observer = w.meter
 		o.MaxProcesses = 1 // another one would read what the first has read
@@ -44,7 +49,7 @@ func newWorld(ctx context.Context, root string, observed bool, crms ...string) (
 		return nil, err
 	}
 	w.Cloud, w.crms = c, crms
-	if w.client, err = samples.NewClient(root, c.Target()); err == nil && len(crms) > 0 {
+	if w.client, err = samples.NewClient(o.Root, c.Target()); err == nil && len(crms) > 0 {
 		err = w.bind(ctx)
 	}
 	if err != nil {
@@ -96,6 +101,9 @@ func (w *world) deliveries() []string {
 	return out
 }
 
+// text is what every message says.
+const text = "Is the blue one still available in size M, and do you deliver on Saturdays?"
+
 // message returns the next message of a person.
 func (w *world) message(person int) samples.Sample {
 	w.mu.Lock()
@@ -114,7 +122,7 @@ func (w *world) message(person int) samples.Sample {
 		{"FromState", "CA"},
 		{"SmsStatus", "received"},
 		{"FromCity", "OAKLAND"},
-		{"Body", "Is the blue one still available in size M, and do you deliver on Saturdays?"},
+		{"Body", text},
 		{"FromCountry", "US"},
 		{"To", "+15557654321"},
 		{"ToZip", "94601"},

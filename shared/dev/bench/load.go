@@ -25,8 +25,13 @@ type window struct {
 	processor float64   // milliseconds for each webhook, of all processes; 0 if that is not known
 }
 
+// webhook sends the nth webhook of a load.
+func (w *world) webhook(ctx context.Context, n int) (time.Duration, error) {
+	return w.send(ctx, w.message(n%people))
+}
+
 // closed sends as fast as answers come, for so long.
-func (w *world) closed(ctx context.Context, length time.Duration) (window, error) {
+func closed(ctx context.Context, length time.Duration, send func(ctx context.Context, n int) (time.Duration, error)) (window, error) {
 	end := time.Now().Add(length)
 	began := time.Now()
 	before, known := processor()
@@ -37,8 +42,8 @@ func (w *world) closed(ctx context.Context, length time.Duration) (window, error
 	for sender := range closedLoop {
 		all.Go(func() {
 			var own []float64
-			for n := sender; time.Now().Before(end); n += closedLoop {
-				took, err := w.send(ctx, w.message(n%people))
+			for n := sender; len(own) == 0 || time.Now().Before(end); n += closedLoop {
+				took, err := send(ctx, n)
 				if err != nil {
 					mu.Lock()
 					failed = err
@@ -79,12 +84,12 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 	if err := w.rest(ctx); err != nil {
 		return nil, err
 	}
-	alone, err := w.repeat(ctx, length)
+	alone, err := repeat(ctx, length, w.webhook)
 	if err != nil {
 		return nil, err
 	}
 	w.openGate("EventsQueue")
-	draining, err := w.repeat(ctx, length)
+	draining, err := repeat(ctx, length, w.webhook)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +103,7 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 		}
 	}
 	rows := []Row{
-		rate("ack alone, closed loop of 16", alone).bar(1500).note("stretch target 2,500"),
+		rate(rowAckAlone, alone).bar(1500).note("stretch target 2,500"),
 		quantile("ack alone, p50", alone, 50),
 		quantile("ack alone, p95", alone, 95).bar(15).note("stretch target 9"),
 		rate("ack while everything drains, closed loop of 16", draining).bar(600),
@@ -122,10 +127,10 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 	return rows, nil
 }
 
-func (w *world) repeat(ctx context.Context, length time.Duration) ([]window, error) {
+func repeat(ctx context.Context, length time.Duration, send func(ctx context.Context, n int) (time.Duration, error)) ([]window, error) {
 	var all []window
 	for range windows {
-		one, err := w.closed(ctx, length)
+		one, err := closed(ctx, length, send)
 		if err != nil {
 			return nil, err
 		}

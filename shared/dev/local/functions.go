@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -41,7 +42,7 @@ func (c *Cloud) newFunction(f template.Function) *function {
 		Environment: func(id string) []string { return c.environment(f, id) },
 	}
 	if len(f.Routes) > 0 {
-		spec.GrowAfter = growForAnswers
+		spec.GrowAfter, spec.Path = growForAnswers, cmp.Or(c.options.Receiver, spec.Path)
 	}
 	return &function{Function: f, pool: runtimeapi.NewPool(c.life, c.guardian, c.log, spec)}
 }

@@ -43,6 +43,7 @@ type Options struct {
 	LogFile         string            // name below .build/local/logs; empty is local.log
 	Observe         bool              // note every call, so that Arm can kill at one
 	Built           bool              // the binaries are up to date
+	Receiver        string            // a binary in the place of every function that has a route; empty leaves them
 	Hooks           Hooks             // of whoever measures or breaks what runs
 }
 

@@ -60,19 +60,11 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 			Root: root, Target: target, Tenant: lookup("TENANT"), Invoke: invoke, Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
 	case "check":
-		template, err := readTemplate(root)
-		if err != nil {
-			return err
-		}
-		wanted, err := readParameters(lookup("PARAMETERS"))
-		if err != nil {
-			return err
-		}
 		at, err := stack(CheckUsage)
 		if err != nil {
 			return err
 		}
-		return Check(ctx, out, template, lookup("STACK"), wanted, at)
+		return checkCommand(ctx, out, root, lookup, at)
 	case "recover":
 		kept, at, err := retained(ctx, root, RecoverUsage, lookup, open)
 		if err != nil {
@@ -90,6 +82,18 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		"say what to do: operate apply, redrive, smoke, check, recover or remove",
 		strings.Join([]string{ApplyUsage, RedriveUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
+}
+
+func checkCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, at Stack) error {
+	template, err := readTemplate(root)
+	if err != nil {
+		return err
+	}
+	wanted, err := readParameters(lookup("PARAMETERS"))
+	if err != nil {
+		return err
+	}
+	return Check(ctx, out, template, lookup("STACK"), wanted, at)
 }
 
 // retained reads from the template what the stack keeps, and opens it.

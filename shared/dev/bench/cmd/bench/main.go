@@ -1,5 +1,6 @@
 // Command bench measures Signalbox on this machine and prints the figures beside those of the last committed run:
-// bench [-quick] [-json file] [-keep]. -keep replaces the committed run.
+// bench [-quick] [-json file] [-keep]. -keep replaces the committed run. The variables PEER and PEER_* name another product that is driven
+// with the same load: see bench.NewPeer.
 package main
 
 import (
@@ -50,7 +51,11 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := bench.Run(ctx, bench.Options{Root: root, Quick: *quick, Log: os.Stderr})
+	peer, err := bench.NewPeer(os.Getenv)
+	if err != nil {
+		return err
+	}
+	report, err := bench.Run(ctx, bench.Options{Root: root, Quick: *quick, Log: os.Stderr, Peer: peer})
 	if err != nil {
 		return err
 	}
