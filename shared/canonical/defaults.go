@@ -1,33 +1,7 @@
 package canonical
 
-// Default is what stands in for a field that a channel does not give.
-type Default struct {
-	Field    string    // its JSON path
-	Channels []Channel // where it applies; nil is everywhere
-	Value    string    // the literal, or in words; empty: the field stays absent, and consumers do without
-	Why      string
-}
-
-// Defaults returns the table. Decode and Encode apply it, never over a value that is there; only the row of timestamp is the
-// writer's alone, for a document without a timestamp is invalid.
-func Defaults() []Default {
-	numbered := []Channel{SMS, RCS, WhatsApp, IMessage}
-	return []Default{
-		{"$.type", nil, string(TypeMessage), "the first documents of version 2 had no type and were messages"},
-		{"$.timestamp", nil, "receivedAt, and flags.timeEstimated", "the forms of providers, Apple's messages and SMPP hold no time"},
-		{"$.sender.phone", numbered, "channelAddress, if that is E.164", "the address of a number is the number"},
-		{"$.recipient.phone", numbered, "channelAddress, if that is E.164", "the address of a number is the number"},
-		{"$.sender.phone", []Channel{Web}, "", "a visitor is known by a browser's identifier"},
-		{"$.sender.displayName", []Channel{SMS, RCS, IMessage, Web}, "", "only WhatsApp sends a profile name"},
-		{"$.sender.hashedEmail", nil, "", "only an iMessage address can be an e-mail address"},
-		{"$.actor", nil, "inbound: customer, or automation if flags.autoReply", "no channel says who acts; other directions have no default"},
-		{"$.message.contentType", nil, "text/plain, if there is text", "no channel sends formatted text"},
-		{"$.message.summary", nil, "Summarize(message)", "a message of attachments alone needs a subject in a CRM"},
-		{"$.receivedAt", nil, "", "only a writer that received a webhook knows it"},
-	}
-}
-
-// WithDefaults returns the event with every default that applies to it. The receiver keeps its message.
+// WithDefaults returns the event with every default that applies to it, never over a value that is there. The receiver keeps its
+// message. Decode and Encode apply it; but a document without a timestamp is invalid.
 func (e Event) WithDefaults() Event {
 	if e.Type == "" {
 		e.Type = TypeMessage

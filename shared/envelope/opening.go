@@ -142,12 +142,8 @@ func parse(body []byte) (h header, err error) {
 	if at < 0 || !bytes.HasSuffix(body, []byte(end)) || len(body) < at+len(begin)+len(end) {
 		return h, json.Unmarshal(body, &h)
 	}
-	h, known := readHeader(string(body[:at]))
-	if !known {
-		visible := append(bytes.Clone(body[:at]), '}')
-		if err := json.Unmarshal(visible, &h); err != nil {
-			return h, err
-		}
+	if err := json.Unmarshal(append(bytes.Clone(body[:at]), '}'), &h); err != nil {
+		return h, err
 	}
 	h.Sealed, err = base64.StdEncoding.AppendDecode(nil, body[at+len(begin):len(body)-len(end)])
 	return h, err
