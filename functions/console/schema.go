@@ -15,7 +15,6 @@ import (
 
 	"signalbox/events/schema"
 	"signalbox/shared/hosts"
-	"signalbox/shared/rsakey"
 	"signalbox/shared/secret"
 	"signalbox/shared/tenant"
 )
@@ -161,7 +160,7 @@ func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
 	}})
 	c.RegisterFormat(&jsonschema.Format{Name: formatKey, Validate: func(v any) error {
 		if raw, ok := v.(string); ok {
-			if _, ok := rsakey.Parse(secret.Value(raw)); !ok {
+			if _, ok := secret.RSAKey(secret.Value(raw)); !ok {
 				return errKey
 			}
 		}

@@ -1,4 +1,4 @@
-// Package keys wraps data keys. Everything else (sealing, MACs over identifiers) is local computation with an unwrapped key.
+// Package keys wraps data keys, and seals values with them. All but the wrapping is local computation with an unwrapped key.
 package keys
 
 import "context"

@@ -32,7 +32,7 @@ type Records interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 }
 
-// Opener opens sealed credentials; *seal.Box is one.
+// Opener opens sealed credentials; *keys.Box is one.
 type Opener interface {
 	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)
 }

@@ -16,7 +16,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
-	"signalbox/shared/seal"
+	"signalbox/shared/keys"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -29,10 +29,10 @@ type slowStore struct {
 	reads atomic.Int64
 	delay time.Duration
 	err   error
-	boxed *seal.Box
+	boxed *keys.Box
 }
 
-func (s *slowStore) box() *seal.Box {
+func (s *slowStore) box() *keys.Box {
 	if s.boxed == nil {
 		s.boxed = newBox()
 	}

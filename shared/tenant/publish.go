@@ -22,7 +22,7 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Box seals and opens credentials; *seal.Box is one.
+// Box seals and opens credentials; *keys.Box is one.
 type Box interface {
 	Opener
 	Seal(ctx context.Context, b keys.Binding, plain, additional []byte) ([]byte, error)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/rsakey"
+	"signalbox/shared/secret"
 )
 
 // assertionLife is how long an assertion is good for: Salesforce takes at most three minutes.
@@ -18,7 +18,7 @@ const assertionLife = 2 * time.Minute
 // assertion returns the signed statement that a session is given for.
 // See https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm.
 func (b Binding) assertion(now time.Time) (string, error) {
-	key, ok := rsakey.Parse(b.Key)
+	key, ok := secret.RSAKey(b.Key)
 	if !ok {
 		return "", fault.New(fault.Blocked, "salesforce_key_invalid", nil)
 	}

@@ -22,9 +22,9 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/keys"
 	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/receipt"
-	"signalbox/shared/seal"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
@@ -73,10 +73,10 @@ func org() salesforce.Binding {
 // place is what processes share.
 type place struct {
 	store *memstore.Store
-	box   *seal.Box
+	box   *keys.Box
 }
 
-func newPlace() place { return place{memstore.New(), seal.New(memkeys.New(), rand.Reader)} }
+func newPlace() place { return place{memstore.New(), keys.NewBox(memkeys.New(), rand.Reader)} }
 
 func (p place) crm(b salesforce.Binding, transport http.RoundTripper, logger *slog.Logger) *salesforce.CRM {
 	return salesforce.New(salesforce.Options{

@@ -24,7 +24,7 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Sealer encrypts what is shared; *seal.Box is one.
+// Sealer encrypts what is shared; *keys.Box is one.
 type Sealer interface {
 	Seal(ctx context.Context, b keys.Binding, plain, additional []byte) ([]byte, error)
 	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)

@@ -14,7 +14,6 @@ import (
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/keys"
-	"signalbox/shared/seal"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
@@ -189,7 +188,7 @@ func (s *sessions) open(ctx context.Context, at connector.BindingKey, known shar
 		return "", nil
 	}
 	plain, err := s.sealer.Open(ctx, purpose(at), known.Sealed, []byte(recordKey(at).Partition))
-	if errors.Is(err, seal.ErrMalformed) {
+	if errors.Is(err, keys.ErrMalformed) {
 		s.logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.Tenant))
 		return "", nil
 	}

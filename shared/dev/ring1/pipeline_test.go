@@ -33,11 +33,11 @@ import (
 	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
+	"signalbox/shared/keys"
 	"signalbox/shared/keys/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/rules"
-	"signalbox/shared/seal"
 	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -94,7 +94,7 @@ type pipeline struct {
 	directory              *tenant.Directory
 	peppers                *tenant.Peppers
 	file                   tenant.File
-	box                    *seal.Box
+	box                    *keys.Box
 	persons                *memstore.Store
 	ring                   *keyring.Ring
 	accountSID, authToken  string
@@ -191,7 +191,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (p *pipeline) wire() {
 	logger, meter := p.logger, p.meter
 	master := memkeys.New()
-	p.box = seal.New(master, rand.NewChaCha8([32]byte{}))
+	p.box = keys.NewBox(master, rand.NewChaCha8([32]byte{}))
 	p.ring = keyring.New(keyring.Options{Keys: master, Tenants: p.config, Persons: p.persons, Random: cryptorand.Reader})
 	p.directory = tenant.NewDirectory(p.config, p.box, logger, meter)
 	p.peppers = tenant.NewPeppers(pepper{}, "pepper")

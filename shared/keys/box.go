@@ -1,7 +1,4 @@
-// Package seal encrypts small values (credentials of accounts and CRMs) with AES-256-GCM under a data key that package keys
-// wraps. The wrapped key travels with every sealed value, so that a value can be opened wherever its key may be unwrapped;
-// unwrapped keys are kept for the life of the process, so that no message pays for one.
-package seal
+package keys
 
 import (
 	"context"
@@ -14,8 +11,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-
-	"signalbox/shared/keys"
 )
 
 // A sealed value is, in this order: the format's version (1 byte), the length of the wrapped key (2 bytes, big-endian), the
@@ -30,21 +25,23 @@ const (
 )
 
 // ErrMalformed is a sealed value that is cut short, of an unknown format, or altered. The same value gives it again.
-var ErrMalformed = errors.New("seal: not a sealed value, or altered")
+var ErrMalformed = errors.New("keys: not a sealed value, or altered")
 
-// Box seals and opens. It is safe for concurrent use.
+// Box seals small values (credentials of accounts and CRMs) with AES-256-GCM under a data key of their binding, and opens them. The
+// wrapped key travels with every sealed value, so that a value can be opened wherever its key may be unwrapped; unwrapped keys are
+// kept for the life of the process, so that no message pays for one. It is safe for concurrent use.
 type Box struct {
-	keys   keys.Keys
+	keys   Keys
 	random io.Reader
 
 	mu     sync.Mutex
 	opened map[keyID]cipher.AEAD
-	sealed map[keys.Binding]dataKey
+	sealed map[Binding]dataKey
 }
 
 // keyID tells unwrapped keys apart. The binding is part of it: a key unwrapped for one must not open under another.
 type keyID struct {
-	keys.Binding
+	Binding
 	wrapped [sha256.Size]byte
 }
 
@@ -53,15 +50,15 @@ type dataKey struct {
 	aead    cipher.AEAD
 }
 
-// New returns a Box. Random gives nonces and is crypto/rand.Reader in production; who only opens may pass nil.
-func New(k keys.Keys, random io.Reader) *Box {
-	return &Box{keys: k, random: random, opened: map[keyID]cipher.AEAD{}, sealed: map[keys.Binding]dataKey{}}
+// NewBox returns a Box. Random gives nonces and is crypto/rand.Reader in production; who only opens may pass nil.
+func NewBox(k Keys, random io.Reader) *Box {
+	return &Box{keys: k, random: random, opened: map[keyID]cipher.AEAD{}, sealed: map[Binding]dataKey{}}
 }
 
 // Seal encrypts plain. What is sealed opens only under the same binding and with the same additional data, which says where
 // the value belongs, so that a ciphertext moved to another place is refused. One data key serves a binding for the life of
 // the Box, which with random nonces is safe for far more values (2^32) than a process ever seals.
-func (b *Box) Seal(ctx context.Context, binding keys.Binding, plain, additional []byte) ([]byte, error) {
+func (b *Box) Seal(ctx context.Context, binding Binding, plain, additional []byte) ([]byte, error) {
 	key, err := b.sealingKey(ctx, binding)
 	if err != nil {
 		return nil, err
@@ -74,13 +71,13 @@ func (b *Box) Seal(ctx context.Context, binding keys.Binding, plain, additional 
 	out = out[:len(out)+nonceLength]
 	nonce := out[len(header):]
 	if _, err := io.ReadFull(b.random, nonce); err != nil {
-		return nil, fmt.Errorf("seal: nonce: %w", err)
+		return nil, fmt.Errorf("keys: nonce: %w", err)
 	}
 	return key.aead.Seal(out, nonce, plain, authenticated(header, additional)), nil
 }
 
 // Open decrypts what Seal made. The error is ErrMalformed when it never will, otherwise that of the keys.
-func (b *Box) Open(ctx context.Context, binding keys.Binding, sealed, additional []byte) ([]byte, error) {
+func (b *Box) Open(ctx context.Context, binding Binding, sealed, additional []byte) ([]byte, error) {
 	if len(sealed) < headerLength || sealed[0] != formatVersion {
 		return nil, ErrMalformed
 	}
@@ -105,7 +102,7 @@ func authenticated(header, additional []byte) []byte {
 	return append(slices.Clip(header), additional...)
 }
 
-func (b *Box) sealingKey(ctx context.Context, binding keys.Binding) (dataKey, error) {
+func (b *Box) sealingKey(ctx context.Context, binding Binding) (dataKey, error) {
 	b.mu.Lock()
 	key, ok := b.sealed[binding]
 	b.mu.Unlock()
@@ -117,7 +114,7 @@ func (b *Box) sealingKey(ctx context.Context, binding keys.Binding) (dataKey, er
 		return dataKey{}, err
 	}
 	if len(wrapped) == 0 || len(wrapped) > maxWrapped {
-		return dataKey{}, fmt.Errorf("seal: a wrapped key of %d bytes", len(wrapped))
+		return dataKey{}, fmt.Errorf("keys: a wrapped key of %d bytes", len(wrapped))
 	}
 	aead, err := newAEAD(plain)
 	if err != nil {
@@ -131,7 +128,7 @@ func (b *Box) sealingKey(ctx context.Context, binding keys.Binding) (dataKey, er
 	return key, nil
 }
 
-func (b *Box) openingKey(ctx context.Context, binding keys.Binding, wrapped []byte) (cipher.AEAD, error) {
+func (b *Box) openingKey(ctx context.Context, binding Binding, wrapped []byte) (cipher.AEAD, error) {
 	id := keyID{binding, sha256.Sum256(wrapped)}
 	b.mu.Lock()
 	aead, ok := b.opened[id]
@@ -166,7 +163,7 @@ func (b *Box) keep(id keyID, aead cipher.AEAD) {
 
 func newAEAD(plain []byte) (cipher.AEAD, error) {
 	if len(plain) != 32 {
-		return nil, fmt.Errorf("seal: a data key of %d bytes", len(plain))
+		return nil, fmt.Errorf("keys: a data key of %d bytes", len(plain))
 	}
 	block, err := aes.NewCipher(plain)
 	if err != nil {

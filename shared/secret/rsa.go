@@ -1,16 +1,14 @@
-// Package rsakey reads RSA private keys as tenants' files hold them: the console checks with it what a connector signs with.
-package rsakey
+package secret
 
 import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-
-	"signalbox/shared/secret"
 )
 
-// Parse reads a key in PEM, PKCS #8 or PKCS #1, and reports whether it is one.
-func Parse(encoded secret.Value) (*rsa.PrivateKey, bool) {
+// RSAKey reads a private key in PEM, PKCS #8 or PKCS #1, and reports whether it is one: the console checks with it what a connector
+// signs with.
+func RSAKey(encoded Value) (*rsa.PrivateKey, bool) {
 	block, _ := pem.Decode([]byte(encoded))
 	if block == nil {
 		return nil, false

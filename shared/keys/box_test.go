@@ -1,4 +1,4 @@
-package seal_test
+package keys_test
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"signalbox/shared/keys"
-	"signalbox/shared/seal"
 )
 
 // counted wraps keys by writing them down: a wrapped key is a number that stands for a plain key and its binding.
@@ -38,7 +37,7 @@ var here = keys.Binding{Tenant: "demo", Purpose: "credentials"}
 
 func sealed(t testing.TB) []byte {
 	t.Helper()
-	s, err := seal.New(&counted{}, rand.NewChaCha8([32]byte{})).Seal(t.Context(), here, []byte("hunter2"), []byte("place"))
+	s, err := keys.NewBox(&counted{}, rand.NewChaCha8([32]byte{})).Seal(t.Context(), here, []byte("hunter2"), []byte("place"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,22 +60,22 @@ func TestOpen(t *testing.T) {
 		err        error
 	}{
 		"what was sealed opens":                            {good, here, "place", "hunter2", nil},
-		"under another tenant it does not":                 {good, keys.Binding{Tenant: "other", Purpose: "credentials"}, "place", "", seal.ErrMalformed},
-		"for another purpose it does not":                  {good, keys.Binding{Tenant: "demo", Purpose: "x"}, "place", "", seal.ErrMalformed},
-		"moved to another place it does not":               {good, here, "elsewhere", "", seal.ErrMalformed},
-		"of an unknown format it does not":                 {change(0), here, "place", "", seal.ErrMalformed},
-		"with another wrapped key it does not":             {change(3), here, "place", "", seal.ErrMalformed},
-		"with another nonce it does not":                   {change(5), here, "place", "", seal.ErrMalformed},
-		"with another ciphertext it does not":              {change(17), here, "place", "", seal.ErrMalformed},
-		"with another tag it does not":                     {change(len(good) - 1), here, "place", "", seal.ErrMalformed},
-		"cut short it does not":                            {good[:len(good)-1], here, "place", "", seal.ErrMalformed},
-		"nothing is not a sealed value":                    {nil, here, "place", "", seal.ErrMalformed},
-		"a key that says to be longer than all is refused": {[]byte{1, 255, 255, 0}, here, "place", "", seal.ErrMalformed},
+		"under another tenant it does not":                 {good, keys.Binding{Tenant: "other", Purpose: "credentials"}, "place", "", keys.ErrMalformed},
+		"for another purpose it does not":                  {good, keys.Binding{Tenant: "demo", Purpose: "x"}, "place", "", keys.ErrMalformed},
+		"moved to another place it does not":               {good, here, "elsewhere", "", keys.ErrMalformed},
+		"of an unknown format it does not":                 {change(0), here, "place", "", keys.ErrMalformed},
+		"with another wrapped key it does not":             {change(3), here, "place", "", keys.ErrMalformed},
+		"with another nonce it does not":                   {change(5), here, "place", "", keys.ErrMalformed},
+		"with another ciphertext it does not":              {change(17), here, "place", "", keys.ErrMalformed},
+		"with another tag it does not":                     {change(len(good) - 1), here, "place", "", keys.ErrMalformed},
+		"cut short it does not":                            {good[:len(good)-1], here, "place", "", keys.ErrMalformed},
+		"nothing is not a sealed value":                    {nil, here, "place", "", keys.ErrMalformed},
+		"a key that says to be longer than all is refused": {[]byte{1, 255, 255, 0}, here, "place", "", keys.ErrMalformed},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := seal.New(&counted{}, nil).Open(t.Context(), tt.binding, tt.sealed, []byte(tt.additional))
+			got, err := keys.NewBox(&counted{}, nil).Open(t.Context(), tt.binding, tt.sealed, []byte(tt.additional))
 			if string(got) != tt.want || !errors.Is(err, tt.err) {
 				t.Errorf("got %q, %v; want %q, %v", got, err, tt.want, tt.err)
 			}
@@ -87,7 +86,7 @@ func TestOpen(t *testing.T) {
 func TestKeysAreUnwrappedOnceAProcess(t *testing.T) {
 	t.Parallel()
 	k := &counted{}
-	writer, reader := seal.New(k, rand.NewChaCha8([32]byte{})), seal.New(k, nil)
+	writer, reader := keys.NewBox(k, rand.NewChaCha8([32]byte{})), keys.NewBox(k, nil)
 	seen := map[string]bool{}
 	for range 100 {
 		s, err := writer.Seal(t.Context(), here, []byte("hunter2"), nil)
@@ -98,7 +97,7 @@ func TestKeysAreUnwrappedOnceAProcess(t *testing.T) {
 			t.Fatal("a nonce was used twice")
 		}
 		seen[string(s)] = true
-		for _, box := range []*seal.Box{writer, reader} {
+		for _, box := range []*keys.Box{writer, reader} {
 			if _, err := box.Open(t.Context(), here, s, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -112,7 +111,7 @@ func TestKeysAreUnwrappedOnceAProcess(t *testing.T) {
 func TestTheErrorOfTheKeysIsPassedOn(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
-	box := seal.New(&counted{fail: down}, rand.NewChaCha8([32]byte{}))
+	box := keys.NewBox(&counted{fail: down}, rand.NewChaCha8([32]byte{}))
 	if _, err := box.Seal(t.Context(), here, []byte("x"), nil); !errors.Is(err, down) {
 		t.Errorf("sealing: %v", err)
 	}
@@ -127,12 +126,12 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{1, 0, 2})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := seal.New(&counted{}, nil).Open(t.Context(), here, data, []byte("place"))
+		got, err := keys.NewBox(&counted{}, nil).Open(t.Context(), here, data, []byte("place"))
 		if bytes.Equal(data, good) {
 			if err != nil || string(got) != "hunter2" {
 				t.Errorf("got %q, %v", got, err)
 			}
-		} else if !errors.Is(err, seal.ErrMalformed) {
+		} else if !errors.Is(err, keys.ErrMalformed) {
 			t.Errorf("opened what was not sealed: %q, %v", got, err)
 		}
 	})
