@@ -79,8 +79,8 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 	if c.options.Width > 1 {
 		rest = c.workAll(ctx, rest, 1)
 	}
-	for _, it := range rest {
-		c.work(ctx, []*item{it}, true)
+	for i := range rest {
+		c.workAll(ctx, rest[i:i+1], 1)
 	}
 	errs := make([]error, len(items))
 	for i, it := range items {
@@ -89,17 +89,30 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 	return errs
 }
 
-// workAll works on all items, at most width in a call, and returns those that it put aside.
-func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) []*item {
-	chunks := chunk(items, width)
-	aside := make([][]*item, len(chunks))
-	free := make(chan struct{}, parallel)
-	sideBySide(chunks, func(i int, chunk []*item) {
-		free <- struct{}{}
-		defer func() { <-free }()
-		aside[i] = c.work(ctx, chunk, len(chunks) == 1 && len(chunk) == 1)
+// workAll works on all items, at most width in a call, and returns those that it put aside: with an unfinished claim, and not in
+// a call of their own, or with several, and not alone. What it claims together it also begins together: whoever is killed then
+// leaves no claim behind whose work was only waiting.
+func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) (aside []*item) {
+	alone := len(items) == 1
+	for chunks := range slices.Chunk(chunk(items, width), parallel) {
+		var done completions
+		claimed, left := c.claimAll(ctx, chunks, alone, &done)
+		aside = append(aside, left...)
+		c.advanceAll(ctx, claimed, alone, &done)
+		c.completeAll(ctx, done.take())
+	}
+	return aside
+}
+
+// advanceAll takes chunks through their steps, side by side, and completes from time to time what is done.
+func (c *Connector[R]) advanceAll(ctx context.Context, chunks [][]*item, alone bool, done *completions) {
+	if !alone {
+		defer c.completeEvery(ctx, done)()
+	}
+	sideBySide(chunks, func(_ int, chunk []*item) {
+		defer c.recovered(ctx, chunk)
+		c.advance(ctx, chunk)
 	})
-	return slices.Concat(aside...)
 }
 
 // sideBySide calls do for each of all, the last one here: most batches are of one, which needs no goroutine.
@@ -130,26 +143,6 @@ func chunk(items []*item, width int) [][]*item {
 		chunks[at] = append(chunks[at], it)
 	}
 	return chunks
-}
-
-// work claims items, each just before its first call, and takes them through all their steps. It returns those that it put
-// aside: with an unfinished claim, and not in a call of their own, or with several, and not alone.
-func (c *Connector[R]) work(ctx context.Context, items []*item, alone bool) (aside []*item) {
-	defer c.recovered(ctx, items)
-	var claimed []*item
-	for _, it := range items {
-		switch c.claim(ctx, it); {
-		case it.claim == nil:
-		case it.claim.Unfinished > 0 && len(items) > 1, it.claim.Unfinished > freeCrashes && !alone:
-			it.claim.Attempt-- // it is claimed again for the try
-			c.release(ctx, it, reasonAlone, false)
-			aside = append(aside, it)
-		default:
-			claimed = append(claimed, it)
-		}
-	}
-	c.advance(ctx, claimed)
-	return aside
 }
 
 // recovered, deferred, makes a panic the outcome of the items that are claimed.

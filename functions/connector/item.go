@@ -37,8 +37,11 @@ type item struct {
 	claim    *idempotency.Claim // nil while nothing is claimed
 	done     Progress           // what Next sees: the claim's progress without intents
 	apart    bool               // its last call failed: no other delivery shares the next
+	ended    time.Time          // when nothing was left but to complete it
 	finished bool               // complete, by us or before
 	err      error
+
+	completions *completions // of the batch
 }
 
 // verdict returns nil only for what is certainly done.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -20,34 +21,60 @@ import (
 // settling is how long a claim may take to be written once the message's time is over: within the worker's soft margin.
 const settling = 2 * time.Second
 
-// reasonAlone is why a claim is released by whoever found it left unfinished before.
-const reasonAlone = "worked_alone"
-
 // settled returns a context for writes that must be tried even when ctx is over: what was achieved, and the release.
 func settled(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), settling)
 }
 
-// claim takes an item's claim. The item has none afterwards if it was completed before, has failed, or its time
-// was over. A first receive claims, too, although the queue gives the group to nobody else: without that write a process
-// that is killed at its first try leaves no trace, a batch that was never begun looks the same, and whatever kills processes
-// would be counted one short.
-func (c *Connector[R]) claim(ctx context.Context, it *item) {
+// claimAll takes the claims of chunks of items by one call, and returns the chunks of those that have one and the items that are put
+// aside. The others were completed before, have failed, or their time was over. A first receive claims, too, although the queue
+// gives the group to nobody else: without that write a process that is killed at its first try leaves no trace, a batch that was
+// never begun looks the same, and whatever kills processes would be counted one short.
+func (c *Connector[R]) claimAll(ctx context.Context, chunks [][]*item, alone bool, done *completions) (claimed [][]*item, aside []*item) {
 	if ctx.Err() != nil {
-		return
+		return nil, nil
 	}
-	claim, err := c.options.Claims.Claim(it.context(ctx), it.key())
-	switch f := fault.Of(err); {
-	case errors.Is(err, idempotency.ErrCompleted):
-		it.finished = true
-	case err != nil && f.Code == idempotency.CodeHeld:
-		it.err = &queue.HeldError{For: f.Wait}
-	case err != nil:
-		it.failed(err)
-		c.count(it, f)
-	default:
-		it.take(claim)
+	var wanted []idempotency.Wanted
+	for _, chunk := range chunks {
+		spare := freeCrashes
+		switch {
+		case alone:
+			spare = idempotency.MaxUnfinished
+		case len(chunk) > 1:
+			spare = 0
+		}
+		for _, it := range chunk {
+			it.completions = done
+			wanted = append(wanted, idempotency.Wanted{Key: it.key(), MaxUnfinished: spare})
+		}
 	}
+	claims, errs := c.options.Claims.ClaimAll(ctx, wanted)
+	n := 0
+	for _, chunk := range chunks {
+		var mine []*item
+		for _, it := range chunk {
+			claim, err := claims[n], errs[n]
+			n++
+			switch f := fault.Of(err); {
+			case err == nil:
+				it.take(claim)
+				mine = append(mine, it)
+			case errors.Is(err, idempotency.ErrUnfinished):
+				aside = append(aside, it)
+			case errors.Is(err, idempotency.ErrCompleted):
+				it.finished = true
+			case f.Code == idempotency.CodeHeld:
+				it.err = &queue.HeldError{For: f.Wait}
+			default:
+				it.failed(err)
+				c.count(it, f)
+			}
+		}
+		if len(mine) > 0 {
+			claimed = append(claimed, mine)
+		}
+	}
+	return claimed, aside
 }
 
 // checkpoint reports whether what the item has achieved is written.
@@ -61,8 +88,8 @@ func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 	return true
 }
 
-// finish shows how far a message of ours got by the receipts that overtook it, and completes. It comes after the record was
-// written and before the claim ends: see ADR 23.
+// finish shows how far a message of ours got by the receipts that overtook it, and leaves the item to be completed. It comes after
+// the record was written and before the claim ends: see ADR 23.
 func (c *Connector[R]) finish(ctx context.Context, it *item) {
 	e := it.delivery.Event
 	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
@@ -73,25 +100,92 @@ func (c *Connector[R]) finish(ctx context.Context, it *item) {
 			return
 		}
 	}
-	c.complete(ctx, it)
+	it.ended = time.Now()
+	it.completions.add(it)
 }
 
-// complete ends the claim for good. What was learned about the person is kept afterwards: a link that is lost costs the next
-// delivery a search, a link to a record that was never completed could cost more.
-func (c *Connector[R]) complete(ctx context.Context, it *item) {
-	within, cancel := settled(it.context(ctx))
-	defer cancel()
-	if err := c.options.Claims.Complete(within, it.claim); err != nil {
-		c.fail(ctx, it, err)
+// completions collects the items of a batch whose claims are to be completed.
+type completions struct {
+	mu  sync.Mutex
+	due []*item
+}
+
+func (d *completions) add(it *item) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.due = append(d.due, it)
+}
+
+func (d *completions) take() []*item {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	due := d.due
+	d.due = nil
+	return due
+}
+
+// gathering is how long an item that is to be completed waits for the others of its batch: one that hangs keeps none open.
+const gathering = 500 * time.Millisecond
+
+// completeEvery completes, from time to time, what is due while other items go on, until stop is called.
+func (c *Connector[R]) completeEvery(ctx context.Context, done *completions) (stop func()) {
+	end := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			select {
+			case <-time.After(gathering):
+				c.completeAll(ctx, done.take())
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() {
+		close(end)
+		running.Wait()
+	}
+}
+
+// completeAll ends claims for good, by one call. What was learned about the person is kept afterwards: a link that is lost costs
+// the next delivery a search, a link to a record that was never completed could cost more.
+func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
+	if len(due) == 0 {
 		return
 	}
-	it.claim, it.finished = nil, true
+	defer c.recovered(ctx, due)
+	within, cancel := settled(ctx)
+	defer cancel()
+	claims := make([]*idempotency.Claim, len(due))
+	for i, it := range due {
+		claims[i] = it.claim
+	}
+	errs := c.options.Claims.CompleteAll(within, claims)
+	for i, it := range due {
+		if errs[i] != nil {
+			c.fail(ctx, it, errs[i])
+			continue
+		}
+		it.claim, it.finished = nil, true
+	}
+	for _, it := range due {
+		if it.finished {
+			c.delivered(ctx, it)
+		}
+	}
+}
+
+// delivered tells of an item that is complete.
+func (c *Connector[R]) delivered(ctx context.Context, it *item) {
+	defer c.recovered(ctx, []*item{it})
+	within, cancel := settled(it.context(ctx))
+	defer cancel()
 	d := &it.delivery
 	c.streaks.succeed(d.Event.TenantID, d.CRM)
 	labels := labels(it)
 	c.options.Meter.Count("Delivered", 1, labels...)
 	if !d.Event.ReceivedAt.IsZero() {
-		c.options.Meter.Duration("EventToCRM", time.Since(d.Event.ReceivedAt), labels...)
+		c.options.Meter.Duration("EventToCRM", it.ended.Sub(d.Event.ReceivedAt), labels...)
 	}
 	c.options.Logger.InfoContext(within, "delivered", slog.String("tenant", d.Event.TenantID), slog.String("crm", d.CRM))
 	c.link(within, it)
@@ -147,9 +241,10 @@ func (c *Connector[R]) blockedInStreak(ctx context.Context, it *item, err error)
 	return fault.New(fault.Blocked, code, err)
 }
 
-// crashed lets go of a claim that was held when the process panicked, and counts it as unfinished.
+// crashed lets go of a claim that was held when the process panicked, and counts it as unfinished. What is due to be completed has
+// got through.
 func (c *Connector[R]) crashed(ctx context.Context, it *item, cause *fault.Error) {
-	if it.claim == nil {
+	if !it.ended.IsZero() || it.claim == nil {
 		return
 	}
 	it.failed(cause)

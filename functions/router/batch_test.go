@@ -1,15 +1,20 @@
 package router_test
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store/memstore"
+	"signalbox/shared/tenant"
 )
 
 // made returns how many calls of a kind were made.
@@ -72,5 +77,82 @@ func TestABatchIsReadAndNotedByOneCallEach(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// different returns messages of different threads, all saying the same.
+func different(t *testing.T, n int) (heads []queue.Received) {
+	t.Helper()
+	for i := range n {
+		heads = append(heads, message(t, event("hello", func(e *canonical.Event) {
+			e.ProviderMessageID = "SM" + strconv.Itoa(i)
+			e.EventID = canonical.NewEventID("demo", "twilio", "demo-twilio", "message", e.ProviderMessageID)
+			e.Sender.Phone = "+1555123000" + strconv.Itoa(i)
+		})))
+	}
+	return heads
+}
+
+func TestABatchIsRecordedByOneCallAndClaimedByOneWhenItCameBefore(t *testing.T) {
+	w := newWorld()
+	heads := different(t, 10)
+	for i, err := range w.router.Handle(t.Context(), heads) {
+		if err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if got := strings.Join(w.calls, ", "); got != "get head, note log, write event, publish" {
+		t.Error(got)
+	}
+	w.calls = nil
+	for i := range heads {
+		heads[i].Attempt = 3
+	}
+	w.router.Handle(t.Context(), heads)
+	if n := w.made(memstore.Write); n != 12 || len(w.sent) != 20 { // claims, records, which are held, and each claim's end
+		t.Errorf("%d writes, %d deliveries: %v", n, len(w.sent), w.calls)
+	}
+}
+
+// hanging is a directory that does not find one tenant before its time is over.
+type hanging struct{ *world }
+
+func (h hanging) Tenant(ctx context.Context, id string) (tenant.Tenant, error) {
+	if id == "slow" {
+		<-ctx.Done()
+		return tenant.Tenant{}, fault.New(fault.Retryable, "store_failed", ctx.Err())
+	}
+	return h.world.Tenant(ctx, id)
+}
+
+func TestATenantWhoseLookUpHangsHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		w.router.Tenants = hanging{w}
+		heads := append(different(t, 3), message(t, event("hello", func(e *canonical.Event) { e.TenantID = "slow" })))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		began := time.Now()
+		errs := w.router.Handle(ctx, heads)
+		if errs[0] != nil || errs[1] != nil || errs[2] != nil || fault.Of(errs[3]).Kind != fault.Retryable || len(w.sent) != 3 {
+			t.Errorf("%d deliveries, %v", len(w.sent), errs)
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+func TestOneIDForTwoPeopleInOneBatchIsTheSecondsFault(t *testing.T) {
+	w := newWorld()
+	heads := different(t, 2)
+	other := message(t, event("hello", func(e *canonical.Event) {
+		e.ProviderMessageID = "SM0"
+		e.EventID = canonical.NewEventID("demo", "twilio", "demo-twilio", "message", "SM0")
+		e.Sender.Phone = "+15551239999"
+	}))
+	errs := w.router.Handle(t.Context(), append(heads, other))
+	if errs[0] != nil || errs[1] != nil || fault.Of(errs[2]).Code != router.CodeReused || len(w.sent) != 2 {
+		t.Errorf("%d deliveries, %v", len(w.sent), errs)
 	}
 }

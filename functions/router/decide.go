@@ -16,7 +16,6 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
-	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
 	"signalbox/shared/store"
@@ -24,56 +23,23 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// decide brings a message to where its deliveries can be sent: its decision is recorded, by this receive or an earlier one.
-func (r *Router) decide(ctx context.Context, j *job) error {
-	var err error
-	ctx = j.named(ctx)
-	j.generation = queue.Generation(j.head.ID)
-	if j.head.Attempt >= claimFrom {
-		j.claim, err = r.Claims.Claim(ctx, eventKey(j.event.TenantID, j.event.EventID, idempotency.RouteClaim))
-		if errors.Is(err, idempotency.ErrCompleted) {
-			j.done = true
-			return nil
-		}
-		if f := fault.Of(err); f != nil && f.Code == idempotency.CodeHeld {
-			return &queue.HeldError{For: f.Wait}
-		}
-		if err != nil {
-			return err
-		}
-		if j.claim.Unfinished > 0 && !j.alone {
-			return r.setAside(ctx, j)
-		}
-	}
-	record, err := r.record(ctx, j)
-	if err != nil {
-		return err
-	}
+// prepare makes the deliveries of a message by its decision, which is recorded, by this receive or an earlier one.
+func (r *Router) prepare(ctx context.Context, j *job) error {
 	event := j.event
 	if j.repeated { // what was recorded stands: a copy of a webhook may have another time
-		if event, err = canonical.Decode(record.Event); err != nil {
+		var err error
+		if event, err = canonical.Decode(j.record.Event); err != nil {
 			return fault.New(fault.Permanent, CodeRecord, nil)
 		}
 		if event.ThreadID != j.event.ThreadID {
 			return fault.New(fault.Permanent, CodeReused, nil)
 		}
 	}
-	if err := r.remember(ctx, j, &event, &record.Decision); err != nil {
-		return err
+	err := r.remember(ctx, j, &event, &j.record.Decision)
+	if err == nil {
+		j.outgoing, err = r.deliveries(ctx, j.record, event, j)
 	}
-	j.outgoing, err = r.deliveries(ctx, record, event, j)
 	return err
-}
-
-// setAside lets go of the claim of a message that is to be routed alone.
-func (r *Router) setAside(ctx context.Context, j *job) error {
-	claim := j.claim
-	claim.Attempt-- // it is claimed again for the try
-	j.claim = nil
-	if err := r.Claims.Release(ctx, claim, reasonAlone, false); err != nil {
-		return err
-	}
-	return errAside
 }
 
 // newer is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
@@ -105,52 +71,53 @@ func (j *job) wanted() []store.Key {
 	return keys
 }
 
-// record returns the event's record: one that was written before, or a new one.
-func (r *Router) record(ctx context.Context, j *job) (Record, error) {
+// decide finds the event's record where one was written before, or makes one.
+func (r *Router) decide(ctx context.Context, j *job) error {
 	e := &j.event
-	t, err := r.Tenants.Tenant(ctx, e.TenantID)
+	var err error
+	j.tenant, err = r.Tenants.Tenant(ctx, e.TenantID)
 	if errors.Is(err, tenant.ErrUnknown) {
-		return Record{}, fault.New(fault.Blocked, CodeTenantUnknown, nil)
+		return fault.New(fault.Blocked, CodeTenantUnknown, nil)
 	}
 	if err != nil {
-		return Record{}, err
+		return err
 	}
-	j.tenant = t
 	pepper, err := r.Peppers.Pepper(ctx, e.TenantID)
 	if err != nil {
-		return Record{}, err
+		return err
 	}
-	asked, held := j.asked, j.held
+	held := j.held
 	if held == nil {
 		if held, err = r.Store.Get(ctx, j.wanted()...); err != nil {
-			return Record{}, err
+			return err
 		}
 	}
 	if len(held) > 1 && held[1].Version > 0 {
 		j.repeated = true
-		return OpenRecord(ctx, r.sealer, held[1].Key, held[1].Data)
+		j.record, err = OpenRecord(ctx, r.sealer, held[1].Key, held[1].Data)
+		return err
 	}
 	j.unknown = held[0].Version == 0
-	if asked == nil {
+	if j.asked == nil {
 		j.known = &held[0]
 	}
 	head, err := conversation.Decode(held[0].Data)
 	if err != nil {
-		return Record{}, err
+		return err
 	}
-	d := Decision{Rules: t.Version, Person: person(e, t, pepper, head), Consent: asked}
+	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.asked}
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
 	if d.Reply, err = r.reply(ctx, e, &head); err != nil {
-		return Record{}, err
+		return err
 	}
 	if d.Superseded, err = r.consent(ctx, e, d, head, held[0]); err != nil {
-		return Record{}, err
+		return err
 	}
 	if err := r.await(ctx, e, d, held[0]); err != nil {
-		return Record{}, err
+		return err
 	}
-	r.apply(e, t, head, &d)
-	return r.keep(ctx, j, d)
+	r.apply(e, j.tenant, head, &d)
+	return r.seal(ctx, j, d)
 }
 
 // consent records a change of consent before anything else is written, and reports whether none was made, because of a newer one
@@ -252,27 +219,21 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// keep writes the pointer and then the record. Where a record is held already, that one and its decision stand.
-func (r *Router) keep(ctx context.Context, j *job, d Decision) (Record, error) {
+// seal makes the record of a decision and its pointers, which are written before it.
+func (r *Router) seal(ctx context.Context, j *job, d Decision) error {
 	now := time.Now().UTC()
-	record := Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
+	j.record = Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
-	data, err := r.codec.encode(&record)
+	data, err := r.codec.encode(&j.record)
 	if err == nil {
 		data, err = r.sealer.SealPerson(ctx, recordPlace(key), d.Person.Key, data)
 	}
 	if err != nil {
-		return Record{}, err
+		return err
 	}
-	if err := j.notes.write(ctx, j, pointers(j, now.Add(Kept+24*time.Hour))); err != nil {
-		return Record{}, err
-	}
-	_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: key, Expires: now.Add(Kept), Data: data}})
-	if conflict, ok := errors.AsType[*store.ConflictError](err); ok {
-		j.repeated = true
-		return OpenRecord(ctx, r.sealer, key, conflict.Held.Data)
-	}
-	return record, err
+	j.pointers = pointers(j, now.Add(Kept+24*time.Hour))
+	j.put = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Kept), Data: data}}
+	return nil
 }
 
 // kind returns the kind of the binding that a decision names: by the configuration in force, so that correcting a tenant's file

@@ -8,11 +8,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
+	"signalbox/shared/conversation"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
@@ -43,8 +45,8 @@ const claimFrom = 3
 
 // Store is what the router keeps its records in.
 type Store interface {
-	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+	conversation.Store
+	WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome
 	Note(ctx context.Context, pointers ...store.Record) error
 }
 
@@ -65,7 +67,7 @@ type Engine interface {
 
 // Claims counts the messages that a router died over; *idempotency.Claims is one.
 type Claims interface {
-	Claim(ctx context.Context, key store.Key) (*idempotency.Claim, error)
+	ClaimAll(ctx context.Context, wanted []idempotency.Wanted) ([]*idempotency.Claim, []error)
 	Complete(ctx context.Context, claim *idempotency.Claim) error
 	Release(ctx context.Context, claim *idempotency.Claim, reason string, crashed bool) error
 }
@@ -98,18 +100,18 @@ type Router struct {
 // New returns a Router that seals records and deliveries with s. Without one it fails: nothing is kept or sent in the clear.
 func New(s Sealer, p Parts) *Router { return &Router{Parts: p, sealer: s} }
 
-// job is one message in a Router's hands.
+// job is one message in a Router's hands. It takes part in a stage while it has no err and is not done.
 type job struct {
 	head       queue.Received
 	event      canonical.Event
 	tenant     tenant.Tenant
 	asked      *canonical.Consent // by a keyword of the event
 	held       []store.Record     // under the keys wanted, nil while nobody has looked
-	notes      *notes             // of the batch
-	alone      bool               // in it
-	noted      bool
 	generation int
 	claim      *idempotency.Claim
+	record     Record
+	put        *store.Change // of the record, nil where one is held already
+	pointers   []store.Record
 	outgoing   []*outgoing
 	repeated   bool
 	unknown    bool          // the thread has no head yet
@@ -124,26 +126,22 @@ func (j *job) named(ctx context.Context) context.Context {
 	return telemetry.WithEvent(ctx, string(j.event.EventID))
 }
 
-// Handle routes messages of different threads: each is decided by itself, side by side, and then the deliveries of all go
-// out in one Publish a queue. One over which routers died is routed alone afterwards.
+// Handle routes messages of different threads, in stages: what a stage writes for all of them is one call, and what it does for each
+// goes on side by side. One over which routers died is routed alone afterwards.
 func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	jobs := make([]*job, len(heads))
-	var wait sync.WaitGroup
 	for i, head := range heads {
-		jobs[i] = &job{head: head, alone: len(heads) == 1}
-		jobs[i].event, jobs[i].err = decode(head)
-	}
-	r.look(ctx, jobs)
-	notes := newNotes(r.Store, len(jobs))
-	for i := range jobs {
-		jobs[i].notes = notes
-		if i == len(heads)-1 { // here: most batches are of one, which need no goroutine
-			r.attempt(ctx, jobs[i])
-			break
+		jobs[i] = &job{head: head, generation: queue.Generation(head.ID)}
+		if jobs[i].event, jobs[i].err = decode(head); jobs[i].err == nil {
+			jobs[i].asked = consent.FromEvent(&jobs[i].event)
 		}
-		wait.Go(func() { r.attempt(ctx, jobs[i]) })
 	}
-	wait.Wait()
+	r.claim(ctx, jobs)
+	r.look(ctx, jobs)
+	r.each(ctx, jobs, r.decide)
+	r.note(ctx, jobs)
+	r.keep(ctx, jobs)
+	r.each(ctx, jobs, r.prepare)
 	r.publish(ctx, jobs)
 	errs := make([]error, len(jobs))
 	for i, j := range jobs {
@@ -151,7 +149,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	}
 	for i, err := range errs {
 		switch {
-		case !errors.Is(err, errAside):
+		case !errors.Is(err, idempotency.ErrUnfinished):
 		case ctx.Err() != nil:
 			errs[i] = queue.ErrNotStarted
 		default:
@@ -161,23 +159,77 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	return errs
 }
 
-// errAside is the error of a message over which routers died: it is routed alone, after all others, so that it takes none of them
-// with it.
-var errAside = errors.New("router: to be routed alone")
+// open returns the jobs that take part in the next stage.
+func open(jobs []*job) []*job {
+	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.err != nil || j.done })
+}
 
-// reasonAlone is why such a message's claim is released.
-const reasonAlone = "routed_alone"
+// each does a stage's part for every open job, side by side, and gives it half of the time that is left: a tenant whose look-up
+// hangs loses its own message's turn and nobody else's. A panic is its job's own: in a goroutine it would take the process with it.
+func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context, *job) error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	one := func(j *job) {
+		ctx := j.named(ctx)
+		defer func() {
+			if value := recover(); value != nil {
+				j.err = queue.Recovered(ctx, r.Logger, value)
+			}
+		}()
+		j.err = do(ctx, j)
+	}
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	jobs = open(jobs)
+	for i, j := range jobs {
+		if i == len(jobs)-1 { // here: most batches are of one, which need no goroutine
+			one(j)
+			break
+		}
+		wait.Go(func() { one(j) })
+	}
+}
+
+// claim takes the claims of messages that were received before.
+func (r *Router) claim(ctx context.Context, jobs []*job) {
+	var wanted []idempotency.Wanted
+	var who []*job
+	spare := 0
+	if len(jobs) == 1 {
+		spare = idempotency.MaxUnfinished
+	}
+	for _, j := range open(jobs) {
+		if j.head.Attempt >= claimFrom {
+			wanted = append(wanted, idempotency.Wanted{Key: eventKey(j.event.TenantID, j.event.EventID, idempotency.RouteClaim), MaxUnfinished: spare})
+			who = append(who, j)
+		}
+	}
+	if len(who) == 0 {
+		return
+	}
+	claims, errs := r.Claims.ClaimAll(ctx, wanted)
+	for i, j := range who {
+		j.claim, j.err = claims[i], errs[i]
+		switch f := fault.Of(errs[i]); {
+		case errors.Is(errs[i], idempotency.ErrCompleted):
+			j.done, j.err = true, nil
+		case f != nil && f.Code == idempotency.CodeHeld:
+			j.err = &queue.HeldError{For: f.Wait}
+		}
+	}
+}
 
 // look reads what is held for all jobs by one call. A job that gets nothing by it reads for itself, and so does a single one.
 func (r *Router) look(ctx context.Context, jobs []*job) {
+	jobs = open(jobs)
 	var keys []store.Key
 	for _, j := range jobs {
-		if j.err == nil {
-			j.asked = consent.FromEvent(&j.event)
-			keys = append(keys, j.wanted()...)
-		}
+		keys = append(keys, j.wanted()...)
 	}
-	if len(jobs) == 1 || len(keys) == 0 {
+	if len(jobs) < 2 {
 		return
 	}
 	held, err := r.Store.Get(ctx, keys...)
@@ -185,33 +237,16 @@ func (r *Router) look(ctx context.Context, jobs []*job) {
 		return
 	}
 	for _, j := range jobs {
-		if j.err == nil {
-			n := len(j.wanted())
-			j.held, held = held[:n], held[n:]
-		}
+		n := len(j.wanted())
+		j.held, held = held[:n], held[n:]
 	}
 }
 
-// attempt decides one job. A panic is its own: in a goroutine it would take the process with it.
-func (r *Router) attempt(ctx context.Context, j *job) {
-	defer func() {
-		if value := recover(); value != nil {
-			j.err = queue.Recovered(j.named(ctx), r.Logger, value)
-		}
-		j.notes.leave(ctx, j)
-	}()
-	if j.err == nil {
-		j.err = r.decide(ctx, j)
-	}
-}
-
-// publish sends the deliveries of all jobs that were decided.
+// publish sends the deliveries of all jobs that are prepared.
 func (r *Router) publish(ctx context.Context, jobs []*job) {
 	var all []*outgoing
-	for _, j := range jobs {
-		if j.err == nil {
-			all = append(all, j.outgoing...)
-		}
+	for _, j := range open(jobs) {
+		all = append(all, j.outgoing...)
 	}
 	r.send(ctx, all)
 	for _, j := range jobs {

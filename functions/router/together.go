@@ -3,59 +3,63 @@ package router
 import (
 	"context"
 	"errors"
-	"sync"
 
 	"signalbox/shared/store"
 )
 
-// notes lets the jobs of one batch write their pointers by one call: whoever comes last writes for all. The jobs wait for each
-// other at the end of the batch anyway.
-type notes struct {
-	store Store
-	done  chan struct{}
-
-	mu       sync.Mutex
-	awaited  int // jobs that have neither come nor gone
-	pointers []store.Record
-	err      error // set before done is closed
-}
-
-// errPanicked is what the others get when the one that writes panics.
-var errPanicked = errors.New("router: the note that was waited for ended without an answer")
-
-func newNotes(s Store, jobs int) *notes {
-	return &notes{store: s, awaited: jobs, done: make(chan struct{}), err: errPanicked}
-}
-
-// write writes a job's pointers with those of all others. If that fails it writes them alone: one job's trouble is not another's.
-func (n *notes) write(ctx context.Context, j *job, pointers []store.Record) error {
-	j.noted = true
-	n.come(ctx, pointers)
-	<-n.done
-	if n.err == nil || len(n.pointers) == len(pointers) {
-		return n.err
+// recording returns the open jobs that have a record to write.
+func recording(jobs []*job) (found []*job) {
+	for _, j := range open(jobs) {
+		if j.put != nil {
+			found = append(found, j)
+		}
 	}
-	return n.store.Note(ctx, pointers...)
+	return found
 }
 
-// leave is called when a job is over: if it has nothing to write the others need not wait for it.
-func (n *notes) leave(ctx context.Context, j *job) {
-	if !j.noted {
-		n.come(ctx, nil)
+// note writes the pointers of all records that are to be written by one call. If that fails it writes each job's alone: one job's
+// trouble is not another's.
+func (r *Router) note(ctx context.Context, jobs []*job) {
+	jobs = recording(jobs)
+	var all []store.Record
+	for _, j := range jobs {
+		all = append(all, j.pointers...)
 	}
-}
-
-func (n *notes) come(ctx context.Context, pointers []store.Record) {
-	n.mu.Lock()
-	n.awaited--
-	last := n.awaited == 0
-	n.pointers = append(n.pointers, pointers...)
-	n.mu.Unlock()
-	if !last {
+	if len(all) == 0 {
 		return
 	}
-	defer close(n.done)
-	if len(n.pointers) > 0 {
-		n.err = n.store.Note(ctx, n.pointers...)
+	err := r.Store.Note(ctx, all...)
+	for _, j := range jobs {
+		if j.err = err; err != nil && len(jobs) > 1 {
+			j.err = r.Store.Note(ctx, j.pointers...)
+		}
+	}
+}
+
+// keep writes the records, by one call. Where one is held already, that one and its decision stand.
+func (r *Router) keep(ctx context.Context, jobs []*job) {
+	for left := recording(jobs); len(left) > 0; {
+		var changes []store.Change
+		var now, later []*job
+		seen := map[store.Key]bool{}
+		for _, j := range left {
+			if seen[j.put.Key] { // one id for two people, which the second finds out
+				later = append(later, j)
+				continue
+			}
+			seen[j.put.Key] = true
+			changes, now = append(changes, *j.put), append(now, j)
+		}
+		for i, outcome := range r.Store.WriteEach(ctx, changes...) {
+			j := now[i]
+			if j.err = outcome.Err; j.err == nil {
+				continue
+			}
+			if conflict, ok := errors.AsType[*store.ConflictError](j.err); ok {
+				j.repeated = true
+				j.record, j.err = OpenRecord(ctx, r.sealer, j.put.Key, conflict.Held.Data)
+			}
+		}
+		left = later
 	}
 }

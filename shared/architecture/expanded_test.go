@@ -370,12 +370,33 @@ func TestExpandedStackFitsCloudFormation(t *testing.T) {
 	}
 }
 
+// checkPartiQL holds a right to run statements to name its partitions, and to be met by no request without one: ForAllValues alone
+// is true of a request that has no leading key. Statements are for what works on batches; what faces the Internet takes none.
+func checkPartiQL(t *testing.T, at string, statement any) {
+	t.Helper()
+	role, _, _ := strings.Cut(at, ".")
+	if role != "RouteRole" && !strings.HasSuffix(role, "DeliverRole") {
+		t.Errorf("%s allows statements of PartiQL: only routers and connectors run any", at)
+	}
+	condition, err := json.Marshal(statement.(map[string]any)["Condition"]) //nolint:forcetypeassert // it has actions
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*/event/*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`
+	if string(condition) != want {
+		t.Errorf("%s allows statements of PartiQL under the condition %s, want %s", at, condition, want)
+	}
+}
+
 func checkStatement(t *testing.T, role string, statement any) {
 	t.Helper()
 	sid := fmt.Sprint(at(statement, "Sid"))
 	for _, action := range list(at(statement, "Action")) {
 		if strings.Contains(fmt.Sprint(action), "*") {
 			t.Errorf("%s.%s allows %v: name the actions", role, sid, action)
+		}
+		if strings.HasPrefix(fmt.Sprint(action), "dynamodb:PartiQL") {
+			checkPartiQL(t, role+"."+sid, statement)
 		}
 	}
 	resources := at(statement, "Resource")

@@ -34,7 +34,7 @@ const (
 
 // Store is what Claims needs of a store.
 type Store interface {
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+	WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome
 }
 
 // Claims takes claims. It is safe for concurrent use.
@@ -63,31 +63,62 @@ type Claim struct {
 // returns ErrCompleted when the work is complete, a Retryable fault (CodeHeld) while another worker holds it, a Permanent one
 // (CodeCrashed) at the third unfinished claim, and the Permanent fault it died of when it was given up.
 func (c *Claims) Claim(ctx context.Context, key store.Key) (*Claim, error) {
-	owner := rand.Text()
-	var held content
-	var version int64
-	for range 3 { // between two of our writes somebody else may write
-		next, err := c.successor(held, owner)
-		if err != nil {
-			return nil, err
-		}
-		record, err := c.write(ctx, key, version, next)
-		conflict, lost := errors.AsType[*store.ConflictError](err)
-		switch {
-		case err == nil:
-			return newClaim(key, record.Version, next)
-		case !lost:
-			return nil, err
-		}
-		version, held = conflict.Held.Version, content{}
-		if version == 0 {
-			continue
-		}
-		if held, err = decode(conflict.Held.Data); err != nil {
-			return nil, err
+	claims, errs := c.ClaimAll(ctx, []Wanted{{key, MaxUnfinished}})
+	return claims[0], errs[0]
+}
+
+// Wanted is a claim to be acquired in company.
+type Wanted struct {
+	Key           store.Key
+	MaxUnfinished int // with more unfinished claims in a row the error is ErrUnfinished
+}
+
+// ErrUnfinished is the error of a claim that is not acquired in company, since its work may be what ended its workers. It is not
+// written to: a worker that is killed in company is no evidence against it.
+var ErrUnfinished = errors.New("idempotency: left unfinished too often to be worked on in company")
+
+// ClaimAll is Claim for several keys, by as many calls as one takes. It returns a claim or an error each.
+func (c *Claims) ClaimAll(ctx context.Context, wanted []Wanted) ([]*Claim, []error) {
+	claims, errs := make([]*Claim, len(wanted)), make([]error, len(wanted))
+	held, owner := make([]store.Record, len(wanted)), rand.Text()
+	open := make([]int, 0, len(wanted))
+	first := make(map[store.Key]bool, len(wanted))
+	for i, w := range wanted {
+		if errs[i] = fault.New(fault.Retryable, CodeHeld, nil); !first[w.Key] {
+			first[w.Key] = true
+			open = append(open, i)
 		}
 	}
-	return nil, fault.New(fault.Retryable, CodeHeld, nil)
+	for range 3 { // between two of our writes somebody else may write
+		var changes []store.Change
+		var nexts []content
+		var at []int
+		for _, i := range open {
+			var next content
+			if next, errs[i] = c.over(held[i], owner, wanted[i].MaxUnfinished); errs[i] != nil {
+				continue
+			}
+			var change store.Change
+			if change, errs[i] = changeTo(wanted[i].Key, held[i].Version, next); errs[i] == nil {
+				changes, nexts, at = append(changes, change), append(nexts, next), append(at, i)
+			}
+		}
+		open = open[:0]
+		for k, outcome := range c.write(ctx, changes) {
+			i := at[k]
+			conflict, lost := errors.AsType[*store.ConflictError](outcome.Err)
+			switch {
+			case lost:
+				held[i], errs[i] = conflict.Held, fault.New(fault.Retryable, CodeHeld, nil)
+				open = append(open, i)
+			case outcome.Err != nil:
+				errs[i] = outcome.Err
+			default:
+				claims[i], errs[i] = newClaim(outcome.Record, nexts[k])
+			}
+		}
+	}
+	return claims, errs
 }
 
 // Checkpoint writes the claim's Progress.
@@ -99,10 +130,18 @@ func (c *Claims) Checkpoint(ctx context.Context, claim *Claim) error {
 
 // Complete writes the claim's Progress and ends it for good: Claim returns ErrCompleted from now on.
 func (c *Claims) Complete(ctx context.Context, claim *Claim) error {
-	next := claim.held
-	next.State, next.Unfinished, next.End, next.Reason = Completed, 0, time.Time{}, ""
-	claim.FailingSince = time.Time{}
-	return c.update(ctx, claim, next)
+	return c.CompleteAll(ctx, []*Claim{claim})[0]
+}
+
+// CompleteAll is Complete for several claims, by one call. It returns one error each.
+func (c *Claims) CompleteAll(ctx context.Context, claims []*Claim) []error {
+	nexts := make([]content, len(claims))
+	for i, claim := range claims {
+		nexts[i] = claim.held
+		nexts[i].State, nexts[i].Unfinished, nexts[i].End, nexts[i].Reason = Completed, 0, time.Time{}, ""
+		claim.FailingSince = time.Time{}
+	}
+	return c.updateAll(ctx, claims, nexts)
 }
 
 // Release writes the claim's Progress and lets the next worker claim at once. The reason (a fault's code) is kept for

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"signalbox/shared/fault"
@@ -64,6 +65,20 @@ func (c *content) unfinished() int {
 	return c.Unfinished + 1
 }
 
+// over returns what a claim by owner writes over a record, with at most so many unfinished claims before it.
+func (c *Claims) over(held store.Record, owner string, most int) (next content, err error) {
+	if held.Version != 0 {
+		next, err = decode(held.Data)
+	}
+	if err == nil {
+		next, err = c.successor(next, owner)
+	}
+	if err == nil && next.State == Claimed && next.Unfinished > most {
+		err = ErrUnfinished
+	}
+	return next, err
+}
+
 // successor returns what a claim by owner writes over what is held.
 func (c *Claims) successor(held content, owner string) (content, error) {
 	now := time.Now()
@@ -90,7 +105,7 @@ func (c *Claims) successor(held content, owner string) (content, error) {
 }
 
 // newClaim returns the claim that was written, or the fault that its work died of.
-func newClaim(key store.Key, version int64, wrote content) (*Claim, error) {
+func newClaim(record store.Record, wrote content) (*Claim, error) {
 	if wrote.State == Dead {
 		return nil, fault.New(fault.Permanent, CodeCrashed, fmt.Errorf("%d claims ended without a word", wrote.Unfinished))
 	}
@@ -99,45 +114,74 @@ func newClaim(key store.Key, version int64, wrote content) (*Claim, error) {
 		progress = map[string]map[string]string{}
 	}
 	return &Claim{
-		Key: key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, FailingSince: wrote.Failing,
-		Attempt: wrote.Attempt, version: version, held: wrote,
+		Key: record.Key, Progress: progress, Unfinished: wrote.Unfinished, Generation: wrote.Generation, FailingSince: wrote.Failing,
+		Attempt: wrote.Attempt, version: record.Version, held: wrote,
 	}, nil
 }
 
 // update writes what becomes of a claim that is held, with its Progress.
 func (c *Claims) update(ctx context.Context, claim *Claim, next content) error {
-	next.Progress, next.Failing, next.Attempt = claim.Progress, claim.FailingSince, claim.Attempt
-	record, err := c.write(ctx, claim.Key, claim.version, next)
-	if _, lost := errors.AsType[*store.ConflictError](err); lost {
-		return fault.New(fault.Retryable, CodeLost, err)
-	}
-	if err != nil {
-		return err
-	}
-	next.Progress = nil // Progress is the claim's to change
-	claim.version, claim.held = record.Version, next
-	return nil
+	return c.updateAll(ctx, []*Claim{claim}, []content{next})[0]
 }
 
-// write puts next over version. A write whose reply was lost is tried once more, and a write that meets itself was done:
-// the owner is in the data and is never used twice, so that nobody else can have written the same bytes over the same version.
-func (c *Claims) write(ctx context.Context, key store.Key, version int64, next content) (store.Record, error) {
+func (c *Claims) updateAll(ctx context.Context, claims []*Claim, nexts []content) []error {
+	errs := make([]error, len(claims))
+	var changes []store.Change
+	var at []int
+	for i, claim := range claims {
+		nexts[i].Progress, nexts[i].Failing, nexts[i].Attempt = claim.Progress, claim.FailingSince, claim.Attempt
+		change, err := changeTo(claim.Key, claim.version, nexts[i])
+		if errs[i] = err; err == nil {
+			changes, at = append(changes, change), append(at, i)
+		}
+	}
+	for k, outcome := range c.write(ctx, changes) {
+		i := at[k]
+		if errs[i] = outcome.Err; conflicts(outcome.Err) {
+			errs[i] = fault.New(fault.Retryable, CodeLost, outcome.Err)
+		}
+		if errs[i] == nil {
+			nexts[i].Progress = nil // Progress is the claim's to change
+			claims[i].version, claims[i].held = outcome.Version, nexts[i]
+		}
+	}
+	return errs
+}
+
+// changeTo returns the change that puts next over version.
+func changeTo(key store.Key, version int64, next content) (store.Change, error) {
 	data, err := next.encode()
-	if err != nil {
-		return store.Record{}, err
+	return store.Change{Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(next.retention()), Data: data}}, err
+}
+
+// write makes changes. One whose reply was lost is tried once more, and one that meets itself was made: the owner is in the
+// data and is never used twice, so that nobody else can have written the same bytes over the same version.
+func (c *Claims) write(ctx context.Context, changes []store.Change) []store.Outcome {
+	outcomes := c.writeEach(ctx, changes)
+	var again []store.Change
+	var at []int
+	for i, o := range outcomes {
+		if o.Err != nil && !conflicts(o.Err) && fault.Of(o.Err).Kind == fault.Retryable && ctx.Err() == nil {
+			again, at = append(again, changes[i]), append(at, i)
+		}
 	}
-	change := store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: time.Now().Add(next.retention()), Data: data}}
-	records, err := c.store.Write(ctx, change)
-	if err != nil && !conflicts(err) && fault.Of(err).Kind == fault.Retryable && ctx.Err() == nil {
-		records, err = c.store.Write(ctx, change)
+	for k, o := range c.writeEach(ctx, again) {
+		outcomes[at[k]] = o
 	}
-	if err == nil {
-		return records[0], nil
+	for i, o := range outcomes {
+		conflict, ok := errors.AsType[*store.ConflictError](o.Err)
+		if ok && conflict.Held.Version == changes[i].Version+1 && bytes.Equal(conflict.Held.Data, changes[i].Data) {
+			outcomes[i] = store.Outcome{Record: conflict.Held}
+		}
 	}
-	if conflict, ok := errors.AsType[*store.ConflictError](err); ok && conflict.Held.Version == version+1 && bytes.Equal(conflict.Held.Data, data) {
-		return conflict.Held, nil
+	return outcomes
+}
+
+func (c *Claims) writeEach(ctx context.Context, changes []store.Change) (outcomes []store.Outcome) {
+	for some := range slices.Chunk(changes, store.MaxWrite) {
+		outcomes = append(outcomes, c.store.WriteEach(ctx, some...)...)
 	}
-	return store.Record{}, err
+	return outcomes
 }
 
 func conflicts(err error) bool {

@@ -78,6 +78,17 @@ func (s storage) Write(ctx context.Context, changes ...store.Change) (records []
 	return records, err
 }
 
+func (s storage) WriteEach(ctx context.Context, changes ...store.Change) (outcomes []store.Outcome) {
+	err := s.pass(func() (err error) {
+		outcomes = s.store.WriteEach(ctx, changes...)
+		return nil
+	})
+	if err != nil {
+		return store.Failed(len(changes), err)
+	}
+	return outcomes
+}
+
 // spoiling is how a request goes wrong.
 type spoiling uint8
 

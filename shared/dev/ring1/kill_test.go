@@ -152,6 +152,15 @@ func (m mortal) Write(ctx context.Context, changes ...store.Change) (records []s
 	return records, err
 }
 
+func (m mortal) WriteEach(ctx context.Context, changes ...store.Change) (outcomes []store.Outcome) {
+	ctx = context.WithoutCancel(ctx)
+	reply := func() { outcomes = m.Store.WriteEach(ctx, changes...) }
+	if m.v.call(reply) == refused {
+		reply()
+	}
+	return outcomes
+}
+
 func (m mortal) Note(ctx context.Context, pointers ...store.Record) (err error) {
 	ctx, err = context.WithoutCancel(ctx), errRefused
 	m.v.call(func() { err = m.Store.Note(ctx, pointers...) })

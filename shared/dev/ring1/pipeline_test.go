@@ -30,6 +30,7 @@ import (
 	"signalbox/functions/deadletter"
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
@@ -254,8 +255,14 @@ func (p *pipeline) outbox(kind string, to, dead queue.Publisher) router.Outbox {
 	}
 }
 
+// claimTable is what a connector needs of it.
+type claimTable interface {
+	conversation.Store
+	idempotency.Store
+}
+
 // newConnect returns the worker of a connector's process.
-func (p *pipeline) newConnect(s connector.Store, portal http.RoundTripper) *queue.Worker {
+func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
 	crm := hubspot.New(hubspot.Options{
 		Bindings: hubspot.NewTenantBindings(p.directory), Client: &http.Client{Transport: portal},
 		Logger: p.logger, Meter: p.meter,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,14 +20,14 @@ type deadly struct {
 	poison store.Key
 }
 
-func (d deadly) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
-	if changes[0].Key == d.poison {
+func (d deadly) WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome {
+	if slices.ContainsFunc(changes, func(c store.Change) bool { return c.Key == d.poison }) {
 		d.v.mu.Lock()
 		d.v.dead = true
 		d.v.mu.Unlock()
 		runtime.Goexit()
 	}
-	return d.mortal.Write(ctx, changes...)
+	return d.mortal.WriteEach(ctx, changes...)
 }
 
 // TestARouterThatDiesOverOneMessageGivesUpNoOther: ten threads are received together, and one of them kills whoever routes it.

@@ -83,21 +83,30 @@ func (k *killing) spawn(worker func(*victim) *queue.Worker) *victim {
 	return v
 }
 
-// claims is the state table of a connector. It notes attempts: from the claim that was not put aside, for a batch takes its time.
+// claims is the state table of a connector. It notes attempts: from the claim on, for a batch takes its time.
 type claims struct {
 	mortal
 	k *killing
 }
 
-func (c claims) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
-	records, err := c.mortal.Write(ctx, changes...)
-	event, found := strings.CutPrefix(changes[0].Partition, "demo/event/")
-	var claim struct {
-		State, Reason string
-		Advanced      bool
+func (c claims) WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome {
+	outcomes := c.mortal.WriteEach(ctx, changes...)
+	for i, outcome := range outcomes {
+		if outcome.Err == nil {
+			c.note(changes[i])
+		}
 	}
-	if !found || err != nil || json.Unmarshal(changes[0].Data, &claim) != nil {
-		return records, err
+	return outcomes
+}
+
+func (c claims) note(made store.Change) {
+	event, found := strings.CutPrefix(made.Partition, "demo/event/")
+	var claim struct {
+		State    string
+		Advanced bool
+	}
+	if !found || json.Unmarshal(made.Data, &claim) != nil {
+		return
 	}
 	id := event + ".hubspot"
 	c.k.mu.Lock()
@@ -105,10 +114,9 @@ func (c claims) Write(ctx context.Context, changes ...store.Change) ([]store.Rec
 	switch {
 	case claim.State == "claimed" && !claim.Advanced:
 		c.k.claimed[id] = time.Now()
-	case claim.State == "completed" || claim.State == "open" && claim.Reason != "worked_alone":
+	case claim.State == "completed" || claim.State == "open":
 		c.k.attempts[id] = append(c.k.attempts[id], c.k.claimed[id])
 	}
-	return records, nil
 }
 
 // noting notes what is worked on, and attempts that left no claim: a router's, which works on all heads at once, and those that found

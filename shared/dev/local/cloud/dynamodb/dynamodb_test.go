@@ -28,9 +28,13 @@ func call(t testing.TB, h http.Handler, target, body string) *httptest.ResponseR
 }
 
 const (
-	whole      = `"Item":{"p":{"S":"p"},"s":{"S":"s"},"v":{"N":"1"},"n":{"N":"0"},"d":{"B":""},"w":{"B":"eA=="}}`
-	absent     = `"ConditionExpression":"attribute_not_exists(p) OR e <= :now","ExpressionAttributeValues":{":now":{"N":"NOW"}}`
-	old        = `"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`
+	whole     = `"Item":{"p":{"S":"p"},"s":{"S":"s"},"v":{"N":"1"},"n":{"N":"0"},"d":{"B":""},"w":{"B":"eA=="}}`
+	absent    = `"ConditionExpression":"attribute_not_exists(p) OR e <= :now","ExpressionAttributeValues":{":now":{"N":"NOW"}}`
+	old       = `"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`
+	statement = `{"Statements":[{"Statement":"INSERT INTO \"t\" VALUE {'p': ?, 's': ?, 'v': ?, 'n': ?, 'd': ?, 'w': ?}","Parameters":[` +
+		`{"S":"p"},{"S":"s"},{"N":"1"},{"N":"0"},{"B":""},{"B":"eA=="}],` + old + `}]}`
+	changed = `{"Statements":[{"Statement":"UPDATE \"t\" SET v=? SET n=? SET d=? SET w=? REMOVE e WHERE p=? AND s=? AND v=? AND (e IS MISSING OR e > ?)",` +
+		`"Parameters":[{"N":"2"},{"N":"0"},{"B":""},{"B":"eA=="},{"S":"p"},{"S":"s"},{"N":"1"},{"N":"NOW"}],` + old + `}]}`
 	understood = `{"TableName":"t",` + whole + `,` + absent + `,` + old + `}`
 )
 
@@ -51,6 +55,15 @@ func TestWhatIsNotUnderstoodIsRefusedByName(t *testing.T) {
 		"a clock that is off":      {"DynamoDB_20120810.PutItem", strings.Replace(understood, "NOW", "1", 1), ":now"},
 		"a condition that does not return what it met": {"DynamoDB_20120810.PutItem", strings.Replace(understood, "ALL_OLD", "NONE", 1), "ALL_OLD"},
 		"other return values":                          {"DynamoDB_20120810.PutItem", strings.Replace(understood, `{"TableName"`, `{"ReturnValues":"ALL_OLD","TableName"`, 1), "ReturnValues"},
+		"another statement":                            {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(statement, "INSERT", "UPSERT", 1), "UPSERT"},
+		"a statement about two tables":                 {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(statement, `\"t\"`, `\"t\".\"i\"`, 1), "INSERT"},
+		"a statement with a value in it":               {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(statement, "'n': ?", "'n': 0", 1), "'n': 0"},
+		"a parameter too few":                          {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(statement, `{"S":"p"},`, "", 1), "5 parameters"},
+		"a statement without a writer":                 {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(statement, "eA==", "", 1), "writer"},
+		"a statement's version that jumps":             {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(changed, `{"N":"2"}`, `{"N":"3"}`, 1), "version"},
+		"a statement's clock that is off":              {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(changed, "NOW", "1", 1), ":now"},
+		"a statement that hides what it meets":         {"DynamoDB_20120810.BatchExecuteStatement", strings.Replace(changed, "ALL_OLD", "NONE", 1), "UPDATE"},
+		"no statements":                                {"DynamoDB_20120810.BatchExecuteStatement", `{"Statements":[]}`, "0 statements"},
 		"another filter": {
 			"DynamoDB_20120810.Query",
 			`{"TableName":"t","KeyConditionExpression":"p = :p","FilterExpression":"n > :now","ExpressionAttributeValues":{":p":{"S":"p"},":now":{"N":"NOW"}}}`, "n > :now",
