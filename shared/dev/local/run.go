@@ -8,9 +8,25 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 )
+
+// Main runs a program of this repository until command returns, or is interrupted and returns. It ends the process with its error.
+func Main(command func(ctx context.Context, root string) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	root, err := Root()
+	if err == nil {
+		err = command(ctx, root)
+	}
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // Root returns the folder at or above the working directory that holds template.yaml.
 func Root() (string, error) {

@@ -5,11 +5,8 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"signalbox/shared/dev/chaos"
@@ -17,16 +14,6 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := command(ctx)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
-
-func command(ctx context.Context) error {
 	seed := flag.Uint64("seed", 0, "of the plan; 0 takes one from the clock")
 	kills := flag.Int("kills", 100, "how many processes to kill")
 	duration := flag.Duration("duration", 0, "over which the kills are spread; 0 is 400 ms a kill")
@@ -35,9 +22,7 @@ func command(ctx context.Context) error {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
-	root, err := local.Root()
-	if err != nil {
-		return err
-	}
-	return chaos.Run(ctx, os.Stdout, chaos.Options{Root: root, Seed: *seed, Kills: *kills, Duration: *duration, Record: filepath.Join(root, *record)})
+	local.Main(func(ctx context.Context, root string) error {
+		return chaos.Run(ctx, os.Stdout, chaos.Options{Root: root, Seed: *seed, Kills: *kills, Duration: *duration, Record: filepath.Join(root, *record)})
+	})
 }

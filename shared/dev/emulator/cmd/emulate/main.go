@@ -4,10 +4,7 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"signalbox/shared/aws/awsstack"
 	"signalbox/shared/dev/emulator"
@@ -16,29 +13,17 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	err := command(ctx)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "cloud:", err)
-		os.Exit(1)
-	}
-}
-
-func command(ctx context.Context) error {
-	root, err := local.Root()
-	if err != nil {
-		return err
-	}
-	return emulator.Run(ctx, os.Stdout, emulator.Options{
-		Root: root, Endpoint: os.Getenv("ENDPOINT"), Recovery: os.Getenv("RECOVERY") != "", Keep: os.Getenv("KEEP") != "",
-		Open: func(ctx context.Context, name, endpoint string) (emulator.Stack, error) {
-			at, err := awsstack.Open(ctx, name, endpoint)
-			if err != nil {
-				return emulator.Stack{}, err
-			}
-			own := operate.Stack{Invoke: at.Invoke, Outputs: at.Outputs, Importer: at, Remover: at, Deployed: at}
-			return emulator.Stack{Stack: own, Emulated: at}, nil
-		},
+	local.Main(func(ctx context.Context, root string) error {
+		return emulator.Run(ctx, os.Stdout, emulator.Options{
+			Root: root, Endpoint: os.Getenv("ENDPOINT"), Recovery: os.Getenv("RECOVERY") != "", Keep: os.Getenv("KEEP") != "",
+			Open: func(ctx context.Context, name, endpoint string) (emulator.Stack, error) {
+				at, err := awsstack.Open(ctx, name, endpoint)
+				if err != nil {
+					return emulator.Stack{}, err
+				}
+				own := operate.Stack{Invoke: at.Invoke, Outputs: at.Outputs, Importer: at, Remover: at, Deployed: at}
+				return emulator.Stack{Stack: own, Emulated: at}, nil
+			},
+		})
 	})
 }
