@@ -65,7 +65,7 @@ func newChoice(lookup func(string) string) (Choice, error) {
 			FunctionVersion: lookup("VERSION"), From: lookup("FROM"), To: lookup("TO"), Settled: lookup("SETTLED") != "",
 		},
 	}
-	c.asked = redrive.Common{Action: c.Action, Tenant: lookup("TENANT"), By: cmp.Or(lookup("BY"), lookup("USER")), Reason: lookup("REASON")}
+	c.asked = redrive.Common{Action: c.Action, Tenant: lookup("TENANT"), By: strings.TrimSpace(cmp.Or(lookup("BY"), lookup("USER"))), Reason: strings.TrimSpace(lookup("REASON"))}
 	ids := lookup("IDS")
 	c.asked.IDs = strings.FieldsFunc(ids, func(r rune) bool { return r == ',' || r == ' ' })
 	if ids != "" && len(c.asked.IDs) == 0 {
@@ -76,15 +76,20 @@ func newChoice(lookup func(string) string) (Choice, error) {
 	}
 	var err error
 	if limit := lookup("LIMIT"); limit != "" {
-		if c.limit, err = strconv.Atoi(limit); err != nil {
-			return c, errors.New("LIMIT is a number")
+		if c.limit, err = strconv.Atoi(limit); err != nil || c.limit < 1 || c.limit > redrive.MaxItems {
+			return c, fmt.Errorf("LIMIT is a number from 1 to %d", redrive.MaxItems)
 		}
 	}
-	if c.from, err = instant(c.filter.From); err == nil {
-		c.to, err = instant(c.filter.To)
+	if c.from, err = c.instant(c.filter.From); err == nil {
+		c.to, err = c.instant(c.filter.To)
 	}
-	if err != nil {
+	switch {
+	case err != nil && c.Action != redrive.Replay:
+		return c, errors.New("FROM and TO are days like 2026-01-31")
+	case err != nil:
 		return c, errors.New("FROM and TO are days like 2026-01-31, or instants like 2026-01-31T10:00:00Z")
+	case c.filter.From != "" && c.filter.To != "" && c.to.Before(c.from):
+		return c, errors.New("FROM is after TO")
 	}
 	others := c.filter
 	others.Settled, others.From, others.To = false, "", ""
@@ -111,6 +116,10 @@ func (c Choice) check() error {
 		return errors.New("ACTION is plan, redrive or replay")
 	case c.asked.Tenant == "":
 		return errors.New("TENANT is not set: say whose, by the tenant's id; _ is for what belongs to none")
+	case c.asked.Tenant == deadletter.NoTenant && c.Action == redrive.Replay:
+		return errors.New("TENANT is _: events belong to a tenant, so that nothing of it can be replayed")
+	case strings.ContainsAny(c.asked.Tenant, "/."):
+		return errors.New("TENANT is the tenant's id, not its file")
 	case c.asked.By == "" && c.Action != redrive.Plan:
 		return errors.New("BY is not set: say who asks, for example BY=ada")
 	case c.asked.Reason == "" && c.Action != redrive.Plan:
@@ -124,12 +133,13 @@ func (c Choice) check() error {
 	return nil
 }
 
-func instant(s string) (time.Time, error) {
+// instant reads a day, or of a replay an instant.
+func (c Choice) instant(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	if at, err := time.Parse(time.DateOnly, s); err == nil {
-		return at, nil
+	if at, err := time.Parse(time.DateOnly, s); err == nil || c.Action != redrive.Replay {
+		return at, err
 	}
 	return time.Parse(time.RFC3339, s)
 }
@@ -148,8 +158,13 @@ func (c Choice) Run(ctx context.Context, out io.Writer, invoke Invoke) error {
 	if _, err := fmt.Fprintf(out, "%s: %s\n", c.Action, cmp.Or(strings.Join(counted, ", "), "nothing")); err != nil {
 		return err
 	}
-	if r.counts[redrive.Failed] > 0 {
+	switch {
+	case r.Action == redrive.Plan:
+		return nil
+	case r.counts[redrive.Failed] > 0:
 		return errors.New("not everything could be put back")
+	case len(c.asked.IDs) > 0 && r.counts[redrive.Missing] > 0:
+		return errors.New("there is nothing of some of IDS")
 	}
 	return nil
 }

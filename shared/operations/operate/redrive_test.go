@@ -142,6 +142,15 @@ func TestChoicesThatCannotBe(t *testing.T) {
 		"no reason":                       {map[string]string{"REASON": ""}, "REASON is not set: say why"},
 		"a stage that is none":            {map[string]string{"STAGE": "rout"}, "STAGE is one of receive, route, route-receipts, unknown, deliver-<crm>, receipts-<crm>"},
 		"a stage of a CRM without a name": {map[string]string{"STAGE": "deliver-"}, "STAGE is one of"},
+		"a limit below one":               {map[string]string{"LIMIT": "-1"}, "LIMIT is a number from 1 to 100"},
+		"a limit above what is taken":     {map[string]string{"LIMIT": "101"}, "LIMIT is a number from 1 to 100"},
+		"a reason of blanks":              {map[string]string{"REASON": " "}, "REASON is not set"},
+		"a name of blanks":                {map[string]string{"BY": " ", "USER": ""}, "BY is not set"},
+		"a last day before the first":     {map[string]string{"FROM": "2026-11-30", "TO": "2026-11-01"}, "FROM is after TO"},
+		"a replay that ends before":       {map[string]string{"ACTION": "replay", "FROM": "2026-11-30", "TO": "2026-11-01"}, "FROM is after TO"},
+		"an instant that is no day":       {map[string]string{"FROM": "2026-11-01T10:00:00Z"}, "FROM and TO are days like 2026-01-31"},
+		"a replay of what is nobody's":    {map[string]string{"ACTION": "replay", "TENANT": "_"}, "nothing of it can be replayed"},
+		"a tenant's file":                 {map[string]string{"TENANT": "events/tenants/demo.json"}, "TENANT is the tenant's id, not its file"},
 		"a kind that is none":             {map[string]string{"KIND": "permanently"}, "KIND is one of retryable, throttled, blocked, permanent, rejected, exhausted"},
 	} {
 		variables := map[string]string{"TENANT": "demo", "USER": "ada", "REASON": "ticket"}
