@@ -4,6 +4,7 @@
 package standardwebhooks
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -50,7 +51,8 @@ const (
 	mostKey  = 64
 )
 
-// Key returns the key that a secret stands for, and false for what is not whsec_ and 24 to 64 bytes in base64.
+// Key returns the key that a secret stands for, and false for what is not whsec_ and 24 to 64 bytes in base64. Two keys that sign
+// alike are equal: zero bytes at the end, which HMAC adds itself, are left out.
 func Key(s secret.Value) ([]byte, bool) {
 	encoded, ok := strings.CutPrefix(string(s), prefix)
 	if !ok || len(encoded) > base64.StdEncoding.EncodedLen(mostKey) || strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
@@ -60,7 +62,7 @@ func Key(s secret.Value) ([]byte, bool) {
 	if err != nil || len(key) < leastKey || len(key) > mostKey {
 		return nil, false
 	}
-	return key, true
+	return bytes.TrimRight(key, "\x00"), true
 }
 
 // Sign returns the three headers of a request with this body that is sent at this time. The secret is one that Key accepts; with

@@ -1,6 +1,7 @@
 package standardwebhooks
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -148,7 +149,7 @@ func TestSign(t *testing.T) {
 }
 
 func TestKey(t *testing.T) {
-	encoded := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
+	encoded := func(n int) string { return base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1}, n)) }
 	cases := map[string]bool{
 		publishedSecret: true, "whsec_" + encoded(24): true, "whsec_" + encoded(64): true,
 		"whsec_" + encoded(23): false, "whsec_" + encoded(65): false, "whsec_": false, "": false, encoded(32): false,
@@ -159,6 +160,14 @@ func TestKey(t *testing.T) {
 		if key, ok := Key(secret.Value(s)); ok != want || ok != (len(key) >= 24) {
 			t.Errorf("%q: %t with %d bytes, want %t", s, ok, len(key), want)
 		}
+	}
+	short, _ := Key(secret.Value("whsec_" + encoded(24)))
+	longer := secret.Value("whsec_" + base64.StdEncoding.EncodeToString(append(bytes.Repeat([]byte{1}, 24), 0, 0)))
+	if key, ok := Key(longer); !ok || !bytes.Equal(key, short) {
+		t.Errorf("%x signs what %x does", key, short)
+	}
+	if by := reference(string(longer), "x"); by != reference("whsec_"+encoded(24), "x") {
+		t.Errorf("another signature by the book: %s", by)
 	}
 }
 

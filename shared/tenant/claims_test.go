@@ -14,12 +14,14 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// Signing keys. The last is the third in another spelling: the bits that stand for no byte are not looked at.
+// Signing keys. The last two are the third in other spellings: bits that stand for no byte are not looked at, and zero bytes at the end
+// change no signature.
 const (
 	ownKey          = "whsec_bG9jYWwtdXNlLW9ubHktb3V0cmVhY2gtc2VjcmV0"
 	newKey          = "whsec_bG9jYWwtdXNlLW9ubHktcHJldmlvdXMtc2VjcmV0"
 	otherKey        = "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE="
 	otherKeySpelled = "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCF="
+	otherKeyLonger  = "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCEAAA=="
 )
 
 // signed returns an account whose requests are signed with keys of ours. Its tenant calls it as its id says behind the tenant's.

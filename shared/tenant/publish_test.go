@@ -177,6 +177,12 @@ func TestPublish(t *testing.T) {
 		"another spelling of it is the same key": {func(f *tenant.File) {
 			f.Accounts = append(f.Accounts, signed("demo-sales", otherKeySpelled, ""))
 		}, want{1, "accounts[1].authToken signs for an account of another tenant: make a new one for this account"}},
+		"with zero bytes behind it, it is the same key": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", otherKeyLonger, ""))
+		}, want{1, "accounts[1].authToken signs for an account of another tenant: make a new one for this account"}},
+		"and so it is for two accounts of one tenant": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", otherKey, ""), signed("demo-mail", otherKeyLonger, ""))
+		}, want{1, "accounts[2].authToken is that of an earlier account"}},
 		"the previous key of an account of one's own is refused": {func(f *tenant.File) {
 			f.Accounts = append(f.Accounts, signed("demo-sales", ownKey, ""), signed("demo-mail", newKey, ownKey))
 		}, want{1, "accounts[2].previousAuthToken is that of an earlier account"}},
