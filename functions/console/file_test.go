@@ -3,7 +3,9 @@ package console_test
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"io"
 	"math/rand/v2"
@@ -159,6 +161,10 @@ func TestATenantsFile(t *testing.T) {
 			"accounts[0].authToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
 			"accounts[0].previousAuthToken is not whsec_ and 24 to 64 random bytes in base64, which requests of this provider are signed with",
 		}},
+		"an outreach account that is called as its key is": {`"accounts": [`, strings.Replace(outreachAccount("whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE=", ""),
+			`"providerAccount": "acme-engage"`, `"providerAccount": "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE="`, 1), []string{
+			"accounts[0].providerAccount is not a name that you give the account, and no signing key",
+		}},
 		"no previous token": {`,
       "previousAuthToken": "local-use-only-previous-twilio-auth-token"`, "", nil},
 		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-telnyx"`, []string{"lines[0].account is not the id of an account in this file"}},
@@ -216,6 +222,11 @@ func TestASettingOfACRMIsChecked(t *testing.T) {
 	}
 }
 
+// tinyKey is an RSA key of 512 bits, PKCS #8, which package crypto/rsa does not make.
+const tinyKey = "MIIBVAIBADANBgkqhkiG9w0BAQEFAASCAT4wggE6AgEAAkEAvsy3O+ta21uCvPB2FrFPu+VE6ImATE5AAgOEu6OVGmBbfYg1SU4AqOizH6HRcVSaNFAOtYS+Se80iZunYZ8KxwIDAQABAkAYM612a0cuFfCCeNnx" +
+	"zPH5On7AJFji1PYnizy19G0AWEoMSbIdkCXcp+tXztOrT9yTVSikpg3HAH9x29YW0QMZAiEA/TL8bHWR0FSC99rXbw/1kqw182B8MP+yGoYO+Ca5nu0CIQDA6QaVRJ86b8ANvxqHg9htZV+M8P1EjNcQRYjt2Ocm" +
+	"AwIgUQ4laMMqbrrfQmE4XkGJp+6hRsw4daclaQBJgn9DJPECIQCNrxicrUfdXZJLBl7vxRBCWMAy/hSmMmMKmmeVeUdcDQIgU5lw6DLBcm9p6fK7sDNj5YSGZcPLAgyjnL4+HUlYcNI="
+
 // TestWhatBelongsToAnotherCRMOrProviderIsRefused is what was accepted, and then kept from working for as long as it was in force.
 func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 	t.Parallel()
@@ -228,30 +239,44 @@ func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	curve := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
+	encode := func(label string, key []byte) string {
+		return strings.ReplaceAll(string(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: key})), "\n", `\n`)
+	}
+	tiny, err := base64.StdEncoding.DecodeString(tinyKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := rsa.GenerateKey(nil, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const (
 		noToken   = "tenant.crms[0].token is not an access token: printable ASCII characters without blanks, and no private key"
-		noKey     = "tenant.crms[1].token is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, that is not encrypted"
-		noAccount = "accounts[0].providerAccount is not the SID of an account: AC and 32 hexadecimal digits"
+		noKey     = "tenant.crms[1].token is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, of 2048 bits or more, that is not encrypted"
+		noAccount = "accounts[0].providerAccount is not the SID of an account: AC and 32 hexadecimal digits in small letters"
 	)
 	for name, tt := range map[string]struct{ old, replacement, want string }{
-		"a private key for a token":            {"local-use-only-hubspot-token", key, noToken},
-		"a token for a private key":            {key, "hunter2", noKey},
-		"a key of another kind":                {key, strings.ReplaceAll(string(curve), "\n", `\n`), noKey},
-		"a key in its older form":              {key, strings.ReplaceAll(key, "PRIVATE KEY", "RSA PRIVATE KEY"), ""},
-		"a private key without its first line": {key, key[len(`-----BEGIN PRIVATE KEY-----\n`):], noKey},
-		"a version of the other CRM":           {"2026-03", "v66.0", "tenant.crms[0].apiVersion is not a version of this API: 2026-03, 2026-09 or v3"},
-		"and the other way":                    {"v66.0", "2026-03", "tenant.crms[1].apiVersion is not a version of this API, v50.0 to v99.0"},
-		"a provider that nobody serves":        {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
-		"an odd name of one":                   {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
-		"the account of another provider":      {"AC00000000000000000000000000000de0", "acme", noAccount},
-		"an account cut short":                 {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000de", noAccount},
-		"the SID of a key":                     {"AC00000000000000000000000000000de0", "SK00000000000000000000000000000de0", noAccount},
-		"a SID for an auth token":              {`"local-use-only-twilio-auth-token"`, `"AC00000000000000000000000000000de0"`, "accounts[0].authToken is not an auth token, which is neither a SID nor a signing key"},
-		"a signing key for an auth token":      {`"local-use-only-previous-twilio-auth-token"`, `"whsec_aHVudGVyMg=="`, "accounts[0].previousAuthToken is not an auth token, which is neither a SID nor a signing key"},
-		"half of a private key":                {key, key[:400] + key[800:], noKey},
-		"a key that is none":                   {key, `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, noKey},
-		"an account in capitals":               {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000DE0", ""},
+		"a private key for a token":             {"local-use-only-hubspot-token", key, noToken},
+		"a token for a private key":             {key, "hunter2", noKey},
+		"a key of another kind":                 {key, encode("PRIVATE KEY", encoded), noKey},
+		"a key in its older form":               {key, strings.ReplaceAll(key, "PRIVATE KEY", "RSA PRIVATE KEY"), ""},
+		"a key that is too small to sign":       {key, encode("PRIVATE KEY", tiny), noKey},
+		"a key that is smaller than RS256 asks": {key, encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small)), noKey},
+		"a key of another label":                {key, strings.ReplaceAll(key, "PRIVATE KEY", "FOO PRIVATE KEY"), noKey},
+		"a key that is called encrypted":        {key, strings.ReplaceAll(key, "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"), noKey},
+		"a private key without its first line":  {key, key[len(`-----BEGIN PRIVATE KEY-----\n`):], noKey},
+		"a version of the other CRM":            {"2026-03", "v66.0", "tenant.crms[0].apiVersion is not a version of this API: 2026-03, 2026-09 or v3"},
+		"and the other way":                     {"v66.0", "2026-03", "tenant.crms[1].apiVersion is not a version of this API, v50.0 to v99.0"},
+		"a provider that nobody serves":         {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
+		"an odd name of one":                    {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
+		"the account of another provider":       {"AC00000000000000000000000000000de0", "acme", noAccount},
+		"an account cut short":                  {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000de", noAccount},
+		"the SID of a key":                      {"AC00000000000000000000000000000de0", "SK00000000000000000000000000000de0", noAccount},
+		"a SID for an auth token":               {`"local-use-only-twilio-auth-token"`, `"AC00000000000000000000000000000de0"`, "accounts[0].authToken is not an auth token, which is neither a SID nor a signing key"},
+		"a signing key for an auth token":       {`"local-use-only-previous-twilio-auth-token"`, `"whsec_aHVudGVyMg=="`, "accounts[0].previousAuthToken is not an auth token, which is neither a SID nor a signing key"},
+		"half of a private key":                 {key, key[:400] + key[800:], noKey},
+		"a key that is none":                    {key, `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, noKey},
+		"an account in capitals":                {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000DE0", noAccount},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -25,7 +25,10 @@ const (
 	formatKey = "rsa-private-key" // in PEM
 )
 
-var errKey = errors.New("is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, that is not encrypted")
+// leastKey is how many bits the keys of RS256 have at least (RFC 7518, section 3.3).
+const leastKey = 2048
+
+var errKey = fmt.Errorf("is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, of %d bits or more, that is not encrypted", leastKey)
 
 // Deployment is what tenants' files may ask of it.
 type Deployment struct {
@@ -160,7 +163,7 @@ func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
 	}})
 	c.RegisterFormat(&jsonschema.Format{Name: formatKey, Validate: func(v any) error {
 		if raw, ok := v.(string); ok {
-			if _, ok := secret.RSAKey(secret.Value(raw)); !ok {
+			if key, ok := secret.RSAKey(secret.Value(raw)); !ok || key.N.BitLen() < leastKey {
 				return errKey
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // signs with.
 func RSAKey(encoded Value) (*rsa.PrivateKey, bool) {
 	block, _ := pem.Decode([]byte(encoded))
-	if block == nil {
+	if block == nil || block.Type != "PRIVATE KEY" && block.Type != "RSA PRIVATE KEY" {
 		return nil, false
 	}
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
