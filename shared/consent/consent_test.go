@@ -63,6 +63,11 @@ func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
 		"in full width":                       "ＳＴＯＰ",
 		"in full width with its full stop":    "ＳＴＯＰ。",
 		"in bold letters of mathematics":      "𝐒𝐓𝐎𝐏",
+		"white in black circles":              "🅢🅣🅞🅟",
+		"white in black squares":              "🆂🆃🅾🅿",
+		"with emoji among such letters":       "🆂🆃🅾️🅿️",
+		"such letters and a sign":             "🅔🅝🅓 🛑",
+		"a sign that is such a letter":        "stop 🅾️",
 		"with zero-width spaces":              "\u200bST\u200dOP\ufeff",
 		"with a soft hyphen":                  "UNSUB\u00adSCRIBE",
 		"with marks of direction":             "\u200fstop\u200e",
@@ -105,6 +110,9 @@ func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
 		"a keyword and an address":          "stop https://a.example",
 		"marks alone":                       "!!!",
 		"a sign alone":                      "🛑",
+		"signs that are letters":            "🅰️🅱️",
+		"a question of such letters":        "🅢🅣🅞🅟?",
+		"a sentence of such letters":        "🆂🆃🅾🅿 🅱🆈",
 		"something long":                    strings.Repeat("stop", 100_000),
 		"blanks without end":                strings.Repeat(" ", 100_000) + "x",
 		"bytes that are no text":            "sto\xffp",
@@ -120,7 +128,7 @@ func TestEveryWayToWriteStopIsAnOptOut(t *testing.T) {
 // opt-in one too many.
 func TestAnOptInIsOnlyWhatTheProviderTakesForOne(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"yes!", "Yes.", "ＹＥＳ", "y e s", "start?", "un stop", "st\u200bart", "yeſ", "START①", "yes\x00", "start\u3164"} {
+	for _, text := range []string{"yes!", "Yes.", "ＹＥＳ", "y e s", "start?", "un stop", "st\u200bart", "yeſ", "START①", "yes\x00", "start\u3164", "🆈🅴🆂", "🅢🅣🅐🅡🅣"} {
 		if got := consent.Keyword(text); got != "" {
 			t.Errorf("%q is %q", text, got)
 		}

@@ -41,15 +41,14 @@ const (
 // Keyword returns what the whole of a message asks for: Stop, Start, Help, or "" for any other text. A keyword within a sentence
 // is none, and so is a question. Stop is recognised however it is written: the words that the law names (47 CFR 64.1200(a)(10)),
 // that carriers and messaging providers block on by default, and the French ones, without regard to case, accents, width, spaces,
-// punctuation, emoji, numbers in circles and what is invisible. Start and Help are what providers take for them, to the letter:
+// punctuation, emoji, circles, numbers in them and what is invisible. Start and Help are what providers take for them, to the letter:
 // whoever is wrongly taken for opted in gets messages that nobody asked for.
 func Keyword(text string) string {
 	text = strings.TrimSpace(text)
-	if len(text) > maxText {
+	if len(text) > maxText || !utf8.ValidString(text) {
 		return ""
 	}
-	switch letters(text) {
-	case "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "ARRET", "ARRETE":
+	if isStop(letters(text)) || isStop(letters(strings.Map(unblackened, text))) { // such a letter may be a sign behind the word
 		return Stop
 	}
 	switch strings.Map(capital, text) {
@@ -59,6 +58,15 @@ func Keyword(text string) string {
 		return Help
 	default:
 		return ""
+	}
+}
+
+func isStop(word string) bool {
+	switch word {
+	case "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "ARRET", "ARRETE":
+		return true
+	default:
+		return false
 	}
 }
 
@@ -73,9 +81,6 @@ func capital(r rune) rune {
 // letters returns the letters of a text in capitals and compatibility form, without accents and what stands around and between
 // them. It returns "" for a text that has anything else in it, that asks a question, or that is longer than any keyword.
 func letters(text string) string {
-	if !utf8.ValidString(text) {
-		return ""
-	}
 	word := make([]byte, 0, maxKeyword)
 	text = norm.NFKD.String(strings.Map(unencircled, text))
 	for i, r := range text {
@@ -104,6 +109,18 @@ func unencircled(r rune) rune {
 		return -1
 	}
 	return r
+}
+
+// unblackened returns the letter that is drawn white in a black circle or square, which has no compatibility form.
+func unblackened(r rune) rune {
+	switch {
+	case '\U0001f150' <= r && r <= '\U0001f169':
+		return r - '\U0001f150' + 'A'
+	case '\U0001f170' <= r && r <= '\U0001f189':
+		return r - '\U0001f170' + 'A'
+	default:
+		return r
+	}
 }
 
 // FromEvent returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
