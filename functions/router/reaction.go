@@ -111,8 +111,12 @@ func toMedia(s string) bool {
 	return false
 }
 
-// isEmoji reports whether s is one emoji, or the like: no words and nothing that a keyboard of letters has.
+// isEmoji reports whether s is one emoji, or the like: no words and nothing that a keyboard of letters has, but for what is on a key.
 func isEmoji(s string) bool {
+	if key, ok := strings.CutSuffix(s, "\u20e3"); ok {
+		key = strings.TrimSuffix(key, "\ufe0f")
+		return len(key) == 1 && strings.Contains("0123456789#*", key)
+	}
 	for _, r := range s {
 		if r < utf8.RuneSelf || unicode.IsLetter(r) || unicode.IsSpace(r) {
 			return false

@@ -22,6 +22,7 @@ func TestATextThatIsAReactionIsNoAnswer(t *testing.T) {
 		"Removed a like from “Shall we talk?”", "Removed a heart from “Shall we talk?”", "Removed a dislike from “x”", "Removed a laugh from “x”",
 		"Removed an exclamation from “x”", "Removed a question mark from “x”", "Removed a heart from an image",
 		"👍 to “Shall we talk?”", `👍 to "Shall we talk?"`, "❤️ to “x”", "👍🏽 to “x”", "👨‍👩‍👧 to “x”", "\u200a👍\u200b to “\u200bx\u200b”", "‼️ to “x”",
+		"5️⃣ to “x”", "Reacted 5️⃣ to “Shall we?”", "#️⃣ to “x”", "*\u20e3 to “x”", "Removed 0️⃣ from “x”", "Reaccionó con 1️⃣ a “x”",
 		"Reacted 😂 to “x”", "Reacted with ❤️ to “x”", "Reacted 😂 to an image", "Removed 👍 from “x”", "Removed 😂 from an image",
 		"Le gustó “¿Hablamos?”", "Le encantó “x”", "No le gustó “x”", "Le dio risa “x”", "Exclamó por “x”", "Dudó sobre “x”", "Le encantó una imagen",
 		"Reaccionó con 😂 a “x”", "Reaccionó con 😂 a una imagen",
@@ -38,7 +39,7 @@ func TestATextThatIsAReactionIsNoAnswer(t *testing.T) {
 	answers := []string{
 		"", "👍", "ok 👍", "I liked “Shall we talk?”", "Liked it", "Liked “the offer”. When can we meet?", `Loved "it" and "that"`, `Loved "it " and "that"`, `Liked "5" screens, call me`,
 		"Reacted with a sticker to it", "I reacted with a sticker to “Hi”",
-		"Loved “it” and “that”", "Liked", "Liked an image of yours, call me", "to “x”", "12 to “x”", "a to “x”", "👍 to that", "Removed the number from “x”, fine",
+		"Loved “it” and “that”", "Liked", "Liked an image of yours, call me", "to “x”", "12 to “x”", "5 to “x”", "# to “x”", "5\ufe0f to “x”", "15️⃣ to “x”", "5️⃣2 to “x”", "a️⃣ to “x”", "a to “x”", "👍 to that", "Removed the number from “x”, fine",
 		"Removed me from “x”?", "Questioned by my boss: “why?”", "“Liked”", "\xff\xfe", strings.Repeat("“", 100_000), "Emphasized",
 	}
 	for _, text := range answers {
