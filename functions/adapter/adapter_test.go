@@ -445,7 +445,7 @@ func TestRawVendor(t *testing.T) {
 	}
 	cases := map[tenant.RawVendor]string{
 		tenant.RawVendorNone:     "",
-		tenant.RawVendorFull:     `{"Body":"say \"hi\"\n\u003cé\u003e\ufffd","Count":"2","Many":["b",""],"To":"+1"}`,
+		tenant.RawVendorFull:     `{"Body":"say \"hi\"\n<é>�","Count":"2","Many":["b",""],"To":"+1"}`,
 		tenant.RawVendorRedacted: `{"Body":"[redacted]","Count":"2","Many":["[redacted]",""],"To":"[redacted]"}`,
 		"unheard of":             `{"Body":"[redacted]","Count":"2","Many":["[redacted]",""],"To":"[redacted]"}`,
 	}

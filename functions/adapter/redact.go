@@ -3,8 +3,9 @@ package adapter
 import (
 	"encoding/json"
 	"slices"
-	"unicode/utf8"
+	"strings"
 
+	"signalbox/shared/jsontext"
 	"signalbox/shared/tenant"
 )
 
@@ -24,16 +25,7 @@ func RawVendor(policy tenant.RawVendor, fields []VendorField) json.RawMessage {
 	if policy == tenant.RawVendorNone {
 		return nil
 	}
-	slices.SortStableFunc(fields, func(a, b VendorField) int {
-		switch {
-		case a.Name < b.Name:
-			return -1
-		case a.Name > b.Name:
-			return 1
-		default:
-			return 0
-		}
-	})
+	slices.SortStableFunc(fields, func(a, b VendorField) int { return strings.Compare(a.Name, b.Name) })
 	size := 2
 	for _, f := range fields {
 		size += len(f.Name) + len(f.Value) + 8
@@ -47,7 +39,7 @@ func RawVendor(policy tenant.RawVendor, fields []VendorField) json.RawMessage {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(appendString(out, fields[i].Name), ':')
+		out = append(jsontext.AppendString(out, fields[i].Name), ':')
 		out = appendValues(out, policy, fields[i:end])
 		i = end
 	}
@@ -66,27 +58,10 @@ func appendValues(out []byte, policy tenant.RawVendor, same []VendorField) []byt
 		if policy != tenant.RawVendorFull && !f.Open && f.Value != "" {
 			f.Value = Redacted
 		}
-		out = appendString(out, f.Value)
+		out = jsontext.AppendString(out, f.Value)
 	}
 	if len(same) > 1 {
 		out = append(out, ']')
 	}
 	return out
-}
-
-// appendString appends s as a JSON string. Most names and values need no escape, and this is on the path of every webhook:
-// only the others pay for an encoder.
-func appendString(out []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
-			encoded, err := json.Marshal(s)
-			if err != nil { // a string always encodes
-				return append(out, '"', '"')
-			}
-			return append(out, encoded...)
-		}
-	}
-	out = append(out, '"')
-	out = append(out, s...)
-	return append(out, '"')
 }

@@ -18,7 +18,7 @@ import (
 
 // StatusWriter is a CRM that shows how far sent messages got. It is safe for concurrent use.
 type StatusWriter interface {
-	// WriteStatuses sets the status of messages' records in as few calls as the CRM has for them, and answers one error each,
+	// WriteStatuses sets the status of messages' records in as few calls as the CRM has for them, and returns one error each,
 	// sorted by package fault. The updates are of one tenant and binding and have different Keys. A message that has no record is
 	// left out and is no error: whoever makes the record shows the status. What the message wrote is left as it is but for the
 	// status. A repetition changes nothing. One bad row never fails its neighbours.
@@ -65,7 +65,7 @@ type status struct {
 	err   error
 }
 
-// Handle writes each message's status once and answers one error a head. The bindings are worked on side by side: one that
+// Handle writes each message's status once and returns one error a head. The bindings are worked on side by side: one that
 // hangs holds up none of the others.
 func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
@@ -166,7 +166,7 @@ func (r *Receipts) write(ctx context.Context, of binding, statuses []*status) {
 		slog.Int("messages", len(statuses)), slog.Int("written", len(left)), slog.Int("failed", failed), slog.Int("calls", calls))
 }
 
-// pause waits until the binding may be written to again. It answers false when the time is over.
+// pause waits until the binding may be written to again. It returns false when the time is over.
 func (r *Receipts) pause(ctx context.Context, of binding) bool {
 	r.mu.Lock()
 	left := r.options.Pause - time.Since(r.last[of])

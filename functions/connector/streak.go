@@ -20,7 +20,7 @@ const streakKept = 48 * time.Hour
 
 // streaks counts the Permanent faults in a row of each tenant and CRM.
 //
-// The count is in the store: a function is many processes, and processes that count for themselves would each bury their
+// The count is in the store: a function is many processes, and processes that count for themselves would each dead-letter their
 // own twenty, again after every restart. It costs a read and a write a fault and nothing a success: what interrupts a
 // streak is noticed by the process that saw it, at its own next fault, by comparing times. A streak may so outlive a
 // success that another process saw; then what is broken waits, and is tried again, where it could have been given up.

@@ -110,7 +110,7 @@ func orderUnderFaults(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// workOnce receives a batch and settles it as the event source mapping does. It answers false when the queue is empty.
+// workOnce receives a batch and settles it as the event source mapping does. It returns false when the queue is empty.
 func workOnce(t *testing.T, worker *queue.Worker, events *memqueue.Queue) bool {
 	t.Helper()
 	visibility := 3 * time.Minute

@@ -295,7 +295,7 @@ func (r *Replayer) choose(ctx context.Context, q redrive.ReplayRequest) (ids []s
 	return w.ids, "", nil
 }
 
-// shard goes through the threads of one shard from at on. It answers true when the request has enough.
+// shard goes through the threads of one shard from at on. It returns true when the request has enough.
 func (r *Replayer) shard(ctx context.Context, w *walk, at *place) (full bool, err error) {
 	if at.thread != "" {
 		if full, err = r.log(ctx, w, at); full || err != nil {
@@ -318,7 +318,7 @@ func (r *Replayer) shard(ctx context.Context, w *walk, at *place) (full bool, er
 	return false, nil
 }
 
-// log goes through one thread's log from at on. It answers true when the request has enough.
+// log goes through one thread's log from at on. It returns true when the request has enough.
 func (r *Replayer) log(ctx context.Context, w *walk, at *place) (full bool, err error) {
 	const prefix = "log/"
 	from, to := prefix+w.q.From.UTC().Format(logTime), prefix+w.q.To.UTC().Format(logTime)

@@ -2,22 +2,69 @@ package architecture
 
 import (
 	"go/ast"
+	"go/token"
 	"regexp"
 	"testing"
 )
 
 // TestCommentsReadLikeTheStandardLibrary: a function returns and reports whether. It answers nothing and says nothing.
 func TestCommentsReadLikeTheStandardLibrary(t *testing.T) {
-	odd := regexp.MustCompile(`^(\w+) (answers|says whether|tells whether)\b`)
+	begins := regexp.MustCompile(`^\w+ (?:answers|(?:says|tells) whether)\b`)
+	within := regexp.MustCompile(`\bIt answers (?:nil|false|true)\b|\band answers (?:nil|an error|one error|whether)\b`)
 	for _, f := range goFiles(t) {
 		for _, d := range f.syntax.Decls {
-			f, ok := d.(*ast.FuncDecl)
+			d, ok := d.(*ast.FuncDecl)
 			if !ok {
 				continue
 			}
-			if m := odd.FindStringSubmatch(f.Doc.Text()); m != nil && m[1] == f.Name.Name {
-				t.Errorf("the comment of %s says that it %s: write returns, reports whether, or what it does", m[1], m[2])
+			for _, odd := range []*regexp.Regexp{begins, within} {
+				if m := odd.FindString(d.Doc.Text()); m != "" {
+					t.Errorf("%s: %q in the comment of %s: write returns, reports whether, or what it does", f.path, m, d.Name.Name)
+				}
 			}
 		}
 	}
+}
+
+// TestNamesSayTheJob keeps out names and comments of a mood or a picture, and names that meant several things: contributing.md has
+// the words that are used instead.
+func TestNamesSayTheJob(t *testing.T) {
+	name := regexp.MustCompile(`^(?i:bury|hurried|unhurried|softly|inTheWay|moody|glimpse|frugal|stubborn)$`)
+	comment := regexp.MustCompile(`(?i)\b(?:bur(?:y|ies|ied)|softly|unhurried|knocks?)\b`)
+	for _, f := range goFiles(t) {
+		for _, group := range f.syntax.Comments {
+			if m := comment.FindString(group.Text()); m != "" {
+				t.Errorf("%s: a comment has %q: say what happens, in the words of contributing.md", f.path, m)
+			}
+		}
+		ast.Inspect(f.syntax, func(n ast.Node) bool {
+			for _, id := range declared(n) {
+				if name.MatchString(id.Name) {
+					t.Errorf("%s: %s is no name of a job: contributing.md has the words", f.path, id.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// declared returns the names that a node declares.
+func declared(n ast.Node) (names []*ast.Ident) {
+	switch d := n.(type) {
+	case *ast.FuncDecl:
+		return []*ast.Ident{d.Name}
+	case *ast.TypeSpec:
+		return []*ast.Ident{d.Name}
+	case *ast.ValueSpec:
+		return d.Names
+	case *ast.Field:
+		return d.Names
+	case *ast.AssignStmt:
+		for _, e := range d.Lhs {
+			if id, ok := e.(*ast.Ident); ok && d.Tok == token.DEFINE {
+				names = append(names, id)
+			}
+		}
+	}
+	return names
 }

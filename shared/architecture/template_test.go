@@ -135,7 +135,7 @@ func (tm template) of(kind string) map[string]resource {
 	return found
 }
 
-// at follows names through maps and answers nil where the path ends early.
+// at follows names through maps and returns nil where the path ends early.
 func at(value any, names ...string) any {
 	for _, name := range names {
 		m, ok := value.(map[string]any)

@@ -33,7 +33,7 @@ type Opening struct {
 // parallel is how many bodies are opened at once: each may have to read a person's key.
 const parallel = 16
 
-// Handle opens the heads, hands those on that opened, and answers one error each.
+// Handle opens the heads, hands those on that opened, and returns one error each.
 func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
 	opened := make([]queue.Received, len(heads))

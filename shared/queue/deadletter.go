@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type DeadLetter struct {
 	Body            []byte    `json:"body"`                 // as it was received; base64 in JSON
 }
 
-// KindExhausted is the kind of a message that the queue itself moved, because no worker ever answered for it. It is an
+// KindExhausted is the kind of a message that the queue itself moved, because no worker ever finished with it. It is an
 // incident of ours, not a fault of the message.
 const KindExhausted = "exhausted"
 
@@ -86,7 +87,7 @@ func GiveUp(ctx context.Context, to Publisher, logger *slog.Logger, meter *telem
 		letter.Reason = letter.Reason[:min(len(letter.Reason), maxReason)]
 		message, err := letter.Message()
 		if err != nil {
-			return all(len(letters), err)
+			return slices.Repeat([]error{err}, len(letters))
 		}
 		messages[i] = message
 	}

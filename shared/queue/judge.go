@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"signalbox/shared/fault"
@@ -26,8 +27,8 @@ const MaxAge = 10 * 24 * time.Hour
 // in a second would use up the receives that its queue allows within minutes.
 const backoffAfter = 100
 
-// handle lets the Handler work on heads. When it panics over several, nobody knows which one brought it down, so each is
-// given to it alone: the innocent ones get through.
+// handle calls the Handler with heads. When it panics over several, nobody knows which one is at fault, so each is handled
+// alone: the others get through.
 func (w *Worker) handle(ctx context.Context, heads []Received) []error {
 	ctx, cancel := context.WithTimeout(ctx, w.MessageTime)
 	defer cancel()
@@ -55,28 +56,20 @@ func (w *Worker) call(ctx context.Context, heads []Received) (errs []error, pani
 		if value := recover(); value != nil {
 			w.Meter.Count("Panicked", 1, telemetry.Label{Name: "stage", Value: w.Stage})
 			w.Meter.Count(telemetry.Failures, 1, telemetry.Label{Name: "stage", Value: w.Stage})
-			errs, panicked = all(len(heads), Recovered(ctx, w.Logger, value)), true
+			errs, panicked = slices.Repeat([]error{Recovered(ctx, w.Logger, value)}, len(heads)), true
 		}
 	}()
 	errs = w.Handler.Handle(ctx, heads)
 	if len(errs) != len(heads) {
-		errs = all(len(heads), fault.New(fault.Retryable, CodeHandler, nil))
+		errs = slices.Repeat([]error{fault.New(fault.Retryable, CodeHandler, nil)}, len(heads))
 	}
 	return errs, false
-}
-
-func all(n int, err error) []error {
-	errs := make([]error, n)
-	for i := range errs {
-		errs[i] = err
-	}
-	return errs
 }
 
 // judge returns what becomes of each head. The context soft is over once the soft deadline has passed.
 func (w *Worker) judge(ctx, soft context.Context, heads []Received, errs []error) []Verdict {
 	verdicts := make([]Verdict, len(heads))
-	var dead, waiting []int
+	var dead, waiting []int // indexes of heads
 	for i, head := range heads {
 		switch {
 		case errs[i] == nil:

@@ -5,6 +5,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -42,7 +43,7 @@ func Errors(err error, n int) []error {
 	if partial, ok := errors.AsType[*PartialError](err); ok && len(partial.Errs) == n {
 		return partial.Errs
 	}
-	return all(n, err)
+	return slices.Repeat([]error{err}, n)
 }
 
 // Unwrap returns the errors that are not nil, for errors.Is and errors.As.
@@ -64,7 +65,7 @@ type Received struct {
 	FirstSent time.Time
 }
 
-// Handler does the work of messages of different groups, at most one a group, and returns one error a message in their
+// Handler handles messages of different groups, at most one a group, and returns one error a message in their
 // order, nil when done. The errors are sorted by package fault.
 type Handler interface {
 	Handle(ctx context.Context, heads []Received) []error

@@ -55,7 +55,7 @@ type Worker struct {
 	Identity telemetry.Identity
 }
 
-// Process works on a batch and returns one verdict a message, in their order. The deadline of ctx is the function's time-out.
+// Process handles a batch and returns one verdict a message, in their order. The deadline of ctx is the function's time-out.
 // The first message of each group that is not done stops its group: the later ones go back unattempted with no wait. Other
 // groups go on.
 func (w *Worker) Process(ctx context.Context, batch []Received) []Verdict {

@@ -97,7 +97,7 @@ func among[T comparable](values []T, value T) bool {
 	return len(values) == 0 || slices.Contains(values, value)
 }
 
-// take adds the actions meant for this CRM that it does not have yet and answers whether there was one.
+// take adds the actions meant for this CRM that it does not have yet and reports whether there was one.
 func (c *CRMDecision) take(actions []Action, f Facts) bool {
 	taken := false
 	for _, a := range actions {

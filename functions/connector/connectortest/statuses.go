@@ -88,7 +88,7 @@ func (w *world[R]) reached(d delivery.Delivery) *receipt.Status {
 	return &held[0]
 }
 
-// write hands updates to a connector's receipts lane as one batch and answers an error each.
+// write hands updates to a connector's receipts lane as one batch and returns an error each.
 func (w *world[R]) write(updates ...receipt.Update) []error {
 	w.t.Helper()
 	id := telemetry.Identity{Function: "connectortest", Version: "1"}

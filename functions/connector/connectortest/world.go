@@ -72,7 +72,7 @@ func (w *world[R]) quiet() {
 	}
 }
 
-// deliver hands deliveries of different threads to a connector that lives in p and answers an error each.
+// deliver hands deliveries of different threads to a connector that lives in p and returns an error each.
 func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
 	w.t.Helper()
 	id := telemetry.Identity{Function: "connectortest", Version: "1"}

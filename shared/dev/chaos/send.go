@@ -182,7 +182,7 @@ func (s *sender) deliver(ctx context.Context, p parcel) {
 	}
 }
 
-// send sends a webhook once and answers whether it was acknowledged.
+// send sends a webhook once and reports whether it was acknowledged.
 func (s *sender) send(ctx context.Context, p parcel, attempt int) bool {
 	ctx, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()

@@ -24,9 +24,9 @@ type function struct {
 	pool *runtimeapi.Pool
 }
 
-// growForAnswers is when a function that answers requests gets a second process: somebody waits for the answer, and requests make no
+// growForRequests is when a function that answers requests gets a second process: somebody waits for the answer, and requests make no
 // batches.
-const growForAnswers = 10 * time.Millisecond
+const growForRequests = 10 * time.Millisecond
 
 // defaultProcesses is how many processes a function may have where nobody says otherwise.
 const defaultProcesses = 4
@@ -42,7 +42,7 @@ func (c *Cloud) newFunction(f template.Function) *function {
 		Environment: func(id string) []string { return c.environment(f, id) },
 	}
 	if len(f.Routes) > 0 {
-		spec.GrowAfter, spec.Path = growForAnswers, cmp.Or(c.options.Receiver, spec.Path)
+		spec.GrowAfter, spec.Path = growForRequests, cmp.Or(c.options.Receiver, spec.Path)
 	}
 	return &function{Function: f, pool: runtimeapi.NewPool(c.life, c.guardian, c.log, spec)}
 }
@@ -59,15 +59,15 @@ func (c *Cloud) environment(f template.Function, id string) []string {
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/local/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": id,
 	}
 	maps.Copy(variables, f.Environment)
-	out := frugal()
+	out := sparingEnvironment()
 	for name, value := range variables {
 		out = append(out, name+"="+value)
 	}
 	return out
 }
 
-// frugal returns the variables that make processes which share a machine waste little of it.
-func frugal() []string { return []string{"GOMAXPROCS=1", "GOGC=400"} }
+// sparingEnvironment returns the variables that make processes which share a machine waste little of it.
+func sparingEnvironment() []string { return []string{"GOMAXPROCS=1", "GOGC=400"} }
 
 // invoke runs a function once.
 func (c *Cloud) invoke(ctx context.Context, f *function, event []byte, trace string) (runtimeapi.Result, error) {

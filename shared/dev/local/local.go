@@ -232,11 +232,11 @@ func (c *Cloud) Queues() []string {
 
 // Target is where samples are sent.
 func (c *Cloud) Target() samples.Target {
-	return samples.Target{Gateway: c.Gateway, PublicBaseURL: c.PublicBaseURL, CRMs: c.Simulated, Rests: c.rests}
+	return samples.Target{Gateway: c.Gateway, PublicBaseURL: c.PublicBaseURL, CRMs: c.Simulated, Rests: c.isIdle}
 }
 
-// rests reports whether no queue holds a message.
-func (c *Cloud) rests() bool {
+// isIdle reports whether no queue holds a message.
+func (c *Cloud) isIdle() bool {
 	for _, id := range c.Queues() {
 		if counters := c.Queue(id).Counters(); counters.Visible+counters.InFlight > 0 {
 			return false

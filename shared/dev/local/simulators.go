@@ -121,7 +121,7 @@ func (o Simulators) start(ctx, life context.Context, s simulator, binding map[st
 	if err != nil {
 		return about, fmt.Errorf("local: %w", err)
 	}
-	environment := append(frugal(), "PATH="+os.Getenv("PATH"), "SIMULATOR_TOKEN="+token, "SIMULATOR_SETTINGS="+string(settings))
+	environment := append(sparingEnvironment(), "PATH="+os.Getenv("PATH"), "SIMULATOR_TOKEN="+token, "SIMULATOR_SETTINGS="+string(settings))
 	if !o.Limits {
 		environment = append(environment, "SIMULATOR_LIMIT=0")
 	}

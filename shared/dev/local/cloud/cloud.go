@@ -82,15 +82,15 @@ func New(s Services, observer Observer, counts *Counts) http.Handler {
 		return c
 	}
 	if observer == nil {
-		observer = nobody{}
+		observer = noObserver{}
 	}
 	return Observe(observer, call, dispatch)
 }
 
-// nobody lets every call pass.
-type nobody struct{}
+// noObserver lets every call pass.
+type noObserver struct{}
 
-func (nobody) Pass(_ Call, effect func()) bool {
+func (noObserver) Pass(_ Call, effect func()) bool {
 	effect()
 	return true
 }

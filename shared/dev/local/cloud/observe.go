@@ -29,7 +29,7 @@ type Observer interface {
 // Observe puts an observer around a service. A reply is held back until the observer has seen the call.
 func Observe(o Observer, call func(*http.Request) Call, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		held := &held{header: http.Header{}, status: http.StatusOK}
+		held := &bufferedResponse{header: http.Header{}, status: http.StatusOK}
 		if !o.Pass(call(r), func() { next.ServeHTTP(held, r) }) {
 			panic(http.ErrAbortHandler)
 		}
@@ -39,13 +39,13 @@ func Observe(o Observer, call func(*http.Request) Call, next http.Handler) http.
 	})
 }
 
-// held is a reply that has not left.
-type held struct {
+// bufferedResponse is a reply that has not left.
+type bufferedResponse struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
 }
 
-func (h *held) Header() http.Header         { return h.header }
-func (h *held) WriteHeader(status int)      { h.status = status }
-func (h *held) Write(p []byte) (int, error) { return h.body.Write(p) }
+func (h *bufferedResponse) Header() http.Header         { return h.header }
+func (h *bufferedResponse) WriteHeader(status int)      { h.status = status }
+func (h *bufferedResponse) Write(p []byte) (int, error) { return h.body.Write(p) }

@@ -46,8 +46,8 @@ type Invocation struct {
 	Done         []memqueue.Delivery // what the function says it did
 }
 
-// mostReceive is how many messages one receive returns.
-const mostReceive = 10
+// maxReceive is how many messages one receive returns.
+const maxReceive = 10
 
 // Run receives and invokes until ctx is done, and waits for the invocations under way. What is not deleted is not touched: it
 // is received again when its visibility time-out ends, or when the function has changed that. The queue keeps one batch of
@@ -56,16 +56,16 @@ func (m *SQS) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	free := make(slots, max(m.MaximumConcurrency, 1))
-	for free.take(ctx) {
+	for free.acquire(ctx) {
 		batch := m.gather(ctx)
 		if len(batch.Messages) == 0 {
-			free.leave()
+			free.release()
 			continue
 		}
 		running.Go(func() {
 			if m.admitted(ctx, batch, free) {
-				defer free.leave()
-				m.work(ctx, batch)
+				defer free.release()
+				m.invoke(ctx, batch)
 			}
 		})
 	}
@@ -74,8 +74,8 @@ func (m *SQS) Run(ctx context.Context) {
 // slots are the invocations that may run at once.
 type slots chan struct{}
 
-// take waits for a slot and reports false if ctx is done before.
-func (s slots) take(ctx context.Context) bool {
+// acquire waits for a slot and reports false if ctx is done before.
+func (s slots) acquire(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
@@ -84,7 +84,7 @@ func (s slots) take(ctx context.Context) bool {
 	}
 }
 
-func (s slots) leave() { <-s }
+func (s slots) release() { <-s }
 
 // gather returns one batch, which may be empty.
 func (m *SQS) gather(ctx context.Context) Batch {
@@ -92,7 +92,7 @@ func (m *SQS) gather(ctx context.Context) Batch {
 	wait := memqueue.MaxWait
 	var end time.Time
 	for {
-		got, err := m.Queue.Receive(ctx, memqueue.Request{Max: min(m.BatchSize-len(batch.Messages), mostReceive), Wait: wait})
+		got, err := m.Queue.Receive(ctx, memqueue.Request{Max: min(m.BatchSize-len(batch.Messages), maxReceive), Wait: wait})
 		if err != nil {
 			if ctx.Err() == nil {
 				m.Logger.WarnContext(ctx, "receive failed", slog.String("queue", m.Queue.Options().Name), slog.Any("error", err))
@@ -121,24 +121,24 @@ const retryThrottled = 20 * time.Millisecond
 // See https://docs.aws.amazon.com/lambda/latest/operatorguide/sqs-retries.html.
 func (m *SQS) admitted(ctx context.Context, batch Batch, free slots) bool {
 	for m.Throttled != nil && m.Throttled(batch) {
-		free.leave()
+		free.release()
 		select {
 		case <-ctx.Done():
 			return false
 		case <-time.After(retryThrottled):
 		}
-		if !time.Now().Before(batch.Until) || !free.take(ctx) {
+		if !time.Now().Before(batch.Until) || !free.acquire(ctx) {
 			return false
 		}
 		if !time.Now().Before(batch.Until) { // the slot was long in coming
-			free.leave()
+			free.release()
 			return false
 		}
 	}
 	return true
 }
 
-func (m *SQS) work(ctx context.Context, batch Batch) {
+func (m *SQS) invoke(ctx context.Context, batch Batch) {
 	event, err := json.Marshal(sqs.Event(m.Queue.Options().Name, batch.Messages))
 	if err != nil {
 		m.Logger.ErrorContext(ctx, "event", slog.Any("error", err))
@@ -169,7 +169,7 @@ func (m *SQS) work(ctx context.Context, batch Batch) {
 
 // remove deletes what was done. A delete that is refused because the visibility time-out is over costs one more receive.
 func (m *SQS) remove(ctx context.Context, done []memqueue.Delivery) {
-	for part := range slices.Chunk(done, mostReceive) {
+	for part := range slices.Chunk(done, maxReceive) {
 		receipts := make([]string, len(part))
 		for i, d := range part {
 			receipts[i] = d.ReceiptHandle

@@ -134,14 +134,14 @@ func (c *Child) Kill() {
 	<-c.ended
 }
 
-// Strike sends the child and all it started SIGKILL, and does not wait.
-func (c *Child) Strike() { c.signal(syscall.SIGKILL) }
+// SignalKill sends the child and all it started SIGKILL, and does not wait.
+func (c *Child) SignalKill() { c.signal(syscall.SIGKILL) }
 
-// Freeze stops the child and all it started by SIGSTOP. A killed child ends all the same.
-func (c *Child) Freeze() { c.signal(syscall.SIGSTOP) }
+// SignalStop stops the child and all it started by SIGSTOP. A killed child ends all the same.
+func (c *Child) SignalStop() { c.signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen child go on.
-func (c *Child) Thaw() { c.signal(syscall.SIGCONT) }
+// SignalContinue lets a frozen child go on.
+func (c *Child) SignalContinue() { c.signal(syscall.SIGCONT) }
 
 func (c *Child) signal(s syscall.Signal) {
 	select {

@@ -277,7 +277,7 @@ func (p *Pool) KillIf(id string, allowed func(event []byte) bool) bool {
 		return false
 	}
 	p.idle = slices.DeleteFunc(p.idle, func(other *instance) bool { return other == in }) // it is handed nothing any more
-	in.child.Strike()
+	in.child.SignalKill()
 	p.mu.Unlock()
 	<-in.child.Ended()
 	return true
@@ -292,12 +292,12 @@ func (p *Pool) FreezeIf(id string, allowed func(event []byte) bool, d time.Durat
 		p.mu.Unlock()
 		return false
 	}
-	in.child.Freeze()
+	in.child.SignalStop()
 	p.mu.Unlock()
 	select {
 	case <-in.child.Ended():
 	case <-time.After(d):
-		in.child.Thaw()
+		in.child.SignalContinue()
 	}
 	return true
 }

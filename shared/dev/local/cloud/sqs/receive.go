@@ -49,14 +49,14 @@ func (s *Server) receive(ctx context.Context, q *memqueue.Queue, r receive) (any
 		body := string(d.Body)
 		m := received{MessageId: d.MessageID, ReceiptHandle: d.ReceiptHandle, Body: body, MD5OfBody: md5Hex(body)}
 		for name, value := range systemAttributes(d) {
-			if wants(wanted, name) {
+			if hasName(wanted, name) {
 				if m.Attributes == nil {
 					m.Attributes = map[string]string{}
 				}
 				m.Attributes[name] = value
 			}
 		}
-		if d.Trace != "" && wants(r.MessageAttributeNames, inorder.TraceAttribute) {
+		if d.Trace != "" && hasName(r.MessageAttributeNames, inorder.TraceAttribute) {
 			m.MessageAttributes = map[string]attribute{inorder.TraceAttribute: {DataType: "String", StringValue: d.Trace}}
 			m.MD5OfMessageAttributes = md5Attributes(m.MessageAttributes)
 		}
@@ -65,8 +65,8 @@ func (s *Server) receive(ctx context.Context, q *memqueue.Queue, r receive) (any
 	return answer, nil
 }
 
-// wants reports whether a list of attribute names asks for this one.
-func wants(names []string, name string) bool {
+// hasName reports whether a list of attribute names asks for this one.
+func hasName(names []string, name string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return n == name || n == "All" || n == ".*" })
 }
 

@@ -53,8 +53,8 @@ type failedEntry struct {
 	SenderFault bool
 }
 
-// batchAnswer returns every batch operation.
-type batchAnswer[Result any] struct {
+// batchResult returns every batch operation.
+type batchResult[Result any] struct {
 	Successful []Result      `json:",omitempty"`
 	Failed     []failedEntry `json:",omitempty"`
 }
@@ -63,7 +63,7 @@ func (s *Server) sendBatch(ctx context.Context, q *memqueue.Queue, r sendBatch) 
 	if err := distinct(r.Entries, func(e sendEntry) string { return e.Id }); err != nil {
 		return nil, err
 	}
-	var answer batchAnswer[sendResult]
+	var answer batchResult[sendResult]
 	var sound []sendEntry
 	var messages []queue.Message
 	for _, e := range r.Entries {

@@ -33,8 +33,8 @@ type changeVisibilityBatch struct {
 	Entries []visibilityEntry
 }
 
-// done is an entry that succeeded where nothing else is to be said.
-type done struct {
+// succeeded is an entry that succeeded where nothing else is to be said.
+type succeeded struct {
 	Id string //nolint:revive // the protocol's name
 }
 
@@ -56,7 +56,7 @@ func (s *Server) deleteBatch(ctx context.Context, q *memqueue.Queue, r deleteBat
 		receipts[i] = e.ReceiptHandle
 	}
 	errs, err := q.Delete(ctx, receipts...)
-	return settled(r.Entries, id, errs, err)
+	return batchOf(r.Entries, id, errs, err)
 }
 
 func (s *Server) changeVisibilityBatch(ctx context.Context, q *memqueue.Queue, r changeVisibilityBatch) (any, error) {
@@ -69,21 +69,21 @@ func (s *Server) changeVisibilityBatch(ctx context.Context, q *memqueue.Queue, r
 		waits[i] = memqueue.Wait{ReceiptHandle: e.ReceiptHandle, For: time.Duration(e.VisibilityTimeout) * time.Second}
 	}
 	errs, err := q.ChangeVisibility(ctx, waits...)
-	return settled(r.Entries, id, errs, err)
+	return batchOf(r.Entries, id, errs, err)
 }
 
-// settled returns a batch whose entries say no more than that they succeeded.
-func settled[Entry any](entries []Entry, id func(Entry) string, errs []error, err error) (any, error) {
+// batchOf returns a batch whose entries say no more than that they succeeded.
+func batchOf[Entry any](entries []Entry, id func(Entry) string, errs []error, err error) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var answer batchAnswer[done]
+	var answer batchResult[succeeded]
 	for i, e := range entries {
 		if errs[i] != nil {
 			answer.Failed = append(answer.Failed, failure(id(e), errs[i]))
 			continue
 		}
-		answer.Successful = append(answer.Successful, done{id(e)})
+		answer.Successful = append(answer.Successful, succeeded{id(e)})
 	}
 	return answer, nil
 }
