@@ -223,6 +223,14 @@ func TestParametersThatDoNotFitAreNotDeployed(t *testing.T) {
 		"a blank before a value is told":                             {"CrmMaximumConcurrency= 7", "resolve_parameters: '7' is no parameter's value"},
 		"a blank around the sign is told":                            {"CrmMaximumConcurrency = 7", "resolve_parameters: 'CrmMaximumConcurrency' is no parameter's value"},
 		"a parameter without a value is told":                        {"CrmMaximumConcurrency=", "resolve_parameters: CrmMaximumConcurrency= is not a valid format"},
+		"a time that no function starts with is refused":             {"CrmAttemptSeconds=0", "CrmAttemptSeconds is '0': it is 1 or more"},
+		"a margin does not make room by being negative":              {"SoftMarginSeconds=-100", "SoftMarginSeconds is '-100': it is 1 or more"},
+		"one CRM and one channel are deployed":                       {"Crms=hubspot Channels=twilio", ""},
+		"a name is in small letters":                                 {"Crms=HubSpot", "Crms is 'HubSpot': it is one name or more, each once"},
+		"a list has a name":                                          {`Crms=""`, "Crms is '': it is one name or more"},
+		"a list has no name twice":                                   {"Channels=twilio,twilio", "Channels is 'twilio,twilio': it is one name or more, each once"},
+		"nor one that is empty":                                      {"Crms=hubspot,", "Crms is 'hubspot,': it is one name or more"},
+		"nor a blank":                                                {`Crms="hubspot, salesforce"`, "Crms is 'hubspot, salesforce': it is one name or more"},
 		"a quote that is not closed is told":                         {`AlarmTopicArn="x`, "resolve_parameters: AlarmTopicArn=\"x: No closing quotation"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

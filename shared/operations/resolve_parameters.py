@@ -55,7 +55,8 @@ def refusal(parameter: dict, value: str) -> str:
     allowed = [str(v) for v in parameter.get("AllowedValues", [value])]
     if value not in allowed:
         return "one of " + ", ".join(allowed)
-    if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value, re.DOTALL):
+    items = value.split(",") if parameter["Type"] == "CommaDelimitedList" else [value]
+    if len(set(items)) < len(items) or not all(re.fullmatch(parameter.get("AllowedPattern", ".*"), i, re.DOTALL) for i in items):
         return parameter.get("ConstraintDescription", "a text of the pattern " + parameter["AllowedPattern"])
     if parameter["Type"] != "Number":
         return ""
@@ -147,4 +148,6 @@ def main(built: str, environment: str, arguments: list) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        raise SystemExit(__doc__)
     main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -1,6 +1,7 @@
 package template
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -57,7 +58,11 @@ func (r *reader) checkParameter(name, declared *yaml.Node, given string) error {
 		limit, err := strconv.ParseFloat(bound, 64)
 		return err == nil && (number-limit)*sign > 0
 	}
-	whole, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
+	whole, err := regexp.Compile(`\A(?:` + cmp.Or(pattern, "(?s:.*)") + `)\z`)
+	items := []string{given}
+	if kind == typeList {
+		items = strings.Split(given, ",")
+	}
 	var want string
 	switch {
 	case err != nil:
@@ -72,7 +77,7 @@ func (r *reader) checkParameter(name, declared *yaml.Node, given string) error {
 		want = smallest + " or more"
 	case beyond(largest, 1):
 		want = largest + " or less"
-	case pattern != "" && !whole.MatchString(given):
+	case !areItems(items, whole):
 		want = "a text of the pattern " + pattern
 	default:
 		return nil
@@ -81,4 +86,14 @@ func (r *reader) checkParameter(name, declared *yaml.Node, given string) error {
 		want = described
 	}
 	return refuse(name, "the parameter %s is %q, and has to be %s", name.Value, given, want)
+}
+
+// areItems reports whether each item of a list, or the one value, is there once and of a pattern.
+func areItems(items []string, pattern *regexp.Regexp) bool {
+	for i, item := range items {
+		if !pattern.MatchString(item) || slices.Contains(items[:i], item) {
+			return false
+		}
+	}
+	return true
 }

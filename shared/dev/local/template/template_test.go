@@ -139,6 +139,9 @@ func TestWhatIsNotUnderstoodIsRefusedWithItsLine(t *testing.T) {
 		"a parameter's value":     {"Parameters:\n  P: {Type: String}\nResources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref P", 7, "neither a default"},
 		"a number":                {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: soon", 5, `"soon" is not a number`},
 		"a FIFO queue's name":     {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties: {FifoQueue: true}", 2, ".fifo"},
+		"a loop":                  {"Resources:\n  Fn::ForEach::A: [X, [a]]", 2, "an identifier, a collection and a block"},
+		"a list to go through":    {"Resources:\n  Fn::ForEach::A: [X, !Ref B, {}]", 2, "B has no list"},
+		"an entry of a mapping":   {"Mappings: {M: {a: {b: 1}}}\nResources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      DelaySeconds: !FindInMap [M, a, c]", 6, "has no a.c"},
 		"a function without code": {"Resources:\n  A:\n    Type: AWS::Serverless::Function", 2, "CodeUri"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,6 +184,32 @@ func TestTheProjectsTemplateRunsLocally(t *testing.T) {
 	}
 }
 
+func TestLoopsAndMappingsAreWrittenOut(t *testing.T) {
+	const source = `
+Parameters: {Names: {Type: CommaDelimitedList, Default: "a,b"}}
+Mappings: {Sizes: {b: {Seconds: 7}}}
+Resources:
+  Fn::ForEach::Queues:
+    - Name
+    - !Ref Names
+    - ${Name}Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "q-${Name}", VisibilityTimeout: !FindInMap [Sizes, !Ref Name, Seconds, {DefaultValue: 5}]}}
+      Fn::ForEach::Lanes:
+        - Lane
+        - [x-1]
+        - ${Name}&{Lane}: {Type: AWS::SQS::Queue, Properties: {QueueName: !Sub "${Name}-${Lane}"}}`
+	got, err := template.Parse([]byte(source), map[string]string{"Names": "b,c"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, q := range got.Queues {
+		names = append(names, q.LogicalID+" "+q.Name+" "+q.Visibility.String())
+	}
+	if diff := cmp.Diff([]string{"bQueue q-b 7s", "bx1 b-x-1 30s", "cQueue q-c 5s", "cx1 c-x-1 30s"}, names); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(small)
 	f.Add("Resources:\n  A: &a {Type: *a}")
@@ -199,6 +228,7 @@ Parameters:
   Days: {Type: Number, AllowedValues: [1, 30], Default: 30}
   Base: {Type: String, AllowedPattern: "https://[a-z.]+|", Default: "", ConstraintDescription: a URL of https without a slash at its end}
   Name: {Type: String, AllowedPattern: "[a-z]+", Default: a}
+  Names: {Type: CommaDelimitedList, AllowedPattern: "[a-z]+", Default: "a,b"}
 Resources: {}`
 	for sentence, c := range map[string]struct{ name, value, reason string }{
 		"a value of the list is taken":                 {"Stage", "prod", ""},
@@ -216,6 +246,9 @@ Resources: {}`
 		"nothing is taken where the pattern allows it": {"Base", "", ""},
 		"the pattern is of the whole value":            {"Base", "https://x.example/", `the parameter Base is "https://x.example/", and has to be a URL of https without a slash at its end`},
 		"without a description the pattern is given":   {"Name", "A", `the parameter Name is "A", and has to be a text of the pattern [a-z]+`},
+		"a list has items of the pattern":              {"Names", "b,c", ""},
+		"each item is of the pattern":                  {"Names", "b, c", `the parameter Names is "b, c", and has to be`},
+		"an item is there once":                        {"Names", "b,b", `the parameter Names is "b,b", and has to be`},
 		"nor is a line's end":                          {"Name", "a\n", `the parameter Name is "a\n", and has to be`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
