@@ -60,11 +60,7 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 			Root: root, Target: target, Tenant: lookup("TENANT"), Invoke: invoke, Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
 	case "check":
-		at, err := stack(CheckUsage)
-		if err != nil {
-			return err
-		}
-		return checkCommand(ctx, out, root, lookup, at)
+		return checkCommand(ctx, out, root, lookup, stack)
 	case "recover":
 		kept, at, err := retained(ctx, root, RecoverUsage, lookup, open)
 		if err != nil {
@@ -84,7 +80,11 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 	}
 }
 
-func checkCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, at Stack) error {
+func checkCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	at, err := stack(CheckUsage)
+	if err != nil {
+		return err
+	}
 	template, err := readTemplate(root)
 	if err != nil {
 		return err
