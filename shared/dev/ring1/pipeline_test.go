@@ -263,14 +263,17 @@ type claimTable interface {
 
 // newConnect returns the worker of a connector's process.
 func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
-	crm := hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(p.directory), Client: &http.Client{Transport: portal},
-		Logger: p.logger, Meter: p.meter,
-	})
-	return p.worker("deliver-hubspot", p.opening(connector.New(crm, connector.Options{
-		Claims: idempotency.New(s, lease), Store: s, Links: connector.ThreadLinks{Store: s}, Width: 1,
+	return p.worker("deliver-hubspot", p.opening(connector.New(p.crm(portal), connector.Options{
+		Claims: idempotency.New(s, lease), Store: s, Links: connector.ThreadLinks{Store: s}, Width: connector.Width,
 		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
 	})), p.deliverDead)
+}
+
+// crm returns HubSpot behind portal.
+func (p *pipeline) crm(portal http.RoundTripper) *hubspot.CRM {
+	return hubspot.New(hubspot.Options{
+		Bindings: hubspot.NewTenantBindings(p.directory), Client: &http.Client{Transport: portal}, Logger: p.logger, Meter: p.meter,
+	})
 }
 
 type pepper struct{}
@@ -300,7 +303,6 @@ func (p *pipeline) load(name string) {
 	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool {
 		return c.Kind != hubspot.Kind // the one connector here
 	})
-	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool { return c.Kind != "hubspot" }) // the one that runs here
 	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.peppers, p.file); err != nil {
 		p.t.Fatal(err)
 	}

@@ -67,10 +67,7 @@ func (l *lane) start() {
 	}
 	for range l.writers {
 		l.gather(ctx, l.updates, l.unordered("receipts-hubspot", connector.NewReceipts(connector.ReceiptOptions{
-			CRM: hubspot.New(hubspot.Options{
-				Bindings: hubspot.NewTenantBindings(l.directory), Client: &http.Client{Transport: &l.outage}, Logger: l.logger, Meter: l.meter,
-			}),
-			Store: l.state, Width: hubspot.ReceiptsWidth, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
+			CRM: l.crm(&l.outage), Store: l.state, Width: hubspot.ReceiptsWidth, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
 		}), l.updatesDead))
 	}
 	l.poll(ctx, l.receiptsDead, l.record)

@@ -12,5 +12,5 @@ func main() {
 	crm := hubspot.New(hubspot.Options{
 		Bindings: hubspot.NewTenantBindings(f.Tenants()), Client: wire.Client(f), Logger: f.Logger, Meter: f.Meter,
 	})
-	f.StartWorker(wire.Deliver(f, "hubspot", crm))
+	f.StartWorker(wire.Deliver(f, hubspot.Kind, crm))
 }

@@ -12,5 +12,5 @@ func main() {
 	crm := hubspot.New(hubspot.Options{
 		Bindings: hubspot.NewTenantBindings(f.Tenants()), Client: wire.Client(f), Logger: f.Logger, Meter: f.Meter,
 	})
-	f.StartWorker(wire.Receipts(f, "hubspot", crm, hubspot.ReceiptsWidth, hubspot.ReceiptsPause))
+	f.StartWorker(wire.Receipts(f, hubspot.Kind, crm, hubspot.ReceiptsWidth, hubspot.ReceiptsPause))
 }

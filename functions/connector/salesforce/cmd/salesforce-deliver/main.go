@@ -13,5 +13,5 @@ func main() {
 		Bindings: salesforce.NewTenantBindings(f.Tenants()), Client: wire.Client(f),
 		Store: f.Table(f.String("STATE_TABLE")), Sealer: f.Box(), Logger: f.Logger, Meter: f.Meter,
 	})
-	f.StartWorker(wire.Deliver(f, "salesforce", crm))
+	f.StartWorker(wire.Deliver(f, salesforce.Kind, crm))
 }
