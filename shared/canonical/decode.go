@@ -43,7 +43,7 @@ func Decode(data []byte) (Event, error) {
 		return Event{}, err
 	}
 	rules := report{parsed: true}
-	rules.event(&e)
+	rules.object(&e)
 	r.merge(rules.problems)
 	if err := r.err(); err != nil {
 		return Event{}, fault.New(fault.Permanent, CodeInvalid, err)

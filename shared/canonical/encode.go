@@ -18,7 +18,9 @@ import (
 // that are no UTF-8 become U+FFFD.
 func Encode(e Event) ([]byte, error) {
 	e = e.WithDefaults()
-	if err := e.Validate(); err != nil {
+	rules := report{}
+	rules.object(&e)
+	if err := rules.err(); err != nil {
 		return nil, fault.New(fault.Permanent, CodeInvalid, err)
 	}
 	data := e.Append(nil)

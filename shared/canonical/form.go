@@ -1,8 +1,90 @@
 package canonical
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
-// The forms are the schema's patterns as code: no regular expression is compiled while a function starts.
+// form is what the schema says of a value: how long or large it may be where it is positive, else one of those below.
+type form int32
+
+// The values that there are, and the patterns.
+const (
+	oneType form = -1 - iota
+	oneDirection
+	oneActor
+	oneRelation
+	oneState
+	oneKeyword
+	oneConsent
+	formUUID
+	formName
+	formWord
+	formConversation
+	formE164
+	formSHA256
+	formURL
+	formTraceparent
+	formCause
+)
+
+// fits reports whether s is one of the values or has the pattern, and what is due. The patterns are the schema's as code: no regular
+// expression is compiled while a function starts.
+func (f form) fits(s string) (ok bool, due string) {
+	switch f {
+	case oneType:
+		return one(Type(s), TypeMessage, TypeEdit, TypeRetract, TypeReceipt, TypeReaction, TypeConsent, TypeChange)
+	case oneDirection:
+		return one(Direction(s), Inbound, Outbound, Status)
+	case oneActor:
+		return one(s, "customer", "agent", "automation")
+	case oneRelation:
+		return one(s, "reply", "edit", "retract", "reaction", "receipt")
+	case oneState:
+		return one(s, "queued", "sending", "sent", "delivered", "read", "failed", "canceled")
+	case oneKeyword:
+		return one(s, "stop", "start", "help")
+	case oneConsent:
+		return one(s, "opted_out", "opted_in")
+	case formUUID:
+		return isUUIDv4(s), "must be a version 4 UUID in lower case"
+	case formName:
+		return isName(s), "must be 1 to 128 letters, digits, '_', '.' and '-', beginning with a letter or digit"
+	case formWord:
+		return isWord(s), "must be lower-case letters, digits and '_'"
+	case formConversation:
+		return isConversation(s), "must be <channel>:<account>:conv:<opaque>"
+	case formE164:
+		return isE164(s), "must be E.164"
+	case formSHA256:
+		return isSHA256(s), "must be 64 lower-case hex digits"
+	case formURL:
+		return isURL(s), "must be an http or https URL of at most 4096 ASCII characters"
+	case formTraceparent:
+		return isTraceparent(s), "must be a W3C traceparent"
+	case formCause:
+		return isCause(s), "must be 1 to 128 printable ASCII characters without spaces"
+	default:
+		return len(s) <= int(f) || utf8.RuneCountInString(s) <= int(f), "is too long"
+	}
+}
+
+func one[S ~string](s S, values ...S) (ok bool, due string) {
+	return slices.Contains(values, s), "is none of the values that the schema lists"
+}
+
+// code returns that of the problem of a string that does not fit.
+func (f form) code() string {
+	switch {
+	case f > 0:
+		return ProblemLength
+	case f >= oneConsent:
+		return ProblemValue
+	default:
+		return ProblemFormat
+	}
+}
 
 func isDigit(b byte) bool  { return '0' <= b && b <= '9' }
 func isLower(b byte) bool  { return 'a' <= b && b <= 'z' }

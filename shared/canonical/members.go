@@ -1,10 +1,11 @@
 package canonical
 
-// member is one member of an object of the schema: its name, what holds of it, and a pointer to the field that it stands for. The
-// reader, the writer and SetAside go by these lists, which tests compare with the struct tags and with the schema.
+// member is one member of an object of the schema: its name, what holds of it, what it looks like, and a pointer to the field that
+// it stands for. Reading, writing and validation go by these lists, which tests compare with the struct tags and with the schema.
 type member struct {
 	name  string
 	rule  rule
+	form  form
 	field any // *string, *bool, *int, *int64, *float64, *time.Time, a map, an object, or a pointer to a pointer to or slice of objects
 }
 
@@ -65,114 +66,114 @@ func members(object any, to []member) []member {
 
 func (e *Event) members(to []member) []member {
 	return append(to, []member{
-		{"eventId", always | filled, (*string)(&e.EventID)},
-		{"schemaVersion", always | filled, &e.SchemaVersion},
-		{"tenantId", filled, &e.TenantID},
-		{"accountId", filled, &e.AccountID},
-		{"lineId", filled, &e.LineID},
-		{"threadId", filled, (*string)(&e.ThreadID)},
-		{"type", filled, (*string)(&e.Type)},
-		{"channel", always | filled, (*string)(&e.Channel)},
-		{"direction", always | filled, (*string)(&e.Direction)},
-		{"conversationId", always | filled, &e.ConversationID},
-		{"provider", filled, &e.Provider},
-		{"providerMessageId", filled, &e.ProviderMessageID},
-		{"sender", always, &e.Sender},
-		{"recipient", always, &e.Recipient},
-		{"participants", 0, &e.Participants},
-		{"actor", 0, &e.Actor},
-		{"relatesTo", 0, &e.RelatesTo},
-		{"message", 0, &e.Message},
-		{"reaction", 0, &e.Reaction},
-		{"receipt", 0, &e.Receipt},
-		{"consent", 0, &e.Consent},
-		{"attribution", 0, &e.Attribution},
-		{"timestamp", 0, &e.Timestamp},
-		{"receivedAt", 0, &e.ReceivedAt},
-		{"flags", 0, &e.Flags},
-		{"trace", 0, &e.Trace},
-		{"metadata", 0, &e.Metadata},
+		{"eventId", always | filled, formUUID, (*string)(&e.EventID)},
+		{"schemaVersion", always | filled, 0, &e.SchemaVersion},
+		{"tenantId", filled, formName, &e.TenantID},
+		{"accountId", filled, formName, &e.AccountID},
+		{"lineId", filled, formName, &e.LineID},
+		{"threadId", filled, formName, (*string)(&e.ThreadID)},
+		{"type", filled, oneType, (*string)(&e.Type)},
+		{"channel", always | filled, formWord, (*string)(&e.Channel)},
+		{"direction", always | filled, oneDirection, (*string)(&e.Direction)},
+		{"conversationId", always | filled, formConversation, &e.ConversationID},
+		{"provider", filled, formWord, &e.Provider},
+		{"providerMessageId", filled, maxProviderID, &e.ProviderMessageID},
+		{"sender", always, 0, &e.Sender},
+		{"recipient", always, 0, &e.Recipient},
+		{"participants", 0, maxParticipants, &e.Participants},
+		{"actor", 0, 0, &e.Actor},
+		{"relatesTo", 0, 0, &e.RelatesTo},
+		{"message", 0, 0, &e.Message},
+		{"reaction", 0, 0, &e.Reaction},
+		{"receipt", 0, 0, &e.Receipt},
+		{"consent", 0, 0, &e.Consent},
+		{"attribution", 0, 0, &e.Attribution},
+		{"timestamp", 0, 0, &e.Timestamp},
+		{"receivedAt", 0, 0, &e.ReceivedAt},
+		{"flags", 0, 0, &e.Flags},
+		{"trace", 0, 0, &e.Trace},
+		{"metadata", 0, 0, &e.Metadata},
 	}...)
 }
 
 func (p *Participant) members(to []member) []member {
 	return append(to, []member{
-		{"id", filled, &p.ID},
-		{"phone", filled, &p.Phone},
-		{"hashedEmail", filled, &p.HashedEmail},
-		{"displayName", 0, &p.DisplayName},
-		{"channelAddress", filled, &p.ChannelAddress},
+		{"id", filled, maxIdentifier, &p.ID},
+		{"phone", filled, formE164, &p.Phone},
+		{"hashedEmail", filled, formSHA256, &p.HashedEmail},
+		{"displayName", 0, maxLabel, &p.DisplayName},
+		{"channelAddress", filled, maxIdentifier, &p.ChannelAddress},
 	}...)
 }
 
 func (a *Actor) members(to []member) []member {
-	return append(to, []member{{"kind", always | filled, &a.Kind}, {"via", 0, &a.Via}}...)
+	return append(to, []member{{"kind", always | filled, oneActor, &a.Kind}, {"via", 0, maxIdentifier, &a.Via}}...)
 }
 
 func (r *Relation) members(to []member) []member {
-	return append(to, []member{{"kind", always | filled, &r.Kind}, {"providerMessageId", filled, &r.ProviderMessageID}, {"sender", 0, &r.Sender}}...)
+	return append(to, []member{{"kind", always | filled, oneRelation, &r.Kind}, {"providerMessageId", filled, maxProviderID, &r.ProviderMessageID}, {"sender", 0, maxIdentifier, &r.Sender}}...)
 }
 
 func (m *Message) members(to []member) []member {
 	return append(to, []member{
-		{"text", 0, &m.Text},
-		{"summary", 0, &m.Summary},
-		{"contentType", 0, &m.ContentType},
-		{"attachments", 0, &m.Attachments},
-		{"suggestions", 0, &m.Suggestions},
-		{"postback", 0, &m.Postback},
-		{"template", 0, &m.Template},
-		{"location", 0, &m.Location},
+		{"text", 0, maxText, &m.Text},
+		{"summary", 0, maxSummary, &m.Summary},
+		{"contentType", 0, maxMIME, &m.ContentType},
+		{"attachments", 0, maxAttachments, &m.Attachments},
+		{"suggestions", 0, maxSuggestions, &m.Suggestions},
+		{"postback", 0, 0, &m.Postback},
+		{"template", 0, 0, &m.Template},
+		{"location", 0, 0, &m.Location},
 	}...)
 }
 
 func (a *Attachment) members(to []member) []member {
-	return append(to, []member{{"url", always | filled, &a.URL}, {"contentType", 0, &a.ContentType}, {"name", 0, &a.Name}, {"size", 0, &a.Size}}...)
+	return append(to, []member{{"url", always | filled, formURL, &a.URL}, {"contentType", 0, maxMIME, &a.ContentType}, {"name", 0, maxLabel, &a.Name}, {"size", 0, 0, &a.Size}}...)
 }
 
 func (s *Suggestion) members(to []member) []member {
-	return append(to, []member{{"text", always, &s.Text}, {"postback", 0, &s.Postback}}...)
+	return append(to, []member{{"text", always, maxLabel, &s.Text}, {"postback", 0, maxPayload, &s.Postback}}...)
 }
 
 func (p *Postback) members(to []member) []member {
-	return append(to, []member{{"text", 0, &p.Text}, {"payload", 0, &p.Payload}}...)
+	return append(to, []member{{"text", 0, maxLabel, &p.Text}, {"payload", 0, maxPayload, &p.Payload}}...)
 }
 
 func (t *Template) members(to []member) []member {
-	return append(to, []member{{"id", always | filled, &t.ID}, {"variables", 0, &t.Variables}}...)
+	return append(to, []member{{"id", always | filled, maxIdentifier, &t.ID}, {"variables", 0, 0, &t.Variables}}...)
 }
 
 func (l *Location) members(to []member) []member {
 	return append(to, []member{
-		{"latitude", always, &l.Latitude}, {"longitude", always, &l.Longitude}, {"label", 0, &l.Label}, {"address", 0, &l.Address},
+		{"latitude", always, 90, &l.Latitude}, {"longitude", always, 180, &l.Longitude}, {"label", 0, maxLabel, &l.Label}, {"address", 0, maxLabel, &l.Address},
 	}...)
 }
 
 func (r *Reaction) members(to []member) []member {
-	return append(to, []member{{"emoji", always | filled, &r.Emoji}, {"removed", 0, &r.Removed}}...)
+	return append(to, []member{{"emoji", always | filled, maxEmoji, &r.Emoji}, {"removed", 0, 0, &r.Removed}}...)
 }
 
 func (r *Receipt) members(to []member) []member {
-	return append(to, []member{{"state", always | filled, &r.State}, {"at", 0, &r.At}, {"error", 0, &r.Error}}...)
+	return append(to, []member{{"state", always | filled, oneState, &r.State}, {"at", 0, 0, &r.At}, {"error", 0, maxIdentifier, &r.Error}}...)
 }
 
 func (c *Consent) members(to []member) []member {
-	return append(to, []member{{"keyword", filled, &c.Keyword}, {"state", filled, &c.State}, {"source", 0, &c.Source}}...)
+	return append(to, []member{{"keyword", filled, oneKeyword, &c.Keyword}, {"state", filled, oneConsent, &c.State}, {"source", 0, maxSource, &c.Source}}...)
 }
 
 func (a *Attribution) members(to []member) []member {
 	return append(to, []member{
-		{"sourceType", 0, &a.SourceType}, {"sourceId", 0, &a.SourceID}, {"sourceUrl", 0, &a.SourceURL},
-		{"headline", 0, &a.Headline}, {"body", 0, &a.Body}, {"clickId", 0, &a.ClickID},
+		{"sourceType", 0, maxPayload, &a.SourceType}, {"sourceId", 0, maxPayload, &a.SourceID}, {"sourceUrl", 0, maxPayload, &a.SourceURL},
+		{"headline", 0, maxPayload, &a.Headline}, {"body", 0, maxPayload, &a.Body}, {"clickId", 0, maxPayload, &a.ClickID},
 	}...)
 }
 
 func (f *Flags) members(to []member) []member {
 	return append(to, []member{
-		{"historical", 0, &f.Historical}, {"replayed", 0, &f.Replayed}, {"autoReply", 0, &f.AutoReply}, {"timeEstimated", 0, &f.TimeEstimated},
+		{"historical", 0, 0, &f.Historical}, {"replayed", 0, 0, &f.Replayed}, {"autoReply", 0, 0, &f.AutoReply}, {"timeEstimated", 0, 0, &f.TimeEstimated},
 	}...)
 }
 
 func (t *Trace) members(to []member) []member {
-	return append(to, []member{{"traceparent", filled, &t.Traceparent}, {"causationId", filled, &t.CausationID}}...)
+	return append(to, []member{{"traceparent", filled, formTraceparent, &t.Traceparent}, {"causationId", filled, formCause, &t.CausationID}}...)
 }
