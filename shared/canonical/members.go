@@ -163,8 +163,12 @@ func (c *Consent) members(to []member) []member {
 
 func (a *Attribution) members(to []member) []member {
 	return append(to, []member{
-		{"sourceType", 0, maxPayload, &a.SourceType}, {"sourceId", 0, maxPayload, &a.SourceID}, {"sourceUrl", 0, maxPayload, &a.SourceURL},
-		{"headline", 0, maxPayload, &a.Headline}, {"body", 0, maxPayload, &a.Body}, {"clickId", 0, maxPayload, &a.ClickID},
+		{"sourceType", 0, maxPayload, &a.SourceType},
+		{"sourceId", 0, maxPayload, &a.SourceID},
+		{"sourceUrl", 0, maxPayload, &a.SourceURL},
+		{"headline", 0, maxPayload, &a.Headline},
+		{"body", 0, maxPayload, &a.Body},
+		{"clickId", 0, maxPayload, &a.ClickID},
 	}...)
 }
 
