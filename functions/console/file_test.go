@@ -276,6 +276,14 @@ func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 		"a signing key for an auth token":       {`"local-use-only-previous-twilio-auth-token"`, `"whsec_aHVudGVyMg=="`, "accounts[0].previousAuthToken is not an auth token, which is neither a SID nor a signing key"},
 		"half of a private key":                 {key, key[:400] + key[800:], noKey},
 		"a key that is none":                    {key, `-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n`, noKey},
+		"the address of the other CRM":          {"http://127.0.0.1:8092", "https://acme.my.salesforce.com", "tenant.crms[0].baseUrl is an address of another CRM, salesforce"},
+		"and that for this one":                 {"http://127.0.0.1:8091", "https://api.hubapi.com", "tenant.crms[1].baseUrl is an address of another CRM, hubspot"},
+		"in capitals, with a port":              {"http://127.0.0.1:8091", "https://API.HubAPI.com:443", "tenant.crms[1].baseUrl is an address of another CRM, hubspot"},
+		"the address of the org's pages":        {"http://127.0.0.1:8091", "https://acme.lightning.force.com", "tenant.crms[1].baseUrl is not an address of the org's API, such as https://acme.my.salesforce.com, and none of its pages"},
+		"the address of the portal's pages":     {"http://127.0.0.1:8092", "https://app-eu1.hubspot.com", "tenant.crms[0].baseUrl is not an address of the API, such as https://api.hubapi.com, and none of the portal's pages"},
+		"a CRM's own address":                   {"http://127.0.0.1:8091", "https://acme--dev.sandbox.my.salesforce.com", ""},
+		"a proxy that is called like another":   {"http://127.0.0.1:8092", "https://my.salesforce.com.proxy.example.com", ""},
+		"a host that ends like another":         {"http://127.0.0.1:8092", "https://notsalesforce.com", ""},
 		"an account in capitals":                {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000DE0", noAccount},
 	} {
 		t.Run(name, func(t *testing.T) {

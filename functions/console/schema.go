@@ -121,6 +121,12 @@ func (s *schemas) checkCRM(path, kind string, crm map[string]any) []tenant.Probl
 		return []tenant.Problem{{Path: path + ".kind", Reason: "is no CRM of this deployment, which has " + strings.Join(s.CRMs, ", ")}}
 	}
 	problems := s.plugins[crmSchema(kind)].check(path, crm)
+	base, _ := crm["baseUrl"].(string)
+	for _, other := range s.CRMs {
+		if own := s.plugins[crmSchema(other)].ownBaseURL; other != kind && own != nil && own.Validate(base) == nil {
+			problems = append(problems, tenant.Problem{Path: path + ".baseUrl", Reason: "is an address of another CRM, " + other})
+		}
+	}
 	settings := crm["settings"]
 	if settings == nil { // what is left out; null is the file's own problem
 		settings = map[string]any{}
@@ -142,9 +148,13 @@ func (s *schemas) checkAccount(path, provider string, account map[string]any) []
 
 // document is a schema with its source, whose descriptions say what is wanted.
 type document struct {
-	compiled *jsonschema.Schema
-	source   any
+	compiled   *jsonschema.Schema
+	ownBaseURL *jsonschema.Schema // of addresses that only this kind of CRM has; nil if it does not tell
+	source     any
 }
+
+// ownBaseURL is where a CRM's schema has that.
+const ownBaseURL = "#/$defs/ownBaseUrl"
 
 func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
 	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
@@ -173,11 +183,15 @@ func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
 	if err := c.AddResource(url, source); err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", name, err)
 	}
-	compiled, err := c.Compile(url)
+	d := &document{source: source}
+	d.compiled, err = c.Compile(url)
+	if err == nil && d.at(ownBaseURL) != nil {
+		d.ownBaseURL, err = c.Compile(url + ownBaseURL)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", name, err)
 	}
-	return &document{compiled, source}, nil
+	return d, nil
 }
 
 // check lists what is wrong with a value that is at path in the file.

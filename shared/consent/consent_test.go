@@ -170,8 +170,10 @@ func TestRecognise(t *testing.T) {
 		"an opt-out told as a reaction":              {event(func(e *canonical.Event) { e.RelatesTo = reaction }), byWord},
 		"an opt-in told as a reaction is none":       {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", reaction }), nil},
 		"a call for help told as a reaction is none": {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "help", reaction }), nil},
-		"an opt-in in reply to a message": {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", &canonical.Relation{Kind: "reply"} }),
-			&canonical.Consent{Keyword: "start", State: "opted_in", Source: "keyword"}},
+		"an opt-in in reply to a message": {
+			event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", &canonical.Relation{Kind: "reply"} }),
+			&canonical.Consent{Keyword: "start", State: "opted_in", Source: "keyword"},
+		},
 		"a button that says so": {event(func(e *canonical.Event) {
 			e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Stop", Payload: "x"}
 		}), byWord},
