@@ -29,8 +29,8 @@ func SearchDigits(phone string) []string {
 	return []string{national, shared}
 }
 
-// SameNumber reports whether one of typed, numbers as people write them, is phone, a number in E.164. Region is what a national
-// number is read with.
+// SameNumber reports whether one of typed, numbers as people write them, is phone, a number in E.164, with or without an extension.
+// Region is what a national number is read with.
 func SameNumber(phone, region string, typed ...string) bool {
 	number, err := phonenumbers.Parse(phone, "")
 	if err != nil {
@@ -38,12 +38,16 @@ func SameNumber(phone, region string, typed ...string) bool {
 	}
 	want := canonicalNumber(number)
 	for _, text := range typed {
-		if text != "" && read(text, region) == want {
+		bare := extension.ReplaceAllString(text, "$1")
+		if text != "" && read(text, region) == want || bare != text && read(bare, region) == want {
 			return true
 		}
 	}
 	return false
 }
+
+// extension is a number, a word and a short number behind it, in any language: package phonenumbers knows the words of few.
+var extension = regexp.MustCompile(`^(.*\d)[^\pL\d]*[\pL\pM]+[^\pL\d]*\d{1,6}[^\pL\d]*$`)
 
 // read returns the canonical form of a typed number, "" if it is none. One that makes no sense in the region is read as an
 // international one, behind the prefixes of most countries and behind none: its country was not written for those who call
