@@ -1,7 +1,6 @@
 package simulatortest
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -56,9 +55,7 @@ func (c Control) Answer(r *http.Request, body []byte) Reply {
 		return Reply{Status: http.StatusNoContent}
 	case "POST /_simulator/faults":
 		var f Fault
-		decoder := json.NewDecoder(bytes.NewReader(body))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(&f); err != nil || f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.DelayMS < 0 {
+		if err := Decode(body, &f); err != nil || f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.DelayMS < 0 {
 			return c.Refuse(http.StatusBadRequest, "not a fault: {match, status, body, headers, delayMs, commitThenTimeout, count}")
 		}
 		c.Faults.Add(f)

@@ -7,58 +7,15 @@ import (
 	"strings"
 )
 
-// HubSpot's own association types.
-const (
-	communicationToContact = 81
-	contactToCommunication = 82
-	leadToContact          = 578
-)
-
-// defaultType returns HubSpot's association type from one kind of record to another, zero if there is none.
+// defaultType returns HubSpot's own association type from one kind of record to another, zero if there is none.
 func defaultType(from, to string) int {
-	switch [2]string{from, to} {
-	case [2]string{communications, contacts}:
-		return communicationToContact
-	case [2]string{contacts, communications}:
-		return contactToCommunication
-	case [2]string{leads, contacts}:
-		return leadToContact
-	default:
-		return 0
-	}
+	return map[[2]string]int{{communications, contacts}: 81, {contacts, communications}: 82, {leads, contacts}: 578}[[2]string{from, to}]
 }
 
-// create returns the reply to POST {object}: a record with its associations.
-func (s *Simulator) create(t *table, body []byte) reply {
-	var in struct {
-		Properties   map[string]string   `json:"properties"`
-		Associations *[]associationInput `json:"associations"`
-	}
-	if answer := decode(body, &in); answer.status != 0 {
-		return answer
-	}
-	if in.Properties == nil || in.Associations == nil {
-		return invalid("properties and associations are required")
-	}
-	faults := t.check(in.Properties)
-	if name := t.required(in.Properties); name != "" {
-		faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
-	}
-	if len(faults) > 0 {
-		return reply{status: http.StatusBadRequest, body: properties(faults)}
-	}
-	ends, refused := s.ends(t, *in.Associations)
-	if refused.status != 0 {
-		return refused
-	}
-	if status, refused, clashes := t.clash("", in.Properties); clashes {
-		return reply{status: status, body: refused}
-	}
-	made := s.add(t, in.Properties)
-	for _, end := range ends {
-		associate(t, made, s.tables[contacts], end)
-	}
-	return reply{status: http.StatusCreated, body: t.show(made, nil)}
+// newRecord is the request of POST {object}.
+type newRecord struct {
+	Properties   map[string]string   `json:"properties"`
+	Associations *[]associationInput `json:"associations"`
 }
 
 // associationInput is what a record to be made is to be associated with.
@@ -67,23 +24,33 @@ type associationInput struct {
 	Types []specReply `json:"types"`
 }
 
-// ends returns the contacts that a record to be made is to be associated with, or why that cannot be.
-func (s *Simulator) ends(t *table, associations []associationInput) (ends []*record, refused reply) {
-	for _, a := range associations {
-		if len(a.Types) != 1 || a.Types[0] != (specReply{"HUBSPOT_DEFINED", defaultType(t.name, contacts)}) {
-			return nil, invalid("the association type is not one from " + t.name + " to contacts")
-		}
-		end := s.tables[contacts].records[a.To.ID]
-		if end == nil {
-			return nil, missing()
-		}
-		ends = append(ends, end)
+// create makes a record with its associations.
+func (s *Simulator) create(t *table, in newRecord) reply {
+	if in.Properties == nil || in.Associations == nil {
+		return invalid("properties and associations are required")
 	}
-	if t.name == leads && len(ends) == 0 {
-		return nil, invalid("a lead must be associated with a contact")
+	for _, a := range *in.Associations {
+		if len(a.Types) != 1 || a.Types[0] != (specReply{hubspotDefined, defaultType(t.name, contacts)}) {
+			return invalid("the association type is not one from " + t.name + " to contacts")
+		}
+		if s.tables[contacts].Rows[a.To.ID] == nil {
+			return missing()
+		}
 	}
-	return ends, reply{}
+	if t.name == leads && len(*in.Associations) == 0 {
+		return invalid("a lead must be associated with a contact")
+	}
+	made, refused := s.save(t, nil, in.Properties)
+	if refused.Status != 0 {
+		return refused
+	}
+	for _, a := range *in.Associations {
+		associate(t, made.ID, s.tables[contacts], a.To.ID)
+	}
+	return reply{Status: http.StatusCreated, Body: t.show(made, nil)}
 }
+
+const hubspotDefined = "HUBSPOT_DEFINED"
 
 type endReply struct {
 	ID string `json:"id"`
@@ -101,26 +68,19 @@ type pairReply struct {
 	Spec specReply `json:"associationSpec"`
 }
 
-// labelReply is an association type where it is read.
-type labelReply struct {
-	Category string `json:"category"`
-	ID       int    `json:"typeId"`
-}
-
 // relatedReply is a record that another is associated with.
 type relatedReply struct {
-	ID    string       `json:"toObjectId"`
-	Types []labelReply `json:"associationTypes"`
+	ID    string           `json:"toObjectId"`
+	Types []map[string]any `json:"associationTypes"`
 }
 
 // pair ties two records together by their ids.
 func (s *Simulator) pair(from, fromID, to, toID string) (pairReply, bool) {
-	a, b := s.tables[from].records[fromID], s.tables[to].records[toID]
-	if a == nil || b == nil {
+	if s.tables[from].Rows[fromID] == nil || s.tables[to].Rows[toID] == nil {
 		return pairReply{}, false
 	}
-	associate(s.tables[from], a, s.tables[to], b)
-	return pairReply{endReply{fromID}, endReply{toID}, specReply{"HUBSPOT_DEFINED", defaultType(from, to)}}, true
+	associate(s.tables[from], fromID, s.tables[to], toID)
+	return pairReply{endReply{fromID}, endReply{toID}, specReply{hubspotDefined, defaultType(from, to)}}, true
 }
 
 // associateDefault returns the reply to PUT {from}/{id}/associations/default/{to}/{id}.
@@ -142,27 +102,26 @@ func (s *Simulator) associations(r *http.Request, rest []string, body []byte) re
 	}
 	switch strings.Join(rest[3:], "/") {
 	case "associate/default":
-		return s.associateBatch(rest[0], rest[1], body)
+		return decoded(body, func(in pairs) reply { return s.associateBatch(rest[0], rest[1], in) })
 	case "read":
-		return s.associatedBatch(s.tables[rest[0]], rest[1], body)
+		return decoded(body, func(in pageStarts) reply { return s.associatedBatch(s.tables[rest[0]], rest[1], in) })
 	default:
 		return undocumented(r)
 	}
 }
 
+// pairs is the request of batch/associate/default.
+type pairs struct {
+	Inputs []struct {
+		From endReply `json:"from"`
+		To   endReply `json:"to"`
+	} `json:"inputs"`
+}
+
 // associateBatch makes associations. What cannot be made is told beside the rest: a 207 is not described here.
-func (s *Simulator) associateBatch(from, to string, body []byte) reply {
-	var in struct {
-		Inputs []struct {
-			From endReply `json:"from"`
-			To   endReply `json:"to"`
-		} `json:"inputs"`
-	}
-	if answer := decode(body, &in); answer.status != 0 {
+func (s *Simulator) associateBatch(from, to string, in pairs) reply {
+	if answer := bounded(len(in.Inputs)); answer.Status != 0 {
 		return answer
-	}
-	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
-		return invalid("between 1 and 100 inputs are allowed")
 	}
 	var results []pairReply
 	var errors []rowRefusal
@@ -180,37 +139,47 @@ func (s *Simulator) associateBatch(from, to string, body []byte) reply {
 // maxAssociated is how many associations one page holds.
 const maxAssociated = 500
 
+// page is a part of a list.
+type page[T any] struct {
+	Results []T     `json:"results"`
+	Paging  *paging `json:"paging,omitempty"`
+}
+
 type paging struct {
 	Next struct {
 		After string `json:"after"`
 	} `json:"next"`
 }
 
+// next returns where the page after end begins, nil if it is the last.
+func next(end, total int) *paging {
+	if end >= total {
+		return nil
+	}
+	p := new(paging)
+	p.Next.After = strconv.Itoa(end)
+	return p
+}
+
 // related returns a page of the records of kind to that one is associated with, oldest first.
-func related(t *table, r *record, to string, after, limit int) ([]relatedReply, *paging) {
-	ids := r.associations[to]
-	page := make([]relatedReply, 0, min(limit, len(ids)))
+func related(t *table, id, to string, after, limit int) page[relatedReply] {
+	ids := t.ties[id][to]
+	p := page[relatedReply]{[]relatedReply{}, next(after+limit, len(ids))}
 	for _, id := range ids[min(after, len(ids)):min(after+limit, len(ids))] {
-		page = append(page, relatedReply{id, []labelReply{{"HUBSPOT_DEFINED", defaultType(t.name, to)}}})
+		p.Results = append(p.Results, relatedReply{id, []map[string]any{{"category": hubspotDefined, "typeId": defaultType(t.name, to)}}})
 	}
-	if after+limit >= len(ids) {
-		return page, nil
-	}
-	next := new(paging)
-	next.Next.After = strconv.Itoa(after + limit)
-	return page, next
+	return p
 }
 
 // associated returns the reply to GET {object}/{id}/associations/{to}.
 func (s *Simulator) associated(r *http.Request, from, id, to string) reply {
-	if answer := checkParameters(r, "after", "limit"); answer.status != 0 {
+	if answer := checkParameters(r, "after", "limit"); answer.Status != 0 {
 		return answer
 	}
 	if r.Method != http.MethodGet || defaultType(from, to) == 0 {
 		return undocumented(r)
 	}
-	found := s.tables[from].records[id]
-	if found == nil {
+	if s.tables[from].Rows[id] == nil {
 		return missing()
 	}
 	query := r.URL.Query()
@@ -219,27 +188,21 @@ func (s *Simulator) associated(r *http.Request, from, id, to string) reply {
 	if afterErr != nil || limitErr != nil || after < 0 || limit < 1 || limit > maxAssociated {
 		return invalid("after or limit is out of bounds")
 	}
-	var answer struct {
-		Results []relatedReply `json:"results"`
-		Paging  *paging        `json:"paging,omitempty"`
-	}
-	answer.Results, answer.Paging = related(s.tables[from], found, to, after, limit)
-	return ok(answer)
+	return ok(related(s.tables[from], id, to, after, limit))
+}
+
+// pageStarts is the request of associations' batch/read.
+type pageStarts struct {
+	Inputs []struct {
+		ID    string `json:"id"`
+		After string `json:"after"`
+	} `json:"inputs"`
 }
 
 // associatedBatch reads associations, each from its own after on. A record without any is an error, as one that does not exist.
-func (s *Simulator) associatedBatch(t *table, to string, body []byte) reply {
-	var in struct {
-		Inputs []struct {
-			ID    string `json:"id"`
-			After string `json:"after"`
-		} `json:"inputs"`
-	}
-	if answer := decode(body, &in); answer.status != 0 {
+func (s *Simulator) associatedBatch(t *table, to string, in pageStarts) reply {
+	if answer := bounded(len(in.Inputs)); answer.Status != 0 {
 		return answer
-	}
-	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
-		return invalid("between 1 and 100 inputs are allowed")
 	}
 	type result struct {
 		From   endReply       `json:"from"`
@@ -253,14 +216,13 @@ func (s *Simulator) associatedBatch(t *table, to string, body []byte) reply {
 		if err != nil || after < 0 {
 			return invalid("after is not one that a page gave")
 		}
-		found := t.records[row.ID]
-		if found == nil || len(found.associations[to]) == 0 {
+		if len(t.ties[row.ID][to]) == 0 {
 			refused := problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID)
 			errors = append(errors, refused.about("fromObjectId", row.ID).row())
 			continue
 		}
-		page, next := related(t, found, to, after, maxAssociated)
-		results = append(results, result{endReply{row.ID}, page, next})
+		p := related(t, row.ID, to, after, maxAssociated)
+		results = append(results, result{endReply{row.ID}, p.Results, p.Paging})
 	}
 	return mixed(batched(results, errors))
 }

@@ -38,148 +38,109 @@ func batched[T any](results []T, errors []rowRefusal) batchReply[T] {
 // mixed returns a batch: with 207 where some of it was refused.
 func mixed[T any](b batchReply[T]) reply {
 	if len(b.Errors) > 0 {
-		return reply{status: http.StatusMultiStatus, body: b}
+		return reply{Status: http.StatusMultiStatus, Body: b}
 	}
 	return ok(b)
 }
 
-// inputs decodes a batch and refuses what HubSpot refuses as a whole: too many rows, an id twice, a property that is wrong.
-func (t *table) inputs(body []byte) ([]batchInput, reply) {
-	var in struct {
-		Inputs []batchInput `json:"inputs"`
+// batch is the request of batch/upsert and batch/update.
+type batch struct {
+	Inputs []batchInput `json:"inputs"`
+}
+
+// refused refuses what HubSpot refuses as a whole: too many rows, an id twice, a property that is wrong.
+func (b batch) refused(t *table) reply {
+	if answer := bounded(len(b.Inputs)); answer.Status != 0 {
+		return answer
 	}
-	if answer := decode(body, &in); answer.status != 0 {
-		return nil, answer
-	}
-	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch {
-		return nil, invalid("between 1 and 100 inputs are allowed")
-	}
-	seen := make(map[string]bool, len(in.Inputs))
+	seen := make(map[string]bool, len(b.Inputs))
 	var faults []propertyFault
-	for _, row := range in.Inputs {
-		if row.ID == "" || row.Properties == nil {
-			return nil, invalid("id and properties are required")
-		}
-		if seen[row.ID] {
-			return nil, invalid("Duplicate IDs found in batch input: [" + row.ID + "]. IDs must be unique")
+	for _, row := range b.Inputs {
+		_, allowed := t.find(row.IDProperty, row.ID)
+		switch {
+		case row.ID == "" || row.Properties == nil:
+			return invalid("id and properties are required")
+		case seen[row.ID]:
+			return invalid("Duplicate IDs found in batch input: [" + row.ID + "]. IDs must be unique")
+		case !allowed:
+			return invalid(notUnique)
 		}
 		seen[row.ID] = true
 		faults = append(faults, t.check(row.Properties)...)
 	}
 	if len(faults) > 0 {
-		return nil, reply{status: http.StatusBadRequest, body: properties(faults)}
+		return reply{Status: http.StatusBadRequest, Body: wrongProperties(faults)}
 	}
-	return in.Inputs, reply{}
+	return reply{}
 }
 
-// upsert returns batch/upsert: by HubSpot's id, or by a property with unique values.
-func (s *Simulator) upsert(t *table, body []byte) reply {
-	rows, answer := t.inputs(body)
-	if answer.status != 0 {
-		return answer
+// bounded refuses a batch of too many rows, or none.
+func bounded(rows int) reply {
+	if rows == 0 || rows > maxBatch {
+		return invalid("between 1 and 100 inputs are allowed")
 	}
-	for _, row := range rows {
-		if _, allowed := t.find(row.IDProperty, row.ID); !allowed {
-			return invalid("idProperty does not have unique values")
-		}
+	return reply{}
+}
+
+const notUnique = "idProperty does not have unique values"
+
+// write returns batch/upsert or batch/update: by HubSpot's id, or by a property with unique values.
+func (s *Simulator) write(t *table, in batch, upsert bool) reply {
+	if answer := in.refused(t); answer.Status != 0 {
+		return answer
 	}
 	var results []objectReply
 	var errors []rowRefusal
-	for _, row := range rows {
-		found, _ := t.find(row.IDProperty, row.ID)
-		result, refused := s.upsertOne(t, found, row)
-		if refused != nil {
-			if row.TraceID != "" {
-				*refused = refused.about("objectWriteTraceId", row.TraceID)
-			}
-			errors = append(errors, refused.row())
+	for _, row := range in.Inputs {
+		shown, refused := s.writeRow(t, row, upsert)
+		if refused == nil {
+			results = append(results, shown)
 			continue
 		}
-		results = append(results, result)
+		if row.TraceID != "" {
+			*refused = refused.about("objectWriteTraceId", row.TraceID)
+		}
+		errors = append(errors, refused.row())
 	}
 	return mixed(batched(results, errors))
 }
 
-func (s *Simulator) upsertOne(t *table, found *record, row batchInput) (objectReply, *refusal) {
-	values := make(map[string]string, len(row.Properties)+1)
-	maps.Copy(values, row.Properties)
-	isNew := found == nil
-	own := ""
-	if isNew {
-		if row.IDProperty == "" {
-			refused := problem("OBJECT_NOT_FOUND", "resource not found")
-			return objectReply{}, &refused
+func (s *Simulator) writeRow(t *table, row batchInput, upsert bool) (objectReply, *refusal) {
+	found, _ := t.find(row.IDProperty, row.ID)
+	isNew, values := found == nil, maps.Clone(row.Properties)
+	switch {
+	case !isNew:
+	case !upsert || row.IDProperty == "":
+		refused := problem("OBJECT_NOT_FOUND", "resource not found")
+		if !upsert {
+			refused = refused.about("ids", row.ID)
 		}
+		return objectReply{}, &refused
+	default:
 		values[row.IDProperty] = row.ID
-		if name := t.required(values); name != "" {
-			refused := properties([]propertyFault{{Message: "a value is required", Error: "REQUIRED", Name: name}})
-			return objectReply{}, &refused
-		}
-	} else {
-		own = found.id
 	}
-	if _, refused, clashes := t.clash(own, values); clashes {
+	saved, answer := s.save(t, found, values)
+	if refused, ok := answer.Body.(refusal); ok {
 		return objectReply{}, &refused
 	}
-	if isNew {
-		found = s.add(t, values)
-	} else {
-		s.set(t, found, values)
+	shown := t.show(saved, nil)
+	if shown.TraceID = row.TraceID; upsert {
+		shown.New = &isNew
 	}
-	shown := t.show(found, nil)
-	shown.New, shown.TraceID = &isNew, row.TraceID
 	return shown, nil
 }
 
-// update returns batch/update.
-func (s *Simulator) update(t *table, body []byte) reply {
-	rows, answer := t.inputs(body)
-	if answer.status != 0 {
-		return answer
-	}
-	var results []objectReply
-	var errors []rowRefusal
-	for _, row := range rows {
-		found, allowed := t.find(row.IDProperty, row.ID)
-		if !allowed {
-			return invalid("idProperty does not have unique values")
-		}
-		var refused refusal
-		failed := found == nil
-		if failed {
-			refused = problem("OBJECT_NOT_FOUND", "resource not found").about("ids", row.ID)
-		} else {
-			_, refused, failed = t.clash(found.id, row.Properties)
-		}
-		if failed {
-			if row.TraceID != "" {
-				refused = refused.about("objectWriteTraceId", row.TraceID)
-			}
-			errors = append(errors, refused.row())
-			continue
-		}
-		s.set(t, found, row.Properties)
-		shown := t.show(found, nil)
-		shown.TraceID = row.TraceID
-		results = append(results, shown)
-	}
-	return mixed(batched(results, errors))
+// batchRead is the request of batch/read.
+type batchRead struct {
+	IDProperty string     `json:"idProperty"`
+	Inputs     []endReply `json:"inputs"`
+	Properties []string   `json:"properties"`
+	History    *[]string  `json:"propertiesWithHistory"`
 }
 
 // read returns batch/read. What does not exist is named in one error.
-func (s *Simulator) read(t *table, body []byte) reply {
-	var in struct {
-		IDProperty string `json:"idProperty"`
-		Inputs     []struct {
-			ID string `json:"id"`
-		} `json:"inputs"`
-		Properties []string  `json:"properties"`
-		History    *[]string `json:"propertiesWithHistory"`
-	}
-	if answer := decode(body, &in); answer.status != 0 {
-		return answer
-	}
-	if len(in.Inputs) == 0 || len(in.Inputs) > maxBatch || in.Properties == nil || in.History == nil {
+func (s *Simulator) read(t *table, in batchRead) reply {
+	if answer := bounded(len(in.Inputs)); answer.Status != 0 || in.Properties == nil || in.History == nil {
 		return invalid("inputs (between 1 and 100), properties and propertiesWithHistory are required")
 	}
 	var results []objectReply
@@ -188,15 +149,16 @@ func (s *Simulator) read(t *table, body []byte) reply {
 		found, allowed := t.find(in.IDProperty, row.ID)
 		switch {
 		case !allowed:
-			return invalid("idProperty does not have unique values")
+			return invalid(notUnique)
 		case found == nil:
 			absent = append(absent, row.ID)
 		default:
 			results = append(results, t.show(found, in.Properties))
 		}
 	}
-	if len(absent) == 0 {
-		return ok(batched(results, nil))
+	var errors []rowRefusal
+	if len(absent) > 0 {
+		errors = append(errors, problem("OBJECT_NOT_FOUND", "Could not get some objects").about("ids", absent...).row())
 	}
-	return mixed(batched(results, []rowRefusal{problem("OBJECT_NOT_FOUND", "Could not get some objects").about("ids", absent...).row()}))
+	return mixed(batched(results, errors))
 }

@@ -35,11 +35,6 @@ func (s *Simulator) control() simulatortest.Control {
 		Add:     func(object string, properties map[string]string) { s.Add(object, properties) },
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
-		Refuse: func(status int, message string) simulatortest.Reply { return refuse(status, "", message).shared() },
+		Refuse: func(status int, message string) reply { return refuse(status, "", message) },
 	}
-}
-
-// shared returns a reply as simulators have it in common.
-func (r reply) shared() simulatortest.Reply {
-	return simulatortest.Reply{Status: r.status, Header: r.header, Body: r.body}
 }

@@ -151,24 +151,22 @@ func wrong(p definitions.Property, value string) string {
 	return ""
 }
 
-// clash returns the refusal of a value that another record than own has, and false if there is none.
-func (t *table) clash(own string, properties map[string]string) (int, refusal, bool) {
-	for name, index := range t.unique {
-		value := canonicalValue(name, properties[name])
-		id := index[value]
-		if value == "" || id == "" || id == own {
-			continue
+// clash returns the refusal of a value that another record than own has.
+func (t *table) clash(own string, properties map[string]string) reply {
+	for name, value := range properties {
+		for _, other := range t.Find(name, canonicalValue(name, value)) {
+			switch {
+			case other.ID == own:
+			case name == "email":
+				return refuse(http.StatusConflict, "CONFLICT", "Contact already exists. Existing ID: "+other.ID)
+			default:
+				return reply{Status: http.StatusBadRequest, Body: wrongProperties([]propertyFault{
+					{Message: "Another record has the value " + value, Error: "CONFLICTING_UNIQUE_VALUE", Name: name},
+				})}
+			}
 		}
-		if name == "email" {
-			return http.StatusConflict, problem("CONFLICT", "Contact already exists. Existing ID: "+id), true
-		}
-		return http.StatusBadRequest, conflicting(name, value), true
 	}
-	return 0, refusal{}, false
-}
-
-func conflicting(name, value string) refusal {
-	return properties([]propertyFault{{Message: "Another record has the value " + value, Error: "CONFLICTING_UNIQUE_VALUE", Name: name}})
+	return reply{}
 }
 
 // required returns what a new record lacks.
@@ -237,18 +235,14 @@ func (p property) show() propertyReply {
 }
 
 // defined returns the replies of the properties API: POST {object}, POST {object}/groups, GET {object}/{name}.
-func (s *Simulator) defined(r *http.Request, rest []string, body []byte) reply {
-	if len(rest) == 0 || s.tables[rest[0]] == nil {
-		return undocumented(r)
-	}
-	t := s.tables[rest[0]]
+func (s *Simulator) defined(r *http.Request, t *table, rest []string, body []byte) reply {
 	switch {
-	case r.Method == http.MethodPost && len(rest) == 1:
-		return t.define(body)
-	case r.Method == http.MethodPost && len(rest) == 2 && rest[1] == "groups":
-		return t.group(body)
-	case r.Method == http.MethodGet && len(rest) == 2:
-		if p, there := t.known[rest[1]]; there {
+	case r.Method == http.MethodPost && len(rest) == 0:
+		return decoded(body, t.define)
+	case r.Method == http.MethodPost && len(rest) == 1 && rest[0] == "groups":
+		return decoded(body, t.group)
+	case r.Method == http.MethodGet && len(rest) == 1:
+		if p, there := t.known[rest[0]]; there {
 			return ok(p.show())
 		}
 		return missing()
@@ -257,44 +251,31 @@ func (s *Simulator) defined(r *http.Request, rest []string, body []byte) reply {
 	}
 }
 
-func (t *table) define(body []byte) reply {
-	var p property
-	if problem := decode(body, &p.Property); problem.status != 0 {
-		return problem
-	}
-	if p.Name == "" || p.Label == "" || p.GroupName == "" || p.Type == "" || p.FieldType == "" {
+func (t *table) define(in definitions.Property) reply {
+	_, there := t.known[in.Name]
+	switch {
+	case in.Name == "" || in.Label == "" || in.GroupName == "" || in.Type == "" || in.FieldType == "":
 		return invalid("name, label, groupName, type and fieldType are required")
-	}
-	if !propertyName.MatchString(p.Name) {
+	case !propertyName.MatchString(in.Name):
 		return invalid("the name may hold lower-case letters, digits and underscores")
-	}
-	if _, there := t.known[p.Name]; there {
+	case there:
 		return refuse(http.StatusConflict, "OBJECT_ALREADY_EXISTS", "A property of that name exists")
+	case !t.groups[in.GroupName]:
+		return invalid("The property group does not exist: " + in.GroupName)
 	}
-	if !t.groups[p.GroupName] {
-		return invalid("The property group does not exist: " + p.GroupName)
-	}
-	t.install(p)
-	return reply{status: http.StatusCreated, body: p.show()}
+	p := property{Property: in}
+	t.known[p.Name] = p
+	return reply{Status: http.StatusCreated, Body: p.show()}
 }
 
 // group makes a group of properties.
-func (t *table) group(body []byte) reply {
-	var g struct {
-		definitions.Group
-		Order    int  `json:"displayOrder"`
-		Archived bool `json:"archived"`
-	}
-	if problem := decode(body, &g.Group); problem.status != 0 {
-		return problem
-	}
-	if g.Name == "" || g.Label == "" {
+func (t *table) group(in definitions.Group) reply {
+	switch {
+	case in.Name == "" || in.Label == "":
 		return invalid("name and label are required")
-	}
-	if t.groups[g.Name] {
+	case t.groups[in.Name]:
 		return refuse(http.StatusConflict, "OBJECT_ALREADY_EXISTS", "A property group of that name exists")
 	}
-	t.groups[g.Name] = true
-	g.Order = -1
-	return reply{status: http.StatusCreated, body: g}
+	t.groups[in.Name] = true
+	return reply{Status: http.StatusCreated, Body: map[string]any{"name": in.Name, "label": in.Label, "displayOrder": -1, "archived": false}}
 }

@@ -1,41 +1,28 @@
 package simulator
 
 import (
-	"cmp"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
 
 	definitions "signalbox/functions/connector/hubspot/package"
+	"signalbox/functions/connector/simulatortest"
 )
 
-// Record is one record as GET /_simulator/records answers it. Archived ones are left out.
-type Record struct {
-	ID           string              `json:"id"`
-	Properties   map[string]string   `json:"properties"`
-	Associations map[string][]string `json:"associations"` // object type to ids
-	CreatedAt    string              `json:"createdAt"`
-	UpdatedAt    string              `json:"updatedAt"`
-}
+// Record is one record as GET /_simulator/records shows it. Archived ones are left out.
+type Record = simulatortest.Record
 
-// record is a Record inside.
-type record struct {
-	id           string
-	properties   map[string]string
-	associations map[string][]string
-	tied         map[string]bool // the ids in associations; ids are unique in a portal
-	created      time.Time
-	updated      time.Time
-}
+type record = simulatortest.Row[string]
 
 // table is the records of one object type.
 type table struct {
-	name    string
-	known   map[string]property // by name, HubSpot's and ours
-	groups  map[string]bool     // of properties
-	records map[string]*record
-	unique  map[string]map[string]string // unique property to value to id
+	simulatortest.Table[string]
+	name   string
+	known  map[string]property            // by name, HubSpot's and ours
+	groups map[string]bool                // of properties
+	ties   map[string]map[string][]string // by id: what a record is associated with, by object type
 }
 
 const timeFormat = "2006-01-02T15:04:05.000Z"
@@ -50,19 +37,14 @@ func (s *Simulator) Records(object string) (held []Record, known bool) {
 	if !known {
 		return nil, false
 	}
-	held = make([]Record, 0, len(t.records))
-	for _, r := range t.records {
-		associations := make(map[string][]string, len(r.associations))
-		for to, ids := range r.associations {
-			associations[to] = slices.Clone(ids)
+	return t.Table.Records(timeFormat, func(r *record) map[string][]string {
+		ties := make(map[string][]string, len(t.ties[r.ID]))
+		for to, ids := range t.ties[r.ID] {
+			ties[to] = slices.Clone(ids)
 		}
-		held = append(held, Record{r.id, maps.Clone(r.properties), associations, stamp(r.created), stamp(r.updated)})
-	}
-	slices.SortFunc(held, func(a, b Record) int { return compareIDs(a.ID, b.ID) })
-	return held, true
+		return ties
+	}), true
 }
-
-func compareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
 // Reset forgets records, faults and everything installed, and starts as New does.
 func (s *Simulator) Reset() {
@@ -76,87 +58,90 @@ func (s *Simulator) reset() {
 	s.lastID = 1000
 	s.faults.Clear()
 	for name, list := range builtIn() {
-		t := &table{name, make(map[string]property), map[string]bool{}, make(map[string]*record), make(map[string]map[string]string)}
-		for _, p := range list {
-			t.install(p)
-		}
+		t := &table{name: name, known: map[string]property{}, groups: map[string]bool{}, ties: map[string]map[string][]string{}}
+		t.Table = simulatortest.NewTable(func(name, value string) (index, key string) {
+			if t.known[name].HasUniqueValue {
+				return name, value
+			}
+			return "", ""
+		})
 		s.tables[name] = t
-	}
-	s.tables[contacts].groups[hubspotsGroup] = true
-	if s.options.Bare {
-		return
-	}
-	for name, t := range s.tables {
 		custom, err := definitions.Properties(name)
-		if err != nil { // embedded, and tested
-			continue
+		if err != nil || s.options.Bare { // embedded, and tested
+			custom = nil
 		}
 		for _, p := range custom {
 			t.groups[p.GroupName] = true
-			t.install(property{Property: p})
+			list = append(list, property{Property: p})
+		}
+		for _, p := range list {
+			t.known[p.Name] = p
 		}
 	}
-}
-
-func (t *table) install(p property) {
-	t.known[p.Name] = p
-	if p.HasUniqueValue {
-		t.unique[p.Name] = make(map[string]string)
-	}
+	s.tables[contacts].groups[hubspotsGroup] = true
 }
 
 // find returns the record whose idProperty is value; an empty idProperty is HubSpot's own id. It is not
 // allowed to name a property that does not identify records.
 func (t *table) find(idProperty, value string) (found *record, allowed bool) {
 	if idProperty == "" || idProperty == "hs_object_id" {
-		return t.records[value], true
+		return t.Rows[value], true
 	}
-	index, allowed := t.unique[idProperty]
-	if !allowed {
-		return nil, false
+	for _, r := range t.Find(idProperty, canonicalValue(idProperty, value)) {
+		found = r
 	}
-	return t.records[index[canonicalValue(idProperty, value)]], true
+	return found, t.known[idProperty].HasUniqueValue
+}
+
+// save makes a record, or changes the one that was found, unless it returns a refusal.
+func (s *Simulator) save(t *table, found *record, properties map[string]string) (*record, reply) {
+	faults, own := t.check(properties), ""
+	if found != nil {
+		own = found.ID
+	} else if name := t.required(properties); name != "" {
+		faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
+	}
+	if len(faults) > 0 {
+		return nil, reply{Status: http.StatusBadRequest, Body: wrongProperties(faults)}
+	}
+	if refused := t.clash(own, properties); refused.Status != 0 {
+		return nil, refused
+	}
+	if found == nil {
+		return s.add(t, properties), reply{}
+	}
+	s.set(t, found, properties)
+	return found, reply{}
 }
 
 // add makes a record of properties that were checked.
 func (s *Simulator) add(t *table, properties map[string]string) *record {
 	s.lastID++
-	now := time.Now()
-	r := &record{
-		id: strconv.FormatInt(s.lastID, 10), properties: make(map[string]string, len(properties)+3), associations: make(map[string][]string),
-		tied: make(map[string]bool), created: now,
-	}
-	r.properties["hs_object_id"] = r.id
-	r.properties[t.created()] = stamp(now)
-	t.records[r.id] = r
+	r := t.Add(strconv.FormatInt(s.lastID, 10))
+	t.ties[r.ID] = map[string][]string{}
+	r.Values["hs_object_id"], r.Values[t.created()] = r.ID, stamp(r.Created)
 	s.set(t, r, properties)
 	return r
 }
 
 // set writes properties that were checked; an empty value clears.
 func (s *Simulator) set(t *table, r *record, properties map[string]string) {
-	for name, value := range properties {
-		value = canonicalValue(name, value)
-		if name == "lifecyclestage" && value != "" && stage(value) < stage(r.properties[name]) { // only moves forward
-			continue
-		}
-		if index, ok := t.unique[name]; ok {
-			delete(index, r.properties[name])
-			if value != "" {
-				index[value] = r.id
+	t.Change(r, func(values map[string]string) {
+		for name, value := range properties {
+			value = canonicalValue(name, value)
+			switch {
+			case name == "lifecyclestage" && value != "" && stage(value) < stage(values[name]): // only moves forward
+			case value == "":
+				delete(values, name)
+			default:
+				values[name] = value
 			}
 		}
-		if value == "" {
-			delete(r.properties, name)
-			continue
+		if t.name == contacts {
+			calculatePhones(values, s.options.Region)
 		}
-		r.properties[name] = value
-	}
-	r.updated = time.Now()
-	r.properties[t.modified()] = stamp(r.updated)
-	if t.name == contacts {
-		calculatePhones(r.properties, s.options.Region)
-	}
+	})
+	r.Values[t.modified()] = stamp(r.Modified)
 }
 
 func (t *table) created() string {
@@ -173,43 +158,31 @@ func (t *table) modified() string {
 	return "hs_lastmodifieddate"
 }
 
-// usual are the properties that are returned when none is asked for.
-func (t *table) usual() []string {
-	if t.name == contacts {
-		return []string{"firstname", "lastname", "email"}
-	}
-	return nil
-}
-
 // archive takes a record away, and with it its associations and the unique values it held.
 func (s *Simulator) archive(t *table, r *record) {
-	for name, index := range t.unique {
-		if value := r.properties[name]; value != "" {
-			delete(index, value)
-		}
+	if r == nil {
+		return
 	}
-	delete(t.records, r.id)
-	for to, ids := range r.associations {
+	t.Drop(r)
+	for to, ids := range t.ties[r.ID] {
 		for _, id := range ids {
-			if other := s.tables[to].records[id]; other != nil {
-				delete(other.tied, r.id)
-				other.associations[t.name] = slices.DeleteFunc(other.associations[t.name], func(held string) bool { return held == r.id })
-			}
+			others := s.tables[to].ties[id]
+			others[t.name] = slices.DeleteFunc(others[t.name], func(held string) bool { return held == r.ID })
 		}
 	}
+	delete(t.ties, r.ID)
 }
 
 // associate ties two records together; a second time changes nothing.
-func associate(from *table, a *record, to *table, b *record) {
-	if a.tied[b.id] {
+func associate(from *table, a string, to *table, b string) {
+	if slices.Contains(from.ties[a][to.name], b) {
 		return
 	}
-	a.tied[b.id], b.tied[a.id] = true, true
-	a.associations[to.name] = append(a.associations[to.name], b.id)
-	b.associations[from.name] = append(b.associations[from.name], a.id)
+	from.ties[a][to.name] = append(from.ties[a][to.name], b)
+	to.ties[b][from.name] = append(to.ties[b][from.name], a)
 }
 
-// objectReply is a record as HubSpot answers it.
+// objectReply is a record as HubSpot returns it.
 type objectReply struct {
 	ID         string             `json:"id"`
 	Properties map[string]*string `json:"properties"`
@@ -224,31 +197,27 @@ type objectReply struct {
 // for nil.
 func (t *table) show(r *record, wanted []string) objectReply {
 	shown := make(map[string]*string, len(wanted)+3)
-	if wanted == nil {
-		for name, value := range r.properties {
-			shown[name] = &value
-		}
-	}
-	if wanted != nil && len(wanted) == 0 {
-		wanted = t.usual()
+	switch {
+	case wanted == nil:
+		wanted = slices.Collect(maps.Keys(r.Values))
+	case len(wanted) == 0 && t.name == contacts:
+		wanted = []string{"firstname", "lastname", "email"}
 	}
 	for _, name := range append([]string{"hs_object_id", t.created(), t.modified()}, wanted...) {
-		if _, known := t.known[name]; !known {
-			continue // HubSpot leaves out what it does not know
-		}
-		shown[name] = nil
-		if value, has := r.properties[name]; has {
+		if value, has := r.Values[name]; has {
 			shown[name] = &value
+		} else if _, known := t.known[name]; known { // HubSpot leaves out what it does not know
+			shown[name] = nil
 		}
 	}
-	return objectReply{ID: r.id, Properties: shown, CreatedAt: stamp(r.created), UpdatedAt: stamp(r.updated)}
+	return objectReply{ID: r.ID, Properties: shown, CreatedAt: stamp(r.Created), UpdatedAt: stamp(r.Modified)}
 }
 
-// Add puts a record in as a user of the portal would and answers its id. It is for tests: nothing is checked.
+// Add puts a record in as a user of the portal would and returns its id. It is for tests: nothing is checked.
 func (s *Simulator) Add(object string, properties map[string]string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.add(s.tables[object], properties).id
+	return s.add(s.tables[object], properties).ID
 }
 
 // Set writes properties of a record as HubSpot itself, a user of the portal or a workflow would. It is for tests: nothing is
@@ -256,7 +225,7 @@ func (s *Simulator) Add(object string, properties map[string]string) string {
 func (s *Simulator) Set(object, id string, properties map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.tables[object].records[id]; r != nil {
+	if r := s.tables[object].Rows[id]; r != nil {
 		s.set(s.tables[object], r, properties)
 	}
 }
@@ -265,7 +234,5 @@ func (s *Simulator) Set(object, id string, properties map[string]string) {
 func (s *Simulator) Archive(object, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.tables[object].records[id]; r != nil {
-		s.archive(s.tables[object], r)
-	}
+	s.archive(s.tables[object], s.tables[object].Rows[id])
 }

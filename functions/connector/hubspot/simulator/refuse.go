@@ -54,7 +54,7 @@ func problem(category, message string) refusal {
 }
 
 func refuse(status int, category, message string) reply {
-	return reply{status: status, body: problem(category, message)}
+	return reply{Status: status, Body: problem(category, message)}
 }
 
 func invalid(message string) reply {
@@ -76,8 +76,8 @@ type propertyFault struct {
 	Name    string `json:"name"`
 }
 
-// properties returns the refusal of a record with these faults.
-func properties(faults []propertyFault) refusal {
+// wrongProperties returns the refusal of a record with these faults.
+func wrongProperties(faults []propertyFault) refusal {
 	list, err := json.Marshal(faults)
 	if err != nil { // strings always encode
 		list = nil
@@ -85,4 +85,4 @@ func properties(faults []propertyFault) refusal {
 	return problem("VALIDATION_ERROR", "Property values were not valid: "+string(list))
 }
 
-func ok(body any) reply { return reply{status: http.StatusOK, body: body} }
+func ok(body any) reply { return reply{Status: http.StatusOK, Body: body} }

@@ -1,14 +1,12 @@
 package simulator
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 // The areas of the API.
@@ -26,34 +24,27 @@ const (
 	versionV4     = "v4"
 )
 
-// place is what a path means in the version it belongs to.
-type place struct {
+// resource is what a path means in the version it belongs to.
+type resource struct {
 	area    string
 	rest    []string
 	version string // a date, or v3 or v4
 }
 
 // locate reads a path: /crm/{area}/{version} begins it in dated versions, /crm/{v3|v4}/{area} before.
-func locate(u *url.URL) (place, bool) {
-	parts := strings.Split(strings.TrimPrefix(u.EscapedPath(), "/"), "/")
-	for i, part := range parts {
-		plain, err := url.PathUnescape(part)
-		if err != nil || plain == "" {
-			return place{}, false
-		}
-		parts[i] = plain
-	}
-	if len(parts) < 4 || parts[0] != "crm" {
-		return place{}, false
+func locate(u *url.URL) (resource, bool) {
+	parts, ok := simulatortest.Segments(strings.TrimPrefix(u.EscapedPath(), "/"))
+	if !ok || len(parts) < 4 || parts[0] != "crm" {
+		return resource{}, false
 	}
 	areas := []string{areaObjects, areaAssociations, areaProperties}
 	switch {
 	case slices.Contains(areas, parts[1]) && (parts[2] == version202603 || parts[2] == version202609):
-		return place{parts[1], parts[3:], parts[2]}, true
+		return resource{parts[1], parts[3:], parts[2]}, true
 	case slices.Contains(areas, parts[2]) && (parts[1] == versionV3 || parts[1] == versionV4):
-		return place{parts[2], parts[3:], parts[1]}, true
+		return resource{parts[2], parts[3:], parts[1]}, true
 	default:
-		return place{}, false
+		return resource{}, false
 	}
 }
 
@@ -63,65 +54,61 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return undocumented(r)
 	}
 	answer := s.at(p, r, body)
-	if p.version == version202609 && answer.status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
-		answer.status = http.StatusOK
+	if p.version == version202609 && answer.Status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
+		answer.Status = http.StatusOK
 	}
 	return answer
 }
 
-func (s *Simulator) at(p place, r *http.Request, body []byte) reply {
+func (s *Simulator) at(p resource, r *http.Request, body []byte) reply {
 	old, between := p.version == versionV3, p.version == versionV4
-	switch {
-	case p.area == areaProperties && !between:
-		return s.defined(r, p.rest, body)
+	switch t := s.tables[p.rest[0]]; {
+	case p.area == areaProperties && !between && t != nil:
+		return s.defined(r, t, p.rest[1:], body)
 	case p.area == areaAssociations && !old:
 		return s.associations(r, p.rest, body)
 	case p.area == areaObjects && len(p.rest) == 6 && !old:
 		return s.associateDefault(r, p.rest)
 	case p.area == areaObjects && len(p.rest) == 4 && p.rest[2] == areaAssociations && (between || p.version == version202603):
 		return s.associated(r, p.rest[0], p.rest[1], p.rest[3])
-	case p.area == areaObjects && !between && s.tables[p.rest[0]] != nil:
-		return s.object(r, s.tables[p.rest[0]], p.rest[1:], body)
+	case p.area == areaObjects && !between && t != nil:
+		return s.object(r, t, p.rest[1:], body)
 	default:
 		return undocumented(r)
 	}
 }
 
 func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte) reply {
-	path := r.Method + " " + strings.Join(rest, "/")
-	if answer := checkQuery(r, rest); answer.status != 0 {
+	single := len(rest) == 1 && rest[0] != "batch" && rest[0] != "search"
+	var parameters []string
+	switch {
+	case single && r.Method == http.MethodGet:
+		parameters = []string{"idProperty", "properties"}
+	case single && r.Method == http.MethodPatch:
+		parameters = []string{"idProperty"}
+	}
+	if answer := checkParameters(r, parameters...); answer.Status != 0 {
 		return answer
 	}
-	switch {
+	switch path := r.Method + " " + strings.Join(rest, "/"); {
 	case path == "POST ":
-		return s.create(t, body)
+		return decoded(body, func(in newRecord) reply { return s.create(t, in) })
 	case path == "POST batch/upsert":
-		return s.upsert(t, body)
+		return decoded(body, func(in batch) reply { return s.write(t, in, true) })
 	case path == "POST batch/update":
-		return s.update(t, body)
+		return decoded(body, func(in batch) reply { return s.write(t, in, false) })
 	case path == "POST batch/read":
-		return s.read(t, body)
+		return decoded(body, func(in batchRead) reply { return s.read(t, in) })
 	case path == "POST search" && t.name == contacts:
-		return s.search(t, body)
-	case len(rest) == 1 && rest[0] != "batch" && rest[0] != "search":
+		return decoded(body, func(in searchRequest) reply { return s.search(t, in) })
+	case single:
 		return s.record(r, t, rest[0], body)
 	default:
 		return undocumented(r)
 	}
 }
 
-// checkQuery refuses parameters that nothing documents here.
-func checkQuery(r *http.Request, rest []string) reply {
-	var allowed []string
-	switch {
-	case len(rest) == 1 && r.Method == http.MethodGet:
-		allowed = []string{"idProperty", "properties"}
-	case len(rest) == 1 && r.Method == http.MethodPatch:
-		allowed = []string{"idProperty"}
-	}
-	return checkParameters(r, allowed...)
-}
-
+// checkParameters refuses parameters that nothing documents here.
 func checkParameters(r *http.Request, allowed ...string) reply {
 	for name := range r.URL.Query() {
 		if !slices.Contains(allowed, name) {
@@ -137,54 +124,40 @@ func (s *Simulator) record(r *http.Request, t *table, id string, body []byte) re
 	found, allowed := t.find(query.Get("idProperty"), id)
 	switch {
 	case !allowed:
-		return invalid("idProperty does not have unique values")
-	case r.Method == http.MethodDelete && found == nil:
-		return reply{status: http.StatusNoContent}
+		return invalid(notUnique)
+	case r.Method == http.MethodDelete:
+		s.archive(t, found)
+		return reply{Status: http.StatusNoContent}
 	case found == nil:
 		return missing()
-	}
-	switch r.Method {
-	case http.MethodGet:
+	case r.Method == http.MethodGet:
 		wanted := []string{}
 		if list := query.Get("properties"); list != "" {
 			wanted = strings.Split(list, ",")
 		}
 		return ok(t.show(found, wanted))
-	case http.MethodDelete:
-		s.archive(t, found)
-		return reply{status: http.StatusNoContent}
-	case http.MethodPatch:
-		var in struct {
-			Properties map[string]string `json:"properties"`
-		}
-		if answer := decode(body, &in); answer.status != 0 {
-			return answer
-		}
+	case r.Method != http.MethodPatch:
+		return undocumented(r)
+	}
+	return decoded(body, func(in struct {
+		Properties map[string]string `json:"properties"`
+	},
+	) reply {
 		if in.Properties == nil {
 			return invalid("properties is required")
 		}
-		if faults := t.check(in.Properties); len(faults) > 0 {
-			return reply{status: http.StatusBadRequest, body: properties(faults)}
+		if _, refused := s.save(t, found, in.Properties); refused.Status != 0 {
+			return refused
 		}
-		if status, refused, clashes := t.clash(found.id, in.Properties); clashes {
-			return reply{status: status, body: refused}
-		}
-		s.set(t, found, in.Properties)
 		return ok(t.show(found, nil))
-	default:
-		return undocumented(r)
-	}
+	})
 }
 
-// decode reads a request's body strictly; a zero reply means it could.
-func decode(body []byte, into any) reply {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
+// decoded returns what do makes of a request's body, which is read strictly.
+func decoded[T any](body []byte, do func(T) reply) reply {
+	var in T
+	if err := simulatortest.Decode(body, &in); err != nil {
 		return invalid("Invalid input JSON: " + err.Error())
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return invalid("Invalid input JSON: there is more behind it")
-	}
-	return reply{}
+	return do(in)
 }

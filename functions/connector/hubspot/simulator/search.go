@@ -2,10 +2,10 @@ package simulator
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // Bounds of a search.
@@ -73,26 +73,16 @@ func (f searchFilter) check(t *table) string {
 }
 
 // search returns POST {object}/search. A record is found from IndexLag after it was made.
-func (s *Simulator) search(t *table, body []byte) reply {
-	var q searchRequest
-	if answer := decode(body, &q); answer.status != 0 {
-		return answer
-	}
+func (s *Simulator) search(t *table, q searchRequest) reply {
 	wrong, start := q.check(t)
 	if wrong != "" {
 		return invalid(wrong)
 	}
-	var found []*record
-	visible := time.Now().Add(-s.options.IndexLag)
-	for _, r := range t.records {
-		if !r.created.After(visible) && q.matches(r) {
-			found = append(found, r)
-		}
-	}
-	slices.SortFunc(found, func(a, b *record) int {
+	found := t.Select(s.options.IndexLag, q.matches)
+	slices.SortStableFunc(found, func(a, b *record) int {
 		for _, sort := range *q.Sorts {
 			name, descending := strings.CutPrefix(sort, "-")
-			order := cmp.Compare(a.properties[name], b.properties[name])
+			order := cmp.Compare(a.Values[name], b.Values[name])
 			if descending {
 				order = -order
 			}
@@ -100,23 +90,16 @@ func (s *Simulator) search(t *table, body []byte) reply {
 				return order
 			}
 		}
-		return compareIDs(a.id, b.id)
+		return 0
 	})
-	var answer struct {
-		Total   int           `json:"total"`
-		Results []objectReply `json:"results"`
-		Paging  *paging       `json:"paging,omitempty"`
-	}
-	answer.Total, answer.Results = len(found), []objectReply{}
-	end := min(start+*q.Limit, len(found))
+	results, end := []objectReply{}, min(start+*q.Limit, len(found))
 	for _, r := range found[min(start, end):end] {
-		answer.Results = append(answer.Results, t.show(r, *q.Properties))
+		results = append(results, t.show(r, *q.Properties))
 	}
-	if end < len(found) {
-		answer.Paging = new(paging)
-		answer.Paging.Next.After = strconv.Itoa(end)
-	}
-	return ok(answer)
+	return ok(struct {
+		Total int `json:"total"`
+		page[objectReply]
+	}{len(found), page[objectReply]{results, next(end, len(found))}})
 }
 
 // matches: groups are alternatives, the filters of one all hold; no group at all matches everything.
@@ -125,7 +108,7 @@ func (q searchRequest) matches(r *record) bool {
 		return true
 	}
 	for _, g := range *q.Groups {
-		if !slices.ContainsFunc(g.Filters, func(f searchFilter) bool { return !f.holds(r.properties[f.Property]) }) {
+		if !slices.ContainsFunc(g.Filters, func(f searchFilter) bool { return !f.holds(r.Values[f.Property]) }) {
 			return true
 		}
 	}
@@ -140,22 +123,7 @@ func (f searchFilter) holds(value string) bool {
 		return strings.EqualFold(value, f.Value)
 	}
 	return slices.ContainsFunc(strings.Fields(value), func(token string) bool {
-		return wildcard(strings.ToLower(token), strings.ToLower(f.Value))
+		matches, _ := path.Match(strings.ToLower(f.Value), strings.ToLower(token))
+		return matches
 	})
-}
-
-// wildcard matches a token with a pattern that may begin or end with an asterisk.
-func wildcard(token, pattern string) bool {
-	inner, open := strings.CutPrefix(pattern, "*")
-	inner, loose := strings.CutSuffix(inner, "*")
-	switch {
-	case open && loose:
-		return strings.Contains(token, inner)
-	case open:
-		return strings.HasSuffix(token, inner)
-	case loose:
-		return strings.HasPrefix(token, inner)
-	default:
-		return token == inner
-	}
 }

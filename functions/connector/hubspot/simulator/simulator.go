@@ -7,7 +7,6 @@
 package simulator
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"mime"
@@ -38,8 +37,8 @@ type Simulator struct {
 	tables  map[string]*table
 	lastID  int64
 	calls   int64
-	tens    window // of seconds
-	seconds window // for searches
+	tens    simulatortest.Window // of seconds
+	seconds simulatortest.Window // for searches
 	faults  simulatortest.Faults
 }
 
@@ -53,9 +52,6 @@ func New(o Options) *Simulator {
 	return s
 }
 
-// The most that is read of a request.
-const maxRequest = 16 << 20
-
 // HubSpot's limits: requests in ten seconds and in a day of an app in an account with Professional products, searches in a
 // second of an account. See https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines.
 const (
@@ -63,21 +59,6 @@ const (
 	SearchLimit = 5
 	dailyLimit  = 650_000
 )
-
-// window counts requests in a span of time.
-type window struct {
-	began time.Time
-	spent int
-}
-
-// admits counts a request and reports whether it is within the limit; a limit of zero is none.
-func (w *window) admits(limit int, span time.Duration) bool {
-	if now := time.Now(); now.Sub(w.began) >= span {
-		*w = window{began: now}
-	}
-	w.spent++
-	return limit == 0 || w.spent <= limit
-}
 
 // Headers as net/http keeps their names: one in another spelling is spelled anew for every reply.
 const (
@@ -89,28 +70,11 @@ const (
 	headerRemaining      = "X-Hubspot-Ratelimit-Remaining"
 )
 
-// reply is an answer before it is sent.
-type reply struct {
-	status int
-	header http.Header
-	body   any // nil is an empty body
-}
+type reply = simulatortest.Reply
 
 // ServeHTTP serves a request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var body bytes.Buffer
-	if 0 < r.ContentLength && r.ContentLength <= maxRequest {
-		body.Grow(int(r.ContentLength) + bytes.MinRead) // so that it is not copied while it grows
-	}
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxRequest)); err != nil {
-		refuse(http.StatusRequestEntityTooLarge, "PAYLOAD_TOO_LARGE", "The request is too large").shared().Send(w)
-		return
-	}
-	if control := s.control(); control.Handles(r) {
-		control.Answer(r, body.Bytes()).Send(w)
-		return
-	}
-	s.faults.Serve(w, r, func() simulatortest.Reply { return s.answer(r, body.Bytes()).shared() })
+	s.control().Serve(w, r, func(body []byte) reply { return s.answer(r, body) })
 }
 
 // answer carries a request out. Requests come one after the other, as far as anybody can see.
@@ -121,28 +85,28 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	answer := s.admit(r)
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch {
-	case answer.status != 0:
+	case answer.Status != 0:
 	case len(body) > 0 && kind != "application/json":
 		answer = refuse(http.StatusUnsupportedMediaType, "VALIDATION_ERROR", "The body is to be application/json")
 	default:
 		answer = s.route(r, body)
 	}
-	if answer.header == nil {
-		answer.header = make(http.Header)
+	if answer.Header == nil {
+		answer.Header = make(http.Header)
 	}
 	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", s.calls)
-	answer.header.Set(headerCorrelation, id)
-	if refused, ok := answer.body.(refusal); ok {
+	answer.Header.Set(headerCorrelation, id)
+	if refused, ok := answer.Body.(refusal); ok {
 		refused.CorrelationID = id
-		answer.body = refused
+		answer.Body = refused
 	}
 	if !searches(r) { // searches are limited apart and say nothing
 		limit := cmp.Or(s.options.Burst, BurstLimit)
-		answer.header.Set(headerDaily, strconv.Itoa(dailyLimit))
-		answer.header.Set(headerDailyRemaining, strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
-		answer.header.Set(headerInterval, "10000")
-		answer.header.Set(headerMax, strconv.Itoa(limit))
-		answer.header.Set(headerRemaining, strconv.Itoa(max(0, limit-s.tens.spent)))
+		answer.Header.Set(headerDaily, strconv.Itoa(dailyLimit))
+		answer.Header.Set(headerDailyRemaining, strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
+		answer.Header.Set(headerInterval, "10000")
+		answer.Header.Set(headerMax, strconv.Itoa(limit))
+		answer.Header.Set(headerRemaining, strconv.Itoa(max(0, limit-s.tens.Spent)))
 	}
 	return answer
 }
@@ -155,9 +119,9 @@ func (s *Simulator) admit(r *http.Request) reply {
 	switch {
 	case !bearer || token == "" || s.options.Token != "" && token != string(s.options.Token):
 		return refuse(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The access token is missing or not valid")
-	case searches(r) && !s.seconds.admits(s.options.Searches, time.Second):
+	case searches(r) && !s.seconds.Admits(s.options.Searches, time.Second):
 		return limited("SECONDLY")
-	case !searches(r) && !s.tens.admits(s.options.Burst, 10*time.Second):
+	case !searches(r) && !s.tens.Admits(s.options.Burst, 10*time.Second):
 		return limited("TEN_SECONDLY_ROLLING")
 	default:
 		return reply{}
@@ -168,5 +132,5 @@ func (s *Simulator) admit(r *http.Request) reply {
 func limited(policy string) reply {
 	refused := problem("RATE_LIMITS", "You have reached your "+strings.ToLower(policy)+" limit.")
 	refused.ErrorType, refused.PolicyName = "RATE_LIMIT", policy
-	return reply{status: http.StatusTooManyRequests, body: refused}
+	return reply{Status: http.StatusTooManyRequests, Body: refused}
 }
