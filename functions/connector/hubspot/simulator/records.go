@@ -37,7 +37,7 @@ func (s *Simulator) Records(object string) (held []Record, known bool) {
 	if !known {
 		return nil, false
 	}
-	return t.Table.Records(timeFormat, func(r *record) map[string][]string {
+	return t.Records(timeFormat, func(r *record) map[string][]string {
 		ties := make(map[string][]string, len(t.ties[r.ID]))
 		for to, ids := range t.ties[r.ID] {
 			ties[to] = slices.Clone(ids)
