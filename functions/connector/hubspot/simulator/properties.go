@@ -1,7 +1,10 @@
 package simulator
 
 import (
+	_ "embed"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/mail"
 	"regexp"
@@ -26,8 +29,9 @@ const (
 // property is one that records of a type may have.
 type property struct {
 	definitions.Property
+	ReadOnly bool `json:"readOnly"` // HubSpot works it out
+	Required bool `json:"required"` // of a new record
 	hubspots bool // HubSpot's own
-	readOnly bool // HubSpot works it out
 }
 
 var (
@@ -41,61 +45,21 @@ const hubspotsGroup = "contactinformation"
 // maxText is how many characters a text property keeps.
 const maxText = 65536
 
-// stages are the values of lifecyclestage, in the order contacts move through them.
-func stages() []string {
-	return []string{"subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist", "other"}
-}
-
-func stage(value string) int { return slices.Index(stages(), value) }
+//go:embed properties.json
+var hubspots []byte
 
 // builtIn returns HubSpot's own properties of each object type, as far as they are simulated.
 func builtIn() map[string][]property {
-	const text, date = "string", "datetime"
-	email, worked := group(text, "email"), append(group(text, "hs_object_id"), group(date, "hs_createdate", "hs_lastmodifieddate")...)
-	email[0].HasUniqueValue = true
-	return map[string][]property{
-		contacts: slices.Concat(
-			group(text, "firstname", "lastname", "phone", "mobilephone", "hs_whatsapp_phone_number", "country", "hs_country_region_code", "company"),
-			email, enumeration("lifecyclestage", stages()...),
-			worksOut(group(text, "hs_object_id", "hs_calculated_phone_number", "hs_calculated_mobile_number",
-				"hs_searchable_calculated_phone_number", "hs_searchable_calculated_mobile_number")),
-			worksOut(group(date, "createdate", "lastmodifieddate", "hs_latest_sequence_enrolled_date")),
-		),
-		communications: slices.Concat(
-			group(text, "hs_communication_body", "hubspot_owner_id"), group(date, "hs_timestamp"),
-			enumeration("hs_communication_channel_type", "SMS", "WHATS_APP", "LINKEDIN_MESSAGE"),
-			enumeration("hs_communication_logged_from", "CRM"), worksOut(worked),
-		),
-		leads: slices.Concat(
-			group(text, "hs_lead_name", "hubspot_owner_id"), enumeration("hs_lead_type", "NEW_BUSINESS", "EXISTING_BUSINESS"),
-			enumeration("hs_lead_label", "HOT", "WARM", "COLD"), worksOut(worked),
-		),
+	var all map[string][]property
+	if err := json.Unmarshal(hubspots, &all); err != nil { // embedded, and tested
+		return nil
 	}
-}
-
-// group returns properties of HubSpot's own with one type.
-func group(kind string, names ...string) []property {
-	field := map[string]string{"string": "text", "datetime": "date", "enumeration": "select"}[kind]
-	list := make([]property, len(names))
-	for i, n := range names {
-		list[i] = property{definitions.Property{Name: n, Label: n, GroupName: hubspotsGroup, Type: kind, FieldType: field}, true, false}
+	for _, list := range all {
+		for i := range list {
+			list[i].hubspots = true
+		}
 	}
-	return list
-}
-
-func enumeration(name string, values ...string) []property {
-	list := group("enumeration", name)
-	for _, value := range values {
-		list[0].Options = append(list[0].Options, definitions.Option{Label: value, Value: value})
-	}
-	return list
-}
-
-func worksOut(list []property) []property {
-	for i := range list {
-		list[i].readOnly = true
-	}
-	return list
+	return all
 }
 
 // canonicalValue returns a value as it is kept: addresses in lower case.
@@ -115,7 +79,7 @@ func (t *table) check(properties map[string]string) []propertyFault {
 		switch {
 		case !known:
 			code = "PROPERTY_DOESNT_EXIST"
-		case p.readOnly:
+		case p.ReadOnly:
 			code = "READ_ONLY_VALUE"
 		case value != "":
 			code = wrong(p.Property, value)
@@ -171,12 +135,8 @@ func (t *table) clash(own string, properties map[string]string) reply {
 
 // required returns what a new record lacks.
 func (t *table) required(properties map[string]string) string {
-	needed := map[string][]string{
-		communications: {"hs_communication_channel_type", "hs_communication_logged_from", "hs_timestamp"},
-		leads:          {"hs_lead_name"},
-	}
-	for _, name := range needed[t.name] {
-		if properties[name] == "" {
+	for _, name := range slices.Sorted(maps.Keys(t.known)) {
+		if t.known[name].Required && properties[name] == "" {
 			return name
 		}
 	}
@@ -185,52 +145,31 @@ func (t *table) required(properties map[string]string) string {
 
 // calculatePhones works out what HubSpot makes searchable: the number in E.164 where it can be read, and its national digits.
 func calculatePhones(properties map[string]string, region string) {
-	for typed, names := range map[string][2]string{
-		"phone":       {"hs_calculated_phone_number", "hs_searchable_calculated_phone_number"},
-		"mobilephone": {"hs_calculated_mobile_number", "hs_searchable_calculated_mobile_number"},
-	} {
+	for typed, kind := range map[string]string{"phone": "phone", "mobilephone": "mobile"} {
+		whole, national := "hs_calculated_"+kind+"_number", "hs_searchable_calculated_"+kind+"_number"
+		delete(properties, whole)
+		delete(properties, national)
 		value := properties[typed]
-		if value == "" {
-			delete(properties, names[0])
-			delete(properties, names[1])
-			continue
-		}
 		number, err := phonenumbers.Parse(value, region)
-		if err != nil || !phonenumbers.IsPossibleNumber(number) {
+		switch {
+		case value == "":
+		case err != nil || !phonenumbers.IsPossibleNumber(number):
 			digits := notDigit.ReplaceAllString(value, "")
-			properties[names[0]], properties[names[1]] = digits, digits
-			continue
+			properties[whole], properties[national] = digits, digits
+		default:
+			properties[whole] = phonenumbers.Format(number, phonenumbers.E164)
+			properties[national] = phonenumbers.GetNationalSignificantNumber(number)
 		}
-		properties[names[0]] = phonenumbers.Format(number, phonenumbers.E164)
-		properties[names[1]] = phonenumbers.GetNationalSignificantNumber(number)
 	}
 }
 
-// propertyReply is a property as HubSpot returns it.
-type propertyReply struct {
-	definitions.Property
-	Description    string               `json:"description"` // these come with no value, too
-	Options        []definitions.Option `json:"options"`
-	HasUniqueValue bool                 `json:"hasUniqueValue"`
-	Hidden         bool                 `json:"hidden"`
-	DisplayOrder   int                  `json:"displayOrder"`
-	Calculated     bool                 `json:"calculated"`
-	Archived       bool                 `json:"archived"`
-	HubspotDefined bool                 `json:"hubspotDefined"`
-	Modification   modificationReply    `json:"modificationMetadata"`
-}
-
-type modificationReply struct {
-	Archivable bool `json:"archivable"`
-	Definition bool `json:"readOnlyDefinition"`
-	Value      bool `json:"readOnlyValue"`
-}
-
-func (p property) show() propertyReply {
-	return propertyReply{
-		Property: p.Property, Description: p.Description, Options: append([]definitions.Option{}, p.Options...), HasUniqueValue: p.HasUniqueValue,
-		Hidden: p.Hidden, DisplayOrder: -1, Calculated: p.readOnly, HubspotDefined: p.hubspots,
-		Modification: modificationReply{!p.hubspots, p.hubspots, p.readOnly},
+// show returns a property as HubSpot does: some members come with no value, too.
+func (p property) show() map[string]any {
+	return map[string]any{
+		"name": p.Name, "label": p.Label, "description": p.Description, "groupName": p.GroupName, "type": p.Type, "fieldType": p.FieldType,
+		"options": append([]definitions.Option{}, p.Options...), "hasUniqueValue": p.HasUniqueValue, "hidden": p.Hidden,
+		"displayOrder": -1, "calculated": p.ReadOnly, "archived": false, "hubspotDefined": p.hubspots,
+		"modificationMetadata": map[string]bool{"archivable": !p.hubspots, "readOnlyDefinition": p.hubspots, "readOnlyValue": p.ReadOnly},
 	}
 }
 

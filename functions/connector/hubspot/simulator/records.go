@@ -130,7 +130,7 @@ func (s *Simulator) set(t *table, r *record, properties map[string]string) {
 		for name, value := range properties {
 			value = canonicalValue(name, value)
 			switch {
-			case name == "lifecyclestage" && value != "" && stage(value) < stage(values[name]): // only moves forward
+			case name == "lifecyclestage" && value != "" && t.stage(value) < t.stage(values[name]): // only moves forward
 			case value == "":
 				delete(values, name)
 			default:
@@ -142,6 +142,11 @@ func (s *Simulator) set(t *table, r *record, properties map[string]string) {
 		}
 	})
 	r.Values[t.modified()] = stamp(r.Modified)
+}
+
+// stage returns how far a contact is: the options are in the order in which contacts move through them.
+func (t *table) stage(value string) int {
+	return slices.IndexFunc(t.known["lifecyclestage"].Options, func(o definitions.Option) bool { return o.Value == value })
 }
 
 func (t *table) created() string {

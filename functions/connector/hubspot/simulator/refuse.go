@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 )
 
@@ -13,13 +14,7 @@ type refusal struct {
 	Category      string              `json:"category,omitempty"`
 	ErrorType     string              `json:"errorType,omitempty"`
 	PolicyName    string              `json:"policyName,omitempty"`
-	Errors        []refusalDetail     `json:"errors,omitempty"`
 	Context       map[string][]string `json:"context,omitempty"`
-}
-
-type refusalDetail struct {
-	Message string `json:"message"`
-	Code    string `json:"code,omitempty"`
 }
 
 // rowRefusal is HubSpot's error inside the reply to a batch. Unlike a refusal it always has all of these.
@@ -28,20 +23,15 @@ type rowRefusal struct {
 	Category string              `json:"category"`
 	Message  string              `json:"message"`
 	Context  map[string][]string `json:"context"`
-	Errors   []refusalDetail     `json:"errors"`
+	Errors   []struct{}          `json:"errors"` // none is simulated
 	Links    map[string]string   `json:"links"`
 }
 
 // row returns a refusal as it is told inside the reply to a batch.
 func (r refusal) row() rowRefusal {
-	told := rowRefusal{r.Status, r.Category, r.Message, r.Context, r.Errors, map[string]string{}}
-	if told.Context == nil {
-		told.Context = map[string][]string{}
-	}
-	if told.Errors == nil {
-		told.Errors = []refusalDetail{}
-	}
-	return told
+	context := map[string][]string{}
+	maps.Copy(context, r.Context)
+	return rowRefusal{r.Status, r.Category, r.Message, context, []struct{}{}, map[string]string{}}
 }
 
 func (r refusal) about(key string, values ...string) refusal {

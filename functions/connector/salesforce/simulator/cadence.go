@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 // States of a tracker, as far as they are simulated.
@@ -21,15 +23,15 @@ func (s *Simulator) Enrol(target string, began time.Time) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.add(s.tables[trackerObject], map[string]any{"TargetId": target, "State": stateRunning})
-	r.created = began
-	return r.id
+	r.Created = began
+	return r.ID
 }
 
 // Complete ends a tracker as a cadence without further steps does.
 func (s *Simulator) Complete(tracker string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.complete(s.tables[trackerObject].records[tracker], "NoMoreSteps", nil)
+	s.complete(s.tables[trackerObject].Rows[tracker], "NoMoreSteps", nil)
 }
 
 func (s *Simulator) complete(tracker *record, reason string, disposition any) {
@@ -50,13 +52,10 @@ func (s *Simulator) trackers(targets string) reply {
 	for i, id := range ids {
 		ids[i] = canonical(id)
 	}
-	found := []*record{}
-	for _, r := range t.records {
-		if target, _ := r.values["TargetId"].(string); slices.Contains(ids, target) && r.values["State"] != stateComplete && !r.deleted {
-			found = append(found, r)
-		}
-	}
-	slices.SortFunc(found, func(a, b *record) int { return strings.Compare(a.id, b.id) })
+	found := t.Select(0, func(r *record) bool {
+		target, _ := r.Values["TargetId"].(string)
+		return slices.Contains(ids, target) && r.Values["State"] != stateComplete
+	})
 	records := make([]shown, len(found))
 	for i, r := range found {
 		records[i] = s.show(t, r, []string{"Id", "TargetId", "CreatedDate", "State"})
@@ -94,7 +93,7 @@ func (s *Simulator) removeTargets(body []byte) reply {
 	var in struct {
 		Inputs []removal `json:"inputs"`
 	}
-	if err := strict(body, &in); err != nil {
+	if err := simulatortest.Decode(body, &in); err != nil {
 		return parser("Invalid inputs")
 	}
 	if len(in.Inputs) == 0 || len(in.Inputs) > maxRows {
@@ -117,12 +116,12 @@ func (s *Simulator) removeTarget(r removal) *fault {
 	switch {
 	case r.Reason != "ManuallyRemoved" || !dispositions.MatchString(r.Disposition):
 		return bad("INVALID_API_INPUT", "Specify a valid completion reason code and disposition.")
-	case tracker == nil || tracker.deleted || r.OwnOnly == nil || *r.OwnOnly:
+	case tracker == nil || tracker.Deleted || r.OwnOnly == nil || *r.OwnOnly:
 		return bad("INVALID_API_INPUT", "Specify a valid cadence tracker.")
-	case s.locked[tracker.id] > 0:
-		s.locked[tracker.id]--
-		return bad("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records: "+tracker.id)
-	case tracker.values["State"] == stateComplete:
+	case s.locked[tracker.ID] > 0:
+		s.locked[tracker.ID]--
+		return bad("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records: "+tracker.ID)
+	case tracker.Values["State"] == stateComplete:
 		return bad("INVALID_API_INPUT", "The target isn't in the cadence.")
 	}
 	s.complete(tracker, r.Reason, r.Disposition)

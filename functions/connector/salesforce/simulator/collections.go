@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 // Limits of collections.
@@ -40,7 +42,7 @@ func (s *Simulator) collections(method, path string, body []byte) reply {
 		AllOrNone bool              `json:"allOrNone"`
 		Records   []json.RawMessage `json:"records"`
 	}
-	if err := strict(body, &in); err != nil || in.AllOrNone {
+	if err := simulatortest.Decode(body, &in); err != nil || in.AllOrNone {
 		return parser("Invalid collection")
 	}
 	if len(in.Records) == 0 || len(in.Records) > maxRows {
@@ -131,13 +133,13 @@ func (s *Simulator) updateRow(t *table, values map[string]any) row {
 		return failedRow(bad("MALFORMED_ID", t.object+" ID: id value of incorrect type: "+id, "Id"))
 	case held == nil:
 		return failedRow(bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id"))
-	case held.deleted:
+	case held.Deleted:
 		return failedRow(bad("ENTITY_IS_DELETED", "entity is deleted"))
 	}
 	if _, fault := s.write(t, held, values); fault != nil {
 		return failedRow(fault)
 	}
-	return row{ID: held.id, Success: true, Errors: []rowProblem{}}
+	return row{ID: held.ID, Success: true, Errors: []rowProblem{}}
 }
 
 // retrieve returns records in the order of their ids, null for those that are not there or no ids. See
@@ -147,7 +149,7 @@ func (s *Simulator) retrieve(t *table, body []byte) reply {
 		IDs    []string `json:"ids"`
 		Fields []string `json:"fields"`
 	}
-	if err := strict(body, &in); err != nil || len(in.IDs) == 0 || len(in.IDs) > maxRetrieved || len(in.Fields) == 0 {
+	if err := simulatortest.Decode(body, &in); err != nil || len(in.IDs) == 0 || len(in.IDs) > maxRetrieved || len(in.Fields) == 0 {
 		return parser("ids and fields are required")
 	}
 	if fault := t.readable(in.Fields); fault != nil {
@@ -155,7 +157,7 @@ func (s *Simulator) retrieve(t *table, body []byte) reply {
 	}
 	found := make([]any, len(in.IDs))
 	for i, id := range in.IDs {
-		if r := t.get(id); r != nil && !r.deleted {
+		if r := t.get(id); r != nil && !r.Deleted {
 			found[i] = s.show(t, r, in.Fields)
 		}
 	}

@@ -1,14 +1,13 @@
 package simulator
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 // Limits of composite requests.
@@ -42,19 +41,6 @@ func halted(ref string) nodeReply {
 	}}, map[string]string{}, http.StatusBadRequest, ref}
 }
 
-// strict reads a request: all of it, and nothing that is not documented.
-func strict(body []byte, into any) error {
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the request")
-	}
-	return nil
-}
-
 var (
 	reference = regexp.MustCompile(`@\{(?:([A-Za-z0-9_]+)\.id\})?`) // of others than ids none is simulated
 	graphID   = regexp.MustCompile(`^[A-Za-z0-9][^.]{0,38}$`)       // see https://developer.salesforce.com/docs/platform/api-rest/guide/using-composite-graphs
@@ -77,7 +63,7 @@ func (s *Simulator) graphs(prefix string, body []byte) reply {
 			Nodes []node `json:"compositeRequest"`
 		} `json:"graphs"`
 	}
-	if err := strict(body, &in); err != nil {
+	if err := simulatortest.Decode(body, &in); err != nil {
 		return parser("Invalid graph request")
 	}
 	nodes, ids := 0, map[string]bool{}
@@ -169,7 +155,7 @@ func (s *Simulator) composite(prefix string, body []byte) reply {
 		AllOrNone bool   `json:"allOrNone"`
 		Nodes     []node `json:"compositeRequest"`
 	}
-	if err := strict(body, &in); err != nil || in.AllOrNone {
+	if err := simulatortest.Decode(body, &in); err != nil || in.AllOrNone {
 		return parser("Invalid composite request")
 	}
 	if len(in.Nodes) == 0 || len(in.Nodes) > maxSubqueries {

@@ -168,9 +168,9 @@ func (s *Simulator) checkLookup(name string, f field, id string) *fault {
 	switch {
 	case found == nil:
 		return bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", name)
-	case found.deleted:
+	case found.Deleted:
 		return bad("ENTITY_IS_DELETED", "entity is deleted", name)
-	case found.values["IsConverted"] == true:
+	case found.Values["IsConverted"] == true:
 		return bad("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", name)
 	}
 	return nil

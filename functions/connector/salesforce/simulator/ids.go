@@ -77,4 +77,4 @@ func objectOf(id string) string {
 }
 
 // get returns the record of an id in any of its forms, nil if there is none. Deleted ones are returned, too.
-func (t *table) get(id string) *record { return t.records[canonical(id)] }
+func (t *table) get(id string) *record { return t.Rows[canonical(id)] }

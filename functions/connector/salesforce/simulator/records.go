@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -9,31 +8,19 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
-// Record is one record as GET /_simulator/records answers it. Deleted ones are left out.
-type Record struct {
-	ID           string              `json:"id"`
-	Properties   map[string]string   `json:"properties"`
-	Associations map[string][]string `json:"associations"` // object to ids
-	CreatedAt    string              `json:"createdAt"`
-	UpdatedAt    string              `json:"updatedAt"`
-}
+// Record is one record as GET /_simulator/records shows it. Deleted ones are left out.
+type Record = simulatortest.Record
 
-type record struct {
-	id       string
-	values   map[string]any
-	created  time.Time
-	modified time.Time
-	deleted  bool
-}
+type record = simulatortest.Row[any]
 
 type table struct {
-	object  string
-	fields  map[string]field
-	records map[string]*record
-	keys    map[string]map[string][]string // field to value to ids
-	digits  map[string][]string            // the last digits of phone numbers to ids
+	simulatortest.Table[any]
+	object string
+	fields map[string]field
 }
 
 // How times are answered, and how they may be written.
@@ -61,9 +48,9 @@ func (s *Simulator) reset() {
 	s.tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
 	s.lastID, s.requests, s.day = 0, 0, day{}
 	for object, fields := range builtIn() {
-		s.tables[object] = &table{
-			object: object, fields: fields, records: map[string]*record{}, keys: map[string]map[string][]string{}, digits: map[string][]string{},
-		}
+		t := &table{object: object, fields: fields}
+		t.Table = simulatortest.NewTable(t.key)
+		s.tables[object] = t
 	}
 	if !s.options.Bare {
 		s.deploy()
@@ -81,34 +68,20 @@ func (s *Simulator) Records(object string) (held []Record, known bool) {
 	if !known {
 		return nil, false
 	}
-	held = make([]Record, 0, len(t.records))
-	for _, r := range t.records {
-		if r.deleted {
-			continue
-		}
-		shown := Record{r.id, map[string]string{}, map[string][]string{}, r.created.UTC().Format(timeFormat), r.modified.UTC().Format(timeFormat)}
-		for name, value := range r.values {
-			if value == nil {
-				continue
-			}
-			shown.Properties[name] = fmt.Sprint(value)
+	return t.Records(timeFormat, func(r *record) map[string][]string {
+		associations := map[string][]string{}
+		for name, value := range r.Values {
 			if text, isText := value.(string); isText && t.fields[name].kind == "Lookup" && !t.fields[name].readOnly {
-				shown.Associations[objectOf(text)] = append(shown.Associations[objectOf(text)], text)
+				associations[objectOf(text)] = append(associations[objectOf(text)], text)
 			}
 		}
-		held = append(held, shown)
-	}
-	slices.SortFunc(held, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
-	return held, true
+		return associations
+	}), true
 }
 
 // found returns the records that a key names.
 func (t *table) found(name, value string) []*record {
-	var found []*record
-	for _, id := range t.keys[name][strings.ToLower(value)] {
-		found = append(found, t.records[id])
-	}
-	return found
+	return t.Find(name, strings.ToLower(value))
 }
 
 // write makes a record, or changes the one that is held, and answers why it does not.
@@ -131,14 +104,14 @@ func (s *Simulator) write(t *table, held *record, values map[string]any) (*recor
 		}
 		for _, other := range t.found(name, fmt.Sprint(values[name])) {
 			if other != held {
-				return nil, bad("DUPLICATE_VALUE", "duplicate value found: "+name+" duplicates value on record with id: "+other.id[:15])
+				return nil, bad("DUPLICATE_VALUE", "duplicate value found: "+name+" duplicates value on record with id: "+other.ID[:15])
 			}
 		}
 	}
 	if held == nil {
 		return s.insert(t, s.owned(t, values))
 	}
-	if held.values["IsConverted"] == true {
+	if held.Values["IsConverted"] == true {
 		return nil, bad("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
 	}
 	s.set(t, held, s.owned(t, values))
@@ -158,14 +131,14 @@ func (s *Simulator) owned(t *table, values map[string]any) map[string]any {
 func (s *Simulator) Give(lead, owner string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.set(s.tables[leadObject], s.tables[leadObject].records[lead], map[string]any{"OwnerId": owner})
+	s.set(s.tables[leadObject], s.tables[leadObject].Rows[lead], map[string]any{"OwnerId": owner})
 }
 
 // touched returns the ids of the records that a write locks: the record's own and those it refers to.
 func touched(held *record, values map[string]any) []string {
 	var ids []string
 	if held != nil {
-		ids = append(ids, held.id)
+		ids = append(ids, held.ID)
 	}
 	for _, value := range values {
 		if text, isText := value.(string); isText && objectOf(text) != "" {
@@ -191,30 +164,19 @@ func (s *Simulator) insert(t *table, values map[string]any) (*record, *fault) {
 
 func (s *Simulator) add(t *table, values map[string]any) *record {
 	s.lastID++
-	r := &record{id: newID(t.object, s.lastID), values: map[string]any{}, created: time.Now()}
+	r := t.Add(newID(t.object, s.lastID))
+	s.undo = append(s.undo, func() { t.Drop(r) })
 	if t.object == leadObject {
-		r.values["IsConverted"], r.values["OwnerId"] = false, integrationUser
+		s.set(t, r, map[string]any{"IsConverted": false, "OwnerId": integrationUser})
 	}
-	t.records[r.id] = r
-	s.undo = append(s.undo, func() {
-		t.unindex(r)
-		delete(t.records, r.id)
-	})
 	s.set(t, r, values)
 	return r
 }
 
 func (s *Simulator) set(t *table, r *record, values map[string]any) {
-	before, modified := maps.Clone(r.values), r.modified
-	s.undo = append(s.undo, func() {
-		t.unindex(r)
-		r.values, r.modified = before, modified
-		t.index(r)
-	})
-	t.unindex(r)
-	maps.Copy(r.values, values)
-	r.modified = time.Now()
-	t.index(r)
+	before, modified := maps.Clone(r.Values), r.Modified
+	s.undo = append(s.undo, func() { t.Restore(r, before, modified) })
+	t.Change(r, func(held map[string]any) { maps.Copy(held, values) })
 }
 
 // rollBack takes back what was written since the mark.
@@ -225,40 +187,19 @@ func (s *Simulator) rollBack(mark int) {
 	s.undo = s.undo[:mark]
 }
 
-func (t *table) index(r *record) {
-	t.each(r, func(index map[string][]string, value string) {
-		if !slices.Contains(index[value], r.id) {
-			index[value] = append(index[value], r.id)
-		}
-	})
-}
+// digitsIndex is the index of numbers by their last digits.
+const digitsIndex = "digits"
 
-func (t *table) unindex(r *record) {
-	t.each(r, func(index map[string][]string, value string) {
-		index[value] = slices.DeleteFunc(slices.Clone(index[value]), func(id string) bool { return id == r.id })
-	})
-}
-
-// each visits each place where a record is indexed.
-func (t *table) each(r *record, visit func(index map[string][]string, value string)) {
-	if r.deleted {
-		return
+// key returns where a record is indexed: external ids and addresses as they are, in whichever case, numbers by their last digits.
+func (t *table) key(name string, value any) (index, key string) {
+	text, _ := value.(string)
+	if t.fields[name].key {
+		return name, strings.ToLower(text)
 	}
-	for name, value := range r.values {
-		text, isText := value.(string)
-		if !isText || text == "" {
-			continue
-		}
-		if t.fields[name].key {
-			if t.keys[name] == nil {
-				t.keys[name] = map[string][]string{}
-			}
-			visit(t.keys[name], strings.ToLower(text))
-		}
-		if digits := digitsOf(text); strings.HasSuffix(name, "Phone") && len(digits) >= lastDigits {
-			visit(t.digits, digits[len(digits)-lastDigits:])
-		}
+	if digits := digitsOf(text); strings.HasSuffix(name, "Phone") && len(digits) >= lastDigits {
+		return digitsIndex, digits[len(digits)-lastDigits:]
 	}
+	return "", ""
 }
 
 // extension is what stands at the end of a number. An x with a whole number behind it is none: in Brazil, xx stands for a carrier.
@@ -279,15 +220,15 @@ func digitsOf(text string) string {
 func (s *Simulator) Add(object string, values map[string]any) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.add(s.tables[object], values).id
+	return s.add(s.tables[object], values).ID
 }
 
 // Set writes fields of a record as a user of the org would. It is for tests: nothing is checked.
 func (s *Simulator) Set(id string, values map[string]any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.tables[objectOf(id)]; t != nil && t.records[id] != nil {
-		s.set(t, t.records[id], values)
+	if t := s.tables[objectOf(id)]; t != nil && t.Rows[id] != nil {
+		s.set(t, t.Rows[id], values)
 	}
 }
 
@@ -299,36 +240,33 @@ func (s *Simulator) Delete(id string) {
 }
 
 func (s *Simulator) remove(t *table, id string) {
-	r := t.records[id]
-	if r == nil || r.deleted {
-		return
+	if r := t.Rows[id]; r != nil {
+		t.Delete(r)
 	}
-	t.unindex(r)
-	r.deleted = true
 }
 
 // Convert turns a lead into a contact, as a user of the org would, and answers the contact's id. The lead is kept.
 func (s *Simulator) Convert(lead string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from := s.tables[leadObject].records[lead]
+	from := s.tables[leadObject].Rows[lead]
 	values := map[string]any{}
 	for _, name := range []string{"FirstName", "LastName", "Email", "Phone", "MobilePhone"} {
-		values[name] = from.values[name]
+		values[name] = from.Values[name]
 	}
 	contact := s.add(s.tables[contactObject], values)
-	s.set(s.tables[leadObject], from, map[string]any{"IsConverted": true, "ConvertedContactId": contact.id})
-	for _, r := range s.tables[taskObject].records { // the timeline moves, lookups of custom objects stay
-		if r.values["WhoId"] == lead {
-			s.set(s.tables[taskObject], r, map[string]any{"WhoId": contact.id})
+	s.set(s.tables[leadObject], from, map[string]any{"IsConverted": true, "ConvertedContactId": contact.ID})
+	for _, r := range s.tables[taskObject].Rows { // the timeline moves, lookups of custom objects stay
+		if r.Values["WhoId"] == lead {
+			s.set(s.tables[taskObject], r, map[string]any{"WhoId": contact.ID})
 		}
 	}
-	for _, r := range s.tables[trackerObject].records {
-		if r.values["TargetId"] == lead && r.values["State"] != stateComplete {
+	for _, r := range s.tables[trackerObject].Rows {
+		if r.Values["TargetId"] == lead && r.Values["State"] != stateComplete {
 			s.complete(r, "LeadConverted", nil)
 		}
 	}
-	return contact.id
+	return contact.ID
 }
 
 // Lock makes the next writes that touch a record fail as a lock does.
@@ -350,8 +288,8 @@ func (s *Simulator) show(t *table, r *record, names []string) shown {
 	if names == nil {
 		names = []string{fieldID}
 	}
-	values := maps.Clone(r.values)
-	values[fieldID], values[fieldCreated], values[fieldModified] = r.id, shownTime(r.created), shownTime(r.modified)
+	values := maps.Clone(r.Values)
+	values[fieldID], values[fieldCreated], values[fieldModified] = r.ID, shownTime(r.Created), shownTime(r.Modified)
 	for _, name := range names {
 		if text, isText := values[name].(string); isText && t.fields[name].kind == "DateTime" {
 			if at, err := time.Parse(writtenFormat, text); err == nil {
@@ -359,7 +297,7 @@ func (s *Simulator) show(t *table, r *record, names []string) shown {
 			}
 		}
 	}
-	return shown{t.object, r.id, names, values}
+	return shown{t.object, r.ID, names, values}
 }
 
 // MarshalJSON writes attributes first.

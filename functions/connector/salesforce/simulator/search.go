@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 // search returns POST parameterizedSearch for numbers: what was typed is compared by its digits, as the phone index does, so
@@ -21,7 +23,7 @@ func (s *Simulator) search(body []byte) reply {
 			Limit  int      `json:"limit"`
 		} `json:"sobjects"`
 	}
-	if err := strict(body, &in); err != nil {
+	if err := simulatortest.Decode(body, &in); err != nil {
 		return parser("Invalid search")
 	}
 	digits := digitsOf(in.Q)
@@ -37,11 +39,10 @@ func (s *Simulator) search(body []byte) reply {
 		if fault := t.readable(o.Fields); fault != nil {
 			return fault.reply()
 		}
-		ids := slices.Sorted(slices.Values(t.digits[digits[max(0, len(digits)-lastDigits):]]))
-		n := 0
-		for _, id := range ids {
-			r := t.records[id]
-			if time.Since(r.created) < s.options.IndexLag || !r.hasDigits(digits) || o.Limit > 0 && n == o.Limit {
+		near, n := t.Find(digitsIndex, digits[max(0, len(digits)-lastDigits):]), 0
+		slices.SortFunc(near, func(a, b *record) int { return simulatortest.CompareIDs(a.ID, b.ID) })
+		for _, r := range near {
+			if time.Since(r.Created) < s.options.IndexLag || !hasDigits(r, digits) || o.Limit > 0 && n == o.Limit {
 				continue
 			}
 			n++
@@ -54,8 +55,8 @@ func (s *Simulator) search(body []byte) reply {
 	return reply{Status: http.StatusOK, Body: map[string]any{"searchRecords": found}}
 }
 
-func (r *record) hasDigits(digits string) bool {
-	for name, value := range r.values {
+func hasDigits(r *record, digits string) bool {
+	for name, value := range r.Values {
 		if text, isText := value.(string); isText && strings.HasSuffix(name, "Phone") && strings.HasSuffix(digitsOf(text), digits) {
 			return true
 		}
@@ -74,8 +75,8 @@ func (s *Simulator) events(keys string) reply {
 		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+eventObject+"' is not supported.")
 	}
 	for key := range strings.SplitSeq(strings.ReplaceAll(keys, "'", ""), ", ") {
-		for _, id := range t.keys["Event_Key__c"][key] {
-			records = append(records, s.show(t, t.records[id], []string{"Id", "Event_Key__c"}))
+		for _, r := range t.Find("Event_Key__c", key) {
+			records = append(records, s.show(t, r, []string{"Id", "Event_Key__c"}))
 		}
 	}
 	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
@@ -94,8 +95,8 @@ func (s *Simulator) query(q string) reply {
 		return refuse(http.StatusBadRequest, "MALFORMED_QUERY", "the simulator knows no such query")
 	}
 	records := []shown{}
-	for _, r := range s.tables[taskObject].records {
-		if r.values[s.tables[taskObject].name(match[1])] == match[2] && !r.deleted {
+	for _, r := range s.tables[taskObject].Rows {
+		if r.Values[s.tables[taskObject].name(match[1])] == match[2] && !r.Deleted {
 			records = append(records, s.show(s.tables[taskObject], r, nil))
 			break
 		}

@@ -10,7 +10,6 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -61,24 +60,12 @@ func New(o Options) *Simulator {
 	return s
 }
 
-// The most that is read of a request.
-const maxRequest = 16 << 20
-
 type reply = simulatortest.Reply
 
 // ServeHTTP serves a request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-	if err != nil {
-		refuse(http.StatusRequestEntityTooLarge, "REQUEST_TOO_LARGE", "The request is too large").Send(w)
-		return
-	}
-	if control := s.control(); control.Handles(r) {
-		control.Answer(r, body).Send(w)
-		return
-	}
 	defer s.running(r)()
-	s.faults.Serve(w, r, func() reply { return s.answer(r, body) })
+	s.control().Serve(w, r, func(body []byte) reply { return s.answer(r, body) })
 }
 
 func (s *Simulator) control() simulatortest.Control {

@@ -8,19 +8,17 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 func encode(value any) ([]byte, error) { return json.Marshal(value) }
 
 // sobjects returns what is below sobjects/: {T}, {T}/describe, {T}/{id} and {T}/{key}/{value}.
 func (s *Simulator) sobjects(method, path string, query url.Values, body []byte) reply {
-	parts := strings.Split(path, "/")
-	for i, part := range parts {
-		plain, err := url.PathUnescape(part)
-		if err != nil || plain == "" {
-			return missing()
-		}
-		parts[i] = plain
+	parts, ok := simulatortest.Segments(path)
+	if !ok {
+		return missing()
 	}
 	t := s.table(parts[0])
 	if t == nil || len(t.fields) == 0 {
@@ -67,7 +65,7 @@ func (s *Simulator) create(t *table, body []byte) reply {
 	if fault != nil {
 		return fault.reply()
 	}
-	return createdAt(t, made.id, saved{ID: made.id, Success: true, Errors: []string{}})
+	return createdAt(t, made.ID, saved{ID: made.ID, Success: true, Errors: []string{}})
 }
 
 func (s *Simulator) byID(t *table, method, id string, query url.Values, body []byte) reply {
@@ -75,16 +73,16 @@ func (s *Simulator) byID(t *table, method, id string, query url.Values, body []b
 	switch {
 	case r == nil:
 		return missing()
-	case r.deleted && method == http.MethodGet:
+	case r.Deleted && method == http.MethodGet:
 		return missing()
-	case r.deleted:
+	case r.Deleted:
 		return refuse(http.StatusNotFound, "ENTITY_IS_DELETED", "entity is deleted")
 	}
 	switch method {
 	case http.MethodGet:
 		return s.read(t, r, query)
 	case http.MethodDelete:
-		s.remove(t, r.id)
+		s.remove(t, r.ID)
 		return reply{Status: http.StatusNoContent}
 	case http.MethodPatch:
 		values, err := t.decode(body)
@@ -134,7 +132,7 @@ func (s *Simulator) byKey(t *table, method, name, value string, query url.Values
 	if len(found) > 1 {
 		urls := make([]string, len(found))
 		for i, r := range found {
-			urls[i] = recordURL(t.object, r.id)
+			urls[i] = recordURL(t.object, r.ID)
 		}
 		return reply{Status: http.StatusMultipleChoices, Body: urls}
 	}
@@ -186,7 +184,7 @@ func (s *Simulator) upsert(t *table, name, value string, values map[string]any) 
 	if fault != nil {
 		return upserted{fault: fault}
 	}
-	return upserted{id: r.id, created: held == nil}
+	return upserted{id: r.ID, created: held == nil}
 }
 
 // decode reads a record of the table. Names may be written in any case, as everywhere in Salesforce, and attributes may come
