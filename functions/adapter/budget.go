@@ -10,7 +10,7 @@ import (
 // answers, and keeps what is authentic.
 type budget time.Duration
 
-// The shares of the steps. An event lane has forQueue twice and forSpool; lanes are served side by side.
+// The shares of the steps. An event lane has queueShare twice and spoolShare; lanes are served side by side.
 const (
 	accountShare    = 20 // to look the account up, before the signature is checked
 	parseShare      = 20 // to look up what the content names, after it

@@ -29,9 +29,9 @@ func Sinks(events, spool queue.Publisher) []Sink {
 
 // ReceiptSinks is Sinks for receipts: a queue of their own, once more, then the spool, which sends them to that queue later.
 func ReceiptSinks(receipts queue.Publisher, spool *Spool) []Sink {
-	places := Sinks(receipts, spool.lane(receiptsLane))
-	places[0].Name, places[1].Name = "receipts_queue", "receipts_queue"
-	return places
+	sinks := Sinks(receipts, spool.lane(receiptsLane))
+	sinks[0].Name, sinks[1].Name = "receipts_queue", "receipts_queue"
+	return sinks
 }
 
 // publishAll makes everything of a webhook durable, lanes side by side.
@@ -41,14 +41,14 @@ func (a *Adapter) publishAll(ctx context.Context, work Batch, all budget) (spool
 	}
 	var running sync.WaitGroup
 	results := make(chan laneResult, 1+len(work.Lanes))
-	lane := func(places []Sink, messages []queue.Message) {
+	lane := func(sinks []Sink, messages []queue.Message) {
 		running.Go(func() {
 			var r laneResult
 			defer func() {
 				r.thrown = recover() // here it would end the process
 				results <- r
 			}()
-			r.spooled, r.err = a.publish(ctx, places, messages, all)
+			r.spooled, r.err = a.publish(ctx, sinks, messages, all)
 		})
 	}
 	lane(a.Sinks, work.Messages)
@@ -74,31 +74,31 @@ type laneResult struct {
 	thrown  any
 }
 
-// publish tries the places in order with what the ones before did not accept. It returns how many went to a spool.
-func (a *Adapter) publish(ctx context.Context, places []Sink, messages []queue.Message, all budget) (spooled int, err error) {
+// publish tries the sinks in order with what the ones before did not accept. It returns how many went to a spool.
+func (a *Adapter) publish(ctx context.Context, sinks []Sink, messages []queue.Message, all budget) (spooled int, err error) {
 	if len(messages) == 0 {
 		return 0, nil
 	}
-	for _, place := range places {
-		err = publishTo(ctx, place, messages, all)
+	for _, sink := range sinks {
+		err = publishTo(ctx, sink, messages, all)
 		rest := refused(messages, err)
-		if place.Spool {
+		if sink.Spool {
 			spooled += len(messages) - len(rest)
 		}
 		if len(rest) == 0 {
 			return spooled, nil
 		}
-		a.Logger.WarnContext(ctx, "events were not accepted", slog.String("place", place.Name),
+		a.Logger.WarnContext(ctx, "events were not accepted", slog.String("place", sink.Name),
 			slog.Int("refused", len(rest)), slog.String("code", fault.Of(err).Code), slog.Any("error", err))
 		messages = rest
 	}
 	return spooled, err
 }
 
-func publishTo(ctx context.Context, place Sink, messages []queue.Message, all budget) error {
-	ctx, cancel := all.share(ctx, place.Share)
+func publishTo(ctx context.Context, sink Sink, messages []queue.Message, all budget) error {
+	ctx, cancel := all.share(ctx, sink.Share)
 	defer cancel()
-	return place.Queue.Publish(ctx, messages...)
+	return sink.Queue.Publish(ctx, messages...)
 }
 
 // refused returns the messages that a Publish did not accept, in their order.

@@ -30,14 +30,7 @@ const (
 	trailing      = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
 )
 
-// Store is what a Redriver needs of the state table.
-type Store interface {
-	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
-}
-
-// Bindings tells of what kind the CRMs are that a tenant has named; *tenant.Bindings does.
+// Bindings returns the kinds of a tenant's CRMs by their names; *tenant.Bindings is one.
 type Bindings interface {
 	Kinds(ctx context.Context, tenant string) (map[string]string, error)
 }
@@ -46,7 +39,7 @@ type Bindings interface {
 // everything it had achieved, and the message goes out under an id that was never used: `<id>:<generation>`. It is safe to be
 // asked twice: two generations of a message have one effect.
 type Redriver struct {
-	store    Store
+	store    idempotency.ReopenStore
 	claims   *idempotency.Reopener
 	bindings Bindings
 	queues   map[string]queue.Publisher
@@ -59,7 +52,7 @@ type Redriver struct {
 // NewRedriver returns a Redriver over the state table. Queues are by the stage whose messages come from them: route,
 // route-receipts, and for each kind of CRM deliver-<kind> and receipts-<kind>. Nothing is begun with less than margin left of an
 // invocation.
-func NewRedriver(s Store, b Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
+func NewRedriver(s idempotency.ReopenStore, b Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
 	return &Redriver{
 		store: s, claims: idempotency.NewReopener(s), bindings: b, queues: queues, margin: margin, logger: logger,
 		reporter: redrive.Reporter{Done: "redrive", Failed: "not redriven", Metric: "Redriven", Logger: logger, Meter: meter},

@@ -9,8 +9,8 @@ import (
 	"signalbox/shared/canonical"
 )
 
-// looked is how much of a text is looked at, in bytes: what answers by itself says so at once.
-const looked = 320
+// maxLooked is how much of a text is looked at, in bytes: what answers by itself says so at once.
+const maxLooked = 320
 
 // automatic reports whether a message is one that a mailbox or a phone sent by itself: an out-of-office note, the answer of a phone
 // whose owner drives or sleeps. The provider's word goes first; few give one. What is not recognised for certain counts as the
@@ -33,8 +33,8 @@ func saysAutomatic(text string) bool {
 
 // beginning returns what is looked at: the first part in lower case, without what mail programs and people put before it.
 func beginning(text string) string {
-	if len(text) > looked {
-		for text = text[:looked]; len(text) > looked-utf8.UTFMax && !utf8.ValidString(text); {
+	if len(text) > maxLooked {
+		for text = text[:maxLooked]; len(text) > maxLooked-utf8.UTFMax && !utf8.ValidString(text); {
 			text = text[:len(text)-1]
 		}
 	}

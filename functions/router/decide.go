@@ -35,21 +35,21 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 			return fault.New(fault.Permanent, CodeReused, nil)
 		}
 	}
-	err := r.remember(ctx, j, &event, &j.record.Decision)
+	err := r.addReply(ctx, j, &event, &j.record.Decision)
 	if err == nil {
 		j.outgoing, err = r.deliveries(ctx, j.record, event, j)
 	}
 	return err
 }
 
-// newer is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
-const newer = time.Hour
+// newerVersionWait is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
+const newerVersionWait = time.Hour
 
 // decode reads the event of a message.
 func decode(head queue.Received) (canonical.Event, error) {
 	e, err := canonical.Decode(head.Body)
 	if sorted := fault.Of(err); sorted != nil {
-		if sorted.Code == canonical.CodeVersionUnknown && !head.FirstSent.IsZero() && time.Since(head.FirstSent) >= newer {
+		if sorted.Code == canonical.CodeVersionUnknown && !head.FirstSent.IsZero() && time.Since(head.FirstSent) >= newerVersionWait {
 			return e, fault.New(fault.Permanent, sorted.Code, sorted.Err)
 		}
 		return e, err
@@ -60,19 +60,19 @@ func decode(head queue.Received) (canonical.Event, error) {
 	return e, nil
 }
 
-// wanted returns the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
+// keys returns the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
 // event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
 // stands, so that such a copy changes no consent, and no outreach waits again that was answered.
-func (j *job) wanted() []store.Key {
+func (j *job) keys() []store.Key {
 	keys := []store.Key{conversation.Key(j.event.TenantID, j.event.ThreadID)}
-	if j.asked != nil || isOutreach(&j.event) {
+	if j.consent != nil || isOutreach(&j.event) {
 		keys = append(keys, Key(j.event.TenantID, j.event.EventID))
 	}
 	return keys
 }
 
-// decide finds the event's record where one was written before, or makes one.
-func (r *Router) decide(ctx context.Context, j *job) error {
+// loadOrDecide finds the event's record where one was written before, or makes one.
+func (r *Router) loadOrDecide(ctx context.Context, j *job) error {
 	e := &j.event
 	var err error
 	j.tenant, err = r.Tenants.Tenant(ctx, e.TenantID)
@@ -88,7 +88,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	}
 	held := j.held
 	if held == nil {
-		if held, err = r.Store.Get(ctx, j.wanted()...); err != nil {
+		if held, err = r.Store.Get(ctx, j.keys()...); err != nil {
 			return err
 		}
 	}
@@ -97,32 +97,32 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		j.record, err = OpenRecord(ctx, r.sealer, held[1].Key, held[1].Data)
 		return err
 	}
-	j.unknown = held[0].Version == 0
-	if j.asked == nil {
-		j.known = &held[0]
+	j.newThread = held[0].Version == 0
+	if j.consent == nil {
+		j.threadHead = &held[0]
 	}
 	head, err := conversation.Decode(held[0].Data)
 	if err != nil {
 		return err
 	}
-	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.asked}
+	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
-	if d.Reply, err = r.reply(ctx, e, &head); err != nil {
+	if d.Reply, err = r.findReply(ctx, e, &head); err != nil {
 		return err
 	}
-	if d.Superseded, err = r.consent(ctx, e, d, head, held[0]); err != nil {
+	if d.Superseded, err = r.applyConsent(ctx, e, d, head, held[0]); err != nil {
 		return err
 	}
-	if err := r.await(ctx, e, d, held[0]); err != nil {
+	if err := r.addOutreach(ctx, e, d, held[0]); err != nil {
 		return err
 	}
-	r.apply(e, j.tenant, head, &d)
-	return r.seal(ctx, j, d)
+	r.decide(e, j.tenant, head, &d)
+	return r.sealRecord(ctx, j, d)
 }
 
-// consent records a change of consent before anything else is written, and reports whether none was made, because of a newer one
+// applyConsent records a change of consent before anything else is written, and reports whether none was made, because of a newer one
 // or because a provider told with a receipt what is known: every message that it refuses to send tells it again.
-func (r *Router) consent(ctx context.Context, e *canonical.Event, d Decision, known conversation.Head, head store.Record) (superseded bool, err error) {
+func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, d Decision, known conversation.Head, head store.Record) (superseded bool, err error) {
 	if d.Consent == nil || d.Consent.State == "" {
 		return false, nil
 	}
@@ -141,14 +141,14 @@ func (r *Router) consent(ctx context.Context, e *canonical.Event, d Decision, kn
 	return now.EventID != e.EventID, err
 }
 
-// longestDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
-const longestDescription = 2000
+// maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
+const maxDescription = 2000
 
-// apply lets the rules decide.
-func (r *Router) apply(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) {
+// decide lets the rules decide.
+func (r *Router) decide(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) {
 	facts := rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}}
 	if e.Message != nil {
-		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), longestDescription)
+		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), maxDescription)
 	}
 	if d.Reply != nil {
 		facts.Replied = d.Reply.At
@@ -219,8 +219,8 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// seal makes the record of a decision and its pointers, which are written before it.
-func (r *Router) seal(ctx context.Context, j *job, d Decision) error {
+// sealRecord makes the record of a decision and its pointers, which are written before it.
+func (r *Router) sealRecord(ctx context.Context, j *job, d Decision) error {
 	now := time.Now().UTC()
 	j.record = Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
@@ -231,8 +231,8 @@ func (r *Router) seal(ctx context.Context, j *job, d Decision) error {
 	if err != nil {
 		return err
 	}
-	j.pointers = pointers(j, now.Add(Kept+24*time.Hour))
-	j.put = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Kept), Data: data}}
+	j.pointers = pointers(j, now.Add(Retention+24*time.Hour))
+	j.change = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Retention), Data: data}}
 	return nil
 }
 

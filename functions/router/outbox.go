@@ -3,6 +3,8 @@ package router
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
@@ -32,14 +34,10 @@ type outgoing struct {
 // the tenant's configuration, or the deployment, is at fault in one CRM, and neither the others nor later messages wait for it.
 func (o *Outbox) send(ctx context.Context, all []*outgoing) {
 	queues := map[string][]*outgoing{}
-	var kinds []string
 	for _, x := range all {
-		if queues[x.kind] == nil {
-			kinds = append(kinds, x.kind)
-		}
 		queues[x.kind] = append(queues[x.kind], x)
 	}
-	for _, kind := range kinds {
+	for _, kind := range slices.Sorted(maps.Keys(queues)) {
 		publisher, deployed := o.Deliveries[kind]
 		switch {
 		case kind == "":

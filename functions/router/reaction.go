@@ -6,18 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// longestWording is how much of a text, in bytes, is what a phone puts before the words that it quotes, or all of it where it
+// maxWording is how much of a text, in bytes, is what a phone puts before the words that it quotes, or all of it where it
 // quotes none. Emoji made of several are long.
-const longestWording = 96
+const maxWording = 96
 
 // isReaction reports whether a text is one by which a phone tells a reaction, where the channel has none: `Liked “Shall we talk?”`
 // and `Removed a heart from an image` of Apple's, `👍 to “Shall we talk?”` of Google's, in the languages in which others have seen
 // them. It is the whole text: whoever adds a word has answered. So has, in doubt, whoever quotes two things.
 func isReaction(text string) bool {
 	text = strings.TrimFunc(text, invisible)
-	at := strings.IndexAny(text[:min(len(text), longestWording)], `“"«„`)
+	at := strings.IndexAny(text[:min(len(text), maxWording)], `“"«„`)
 	if at < 0 {
-		return len(text) <= longestWording && toMedia(tidy(strings.TrimSuffix(text, ".")))
+		return len(text) <= maxWording && toMedia(tidy(strings.TrimSuffix(text, ".")))
 	}
 	wording := tidy(text[:at])
 	opening, size := utf8.DecodeRuneInString(text[at:])

@@ -83,7 +83,7 @@ func TestAMessageOfNothingIsNoAnswer(t *testing.T) {
 		}, true},
 	}
 	for name, c := range cases {
-		if got := canAnswer(c.event); got != c.want {
+		if got := canReply(c.event); got != c.want {
 			t.Errorf("%s can answer: %t", name, got)
 		}
 	}
@@ -94,7 +94,7 @@ func FuzzIsReaction(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if isReaction(text) && !strings.ContainsAny(text, "“\"«„") && len(strings.TrimFunc(text, invisible)) > longestWording {
+		if isReaction(text) && !strings.ContainsAny(text, "“\"«„") && len(strings.TrimFunc(text, invisible)) > maxWording {
 			t.Errorf("%q is a reaction to nothing", text)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"signalbox/shared/canonical"
@@ -41,47 +42,47 @@ type Receipts struct{ ReceiptParts }
 // NewReceipts returns a Receipts.
 func NewReceipts(p ReceiptParts) *Receipts { return &Receipts{p} }
 
-// rise is the receipts of one message in a batch, of which the furthest counts.
-type rise struct {
-	event  canonical.Event // of the furthest
-	key    string
-	trace  string
-	from   *queue.Received
-	status receipt.Status
-	heads  []int
-	sends  []*outgoing
-	err    error
+// messageReceipts is the receipts of one message in a batch, of which the furthest counts.
+type messageReceipts struct {
+	event    canonical.Event // of the furthest
+	key      string
+	trace    string
+	from     *queue.Received
+	status   receipt.Status
+	heads    []int
+	outgoing []*outgoing
+	err      error
 }
 
 // Handle raises the status of each message and sends it on, each queue's updates in one Publish.
 func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
-	rises := r.gather(heads, errs)
-	r.raiseAll(ctx, rises)
-	r.publish(ctx, rises)
+	messages := r.gather(heads, errs)
+	r.raiseAll(ctx, messages)
+	r.publish(ctx, messages)
 	sent, failed := 0, 0
-	for _, x := range rises {
+	for _, x := range messages {
 		for _, i := range x.heads {
 			errs[i] = x.err
 		}
 		if x.err == nil {
-			sent += len(x.sends)
+			sent += len(x.outgoing)
 		} else {
 			failed += len(x.heads)
 		}
 	}
 	r.Meter.Count("ReceiptsReceived", len(heads))
 	r.Meter.Count("ReceiptsSent", sent)
-	r.Logger.InfoContext(ctx, "receipts routed", slog.Int("receipts", len(heads)), slog.Int("messages", len(rises)),
+	r.Logger.InfoContext(ctx, "receipts routed", slog.Int("receipts", len(heads)), slog.Int("messages", len(messages)),
 		slog.Int("updates", sent), slog.Int("failed", failed))
 	return errs
 }
 
 // gather decodes heads and puts together what is about one message. What cannot be read gets its error.
-func (r *Receipts) gather(heads []queue.Received, errs []error) []*rise {
+func (r *Receipts) gather(heads []queue.Received, errs []error) []*messageReceipts {
 	type message struct{ tenant, key string }
-	var rises []*rise
-	about := make(map[message]*rise, len(heads))
+	var messages []*messageReceipts
+	about := make(map[message]*messageReceipts, len(heads))
 	for i, head := range heads {
 		e, err := decode(head)
 		if err == nil && e.Receipt == nil {
@@ -95,16 +96,16 @@ func (r *Receipts) gather(heads []queue.Received, errs []error) []*rise {
 		status := receipt.Status{State: e.Receipt.State, At: cmp.Or(e.Receipt.At, e.Timestamp).UTC(), Error: e.Receipt.Error, Event: e.EventID}
 		x := about[message{e.TenantID, key}]
 		if x == nil {
-			x = &rise{key: key, status: receipt.Status{}}
+			x = &messageReceipts{key: key, status: receipt.Status{}}
 			about[message{e.TenantID, key}] = x
-			rises = append(rises, x)
+			messages = append(messages, x)
 		}
 		x.heads = append(x.heads, i)
 		if status.Rank() > x.status.Rank() {
 			x.event, x.status, x.from, x.trace = e, status, &heads[i], cmp.Or(head.Trace, e.Trace.Traceparent)
 		}
 	}
-	return rises
+	return messages
 }
 
 // messageOf returns the provider's id of the message that a receipt is about.
@@ -115,28 +116,28 @@ func messageOf(e *canonical.Event) string {
 	return e.ProviderMessageID
 }
 
-// raising is how many records are raised at once: a batch is up to a thousand, and each is one small write.
-const raising = 32
+// maxRaises is how many records are raised at once: a batch is up to a thousand, and each is one small write.
+const maxRaises = 32
 
 // raiseAll raises every message's record, side by side. A panic is that message's own.
-func (r *Receipts) raiseAll(ctx context.Context, rises []*rise) {
+func (r *Receipts) raiseAll(ctx context.Context, messages []*messageReceipts) {
 	var running sync.WaitGroup
-	next := make(chan *rise)
-	for range min(raising, len(rises)) {
+	next := make(chan *messageReceipts)
+	for range min(maxRaises, len(messages)) {
 		running.Go(func() {
 			for x := range next {
-				r.guard(ctx, x)
+				r.raiseOne(ctx, x)
 			}
 		})
 	}
-	for _, x := range rises {
+	for _, x := range messages {
 		next <- x
 	}
 	close(next)
 	running.Wait()
 }
 
-func (r *Receipts) guard(ctx context.Context, x *rise) {
+func (r *Receipts) raiseOne(ctx context.Context, x *messageReceipts) {
 	defer func() {
 		if value := recover(); value != nil {
 			x.err = queue.Recovered(telemetry.WithTrace(ctx, x.trace), r.Logger, value)
@@ -147,7 +148,7 @@ func (r *Receipts) guard(ctx context.Context, x *rise) {
 
 // raise keeps how far a message got and finds out which CRMs are to be told. Nobody is told what is behind what is held:
 // whoever raised that tells it, and is not done before.
-func (r *Receipts) raise(ctx context.Context, x *rise) error {
+func (r *Receipts) raise(ctx context.Context, x *messageReceipts) error {
 	if ctx.Err() != nil {
 		return queue.ErrNotStarted
 	}
@@ -163,17 +164,17 @@ func (r *Receipts) raise(ctx context.Context, x *rise) error {
 		return err
 	}
 	x.status = held
-	x.sends, err = r.updates(x, t)
+	x.outgoing, err = r.updates(x, t)
 	return err
 }
 
 // updates returns what each CRM is to be told whose rules ask for it.
-func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
+func (r *Receipts) updates(x *messageReceipts, t tenant.Tenant) ([]*outgoing, error) {
 	e := &x.event
 	decided := r.Engine.Decide(t.Rules, t.Version, t.CRMNames(), rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
 	var out []*outgoing
 	for _, c := range decided.CRMs {
-		if !asks(c.Actions, delivery.RaiseStatus) {
+		if !slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.RaiseStatus }) {
 			continue
 		}
 		body, err := json.Marshal(receipt.Update{TenantID: e.TenantID, CRM: c.CRM, Key: x.key, Channel: e.Channel, Status: x.status})
@@ -188,27 +189,17 @@ func (r *Receipts) updates(x *rise, t tenant.Tenant) ([]*outgoing, error) {
 	return out, nil
 }
 
-// asks reports whether an action of this kind is among actions.
-func asks(actions []delivery.Action, kind delivery.Kind) bool {
-	for _, a := range actions {
-		if a.Kind == kind {
-			return true
-		}
-	}
-	return false
-}
-
 // publish sends the updates of all rises that were raised.
-func (r *Receipts) publish(ctx context.Context, rises []*rise) {
+func (r *Receipts) publish(ctx context.Context, messages []*messageReceipts) {
 	var all []*outgoing
-	for _, x := range rises {
+	for _, x := range messages {
 		if x.err == nil {
-			all = append(all, x.sends...)
+			all = append(all, x.outgoing...)
 		}
 	}
 	r.send(ctx, all)
-	for _, x := range rises {
-		for _, o := range x.sends {
+	for _, x := range messages {
+		for _, o := range x.outgoing {
 			x.err = cmp.Or(x.err, o.err)
 		}
 	}

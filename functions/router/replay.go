@@ -3,7 +3,6 @@ package router
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -12,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"signalbox/shared/audit"
 	"signalbox/shared/canonical"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
@@ -28,31 +26,23 @@ import (
 const (
 	// An event may be replayed so long after its routing: the claims of what was completed are kept longer, and they are what
 	// keeps a replay from repeating anything.
-	replayable  = idempotency.Retention - 24*time.Hour
-	threadsRead = 200 // of one request
+	replayableFor = idempotency.Retention - 24*time.Hour
+	maxThreads    = 200 // of one request
 )
-
-// ReplayStore is what a Replayer needs of the state table.
-type ReplayStore interface {
-	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
-}
 
 // Replayer routes stored events again: each goes back on the events queue, marked as replayed, and the router sends on what it
 // decided when it came. Deliveries that were completed have no effect, those that were given up are tried again.
 type Replayer struct {
-	store    ReplayStore
+	store    idempotency.ReopenStore
 	bindings ReplayBindings
 	claims   *idempotency.Reopener
 	events   queue.Publisher
 	margin   time.Duration
-	logger   *slog.Logger
 	sealer   ReplaySealer
-	meter    *telemetry.Meter
+	reporter redrive.Reporter
 }
 
-// ReplayBindings tells whether a tenant is configured: of one that is not there are no kinds. *tenant.Bindings does.
+// ReplayBindings returns the kinds of a tenant's CRMs, none for a tenant that is not configured; *tenant.Bindings is one.
 type ReplayBindings interface {
 	Kinds(ctx context.Context, tenant string) (map[string]string, error)
 }
@@ -65,13 +55,14 @@ type ReplaySealer interface {
 
 // NewReplayer returns a Replayer over the state table, whose records sealer opens. Nothing is begun with less than margin left of
 // an invocation.
-func NewReplayer(sealer ReplaySealer, s ReplayStore, b ReplayBindings, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
+func NewReplayer(sealer ReplaySealer, s idempotency.ReopenStore, b ReplayBindings, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
 	return &Replayer{
-		sealer: sealer, store: s, bindings: b, claims: idempotency.NewReopener(s), events: events, margin: margin, logger: logger, meter: meter,
+		sealer: sealer, store: s, bindings: b, claims: idempotency.NewReopener(s), events: events, margin: margin,
+		reporter: redrive.Reporter{Done: "replay", Failed: "not replayed", Metric: "Replayed", Logger: logger, Meter: meter},
 	}
 }
 
-// Replay carries out a request. One that cannot be is an Answer with Problems; the error is what is not its fault, by its code
+// Replay executes a request. One that is invalid is a Result with Problems; the error is what is not its fault, by its code
 // alone: the same request may be sent again.
 func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive.Result, error) {
 	problems := q.Check(redrive.Plan, redrive.Replay)
@@ -84,36 +75,24 @@ func (r *Replayer) Replay(ctx context.Context, q redrive.ReplayRequest) (redrive
 	if len(problems) > 0 {
 		return redrive.Result{Problems: problems}, nil
 	}
-	answer, err := r.carryOut(ctx, q)
-	if err != nil {
-		sorted := fault.Of(err)
-		r.meter.Count(telemetry.Failures, 1)
-		r.logger.ErrorContext(ctx, "not replayed", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
-			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
-		return redrive.Result{}, errors.New(sorted.Code)
-	}
-	r.logger.InfoContext(ctx, "replay", slog.String("action", q.Action), slog.String("tenant", q.Tenant),
-		slog.String("by", q.By), slog.String("reason", q.Reason), slog.Int("chosen", len(answer.Items)),
-		slog.Int("replayed", answer.Counts[redrive.Redriven]), slog.Bool("more", answer.More))
-	r.meter.Count("Replayed", answer.Counts[redrive.Redriven])
-	return answer, nil
+	result, err := r.replay(ctx, q)
+	return r.reporter.Report(ctx, q.Common, result, err)
 }
 
-func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redrive.Result, error) {
-	ids, next, err := r.choose(ctx, q)
-	answer := redrive.Result{More: next != "", Next: next}
+func (r *Replayer) replay(ctx context.Context, q redrive.ReplayRequest) (redrive.Result, error) {
+	ids, next, err := r.selectEvents(ctx, q)
+	result := redrive.Result{More: next != "", Next: next}
 	if err == nil && len(ids) == 0 && q.After == "" {
 		var kinds map[string]string
 		if kinds, err = r.bindings.Kinds(ctx, q.Tenant); err == nil && kinds == nil {
-			answer.Problems = q.UnknownTenant()
+			result.Problems = q.UnknownTenant()
 		}
 	}
 	if err != nil || len(ids) == 0 {
-		return answer, err
+		return result, err
 	}
 	if q.Action == redrive.Replay {
-		entry := audit.Entry{At: time.Now().UTC().Truncate(time.Millisecond), Action: q.Action, By: q.By, Reason: q.Reason, Subjects: ids}
-		if err := audit.Of(r.store, q.Tenant, redrive.AuditChain).Append(ctx, entry); err != nil { // what nobody can account for does not happen
+		if err := q.Audit(ctx, r.store, ids); err != nil {
 			return redrive.Result{}, err
 		}
 	}
@@ -132,9 +111,9 @@ func (r *Replayer) carryOut(ctx context.Context, q redrive.ReplayRequest) (redri
 		}
 	}
 	for _, item := range items {
-		answer.Add(item)
+		result.Add(item)
 	}
-	return answer, nil
+	return result, nil
 }
 
 // send returns one error a message.
@@ -166,7 +145,7 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 	case held[0].Version == 0:
 		return fail(redrive.Missing, nil)
 	}
-	event, old, err := r.stored(ctx, held[0])
+	event, old, err := r.openEvent(ctx, held[0])
 	switch {
 	case err != nil:
 		return fail(redrive.Failed, err)
@@ -199,9 +178,9 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 	}, item
 }
 
-// stored returns the event of a record as it is sent again, and whether it is too old for that. What the provider sent stays in
+// openEvent returns the event of a record as it is sent again, and whether it is too old for that. What the provider sent stays in
 // the record.
-func (r *Replayer) stored(ctx context.Context, held store.Record) (event canonical.Event, old bool, err error) {
+func (r *Replayer) openEvent(ctx context.Context, held store.Record) (event canonical.Event, old bool, err error) {
 	record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
 	if err != nil {
 		return event, false, err
@@ -211,7 +190,7 @@ func (r *Replayer) stored(ctx context.Context, held store.Record) (event canonic
 	}
 	event = event.WithoutRawVendor()
 	event.Flags.Replayed = true
-	return event, time.Since(record.RoutedAt) > replayable, nil
+	return event, time.Since(record.RoutedAt) > replayableFor, nil
 }
 
 // shards is how many partitions a tenant's threads are listed in, so that none of them is written too often.
@@ -230,29 +209,29 @@ func threads(tenant string, shard int) string { return tenant + "/threads/" + st
 // the thread, the thread's own.
 func pointers(j *job, expires time.Time) []store.Record {
 	notes := []store.Record{logPointer(&j.event, expires)}
-	if j.unknown {
+	if j.newThread {
 		notes = append(notes, threadPointer(&j.event))
 	}
 	return notes
 }
 
-// walk is how far a replay got through the threads and their logs.
-type walk struct {
+// search is how far a replay got through the threads and their logs.
+type search struct {
 	q     redrive.ReplayRequest
 	limit int
 	ids   []string
 	seen  int // threads
 }
 
-// place is where a request goes on: behind an entry of a thread's log.
-type place struct {
+// position is where a request goes on: behind an entry of a thread's log.
+type position struct {
 	shard         int
 	thread, entry string
 }
 
-func (p place) String() string { return fmt.Sprintf("%d %s %s", p.shard, p.thread, p.entry) }
+func (p position) String() string { return fmt.Sprintf("%d %s %s", p.shard, p.thread, p.entry) }
 
-func placed(after string) (p place) {
+func parsePosition(after string) (p position) {
 	parts := strings.Split(after, " ")
 	if len(parts) != 3 {
 		return p
@@ -262,29 +241,29 @@ func placed(after string) (p place) {
 	return p
 }
 
-// choose returns the events that a request is about, those of a thread oldest first, and where the next request goes on.
-func (r *Replayer) choose(ctx context.Context, q redrive.ReplayRequest) (ids []string, next string, err error) {
+// selectEvents returns the events that a request is about, those of a thread oldest first, and where the next request goes on.
+func (r *Replayer) selectEvents(ctx context.Context, q redrive.ReplayRequest) (ids []string, next string, err error) {
 	if len(q.IDs) > 0 {
 		return slices.Compact(slices.Sorted(slices.Values(q.IDs))), "", nil
 	}
 	if q.From.IsZero() {
-		q.From = time.Now().Add(-Kept)
+		q.From = time.Now().Add(-Retention)
 	}
 	if q.To.IsZero() {
 		q.To = time.Now()
 	}
-	w := &walk{q: q, limit: cmp.Or(q.Limit, redrive.MaxItems)}
-	at := placed(q.After)
+	w := &search{q: q, limit: cmp.Or(q.Limit, redrive.MaxItems)}
+	at := parsePosition(q.After)
 	if q.Thread != "" {
 		at.thread = q.Thread
-		full, err := r.log(ctx, w, &at)
+		full, err := r.searchLog(ctx, w, &at)
 		if full {
 			next = at.String()
 		}
 		return w.ids, next, err
 	}
-	for ; at.shard < shards; at = (place{shard: at.shard + 1}) {
-		full, err := r.shard(ctx, w, &at)
+	for ; at.shard < shards; at = (position{shard: at.shard + 1}) {
+		full, err := r.searchShard(ctx, w, &at)
 		if err != nil {
 			return nil, "", err
 		}
@@ -295,22 +274,22 @@ func (r *Replayer) choose(ctx context.Context, q redrive.ReplayRequest) (ids []s
 	return w.ids, "", nil
 }
 
-// shard goes through the threads of one shard from at on. It returns true when the request has enough.
-func (r *Replayer) shard(ctx context.Context, w *walk, at *place) (full bool, err error) {
+// searchShard goes through the threads of one shard from at on. It returns true when the request has enough.
+func (r *Replayer) searchShard(ctx context.Context, w *search, at *position) (full bool, err error) {
 	if at.thread != "" {
-		if full, err = r.log(ctx, w, at); full || err != nil {
+		if full, err = r.searchLog(ctx, w, at); full || err != nil {
 			return full, err
 		}
 	}
 	for more := true; more; {
 		var page []store.Record
-		page, more, err = r.store.List(ctx, store.Range{Partition: threads(w.q.Tenant, at.shard), After: at.thread, Limit: threadsRead})
+		page, more, err = r.store.List(ctx, store.Range{Partition: threads(w.q.Tenant, at.shard), After: at.thread, Limit: maxThreads})
 		if err != nil {
 			return false, err
 		}
 		for _, thread := range page {
 			at.thread, at.entry = thread.Sort, ""
-			if full, err = r.log(ctx, w, at); full || err != nil {
+			if full, err = r.searchLog(ctx, w, at); full || err != nil {
 				return full, err
 			}
 		}
@@ -318,8 +297,8 @@ func (r *Replayer) shard(ctx context.Context, w *walk, at *place) (full bool, er
 	return false, nil
 }
 
-// log goes through one thread's log from at on. It returns true when the request has enough.
-func (r *Replayer) log(ctx context.Context, w *walk, at *place) (full bool, err error) {
+// searchLog goes through one thread's log from at on. It returns true when the request has enough.
+func (r *Replayer) searchLog(ctx context.Context, w *search, at *position) (full bool, err error) {
 	const prefix = "log/"
 	from, to := prefix+w.q.From.UTC().Format(logTime), prefix+w.q.To.UTC().Format(logTime)
 	after := max(at.entry, from)
@@ -345,7 +324,7 @@ func (r *Replayer) log(ctx context.Context, w *walk, at *place) (full bool, err 
 		}
 	}
 	deadline, bounded := ctx.Deadline()
-	full = w.q.Thread == "" && (w.seen >= threadsRead || bounded && time.Until(deadline) < 2*r.margin)
+	full = w.q.Thread == "" && (w.seen >= maxThreads || bounded && time.Until(deadline) < 2*r.margin)
 	if full {
 		at.entry = to
 	}

@@ -26,8 +26,8 @@ type Reply struct {
 	Outreach []canonical.EventID `json:"outreach"` // what was answered
 }
 
-// answer returns the reply as threads' heads have it.
-func (r *Reply) answer() conversation.Reply { return conversation.Reply{Event: r.Event, At: r.At} }
+// headReply returns the reply as threads' heads have it.
+func (r *Reply) headReply() conversation.Reply { return conversation.Reply{Event: r.Event, At: r.At} }
 
 // isOutreach reports whether an event is something we sent that a person can answer. An answer that a machine of ours gave by
 // itself is none.
@@ -35,10 +35,10 @@ func isOutreach(e *canonical.Event) bool {
 	return e.Direction == canonical.Outbound && e.Type == canonical.TypeMessage && !e.Flags.AutoReply
 }
 
-// canAnswer reports whether an event can be the answer to an outreach: a person wrote. A keyword is one: whoever asks to be left
+// canReply reports whether an event can be the answer to an outreach: a person wrote. A keyword is one: whoever asks to be left
 // alone has answered. Receipts, reactions, what a machine wrote and messages of nothing are none. The last are what a provider
 // makes of what it cannot show, a reaction among it.
-func canAnswer(e *canonical.Event) bool {
+func canReply(e *canonical.Event) bool {
 	if e.Direction != canonical.Inbound || automatic(e) {
 		return false
 	}
@@ -59,15 +59,15 @@ func saysSomething(e *canonical.Event) bool {
 		strings.TrimFunc(m.Text, invisible) != "")
 }
 
-// reply returns what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.
-func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
+// findReply returns what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.
+func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
 	switch {
-	case canAnswer(e):
+	case canReply(e):
 		if answered := head.OutreachBefore(e.Timestamp); len(answered) > 0 {
 			return &Reply{e.EventID, e.Timestamp.UTC(), answered}, nil
 		}
 	case isOutreach(e):
-		earlier, err := r.answerTo(ctx, e)
+		earlier, err := r.findAnswer(ctx, e)
 		if err != nil {
 			return nil, err
 		}
@@ -78,9 +78,9 @@ func (r *Router) reply(ctx context.Context, e *canonical.Event, head *conversati
 	return nil, nil
 }
 
-// answerTo looks for the first message of a thread that is an answer to an outreach which comes to be known only now. Most
+// findAnswer looks for the first message of a thread that is an answer to an outreach which comes to be known only now. Most
 // outreach is known before anybody answers, and then there is nothing behind it in the log.
-func (r *Router) answerTo(ctx context.Context, outreach *canonical.Event) (conversation.Reply, error) {
+func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (conversation.Reply, error) {
 	after := logPointer(outreach, time.Time{}).Key
 	for more := true; more; {
 		var page []store.Record
@@ -99,7 +99,7 @@ func (r *Router) answerTo(ctx context.Context, outreach *canonical.Event) (conve
 			return conversation.Reply{}, err
 		}
 		for _, record := range records {
-			if reply, err := r.answers(ctx, record, outreach); err != nil || !reply.At.IsZero() {
+			if reply, err := r.readAnswer(ctx, record, outreach); err != nil || !reply.At.IsZero() {
 				return reply, err
 			}
 		}
@@ -107,9 +107,9 @@ func (r *Router) answerTo(ctx context.Context, outreach *canonical.Event) (conve
 	return conversation.Reply{}, nil
 }
 
-// answers reads the record of an event that is in the thread's log behind an outreach. A pointer without a record is of a message
+// readAnswer reads the record of an event that is in the thread's log behind an outreach. A pointer without a record is of a message
 // that was not routed; should it be, it finds the outreach.
-func (r *Router) answers(ctx context.Context, held store.Record, outreach *canonical.Event) (conversation.Reply, error) {
+func (r *Router) readAnswer(ctx context.Context, held store.Record, outreach *canonical.Event) (conversation.Reply, error) {
 	if held.Version == 0 {
 		return conversation.Reply{}, nil
 	}
@@ -125,15 +125,15 @@ func (r *Router) answers(ctx context.Context, held store.Record, outreach *canon
 		return conversation.Reply{}, fault.New(fault.Permanent, CodeRecord, nil)
 	}
 	// A copy of a webhook that gives no time of its own leaves a pointer at the time of the copy.
-	if !canAnswer(&e) || !e.Timestamp.After(outreach.Timestamp) || e.ThreadID != outreach.ThreadID {
+	if !canReply(&e) || !e.Timestamp.After(outreach.Timestamp) || e.ThreadID != outreach.ThreadID {
 		return conversation.Reply{}, nil
 	}
 	return conversation.Reply{Event: e.EventID, At: e.Timestamp.UTC()}, nil
 }
 
-// await brings an outreach that nobody has answered into the thread's head. The head is written before the record: one that is
+// addOutreach brings an outreach that nobody has answered into the thread's head. The head is written before the record: one that is
 // given up in between finds its answer even when it is put back after that came, since what has no record is decided anew.
-func (r *Router) await(ctx context.Context, e *canonical.Event, d Decision, head store.Record) error {
+func (r *Router) addOutreach(ctx context.Context, e *canonical.Event, d Decision, head store.Record) error {
 	if d.Reply != nil || !isOutreach(e) {
 		return nil
 	}
@@ -142,9 +142,9 @@ func (r *Router) await(ctx context.Context, e *canonical.Event, d Decision, head
 	})
 }
 
-// remember brings a reply into the thread's head, and beside what it answers. It follows from the record, so that a repeat does
+// addReply brings a reply into the thread's head, and beside what it answers. It follows from the record, so that a repeat does
 // it again and changes nothing.
-func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
+func (r *Router) addReply(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
 	if d.Reply == nil {
 		return nil
 	}
@@ -152,16 +152,16 @@ func (r *Router) remember(ctx context.Context, j *job, e *canonical.Event, d *De
 		return err
 	}
 	key := conversation.Key(e.TenantID, e.ThreadID)
-	return conversation.Update(ctx, r.Store, key, j.known, func(h *conversation.Head) bool { return h.AddReply(d.Reply.answer()) })
+	return conversation.Update(ctx, r.Store, key, j.threadHead, func(h *conversation.Head) bool { return h.AddReply(d.Reply.headReply()) })
 }
 
 // repliedPointers returns what is noted beside each outreach that was answered: whoever looks at it sees when, and by what.
 func repliedPointers(tenant string, reply *Reply) []store.Record {
 	pointers := make([]store.Record, len(reply.Outreach))
 	for i, outreach := range reply.Outreach {
-		data, _ := json.Marshal(reply.answer()) // an id and a time
+		data, _ := json.Marshal(reply.headReply()) // an id and a time
 		pointers[i] = store.Record{
-			Key: eventKey(tenant, outreach, "replied"), Number: reply.At.UnixMilli(), Data: data, Expires: time.Now().Add(Kept),
+			Key: eventKey(tenant, outreach, "replied"), Number: reply.At.UnixMilli(), Data: data, Expires: time.Now().Add(Retention),
 		}
 	}
 	return pointers

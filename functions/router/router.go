@@ -35,9 +35,9 @@ const (
 	CodeReused        = "event_id_reused" // an event of this id is recorded, of another thread: its sender uses one id for two people
 )
 
-// Kept is how long an event's record is kept: longer than any copy of its message can come back. The pointer in the thread's
+// Retention is how long an event's record is kept: longer than any copy of its message can come back. The pointer in the thread's
 // log is kept a day longer, since a record without its pointer would escape an erasure.
-const Kept = 90 * 24 * time.Hour
+const Retention = 90 * 24 * time.Hour
 
 // claimFrom is the receive from which on a message is claimed: a router that keeps dying over one is found out, and the
 // first two receives pay nothing for it.
@@ -105,23 +105,23 @@ type job struct {
 	head       queue.Received
 	event      canonical.Event
 	tenant     tenant.Tenant
-	asked      *canonical.Consent // by a keyword of the event
+	consent    *canonical.Consent // by a keyword of the event
 	held       []store.Record     // under the keys wanted, nil while nobody has looked
 	generation int
 	claim      *idempotency.Claim
 	record     Record
-	put        *store.Change // of the record, nil where one is held already
+	change     *store.Change // of the record, nil where one is held already
 	pointers   []store.Record
 	outgoing   []*outgoing
 	repeated   bool
-	unknown    bool          // the thread has no head yet
-	known      *store.Record // the thread's head, as far as it was read and is still so
+	newThread  bool          // the thread has no head yet
+	threadHead *store.Record // the thread's head, as far as it was read and is still so
 	done       bool          // by an earlier receive, completely
 	err        error
 }
 
-// named returns ctx with what log lines about the message carry.
-func (j *job) named(ctx context.Context) context.Context {
+// logContext returns ctx with what log lines about the message carry.
+func (j *job) logContext(ctx context.Context) context.Context {
 	ctx = telemetry.WithTrace(ctx, cmp.Or(j.head.Trace, j.event.Trace.Traceparent))
 	return telemetry.WithEvent(ctx, string(j.event.EventID))
 }
@@ -133,14 +133,14 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	for i, head := range heads {
 		jobs[i] = &job{head: head, generation: queue.Generation(head.ID)}
 		if jobs[i].event, jobs[i].err = decode(head); jobs[i].err == nil {
-			jobs[i].asked = consent.FromEvent(&jobs[i].event)
+			jobs[i].consent = consent.FromEvent(&jobs[i].event)
 		}
 	}
 	r.claim(ctx, jobs)
-	r.look(ctx, jobs)
-	r.each(ctx, jobs, r.decide)
-	r.note(ctx, jobs)
-	r.keep(ctx, jobs)
+	r.readHeld(ctx, jobs)
+	r.each(ctx, jobs, r.loadOrDecide)
+	r.writePointers(ctx, jobs)
+	r.writeRecords(ctx, jobs)
 	r.each(ctx, jobs, r.prepare)
 	r.publish(ctx, jobs)
 	errs := make([]error, len(jobs))
@@ -173,7 +173,7 @@ func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context,
 		defer cancel()
 	}
 	one := func(j *job) {
-		ctx := j.named(ctx)
+		ctx := j.logContext(ctx)
 		defer func() {
 			if value := recover(); value != nil {
 				j.err = queue.Recovered(ctx, r.Logger, value)
@@ -222,12 +222,12 @@ func (r *Router) claim(ctx context.Context, jobs []*job) {
 	}
 }
 
-// look reads what is held for all jobs by one call. A job that gets nothing by it reads for itself, and so does a single one.
-func (r *Router) look(ctx context.Context, jobs []*job) {
+// readHeld reads what is held for all jobs by one call. A job that gets nothing by it reads for itself, and so does a single one.
+func (r *Router) readHeld(ctx context.Context, jobs []*job) {
 	jobs = open(jobs)
 	var keys []store.Key
 	for _, j := range jobs {
-		keys = append(keys, j.wanted()...)
+		keys = append(keys, j.keys()...)
 	}
 	if len(jobs) < 2 {
 		return
@@ -237,7 +237,7 @@ func (r *Router) look(ctx context.Context, jobs []*job) {
 		return
 	}
 	for _, j := range jobs {
-		n := len(j.wanted())
+		n := len(j.keys())
 		j.held, held = held[:n], held[n:]
 	}
 }
@@ -256,12 +256,12 @@ func (r *Router) publish(ctx context.Context, jobs []*job) {
 	}
 }
 
-// afterwards is how long settling a claim may take once the time for the message is over.
-const afterwards = 2 * time.Second
+// finishTimeout is how long ending a claim may take once the time for the message is over.
+const finishTimeout = 2 * time.Second
 
-// finish settles the claim, if there is one, and says what became of the message.
+// finish completes or releases the claim, if there is one, and returns the error of the message.
 func (r *Router) finish(ctx context.Context, j *job) error {
-	ctx, cancel := context.WithTimeout(j.named(ctx), afterwards)
+	ctx, cancel := context.WithTimeout(j.logContext(ctx), finishTimeout)
 	defer cancel()
 	since, tries := time.Now(), 0
 	if j.err != nil {

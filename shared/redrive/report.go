@@ -33,11 +33,11 @@ func (r Reporter) Report(ctx context.Context, a Common, result Result, err error
 	if err != nil {
 		sorted := fault.Of(err)
 		r.Meter.Count(telemetry.Failures, 1)
-		r.Logger.ErrorContext(ctx, r.Failed, slog.String("action", a.Action), slog.String("tenant", a.Tenant),
+		r.Logger.ErrorContext(ctx, r.Failed, slog.String("action", a.Action), slog.String("tenant", a.Tenant), //nolint:sloglint // a constant of its function
 			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
 		return Result{}, errors.New(sorted.Code)
 	}
-	r.Logger.InfoContext(ctx, r.Done, slog.String("action", a.Action), slog.String("tenant", a.Tenant),
+	r.Logger.InfoContext(ctx, r.Done, slog.String("action", a.Action), slog.String("tenant", a.Tenant), //nolint:sloglint // likewise
 		slog.String("by", a.By), slog.String("reason", a.Reason), slog.Int("chosen", len(result.Items)),
 		slog.Int(strings.ToLower(r.Metric), result.Counts[Redriven]), slog.Int("failed", result.Counts[Failed]), slog.Bool("more", result.More))
 	r.Meter.Count(r.Metric, result.Counts[Redriven])

@@ -7,20 +7,20 @@ import (
 	"signalbox/shared/store"
 )
 
-// recording returns the open jobs that have a record to write.
-func recording(jobs []*job) (found []*job) {
+// unwritten returns the open jobs that have a record to write.
+func unwritten(jobs []*job) (found []*job) {
 	for _, j := range open(jobs) {
-		if j.put != nil {
+		if j.change != nil {
 			found = append(found, j)
 		}
 	}
 	return found
 }
 
-// note writes the pointers of all records that are to be written by one call. If that fails it writes each job's alone: one job's
+// writePointers writes the pointers of all records that are to be written by one call. If that fails it writes each job's alone: one job's
 // trouble is not another's.
-func (r *Router) note(ctx context.Context, jobs []*job) {
-	jobs = recording(jobs)
+func (r *Router) writePointers(ctx context.Context, jobs []*job) {
+	jobs = unwritten(jobs)
 	var all []store.Record
 	for _, j := range jobs {
 		all = append(all, j.pointers...)
@@ -36,19 +36,19 @@ func (r *Router) note(ctx context.Context, jobs []*job) {
 	}
 }
 
-// keep writes the records, by one call. Where one is held already, that one and its decision stand.
-func (r *Router) keep(ctx context.Context, jobs []*job) {
-	for left := recording(jobs); len(left) > 0; {
+// writeRecords writes the records, by one call. Where one is held already, that one and its decision stand.
+func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
+	for left := unwritten(jobs); len(left) > 0; {
 		var changes []store.Change
 		var now, later []*job
 		seen := map[store.Key]bool{}
 		for _, j := range left {
-			if seen[j.put.Key] { // one id for two people, which the second finds out
+			if seen[j.change.Key] { // one id for two people, which the second finds out
 				later = append(later, j)
 				continue
 			}
-			seen[j.put.Key] = true
-			changes, now = append(changes, *j.put), append(now, j)
+			seen[j.change.Key] = true
+			changes, now = append(changes, *j.change), append(now, j)
 		}
 		for i, outcome := range r.Store.WriteEach(ctx, changes...) {
 			j := now[i]
@@ -57,7 +57,7 @@ func (r *Router) keep(ctx context.Context, jobs []*job) {
 			}
 			if conflict, ok := errors.AsType[*store.ConflictError](j.err); ok {
 				j.repeated = true
-				j.record, j.err = OpenRecord(ctx, r.sealer, j.put.Key, conflict.Held.Data)
+				j.record, j.err = OpenRecord(ctx, r.sealer, j.change.Key, conflict.Held.Data)
 			}
 		}
 		left = later
