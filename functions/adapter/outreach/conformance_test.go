@@ -73,7 +73,7 @@ func BenchmarkWebhook(b *testing.B) { adaptertest.Bench(b, provider(b)) }
 
 // TestTheSampleIsAnOutreach keeps the request that newcomers see from rotting.
 func TestTheSampleIsAnOutreach(t *testing.T) {
-	files, err := filepath.Glob("../../../events/outreach/*.json")
+	files, err := filepath.Glob("samples/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no samples: %v", err)
 	}

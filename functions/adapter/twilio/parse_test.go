@@ -222,7 +222,7 @@ func TestMalformed(t *testing.T) {
 
 // TestSampleRequests keeps what the demo sends acceptable: each sample becomes one event of its own.
 func TestSampleRequests(t *testing.T) {
-	files, err := filepath.Glob("../../../events/twilio/*.json")
+	files, err := filepath.Glob("samples/*.json")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d sample requests, %v", len(files), err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
 )
@@ -49,7 +50,7 @@ func newWorldWith(ctx context.Context, o local.Options, observed bool, crms ...s
 		return nil, err
 	}
 	w.Cloud, w.crms = c, crms
-	if w.client, err = samples.NewClient(o.Root, c.Target()); err == nil && len(crms) > 0 {
+	if w.client, err = samples.NewClient(o.Root, plugins.Channels(), c.Target()); err == nil && len(crms) > 0 {
 		err = w.bind(ctx)
 	}
 	if err != nil {
@@ -106,41 +107,25 @@ const text = "Is the blue one still available in size M, and do you deliver on S
 
 // message returns the next message of a person.
 func (w *world) message(person int) samples.Sample {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.next++
-	id := fmt.Sprintf("SM%032x", w.next)
-	return samples.Sample{Name: id, Path: "/v1/accounts/demo-twilio/twilio/messages", Form: [][2]string{
-		{"MessageSid", id}, // first, where a sample's id is
-		{"ToCountry", "US"},
-		{"ToState", "CA"},
-		{"SmsMessageSid", id},
-		{"NumMedia", "0"},
-		{"ToCity", "OAKLAND"},
-		{"FromZip", "94601"},
-		{"SmsSid", id},
-		{"FromState", "CA"},
-		{"SmsStatus", "received"},
-		{"FromCity", "OAKLAND"},
-		{"Body", text},
-		{"FromCountry", "US"},
-		{"To", "+15557654321"},
-		{"ToZip", "94601"},
-		{"NumSegments", "1"},
-		{"AccountSid", "AC00000000000000000000000000000de0"},
-		{"From", phone(person)},
-		{"ApiVersion", "2010-04-01"},
-	}}
+	return w.client.New(samples.Load{
+		Kind: samples.Message, Number: fmt.Sprintf("%032x", w.number()), Person: phone(person),
+		Text: text,
+	})
 }
 
 func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
 
 // outreach returns something that a sales tool has just sent to a person.
 func (w *world) outreach(person int) samples.Sample {
+	return w.client.New(samples.Load{Kind: samples.Outreach, Number: fmt.Sprintf("out-%d", w.number()), Person: phone(person), Sent: time.Now()})
+}
+
+// number returns the next number of a message.
+func (w *world) number() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.next++
-	return samples.NewOutreach(fmt.Sprintf("out-%d", w.next), phone(person), time.Now())
+	return w.next
 }
 
 // send sends a message and answers how long it took to be acknowledged.

@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/store"
 )
@@ -120,7 +121,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	defer r.cloud.Stop()
 	r.striker.setCloud(r.cloud)
 	r.lottery.watch(r.cloud)
-	if r.client, err = samples.NewClient(o.Root, r.cloud.Target()); err != nil {
+	if r.client, err = samples.NewClient(o.Root, plugins.Channels(), r.cloud.Target()); err != nil {
 		return err
 	}
 	r.sender = &sender{client: r.client, history: r.history, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: persons}}}

@@ -20,6 +20,7 @@ const (
 type Send struct {
 	Kind     string    `json:"kind"`
 	Message  string    `json:"message"`           // the provider's id; of a receipt, that of the message it is about
+	Key      string    `json:"key,omitempty"`     // of its record in every CRM
 	Thread   string    `json:"thread"`            // the person
 	Machine  bool      `json:"machine,omitempty"` // of a message: an out-of-office note
 	State    string    `json:"state,omitempty"`   // of a receipt

@@ -27,7 +27,7 @@ func (r *run) known() known {
 	for _, s := range sends {
 		k.people[s.Thread] = s.Thread
 		if s.Kind != OfAsking {
-			k.messages[r.client.MessageKey(samples.Sample{Path: messagesPath, Form: [][2]string{{"MessageSid", s.Message}}})] = s.Message
+			k.messages[s.Key] = s.Message
 			k.ours[s.Message] = s.Kind == OfReceipt
 		}
 	}

@@ -21,7 +21,7 @@ type Outbound struct {
 // Receipt is one report.
 type Receipt struct {
 	After     time.Duration   `json:"after"`               // Outbound.At
-	State     string          `json:"state"`               // as Twilio and package receipt call it
+	State     string          `json:"state"`               // as package receipt calls it
 	Duplicate []time.Duration `json:"duplicate,omitempty"` // sent again, so long after the first send
 }
 

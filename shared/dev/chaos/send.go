@@ -31,75 +31,39 @@ type parcel struct {
 	request func(context.Context) (*http.Request, error)
 }
 
-// ourNumber is the line that people write to and hear from.
-const ourNumber = "+15557654321"
-
-// messagesPath is where the demo tenant's messages are sent.
-const messagesPath = "/v1/accounts/demo-twilio/twilio/messages"
-
-// sample is the n-th message of a person.
-func sample(person, n int, machine bool) samples.Sample {
-	id := fmt.Sprintf("SM%016x%016x", person, n)
+// sample returns the n-th message of a person.
+func sample(c *samples.Client, person, n int, machine bool) samples.Sample {
 	text := fmt.Sprintf("message %d", n)
 	if machine {
 		text = "Automatic reply: I am away and read this on Monday."
 	}
-	return samples.Sample{
-		Name: id, Path: messagesPath,
-		Form: [][2]string{
-			{"MessageSid", id},
-			{"AccountSid", "AC00000000000000000000000000000de0"},
-			{"From", phone(person)},
-			{"To", ourNumber},
-			{"Body", text},
-			{"NumMedia", "0"},
-		},
-	}
+	return c.New(samples.Load{Kind: samples.Message, Number: fmt.Sprintf("%016x%016x", person, n), Person: phone(person), Text: text})
 }
 
-// callback is what is reported of the n-th message of ours.
-func callback(n int, state string) samples.Sample {
-	return samples.Sample{
-		Name: outboundID(n) + " " + state, Path: "/v1/accounts/demo-twilio/twilio/status",
-		Form: [][2]string{
-			{"MessageSid", outboundID(n)},
-			{"AccountSid", "AC00000000000000000000000000000de0"},
-			{"From", ourNumber},
-			{"To", phone(n)},
-			{"MessageStatus", state},
-		},
-	}
+// callback returns what is reported of the n-th message of ours.
+func callback(c *samples.Client, n int, state string) samples.Sample {
+	return c.New(samples.Load{Kind: samples.Status, Number: fmt.Sprintf("%032x", n), Person: phone(n), Text: state})
 }
-
-func outboundID(n int) string { return fmt.Sprintf("MM%032x", n) }
 
 func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
 
 func (s *sender) message(person, n int, machine bool) parcel {
-	m := sample(person, n, machine)
-	return parcel{
-		Send{Kind: OfPerson, Message: m.ID(), Thread: phone(person), Machine: machine},
-		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, m) },
-	}
+	return s.parcel(sample(s.client, person, n, machine), Send{Kind: OfPerson, Thread: phone(person), Machine: machine})
 }
 
 func (s *sender) receipt(n int, state string) parcel {
-	c := callback(n, state)
-	return parcel{
-		Send{Kind: OfReceipt, Message: c.ID(), Thread: phone(n), State: state},
-		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, c) },
-	}
+	return s.parcel(callback(s.client, n, state), Send{Kind: OfReceipt, Thread: phone(n), State: state})
 }
-
-func outreachID(person, n int) string { return fmt.Sprintf("out_%d_%d", person, n) }
 
 // outreach is the n-th one to a person.
 func (s *sender) outreach(person, n int, sent time.Time) parcel {
-	o := samples.NewOutreach(outreachID(person, n), phone(person), sent)
-	return parcel{
-		Send{Kind: OfAsking, Message: o.ID(), Thread: phone(person), Asked: sent},
-		func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, o) },
-	}
+	o := s.client.New(samples.Load{Kind: samples.Outreach, Number: fmt.Sprintf("out_%d_%d", person, n), Person: phone(person), Sent: sent})
+	return s.parcel(o, Send{Kind: OfAsking, Thread: phone(person), Asked: sent})
+}
+
+func (s *sender) parcel(m samples.Sample, note Send) parcel {
+	note.Message, note.Key = s.client.ID(m), s.client.MessageKey(m)
+	return parcel{note, func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, m) }}
 }
 
 // thread sends one person's webhooks. It returns when all are acknowledged, or ctx is done.
@@ -127,7 +91,7 @@ func (s *sender) outbound(ctx context.Context, n int, o Outbound) {
 	if !sleep(ctx, o.At) {
 		return
 	}
-	_ = s.client.Register(ctx, callback(n, "")) // a message that is not registered is found out to be lost
+	_ = s.client.Register(ctx, callback(s.client, n, "queued")) // a message that is not registered is found out to be lost
 	for _, r := range o.Receipts {
 		p := s.receipt(n, r.State)
 		all.Go(func() {

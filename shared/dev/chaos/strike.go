@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/plugins"
 )
 
 // mostKills is how often the function that works on a message may be killed, at each stage. The next one makes a dead letter.
@@ -291,7 +291,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // messagesOf returns what the messages of an event are called: the deduplication ids of a queue's, or its own where it is a standard
-// one; of a webhook Twilio's id, or the id that an outreach has from whoever registers it.
+// one; of a webhook the id that it has from its sender.
 func messagesOf(event []byte) []string {
 	var e struct {
 		Records []struct {
@@ -317,12 +317,10 @@ func messagesOf(event []byte) []string {
 			e.Body = string(body)
 		}
 	}
-	if form, err := url.ParseQuery(e.Body); err == nil && form.Get("MessageSid") != "" {
-		return append(out, form.Get("MessageSid"))
-	}
-	var outreach struct{ ID string }
-	if json.Unmarshal([]byte(e.Body), &outreach) == nil && outreach.ID != "" {
-		out = append(out, outreach.ID)
+	for _, channel := range plugins.Channels() {
+		if id := channel.Identify([]byte(e.Body)).ID; id != "" {
+			return append(out, id)
+		}
 	}
 	return out
 }

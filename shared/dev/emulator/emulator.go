@@ -20,6 +20,7 @@ import (
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/process"
 	"signalbox/shared/dev/local/template"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/operations/operate"
 )
@@ -237,7 +238,7 @@ func (r *run) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.client, err = samples.NewClient(r.Root, target); err != nil {
+	if r.client, err = samples.NewClient(r.Root, plugins.Channels(), target); err != nil {
 		return err
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
@@ -300,8 +301,7 @@ func (r *run) change(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	isForm := func(s samples.Sample) bool { return s.JSON == nil }
-	at := slices.IndexFunc(all, isForm)
+	at := slices.IndexFunc(all, func(s samples.Sample) bool { return s.Form != nil }) // a signature over the URL is one over a form
 	if at < 0 {
 		return errors.New("no sample is a form: nothing shows that the old PublicBaseUrl is refused")
 	}

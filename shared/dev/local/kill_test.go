@@ -13,6 +13,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -82,7 +83,7 @@ func newWorld(t *testing.T, number int, o local.Options) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
-	client, err := samples.NewClient(root, c.Target())
+	client, err := samples.NewClient(root, plugins.Channels(), c.Target())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +108,10 @@ func (w *world) sample() samples.Sample {
 }
 
 // outreach is what a sales tool sent a minute ago to whoever a sample is from.
-func outreach(to samples.Sample) samples.Sample {
-	return samples.NewOutreach("out-"+to.ID(), to.Form[2][1], time.Now().Add(-time.Minute))
+func (w *world) outreach(to samples.Sample) samples.Sample {
+	return w.client.New(samples.Load{
+		Kind: samples.Outreach, Number: "out-" + w.client.ID(to), Person: to.Form[2][1], Sent: time.Now().Add(-time.Minute),
+	})
 }
 
 // send sends a new message as a client that tries again does.
@@ -341,25 +344,25 @@ func scenarios() []scenario {
 			w.deliver(ctx, s)
 			w.rest(ctx)
 			if !w.shown(ctx, s) {
-				w.Errorf("not every CRM shows message %s once as %s", s.ID(), s.Shows)
+				w.Errorf("not every CRM shows message %s once as %s", w.client.ID(s), s.Shows)
 			}
 		}},
 		{"a reply", []string{"outreachReceive", "Route", "hubspotDeliver", "salesforceDeliver"}, func(ctx context.Context, w *world) {
 			message := w.sample()
-			outreach := outreach(message)
+			outreach := w.outreach(message)
 			w.deliver(ctx, outreach)
 			w.rest(ctx)
 			w.deliver(ctx, message)
 			w.rest(ctx)
 			if !w.shown(ctx, outreach) {
-				w.Errorf("not every CRM shows that %s was answered", outreach.ID())
+				w.Errorf("not every CRM shows that %s was answered", w.client.ID(outreach))
 			}
 		}},
 		{"an outreach that is told of after its reply", []string{"Route"}, func(ctx context.Context, w *world) {
 			message := w.sample()
 			w.deliver(ctx, message)
 			w.rest(ctx)
-			w.deliver(ctx, outreach(message))
+			w.deliver(ctx, w.outreach(message))
 		}},
 		{"a message that cannot be routed", []string{"Route", "RecordDeadLetter"}, func(ctx context.Context, w *world) {
 			w.broken++

@@ -19,6 +19,7 @@ import (
 	"signalbox/shared/dev/local/gateway"
 	"signalbox/shared/dev/local/mapping"
 	"signalbox/shared/dev/local/template"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/receipt"
 	"signalbox/shared/redrive"
@@ -40,7 +41,7 @@ func New(root, base string, now time.Time) (*Maker, error) {
 	if m.template, err = template.Read(filepath.Join(root, "template.yaml"), map[string]string{"PublicBaseUrl": base, "CrmHosts": "any"}, nil); err != nil {
 		return nil, err
 	}
-	if m.client, err = samples.NewClient(root, samples.Target{Gateway: base, PublicBaseURL: base, Now: func() time.Time { return now }}); err != nil {
+	if m.client, err = samples.NewClient(root, plugins.Channels(), samples.Target{Gateway: base, PublicBaseURL: base, Now: func() time.Time { return now }}); err != nil {
 		return nil, err
 	}
 	m.all, err = samples.Read(root)
@@ -98,7 +99,7 @@ func (m *Maker) request(ctx context.Context, to template.Route, sample string) (
 		parameters := map[string]string{"account": parts[3], "kind": parts[5]}
 		return gateway.Event(request, body, to.Method+" "+to.Path, parameters, "sample", m.now)
 	}
-	return nil, fmt.Errorf("samlocal: events/%s has no sample %q", provider, sample)
+	return nil, fmt.Errorf("samlocal: %s has no sample %q", provider, sample)
 }
 
 // records is a batch of one message of a function's queue. It is not sealed, which functions take and count.

@@ -76,9 +76,9 @@ func At(endpoint, gateway, publicBaseURL string) Target {
 
 // Client sends webhooks as providers would, registers outreach as a sales tool would, and looks into the simulators.
 type Client struct {
-	target    Target
-	tenant    Tenant
-	providers map[string]provider
+	target   Target
+	tenant   Tenant
+	channels map[string]Channel
 }
 
 // Tenant is what a Client needs of a tenant file.
@@ -112,23 +112,52 @@ func ReadTenant(path string) (t Tenant, err error) {
 	return t, nil
 }
 
-// NewClient returns a client with the credentials of the demo tenant's accounts.
-func NewClient(root string, target Target) (*Client, error) {
+// NewClient returns a client of channels, by their names, with the credentials of the demo tenant's accounts.
+func NewClient(root string, channels map[string]Channel, target Target) (*Client, error) {
 	tenant, err := ReadTenant(filepath.Join(root, DemoTenant))
 	if err != nil {
 		return nil, err
 	}
-	return NewTenantClient(root, target, tenant)
+	return NewTenantClient(channels, target, tenant), nil
 }
 
 // NewTenantClient returns a client with the credentials of a tenant's accounts.
-func NewTenantClient(root string, target Target, tenant Tenant) (*Client, error) {
-	providers, err := readProviders(root)
-	if err != nil {
-		return nil, err
-	}
-	return &Client{target: target, tenant: tenant, providers: providers}, nil
+func NewTenantClient(channels map[string]Channel, target Target, tenant Tenant) *Client {
+	return &Client{target: target, tenant: tenant, channels: channels}
 }
+
+// New returns a sample of the tenant's first account whose channel sends such ones, to its first line that is a number. The zero
+// Sample, which nobody can send, is for a tenant without one.
+func (c *Client) New(l Load) Sample {
+	for _, line := range c.tenant.Lines {
+		if l.Line == "" && strings.HasPrefix(line.Address, "+") {
+			l.Line = line.Address
+		}
+	}
+	for _, l.Account = range c.tenant.Accounts {
+		if channel := c.channels[l.Account.Provider]; channel != nil {
+			if s, ok := channel.New(l); ok {
+				return s
+			}
+		}
+	}
+	return Sample{}
+}
+
+// identify returns what a sample is about.
+func (c *Client) identify(s Sample) Identity { return identify(c.channels, s) }
+
+func identify(channels map[string]Channel, s Sample) Identity {
+	channel := channels[s.Provider()]
+	if channel == nil {
+		return Identity{}
+	}
+	body, _ := s.body()
+	return channel.Identify([]byte(body))
+}
+
+// ID returns what the sender of a sample calls the message.
+func (c *Client) ID(s Sample) string { return c.identify(s).ID }
 
 // account returns the account that a sample is sent to.
 func (c *Client) account(s Sample) (Account, error) {
@@ -179,7 +208,8 @@ func (c *Client) Register(ctx context.Context, s Sample) error {
 
 // Request returns the signed request of a sample.
 func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Gateway+s.Path, strings.NewReader(s.body()))
+	body, contentType := s.body()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Gateway+s.Path, strings.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("samples: %w", err)
 	}
@@ -187,35 +217,37 @@ func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	channel := c.channels[s.Provider()]
+	if channel == nil {
+		return nil, fmt.Errorf("samples: nobody can sign %s, for %q is no channel", s.Name, s.Provider())
+	}
 	request.Host = c.target.Host
 	now := time.Now
 	if c.target.Now != nil {
 		now = c.target.Now
 	}
-	request.Header, err = c.providers[s.Provider()].sign(s, account.AuthToken, c.target.PublicBaseURL+s.Path, now())
-	return request, err
+	request.Header = channel.Sign(c.target.PublicBaseURL+s.Path, []byte(body), account.AuthToken, now())
+	request.Header.Set("Content-Type", contentType)
+	return request, nil
 }
 
 // EventID returns the id of the event a sample becomes.
 func (c *Client) EventID(s Sample) canonical.EventID {
-	provider := c.providers[s.Provider()]
-	if s.Shows != "" {
-		return canonical.NewEventID(c.tenant.Tenant.ID, s.Provider(), s.Account(), "receipt", s.ID()+"|"+s.Shows+"|"+s.field(provider.Error))
-	}
-	return canonical.NewEventID(c.tenant.Tenant.ID, s.Provider(), s.Account(), provider.Event, s.ID())
+	about := c.identify(s)
+	return canonical.NewEventID(c.tenant.Tenant.ID, s.Provider(), s.Account(), about.Kind, about.Key)
 }
 
 // MessageKey returns the external id of a sample's record in every CRM.
 func (c *Client) MessageKey(s Sample) string {
-	return canonical.MessageKey(c.tenant.Tenant.ID, s.Provider(), s.Account(), s.ID())
+	return canonical.MessageKey(c.tenant.Tenant.ID, s.Provider(), s.Account(), c.ID(s))
 }
 
 // Shows reports whether a CRM's record is what a sample leads to: the message, in the state it is to show; of an
 // outreach, the person, who has answered by the end and whose sequences are over.
 func (c *Client) Shows(crm string, r Record, s Sample) bool {
 	about := c.target.CRMs[crm]
-	if o, ok := s.Outreach(); ok {
-		return r.Object != about.Messages && r.has(o.To.Phone) && r.Properties[about.Ended] == "true"
+	if asks := c.identify(s).Asks; asks != "" {
+		return r.Object != about.Messages && r.has(asks) && r.Properties[about.Ended] == "true"
 	}
 	return r.Object == about.Messages && r.has(c.MessageKey(s)) && (s.Shows == "" || r.has(s.Shows))
 }

@@ -155,7 +155,7 @@ func (c *Client) Write(w io.Writer, reports []Report, sent int) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "sample\tprovider id\teventId\tack ms\tend to end ms\tCRM records")
 	for _, r := range reports {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%.1f\t%.1f\t%s\n", r.Sample.Name, r.Sample.ID(), c.EventID(r.Sample),
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%.1f\t%.1f\t%s\n", r.Sample.Name, c.ID(r.Sample), c.EventID(r.Sample),
 			milliseconds(r.Ack), milliseconds(r.EndTo), c.records(r))
 	}
 	_, _ = fmt.Fprintf(table, "%d samples, %d requests sent\n", len(reports), sent)
@@ -170,7 +170,7 @@ func (c *Client) records(r Report) string {
 	for crm, held := range r.Held {
 		for _, record := range held {
 			name := crm + ":" + record.Object + "/" + record.ID
-			if _, ok := r.Sample.Outreach(); ok {
+			if c.identify(r.Sample).Asks != "" {
 				out = append(out, name+" (answered)")
 				continue
 			}
@@ -192,7 +192,7 @@ func (c *Client) Check(reports []Report) error {
 	for _, r := range reports {
 		for crm := range c.target.CRMs {
 			if n := len(r.Held[crm]); n != 1 {
-				wrong = append(wrong, fmt.Errorf("%s (%s) is in %s %d times, not once", r.Sample.Name, r.Sample.ID(), crm, n))
+				wrong = append(wrong, fmt.Errorf("%s (%s) is in %s %d times, not once", r.Sample.Name, c.ID(r.Sample), crm, n))
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // Choose returns a sample, by its name or its file's, or else the first message, as a message to an account of a tenant that the sender calls
 // by an id of its own: a random number of at least 32 hexadecimal digits makes one. Provider "" is the first account's that has
 // samples.
-func Choose(root string, tenant Tenant, provider, name, number string) (Sample, error) {
+func Choose(root string, channels map[string]Channel, tenant Tenant, provider, name, number string) (Sample, error) {
 	all, err := Read(root)
 	if err != nil {
 		return Sample{}, err
@@ -31,8 +31,8 @@ func Choose(root string, tenant Tenant, provider, name, number string) (Sample, 
 			if s.Provider() != account.Provider || s.Shows != "" {
 				continue
 			}
-			if s.Name == name || s.File == name || name == "" && s.JSON == nil {
-				return s.of(demo, tenant, account, number)
+			if s.Name == name || s.File == name || name == "" && identify(channels, s).Kind == Message {
+				return s.of(identify(channels, s).ID, demo, tenant, account, number)
 			}
 			names = append(names, s.Name)
 		}
@@ -42,16 +42,15 @@ func Choose(root string, tenant Tenant, provider, name, number string) (Sample, 
 	case provider != "" && !slices.Contains(providers, provider):
 		return Sample{}, fmt.Errorf("the tenant %s has no account of the provider %q: PROVIDER is one of %s", tenant.Tenant.ID, provider, list(providers))
 	case len(names) == 0:
-		return Sample{}, fmt.Errorf("events/ has no samples of %s", cmp.Or(provider, list(providers), "a tenant without accounts"))
+		return Sample{}, fmt.Errorf("there are no samples of %s", cmp.Or(provider, list(providers), "a tenant without accounts"))
 	case name == "":
 		return Sample{}, fmt.Errorf("%s has no sample that is sent without being named: SAMPLE is one of %s", cmp.Or(provider, list(providers)), list(names))
 	}
 	return Sample{}, fmt.Errorf("there is no sample %q for the tenant %s: SAMPLE is one of %s", name, tenant.Tenant.ID, list(names))
 }
 
-// of returns the sample with an account and the lines of a tenant in place of the demo tenant's.
-func (s Sample) of(demo, tenant Tenant, account Account, number string) (Sample, error) {
-	id := s.ID()
+// of returns the sample, whose message is called id, with an account and the lines of a tenant in place of the demo tenant's.
+func (s Sample) of(id string, demo, tenant Tenant, account Account, number string) (Sample, error) {
 	prefix := id[:max(0, strings.IndexFunc(id, func(r rune) bool { return r >= '0' && r <= '9' }))]
 	changes := []string{id, prefix + number[:min(len(id)-len(prefix), len(number))], "/" + s.Account() + "/", "/" + account.ID + "/"}
 	for _, a := range demo.Accounts {

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/secret"
 )
@@ -53,7 +54,7 @@ func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 	}
 	number := make([]byte, 16)
 	_, _ = rand.Read(number) // it never fails
-	sample, err := samples.Choose(s.Root, tenant, s.Provider, s.Sample, hex.EncodeToString(number))
+	sample, err := samples.Choose(s.Root, plugins.Channels(), tenant, s.Provider, s.Sample, hex.EncodeToString(number))
 	if err != nil {
 		return &UsageError{err.Error(), SmokeUsage}
 	}
@@ -67,11 +68,7 @@ func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 	if s.Target.CRMs, err = s.simulators(ctx, out, tenant); err != nil {
 		return err
 	}
-	client, err := samples.NewTenantClient(s.Root, s.Target, tenant)
-	if err != nil {
-		return err
-	}
-	return s.send(ctx, out, client, sample)
+	return s.send(ctx, out, samples.NewTenantClient(plugins.Channels(), s.Target, tenant), sample)
 }
 
 func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, sample samples.Sample) error {
@@ -82,7 +79,7 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 	if err != nil {
 		return fmt.Errorf("the gateway %s gave no answer: %w", s.Target.Gateway, err)
 	}
-	if _, err := fmt.Fprintf(out, "%s %s, signed for %s, sent to %s: %d in %d ms\n", sample.Name, sample.ID(), s.Target.PublicBaseURL+sample.Path,
+	if _, err := fmt.Fprintf(out, "%s %s, signed for %s, sent to %s: %d in %d ms\n", sample.Name, client.ID(sample), s.Target.PublicBaseURL+sample.Path,
 		cmp.Or(s.Target.Host, s.Target.Gateway), status, time.Since(began).Milliseconds()); err != nil {
 		return err
 	}
@@ -90,7 +87,7 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 		return refused(status, s.Target.PublicBaseURL, sample)
 	}
 	if len(s.Target.CRMs) == 0 {
-		_, err := fmt.Fprintf(out, "accepted: look for %s in the CRMs\n", sample.ID())
+		_, err := fmt.Fprintf(out, "accepted: look for %s in the CRMs\n", client.ID(sample))
 		return err
 	}
 	ctx, cancel = context.WithTimeout(ctx, arrival)

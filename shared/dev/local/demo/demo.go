@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 )
 
@@ -25,7 +26,7 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	defer c.Stop()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	client, err := samples.NewClient(o.Root, c.Target())
+	client, err := samples.NewClient(o.Root, plugins.Channels(), c.Target())
 	if err != nil {
 		return err
 	}

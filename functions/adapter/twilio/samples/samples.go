@@ -1,0 +1,94 @@
+// Package samples sends what Twilio sends: the sample webhooks beside it, and as many more of the same sort as a load needs. Its
+// signature is made as Twilio documents it and shares no code with the channel that checks it.
+package samples
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // the scheme's own
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"signalbox/shared/dev/samples"
+	"signalbox/shared/secret"
+)
+
+// Channel implements samples.Channel.
+type Channel struct{}
+
+// Sign signs a URL and a form: the names in byte order, each with its distinct values in order.
+// See https://www.twilio.com/docs/usage/security#validating-requests.
+func (Channel) Sign(to string, body []byte, token secret.Value, _ time.Time) http.Header {
+	form, _ := url.ParseQuery(string(body))
+	names := make([]string, 0, len(form))
+	for name := range form {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	mac := hmac.New(sha1.New, []byte(token))
+	_, _ = mac.Write([]byte(to))
+	for _, name := range names {
+		slices.Sort(form[name])
+		for _, value := range slices.Compact(form[name]) {
+			_, _ = mac.Write([]byte(name + value))
+		}
+	}
+	return http.Header{"X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}}
+}
+
+// Identify reads a form.
+func (Channel) Identify(body []byte) samples.Identity {
+	form, err := url.ParseQuery(string(body))
+	id, state := form.Get("MessageSid"), form.Get("MessageStatus")
+	switch {
+	case err != nil || id == "":
+		return samples.Identity{}
+	case state != "":
+		return samples.Identity{ID: id, Kind: "receipt", Key: id + "|" + state + "|" + form.Get("ErrorCode")}
+	default:
+		return samples.Identity{ID: id, Kind: "message", Key: id}
+	}
+}
+
+// New returns a message with the fields that Twilio sends of an SMS, or the status of one.
+func (Channel) New(l samples.Load) (samples.Sample, bool) {
+	path := "/v1/accounts/" + l.Account.ID + "/twilio/"
+	switch l.Kind {
+	case samples.Message:
+		id := "SM" + l.Number
+		return samples.Sample{Name: id, Path: path + "messages", Form: [][2]string{
+			{"MessageSid", id},
+			{"AccountSid", l.Account.ProviderAccount},
+			{"From", l.Person},
+			{"To", l.Line},
+			{"Body", l.Text},
+			{"NumMedia", "0"},
+			{"ToCountry", "US"},
+			{"ToState", "CA"},
+			{"SmsMessageSid", id},
+			{"ToCity", "OAKLAND"},
+			{"FromZip", "94601"},
+			{"SmsSid", id},
+			{"FromState", "CA"},
+			{"SmsStatus", "received"},
+			{"FromCity", "OAKLAND"},
+			{"FromCountry", "US"},
+			{"ToZip", "94601"},
+			{"NumSegments", "1"},
+			{"ApiVersion", "2010-04-01"},
+		}}, true
+	case samples.Status:
+		id := "MM" + l.Number
+		return samples.Sample{Name: id + " " + l.Text, Path: path + "status", Form: [][2]string{
+			{"MessageSid", id},
+			{"AccountSid", l.Account.ProviderAccount},
+			{"From", l.Line},
+			{"To", l.Person},
+			{"MessageStatus", l.Text},
+		}}, true
+	default:
+		return samples.Sample{}, false
+	}
+}

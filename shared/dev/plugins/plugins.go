@@ -1,0 +1,17 @@
+// Package plugins lists the channels whose webhooks programs and tests can send. It is the one place besides the template's lists
+// that names a plug-in: Go finds no package by itself.
+package plugins
+
+import (
+	outreach "signalbox/functions/adapter/outreach/samples"
+	twilio "signalbox/functions/adapter/twilio/samples"
+	"signalbox/shared/dev/samples"
+)
+
+// Channels returns the channels by the names of their folders in functions/adapter.
+func Channels() map[string]samples.Channel {
+	return map[string]samples.Channel{
+		"outreach": outreach.Channel{},
+		"twilio":   twilio.Channel{},
+	}
+}

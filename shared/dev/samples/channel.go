@@ -1,0 +1,43 @@
+package samples
+
+import (
+	"net/http"
+	"time"
+
+	"signalbox/shared/secret"
+)
+
+// Channel is what has to be known of a channel to send what its provider sends. Its implementation is in the channel's own folder.
+type Channel interface {
+	// Sign returns the headers with which the provider sends a body to a URL.
+	Sign(to string, body []byte, token secret.Value, at time.Time) http.Header
+	// Identify returns what a body is about; zero for what is none of the channel's.
+	Identify(body []byte) Identity
+	// New returns a sample for a load, and false if the provider sends none of its kind.
+	New(l Load) (Sample, bool)
+}
+
+// Identity says what a webhook is about.
+type Identity struct {
+	ID        string // what the sender calls the message
+	Kind, Key string // what the id of its event is made of
+	Asks      string // the phone of the person an outreach was sent to
+}
+
+// Kinds of a Load.
+const (
+	Message  = "message"  // a person's
+	Status   = "status"   // how far a message of ours got
+	Outreach = "outreach" // something we sent to a person that waits for an answer
+)
+
+// Load says which sample to make.
+type Load struct {
+	Kind    string
+	Account Account   // the Client's to fill
+	Number  string    // what the message is called: of a message and a status 32 hexadecimal digits
+	Person  string    // phone
+	Line    string    // of ours, "" for the demo tenant's
+	Text    string    // of a message; of a status its state
+	Sent    time.Time // of an outreach
+}
