@@ -47,11 +47,10 @@ const (
 	OperationChangeVisibility
 )
 
-// Call is one call that is about to be made. Messages are those of a send, Receipts those of a delete or visibility change.
+// Call is one call that is about to be made. Messages are those of a send.
 type Call struct {
-	Operation      Operation
-	Messages       []queue.Message
-	ReceiptHandles []string
+	Operation Operation
+	Messages  []queue.Message
 }
 
 // Fault is what goes wrong with a call; the zero value is nothing.

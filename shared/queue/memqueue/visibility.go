@@ -83,7 +83,7 @@ func (q *Queue) eachReceipt(ctx context.Context, op Operation, receipts []string
 	if err := checkBatch(len(receipts)); err != nil {
 		return nil, err
 	}
-	wrong := q.fault(Call{Operation: op, ReceiptHandles: receipts})
+	wrong := q.fault(Call{Operation: op})
 	if wrong.Before != nil {
 		return nil, wrong.Before
 	}
