@@ -171,6 +171,14 @@ smoke: $(OPERATE) ## Send one signed message and follow it: make smoke STACK=...
 $(OPERATE):
 	@go build -o $@ ./shared/operations/cmd/operate
 
+.PHONY: channel crm
+channel crm: export NAME := $(NAME)
+channel: ## Write the folder of a new channel, whose conformance test says what is left to write: make channel NAME=<folder>
+	@go run ./shared/dev/scaffold/cmd/scaffold channel
+
+crm: ## Write the folder of a new CRM, whose conformance test says what is left to write: make crm NAME=<folder>
+	@go run ./shared/dev/scaffold/cmd/scaffold crm
+
 .PHONY: clients
 clients: ## Run CRM clients that nobody here wrote against the simulators; which operations work, which differ
 	@command -v python3 >/dev/null || { echo "clients: python3 with venv is needed" >&2; exit 1; }
