@@ -83,8 +83,8 @@ type Simulators struct {
 	Guardian *process.Guardian // sees to their end
 }
 
-// Start starts every simulator there is and returns them by CRM. Each lets in who has the token and the settings of its kind
-// in the demo tenant's file. They run until life is done.
+// Start starts the simulator of every CRM that the demo tenant is bound to, and returns them by CRM. Each lets in who has the token and
+// the settings of its kind in the demo tenant's file. They run until life is done.
 func (o Simulators) Start(ctx, life context.Context) (map[string]samples.Simulator, error) {
 	found, err := simulators(o.Root)
 	if err != nil {
@@ -101,6 +101,9 @@ func (o Simulators) Start(ctx, life context.Context) (map[string]samples.Simulat
 	}
 	started := map[string]samples.Simulator{}
 	for _, s := range found {
+		if bindings[s.crm] == nil { // one that is being written
+			continue
+		}
 		if started[s.crm], err = o.start(ctx, life, s, bindings[s.crm]); err != nil {
 			return nil, err
 		}
