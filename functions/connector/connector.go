@@ -37,7 +37,7 @@ type Outcome struct {
 
 // CRM is what a folder below this one implements. It is safe for concurrent use.
 type CRM[R any] interface {
-	// Next says what d needs now, given what it has; ok is false when nothing is left. No I/O: same input, same answer, so
+	// Next says what d needs now, given what it has; ok is false when nothing is left. No I/O: same input, same result, so
 	// that a plan is never stored and a dry run is a loop over Next. It does not change done.
 	Next(d delivery.Delivery, done Progress) (step Step[R], ok bool, err error)
 	// Do carries out the same step of several deliveries of one binding and different threads, in as few calls as the CRM
@@ -46,7 +46,7 @@ type CRM[R any] interface {
 	Do(ctx context.Context, steps []Step[R]) []Outcome
 }
 
-// Linker is a CRM that learns which of its records a person is. What it answers is kept with the thread, so that the next
+// Linker is a CRM that learns which of its records a person is. What it returns is kept with the thread, so that the next
 // delivery need not look again; the keys are the CRM's object kinds. No I/O.
 type Linker interface {
 	Links(d delivery.Delivery, done Progress) map[string]string

@@ -99,7 +99,7 @@ func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) (a
 		claimed, left := c.claimAll(ctx, chunks, alone, &done)
 		aside = append(aside, left...)
 		c.advanceAll(ctx, claimed, alone, &done)
-		c.completeAll(ctx, done.take())
+		c.completeAll(ctx, done.drain())
 	}
 	return aside
 }

@@ -23,7 +23,7 @@ const (
 	CodeInvalid   = "delivery_invalid" // the body is no delivery
 	CodeAction    = "action_unknown"   // a newer writer's action
 	CodePlan      = "crm_plan_repeats" // Next asks for a step that is done
-	CodeAnswers   = "crm_answers"      // Do did not answer one outcome a step
+	CodeAnswers   = "crm_answers"      // Do did not return one outcome a step
 	CodeOutOfTime = "out_of_time"      // the message's time is over between two steps
 )
 
@@ -138,8 +138,8 @@ func (it *item) suspect(err error) {
 	}
 }
 
-// take makes a claim the item's.
-func (it *item) take(claim *idempotency.Claim) {
+// hold makes a claim the item's.
+func (it *item) hold(claim *idempotency.Claim) {
 	it.claim, it.done = claim, Progress{}
 	_, it.apart = claim.Progress[suspected]
 	delete(claim.Progress, suspected)

@@ -56,7 +56,7 @@ func (p Permissions) Encode() string {
 	return strings.Join(entries, ";")
 }
 
-// Apply takes a change unless a later one is held, and says whether anything is different now. Of two at one instant the
+// Apply takes a change unless a later one is held, and reports whether anything is different now. Of two at one instant the
 // opt-out holds.
 func (p Permissions) Apply(channel string, change Permission) bool {
 	change.At = change.At.Truncate(time.Millisecond) // what the field keeps

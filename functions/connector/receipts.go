@@ -266,9 +266,9 @@ func (r *Receipts) call(ctx context.Context, of binding, statuses []*status) {
 	}
 }
 
-// settle shows how far a message got whose record has just been written, nothing while no receipt has told. Whatever the lane
+// catchUp shows how far a message got whose record has just been written, nothing while no receipt has told. Whatever the lane
 // found no record for was raised before that; what is raised from now on the lane finds the record for.
-func (r *Receipts) settle(ctx context.Context, u receipt.Update) error {
+func (r *Receipts) catchUp(ctx context.Context, u receipt.Update) error {
 	of, s := binding{u.TenantID, u.CRM}, &status{Update: u}
 	risen, err := r.risen(ctx, of, []*status{s})
 	held, told := risen[s]

@@ -18,12 +18,12 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// settling is how long a claim may take to be written once the message's time is over: within the worker's soft margin.
-const settling = 2 * time.Second
+// writeTime is how long a claim may take to be written once the message's time is over: within the worker's soft margin.
+const writeTime = 2 * time.Second
 
-// settled returns a context for writes that must be tried even when ctx is over: what was achieved, and the release.
-func settled(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), settling)
+// detached returns a context for writes that must be tried even when ctx is over: what was achieved, and the release.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), writeTime)
 }
 
 // claimAll takes the claims of chunks of items by one call, and returns the chunks of those that have one and the items that are put
@@ -57,7 +57,7 @@ func (c *Connector[R]) claimAll(ctx context.Context, chunks [][]*item, alone boo
 			n++
 			switch f := fault.Of(err); {
 			case err == nil:
-				it.take(claim)
+				it.hold(claim)
 				mine = append(mine, it)
 			case errors.Is(err, idempotency.ErrUnfinished):
 				aside = append(aside, it)
@@ -79,7 +79,7 @@ func (c *Connector[R]) claimAll(ctx context.Context, chunks [][]*item, alone boo
 
 // checkpoint reports whether what the item has achieved is written.
 func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
-	within, cancel := settled(it.context(ctx))
+	within, cancel := detached(it.context(ctx))
 	defer cancel()
 	if err := c.options.Claims.Checkpoint(within, it.claim); err != nil {
 		c.fail(ctx, it, err)
@@ -95,7 +95,7 @@ func (c *Connector[R]) finish(ctx context.Context, it *item) {
 	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
 	if c.receipts != nil && logged && e.Direction == canonical.Outbound {
 		u := receipt.Update{TenantID: e.TenantID, CRM: it.delivery.CRM, Key: MessageKey(e), Channel: e.Channel}
-		if err := c.receipts.settle(it.context(ctx), u); err != nil {
+		if err := c.receipts.catchUp(it.context(ctx), u); err != nil {
 			c.fail(ctx, it, fmt.Errorf("status: %w", err))
 			return
 		}
@@ -116,7 +116,7 @@ func (d *completions) add(it *item) {
 	d.due = append(d.due, it)
 }
 
-func (d *completions) take() []*item {
+func (d *completions) drain() []*item {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	due := d.due
@@ -135,7 +135,7 @@ func (c *Connector[R]) completeEvery(ctx context.Context, done *completions) (st
 		for {
 			select {
 			case <-time.After(gathering):
-				c.completeAll(ctx, done.take())
+				c.completeAll(ctx, done.drain())
 			case <-end:
 				return
 			}
@@ -154,7 +154,7 @@ func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 		return
 	}
 	defer c.recovered(ctx, due)
-	within, cancel := settled(ctx)
+	within, cancel := detached(ctx)
 	defer cancel()
 	claims := make([]*idempotency.Claim, len(due))
 	for i, it := range due {
@@ -178,7 +178,7 @@ func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 // delivered tells of an item that is complete.
 func (c *Connector[R]) delivered(ctx context.Context, it *item) {
 	defer c.recovered(ctx, []*item{it})
-	within, cancel := settled(it.context(ctx))
+	within, cancel := detached(it.context(ctx))
 	defer cancel()
 	d := &it.delivery
 	c.streaks.succeed(d.Event.TenantID, d.CRM)
@@ -228,7 +228,7 @@ func (c *Connector[R]) fail(ctx context.Context, it *item, err error) {
 
 // blockedInStreak turns a Permanent fault that is one of many in a row into a Blocked one.
 func (c *Connector[R]) blockedInStreak(ctx context.Context, it *item, err error) error {
-	within, cancel := settled(it.context(ctx))
+	within, cancel := detached(it.context(ctx))
 	defer cancel()
 	code := fault.Of(err).Code
 	row, storeErr := c.streaks.fail(within, it.delivery.Event.TenantID, it.delivery.CRM, code)
@@ -266,7 +266,7 @@ func (c *Connector[R]) letGo(ctx context.Context, it *item, write func(context.C
 	if it.claim == nil {
 		return
 	}
-	within, cancel := settled(it.context(ctx))
+	within, cancel := detached(it.context(ctx))
 	defer cancel()
 	if err := write(within); err != nil && fault.Of(err).Code != idempotency.CodeLost {
 		c.options.Logger.WarnContext(within, "claim was not released", slog.String("code", fault.Of(err).Code))

@@ -54,7 +54,7 @@ func (s *streaks) succeed(tenant, crm string) {
 	s.succeeded[streakKey(tenant, crm).Partition] = time.Now()
 }
 
-// fail returns how many faults with this code there are in a row, with this one. Without an answer from the store it is one.
+// fail returns how many faults with this code there are in a row, with this one. Without a reply from the store it is one.
 func (s *streaks) fail(ctx context.Context, tenant, crm, code string) (int, error) {
 	key := streakKey(tenant, crm)
 	s.mu.Lock()

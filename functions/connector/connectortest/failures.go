@@ -39,23 +39,23 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 		},
 		"a linked person": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			first := w.unknown(1, 1)
-			w.settle(first)
+			w.finish(first)
 			return w.known(1, 2), []delivery.Delivery{first}, 1
 		},
 		"a linked person who replies": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			first := w.unknown(1, 1)
-			w.settle(first)
+			w.finish(first)
 			w.Enrol(w.Held().Persons[0].ID, first.Event.Timestamp)
 			return w.reply(1, 2), []delivery.Delivery{first}, 1
 		},
 		"a linked person whose name comes": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			first := nameless(w.unknown(1, 1))
-			w.settle(first)
+			w.finish(first)
 			return w.known(1, 2), []delivery.Delivery{first}, 1
 		},
 		"a message of ours that receipts overtook": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			first := w.unknown(1, 1)
-			w.settle(first)
+			w.finish(first)
 			d := w.known(1, 2)
 			d.Event.Direction = canonical.Outbound
 			w.update(d, "delivered", "")
@@ -95,7 +95,7 @@ func killed[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 						time.Sleep(lease)
 						w.deliver(&process{kill: again, after: after}, d)
 						time.Sleep(lease)
-						w.settle(d)
+						w.finish(d)
 						w.holds(persons, append(before, d)...)
 						return first.died()
 					})
@@ -113,12 +113,12 @@ func killedTogether[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 				w := newWorld(t, fresh(t))
 				w.width = w.Width
 				before := []delivery.Delivery{w.unknown(1, 1), w.unknown(2, 1)}
-				w.settle(before...)
+				w.finish(before...)
 				ds := []delivery.Delivery{w.known(1, 2), w.reply(2, 2), w.unknown(3, 1), w.unknown(4, 1)}
 				first := &process{kill: n, after: after}
 				w.deliver(first, ds...)
 				time.Sleep(lease)
-				w.settle(ds...)
+				w.finish(ds...)
 				w.holds(4, append(before, ds...)...)
 				return first.died()
 			})
@@ -193,7 +193,7 @@ func cutOff[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	}
 }
 
-// survives delivers d in trouble, which is to become the fault that r wants, and then without. It says whether the trouble
+// survives delivers d in trouble, which is to become the fault that r wants, and then without. It reports whether the trouble
 // was met.
 func (w *world[R]) survives(in *trouble, r Refusal, d delivery.Delivery, before []delivery.Delivery, persons int) (met bool) {
 	w.t.Helper()
@@ -207,7 +207,7 @@ func (w *world[R]) survives(in *trouble, r Refusal, d delivery.Delivery, before 
 		w.staysDead(d, err)
 		return met
 	}
-	w.settle(d)
+	w.finish(d)
 	w.holds(persons, append(before, d)...)
 	return met
 }

@@ -82,7 +82,7 @@ type Activity struct {
 	Ad         canonical.Attribution
 }
 
-// Refusal is an answer that the CRM gives instead of doing what it was asked.
+// Refusal is a reply that the CRM gives instead of doing what it was asked.
 type Refusal struct {
 	Name   string // for the test's name
 	Status int

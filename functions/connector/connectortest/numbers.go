@@ -70,7 +70,7 @@ func numbers[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 					w.AddPerson(c.typed, "Person 01", c.country)
 					d := w.unknown(1, 1)
 					d.Event.Sender.Phone, d.Person.Phone, d.Person.Region = c.phone, c.phone, c.region
-					w.settle(d)
+					w.finish(d)
 					w.holds(persons, d)
 				})
 			})

@@ -29,13 +29,13 @@ func (w *world[R]) called(name string) {
 }
 
 func calledByNumber[R any](w *world[R]) {
-	w.settle(nameless(w.unknown(1, 1)))
+	w.finish(nameless(w.unknown(1, 1)))
 	w.called(phone(1))
 }
 
 func calledByAddress[R any](w *world[R]) {
 	for n, address := range map[int]string{1: "US.900100200300400", 2: "urn:mbid:AQAAY0Q1", 3: "visitor-42"} {
-		w.settle(without(nameless(w.unknown(n, 1)), canonical.Web, address))
+		w.finish(without(nameless(w.unknown(n, 1)), canonical.Web, address))
 		found := 0
 		for _, p := range w.Held().Persons {
 			if p.Name == address && p.Address == address && p.Phone == "" {
@@ -46,7 +46,7 @@ func calledByAddress[R any](w *world[R]) {
 			w.t.Errorf("%d persons are called %q and have it in their field: %+v", found, address, w.Held().Persons)
 		}
 	}
-	w.settle(without(w.unknown(4, 1), canonical.WhatsApp, "BR.1")) // whose name is known
+	w.finish(without(w.unknown(4, 1), canonical.WhatsApp, "BR.1")) // whose name is known
 	for _, p := range w.Held().Persons {
 		if p.Address == "BR.1" && p.Name != "Person 04" {
 			w.t.Errorf("%+v", p)
@@ -55,15 +55,15 @@ func calledByAddress[R any](w *world[R]) {
 }
 
 func namedLater[R any](w *world[R]) {
-	w.settle(nameless(w.unknown(1, 1)))
-	w.settle(nameless(w.known(1, 2)))
+	w.finish(nameless(w.unknown(1, 1)))
+	w.finish(nameless(w.known(1, 2)))
 	w.called(phone(1))
-	w.settle(w.known(1, 3))
+	w.finish(w.known(1, 3))
 	w.called("Person 01")
 	w.wire.spoil(nil)
 	again := w.known(1, 4)
 	again.Person.Name = "Somebody Else"
-	w.settle(again)
+	w.finish(again)
 	w.called("Person 01")
 	if n := w.wire.count(); n > w.KnownCalls {
 		w.t.Errorf("%d requests once the name is known, the limit is %d", n, w.KnownCalls)
@@ -71,33 +71,33 @@ func namedLater[R any](w *world[R]) {
 }
 
 func namedLaterByAddress[R any](w *world[R]) {
-	w.settle(without(nameless(w.unknown(1, 1)), canonical.WhatsApp, "US.900100200300400"))
-	w.settle(without(w.known(1, 2), canonical.WhatsApp, "US.900100200300400"))
+	w.finish(without(nameless(w.unknown(1, 1)), canonical.WhatsApp, "US.900100200300400"))
+	w.finish(without(w.known(1, 2), canonical.WhatsApp, "US.900100200300400"))
 	w.called("Person 01")
 }
 
 func namedByUser[R any](w *world[R]) {
-	w.settle(nameless(w.unknown(1, 1)))
+	w.finish(nameless(w.unknown(1, 1)))
 	w.Rename(w.Held().Persons[0].ID, "Given Here")
-	w.settle(w.known(1, 2))
+	w.finish(w.known(1, 2))
 	w.called("Given Here")
-	w.settle(w.known(1, 3))
+	w.finish(w.known(1, 3))
 	w.called("Given Here")
 }
 
 // namedUnlinked is somebody whom we made under their number and whose link is lost, or who writes in another thread.
 func namedUnlinked[R any](w *world[R]) {
-	w.settle(nameless(w.unknown(1, 1)))
-	w.settle(w.unknown(1, 2))
+	w.finish(nameless(w.unknown(1, 1)))
+	w.finish(w.unknown(1, 2))
 	w.called("Person 01")
 	w.Rename(w.Held().Persons[0].ID, "Given Here")
-	w.settle(w.unknown(1, 3))
+	w.finish(w.unknown(1, 3))
 	w.called("Given Here")
 }
 
 func namedBefore[R any](w *world[R]) {
 	w.AddPerson(phone(1), "Given Here", "")
-	w.settle(w.unknown(1, 1))
+	w.finish(w.unknown(1, 1))
 	w.called("Given Here")
 }
 
@@ -111,7 +111,7 @@ func advertisement() *canonical.Attribution {
 func cameByAd[R any](w *world[R]) {
 	first := w.unknown(1, 1)
 	first.Event.Attribution = advertisement()
-	w.settle(first)
+	w.finish(first)
 	held := w.Held()
 	if len(held.Persons) != 1 || held.Persons[0].Ad != *advertisement() {
 		w.t.Errorf("persons %+v, want one who came by %+v", held.Persons, *advertisement())
@@ -120,11 +120,11 @@ func cameByAd[R any](w *world[R]) {
 	second.Event.Attribution = advertisement()
 	second.Event.Attribution.SourceID, second.Event.Attribution.ClickID = "120000000000000002", "ARAk-another"
 	w.wire.spoil(nil)
-	w.settle(second)
+	w.finish(second)
 	if n := w.wire.count(); n > w.KnownCalls {
 		w.t.Errorf("%d requests, the limit is %d", n, w.KnownCalls)
 	}
-	w.settle(w.known(1, 3))
+	w.finish(w.known(1, 3))
 	want := map[string]canonical.Attribution{
 		messageKey(first): *first.Event.Attribution, messageKey(second): *second.Event.Attribution, messageKey(w.known(1, 3)): {},
 	}
@@ -145,7 +145,7 @@ func longAd[R any](w *world[R]) {
 		long[i] = 'é'
 	}
 	d.Event.Attribution.Headline, d.Event.Attribution.ClickID, d.Event.Attribution.SourceURL = string(long), string(long), "https://x.example/"+string(long[:4000])
-	w.settle(d)
+	w.finish(d)
 	w.holds(1, d)
 }
 
@@ -154,7 +154,7 @@ func button[R any](w *world[R]) {
 	d.Event.Message = &canonical.Message{Postback: &canonical.Postback{Text: "Track parcel", Payload: "track:77"}}
 	d.Event.Message.Summary = canonical.Summarize(*d.Event.Message)
 	d.Actions[0].Value["description"] = d.Event.Message.Summary // as the router makes it of a message without words
-	w.settle(d)
+	w.finish(d)
 	held := w.Held()
 	if len(held.Persons) != 1 || len(held.Activities) != 1 {
 		w.t.Fatalf("%+v", held)

@@ -15,7 +15,7 @@ import (
 	"signalbox/shared/store"
 )
 
-// errKilled is what a killed process is answered by everything outside it: whatever it still tries has no effect.
+// errKilled is what everything outside a killed process returns to it: whatever it still tries has no effect.
 var errKilled = errors.New("connectortest: the process was killed")
 
 // process is one life of a connector. Its calls to the store and to the CRM are counted together; at call kill (from 1) it
@@ -29,7 +29,7 @@ type process struct {
 	dead  bool
 }
 
-// pass makes a call and answers errKilled if the process does not live to see its answer.
+// pass makes a call and returns errKilled if the process does not live to see its result.
 func (p *process) pass(call func() error) error {
 	p.mu.Lock()
 	p.calls++
@@ -136,7 +136,7 @@ func (w *wire) spoil(t *trouble) {
 	w.requests, w.trouble = 0, t
 }
 
-// meets counts a request and answers what is to go wrong with it.
+// meets counts a request and returns what is to go wrong with it.
 func (w *wire) meets(body []byte) *trouble {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -62,7 +62,7 @@ func (w *world[R]) sent(n, m int) delivery.Delivery {
 	return d
 }
 
-// update raises the status of a delivery's message, as the router does, and answers what it sends.
+// update raises the status of a delivery's message, as the router does, and returns what it sends.
 func (w *world[R]) update(d delivery.Delivery, state, code string) receipt.Update {
 	w.t.Helper()
 	s := receipt.Status{State: state, At: d.Event.Timestamp.Add(time.Minute), Error: code, Event: canonical.EventID(state)}
@@ -142,7 +142,7 @@ func (w *world[R]) showing(d delivery.Delivery, want receipt.Status) {
 
 func statusRises[R any](w *world[R]) {
 	d := w.sent(1, 1)
-	w.settle(d)
+	w.finish(d)
 	for _, state := range []string{"queued", "sending", "sent", "delivered", "read"} {
 		w.wire.spoil(nil)
 		w.shows(d, receipt.Status{State: state}, w.update(d, state, ""))
@@ -155,13 +155,13 @@ func statusRises[R any](w *world[R]) {
 
 func statusStays[R any](w *world[R]) {
 	d := w.sent(1, 1)
-	w.settle(d)
+	w.finish(d)
 	sent := w.update(d, "sent", "")
 	w.shows(d, receipt.Status{State: "read"}, w.update(d, "read", ""))
 	w.shows(d, receipt.Status{State: "read"}, sent)
 	w.shows(d, receipt.Status{State: "read"}, sent, w.update(d, "delivered", ""), sent)
 	time.Sleep(40 * 24 * time.Hour) // the message comes again after its claim is forgotten
-	w.settle(d)
+	w.finish(d)
 	w.showing(d, receipt.Status{State: "read"})
 	w.holds(1, d)
 }
@@ -188,7 +188,7 @@ func statusOvertakes[R any](w *world[R]) {
 	w.accepted(w.update(d, "sent", ""))
 	w.accepted(w.update(d, "delivered", ""))
 	w.holds(0)
-	w.settle(d)
+	w.finish(d)
 	w.holds(1, d)
 	w.showing(d, receipt.Status{State: "delivered"})
 	w.shows(d, receipt.Status{State: "read"}, w.update(d, "read", ""))
@@ -205,7 +205,7 @@ func statusBetween[R any](w *world[R]) {
 			met = true
 			w.accepted(w.update(d, "delivered", ""))
 		}})
-		w.settle(d)
+		w.finish(d)
 		if met {
 			w.showing(d, receipt.Status{State: "delivered"})
 		}
@@ -214,7 +214,7 @@ func statusBetween[R any](w *world[R]) {
 
 func statusFails[R any](w *world[R]) {
 	d := w.sent(1, 1)
-	w.settle(d)
+	w.finish(d)
 	w.shows(d, receipt.Status{State: "failed", Error: "30003"}, w.update(d, "sent", ""), w.update(d, "failed", "30003"))
 }
 
@@ -226,7 +226,7 @@ func statusBatch[R any](w *world[R]) {
 		there = append(there, w.sent(n, 1))
 	}
 	w.width = w.Width
-	w.settle(there...)
+	w.finish(there...)
 	for n := range w.Statuses.Width {
 		for i := range states { // backwards, so that the furthest is not the last
 			known = append(known, w.update(w.sent(n, 1), states[len(states)-1-i], ""))
@@ -253,7 +253,7 @@ func statusBatch[R any](w *world[R]) {
 // statusRace raises the record while a lower state is on its way to the CRM, as another process would.
 func statusRace[R any](w *world[R]) {
 	d := w.sent(1, 1)
-	w.settle(d)
+	w.finish(d)
 	update, once := w.update(d, "sent", ""), false
 	w.wire.spoil(&trouble{match: func([]byte) bool {
 		if !once {
@@ -269,7 +269,7 @@ func statusTrouble[R any](w *world[R]) {
 	for how := range meanwhile {
 		for at := 1; at <= 2; at++ {
 			d := w.sent(int(how)*10+at, 1)
-			w.settle(d)
+			w.finish(d)
 			update := w.update(d, "delivered", "")
 			w.wire.spoil(&trouble{how: how, at: at, status: 503})
 			if err := w.write(update)[0]; err != nil && fault.Of(err).Kind == fault.Permanent {
@@ -283,7 +283,7 @@ func statusTrouble[R any](w *world[R]) {
 
 func statusMixed[R any](w *world[R]) {
 	there, absent, bad := w.sent(1, 1), w.sent(2, 1), receipt.Update{TenantID: w.Tenant, CRM: w.Name, Key: "k", Status: receipt.Status{State: "no state"}}
-	w.settle(there)
+	w.finish(there)
 	errs := w.write(w.update(there, "read", ""), bad, w.update(absent, "sent", ""))
 	if errs[0] != nil || errs[2] != nil || fault.Of(errs[1]) == nil || fault.Of(errs[1]).Kind != fault.Permanent {
 		w.t.Errorf("%v", errs)

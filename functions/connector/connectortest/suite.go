@@ -62,7 +62,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 
 func unknownSender[R any](w *world[R]) {
 	d := w.unknown(1, 1)
-	w.settle(d)
+	w.finish(d)
 	w.holds(1, d)
 	if p := w.Held().Persons; len(p) == 1 && (p[0].Key != d.Person.Key || p[0].Phone != d.Person.Phone) {
 		w.t.Errorf("person %+v, want key %s and phone %s", p[0], d.Person.Key, d.Person.Phone)
@@ -74,10 +74,10 @@ func unknownSender[R any](w *world[R]) {
 
 func linkedPerson[R any](w *world[R]) {
 	first := w.unknown(1, 1)
-	w.settle(first)
+	w.finish(first)
 	second := w.known(1, 2)
 	w.wire.spoil(nil)
-	w.settle(second)
+	w.finish(second)
 	if n := w.wire.count(); n > w.KnownCalls {
 		w.t.Errorf("%d requests, the limit is %d", n, w.KnownCalls)
 	}
@@ -87,7 +87,7 @@ func linkedPerson[R any](w *world[R]) {
 func knownByPhone[R any](w *world[R]) {
 	id := w.AddPerson(phone(1), "Person 01", "")
 	d := w.unknown(1, 1)
-	w.settle(d)
+	w.finish(d)
 	w.holds(1, d)
 	for _, a := range w.Held().Activities {
 		if len(a.Persons) == 1 && a.Persons[0] != id {
@@ -100,26 +100,26 @@ func twoWithOnePhone[R any](w *world[R]) {
 	w.AddPerson(phone(1), "Person 01", "")
 	w.AddPerson(phone(1), "Person 02", "")
 	d := w.unknown(1, 1)
-	w.settle(d)
+	w.finish(d)
 	w.holds(2, d)
 }
 
 func staleLink[R any](w *world[R]) {
-	w.settle(w.unknown(1, 1))
+	w.finish(w.unknown(1, 1))
 	d := w.unknown(2, 1)
 	d.Person.Links = map[string]string{}
 	for object := range w.links.of(w.unknown(1, 1).Event.ThreadID) {
 		d.Person.Links[object] = "987654321"
 	}
-	w.settle(d)
+	w.finish(d)
 	w.holds(2, w.unknown(1, 1), d)
 }
 
 func redelivered[R any](w *world[R]) {
 	d := w.unknown(1, 1)
-	w.settle(d)
+	w.finish(d)
 	w.wire.spoil(nil)
-	w.settle(d)
+	w.finish(d)
 	if n := w.wire.count(); n != 0 {
 		w.t.Errorf("%d requests for a copy", n)
 	}
@@ -128,29 +128,29 @@ func redelivered[R any](w *world[R]) {
 
 func forgotten[R any](w *world[R]) {
 	d := w.unknown(1, 1)
-	w.settle(d)
+	w.finish(d)
 	time.Sleep(40 * 24 * time.Hour)
-	w.settle(d)
+	w.finish(d)
 	w.holds(1, d)
 }
 
 func late[R any](w *world[R]) {
 	first, second := w.unknown(1, 1), w.unknown(1, 2)
-	w.settle(second)
-	w.settle(first)
+	w.finish(second)
+	w.finish(first)
 	w.holds(1, first, second)
 }
 
 func consentSet[R any](w *world[R]) {
-	w.settle(w.unknown(1, 1))
+	w.finish(w.unknown(1, 1))
 	states := []string{"opted_out", "opted_in"}
 	for i, state := range states {
 		d := w.known(1, i+2)
 		d.Actions = []delivery.Action{{Kind: delivery.SetConsent, Value: map[string]string{
 			"channel": "sms", "state": state, "at": d.Event.Timestamp.Format(time.RFC3339Nano),
 		}}}
-		w.settle(d)
-		w.settle(d)
+		w.finish(d)
+		w.finish(d)
 		if p := w.Held().Persons; len(p) != 1 || p[0].Consent["sms"] != state {
 			w.t.Errorf("consent %+v, want %s", p, state)
 		}
@@ -178,20 +178,20 @@ func (w *world[R]) repliedAt(d delivery.Delivery, ended bool) {
 
 func replied[R any](w *world[R]) {
 	first := w.unknown(1, 1)
-	w.settle(first)
+	w.finish(first)
 	w.Enrol(w.Held().Persons[0].ID, first.Event.Timestamp)
 	d := w.reply(1, 2)
-	w.settle(d)
-	w.settle(d)
+	w.finish(d)
+	w.finish(d)
 	w.repliedAt(d, true)
 	w.holds(1, first, d)
 }
 
 func repliedLate[R any](w *world[R]) {
-	w.settle(w.unknown(1, 1))
+	w.finish(w.unknown(1, 1))
 	late, newest := w.reply(1, 2), w.reply(1, 3)
-	w.settle(newest)
-	w.settle(late)
+	w.finish(newest)
+	w.finish(late)
 	w.repliedAt(newest, true)
 }
 
@@ -199,17 +199,17 @@ func enrolledLater[R any](w *world[R]) {
 	if !w.enrol {
 		w.t.Skip("this CRM does not tell when a sequence began")
 	}
-	w.settle(w.unknown(1, 1))
+	w.finish(w.unknown(1, 1))
 	d := w.reply(1, 2)
 	w.Enrol(w.Held().Persons[0].ID, d.Event.Timestamp.Add(time.Minute))
-	w.settle(d)
+	w.finish(d)
 	w.repliedAt(d, false)
 }
 
 func repliedByNobody[R any](w *world[R]) {
 	d := w.reply(1, 1)
 	d.Actions = d.Actions[1:]
-	w.settle(d)
+	w.finish(d)
 	w.holds(0)
 }
 
@@ -219,14 +219,14 @@ func repliesTogether[R any](w *world[R]) {
 	for n := range w.Width {
 		first = append(first, w.unknown(n, 1))
 	}
-	w.settle(first...)
+	w.finish(first...)
 	for _, p := range w.Held().Persons {
 		w.Enrol(p.ID, first[0].Event.Timestamp)
 	}
 	for n := range w.Width {
 		replies = append(replies, w.reply(n, 2))
 	}
-	w.settle(replies...)
+	w.finish(replies...)
 	for _, p := range w.Held().Persons {
 		if !second(p.RepliedAt).Equal(second(replies[0].Event.Timestamp)) || !p.Ended {
 			w.t.Errorf("person %+v did not reply", p)
@@ -240,12 +240,12 @@ func batch[R any](w *world[R]) {
 	for n := range w.Width {
 		first = append(first, w.unknown(n, 1))
 	}
-	w.settle(first...)
+	w.finish(first...)
 	for n := range w.Width {
 		second = append(second, w.known(n, 2))
 	}
 	w.wire.spoil(nil)
-	w.settle(second...)
+	w.finish(second...)
 	limit := max(1, w.Width*4/10)
 	if w.Singly {
 		limit = w.KnownCalls * w.Width
@@ -266,7 +266,7 @@ func hanging[R any](w *world[R]) {
 	if took := time.Since(began); took > attempt+time.Second {
 		w.t.Errorf("took %s, an attempt is %s", took, attempt)
 	}
-	w.settle(d)
+	w.finish(d)
 	w.holds(1, d)
 }
 
@@ -280,7 +280,7 @@ func neighbours[R any](w *world[R]) {
 			w.t.Errorf("trouble %d: %v", how, errs)
 		}
 		w.wire.spoil(nil)
-		w.settle(victim)
+		w.finish(victim)
 	}
 	if held := w.Held(); len(held.Persons) != 9 || len(held.Activities) != 9 {
 		w.t.Errorf("%d persons and %d activities, want 9", len(held.Persons), len(held.Activities))
@@ -302,7 +302,7 @@ func spoiltCall[R any](w *world[R]) {
 			w.t.Errorf("trouble %d: %v", how, errs)
 		}
 		w.wire.spoil(nil)
-		w.settle(victim)
+		w.finish(victim)
 	}
 	if held := w.Held(); len(held.Persons) != 9 || len(held.Activities) != 9 {
 		w.t.Errorf("%d persons and %d activities, want 9", len(held.Persons), len(held.Activities))
@@ -311,14 +311,14 @@ func spoiltCall[R any](w *world[R]) {
 
 func searched[R any](w *world[R]) {
 	w.width = w.Width
-	w.settle(w.unknown(1, 1), w.unknown(3, 1))
+	w.finish(w.unknown(1, 1), w.unknown(3, 1))
 	victim := w.unknown(2, 1)
 	w.wire.spoil(&trouble{how: hang, match: matches(victim)})
 	if errs := w.deliver(&process{}, w.known(1, 2), victim, w.known(3, 2)); errs[0] != nil || errs[1] == nil || errs[2] != nil {
 		w.t.Error(errs)
 	}
 	w.wire.spoil(nil)
-	w.settle(victim)
+	w.finish(victim)
 	w.holds(3, w.unknown(1, 1), w.known(1, 2), victim, w.unknown(3, 1), w.known(3, 2))
 }
 

@@ -107,8 +107,8 @@ func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
 	return errs
 }
 
-// settle delivers until everything is done, as the queue would, in processes that live.
-func (w *world[R]) settle(ds ...delivery.Delivery) {
+// finish delivers until everything is done, as the queue would, in processes that live.
+func (w *world[R]) finish(ds ...delivery.Delivery) {
 	w.t.Helper()
 	for range 8 {
 		var left []delivery.Delivery

@@ -43,7 +43,7 @@ func (p *portal) amend(ctx context.Context, w batch, properties []string, of cha
 	p.writeAmended(ctx, w, about, changed)
 }
 
-// held reads the contacts of all steps and answers their properties by id. A contact that is gone is left out.
+// held reads the contacts of all steps and returns their properties by id. A contact that is gone is left out.
 func (p *portal) held(ctx context.Context, w batch, properties []string) (map[string]map[string]string, error) {
 	ids := make([]string, 0, w.Len())
 	for i := range w.Len() {

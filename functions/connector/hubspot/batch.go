@@ -25,7 +25,7 @@ type row struct {
 	err    error
 }
 
-// written is what is used of the answer to a write, which holds every property of the record.
+// written is what is used of the reply to a write, which holds every property of the record.
 type written struct {
 	ID      string `json:"id"`
 	TraceID string `json:"objectWriteTraceId"`
@@ -36,7 +36,7 @@ type writeReply struct {
 	Errors  []refusal `json:"errors"`
 }
 
-// readReply is the answer to a read or a search.
+// readReply is the reply to a read or a search.
 type readReply struct {
 	Results []object  `json:"results"`
 	Errors  []refusal `json:"errors"`

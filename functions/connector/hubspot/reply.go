@@ -52,7 +52,7 @@ func answered(reply connector.Reply, held map[string]string, names Properties) m
 	return changed
 }
 
-// moment reads a time as HubSpot answers it, ISO 8601 or milliseconds since 1970. It is zero for what is neither: a property may
+// moment reads a time as HubSpot writes it, ISO 8601 or milliseconds since 1970. It is zero for what is neither: a property may
 // have been edited by hand.
 func moment(value string) time.Time {
 	if t, err := time.Parse(time.RFC3339, value); err == nil {

@@ -71,7 +71,7 @@ func (p *portal) resolveByEmail(ctx context.Context, w batch, i int) bool {
 	case len(found) == 0:
 		return false
 	default:
-		p.take(ctx, w, i, found[0])
+		p.identify(ctx, w, i, found[0])
 	}
 	return true
 }
@@ -98,7 +98,7 @@ func (p *portal) resolveByPhone(ctx context.Context, w batch, i int) {
 			slog.String("contact", chosen.ID))
 		p.crm.meter.Count("HubSpotAmbiguousContact", 1)
 	}
-	p.take(ctx, w, i, chosen)
+	p.identify(ctx, w, i, chosen)
 }
 
 func (o object) modified() time.Time {
@@ -110,9 +110,9 @@ func (o object) modified() time.Time {
 	return time.Time{}
 }
 
-// take settles on a contact that was not found by our key and gives it that key. Should another contact have taken the key
+// identify concludes a step with a contact that was not found by our key and gives it that key. Should another contact have taken the key
 // in between, this one stays without: the next message finds the other.
-func (p *portal) take(ctx context.Context, w batch, i int, found object) {
+func (p *portal) identify(ctx context.Context, w batch, i int, found object) {
 	key := p.binding.Properties.SenderKey
 	person := w.Request(i).delivery.Person
 	if found.Properties[key] == "" && person.Key != "" {

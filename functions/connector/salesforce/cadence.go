@@ -56,7 +56,7 @@ func (r removed) err() error {
 	return sorted(http.StatusBadRequest, r.Errors, usage{})
 }
 
-// refusedInRows reads the answer of an action into out although its status is a refusal: one that refuses some of its inputs
+// refusedInRows reads the reply of an action into out although its status is a refusal: one that refuses some of its inputs
 // says so of each, and of those that it took.
 func refusedInRows(body []byte, out any) bool {
 	rows, ok := out.(*[]removed)

@@ -33,6 +33,6 @@ func (c *CRM) org(ctx context.Context, at connector.BindingKey) (*org, error) {
 
 func (o *org) do(ctx context.Context, k kind, w batch) {
 	map[kind]func(context.Context, batch){
-		resolve: o.resolve, record: o.record, taskOnce: o.taskOnce, consent: o.consent, reply: o.reply, name: o.name,
+		resolve: o.resolve, record: o.writeGraphs, taskOnce: o.taskOnce, consent: o.consent, reply: o.reply, name: o.name,
 	}[k](ctx, w)
 }

@@ -127,8 +127,8 @@ func (o *org) newObject() string {
 	return contactObject
 }
 
-// record writes persons, messages and tasks: a graph a step, as many as fit in a call.
-func (o *org) record(ctx context.Context, w batch) {
+// writeGraphs writes persons, messages and tasks: a graph a step, as many as fit in a call.
+func (o *org) writeGraphs(ctx context.Context, w batch) {
 	graphs, all := make([]graph, w.Len()), make([]int, 0, w.Len())
 	for i := range graphs {
 		r := w.Request(i)
@@ -145,11 +145,11 @@ func (o *org) record(ctx context.Context, w batch) {
 	}
 	results := make([]written, w.Len())
 	o.send(ctx, graphs, all, results)
-	w.Each(all, func(i int) { o.settle(ctx, w, i, w.Request(i).who, results[i]) })
+	w.Each(all, func(i int) { o.concludeGraph(ctx, w, i, w.Request(i).who, results[i]) })
 }
 
-// settle turns what became of a graph into a step's outcome.
-func (o *org) settle(ctx context.Context, w batch, i int, who string, got written) {
+// concludeGraph turns what became of a graph into a step's outcome.
+func (o *org) concludeGraph(ctx context.Context, w batch, i int, who string, got written) {
 	if got.err == nil {
 		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
@@ -199,7 +199,7 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 		w.Fail(i, raced(err))
 		return
 	}
-	o.settle(ctx, w, i, who, results[0])
+	o.concludeGraph(ctx, w, i, who, results[0])
 }
 
 // send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give

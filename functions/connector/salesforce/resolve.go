@@ -151,7 +151,7 @@ func (o *org) look(ctx context.Context, w batch, at []int, answers map[string]no
 
 func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.Itoa(k) }
 
-// choose settles on the first of a step's lookups that found somebody, or searches.
+// choose concludes a step with the first of a step's lookups that found somebody, or searches.
 func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nodeReply) {
 	r := w.Request(i)
 	for k, l := range lookupsOf(r) {
@@ -163,7 +163,7 @@ func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nod
 		if found.ID == "" || found.who() == "" || found.who() == r.lost { // nobody, or who turned out to be gone
 			continue
 		}
-		o.take(ctx, w, i, found)
+		o.identify(ctx, w, i, found)
 		return
 	}
 	if r.delivery.Person.Phone == "" {
@@ -201,7 +201,7 @@ func (o *org) found(ctx context.Context, l lookup, n nodeReply) (person, error) 
 	return p, err
 }
 
-// best reads several records and answers the best of them.
+// best reads several records and returns the best of them.
 func (o *org) best(ctx context.Context, object string, urls []string) (person, error) {
 	var ids []string
 	for _, u := range urls[:min(len(urls), maxRows)] {
@@ -263,8 +263,8 @@ func (o *org) adopt(ctx context.Context, r Request, ids []string) (who string, p
 	return "", past, nil
 }
 
-// take settles on a person.
-func (o *org) take(ctx context.Context, w batch, i int, found person) {
+// identify concludes a step with a person.
+func (o *org) identify(ctx context.Context, w batch, i int, found person) {
 	switch there, err := o.stamp(ctx, w.Request(i), found); {
 	case err != nil:
 		w.Fail(i, err)
@@ -276,7 +276,7 @@ func (o *org) take(ctx context.Context, w batch, i int, found person) {
 	}
 }
 
-// stamp gives a person who was not found by our key that key, and says whether the person is still there. Should another one
+// stamp gives a person who was not found by our key that key, and reports whether the person is still there. Should another one
 // have taken the key in between, this one stays without: the next message finds the other.
 func (o *org) stamp(ctx context.Context, r Request, found person) (there bool, err error) {
 	if found.Key != "" || r.delivery.Person.Key == "" || found.Converted {
@@ -324,7 +324,7 @@ func (o *org) searchPhone(ctx context.Context, w batch, i int) {
 			if len(same) > 1 {
 				o.ambiguous(ctx, len(same), chosen)
 			}
-			o.take(ctx, w, i, chosen)
+			o.identify(ctx, w, i, chosen)
 			return
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Fault spoils the next requests whose path begins with Match. With a Status the request has no effect and this is answered;
-// with CommitThenTimeout it has its effect and no answer ever comes; DelayMS comes before either, or alone.
+// Fault spoils the next requests whose path begins with Match. With a Status the request has no effect and this is the reply;
+// with CommitThenTimeout it has its effect and no reply ever comes; DelayMS comes before either, or alone.
 type Fault struct {
 	Match             string            `json:"match"` // a path prefix, empty for every path
 	Status            int               `json:"status,omitempty"`
@@ -52,8 +52,8 @@ func (s *Faults) Clear() {
 	s.force = nil
 }
 
-// take returns the oldest fault in force for a path and uses it up; the zero Fault when there is none.
-func (s *Faults) take(path string) Fault {
+// next returns the oldest fault in force for a path and uses it up; the zero Fault when there is none.
+func (s *Faults) next(path string) Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.force {
@@ -69,7 +69,7 @@ func (s *Faults) take(path string) Fault {
 	return Fault{}
 }
 
-// Reply is an answer before it is sent.
+// Reply is a reply before it is sent.
 type Reply struct {
 	Status int
 	Header http.Header
@@ -78,7 +78,7 @@ type Reply struct {
 
 // Serve serves a request by answer, unless a fault is in force for it.
 func (s *Faults) Serve(w http.ResponseWriter, r *http.Request, answer func() Reply) {
-	f := s.take(r.URL.Path)
+	f := s.next(r.URL.Path)
 	if f.DelayMS > 0 && !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
 		return
 	}

@@ -44,7 +44,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// recorder keeps what a handler answers.
+// recorder keeps what a handler writes.
 type recorder struct {
 	status int
 	header http.Header

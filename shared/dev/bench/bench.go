@@ -100,7 +100,7 @@ func (r *Report) counts(ctx context.Context, root string, list *prices) ([]Row, 
 		}
 		rows = append(rows,
 			Row{Name: "CRM calls per message, known contact, " + name, Value: c.single.CRM[name], Unit: "calls", Bar: c.bar},
-			Row{Name: "CRM calls per message, known contact, ten at once, " + name, Value: c.batches.CRM[name], Unit: "calls"},
+			Row{Name: "CRM calls per message, known contact, ten at once, " + name, Value: c.batches.CRM[name], Unit: "calls", Bar: 0.4},
 			Row{Name: "CRM calls, first message of somebody unknown, " + name, Value: c.unknown.CRM[name], Unit: "calls"},
 			Row{Name: "CRM calls, reply to an outreach, " + name, Value: c.reply.CRM[name], Unit: "calls"},
 			Row{Name: "AWS calls, reply to an outreach, " + name + " alone", Value: c.reply.calls(), Unit: "calls"},

@@ -77,7 +77,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.control().Serve(w, r, func(body []byte) reply { return s.answer(r, body) })
 }
 
-// answer carries a request out. Requests come one after the other, as far as anybody can see.
+// answer returns the reply to a request. Requests come one after the other, as far as anybody can see.
 func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,7 @@ const (
 	stateComplete = "Complete"
 )
 
-// Enrol puts a lead or contact into a cadence that begins at an instant, as a user of the org would, and answers the id of its
+// Enrol puts a lead or contact into a cadence that begins at an instant, as a user of the org would, and returns the id of its
 // tracker. Every call is another cadence.
 func (s *Simulator) Enrol(target string, began time.Time) string {
 	s.mu.Lock()

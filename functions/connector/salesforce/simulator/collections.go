@@ -32,7 +32,7 @@ func failedRow(f *fault) row {
 }
 
 // collections returns what is below composite/sobjects: PATCH (update by id), PATCH {T}/{key} (upsert) and POST {T} (read).
-// It answers 200 with the errors in the rows.
+// The reply is a 200 with the errors in the rows.
 func (s *Simulator) collections(method, path string, body []byte) reply {
 	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	if t := s.table(parts[0]); method == http.MethodPost && len(parts) == 1 && t != nil {

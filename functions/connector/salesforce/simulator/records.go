@@ -84,7 +84,7 @@ func (t *table) found(name, value string) []*record {
 	return t.Find(name, strings.ToLower(value))
 }
 
-// write makes a record, or changes the one that is held, and answers why it does not.
+// write makes a record, or changes the one that is held, and returns why it does not.
 func (s *Simulator) write(t *table, held *record, values map[string]any) (*record, *fault) {
 	if t.object == trackerObject {
 		return nil, bad("INVALID_TYPE_FOR_OPERATION", "entity type "+trackerObject+" does not support this operation")
@@ -216,7 +216,7 @@ func digitsOf(text string) string {
 	}, text)
 }
 
-// Add puts a record in as a user of the org would and answers its id. It is for tests: nothing is checked.
+// Add puts a record in as a user of the org would and returns its id. It is for tests: nothing is checked.
 func (s *Simulator) Add(object string, values map[string]any) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,7 +245,7 @@ func (s *Simulator) remove(t *table, id string) {
 	}
 }
 
-// Convert turns a lead into a contact, as a user of the org would, and answers the contact's id. The lead is kept.
+// Convert turns a lead into a contact, as a user of the org would, and returns the contact's id. The lead is kept.
 func (s *Simulator) Convert(lead string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -276,7 +276,7 @@ func (s *Simulator) Lock(id string, times int) {
 	s.locked[id] = times
 }
 
-// shown is a record as Salesforce answers it, attributes first.
+// shown is a record as Salesforce shows it, attributes first.
 type shown struct {
 	object, id string
 	names      []string

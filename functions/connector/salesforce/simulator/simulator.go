@@ -98,7 +98,7 @@ func (s *Simulator) control() simulatortest.Control {
 // Spoil adds a fault.
 func (s *Simulator) Spoil(f simulatortest.Fault) { s.faults.Add(f) }
 
-// answer carries a request out. Requests come one after the other, as far as anybody can see.
+// answer returns the reply to a request. Requests come one after the other, as far as anybody can see.
 func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
