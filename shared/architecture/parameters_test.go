@@ -62,6 +62,10 @@ func TestExpandedParametersReachTheAlias(t *testing.T) {
 		if allowed := list(p["AllowedValues"]); len(allowed) != 1 || allowed[0] != fmt.Sprint(p["Default"]) {
 			t.Errorf("%s takes another value than the functions were given: %v", name, allowed)
 		}
+		// A list is a text by now: CloudFormation would hold the whole of it against the pattern of its items.
+		if pattern, ok := p["AllowedPattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(fmt.Sprint(p["Default"])) {
+			t.Errorf("%s does not take its own value %v: %s", name, p["Default"], pattern)
+		}
 	}
 }
 

@@ -42,8 +42,10 @@ def resolve(template: dict, overrides: dict) -> dict:
         values[name] = int(value) if parameter["Type"] == "Number" else value
     expand(template, values)
     literals = {name: value.split(",") if parameters[name]["Type"] == "CommaDelimitedList" else value for name, value in values.items()}
-    for name, parameter in parameters.items():  # a list's AllowedValues would be those of its items
+    for name, parameter in parameters.items():  # a list's AllowedValues would be those of its items, and its pattern is
         kind = "String" if parameter["Type"] == "CommaDelimitedList" else parameter["Type"]
+        if kind != parameter["Type"]:
+            parameter.pop("AllowedPattern", None)
         parameter.update(Type=kind, Default=values[name], AllowedValues=[values[name]])
     for section in ("Globals", "Resources"):
         template[section] = replaced(template.get(section, {}), literals, {})
