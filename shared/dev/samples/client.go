@@ -159,6 +159,9 @@ func identify(channels map[string]Channel, s Sample) Identity {
 // ID returns what the sender of a sample calls the message.
 func (c *Client) ID(s Sample) string { return c.identify(s).ID }
 
+// Asks reports whether a sample waits for a person's answer: it shows nowhere by itself.
+func (c *Client) Asks(s Sample) bool { return c.identify(s).Asks != "" }
+
 // account returns the account that a sample is sent to.
 func (c *Client) account(s Sample) (Account, error) {
 	for _, a := range c.tenant.Accounts {

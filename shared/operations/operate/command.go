@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,8 +125,14 @@ func readTemplate(root string) ([]byte, error) {
 
 // smokeTarget returns the gateway that is named, or the stack's and what invokes its functions.
 func smokeTarget(ctx context.Context, lookup func(string) string, stack func(usage string) (Stack, error)) (samples.Target, Invoke, error) {
-	if gateway := lookup("URL"); gateway != "" {
-		return samples.At("", gateway, cmp.Or(lookup("PUBLIC_BASE_URL"), strings.TrimRight(gateway, "/"))), nil, nil
+	gateway, public := lookup("URL"), strings.TrimRight(lookup("PUBLIC_BASE_URL"), "/")
+	if gateway != "" {
+		if at, err := url.Parse(gateway); err != nil || at.Host == "" {
+			return samples.Target{}, nil, &UsageError{"URL is http:// or https:// and a host", SmokeUsage}
+		}
+	}
+	if gateway != "" && lookup("STACK") == "" && lookup("ENDPOINT") == "" {
+		return samples.At("", gateway, cmp.Or(public, strings.TrimRight(gateway, "/"))), nil, nil
 	}
 	at, err := stack(SmokeUsage)
 	if err != nil {
@@ -135,5 +142,5 @@ func smokeTarget(ctx context.Context, lookup func(string) string, stack func(usa
 	if err != nil {
 		return samples.Target{}, nil, err
 	}
-	return samples.At(lookup("ENDPOINT"), outputs["GatewayUrl"], cmp.Or(lookup("PUBLIC_BASE_URL"), outputs["PublicBaseUrl"])), at.Invoke, nil
+	return samples.At(lookup("ENDPOINT"), cmp.Or(gateway, outputs["GatewayUrl"]), cmp.Or(public, outputs["PublicBaseUrl"])), at.Invoke, nil
 }

@@ -86,6 +86,10 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 	if status/100 != 2 {
 		return refused(status, s.Target.PublicBaseURL, sample)
 	}
+	if client.Asks(sample) {
+		_, err := fmt.Fprintf(out, "accepted: it is in a CRM once the person answers\n")
+		return err
+	}
 	if len(s.Target.CRMs) == 0 {
 		_, err := fmt.Fprintf(out, "accepted: look for %s in the CRMs\n", client.ID(sample))
 		return err
@@ -168,10 +172,14 @@ func (s Smoke) inForce(ctx context.Context, tenant samples.Tenant) (map[string]s
 		return nil, fmt.Errorf("where the CRMs are, a plan tells: %w", err)
 	}
 	var plan struct {
-		Changes []struct{ Path, Before string }
+		Changes  []struct{ Path, Before string }
+		Problems []struct{ Path string }
 	}
 	if err := json.Unmarshal(body, &plan); err != nil {
 		return nil, fmt.Errorf("apply-tenant returned no JSON: %w", err)
+	}
+	if len(plan.Problems) > 0 {
+		return nil, fmt.Errorf("the file that TENANT names is refused, so that it is not in force: make apply ACTION=plan says why, %s first", plan.Problems[0].Path)
 	}
 	for _, change := range plan.Changes {
 		name, isCRM := strings.CutPrefix(change.Path, "tenant.crms[")

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -68,6 +69,8 @@ func TestSmoke(t *testing.T) {
 		failed    []string
 	}{
 		"it arrives":                        {http.StatusOK, nil, []string{"sms-unknown-sender SM", ": 200 in ", "invented: notes/7\n", "in every simulator "}, nil},
+		"a URL without a scheme":            {http.StatusOK, map[string]string{"URL": "127.0.0.1:1"}, nil, []string{"URL is http:// or https:// and a host"}},
+		"a slash at the end of the base":    {http.StatusForbidden, map[string]string{"PUBLIC_BASE_URL": "https://hooks.example/"}, nil, []string{"has to be exactly https://hooks.example, and"}},
 		"a refused signature":               {http.StatusForbidden, nil, []string{": 403 in "}, []string{"the signature was refused: PublicBaseUrl of the stack has to be exactly https://hooks.example, and", "acme-messages"}},
 		"an account that was not applied":   {http.StatusNotFound, nil, nil, []string{"/v1/accounts/acme-messages/twilio/messages", "was a tenant with the account acme-messages applied?"}},
 		"too many":                          {http.StatusTooManyRequests, nil, nil, []string{"GatewayThrottlesAlarm"}},
@@ -115,6 +118,27 @@ func TestSmokeOfAnOutreachHasToNameIt(t *testing.T) {
 	variables := map[string]string{"URL": "http://127.0.0.1:1", "TENANT": filepath.Join(root, "events/tenants/demo.json"), "PROVIDER": "outreach"}
 	err := operate.Command(t.Context(), io.Discard, root, "smoke", func(name string) string { return variables[name] }, never)
 	checkError(t, err, []string{"outreach has no sample that is sent without being named", "SAMPLE is one of outreach"})
+}
+
+// TestSmokeOfAnOutreachEndsWhenItIsAccepted: it shows nowhere until the person answers, and what an earlier one left is not its own.
+func TestSmokeOfAnOutreachEndsWhenItIsAccepted(t *testing.T) {
+	server := httptest.NewServer(&outside{status: http.StatusAccepted})
+	t.Cleanup(server.Close)
+	demo, err := os.ReadFile(filepath.Join(root, "events/tenants/demo.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "demo.json")
+	here := regexp.MustCompile(`"baseUrl": "[^"]*"`).ReplaceAllString(string(demo), `"baseUrl": "`+server.URL+`"`)
+	if err := os.WriteFile(file, []byte(here), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	variables := map[string]string{"URL": server.URL, "TENANT": file, "PROVIDER": "outreach", "SAMPLE": "outreach"}
+	var out strings.Builder
+	err = operate.Command(t.Context(), &out, root, "smoke", func(name string) string { return variables[name] }, never)
+	if err != nil || !strings.HasSuffix(out.String(), "accepted: it is in a CRM once the person answers\n") {
+		t.Errorf("%v, printed %q", err, &out)
+	}
 }
 
 // planOf returns an apply-tenant that plans alone: bindings in force have other addresses than those of the file.
