@@ -283,7 +283,7 @@ func TestACRMLeavesAndReturnsOnAnEmulator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, one := map[string]string{"Crms": "hubspot,salesforce", "Channels": "twilio"}, map[string]string{"Crms": "salesforce", "Channels": "twilio"}
+	all, one := map[string]string{"Crms": "one,two", "Channels": "any"}, map[string]string{"Crms": "two", "Channels": "any"}
 	text := func(parameters map[string]string) string {
 		kept, err := operate.NewKept(plain(t, source, parameters), recovered, parameters)
 		if err != nil {
@@ -300,7 +300,7 @@ func TestACRMLeavesAndReturnsOnAnEmulator(t *testing.T) {
 		t.Fatalf("a first deployment: %s, %v", out, err)
 	}
 	e.deploy(text(all), all)
-	const queue = recovered + "-deliver-hubspot.fifo"
+	const queue = recovered + "-deliver-one.fifo"
 	id := e.find(operate.KindQueue, queue)
 	queues := sqs.NewFromConfig(e.config)
 	group := aws.String("thread")
@@ -318,14 +318,14 @@ func TestACRMLeavesAndReturnsOnAnEmulator(t *testing.T) {
 		put("acme/config", "current", version, `{"format":1,"version":1,"content":{"tenant":{"id":"acme","crms":[{"name":"a","kind":"`+kind+`"}]}}}`)
 	}
 	put("tenants", "acme", 0, "")
-	bound(0, "hubspot")
+	bound(0, "one")
 	if _, err := check(all); err != nil {
 		t.Errorf("nothing goes: %v", err)
 	}
 	if _, err := check(one); err == nil || !strings.Contains(err.Error(), "bindings of acme name it") || !strings.Contains(err.Error(), queue+" holds 1 messages") {
 		t.Errorf("a CRM in use: %v", err)
 	}
-	bound(1, "salesforce")
+	bound(1, "two")
 	got, err := queues.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &id, VisibilityTimeout: 60})
 	if err != nil || len(got.Messages) != 1 {
 		t.Fatalf("%v, %v", got, err)
