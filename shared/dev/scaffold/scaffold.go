@@ -52,6 +52,11 @@ func Write(root, kind, name string) (folder string, err error) {
 	if err := f.enlist(root, name); err != nil {
 		return "", err
 	}
+	if kind == "channel" {
+		if err := enlistSamples(root, name); err != nil {
+			return "", err
+		}
+	}
 	return folder, fs.WalkDir(templates, kind, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -106,4 +111,19 @@ func (f family) enlist(root, name string) error {
 	}
 	shown = bytes.Replace(shown, []byte("| "+f.list+" | `"+string(found[2])+"`"), []byte("| "+f.list+" | `"+longer+"`"), 1)
 	return os.WriteFile(page, shown, 0o644) //nolint:gosec // it is committed
+}
+
+// enlistSamples adds the package of a channel's samples to the list in Go: programs and tests send them.
+func enlistSamples(root, name string) error {
+	path := filepath.Join(root, "shared", "dev", "plugins", "plugins.go")
+	source, err := os.ReadFile(path) //nolint:gosec // the repository's own
+	if err != nil {
+		return err
+	}
+	text := strings.Replace(string(source), "import (\n", "import (\n\t"+name+` "signalbox/functions/adapter/`+name+"/samples\"\n", 1)
+	text = strings.Replace(text, "samples.Channel{\n", "samples.Channel{\n\t\t\""+name+`": `+name+".Channel{},\n", 1)
+	if source, err = format.Source([]byte(text)); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, source, 0o644) //nolint:gosec // it is committed
 }
