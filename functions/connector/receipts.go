@@ -46,16 +46,13 @@ type Receipts struct {
 	options ReceiptOptions
 
 	mu   sync.Mutex
-	last map[binding]time.Time // when a binding's latest write ended
+	last map[BindingKey]time.Time // when a binding's latest write ended
 }
 
 // NewReceipts returns a Receipts.
 func NewReceipts(o ReceiptOptions) *Receipts {
-	return &Receipts{options: o, last: map[binding]time.Time{}}
+	return &Receipts{options: o, last: map[BindingKey]time.Time{}}
 }
-
-// binding is a tenant's CRM.
-type binding struct{ tenant, crm string }
 
 // status is the updates of one message in a batch, of which the furthest counts.
 type status struct {
@@ -91,12 +88,12 @@ func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 }
 
 // gather decodes heads and puts together what is about one message. What cannot be read gets its error.
-func gather(heads []queue.Received, errs []error) map[binding][]*status {
+func gather(heads []queue.Received, errs []error) map[BindingKey][]*status {
 	type message struct {
-		binding
+		BindingKey
 		key string
 	}
-	work := map[binding][]*status{}
+	work := map[BindingKey][]*status{}
 	about := make(map[message]*status, len(heads))
 	for i, head := range heads {
 		var u receipt.Update
@@ -104,7 +101,7 @@ func gather(heads []queue.Received, errs []error) map[binding][]*status {
 			errs[i] = fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a receipt's update"))
 			continue
 		}
-		of := binding{u.TenantID, u.CRM}
+		of := BindingKey{u.TenantID, u.CRM}
 		s := about[message{of, u.Key}]
 		if s == nil {
 			s = &status{Update: u}
@@ -120,7 +117,7 @@ func gather(heads []queue.Received, errs []error) map[binding][]*status {
 }
 
 // guard writes a binding's statuses. A panic is that binding's own.
-func (r *Receipts) guard(ctx context.Context, of binding, statuses []*status) {
+func (r *Receipts) guard(ctx context.Context, of BindingKey, statuses []*status) {
 	defer func() {
 		if value := recover(); value != nil {
 			r.options.Meter.Count("Panicked", 1)
@@ -139,7 +136,7 @@ func failAll(statuses []*status, err error) {
 
 // write writes a binding's statuses, one call after the other. After a call that failed for every row the rest is left: it
 // would fail likewise, and it comes back with the wait that the first ones get.
-func (r *Receipts) write(ctx context.Context, of binding, statuses []*status) {
+func (r *Receipts) write(ctx context.Context, of BindingKey, statuses []*status) {
 	calls, failed := 0, 0
 	left := r.ahead(ctx, of, statuses)
 	for begin := 0; begin < len(left); begin += r.options.Width {
@@ -160,14 +157,14 @@ func (r *Receipts) write(ctx context.Context, of binding, statuses []*status) {
 			failed++
 		}
 	}
-	labels := []telemetry.Label{{Name: "tenant", Value: of.tenant}, {Name: "crm", Value: of.crm}}
+	labels := []telemetry.Label{{Name: "tenant", Value: of.Tenant}, {Name: "crm", Value: of.CRM}}
 	r.options.Meter.Count("StatusesWritten", len(statuses)-failed, labels...)
-	r.options.Logger.InfoContext(ctx, "statuses written", slog.String("tenant", of.tenant), slog.String("crm", of.crm),
+	r.options.Logger.InfoContext(ctx, "statuses written", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM),
 		slog.Int("messages", len(statuses)), slog.Int("written", len(left)), slog.Int("failed", failed), slog.Int("calls", calls))
 }
 
 // pause waits until the binding may be written to again. It returns false when the time is over.
-func (r *Receipts) pause(ctx context.Context, of binding) bool {
+func (r *Receipts) pause(ctx context.Context, of BindingKey) bool {
 	r.mu.Lock()
 	left := r.options.Pause - time.Since(r.last[of])
 	r.mu.Unlock()
@@ -183,7 +180,7 @@ func (r *Receipts) pause(ctx context.Context, of binding) bool {
 }
 
 // ahead returns those messages that are to be written.
-func (r *Receipts) ahead(ctx context.Context, of binding, statuses []*status) []*status {
+func (r *Receipts) ahead(ctx context.Context, of BindingKey, statuses []*status) []*status {
 	var ahead []*status
 	for chunk := range slices.Chunk(statuses, store.MaxGet) {
 		risen, err := r.risen(ctx, of, chunk)
@@ -206,7 +203,7 @@ func (r *Receipts) ahead(ctx context.Context, of binding, statuses []*status) []
 }
 
 // chunk writes messages and reads what is held of them until that is what was written. A state can rise only so often.
-func (r *Receipts) chunk(ctx context.Context, of binding, chunk []*status) {
+func (r *Receipts) chunk(ctx context.Context, of BindingKey, chunk []*status) {
 	for len(chunk) > 0 {
 		r.call(ctx, of, chunk)
 		written := slices.DeleteFunc(slices.Clone(chunk), func(s *status) bool { return s.err != nil })
@@ -228,12 +225,12 @@ func (r *Receipts) chunk(ctx context.Context, of binding, chunk []*status) {
 }
 
 // risen returns what is held of those messages of which more is held than they say.
-func (r *Receipts) risen(ctx context.Context, of binding, statuses []*status) (map[*status]receipt.Status, error) {
+func (r *Receipts) risen(ctx context.Context, of BindingKey, statuses []*status) (map[*status]receipt.Status, error) {
 	keys := make([]string, len(statuses))
 	for i, s := range statuses {
 		keys[i] = s.Key
 	}
-	held, err := receipt.Read(ctx, r.options.Store, of.tenant, keys)
+	held, err := receipt.Read(ctx, r.options.Store, of.Tenant, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +244,7 @@ func (r *Receipts) risen(ctx context.Context, of binding, statuses []*status) (m
 }
 
 // call makes one WriteStatuses.
-func (r *Receipts) call(ctx context.Context, of binding, statuses []*status) {
+func (r *Receipts) call(ctx context.Context, of BindingKey, statuses []*status) {
 	ctx, cancel := context.WithTimeout(ctx, r.options.Attempt)
 	defer cancel()
 	updates := make([]receipt.Update, len(statuses))
@@ -269,7 +266,7 @@ func (r *Receipts) call(ctx context.Context, of binding, statuses []*status) {
 // catchUp shows how far a message got whose record has just been written, nothing while no receipt has told. Whatever the lane
 // found no record for was raised before that; what is raised from now on the lane finds the record for.
 func (r *Receipts) catchUp(ctx context.Context, u receipt.Update) error {
-	of, s := binding{u.TenantID, u.CRM}, &status{Update: u}
+	of, s := BindingKey{u.TenantID, u.CRM}, &status{Update: u}
 	risen, err := r.risen(ctx, of, []*status{s})
 	held, told := risen[s]
 	if err != nil || !told {
