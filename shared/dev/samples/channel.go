@@ -37,7 +37,7 @@ type Load struct {
 	Account Account   // the Client's to fill
 	Number  string    // what the message is called: of a message and a status 32 hexadecimal digits
 	Person  string    // phone
-	Line    string    // of ours, "" for the demo tenant's
+	Line    string    // of ours, "" for the account's first number
 	Text    string    // of a message; of a status its state
 	Sent    time.Time // of an outreach
 }

@@ -2,6 +2,7 @@ package samples
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -126,19 +127,18 @@ func NewTenantClient(channels map[string]Channel, target Target, tenant Tenant) 
 	return &Client{target: target, tenant: tenant, channels: channels}
 }
 
-// New returns a sample of the tenant's first account whose channel sends such ones, to its first line that is a number. The zero
-// Sample, which nobody can send, is for a tenant without one.
+// New returns a sample of the tenant's first account whose channel sends such ones and which has a number, to the first number it
+// has where l says no Line. The zero Sample, which nobody can send, is for a tenant without one.
 func (c *Client) New(l Load) Sample {
-	for _, line := range c.tenant.Lines {
-		if l.Line == "" && strings.HasPrefix(line.Address, "+") {
-			l.Line = line.Address
+	for _, account := range c.tenant.Accounts {
+		own := l
+		own.Account, own.Line = account, cmp.Or(l.Line, c.tenant.number(account))
+		channel := c.channels[account.Provider]
+		if channel == nil || own.Line == "" {
+			continue
 		}
-	}
-	for _, l.Account = range c.tenant.Accounts {
-		if channel := c.channels[l.Account.Provider]; channel != nil {
-			if s, ok := channel.New(l); ok {
-				return s
-			}
+		if s, ok := channel.New(own); ok {
+			return s
 		}
 	}
 	return Sample{}
@@ -292,10 +292,10 @@ func (c *Client) Records(ctx context.Context, crm, object string) ([]Record, err
 	return records, nil
 }
 
-// has reports whether a record is of the message of this key, whatever the CRM calls the property.
-func (r Record) has(key string) bool {
-	for _, value := range r.Properties {
-		if value == key {
+// has reports whether any property of a record has a value.
+func (r Record) has(value string) bool {
+	for _, held := range r.Properties {
+		if held == value {
 			return true
 		}
 	}

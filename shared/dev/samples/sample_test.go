@@ -1,6 +1,7 @@
 package samples_test
 
 import (
+	"encoding/json"
 	"io"
 	"strings"
 	"testing"
@@ -30,6 +31,36 @@ func demo(t *testing.T) *samples.Client {
 }
 
 const root = "../../.."
+
+// TestANewSampleIsToALineOfItsAccount: whoever owns a line is looked up by the account, too.
+func TestANewSampleIsToALineOfItsAccount(t *testing.T) {
+	var tenant samples.Tenant
+	const file = `{"accounts":[{"id":"first","provider":"other"},{"id":"silent","provider":"known"},{"id":"second","provider":"known"}],"lines":[
+		{"account":"first","address":"+15550100"},{"account":"second","address":"rcs:agent"},{"account":"second","address":"+15550101"}]}`
+	if err := json.Unmarshal([]byte(file), &tenant); err != nil {
+		t.Fatal(err)
+	}
+	for sentence, c := range map[string]struct {
+		provider, line, want string
+	}{
+		"the first number of the first account that has one": {"known", "", "second +15550101"},
+		"the first account's is that account's":              {"other", "", "first +15550100"},
+		"a line that is asked for":                           {"known", "+15550102", "silent +15550102"},
+		"no account's channel sends such ones":               {"nobody", "", ""},
+	} {
+		client := samples.NewTenantClient(map[string]samples.Channel{c.provider: naming{}}, samples.Target{}, tenant)
+		if got := client.New(samples.Load{Line: c.line}); got.Name != c.want {
+			t.Errorf("%s: %q, want %q", sentence, got.Name, c.want)
+		}
+	}
+}
+
+// naming is a channel whose samples are named after their account and line.
+type naming struct{ samples.Channel }
+
+func (naming) New(l samples.Load) (samples.Sample, bool) {
+	return samples.Sample{Name: l.Account.ID + " " + l.Line}, true
+}
 
 // TestEverySampleCanBeSent wants of every file what a client needs to sign it and to find what becomes of it.
 func TestEverySampleCanBeSent(t *testing.T) {

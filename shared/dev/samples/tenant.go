@@ -82,6 +82,16 @@ func (t Tenant) line(account Account, like string) (string, error) {
 	return "", fmt.Errorf("the account %s has no line like %s, which the sample is sent to: choose another sample", account.ID, like)
 }
 
+// number returns the first line of an account that is a phone number, "" if it has none.
+func (t Tenant) number(account Account) string {
+	for _, l := range t.Lines {
+		if l.Account == account.ID && strings.HasPrefix(l.Address, "+") {
+			return l.Address
+		}
+	}
+	return ""
+}
+
 func (s Sample) mentions(text string) bool {
 	for _, pair := range s.Form {
 		if strings.Contains(pair[1], text) {
