@@ -115,7 +115,7 @@ func (r *reader) object(o any, v jsontext.Value) {
 		r.leave()
 	}
 	for i, m := range members {
-		if m.rule.must() && has&(1<<i) == 0 {
+		if m.rule.mustAppear() && has&(1<<i) == 0 {
 			r.addOf(m.name, ProblemRequired, "is required")
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// form is what the schema says of a value: how long or large it may be where it is positive, else one of those below.
+// form is what the schema says of a value: how long it, or how many its parts, may be where it is positive, or how far a number may be from zero, else one of those below.
 type form int32
 
 // The values that there are, and the patterns.

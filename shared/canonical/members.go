@@ -17,8 +17,9 @@ const (
 	filled                  // an empty string is refused: it says nothing where a form, an identifier or a value is due
 )
 
-// must says that a member has to be there: its zero value would say something.
-func (r rule) must() bool { return r == always }
+// mustAppear reports whether a reader refuses an object without the member, because its zero value would say something. One that is
+// also filled is refused as empty instead.
+func (r rule) mustAppear() bool { return r == always }
 
 // mostMembers is how many an object has at most.
 const mostMembers = 27
@@ -145,7 +146,7 @@ func (t *Template) members(to []member) []member {
 
 func (l *Location) members(to []member) []member {
 	return append(to, []member{
-		{"latitude", always, 90, &l.Latitude}, {"longitude", always, 180, &l.Longitude}, {"label", 0, maxLabel, &l.Label}, {"address", 0, maxLabel, &l.Address},
+		{"latitude", always, maxLatitude, &l.Latitude}, {"longitude", always, maxLongitude, &l.Longitude}, {"label", 0, maxLabel, &l.Label}, {"address", 0, maxLabel, &l.Address},
 	}...)
 }
 

@@ -12,7 +12,7 @@ import (
 	"signalbox/shared/jsontext"
 )
 
-// The limits of the schema: characters of strings, elements of arrays, members of objects.
+// The limits of the schema: characters of strings, elements of arrays, members of objects, degrees.
 const (
 	maxText         = 100_000
 	maxSummary      = 256
@@ -27,6 +27,8 @@ const (
 	maxParticipants = 1000
 	maxAttachments  = 256
 	maxSuggestions  = 64
+	maxLatitude     = 90
+	maxLongitude    = 180
 	maxVariables    = 256
 	maxMetadata     = 64
 )
