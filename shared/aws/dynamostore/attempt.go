@@ -41,7 +41,7 @@ const (
 	unsafe     = false
 )
 
-// try makes a call up to a few times. It answers unknown if an attempt, perhaps the last, may have had its effect although it failed.
+// try makes a call up to a few times. It returns unknown if an attempt, perhaps the last, may have had its effect although it failed.
 func try(ctx context.Context, safe bool, call func(context.Context) error) (unknown bool, err error) {
 	for attempt := 1; ; attempt++ {
 		limited, cancel := context.WithTimeout(ctx, attemptLimit)

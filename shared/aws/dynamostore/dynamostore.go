@@ -123,7 +123,7 @@ func (s *Store) items(ctx context.Context, keys []store.Key) (map[store.Key]item
 	return found, nil
 }
 
-// batch reads some of the keys and answers those that DynamoDB left: a reply holds 16 MB, and throttling takes items singly.
+// batch reads some of the keys and returns those that DynamoDB left: a reply holds 16 MB, and throttling takes items singly.
 func (s *Store) batch(ctx context.Context, keys []item) (items, left []item, err error) {
 	var out *dynamodb.BatchGetItemOutput
 	in := &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{

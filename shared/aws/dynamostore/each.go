@@ -26,7 +26,7 @@ const (
 	updateUntil = `UPDATE "%" SET v=? SET n=? SET d=? SET w=? SET e=? WHERE p=? AND s=? AND v=? AND (e IS MISSING OR e > ?)`
 )
 
-// large is from how many bytes of data on a change is made by a call of its own: many such are no call to repeat.
+// large is the most data, in bytes, of a change that shares a call: one that fails as a whole is sent again with all of its data.
 const large = 64 << 10
 
 // each is the changes of a WriteEach, by their index in it.
@@ -43,7 +43,7 @@ func (s *Store) WriteEach(ctx context.Context, changes ...store.Change) []store.
 	if err := store.ValidateWriteEach(changes); err != nil {
 		return store.Failed(len(changes), err)
 	}
-	e := &each{changes: changes, outcomes: store.Failed(len(changes), nil), writer: make([]byte, writerSize), unknown: make([]bool, len(changes))}
+	e := &each{changes: changes, outcomes: make([]store.Outcome, len(changes)), writer: make([]byte, writerSize), unknown: make([]bool, len(changes))}
 	_, _ = rand.Read(e.writer) // it never fails
 	var open, single []int
 	for i, c := range changes {
@@ -76,10 +76,10 @@ func (s *Store) statements(ctx context.Context, e *each, open []int) (refused, h
 			switch {
 			case reply.err == nil:
 				e.outcomes[i] = store.Outcome{Record: written(e.changes[i])}
-			case fails.Code == duplicate, fails.Code == failedCondition && len(reply.met) == 0:
+			case fails.Code == duplicate, fails.Code == failedCondition && len(reply.held) == 0:
 				hidden = append(hidden, i)
 			case fails.Code == failedCondition:
-				e.meet(i, reply.met)
+				e.conclude(i, reply.held)
 			case fails.Code == refusedStatement, fails.Code == deniedStatement:
 				refused = append(refused, i)
 			default:
@@ -100,8 +100,8 @@ func (s *Store) statements(ctx context.Context, e *each, open []int) (refused, h
 
 // reply is what DynamoDB says of one statement.
 type reply struct {
-	err error
-	met item // by a condition that failed
+	err  error
+	held item // what a condition that failed met
 }
 
 // execute makes one attempt and returns one reply a change.
@@ -167,8 +167,8 @@ func (s *Store) statement(c store.Change, writer []byte, now time.Time) types.Ba
 	}
 }
 
-// meet settles a change whose condition failed by the item that was met.
-func (e *each) meet(i int, held item) {
+// conclude sets the outcome of a change whose condition failed, by the item that was met.
+func (e *each) conclude(i int, held item) {
 	switch {
 	case writtenBy(held, e.writer):
 		r, err := readItem(held)
@@ -176,11 +176,11 @@ func (e *each) meet(i int, held item) {
 	case e.unknown[i]:
 		e.outcomes[i].Err = fault.New(fault.Retryable, CodeUnknown, nil)
 	default:
-		e.outcomes[i].Err = met(i, e.changes[i].Key, held)
+		e.outcomes[i].Err = conflictWith(i, e.changes[i].Key, held)
 	}
 }
 
-// look settles changes that met an item which DynamoDB did not show, by one read for all. It returns those that met one that has
+// look concludes changes that met an item which DynamoDB did not show, by one read for all. It returns those that met one that has
 // expired, or is gone: an INSERT takes no condition, a Put does.
 func (s *Store) look(ctx context.Context, e *each, hidden []int) (free []int) {
 	if len(hidden) == 0 {
@@ -193,13 +193,13 @@ func (s *Store) look(ctx context.Context, e *each, hidden []int) (free []int) {
 	found, err := s.items(ctx, keys)
 	for k, i := range hidden {
 		held := found[keys[k]]
-		switch conflict, ok := met(i, keys[k], held).(*store.ConflictError); { //nolint:errorlint // met returns it unwrapped
+		switch conflict, ok := conflictWith(i, keys[k], held).(*store.ConflictError); { //nolint:errorlint // conflictWith returns it unwrapped
 		case err != nil:
 			e.outcomes[i].Err = err
 		case ok && conflict.Held.Version == 0 && e.changes[i].Version == 0 && !e.unknown[i]:
 			free = append(free, i)
 		default:
-			e.meet(i, held)
+			e.conclude(i, held)
 		}
 	}
 	return free

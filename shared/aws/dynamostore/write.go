@@ -100,7 +100,7 @@ func written(c store.Change) store.Record {
 	return r
 }
 
-// Write makes all changes or none. Of several it answers no more than the changes tell: the Key alone for Add and Raise, Key
+// Write makes all changes or none. Of several it returns no more than the changes tell: the Key alone for Add and Raise, Key
 // and Version for Check; DynamoDB says nothing after a transaction.
 func (s *Store) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
 	if err := store.ValidateWrite(changes); err != nil {
@@ -150,7 +150,7 @@ func (s *Store) single(ctx context.Context, c store.Change, writer []byte) (stor
 	case ok && unknown:
 		return store.Record{}, fault.New(fault.Retryable, CodeUnknown, nil)
 	case ok:
-		return store.Record{}, met(0, c.Key, conflict.Item)
+		return store.Record{}, conflictWith(0, c.Key, conflict.Item)
 	case err != nil:
 		return store.Record{}, sorted(err)
 	case c.Kind == store.Put:
@@ -162,7 +162,7 @@ func (s *Store) single(ctx context.Context, c store.Change, writer []byte) (stor
 	}
 }
 
-// send makes one attempt and answers the item that an update left.
+// send makes one attempt and returns the item that an update left.
 func (s *Store) send(ctx context.Context, k store.Kind, e expression) (item, error) {
 	const old = types.ReturnValuesOnConditionCheckFailureAllOld
 	switch k {
@@ -191,8 +191,8 @@ func (s *Store) send(ctx context.Context, k store.Kind, e expression) (item, err
 	}
 }
 
-// met returns the conflict of a change with the item that was held.
-func met(index int, k store.Key, held item) error {
+// conflictWith returns the conflict of a change with the item that was held.
+func conflictWith(index int, k store.Key, held item) error {
 	if len(held) == 0 {
 		return &store.ConflictError{Index: index, Held: store.Record{Key: k}}
 	}
@@ -217,7 +217,7 @@ func (s *Store) transact(ctx context.Context, changes []store.Change, writer []b
 	})
 	if cancelled, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		if i := reasonIndex(cancelled.CancellationReasons, reasonConflict); i >= 0 && i < len(changes) {
-			return nil, met(i, changes[i].Key, cancelled.CancellationReasons[i].Item)
+			return nil, conflictWith(i, changes[i].Key, cancelled.CancellationReasons[i].Item)
 		}
 	}
 	if err != nil {

@@ -96,15 +96,15 @@ func (s *Store) List(ctx context.Context, r store.Range) (page []store.Record, m
 	return page, false, after
 }
 
-// Write makes all changes or none. Of several it answers no more than the changes tell, as the database does: the Key alone
+// Write makes all changes or none. Of several it returns no more than the changes tell, as the database does: the Key alone
 // for Add and Raise, Key and Version for Check.
 func (s *Store) Write(ctx context.Context, changes ...store.Change) ([]store.Record, error) {
 	records, _, err := s.WriteAs(ctx, "", changes...)
 	return records, err
 }
 
-// WriteAs is Write by a call that can be recognised: each record it writes keeps token, and a conflict answers what was
-// met as it is stored. So the local cloud can tell a writer that meets its own earlier attempt, as the database does.
+// WriteAs is Write by a call that can be recognised: each record it writes keeps token, and with a conflict it returns
+// what was met as it is stored. So the local cloud can tell a writer that meets its own earlier attempt, as the database does.
 func (s *Store) WriteAs(ctx context.Context, token string, changes ...store.Change) (now []store.Record, met Stored, err error) {
 	if err := store.ValidateWrite(changes); err != nil {
 		return nil, Stored{}, err
@@ -143,7 +143,7 @@ func (s *Store) WriteEach(ctx context.Context, changes ...store.Change) []store.
 	if err != nil {
 		return store.Failed(len(changes), err)
 	}
-	outcomes := store.Failed(len(changes), after)
+	outcomes := slices.Repeat([]store.Outcome{{Err: after}}, len(changes))
 	made := len(changes)
 	if partial(after) {
 		made /= 2
@@ -258,7 +258,7 @@ func (s *Store) live(k store.Key, now time.Time) Stored {
 	return Stored{Record: store.Record{Key: k}}
 }
 
-// sweep removes what has expired, if it is this store's way, and answers the time of the call.
+// sweep removes what has expired, if it is this store's way, and returns the time of the call.
 func (s *Store) sweep() time.Time {
 	now := time.Now()
 	if !s.sweeping {
