@@ -151,9 +151,7 @@ func (c *Connector[R]) recovered(ctx context.Context, items []*item) {
 	if value == nil {
 		return
 	}
-	c.options.Meter.Count("Panicked", 1)
-	c.options.Meter.Count(telemetry.Failures, 1)
-	cause := queue.Recovered(items[0].context(ctx), c.options.Logger, value)
+	cause := queue.Recovered(items[0].context(ctx), c.options.Logger, c.options.Meter, value)
 	for _, it := range items {
 		c.crashed(ctx, it, cause)
 	}

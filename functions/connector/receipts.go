@@ -120,9 +120,7 @@ func gather(heads []queue.Received, errs []error) map[BindingKey][]*status {
 func (r *Receipts) guard(ctx context.Context, of BindingKey, statuses []*status) {
 	defer func() {
 		if value := recover(); value != nil {
-			r.options.Meter.Count("Panicked", 1)
-			r.options.Meter.Count(telemetry.Failures, 1)
-			failAll(statuses, queue.Recovered(ctx, r.options.Logger, value))
+			failAll(statuses, queue.Recovered(ctx, r.options.Logger, r.options.Meter, value))
 		}
 	}()
 	r.write(ctx, of, statuses)

@@ -132,6 +132,9 @@ func TestAPanicIsCountedAndKeepsNobodyBack(t *testing.T) {
 	if strings.Contains(w.log.String(), "hunter2") {
 		t.Error("the log holds what the panic said")
 	}
+	if n := strings.Count(w.meter.String(), `"Failures":1`); n < 5 {
+		t.Errorf("%d panics are counted as failures, which roll a version back", n)
+	}
 }
 
 func TestAClaimThatIsCompleteSendsNothing(t *testing.T) {

@@ -140,7 +140,7 @@ func (r *Receipts) raiseAll(ctx context.Context, messages []*messageReceipts) {
 func (r *Receipts) raiseOne(ctx context.Context, x *messageReceipts) {
 	defer func() {
 		if value := recover(); value != nil {
-			x.err = queue.Recovered(telemetry.WithTrace(ctx, x.trace), r.Logger, value)
+			x.err = queue.Recovered(telemetry.WithTrace(ctx, x.trace), r.Logger, r.Meter, value)
 		}
 	}()
 	x.err = r.raise(ctx, x)

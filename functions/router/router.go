@@ -164,8 +164,8 @@ func open(jobs []*job) []*job {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.err != nil || j.done })
 }
 
-// each does a stage's part for every open job, side by side, and gives it half of the time that is left: a tenant whose look-up
-// hangs loses its own message's turn and nobody else's. A panic is its job's own: in a goroutine it would take the process with it.
+// each does a stage's part for every open job, side by side, and gives it half of the time that is left: a look-up that hangs costs
+// the others of its batch that time, and its own message its turn. A panic is its job's own: in a goroutine it would take the process with it.
 func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context, *job) error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -176,7 +176,7 @@ func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context,
 		ctx := j.logContext(ctx)
 		defer func() {
 			if value := recover(); value != nil {
-				j.err = queue.Recovered(ctx, r.Logger, value)
+				j.err = queue.Recovered(ctx, r.Logger, r.Meter, value)
 			}
 		}()
 		j.err = do(ctx, j)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -44,6 +43,7 @@ type world struct {
 	tenant tenant.Tenant
 	router *router.Router
 	log    bytes.Buffer
+	meter  bytes.Buffer
 
 	mu    sync.Mutex
 	calls []string                      // store calls and publishes, in order
@@ -83,7 +83,7 @@ func (w *world) outbox() router.Outbox {
 		Deliveries:  map[string]queue.Publisher{"hubspot": w, "salesforce": w},
 		DeadLetters: &w.letters, Version: "1",
 		Logger: telemetry.NewLogger(&w.log, telemetry.Identity{Function: "Route", Version: "1"}),
-		Meter:  telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+		Meter:  telemetry.NewMeter(&w.meter, telemetry.Identity{}),
 	}
 }
 

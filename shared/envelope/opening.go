@@ -42,7 +42,7 @@ func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
 		ctx := telemetry.WithTrace(ctx, heads[i].Trace)
 		defer func() {
 			if value := recover(); value != nil { // its own: in a goroutine it would take the process with it
-				errs[i] = queue.Recovered(ctx, o.Logger, value)
+				errs[i] = queue.Recovered(ctx, o.Logger, o.Meter, value)
 			}
 		}()
 		opened[i] = heads[i]

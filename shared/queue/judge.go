@@ -54,9 +54,7 @@ func (w *Worker) call(ctx context.Context, heads []Received) (errs []error, pani
 	}
 	defer func() {
 		if value := recover(); value != nil {
-			w.Meter.Count("Panicked", 1, telemetry.Label{Name: "stage", Value: w.Stage})
-			w.Meter.Count(telemetry.Failures, 1, telemetry.Label{Name: "stage", Value: w.Stage})
-			errs, panicked = slices.Repeat([]error{Recovered(ctx, w.Logger, value)}, len(heads)), true
+			errs, panicked = slices.Repeat([]error{Recovered(ctx, w.Logger, w.Meter, value)}, len(heads)), true
 		}
 	}()
 	errs = w.Handler.Handle(ctx, heads)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/shared/dev/local/template"
 	"signalbox/shared/tenant"
 
 	"gopkg.in/yaml.v3"
@@ -89,8 +90,8 @@ type check struct {
 
 // gone returns what a list of plug-ins has lost.
 func (c check) gone(list string) []string {
-	kept := strings.Split(c.wanted[list], ",")
-	return slices.DeleteFunc(strings.Split(c.held[list], ","), func(name string) bool { return name == "" || slices.Contains(kept, name) })
+	kept := template.List(c.wanted[list])
+	return slices.DeleteFunc(template.List(c.held[list]), func(name string) bool { return slices.Contains(kept, name) })
 }
 
 // used says which tenants use what goes away.

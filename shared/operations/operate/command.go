@@ -82,6 +82,10 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 }
 
 func checkCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	name, err := StackName(lookup, CheckUsage)
+	if err != nil {
+		return err
+	}
 	at, err := stack(CheckUsage)
 	if err != nil {
 		return err
@@ -94,7 +98,7 @@ func checkCommand(ctx context.Context, out io.Writer, root string, lookup func(s
 	if err != nil {
 		return err
 	}
-	return Check(ctx, out, template, lookup("STACK"), wanted, at)
+	return Check(ctx, out, template, name, wanted, at)
 }
 
 // retained reads from the template what the stack keeps, and opens it.

@@ -91,7 +91,7 @@ func collection(n *yaml.Node, parameters map[string]string) ([]string, error) {
 		if !found {
 			return nil, refuse(n, "the parameter %s has no list to go through", arg.Value)
 		}
-		return commas(value), nil
+		return List(value), nil
 	}
 	if n.Kind != yaml.SequenceNode {
 		return nil, refuse(n, "a list is wanted here")
@@ -106,8 +106,8 @@ func collection(n *yaml.Node, parameters map[string]string) ([]string, error) {
 	return out, nil
 }
 
-// commas splits the value of a CommaDelimitedList. An empty one has no items.
-func commas(value string) []string {
+// List splits the value of a CommaDelimitedList. An empty one has no items.
+func List(value string) []string {
 	var out []string
 	for item := range strings.SplitSeq(value, ",") {
 		if item = strings.TrimSpace(item); item != "" {

@@ -91,7 +91,7 @@ func (r *reader) resolve(n *yaml.Node) (*yaml.Node, error) {
 			return nil, nil //nolint:nilnil // documented: nil is "no value"
 		}
 		if r.lists[arg.Value] {
-			return sequence(commas(r.parameters[arg.Value]), n.Line), nil
+			return sequence(List(r.parameters[arg.Value]), n.Line), nil
 		}
 		value, err = r.ref(arg, arg.Value)
 	case "GetAtt":
