@@ -1,6 +1,10 @@
 package connector
 
-import "sync"
+import (
+	"sync"
+
+	"signalbox/shared/fault"
+)
 
 // Batch is the steps of one Do and what becomes of them. A CRM speaks of a step by its index.
 type Batch[R any] struct {
@@ -8,9 +12,10 @@ type Batch[R any] struct {
 	outcomes []Outcome
 }
 
-// Outcomes is the body of a Do: it returns what do makes of the steps.
+// Outcomes is the body of a Do: it returns what do makes of the steps. A step that do does not conclude has failed.
 func Outcomes[R any](steps []Step[R], do func(Batch[R])) []Outcome {
 	b := Batch[R]{steps, make([]Outcome, len(steps))}
+	b.FailAll(fault.New(fault.Retryable, CodeAnswers, nil))
 	if len(steps) > 0 {
 		do(b)
 	}

@@ -14,7 +14,7 @@ type Rows struct {
 }
 
 // Send makes as few calls as there can be for the rows at. Those of a call that is refused for good, and those of which its reply
-// says nothing, are sent alone: one bad row never fails its neighbours.
+// says nothing, are sent alone: one bad row never fails its neighbours. One of which even its own reply says nothing has failed.
 func (r Rows) Send(at []int) {
 	for len(at) > 0 {
 		now, later := r.distinct(at)
@@ -22,12 +22,16 @@ func (r Rows) Send(at []int) {
 		if err != nil {
 			silent = now
 		}
+		alone := len(now) > 1 && (err == nil || fault.Of(err).Kind == fault.Permanent)
 		for _, i := range silent {
-			if len(now) > 1 && (err == nil || fault.Of(err).Kind == fault.Permanent) {
-				if _, alone := r.Call([]int{i}); alone != nil {
-					r.Fail(i, alone)
-				}
-			} else if err != nil {
+			unsaid, err := []int{i}, err
+			if alone {
+				unsaid, err = r.Call([]int{i})
+			}
+			if err == nil && len(unsaid) > 0 {
+				err = fault.New(fault.Retryable, CodeAnswers, nil)
+			}
+			if err != nil {
 				r.Fail(i, err)
 			}
 		}
