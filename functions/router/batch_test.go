@@ -13,6 +13,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/tenant"
 )
@@ -111,6 +112,18 @@ func TestABatchIsRecordedByOneCallAndClaimedByOneWhenItCameBefore(t *testing.T) 
 	w.router.Handle(t.Context(), heads)
 	if n := w.made(memstore.Write); n != 12 || len(w.sent) != 20 { // claims, records, which are held, and each claim's end
 		t.Errorf("%d writes, %d deliveries: %v", n, len(w.sent), w.calls)
+	}
+}
+
+func TestABatchOfMoreThanOneWriteTakes(t *testing.T) {
+	w := newWorld()
+	for i, err := range w.router.Handle(t.Context(), different(t, store.MaxWrite+5)) {
+		if err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if notes, writes := w.made(memstore.Note), w.made(memstore.Write); len(w.sent) != store.MaxWrite+5 || notes > 3 || writes != 2 {
+		t.Errorf("%d deliveries, %d notes, %d writes", len(w.sent), notes, writes)
 	}
 }
 

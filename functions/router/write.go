@@ -17,7 +17,7 @@ func unwritten(jobs []*job) (found []*job) {
 	return found
 }
 
-// writePointers writes the pointers of all records that are to be written by one call. If that fails it writes each job's alone: one job's
+// writePointers writes the pointers of all records that are to be written, by as few calls as can be. If that fails it writes each job's alone: one job's
 // trouble is not another's.
 func (r *Router) writePointers(ctx context.Context, jobs []*job) {
 	jobs = unwritten(jobs)
@@ -28,15 +28,15 @@ func (r *Router) writePointers(ctx context.Context, jobs []*job) {
 	if len(all) == 0 {
 		return
 	}
-	err := r.Store.Note(ctx, all...)
+	err := store.Note(ctx, r.Store, all)
 	for _, j := range jobs {
 		if j.err = err; err != nil && len(jobs) > 1 {
-			j.err = r.Store.Note(ctx, j.pointers...)
+			j.err = store.Note(ctx, r.Store, j.pointers)
 		}
 	}
 }
 
-// writeRecords writes the records, by one call. Where one is held already, that one and its decision stand.
+// writeRecords writes the records, by as few calls as can be. Where one is held already, that one and its decision stand.
 func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
 	for left := unwritten(jobs); len(left) > 0; {
 		var changes []store.Change
@@ -50,7 +50,7 @@ func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
 			seen[j.change.Key] = true
 			changes, now = append(changes, *j.change), append(now, j)
 		}
-		for i, outcome := range r.Store.WriteEach(ctx, changes...) {
+		for i, outcome := range store.WriteEach(ctx, r.Store, changes) {
 			j := now[i]
 			if j.err = outcome.Err; j.err == nil {
 				continue

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"signalbox/shared/fault"
@@ -130,6 +129,9 @@ func (c *Claims) updateAll(ctx context.Context, claims []*Claim, nexts []content
 	var at []int
 	for i, claim := range claims {
 		nexts[i].Progress, nexts[i].Failing, nexts[i].Attempt = claim.Progress, claim.FailingSince, claim.Attempt
+		if nexts[i].State == Completed { // the claim goes on failing until that is written
+			nexts[i].Failing = time.Time{}
+		}
 		change, err := changeTo(claim.Key, claim.version, nexts[i])
 		if errs[i] = err; err == nil {
 			changes, at = append(changes, change), append(at, i)
@@ -142,7 +144,7 @@ func (c *Claims) updateAll(ctx context.Context, claims []*Claim, nexts []content
 		}
 		if errs[i] == nil {
 			nexts[i].Progress = nil // Progress is the claim's to change
-			claims[i].version, claims[i].held = outcome.Version, nexts[i]
+			claims[i].version, claims[i].held, claims[i].FailingSince = outcome.Version, nexts[i], nexts[i].Failing
 		}
 	}
 	return errs
@@ -157,7 +159,7 @@ func changeTo(key store.Key, version int64, next content) (store.Change, error) 
 // write makes changes. One whose reply was lost is tried once more, and one that meets itself was made: the owner is in the
 // data and is never used twice, so that nobody else can have written the same bytes over the same version.
 func (c *Claims) write(ctx context.Context, changes []store.Change) []store.Outcome {
-	outcomes := c.writeEach(ctx, changes)
+	outcomes := store.WriteEach(ctx, c.store, changes)
 	var again []store.Change
 	var at []int
 	for i, o := range outcomes {
@@ -165,7 +167,7 @@ func (c *Claims) write(ctx context.Context, changes []store.Change) []store.Outc
 			again, at = append(again, changes[i]), append(at, i)
 		}
 	}
-	for k, o := range c.writeEach(ctx, again) {
+	for k, o := range store.WriteEach(ctx, c.store, again) {
 		outcomes[at[k]] = o
 	}
 	for i, o := range outcomes {
@@ -173,13 +175,6 @@ func (c *Claims) write(ctx context.Context, changes []store.Change) []store.Outc
 		if ok && conflict.Held.Version == changes[i].Version+1 && bytes.Equal(conflict.Held.Data, changes[i].Data) {
 			outcomes[i] = store.Outcome{Record: conflict.Held}
 		}
-	}
-	return outcomes
-}
-
-func (c *Claims) writeEach(ctx context.Context, changes []store.Change) (outcomes []store.Outcome) {
-	for some := range slices.Chunk(changes, store.MaxWrite) {
-		outcomes = append(outcomes, c.store.WriteEach(ctx, some...)...)
 	}
 	return outcomes
 }
