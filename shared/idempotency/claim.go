@@ -139,7 +139,6 @@ func (c *Claims) CompleteAll(ctx context.Context, claims []*Claim) []error {
 	for i, claim := range claims {
 		nexts[i] = claim.held
 		nexts[i].State, nexts[i].Unfinished, nexts[i].End, nexts[i].Reason = Completed, 0, time.Time{}, ""
-		claim.FailingSince = time.Time{}
 	}
 	return c.updateAll(ctx, claims, nexts)
 }

@@ -41,3 +41,32 @@ func TestAClaimRemembersSinceWhenItsWorkFails(t *testing.T) {
 		}
 	})
 }
+
+func TestWorkWhoseCompletionFailsGoesOnFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := false
+		claims := idempotency.New(memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault {
+			if broken {
+				return memstore.Before
+			}
+			return memstore.None
+		})), lease)
+		began := time.Now()
+		for range 3 {
+			claim := mustClaim(t, claims)
+			broken = true
+			err := claims.Complete(t.Context(), claim)
+			broken = false
+			if since := claim.RecordFailure(fault.Of(err)); !since.Equal(began) {
+				t.Errorf("failing since %s after it began to", since.Sub(began))
+			}
+			must(t, claims.Release(t.Context(), claim, "x", false))
+			time.Sleep(time.Hour)
+		}
+		claim := mustClaim(t, claims)
+		must(t, claims.Complete(t.Context(), claim))
+		if !claim.FailingSince.IsZero() {
+			t.Errorf("what is complete fails since %s", claim.FailingSince)
+		}
+	})
+}
