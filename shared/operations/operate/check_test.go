@@ -113,6 +113,10 @@ func TestCheck(t *testing.T) {
 			deployed: deployed{parameters: both, tenants: map[string]string{"acme": bound, "zoo": bound}}, wanted: map[string]string{"Crms": "one", "Channels": "sms"},
 			refused: []string{"nothing is deployed", "two cannot be taken out of Crms: bindings of acme, zoo name it", "make apply", "or leave two in Crms in samconfig.toml"},
 		},
+		"a list that was deployed with blanks is the same list": {
+			deployed: deployed{parameters: map[string]string{"Crms": "one, two", "Channels": "sms"}, tenants: map[string]string{"acme": bound}}, wanted: map[string]string{"Crms": "one", "Channels": "sms"},
+			refused: []string{"two cannot be taken out of Crms"},
+		},
 		"of many tenants the first are named": {
 			deployed: deployed{parameters: both, tenants: map[string]string{"a": bound, "b": bound, "c": bound, "d": bound, "e": bound, "f": bound, "g": bound}},
 			wanted:   map[string]string{"Crms": "one", "Channels": "sms"}, refused: []string{"bindings of a, b, c, d, e and 2 more tenants name it"},
