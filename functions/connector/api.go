@@ -50,7 +50,8 @@ type Response struct {
 	Body   []byte
 }
 
-// Send makes one request. The body is nothing for nil, a form for url.Values, the JSON of anything else.
+// Send makes one request. The header is not nil and becomes the request's: Send adds to it. The body is nothing for nil, a form for
+// url.Values, the JSON of anything else.
 func (a *API) Send(ctx context.Context, method, address string, header http.Header, body any) (Response, error) {
 	kind, encoded := "", []byte(nil)
 	switch body := body.(type) {
@@ -110,7 +111,8 @@ func (a *API) Decode(r Response, out any) error {
 	return nil
 }
 
-// ByStatus returns the fault of a refusal by the CRM of a name whose words decide nothing.
+// ByStatus returns the fault of a refusal by the CRM of a name whose words decide nothing. It knows no limits: a 429 is permanent
+// here, and a CRM that has them sorts those before.
 func ByStatus(name string, status int) *fault.Error {
 	kind, code := fault.Permanent, "_refused"
 	switch {
@@ -132,7 +134,8 @@ func ByStatus(name string, status int) *fault.Error {
 	return fault.New(kind, name+code, nil)
 }
 
-// Waiting gives f the wait that the reply asked for, if it did.
+// Waiting gives f the wait that the reply asked for, if it did, unless f is permanent, and returns it. A throttled fault becomes a
+// blocked one where the wait is longer than a message is to wait for a limit.
 func Waiting(f *fault.Error, h http.Header) *fault.Error {
 	if asked := RetryAfter(h); asked > 0 && f.Kind != fault.Permanent {
 		f.Wait = asked

@@ -23,6 +23,7 @@ const (
 	CodeInvalid   = "delivery_invalid" // the body is no delivery
 	CodeAction    = "action_unknown"   // a newer writer's action
 	CodePlan      = "crm_plan_repeats" // Next asks for a step that is done
+	CodeStep      = "crm_step_unknown" // Do has no step that Next asks for
 	CodeAnswers   = "crm_answers"      // Do did not return one outcome a step
 	CodeOutOfTime = "out_of_time"      // the message's time is over between two steps
 )

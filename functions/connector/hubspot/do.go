@@ -35,10 +35,26 @@ func (c *CRM) portal(ctx context.Context, at connector.BindingKey) (*portal, err
 }
 
 func (p *portal) do(ctx context.Context, k kind, w batch) {
-	map[kind]func(context.Context, batch){
-		resolve: p.resolve, create: p.create, lead: p.lead, activity: p.activity, activityOnce: p.activityOnce,
-		consent: p.consent, replied: p.replied, name: p.name,
-	}[k](ctx, w)
+	switch k {
+	case resolve:
+		p.resolve(ctx, w)
+	case create:
+		p.create(ctx, w)
+	case lead:
+		p.lead(ctx, w)
+	case activity:
+		p.activity(ctx, w)
+	case activityOnce:
+		p.activityOnce(ctx, w)
+	case consent:
+		p.consent(ctx, w)
+	case replied:
+		p.replied(ctx, w)
+	case name:
+		p.name(ctx, w)
+	default:
+		w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
+	}
 }
 
 // failed concludes a step that failed. When HubSpot does not find the contact, the delivery goes on with another one, once; any

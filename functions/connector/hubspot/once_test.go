@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/delivery"
@@ -21,7 +22,7 @@ func interrupted(t *testing.T, version string, spoiled ...string) (held int, err
 	s := simulator.New(simulator.Options{Token: token})
 	crm := newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler))
 	d := linked(message(1, delivery.LogActivity), s.Add("contacts", nil))
-	_, errs := carry(t.Context(), crm, d)
+	_, errs := connectortest.Carry(t.Context(), crm, d)
 	none(t, errs)
 	for _, body := range spoiled {
 		s.Spoil(simulator.Fault{Match: "/crm/associations/", Status: http.StatusOK, Body: []byte(body)})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/canonical"
@@ -23,7 +24,7 @@ func TestProvisionMakesABarePortalWork(t *testing.T) {
 	b := portal()
 	b.Properties.SenderKey = "acme_person_key"
 	crm := newCRM(b, client.Transport, slog.New(slog.DiscardHandler))
-	if _, errs := carry(t.Context(), crm, newcomer(1)); errs[0] == nil {
+	if _, errs := connectortest.Carry(t.Context(), crm, newcomer(1)); errs[0] == nil {
 		t.Error("a portal without our properties took a message")
 	}
 	for range 2 {
@@ -31,7 +32,7 @@ func TestProvisionMakesABarePortalWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, errs := carry(t.Context(), crm, newcomer(1), stop(2, "2026-01-18T14:23:12Z"))
+	_, errs := connectortest.Carry(t.Context(), crm, newcomer(1), stop(2, "2026-01-18T14:23:12Z"))
 	none(t, errs)
 }
 
@@ -43,7 +44,7 @@ func TestAPortalWithAnOlderPackageGetsNoPropertyItLacks(t *testing.T) {
 	d := newcomer(1)
 	d.Person.Phone, d.Event.Sender = "", canonical.Participant{ID: "whatsapp:US.9", ChannelAddress: "US.9"}
 	d.Event.Attribution = &canonical.Attribution{SourceType: "ad", SourceID: "1", ClickID: "2"}
-	_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), d)
+	_, errs := connectortest.Carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), d)
 	none(t, errs)
 	for _, object := range []string{"contacts", "communications"} {
 		records, _ := s.Records(object)
@@ -140,7 +141,7 @@ func TestABindingThatCannotWorkBlocks(t *testing.T) {
 		b := portal()
 		tt.change(&b)
 		s := simulator.New(simulator.Options{Token: token})
-		_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
+		_, errs := connectortest.Carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
 		if f := fault.Of(errs[0]); errs[0] == nil || f.Kind != fault.Blocked || f.Code != tt.code {
 			t.Errorf("%s: %v, want %s", name, errs[0], tt.code)
 		}
@@ -163,7 +164,7 @@ func TestEveryVersionThatATenantsFileMayNameIsServed(t *testing.T) {
 		b := portal()
 		b.Version = version
 		s := simulator.New(simulator.Options{Token: token})
-		_, errs := carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
+		_, errs := connectortest.Carry(t.Context(), newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
 		if errs[0] != nil && fault.Of(errs[0]).Code == "hubspot_version_unknown" {
 			t.Errorf("%s is not served", version)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
@@ -73,7 +74,7 @@ func TestASearchThatStillFindsADeletedContactBuriesNoMessage(t *testing.T) {
 			if c.linked {
 				d = linked(d, gone)
 			}
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if links := crm.Links(d, done[0]); links["contact"] == "" || links["contact"] == gone {
 				t.Errorf("links %v", links)
@@ -110,7 +111,7 @@ func TestAMergedContactIsFollowedToTheOneThatIsLeft(t *testing.T) {
 				r.Body = io.NopCloser(bytes.NewReader(body))
 				return next.RoundTrip(r)
 			})
-			done, errs := carry(t.Context(), newCRM(portal(), bodied{follow}, slog.New(slog.DiscardHandler)), linked(d, merged))
+			done, errs := connectortest.Carry(t.Context(), newCRM(portal(), bodied{follow}, slog.New(slog.DiscardHandler)), linked(d, merged))
 			none(t, errs)
 			if links := newCRM(portal(), next, slog.New(slog.DiscardHandler)).Links(d, done[0]); links["contact"] != left {
 				t.Errorf("links %v", links)
@@ -144,11 +145,11 @@ func TestAnUpsertThatMeetsItsOwnEarlierTryIsRepeated(t *testing.T) {
 				f.Match = "/crm/objects/2026-03/" + object + "/batch/upsert"
 				s.Spoil(f)
 				crm := newCRM(portal(), simulator.Transport(s), slog.New(slog.DiscardHandler))
-				done, errs := carry(t.Context(), crm, newcomer(1))
+				done, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				if f := fault.Of(errs[0]); f == nil || f.Kind != fault.Retryable {
 					t.Fatalf("%v", errs[0])
 				}
-				none(t, resume(t.Context(), crm, []delivery.Delivery{newcomer(1)}, done, make([]error, 1)))
+				none(t, connectortest.Resume(t.Context(), crm, []delivery.Delivery{newcomer(1)}, done, make([]error, 1)))
 			})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/delivery"
@@ -38,11 +39,11 @@ func newAnswers(t *testing.T) answers {
 	return answers{s, t, newCRM(portal(), w, slog.New(slog.DiscardHandler)), w}
 }
 
-// carry carries deliveries out, all together, and answers the calls it took.
+// carry carries deliveries out, all together, and returns how many calls it took.
 func (a answers) carry(ds ...delivery.Delivery) (calls int) {
 	a.t.Helper()
 	a.log.log.Reset()
-	_, errs := carry(a.t.Context(), a.crm, ds...)
+	_, errs := connectortest.Carry(a.t.Context(), a.crm, ds...)
 	none(a.t, errs)
 	return strings.Count(a.log.log.String(), "> ")
 }
@@ -171,7 +172,7 @@ func TestAReplyFollowsWhoeverIsStillThere(t *testing.T) {
 			if c.known {
 				a.Add("contacts", map[string]string{"msg_sender_key": d.Person.Key})
 			}
-			done, errs := carry(t.Context(), a.crm, d)
+			done, errs := connectortest.Carry(t.Context(), a.crm, d)
 			none(t, errs)
 			held, _ := a.Records("contacts")
 			if len(held) != c.contacts {
@@ -215,7 +216,7 @@ func TestRepliesInOneBatchMeetTheirOwnEnds(t *testing.T) {
 	bad := linked(reply(5), ids[4])
 	bad.Actions[1].Value = map[string]string{"at": "soon"}
 	a.log.log.Reset()
-	_, errs := carry(t.Context(), a.crm,
+	_, errs := connectortest.Carry(t.Context(), a.crm,
 		linked(reply(1), ids[0]), linked(reply(2), ids[1]), linked(reply(3), ids[2]), linked(reply(4), ids[3]), bad,
 		linked(reply(7), ids[0]), linked(reply(6), ids[0]))
 	if f := fault.Of(errs[4]); f == nil || f.Kind != fault.Permanent || f.Code != "hubspot_reply_invalid" {
@@ -244,7 +245,7 @@ func TestAContactThatGoesAwayBetweenTheCallsFailsNobody(t *testing.T) {
 		}
 		return a.log.RoundTrip(r)
 	}), slog.New(slog.DiscardHandler))
-	_, errs := carry(t.Context(), crm, linked(reply(1), stays), linked(reply(2), goes))
+	_, errs := connectortest.Carry(t.Context(), crm, linked(reply(1), stays), linked(reply(2), goes))
 	none(t, errs)
 	a.says(stays, reply(1), "true")
 }
@@ -256,7 +257,7 @@ func TestStepsAboutOneContactShareItsEnd(t *testing.T) {
 	good, bad := a.Add("contacts", nil), a.Add("contacts", nil)
 	refused := []byte(`{"status":"COMPLETE","results":[],"numErrors":1,"errors":[{"status":"error","category":"VALIDATION_ERROR","context":{"objectWriteTraceId":["` + bad + `"]}}]}`)
 	a.Spoil(simulator.Fault{Match: "/crm/objects/2026-03/contacts/batch/update", Status: http.StatusMultiStatus, Body: refused})
-	_, errs := carry(t.Context(), a.crm, linked(reply(3), bad), linked(reply(2), bad), linked(reply(1), good))
+	_, errs := connectortest.Carry(t.Context(), a.crm, linked(reply(3), bad), linked(reply(2), bad), linked(reply(1), good))
 	if errs[0] == nil || errs[1] == nil || errs[2] != nil {
 		t.Errorf("%v", errs)
 	}
@@ -272,7 +273,7 @@ func TestRepliesUseTheNamesOfTheBinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := s.Add("contacts", nil)
-	_, errs := carry(t.Context(), newCRM(b, client.Transport, slog.New(slog.DiscardHandler)), linked(reply(1), id))
+	_, errs := connectortest.Carry(t.Context(), newCRM(b, client.Transport, slog.New(slog.DiscardHandler)), linked(reply(1), id))
 	none(t, errs)
 	held, _ := s.Records("contacts")
 	if p := held[0].Properties; p["acme_replied_at"] != "2026-01-18T14:23:01.000Z" || p["acme_stop"] != "true" {

@@ -2,7 +2,6 @@ package hubspot_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/canonical"
@@ -72,62 +72,6 @@ func (w *wire) body(b []byte) {
 	w.log.WriteString("\n")
 }
 
-// carry drives deliveries side by side to their ends and answers their errors, as the connector does.
-func carry(ctx context.Context, crm *hubspot.CRM, ds ...delivery.Delivery) ([]connector.Progress, []error) {
-	done := make([]connector.Progress, len(ds))
-	errs := make([]error, len(ds))
-	for i := range done {
-		done[i] = connector.Progress{}
-	}
-	return done, resume(ctx, crm, ds, done, errs)
-}
-
-func resume(ctx context.Context, crm *hubspot.CRM, ds []delivery.Delivery, done []connector.Progress, errs []error) []error {
-	for {
-		var steps []connector.Step[hubspot.Request]
-		var at []int
-		for i, d := range ds {
-			if errs[i] != nil {
-				continue
-			}
-			step, more, err := crm.Next(d, done[i])
-			if errs[i] = err; err == nil && more {
-				steps, at = append(steps, step), append(at, i)
-			}
-		}
-		if len(steps) == 0 {
-			return errs
-		}
-		for k, outcome := range together(ctx, crm, steps) {
-			errs[at[k]] = outcome.Err
-			if outcome.Err == nil {
-				done[at[k]][steps[k].Name] = outcome.Result
-			}
-		}
-	}
-}
-
-// together carries out steps: those of one name in one Do, as the connector does.
-func together(ctx context.Context, crm *hubspot.CRM, steps []connector.Step[hubspot.Request]) []connector.Outcome {
-	outcomes := make([]connector.Outcome, len(steps))
-	for k, first := range steps {
-		var same []connector.Step[hubspot.Request]
-		var at []int
-		for i, step := range steps {
-			if step.Name == first.Name {
-				same, at = append(same, step), append(at, i)
-			}
-		}
-		if at[0] != k {
-			continue
-		}
-		for i, outcome := range crm.Do(ctx, same) {
-			outcomes[at[i]] = outcome
-		}
-	}
-	return outcomes
-}
-
 func message(n int, kinds ...delivery.Kind) delivery.Delivery {
 	d := delivery.Delivery{
 		ID: delivery.ID(fmt.Sprintf("event-%d.hubspot", n)), CRM: "hubspot",
@@ -170,7 +114,7 @@ func TestScenarios(t *testing.T) {
 		run     func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) (calls int)
 	}{
 		"an unknown sender becomes a contact, a lead and a communication": {nil, func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM) int {
-			done, errs := carry(t.Context(), crm, newcomer(1))
+			done, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 			none(t, errs)
 			if links := crm.Links(newcomer(1), done[0]); links["contact"] != "1001" {
 				t.Errorf("links %v", links)
@@ -178,7 +122,7 @@ func TestScenarios(t *testing.T) {
 			return 6
 		}},
 		"a known contact costs two calls": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
-			_, errs := carry(t.Context(), crm, linked(newcomer(1), s.Add("contacts", contact)))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(newcomer(1), s.Add("contacts", contact)))
 			none(t, errs)
 			return 2
 		}},
@@ -186,7 +130,7 @@ func TestScenarios(t *testing.T) {
 			s.Add("contacts", map[string]string{"email": "ana@example.test"})
 			d := newcomer(1)
 			d.Person.Email = "Ana@Example.test"
-			_, errs := carry(t.Context(), crm, d)
+			_, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			return 7
 		}},
@@ -195,7 +139,7 @@ func TestScenarios(t *testing.T) {
 			time.Sleep(time.Minute)
 			s.Add("contacts", map[string]string{"firstname": "Ana María", "mobilephone": "555.123.4567", "msg_sender_key": "foreign"})
 			s.Add("contacts", map[string]string{"firstname": "Other", "phone": "+445551234567"})
-			_, errs := carry(t.Context(), crm, newcomer(1))
+			_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 			none(t, errs)
 			return 4
 		}},
@@ -203,7 +147,7 @@ func TestScenarios(t *testing.T) {
 			id := s.Add("contacts", contact)
 			s.Archive("contacts", id)
 			d := linked(newcomer(1), id)
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if links := crm.Links(d, done[0]); links["contact"] == id || links["contact"] == "" {
 				t.Errorf("links %v", links)
@@ -214,7 +158,7 @@ func TestScenarios(t *testing.T) {
 			d := newcomer(1)
 			key := canonical.MessageKey(tenantID, "twilio", "demo-twilio", "SM1")
 			s.Add("leads", map[string]string{"hs_lead_name": "Ana", "msg_event_key": key})
-			_, errs := carry(t.Context(), crm, d)
+			_, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			return 7
 		}},
@@ -223,31 +167,31 @@ func TestScenarios(t *testing.T) {
 			d.Person.Phone, d.Person.Email = "", "ana@example.test"
 			done := []connector.Progress{{"resolve": {}}} // found nobody, and then a user of the portal made the contact
 			s.Add("contacts", map[string]string{"email": "ana@example.test"})
-			none(t, resume(t.Context(), crm, []delivery.Delivery{d}, done, make([]error, 1)))
+			none(t, connectortest.Resume(t.Context(), crm, []delivery.Delivery{d}, done, make([]error, 1)))
 			return 5
 		}},
 		"an opt-out is written once": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			id := s.Add("contacts", contact)
 			for _, d := range []delivery.Delivery{stop(1, "2026-01-18T14:23:12Z"), stop(1, "2026-01-18T14:23:12Z"), stop(2, "2026-01-17T00:00:00Z")} {
-				_, errs := carry(t.Context(), crm, linked(d, id))
+				_, errs := connectortest.Carry(t.Context(), crm, linked(d, id))
 				none(t, errs)
 			}
 			return 4
 		}},
 		"an opt-out of somebody unknown creates nobody": {nil, func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM) int {
-			_, errs := carry(t.Context(), crm, stop(1, "2026-01-18T14:23:12Z"))
+			_, errs := connectortest.Carry(t.Context(), crm, stop(1, "2026-01-18T14:23:12Z"))
 			none(t, errs)
 			return 2
 		}},
 		"a known contact who replies costs four calls": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
-			_, errs := carry(t.Context(), crm, linked(reply(1, delivery.LogActivity), s.Add("contacts", contact)))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(reply(1, delivery.LogActivity), s.Add("contacts", contact)))
 			none(t, errs)
 			return 4
 		}},
 		"a reply is told once, and an older one not at all": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			id := s.Add("contacts", contact)
 			for _, d := range []delivery.Delivery{reply(2), reply(2), reply(1)} {
-				_, errs := carry(t.Context(), crm, linked(d, id))
+				_, errs := connectortest.Carry(t.Context(), crm, linked(d, id))
 				none(t, errs)
 			}
 			return 4
@@ -255,7 +199,7 @@ func TestScenarios(t *testing.T) {
 		"a portal without unique keys on communications": {
 			func(b *hubspot.Binding) { b.Capabilities = hubspot.Capabilities{} },
 			func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM) int {
-				_, errs := carry(t.Context(), crm, newcomer(1))
+				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				none(t, errs)
 				return 4
 			},
@@ -263,7 +207,7 @@ func TestScenarios(t *testing.T) {
 		"three known contacts, one of them with a bad row": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			bad := message(2, delivery.LogActivity)
 			bad.Event.Timestamp = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC) // beyond what RFC 3339 can write
-			_, errs := carry(t.Context(), crm,
+			_, errs := connectortest.Carry(t.Context(), crm,
 				linked(message(1, delivery.LogActivity), s.Add("contacts", contact)), linked(bad, s.Add("contacts", contact)),
 				linked(message(3, delivery.LogActivity), s.Add("contacts", contact)))
 			if errs[0] != nil || errs[1] == nil || errs[2] != nil {
@@ -273,7 +217,7 @@ func TestScenarios(t *testing.T) {
 		}},
 		"one message twice in a batch": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			id := s.Add("contacts", contact)
-			_, errs := carry(t.Context(), crm, linked(message(1, delivery.LogActivity), id), linked(message(1, delivery.LogActivity), id))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(message(1, delivery.LogActivity), id), linked(message(1, delivery.LogActivity), id))
 			none(t, errs)
 			return 3
 		}},
@@ -331,7 +275,7 @@ func BenchmarkKnownContact(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		d.Event.ProviderMessageID = fmt.Sprint("SM", n)
-		if _, errs := carry(b.Context(), crm, d); errs[0] != nil {
+		if _, errs := connectortest.Carry(b.Context(), crm, d); errs[0] != nil {
 			b.Fatal(errs[0])
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/delivery"
@@ -39,7 +40,7 @@ func TestACrashAfterTheContactWasMadeStillMakesTheLeadOnce(t *testing.T) {
 	}
 	for range 2 {
 		done := []connector.Progress{{"resolve": checkpoint["resolve"]}}
-		none(t, resume(t.Context(), crm, []delivery.Delivery{d}, done, make([]error, 1)))
+		none(t, connectortest.Resume(t.Context(), crm, []delivery.Delivery{d}, done, make([]error, 1)))
 	}
 	for object, want := range map[string]int{"contacts": 1, "leads": 1, "communications": 1} {
 		if held, _ := s.Records(object); len(held) != want {
@@ -52,7 +53,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	s := simulator.New(simulator.Options{Token: token})
 	s.Spoil(simulator.Fault{Status: http.StatusTemporaryRedirect, Headers: map[string]string{"Location": "https://elsewhere.test/"}})
 	w := &wire{next: simulator.Transport(s)}
-	_, errs := carry(t.Context(), newCRM(portal(), w, slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
+	_, errs := connectortest.Carry(t.Context(), newCRM(portal(), w, slog.New(slog.DiscardHandler)), message(1, delivery.LogActivity))
 	if f := fault.Of(errs[0]); errs[0] == nil || f.Kind != fault.Blocked || f.Code != "hubspot_redirected" {
 		t.Errorf("%v", errs[0])
 	}
@@ -66,7 +67,7 @@ func TestAnUpsertThatIsAnsweredWithNothingHasFailed(t *testing.T) {
 		s := simulator.New(simulator.Options{Token: token})
 		d := linked(message(1, delivery.LogActivity), s.Add("contacts", nil))
 		s.Spoil(simulator.Fault{Status: http.StatusOK, Body: []byte(body)})
-		_, errs := carry(t.Context(), newCRM(portal(), simulator.Transport(s), slog.New(slog.DiscardHandler)), d)
+		_, errs := connectortest.Carry(t.Context(), newCRM(portal(), simulator.Transport(s), slog.New(slog.DiscardHandler)), d)
 		if f := fault.Of(errs[0]); errs[0] == nil || f.Kind != fault.Permanent || f.Code != "hubspot_silent_failure" {
 			t.Errorf("%q: %v", body, errs[0])
 		}
@@ -90,7 +91,7 @@ func TestALowDailyBudgetIsToldOnceAMinute(t *testing.T) {
 			if n == 2 {
 				time.Sleep(time.Minute)
 			}
-			_, errs := carry(t.Context(), crm, linked(message(n, delivery.LogActivity), s.Add("contacts", nil)))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(message(n, delivery.LogActivity), s.Add("contacts", nil)))
 			none(t, errs)
 			if got := strings.Count(out.String(), "daily requests"); got != want {
 				t.Errorf("told %d times after %d messages, want %d", got, n+1, want)

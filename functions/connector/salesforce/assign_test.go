@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
@@ -73,13 +74,13 @@ func TestOnlyTheCallThatCreatesALeadUsesTheAssignmentRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inAssigningOrg(t, c.assign, func(t *testing.T, a *assigning, crm *salesforce.CRM) {
-				_, errs := carry(t.Context(), crm, newcomer(1))
+				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				none(t, errs)
 				lead := a.owner(t, c.owner)
 				a.Give(lead, "005000000000007AAA") // a manager gives the lead to somebody
 				again := newcomer(2)
 				again.Person.Key = newcomer(1).Person.Key
-				_, errs = carry(t.Context(), crm, again, linked(stop(3, "2026-01-18T14:23:12Z"), lead),
+				_, errs = connectortest.Carry(t.Context(), crm, again, linked(stop(3, "2026-01-18T14:23:12Z"), lead),
 					answering(4, lead, replyTime, delivery.MarkReplied, delivery.CancelSequences), newcomerAt(5, "+15557654321"))
 				none(t, errs)
 				for _, call := range a.calls {
@@ -107,7 +108,7 @@ func TestALeadThatAnotherMadeMeanwhileIsNotReassignedOrRenamed(t *testing.T) {
 			id := a.Add("Lead", map[string]any{"LastName": "Ruiz de la Prada", "Company": "X", "Msg_Sender_Key__c": d.Person.Key})
 			a.Give(id, "005000000000007AAA")
 		}
-		_, errs := carry(t.Context(), crm, d)
+		_, errs := connectortest.Carry(t.Context(), crm, d)
 		none(t, errs)
 		a.owner(t, "005000000000007AAA")
 		if leads, _ := a.Records("Lead"); leads[0].Properties["LastName"] != "Ruiz de la Prada" {

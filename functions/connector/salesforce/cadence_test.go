@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/delivery"
@@ -51,7 +52,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 			s.Enrol(id, replyTime.Add(ago))
 			s.Enrol(id, replyTime.Add(ago))
 			s.Spoil(simulatortest.Fault{Match: removePath, Status: 200, Body: rows("")})
-			_, errs := carry(t.Context(), s.CRM, replying(1, id, replyTime))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
 			wants(t, errs[0], fault.Retryable, "salesforce_row_unanswered")
 			s.play(t, replying(1, id, replyTime))
 			s.runs(t)
@@ -112,7 +113,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 			id := s.Add("Contact", contact())
 			goesOn := s.Enrol(id, replyTime.Add(ago))
 			s.Spoil(simulatortest.Fault{Match: removePath, Status: 400, Body: rows("INVALID_API_INPUT")})
-			_, errs := carry(t.Context(), s.CRM, replying(1, id, replyTime))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
 			wants(t, errs[0], fault.Permanent, "salesforce_refused")
 			s.shows(t, id, replyTime, true)
 			s.runs(t, goesOn)
@@ -122,7 +123,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 			id := s.Add("Contact", contact())
 			tracker := s.Enrol(id, replyTime.Add(ago))
 			s.Lock(tracker, 1)
-			_, errs := carry(t.Context(), s.CRM, replying(1, id, replyTime))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
 			wants(t, errs[0], fault.Retryable, "salesforce_locked")
 			s.runs(t, tracker)
 			s.play(t, replying(1, id, replyTime))
@@ -134,7 +135,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 			id := s.Add("Contact", contact())
 			s.Add("ActionCadenceTracker", map[string]any{"TargetId": id, "State": "Processing"})
 			s.Spoil(simulatortest.Fault{Match: removePath, Status: 400, Body: rows("INVALID_API_INPUT")})
-			_, errs := carry(t.Context(), s.CRM, replying(1, id, replyTime))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
 			wants(t, errs[0], fault.Retryable, "salesforce_cadence_changing")
 			s.play(t, replying(1, id, replyTime))
 			s.runs(t)
@@ -157,7 +158,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 			for range 2 { // all of them together, then the first alone
 				s.Spoil(simulatortest.Fault{Match: removePath, Status: 400, Body: []byte(`[{"errorCode":"MALFORMED_ID","message":"x"}]`)})
 			}
-			_, errs := carry(t.Context(), s.CRM, answering(1, a, replyTime, delivery.CancelSequences), answering(2, b, replyTime, delivery.CancelSequences))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, answering(1, a, replyTime, delivery.CancelSequences), answering(2, b, replyTime, delivery.CancelSequences))
 			wants(t, errs[0], fault.Permanent, "salesforce_record_gone")
 			none(t, errs[1:])
 			s.runs(t, goesOn)
@@ -172,7 +173,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 					s.Spoil(simulatortest.Fault{Match: queryPath, Status: 503})
 				}
 			}
-			_, errs := carry(t.Context(), s.CRM, replying(1, id, replyTime))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
 			wants(t, errs[0], fault.Retryable, "salesforce_unavailable")
 			return 6
 		}},
@@ -188,7 +189,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 		"what is no answer to a query is not taken for one": {run: func(t *testing.T, s *stage) int {
 			id := s.Add("Contact", contact())
 			s.Spoil(simulatortest.Fault{Match: queryPath, Status: 200, Body: []byte(`{}`)})
-			_, errs := carry(t.Context(), s.CRM, replying(1, id, replyTime))
+			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
 			wants(t, errs[0], fault.Retryable, "salesforce_query_unfinished")
 			s.shows(t, id, time.Time{}, false)
 			return 3

@@ -2,7 +2,6 @@ package salesforce_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"signalbox/functions/connector"
-	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
@@ -61,58 +58,6 @@ func (w *wire) body(b []byte) {
 	}
 	w.log.Write(indented.Bytes())
 	w.log.WriteString("\n")
-}
-
-// carry drives deliveries side by side to their ends and answers their errors, as the connector does.
-func carry(ctx context.Context, crm *salesforce.CRM, ds ...delivery.Delivery) ([]connector.Progress, []error) {
-	done := make([]connector.Progress, len(ds))
-	errs := make([]error, len(ds))
-	for i := range done {
-		done[i] = connector.Progress{}
-	}
-	for {
-		var steps []connector.Step[salesforce.Request]
-		var at []int
-		for i, d := range ds {
-			if errs[i] != nil {
-				continue
-			}
-			step, more, err := crm.Next(d, done[i])
-			if errs[i] = err; err == nil && more {
-				steps, at = append(steps, step), append(at, i)
-			}
-		}
-		if len(steps) == 0 {
-			return done, errs
-		}
-		for k, outcome := range together(ctx, crm, steps) {
-			errs[at[k]] = outcome.Err
-			if outcome.Err == nil {
-				done[at[k]][steps[k].Name] = outcome.Result
-			}
-		}
-	}
-}
-
-// together carries out steps: those of one name in one Do, as the connector does.
-func together(ctx context.Context, crm *salesforce.CRM, steps []connector.Step[salesforce.Request]) []connector.Outcome {
-	outcomes := make([]connector.Outcome, len(steps))
-	for k, first := range steps {
-		var same []connector.Step[salesforce.Request]
-		var at []int
-		for i, step := range steps {
-			if step.Name == first.Name {
-				same, at = append(same, step), append(at, i)
-			}
-		}
-		if at[0] != k {
-			continue
-		}
-		for i, outcome := range crm.Do(ctx, same) {
-			outcomes[at[i]] = outcome
-		}
-	}
-	return outcomes
 }
 
 func message(n int, kinds ...delivery.Kind) delivery.Delivery {

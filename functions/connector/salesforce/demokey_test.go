@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
@@ -108,7 +109,7 @@ func TestTheDemoOrgLetsInTheDemoTenantAlone(t *testing.T) {
 					Capabilities: salesforce.Capabilities{Leads: true},
 				}
 				crm := newPlace().crm(b, simulatortest.Transport(org), slog.New(slog.DiscardHandler))
-				_, errs := carry(t.Context(), crm, newcomer(1))
+				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				if f := fault.Of(errs[0]); c.code == "" && errs[0] != nil || c.code != "" && (f == nil || f.Code != c.code) {
 					t.Errorf("%v, want %q", errs[0], c.code)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/fault"
 )
 
 // batch is steps of one kind for one org.
@@ -32,7 +33,20 @@ func (c *CRM) org(ctx context.Context, at connector.BindingKey) (*org, error) {
 }
 
 func (o *org) do(ctx context.Context, k kind, w batch) {
-	map[kind]func(context.Context, batch){
-		resolve: o.resolve, record: o.writeGraphs, taskOnce: o.taskOnce, consent: o.consent, reply: o.reply, name: o.name,
-	}[k](ctx, w)
+	switch k {
+	case resolve:
+		o.resolve(ctx, w)
+	case record:
+		o.writeGraphs(ctx, w)
+	case taskOnce:
+		o.taskOnce(ctx, w)
+	case consent:
+		o.consent(ctx, w)
+	case reply:
+		o.reply(ctx, w)
+	case name:
+		o.name(ctx, w)
+	default:
+		w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
+	}
 }

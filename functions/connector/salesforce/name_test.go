@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/canonical"
@@ -17,7 +18,7 @@ func TestAnOrgWithAnOlderPackageGetsNoFieldItLacks(t *testing.T) {
 	d := newcomer(1)
 	d.Person.Phone, d.Event.Sender = "", canonical.Participant{ID: "whatsapp:US.9", ChannelAddress: "US.9"}
 	d.Event.Attribution = &canonical.Attribution{SourceType: "ad", SourceID: "1", ClickID: "2"}
-	_, errs := carry(t.Context(), newPlace().crm(b, simulatortest.Transport(s), slog.New(slog.DiscardHandler)), d)
+	_, errs := connectortest.Carry(t.Context(), newPlace().crm(b, simulatortest.Transport(s), slog.New(slog.DiscardHandler)), d)
 	none(t, errs)
 	for _, object := range []string{"Lead", "Msg_Event__c"} {
 		records, _ := s.Records(object)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/shared/delivery"
 )
 
@@ -27,7 +28,7 @@ func TestWordsThatLookLikeReferencesAreWords(t *testing.T) {
 				d.Person.Name = words
 				known := linked(message(2, delivery.LogActivity), w.who)
 				known.Event.Message = d.Event.Message
-				_, errs := carry(t.Context(), w.process(), d, known)
+				_, errs := connectortest.Carry(t.Context(), w.process(), d, known)
 				none(t, errs)
 				leads, _ := w.Records("Lead")
 				events, _ := w.Records("Msg_Event__c")

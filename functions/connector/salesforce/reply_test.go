@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
@@ -93,7 +94,7 @@ func (s *stage) told(t *testing.T, times int) {
 // play carries deliveries and fails the test if one does not succeed.
 func (s *stage) play(t *testing.T, ds ...delivery.Delivery) {
 	t.Helper()
-	_, errs := carry(t.Context(), s.CRM, ds...)
+	_, errs := connectortest.Carry(t.Context(), s.CRM, ds...)
 	none(t, errs)
 }
 
@@ -303,7 +304,7 @@ func mixed(t *testing.T, s *stage) (calls int) {
 		ds = append(ds, d)
 	}
 	ds[5].Actions[0].Value = map[string]string{"at": "yesterday"}
-	_, errs := carry(t.Context(), s.CRM, ds...)
+	_, errs := connectortest.Carry(t.Context(), s.CRM, ds...)
 	none(t, []error{errs[0], errs[1], errs[2], errs[6]})
 	wants(t, errs[3], fault.Retryable, "salesforce_locked")
 	wants(t, errs[4], fault.Retryable, "salesforce_locked")
@@ -330,7 +331,7 @@ func TestRepliesOfContactsAndLeadsInTurnAreOneCall(t *testing.T) {
 			ds = append(ds, answering(n+1, who, replyTime, delivery.MarkReplied))
 		}
 		wire := &wire{next: simulatortest.Transport(w.Simulator)}
-		_, errs := carry(t.Context(), w.crm(w.binding, wire, slog.New(slog.DiscardHandler)), ds...)
+		_, errs := connectortest.Carry(t.Context(), w.crm(w.binding, wire, slog.New(slog.DiscardHandler)), ds...)
 		none(t, errs)
 		if writes := strings.Count(wire.log.String(), "> PATCH "); writes != 1 {
 			t.Errorf("%d writes", writes)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
@@ -32,7 +33,7 @@ func TestScenarios(t *testing.T) {
 		run     run
 	}{
 		"an unknown sender becomes a lead with a message and a task": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
-			done, errs := carry(t.Context(), crm, newcomer(1))
+			done, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 			none(t, errs)
 			leads, _ := s.Records("Lead")
 			if links := crm.Links(newcomer(1), done[0]); len(leads) != 1 || links["who"] != leads[0].ID {
@@ -41,7 +42,7 @@ func TestScenarios(t *testing.T) {
 			return 3
 		}},
 		"a known contact costs one call": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
-			_, errs := carry(t.Context(), crm, linked(newcomer(1), s.Add("Contact", contact)))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(newcomer(1), s.Add("Contact", contact)))
 			none(t, errs)
 			return 1
 		}},
@@ -49,7 +50,7 @@ func TestScenarios(t *testing.T) {
 			s.Add("Contact", map[string]any{"LastName": "Ruiz", "Email": "ana@example.test"})
 			d := newcomer(1)
 			d.Person.Email = "Ana@Example.test"
-			_, errs := carry(t.Context(), crm, d)
+			_, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			return 3
 		}},
@@ -59,7 +60,7 @@ func TestScenarios(t *testing.T) {
 			newer := s.Add("Contact", map[string]any{"LastName": "Ruiz", "Email": "ana@example.test"})
 			d := newcomer(1)
 			d.Person.Email = "ana@example.test"
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if who := crm.Links(d, done[0])["who"]; who != newer {
 				t.Errorf("%s is taken, not %s", who, newer)
@@ -72,7 +73,7 @@ func TestScenarios(t *testing.T) {
 			newer := s.Add("Contact", map[string]any{"LastName": "Ana María", "MobilePhone": "555.123.4567"})
 			s.Add("Lead", map[string]any{"LastName": "Ana", "Company": "X", "Phone": "+15551234567"})
 			s.Add("Contact", map[string]any{"LastName": "Other", "Phone": "+445551234567"})
-			done, errs := carry(t.Context(), crm, newcomer(1))
+			done, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 			none(t, errs)
 			if who := crm.Links(newcomer(1), done[0])["who"]; who != newer {
 				t.Errorf("%s is taken, not %s", who, newer)
@@ -82,7 +83,7 @@ func TestScenarios(t *testing.T) {
 		"the same national digits in another country are another person": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			s.Add("Contact", map[string]any{"LastName": "Other", "Phone": "+445551234567"})
 			s.Add("Contact", map[string]any{"LastName": "Other", "Phone": "(555) 123-4567", "MailingCountry": "gb"})
-			_, errs := carry(t.Context(), crm, newcomer(1))
+			_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 			none(t, errs)
 			count(t, s, "Lead", 1)
 			return 3
@@ -91,7 +92,7 @@ func TestScenarios(t *testing.T) {
 			id := s.Add("Contact", contact)
 			s.Delete(id)
 			d := linked(newcomer(1), id)
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if links := crm.Links(d, done[0]); links["who"] == id || links["who"] == "" {
 				t.Errorf("links %v", links)
@@ -102,7 +103,7 @@ func TestScenarios(t *testing.T) {
 			id := s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X"})
 			to := s.Convert(id)
 			d := linked(newcomer(1), id)
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if links := crm.Links(d, done[0]); links["who"] != to {
 				t.Errorf("links %v, want %s", links, to)
@@ -112,7 +113,7 @@ func TestScenarios(t *testing.T) {
 		"a lead with our key that was converted leads to its contact": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			d := newcomer(1)
 			to := s.Convert(s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X", "Msg_Sender_Key__c": d.Person.Key}))
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if links := crm.Links(d, done[0]); links["who"] != to {
 				t.Errorf("links %v, want %s", links, to)
@@ -123,7 +124,7 @@ func TestScenarios(t *testing.T) {
 			d := newcomer(1)
 			to := s.Convert(s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X", "Msg_Sender_Key__c": d.Person.Key}))
 			s.Delete(to)
-			_, errs := carry(t.Context(), crm, d)
+			_, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			count(t, s, "Contact", 1)
 			return 8
@@ -132,7 +133,7 @@ func TestScenarios(t *testing.T) {
 			s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X", "Phone": "+15551234567"})
 			to := s.Add("Contact", map[string]any{"LastName": "Ruiz", "Phone": "+15551234567"})
 			d := newcomer(1)
-			done, errs := carry(t.Context(), crm, d)
+			done, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			if links := crm.Links(d, done[0]); links["who"] != to {
 				t.Errorf("links %v, want %s", links, to)
@@ -142,13 +143,13 @@ func TestScenarios(t *testing.T) {
 		"an opt-out is written once": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Contact", contact)
 			for _, d := range []delivery.Delivery{stop(1, "2026-01-18T14:23:12Z"), stop(1, "2026-01-18T14:23:12Z"), stop(2, "2026-01-17T00:00:00Z")} {
-				_, errs := carry(t.Context(), crm, linked(d, id))
+				_, errs := connectortest.Carry(t.Context(), crm, linked(d, id))
 				none(t, errs)
 			}
 			return 4
 		}},
 		"an opt-out of somebody unknown creates nobody": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
-			_, errs := carry(t.Context(), crm, stop(1, "2026-01-18T14:23:12Z"))
+			_, errs := connectortest.Carry(t.Context(), crm, stop(1, "2026-01-18T14:23:12Z"))
 			none(t, errs)
 			count(t, s, "Lead", 0)
 			return 2
@@ -156,7 +157,7 @@ func TestScenarios(t *testing.T) {
 		"a stop of somebody unknown": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			d := newcomer(1)
 			d.Actions = append(d.Actions, stop(1, "2026-01-18T14:23:12Z").Actions...)
-			_, errs := carry(t.Context(), crm, d)
+			_, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			leads, _ := s.Records("Lead")
 			if len(leads) != 1 || leads[0].Properties["Msg_Opt_Out__c"] != "true" || leads[0].Properties["Msg_Opt_Out_Channels__c"] != "sms" {
@@ -170,14 +171,14 @@ func TestScenarios(t *testing.T) {
 			lead := s.Add("Lead", map[string]any{"LastName": "X", "Company": "X"})
 			d := stop(3, "2026-01-18T14:23:12Z")
 			d.Person.Phone = ""
-			_, errs := carry(t.Context(), crm, linked(stop(1, "2026-01-18T14:23:12Z"), s.Add("Contact", contact)), linked(stop(2, "2026-01-18T14:23:12Z"), lead), linked(d, gone))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(stop(1, "2026-01-18T14:23:12Z"), s.Add("Contact", contact)), linked(stop(2, "2026-01-18T14:23:12Z"), lead), linked(d, gone))
 			none(t, errs)
 			return 5
 		}},
 		"an org without an external id on tasks": {
 			binding: func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, options: simulator.Options{NoTaskKey: true},
 			run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
-				_, errs := carry(t.Context(), crm, newcomer(1))
+				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				none(t, errs)
 				count(t, s, "Task", 1)
 				return 4
@@ -186,7 +187,7 @@ func TestScenarios(t *testing.T) {
 		"three known contacts, one of them with a bad row": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			bad := message(2, delivery.LogActivity)
 			bad.Event.Timestamp = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC) // beyond what Salesforce reads
-			_, errs := carry(t.Context(), crm,
+			_, errs := connectortest.Carry(t.Context(), crm,
 				linked(message(1, delivery.LogActivity), s.Add("Contact", contact)), linked(bad, s.Add("Contact", contact)),
 				linked(message(3, delivery.LogActivity), s.Add("Contact", contact)))
 			if errs[0] != nil || errs[1] == nil || errs[2] != nil {
@@ -196,21 +197,21 @@ func TestScenarios(t *testing.T) {
 		}},
 		"one message twice in a batch": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Contact", contact)
-			_, errs := carry(t.Context(), crm, linked(message(1, delivery.LogActivity), id), linked(message(1, delivery.LogActivity), id))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(message(1, delivery.LogActivity), id), linked(message(1, delivery.LogActivity), id))
 			none(t, errs)
 			return 2
 		}},
 		"a session that has ended is replaced and the request made again": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			s.Expire()
 			time.Sleep(time.Minute)
-			_, errs := carry(t.Context(), crm, linked(newcomer(1), s.Add("Contact", contact)))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(newcomer(1), s.Add("Contact", contact)))
 			none(t, errs)
 			return 3
 		}},
 		"a locked row is tried again later": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Contact", contact)
 			s.Lock(id, 1)
-			_, errs := carry(t.Context(), crm, linked(newcomer(1), id))
+			_, errs := connectortest.Carry(t.Context(), crm, linked(newcomer(1), id))
 			if f := fault.Of(errs[0]); f == nil || f.Kind != fault.Retryable || f.Code != "salesforce_locked" {
 				t.Errorf("%v", errs[0])
 			}
@@ -218,7 +219,7 @@ func TestScenarios(t *testing.T) {
 			return 1
 		}},
 		"an org where our package is not deployed": {options: simulator.Options{Bare: true}, run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
-			_, errs := carry(t.Context(), crm, newcomer(1), linked(newcomer(2), s.Add("Contact", contact)))
+			_, errs := connectortest.Carry(t.Context(), crm, newcomer(1), linked(newcomer(2), s.Add("Contact", contact)))
 			for _, err := range errs {
 				if f := fault.Of(err); f == nil || f.Kind != fault.Blocked || f.Code != "salesforce_schema" {
 					t.Errorf("%v", err)
@@ -231,7 +232,7 @@ func TestScenarios(t *testing.T) {
 			for range 2 {
 				s.Add("Lead", map[string]any{"LastName": "X", "Company": "X", "Msg_Sender_Key__c": d.Person.Key})
 			}
-			_, errs := carry(t.Context(), crm, d)
+			_, errs := connectortest.Carry(t.Context(), crm, d)
 			if f := fault.Of(errs[0]); f == nil || f.Kind != fault.Permanent || f.Code != "salesforce_key_ambiguous" {
 				t.Errorf("%v", errs[0])
 			}
@@ -254,7 +255,7 @@ func TestScenarios(t *testing.T) {
 				}
 				crm := p.crm(b, w, slog.New(slog.DiscardHandler))
 				if c.options.Bare {
-					_, _ = carry(t.Context(), crm, stop(0, "2026-01-18T14:23:12Z"))
+					_, _ = connectortest.Carry(t.Context(), crm, stop(0, "2026-01-18T14:23:12Z"))
 					w.log.Reset()
 				}
 				want := c.run(t, s, crm)
@@ -292,7 +293,7 @@ func BenchmarkKnownContact(b *testing.B) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		d.Event.ProviderMessageID = fmt.Sprint("SM", n)
-		if _, errs := carry(b.Context(), crm, d); errs[0] != nil {
+		if _, errs := connectortest.Carry(b.Context(), crm, d); errs[0] != nil {
 			b.Fatal(errs[0])
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
@@ -50,7 +51,7 @@ func (w *world) process() *salesforce.CRM {
 
 // send carries a message to a known contact and answers the error.
 func (w *world) send(ctx context.Context, crm *salesforce.CRM, n int) error {
-	_, errs := carry(ctx, crm, linked(message(n, delivery.LogActivity), w.who))
+	_, errs := connectortest.Carry(ctx, crm, linked(message(n, delivery.LogActivity), w.who))
 	return errs[0]
 }
 
@@ -340,7 +341,7 @@ func TestAnOrgOfAnotherTenantHasItsOwnSession(t *testing.T) {
 		for _, tenant := range []string{"demo", "second"} {
 			d := linked(message(1, delivery.LogActivity), w.who)
 			d.Event.TenantID = tenant
-			if _, errs := carry(t.Context(), crm, d); errs[0] != nil {
+			if _, errs := connectortest.Carry(t.Context(), crm, d); errs[0] != nil {
 				t.Error(errs[0])
 			}
 		}

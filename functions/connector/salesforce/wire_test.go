@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/delivery"
@@ -33,20 +34,20 @@ func TestTheDailyLimitIsToldFromTooManyAtOnce(t *testing.T) {
 		crm := newPlace().crm(org(), simulatortest.Transport(s), slog.New(slog.NewJSONHandler(&out, nil)))
 		who := s.Add("Contact", map[string]any{"LastName": "Ruiz"})
 		for n := range 30 {
-			if _, errs := carry(t.Context(), crm, linked(message(n, delivery.LogActivity), who)); errs[0] != nil {
+			if _, errs := connectortest.Carry(t.Context(), crm, linked(message(n, delivery.LogActivity), who)); errs[0] != nil {
 				t.Fatalf("%d: %v", n, errs[0])
 			}
 		}
 		if told := strings.Count(out.String(), "daily requests"); told != 1 {
 			t.Errorf("a low budget is told %d times in a minute", told)
 		}
-		_, errs := carry(t.Context(), crm, linked(message(31, delivery.LogActivity), who))
+		_, errs := connectortest.Carry(t.Context(), crm, linked(message(31, delivery.LogActivity), who))
 		wants(t, errs[0], fault.Blocked, "salesforce_daily_limit")
 		s.Spoil(simulatortest.Fault{Status: 403, Body: []byte(`[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"x"}]`)})
-		_, errs = carry(t.Context(), crm, linked(message(32, delivery.LogActivity), who)) // without the header: as last told
+		_, errs = connectortest.Carry(t.Context(), crm, linked(message(32, delivery.LogActivity), who)) // without the header: as last told
 		wants(t, errs[0], fault.Blocked, "salesforce_daily_limit")
 		s.Spoil(simulatortest.Fault{Status: 403, Headers: map[string]string{"Sforce-Limit-Info": "api-usage=18/15000"}, Body: []byte(`[{"errorCode":"REQUEST_LIMIT_EXCEEDED","message":"x"}]`)})
-		_, errs = carry(t.Context(), crm, linked(message(33, delivery.LogActivity), who))
+		_, errs = connectortest.Carry(t.Context(), crm, linked(message(33, delivery.LogActivity), who))
 		wants(t, errs[0], fault.Throttled, "salesforce_request_limit")
 		if wait := fault.Of(errs[0]).Wait; wait < 30*time.Second || wait > 2*time.Minute {
 			t.Errorf("waits %s", wait)
@@ -66,7 +67,7 @@ func TestAWholeBatchOfBadRowsFailsAlone(t *testing.T) {
 			}
 			ds = append(ds, d)
 		}
-		_, errs := carry(t.Context(), w.process(), ds...)
+		_, errs := connectortest.Carry(t.Context(), w.process(), ds...)
 		for n, err := range errs {
 			if n%2 == 0 {
 				wants(t, err, fault.Permanent, "salesforce_invalid_data")
@@ -88,7 +89,7 @@ func TestManyKnownContactsCostOneCall(t *testing.T) {
 		for n := range 75 {
 			ds = append(ds, linked(message(n+1, delivery.LogActivity), w.Add("Contact", map[string]any{"LastName": "Ruiz"})))
 		}
-		_, errs := carry(t.Context(), w.crm(w.binding, wire, slog.New(slog.DiscardHandler)), ds...)
+		_, errs := connectortest.Carry(t.Context(), w.crm(w.binding, wire, slog.New(slog.DiscardHandler)), ds...)
 		none(t, errs)
 		if calls := strings.Count(wire.log.String(), "> "); calls != 1 {
 			t.Errorf("%d calls for %d messages", calls, len(ds))
@@ -99,11 +100,11 @@ func TestManyKnownContactsCostOneCall(t *testing.T) {
 func TestAReplayNeverWritesOverWhatAPersonChanged(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		crm, d := w.process(), newcomer(1)
-		_, errs := carry(t.Context(), crm, d)
+		_, errs := connectortest.Carry(t.Context(), crm, d)
 		none(t, errs)
 		leads, _ := w.Records("Lead")
 		w.edit(t, leads[0].ID)
-		_, errs = carry(t.Context(), w.process(), d) // from the beginning, as after a crash before the first checkpoint
+		_, errs = connectortest.Carry(t.Context(), w.process(), d) // from the beginning, as after a crash before the first checkpoint
 		none(t, errs)
 		count(t, w.Simulator, "Lead", 1)
 		if leads, _ = w.Records("Lead"); leads[0].Properties["LastName"] != "Ruiz de la Prada" {

@@ -7,8 +7,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Expand replaces every Fn::ForEach of a template's conditions, resources and outputs, and then every Fn::FindInMap, by what it
-// stands for, as AWS::LanguageExtensions does. A collection is a list, or a reference to a parameter whose value, by its name in
+// Expand replaces the Fn::ForEach among the keys of a template's conditions, resources and outputs, and among those of a loop's own
+// block, by what they stand for, and then every Fn::FindInMap, as AWS::LanguageExtensions does. Any other stays as it is.
+// A collection is a list, or a reference to a parameter whose value, by its name in
 // parameters, is separated by commas. Keys of mappings are names.
 func Expand(root *yaml.Node, parameters map[string]string) error {
 	for _, section := range []string{"Conditions", "Resources", "Outputs"} {
@@ -120,17 +121,22 @@ func List(value string) []string {
 // substitute returns a copy of a block with the identifier's value in its place, in keys, too: ${X}, &{X}, which is the value
 // without all but letters and digits, and references to X.
 func substitute(n *yaml.Node, identifier, value string) *yaml.Node {
-	if name, arg := functionOf(n); name == "Ref" && arg.Value == identifier {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Line: n.Line}
+	plain := regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(value, "")
+	texts := strings.NewReplacer("${"+identifier+"}", value, "&{"+identifier+"}", plain)
+	var replaced func(*yaml.Node) *yaml.Node
+	replaced = func(n *yaml.Node) *yaml.Node {
+		if name, arg := functionOf(n); name == "Ref" && arg.Value == identifier {
+			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Line: n.Line}
+		}
+		c := *n
+		if n.Kind == yaml.ScalarNode {
+			c.Value = texts.Replace(n.Value)
+		}
+		c.Content = make([]*yaml.Node, len(n.Content))
+		for i, child := range n.Content {
+			c.Content[i] = replaced(child)
+		}
+		return &c
 	}
-	c := *n
-	if n.Kind == yaml.ScalarNode {
-		plain := regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(value, "")
-		c.Value = strings.NewReplacer("${"+identifier+"}", value, "&{"+identifier+"}", plain).Replace(n.Value)
-	}
-	c.Content = make([]*yaml.Node, len(n.Content))
-	for i, child := range n.Content {
-		c.Content[i] = substitute(child, identifier, value)
-	}
-	return &c
+	return replaced(n)
 }
