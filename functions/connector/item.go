@@ -25,11 +25,8 @@ const (
 	CodePlan      = "crm_plan_repeats" // Next asks for a step that is done
 	CodeStep      = "crm_step_unknown" // Do has no step that Next asks for
 	CodeAnswers   = "crm_answers"      // Do did not return one outcome a step
-	CodeOutOfTime = "out_of_time"      // the message's time is over between two steps
+	CodeOutOfTime = fault.CodeOutOfTime
 )
-
-// newer is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
-const newer = time.Hour
 
 // item is one delivery in a Connector's hands.
 type item struct {
@@ -93,15 +90,10 @@ func decode(head queue.Received, d *delivery.Delivery) error {
 
 // undecoded sorts what a body was refused for. Only the event's own faults are safe to repeat: others may quote the body.
 func undecoded(head queue.Received, err error) *fault.Error {
-	of, ok := errors.AsType[*fault.Error](err)
-	switch {
-	case !ok:
-		return fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a delivery"))
-	case of.Code == canonical.CodeVersionUnknown && (head.FirstSent.IsZero() || time.Since(head.FirstSent) < newer):
-		return of
-	default:
-		return fault.New(fault.Permanent, of.Code, of.Err)
+	if of, ok := errors.AsType[*fault.Error](err); ok {
+		return canonical.Awaited(of, head.FirstSent)
 	}
+	return fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a delivery"))
 }
 
 // key returns where the claim is: beside the event's own record.

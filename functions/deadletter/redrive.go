@@ -21,13 +21,12 @@ import (
 
 // The codes of what cannot be put back.
 const (
-	CodeStage     = "stage_unknown"     // nobody can tell which queue it came from
-	CodeQueue     = "queue_not_known"   // no queue belongs to its stage
-	CodeBody      = "body_incomplete"   // a part of its body is gone
-	CodeID        = "message_id_long"   // no generation fits behind its id
-	codeOutOfTime = "out_of_time"       // the invocation was nearly over
-	maxID         = 128                 // of a message
-	trailing      = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
+	CodeStage = "stage_unknown"     // nobody can tell which queue it came from
+	CodeQueue = "queue_not_known"   // no queue belongs to its stage
+	CodeBody  = "body_incomplete"   // a part of its body is gone
+	CodeID    = "message_id_long"   // no generation fits behind its id
+	maxID     = 128                 // of a message
+	trailing  = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
 )
 
 // Bindings returns the kinds of a tenant's CRMs by their names; *tenant.Bindings is one.
@@ -175,7 +174,7 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *outgoing) 
 func (r *Redriver) state(ctx context.Context, p *outgoing) (state idempotency.State, err error) {
 	stage := p.letter.rec.Stage
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
-		return state, fault.New(fault.Retryable, codeOutOfTime, nil)
+		return state, fault.New(fault.Retryable, fault.CodeOutOfTime, nil)
 	}
 	if stage == deadletter.StageReceive || stage == deadletter.StageUnknown {
 		return state, fault.New(fault.Permanent, CodeStage, nil)

@@ -42,17 +42,11 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 	return err
 }
 
-// newerVersionWait is how long an event of a higher schema version is waited for: a newer version of this function is being rolled out.
-const newerVersionWait = time.Hour
-
 // decode reads the event of a message.
 func decode(head queue.Received) (canonical.Event, error) {
 	e, err := canonical.Decode(head.Body)
 	if sorted := fault.Of(err); sorted != nil {
-		if sorted.Code == canonical.CodeVersionUnknown && !head.FirstSent.IsZero() && time.Since(head.FirstSent) >= newerVersionWait {
-			return e, fault.New(fault.Permanent, sorted.Code, sorted.Err)
-		}
-		return e, err
+		return e, canonical.Awaited(sorted, head.FirstSent)
 	}
 	if e.TenantID == "" || e.ThreadID == "" {
 		return e, fault.New(fault.Permanent, canonical.CodeInvalid, errors.New("tenantId and threadId are required here"))

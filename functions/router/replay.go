@@ -135,7 +135,7 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 		return nil, item
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
-		return fail(redrive.Failed, fault.New(fault.Retryable, "out_of_time", nil))
+		return fail(redrive.Failed, fault.New(fault.Retryable, fault.CodeOutOfTime, nil))
 	}
 	key := Key(q.Tenant, canonical.EventID(id))
 	held, err := r.store.Get(ctx, key)

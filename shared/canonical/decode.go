@@ -22,8 +22,20 @@ const (
 const (
 	CodeMalformed      = "event_malformed"        // permanent: no JSON object
 	CodeInvalid        = "event_invalid"          // permanent: a *ValidationError says why
-	CodeVersionUnknown = "schema_version_unknown" // retryable: a newer writer is being rolled out; whoever retries sets the limit
+	CodeVersionUnknown = "schema_version_unknown" // retryable: a newer version of the reader is being rolled out; see Awaited
 )
+
+// newerVersionWait is how long an event of a later version is waited for.
+const newerVersionWait = time.Hour
+
+// Awaited returns a fault of reading an event as it is for a message that was first sent at a time, zero where nobody knows: a version
+// that the reader did not learn within an hour is permanent.
+func Awaited(f *fault.Error, sent time.Time) *fault.Error {
+	if f.Code == CodeVersionUnknown && !sent.IsZero() && time.Since(sent) >= newerVersionWait {
+		return fault.New(fault.Permanent, f.Code, f.Err)
+	}
+	return f
+}
 
 // The causes. They say nothing about the content of the document.
 var (

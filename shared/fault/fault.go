@@ -66,8 +66,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// CodeUnsorted is the code of an error that nobody sorted.
-const CodeUnsorted = "unsorted"
+// The codes of faults that are nobody's own.
+const (
+	CodeUnsorted  = "unsorted"    // an error that nobody sorted
+	CodeOutOfTime = "out_of_time" // the time of the message or of the invocation was over, or nearly, before the work began
+)
 
 // Of returns the outermost fault in err's chain, or a Retryable one around an error that has none. Of(nil) is nil.
 func Of(err error) *Error {
