@@ -134,7 +134,7 @@ func Update(ctx context.Context, s Store, key store.Key, held *store.Record, cha
 	return fault.New(fault.Retryable, "head_contended", nil)
 }
 
-// SetConsent copies the consent of one channel that was recorded into the head, unless it holds a newer one, and answers
+// SetConsent copies the consent of one channel that was recorded into the head, unless it holds a newer one, and reports
 // whether that changed it. Of two at one instant the one recorded last is right: the record lets only an opt-out follow.
 func (h *Head) SetConsent(channel canonical.Channel, state ConsentState) bool {
 	if held, ok := h.Consent[channel]; ok && (state.At.Before(held.At) || state.At.Equal(held.At) && state.State == held.State) {

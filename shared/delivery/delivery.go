@@ -38,7 +38,7 @@ type Action struct {
 	Value map[string]string `json:"value,omitempty"`
 }
 
-// Kind is closed and versioned with the schema; a connector that does not know one answers a permanent fault.
+// Kind is closed and versioned with the schema; a connector that does not know one returns a permanent fault.
 type Kind string
 
 // The kinds and their values.

@@ -50,7 +50,7 @@ func (c *cache[K, V]) drop(key K) {
 	delete(c.held, key)
 }
 
-// load returns what is held, however old, or what load answers: one at a time for a key. Those who wait for a load that failed
+// load returns what is held, however old, or what load returns: one at a time for a key. Those who wait for a load that failed
 // try themselves: the error may be that of another's deadline.
 func (c *cache[K, V]) load(ctx context.Context, key K, load func() (V, error)) (V, error) {
 	for {

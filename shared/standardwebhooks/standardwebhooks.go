@@ -28,7 +28,7 @@ const (
 // Tolerance is how far the time of an attempt may be from the time of its receipt, on either side.
 const Tolerance = 5 * time.Minute
 
-// The codes of the faults that Verify answers.
+// The codes of the faults that Verify returns.
 const (
 	CodeMissing   = "signature_missing"   // a header is not there
 	CodeMalformed = "signature_malformed" // a header is there twice, or is none of the form

@@ -81,7 +81,7 @@ func (c *cache[V]) value(ctx context.Context, key string, newest bool) (V, error
 	}
 }
 
-// refresh loads a value and answers it, or the stale one when that may be served and the load fails or is slow.
+// refresh loads a value and returns it, or the stale one when that may be served and the load fails or is slow.
 func (c *cache[V]) refresh(ctx context.Context, key string, held kept[V], stale bool, running *call) (V, error) {
 	defer func() {
 		c.mu.Lock()

@@ -111,7 +111,7 @@ func recipient(to address) canonical.Participant {
 
 // doneDate reads RawDlrDoneDate, the carrier's YYMMDDhhmm without a zone, if it can only be UTC: zones are a quarter of an
 // hour apart at least, so that a minute that lies less than that before the receipt, and not after it, is in no other. In any
-// doubt it answers the zero time, and the time of receipt stands in.
+// doubt it returns the zero time, and the time of receipt stands in.
 func doneDate(raw string, received time.Time) time.Time {
 	at, err := time.Parse("0601021504", raw)
 	if err != nil {

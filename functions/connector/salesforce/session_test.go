@@ -49,7 +49,7 @@ func (w *world) process() *salesforce.CRM {
 	return w.crm(w.binding, simulatortest.Transport(w.Simulator), slog.New(slog.DiscardHandler))
 }
 
-// send carries a message to a known contact and answers the error.
+// send carries a message to a known contact and returns the error.
 func (w *world) send(ctx context.Context, crm *salesforce.CRM, n int) error {
 	_, errs := connectortest.Carry(ctx, crm, linked(message(n, delivery.LogActivity), w.who))
 	return errs[0]

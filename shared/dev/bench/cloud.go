@@ -128,7 +128,7 @@ func (w *world) number() int {
 	return w.next
 }
 
-// send sends a message and answers how long it took to be acknowledged.
+// send sends a message and returns how long it took to be acknowledged.
 func (w *world) send(ctx context.Context, m samples.Sample) (time.Duration, error) {
 	request, err := w.client.Request(ctx, m)
 	if err != nil {

@@ -133,7 +133,7 @@ func (w *world) countSingle(ctx context.Context, from, messages int) (usage, err
 // batch is the size of batches, and the number of people who are known.
 const batch = 10
 
-// countReplies lets people who are known be written to and answer, one at a time, and answers what registering an outreach and what
+// countReplies lets people who are known be written to and answer, one at a time, and returns what registering an outreach and what
 // the reply to one costs.
 func (w *world) countReplies(ctx context.Context) (outreach, reply usage, err error) {
 	through := func(m samples.Sample, sum usage, of int) (usage, error) {

@@ -204,7 +204,7 @@ func paths(ctx context.Context, root string, length time.Duration) ([]Row, error
 	return rows, nil
 }
 
-// open sends so many webhooks a second, whatever becomes of them, and answers how long each took from when it was due until the
+// open sends so many webhooks a second, whatever becomes of them, and returns how long each took from when it was due until the
 // last CRM had made its record.
 func (w *world) open(ctx context.Context, perSecond int, length time.Duration) (window, error) {
 	total := int(length.Seconds() * float64(perSecond))

@@ -142,7 +142,7 @@ func compare(before, now Row) (ratio float64, word string) {
 // counted reports whether a row is a count, which is the same on every machine.
 func (r Row) counted() bool { return r.Ring == "3 counted" || r.Ring == "computed" }
 
-// Print writes the table, each row beside that of an earlier run, which may be nil. It answers the names of the rows that are
+// Print writes the table, each row beside that of an earlier run, which may be nil. It returns the names of the rows that are
 // worse.
 func (r *Report) Print(w io.Writer, before *Report) (worse []string) {
 	_, _ = fmt.Fprintf(w, "%s, %d cores, %s, %s, load %s at the start; prices of %s\n",
@@ -175,7 +175,7 @@ func (r *Report) Print(w io.Writer, before *Report) (worse []string) {
 	return worse
 }
 
-// print writes one row beside an earlier one, whose value is 0 if there is none, and answers what compare says of it.
+// print writes one row beside an earlier one, whose value is 0 if there is none, and returns what compare says of it.
 func (r *Report) print(w io.Writer, row, before Row) string {
 	met, last, ratioText := row.meets(), "", ""
 	if r.Quick && !row.counted() {

@@ -231,7 +231,7 @@ func (r *Report) once(crm string, messages map[string]*message, held []string, l
 	}
 }
 
-// twice looks for what is there more than once, and answers how often each is there.
+// twice looks for what is there more than once, and returns how often each is there.
 func (r *Report) twice(where string, held []string) map[string]int {
 	times := map[string]int{}
 	for _, id := range held {

@@ -119,7 +119,7 @@ func get(t *testing.T, s store.Store, keys ...store.Key) []store.Record {
 	return records
 }
 
-// conflicts makes changes that have to fail and answers the conflict.
+// conflicts makes changes that have to fail and returns the conflict.
 func conflicts(t *testing.T, s store.Store, changes ...store.Change) store.ConflictError {
 	t.Helper()
 	now, err := s.Write(t.Context(), changes...)

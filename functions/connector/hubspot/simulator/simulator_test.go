@@ -23,7 +23,7 @@ const (
 	upsert  = objects + "/contacts/batch/upsert"
 )
 
-// call makes one request and answers status and body.
+// call makes one request and returns status and body.
 func call(ctx context.Context, t *testing.T, s http.Handler, method, path, body string) (status int, answer string, err error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, method, "https://hubspot.example.test"+path, strings.NewReader(body))
