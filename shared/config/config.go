@@ -61,16 +61,16 @@ func (r *Reader) List(name string) []string {
 // maxDuration bounds a duration so that it neither overflows nor hides a typing error: ten years.
 const maxDuration = 10 * 365 * 24 * time.Hour
 
-// Seconds returns a time given in whole or fractional seconds above zero, or def when the variable is not set.
-func (r *Reader) Seconds(name string, def time.Duration) time.Duration {
-	value := r.Optional(name, "")
+// Seconds returns a time given in whole or fractional seconds above zero. It must be set.
+func (r *Reader) Seconds(name string) time.Duration {
+	value := r.String(name)
 	if value == "" {
-		return def
+		return 0
 	}
 	seconds, err := strconv.ParseFloat(value, 64)
 	if err != nil || math.IsNaN(seconds) || seconds <= 0 || seconds > maxDuration.Seconds() {
 		r.problem(name + " is not a number of seconds above zero")
-		return def
+		return 0
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

@@ -32,23 +32,23 @@ func TestReader(t *testing.T) {
 		},
 		"what is not set takes its default, and what has none is a problem": {
 			nil,
-			values{"", "def", time.Minute, 7, "configuration: NAME is not set"},
+			values{"", "def", 0, 7, "configuration: NAME is not set; WAIT is not set"},
 		},
 		"every problem is listed by name and no value is told": {
 			map[string]string{"NAME": "  ", "WAIT": "hunter2", "COUNT": "hunter3"},
-			values{"", "def", time.Minute, 7, "configuration: NAME is not set; WAIT is not a number of seconds above zero; COUNT is not a whole number"},
+			values{"", "def", 0, 7, "configuration: NAME is not set; WAIT is not a number of seconds above zero; COUNT is not a whole number"},
 		},
 		"a time that is zero is refused": {
 			map[string]string{"NAME": "queue", "WAIT": "0"},
-			values{"queue", "def", time.Minute, 7, "configuration: WAIT is not a number of seconds above zero"},
+			values{"queue", "def", 0, 7, "configuration: WAIT is not a number of seconds above zero"},
 		},
 		"a time that is not a number is refused": {
 			map[string]string{"NAME": "queue", "WAIT": "NaN"},
-			values{"queue", "def", time.Minute, 7, "configuration: WAIT is not a number of seconds above zero"},
+			values{"queue", "def", 0, 7, "configuration: WAIT is not a number of seconds above zero"},
 		},
 		"a time that overflows is refused": {
 			map[string]string{"NAME": "queue", "WAIT": "1e300"},
-			values{"queue", "def", time.Minute, 7, "configuration: WAIT is not a number of seconds above zero"},
+			values{"queue", "def", 0, 7, "configuration: WAIT is not a number of seconds above zero"},
 		},
 	}
 	for name, tt := range tests {
@@ -60,7 +60,7 @@ func TestReader(t *testing.T) {
 			})
 			got := values{
 				Name: r.String("NAME"), Optional: r.Optional("OPTIONAL", "def"),
-				Wait: r.Seconds("WAIT", time.Minute), Count: r.Int("COUNT", 7),
+				Wait: r.Seconds("WAIT"), Count: r.Int("COUNT", 7),
 			}
 			if err := r.Err(); err != nil {
 				got.Err = err.Error()

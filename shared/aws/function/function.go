@@ -64,16 +64,16 @@ func (f *Function) Peppers() *tenant.Peppers {
 func (f *Function) Box() *keys.Box { return keys.NewBox(f.Keys(f.String("DATA_KEY")), rand.Reader) }
 
 // Margin returns how long before its time-out the function begins nothing new.
-func (f *Function) Margin() time.Duration { return f.Seconds("SOFT_MARGIN_SECONDS", 3*time.Second) }
+func (f *Function) Margin() time.Duration { return f.Seconds("SOFT_MARGIN_SECONDS") }
 
 // Worker returns a worker with the times of the environment. Its Handler is the caller's to set, and its DeadLetters where it
 // gives messages up.
 func (f *Function) Worker(stage string) *queue.Worker {
 	return &queue.Worker{
 		Stage: stage, Logger: f.Logger, Meter: f.Meter, Identity: f.Identity, Random: mathrand.Float64,
-		Patience: f.Seconds("PATIENCE_SECONDS", 24*time.Hour), BlockedWait: f.Seconds("BLOCKED_WAIT_SECONDS", 15*time.Minute),
-		BackoffMin: f.Seconds("BACKOFF_MIN_SECONDS", 2*time.Second), BackoffMax: f.Seconds("BACKOFF_MAX_SECONDS", 15*time.Minute),
-		MessageTime: f.Seconds("MESSAGE_SECONDS", 20*time.Second), SoftMargin: f.Margin(),
+		Patience: f.Seconds("PATIENCE_SECONDS"), BlockedWait: f.Seconds("BLOCKED_WAIT_SECONDS"),
+		BackoffMin: f.Seconds("BACKOFF_MIN_SECONDS"), BackoffMax: f.Seconds("BACKOFF_MAX_SECONDS"),
+		MessageTime: f.Seconds("MESSAGE_SECONDS"), SoftMargin: f.Margin(),
 	}
 }
 

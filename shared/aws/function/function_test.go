@@ -19,16 +19,16 @@ import (
 func TestAWorkerHasTheTimesOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	id := telemetry.Identity{Function: "signalbox-route", Version: "7", Stack: "signalbox"}
-	defaults := queue.Worker{
-		Stage: "route", Identity: id, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second,
-		BackoffMax: 15 * time.Minute, MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second,
-	}
 	for sentence, c := range map[string]struct {
 		environment map[string]string
 		want        queue.Worker
 		problem     string
 	}{
-		"defaults where the environment says nothing": {nil, defaults, ""},
+		"none where the environment says nothing": {
+			nil, queue.Worker{Stage: "route", Identity: id},
+			"configuration: PATIENCE_SECONDS is not set; BLOCKED_WAIT_SECONDS is not set; BACKOFF_MIN_SECONDS is not set; " +
+				"BACKOFF_MAX_SECONDS is not set; MESSAGE_SECONDS is not set; SOFT_MARGIN_SECONDS is not set",
+		},
 		"each from the variable of its name": {
 			map[string]string{
 				"PATIENCE_SECONDS": "1", "BLOCKED_WAIT_SECONDS": "2", "BACKOFF_MIN_SECONDS": "3", "BACKOFF_MAX_SECONDS": "4",
@@ -41,7 +41,15 @@ func TestAWorkerHasTheTimesOfTheEnvironment(t *testing.T) {
 			"",
 		},
 		"a time that is none is a problem": {
-			map[string]string{"MESSAGE_SECONDS": "20s"}, defaults, "configuration: MESSAGE_SECONDS is not a number of seconds above zero",
+			map[string]string{
+				"PATIENCE_SECONDS": "1", "BLOCKED_WAIT_SECONDS": "2", "BACKOFF_MIN_SECONDS": "3", "BACKOFF_MAX_SECONDS": "4",
+				"MESSAGE_SECONDS": "20s", "SOFT_MARGIN_SECONDS": "0.5",
+			},
+			queue.Worker{
+				Stage: "route", Identity: id, Patience: time.Second, BlockedWait: 2 * time.Second, BackoffMin: 3 * time.Second,
+				BackoffMax: 4 * time.Second, SoftMargin: 500 * time.Millisecond,
+			},
+			"configuration: MESSAGE_SECONDS is not a number of seconds above zero",
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -93,7 +101,7 @@ func TestAFunctionThatCannotStartSaysWhy(t *testing.T) {
 	command := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$")
 	command.Env = []string{child + "=1", "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret", "MESSAGE_SECONDS=soon"}
 	said, err := command.CombinedOutput()
-	const want = `"msg":"cannot start","function":"x","version":"0","reason":"configuration: MESSAGE_SECONDS is not a number of seconds above zero; QUEUE_URL is not set"`
+	const want = `"msg":"cannot start","function":"x","version":"0","reason":"configuration: PATIENCE_SECONDS is not set; BLOCKED_WAIT_SECONDS is not set; BACKOFF_MIN_SECONDS is not set; BACKOFF_MAX_SECONDS is not set; MESSAGE_SECONDS is not a number of seconds above zero; SOFT_MARGIN_SECONDS is not set; QUEUE_URL is not set"`
 	if command.ProcessState.ExitCode() != 1 || !strings.Contains(string(said), want) {
 		t.Errorf("%v: %s", err, said)
 	}

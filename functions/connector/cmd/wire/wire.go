@@ -26,7 +26,7 @@ func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *qu
 	ring := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
 	state := f.Table(f.String("STATE_TABLE"))
 	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: connector.New(crm, connector.Options{
-		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second)),
+		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Links: connector.ThreadLinks{Store: state},
 		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
 	})}
@@ -46,5 +46,5 @@ func Receipts(f *function.Function, kind string, crm connector.StatusWriter, wid
 }
 
 func attempt(f *function.Function) time.Duration {
-	return f.Seconds("CRM_ATTEMPT_SECONDS", 10*time.Second)
+	return f.Seconds("CRM_ATTEMPT_SECONDS")
 }

@@ -2,8 +2,6 @@
 package wire
 
 import (
-	"time"
-
 	"signalbox/functions/router"
 	"signalbox/shared/aws/function"
 	"signalbox/shared/envelope"
@@ -20,7 +18,7 @@ func Route(f *function.Function) *queue.Worker {
 	state := f.Table(f.String("STATE_TABLE"))
 	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.New(ring, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
-		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS", 35*time.Second)),
+		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 	})}
 	return worker
 }
