@@ -25,7 +25,8 @@ func TestAWorkerHasTheTimesOfTheEnvironment(t *testing.T) {
 		problem     string
 	}{
 		"none where the environment says nothing": {
-			nil, queue.Worker{Stage: "route", Identity: id},
+			nil,
+			queue.Worker{Stage: "route", Identity: id},
 			"configuration: PATIENCE_SECONDS is not set; BLOCKED_WAIT_SECONDS is not set; BACKOFF_MIN_SECONDS is not set; " +
 				"BACKOFF_MAX_SECONDS is not set; MESSAGE_SECONDS is not set; SOFT_MARGIN_SECONDS is not set",
 		},
