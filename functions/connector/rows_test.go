@@ -50,8 +50,11 @@ func TestRows(t *testing.T) {
 			}
 			return nil, refused
 		}, 6, []string{"0 permanent own0", "1 permanent own1", "2 permanent own2", "3 permanent own3", "4 permanent own4"}},
-		"a call that may be repeated is not repeated here": {3, func([]int) ([]int, error) { return nil, fault.New(fault.Retryable, "x", nil) },
-			1, []string{"0 retryable x", "1 retryable x", "2 retryable x"}},
+		"a call that may be repeated is not repeated here": {
+			3, func([]int) ([]int, error) { return nil, fault.New(fault.Retryable, "x", nil) },
+			1,
+			[]string{"0 retryable x", "1 retryable x", "2 retryable x"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calls, got := 0, []string(nil)
