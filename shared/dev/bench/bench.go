@@ -9,12 +9,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/template"
 )
 
 // Options say how much to measure.
@@ -201,12 +200,14 @@ func count(ctx context.Context, root string, crms ...string) (c counted, err err
 
 // fixedCharges returns what a deployment costs without a message.
 func fixedCharges(root string, list *prices) (perMonth float64, note string, err error) {
-	data, err := os.ReadFile(filepath.Join(root, "template.yaml")) //nolint:gosec // the repository's own
+	deployed, err := template.Read(filepath.Join(root, "template.yaml"), nil, nil)
 	if err != nil {
 		return 0, "", fmt.Errorf("bench: %w", err)
 	}
-	of := func(kind string) float64 { return float64(strings.Count(string(data), "Type: "+kind+"\n")) }
-	alarms, keys, secrets, mappings := of("AWS::CloudWatch::Alarm"), of("AWS::KMS::Key"), of("AWS::SecretsManager::Secret"), of("SQS")
+	alarms, keys, secrets, mappings := float64(deployed.Alarms), float64(len(deployed.Keys)), float64(len(deployed.Secrets)), 0.0
+	for _, f := range deployed.Functions {
+		mappings += float64(len(f.Mappings))
+	}
 	// Five pollers a mapping, each with a long poll of 20 s: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html.
 	polls := mappings * 5 * 3 * 60 * 24 * 30
 	perMonth = alarms*list.PerMonth["alarm"].Price + keys*list.PerMonth["kmsKey"].Price + secrets*list.PerMonth["secret"].Price + list.million("sqsFifoRequest", polls/1e6)

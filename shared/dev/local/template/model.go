@@ -14,6 +14,7 @@ type Template struct {
 	Tables                       []Table
 	Keys                         []Key
 	Secrets                      []Secret
+	Alarms                       int // how many: they cost, and nothing raises them here
 }
 
 // Function is one Lambda function.

@@ -17,7 +17,7 @@ func meaningless(kind string) bool {
 		typeRole,  // read with its function
 		"AWS::ApplicationAutoScaling::ScalableTarget",
 		"AWS::ApplicationAutoScaling::ScalingPolicy",
-		"AWS::CloudWatch::Alarm",
+		typeAlarm,
 		"AWS::CloudWatch::AnomalyDetector",
 		"AWS::CloudWatch::CompositeAlarm",
 		"AWS::CloudWatch::Dashboard",
@@ -131,6 +131,9 @@ func (r *reader) template() (*Template, error) {
 		typeSecret: r.readSecret,
 	}
 	for _, res := range r.resources {
+		if res.kind == typeAlarm {
+			t.Alarms++
+		}
 		read := kinds[res.kind]
 		if read == nil && meaningless(res.kind) {
 			continue

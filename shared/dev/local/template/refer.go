@@ -15,6 +15,7 @@ const (
 	typeTable    = "AWS::DynamoDB::Table"
 	typeKey      = "AWS::KMS::Key"
 	typeAlias    = "AWS::KMS::Alias"
+	typeAlarm    = "AWS::CloudWatch::Alarm"
 	typeRole     = "AWS::IAM::Role"
 	typeSecret   = "AWS::SecretsManager::Secret" //nolint:gosec // a type, no credential
 )

@@ -109,7 +109,8 @@ func TestWhatRunsLocallyIsRead(t *testing.T) {
 		Tables: []template.Table{{
 			LogicalID: "State", Name: "signalbox-State", ARN: "arn:aws:dynamodb:" + account + "table/signalbox-State", Partition: "p", Sort: "s", Expiry: "e",
 		}},
-		Keys: []template.Key{{LogicalID: "Data", ID: key, ARN: "arn:aws:kms:" + account + "key/" + key, Aliases: []string{"data"}}},
+		Keys:   []template.Key{{LogicalID: "Data", ID: key, ARN: "arn:aws:kms:" + account + "key/" + key, Aliases: []string{"data"}}},
+		Alarms: 1,
 		Secrets: []template.Secret{{
 			LogicalID: "Pepper", Name: "pepper", ARN: "arn:aws:secretsmanager:" + account + "secret:pepper-Local0", Length: 64,
 		}},
