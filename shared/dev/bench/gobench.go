@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -104,9 +105,10 @@ func goRows(results []result) (rows []Row, missing []string) {
 		switch {
 		case strings.HasPrefix(r.pkg, "functions/adapter/") && strings.HasPrefix(r.name, "Webhook"):
 			adapter = true
+			webhook := path.Base(r.pkg) + strings.TrimPrefix(r.name, "Webhook")
 			rows = append(rows,
-				Row{Name: "adapter work per webhook, " + r.name, Ring: "Go", Value: r.values["ns/op"] / 1000, Unit: "us", Bar: 30},
-				Row{Name: "adapter allocations per webhook, " + r.name, Ring: "Go", Value: r.values["allocs/op"], Unit: "allocs", Bar: 60})
+				Row{Name: "adapter work per webhook, " + webhook, Ring: "Go", Value: r.values["ns/op"] / 1000, Unit: "us", Bar: 30},
+				Row{Name: "adapter allocations per webhook, " + webhook, Ring: "Go", Value: r.values["allocs/op"], Unit: "allocs", Bar: 60})
 		case r.pkg == "shared/dev/ring1" && strings.HasPrefix(r.name, "Pipeline"):
 			pipeline = true
 			rows = append(rows, pipelineRows(r)...)

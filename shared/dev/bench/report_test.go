@@ -157,6 +157,9 @@ func TestGoBenchmarksAreRead(t *testing.T) {
 pkg: signalbox/functions/adapter/twilio
 BenchmarkWebhook-2   	   12345	     21000 ns/op	    8192 B/op	      51 allocs/op
 PASS
+pkg: signalbox/functions/adapter/outreach
+BenchmarkWebhook-2   	   12345	     34000 ns/op	    8192 B/op	      79 allocs/op
+PASS
 pkg: signalbox/shared/dev/ring1
 BenchmarkPipeline/hubspot-2 	 100	 150000 ns/op	 6600 messages/s	 140.5 cpu-us/message
 BenchmarkOther-2 	 100	 1500 ns/op
@@ -171,7 +174,8 @@ ok  	signalbox/shared/dev/ring1	1.2s
 		got[r.Name] = r.Value
 	}
 	want := map[string]float64{
-		"adapter work per webhook, Webhook": 21, "adapter allocations per webhook, Webhook": 51, "own work hubspot": 6600,
+		"adapter work per webhook, twilio": 21, "adapter allocations per webhook, twilio": 51,
+		"adapter work per webhook, outreach": 34, "adapter allocations per webhook, outreach": 79, "own work hubspot": 6600,
 		"own work, processor time per message hubspot": 140.5, "shared/dev/ring1 Other": 1.5,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
