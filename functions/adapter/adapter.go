@@ -83,7 +83,7 @@ type outcome struct {
 	refusal             webhook.Response // what a Refuser answers in place of a dead letter
 }
 
-// Receive handles one webhook. It answers 2xx only when every event of it is durable: on the queue, in the spool, or as a
+// Receive handles one webhook. It returns a status of 2xx only when every event of it is durable: on the queue, in the spool, or as a
 // dead letter. What cannot be authenticated leaves nothing behind but a count.
 func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Response {
 	started := time.Now()

@@ -110,7 +110,7 @@ func (r *Reparser) reparse(ctx context.Context, q redrive.Common) (redrive.Resul
 	return result, nil
 }
 
-// reparseOne parses one webhook again. A plan does it too, and sends nothing: it says whether it would work.
+// reparseOne parses one webhook again. For a plan nothing is sent, and the outcome is what it would be.
 func (r *Reparser) reparseOne(ctx context.Context, q redrive.Common, l *letter) redrive.Item {
 	item := redrive.Item{ID: l.record.ID, Stage: deadletter.StageReceive, Outcome: redrive.Ready, Code: l.record.Code}
 	ctx = telemetry.WithTrace(telemetry.WithEvent(ctx, l.record.ID), l.record.Trace)
@@ -171,8 +171,8 @@ func (w *Batch) regenerate(generation int) {
 	}
 }
 
-// readPart returns a piece of what was received. In what a release of before kept, neither the head nor any part is sealed: sealed,
-// which the head sets, says so of the parts.
+// readPart returns one record of what was received. An earlier release sealed neither the head nor any part; the head sets sealed, which
+// holds for the parts.
 func (r *Reparser) readPart(ctx context.Context, rec deadletter.Record, key store.Key, sealed *bool) ([]byte, error) {
 	held, err := r.bytes.Get(ctx, key)
 	if err != nil {

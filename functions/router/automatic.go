@@ -9,7 +9,7 @@ import (
 	"signalbox/shared/canonical"
 )
 
-// maxLooked is how much of a text is looked at, in bytes: what answers by itself says so at once.
+// maxLooked is how many bytes of a text are searched: an automatic note says what it is at its beginning.
 const maxLooked = 320
 
 // automatic reports whether a message is one that a mailbox or a phone sent by itself: an out-of-office note, the answer of a phone

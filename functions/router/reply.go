@@ -59,7 +59,7 @@ func saysSomething(e *canonical.Event) bool {
 		strings.TrimFunc(m.Text, invisible) != "")
 }
 
-// findReply returns what of ours an event answers, or what had answered it, nil for nothing. Event times decide, not arrival.
+// findReply returns the reply that an event is, or that an outreach already has; nil if there is none. Event times decide, not arrival.
 func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
 	switch {
 	case canReply(e):
@@ -142,8 +142,8 @@ func (r *Router) addOutreach(ctx context.Context, e *canonical.Event, d Decision
 	})
 }
 
-// addReply brings a reply into the thread's head, and beside what it answers. It follows from the record, so that a repeat does
-// it again and changes nothing.
+// addReply writes a reply into the thread's head, and beside the outreach that it is to. It follows from the record, so that a repeat
+// writes the same.
 func (r *Router) addReply(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
 	if d.Reply == nil {
 		return nil

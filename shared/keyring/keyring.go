@@ -61,7 +61,7 @@ type Place struct {
 }
 
 // A sealed value begins with one byte that says under which kind of key it is. None of them begins JSON or gzip, so that
-// values of before are told apart.
+// values of earlier releases are told apart.
 const (
 	underTenant = 1 // then the month (2 bytes), the nonce, the ciphertext with its tag
 	underPerson = 2 // then the person (32 bytes), the key's id (8 bytes), the nonce, the ciphertext with its tag
@@ -164,7 +164,7 @@ func (r *Ring) Open(ctx context.Context, at Place, sealed []byte) ([]byte, error
 }
 
 // openingKey returns the key that a header under a person's key names. A key that was replaced is as gone as one that was
-// deleted; one that is held may be that of before, so that it is read anew before its absence is believed.
+// deleted; one that is held may be the one that was replaced, so that it is read anew before its absence is believed.
 func (r *Ring) openingKey(ctx context.Context, tenant string, header []byte) (personKey, error) {
 	id := personID{tenant: tenant, person: [personLength]byte(header[1:])}
 	wanted := [idLength]byte(header[1+personLength:])

@@ -30,7 +30,7 @@ type Verdict struct {
 }
 
 // Worker decides what becomes of the messages of a batch. It is the only place that acts on fault kinds: handlers say what
-// went wrong, the Worker says whether the message waits, for how long, or becomes a dead letter. Within a group nothing is
+// went wrong, the Worker decides whether the message waits, for how long, or becomes a dead letter. Within a group nothing is
 // begun behind a message that is not done. All fields but DeadLetters and Unordered are required. A Worker is safe for concurrent use.
 type Worker struct {
 	Stage   string // what dead letters, metrics and logs call this worker, e.g. "route"

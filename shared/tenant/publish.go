@@ -68,7 +68,7 @@ func Publish(ctx context.Context, s Store, box Box, peppers *Peppers, f File) (O
 	if err != nil {
 		return Outcome{}, err
 	}
-	if len(p.changes) == 0 { // there are claims that a release of before did not make
+	if len(p.changes) == 0 { // an earlier release did not make all of these claims
 		return p.outcome(), p.write(ctx, s, slices.Concat(p.claims, p.releases))
 	}
 	atOnce := len(p.claims)+len(p.releases)+3 <= store.MaxWrite // the three of core

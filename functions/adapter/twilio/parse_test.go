@@ -78,7 +78,7 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
 }
 
 // TestAnOptOutThatAReceiptTellsIsOfTheEndOfItsMinute is what lost opt-outs, when they were of its beginning: a START of the same
-// minute, whose time is exact, came after them. When they were of the receipt, one that came late undid a START of before it.
+// minute, whose time is exact, came after them. When they were of the receipt, a late one undid an earlier START.
 func TestAnOptOutThatAReceiptTellsIsOfTheEndOfItsMinute(t *testing.T) {
 	received := adaptertest.Clock()
 	cases := map[string]struct {

@@ -30,7 +30,7 @@ type processes interface {
 // striker is the observer that carries out the kills of a plan, and never the third one of a message at one stage.
 type striker struct {
 	cloud processes                              // set once, before the first strike is due
-	hangs func() bool                            // says whether the next call to a table is to hang; nil is never
+	hangs func() bool                            // reports whether the next call to a table is to hang; nil is never
 	loses func(cloud.Call) (request, reply bool) // reports what of a call gets lost; nil is nothing
 	holds *holder
 

@@ -131,7 +131,7 @@ type trouble struct {
 
 const unowned = "+15550009999"
 
-// troubles of every stage. Crash says whether the router panics.
+// troubles of every stage. With crash the router panics.
 func troubles(crash *atomic.Bool) []trouble {
 	return []trouble{
 		{"receive", letters.StageReceive, unowned, func(*operator) {}, func(o *operator) {

@@ -39,7 +39,7 @@ type Simulator struct {
 	Key      string   `json:"key"`      // the property of a message that holds its external id
 	Status   string   `json:"status"`   // the property of a message that shows how far it got
 	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
-	Ended    string   `json:"ended"`    // the property of persons that says whether their sequences are to end: "true"
+	Ended    string   `json:"ended"`    // the property of persons that is "true" once their sequences are to end
 	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
