@@ -4,7 +4,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
-	"strings"
+	"maps"
+	"slices"
 
 	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/local/cloud/dynamodb"
@@ -30,14 +31,20 @@ func newState(t *template.Template) (*state, error) {
 		queues: map[string]*memqueue.Queue{}, tables: map[string]*memstore.Store{}, keys: map[string]*memkeys.Keys{},
 		secrets: map[string]string{},
 	}
-	queues := map[string]template.Queue{}
-	for _, q := range t.Queues {
-		queues[q.ARN] = q
+	for _, q := range t.Queues { // first those that others' dead letters go to
+		if q.DeadLettersARN == "" {
+			s.queues[q.ARN] = newQueue(q, nil)
+		}
 	}
 	for _, q := range t.Queues {
-		if _, err := s.queue(queues, q.ARN, 0); err != nil {
-			return nil, err
+		if q.DeadLettersARN == "" {
+			continue
 		}
+		dead := s.queues[q.DeadLettersARN]
+		if dead == nil {
+			return nil, fmt.Errorf("local: the dead letters of %s have dead letters of their own, which does not run locally", q.LogicalID)
+		}
+		s.queues[q.ARN] = newQueue(q, dead)
 	}
 	for _, table := range t.Tables {
 		s.tables[table.Name] = memstore.New()
@@ -50,71 +57,31 @@ func newState(t *template.Template) (*state, error) {
 		}
 	}
 	for _, secret := range t.Secrets {
-		value := secret.Value
-		if value == "" {
-			value = generate(secret.Length, secret.Exclude)
+		value := ""
+		for len(value) < secret.Length {
+			value += rand.Text()
 		}
-		s.secrets[secret.Name], s.secrets[secret.ARN] = value, value
+		s.secrets[secret.Name], s.secrets[secret.ARN] = value[:secret.Length], value[:secret.Length]
 	}
 	return s, nil
 }
 
-// queue makes a queue after the one its dead letters go to.
-func (s *state) queue(all map[string]template.Queue, arn string, depth int) (*memqueue.Queue, error) {
-	if made := s.queues[arn]; made != nil {
-		return made, nil
-	}
-	q := all[arn]
-	if depth > len(all) {
-		return nil, fmt.Errorf("local: the dead letters of %s go round in a circle", q.LogicalID)
-	}
+func newQueue(q template.Queue, dead *memqueue.Queue) *memqueue.Queue {
 	o := memqueue.Options{
-		Name: q.Name, Standard: !q.FIFO, Visibility: q.Visibility, Retention: q.Retention, MaxReceives: q.MaxReceive,
+		Name: q.Name, Standard: !q.FIFO, Visibility: q.Visibility, Retention: q.Retention, MaxReceives: q.MaxReceive, DeadLetters: dead,
 	}
 	if !q.GroupScope {
 		o.Deduplication = memqueue.PerQueue
 	}
-	if q.ContentDeduplication || q.Delay > 0 {
-		return nil, fmt.Errorf("local: %s: deduplication by content and delays do not run locally", q.LogicalID)
-	}
-	if q.DeadLettersARN != "" {
-		dead, err := s.queue(all, q.DeadLettersARN, depth+1)
-		if err != nil {
-			return nil, err
-		}
-		o.DeadLetters = dead
-	}
-	s.queues[arn] = memqueue.New(o)
-	return s.queues[arn], nil
-}
-
-// generate makes a secret of letters and digits.
-func generate(length int, exclude string) string {
-	const all = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	alphabet := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(exclude, r) {
-			return -1
-		}
-		return r
-	}, all)
-	random := make([]byte, length)
-	_, _ = rand.Read(random) // it never fails
-	for i, b := range random {
-		random[i] = alphabet[int(b)%len(alphabet)]
-	}
-	return string(random)
+	return memqueue.New(o)
 }
 
 // services returns the handlers over the state; fail says how calls to tables fail, and may be nil. What they do not understand is
 // logged, for a client keeps no message of it.
 func (s *state) services(logger *slog.Logger, invoke cloud.Invoke, fail func(dynamodb.Call) dynamodb.Fault) cloud.Services {
 	refused := func(message string) { logger.Error("refused", slog.String("reason", message)) }
-	queues := make([]*memqueue.Queue, 0, len(s.queues))
-	for _, q := range s.queues {
-		queues = append(queues, q)
-	}
 	return cloud.Services{
-		SQS:            sqs.New(queues...),
+		SQS:            sqs.New(slices.Collect(maps.Values(s.queues))...),
 		DynamoDB:       dynamodb.New(s.tables, dynamodb.Refused(refused), dynamodb.Faulty(fail)),
 		KMS:            kms.New(s.keys, kms.Refused(refused)),
 		SecretsManager: secretsmanager.New(s.secrets, secretsmanager.Refused(refused)),

@@ -49,25 +49,27 @@ type access struct{ action, resource, partition string }
 func (a access) allowedBy(statements []template.Statement) bool {
 	for _, s := range statements {
 		resource := func(pattern string) bool { return matches(pattern, a.resource) }
-		if slices.Contains(s.Actions, a.action) && (a.resource == "" || slices.ContainsFunc(s.Resources, resource)) && a.meets(s.Conditions) {
+		if slices.Contains(s.Action, a.action) && (a.resource == "" || slices.ContainsFunc(s.Resource, resource)) && a.meets(s.Condition) {
 			return true
 		}
 	}
 	return false
 }
 
-func (a access) meets(conditions []template.Condition) bool {
-	for _, c := range conditions {
-		met := false
-		switch {
-		case c.Key != "dynamodb:LeadingKeys":
-		case c.Operator == "ForAllValues:StringLike": // passes without any, as IAM's does
-			met = a.partition == "" || slices.ContainsFunc(c.Values, func(pattern string) bool { return matches(pattern, a.partition) })
-		case c.Operator == "Null":
-			met = slices.Equal(c.Values, []string{"false"}) && a.partition != ""
-		}
-		if !met {
-			return false
+func (a access) meets(conditions map[string]map[string][]string) bool {
+	for operator, keys := range conditions {
+		for key, values := range keys {
+			met := false
+			switch {
+			case key != "dynamodb:LeadingKeys":
+			case operator == "ForAllValues:StringLike": // passes without any, as IAM's does
+				met = a.partition == "" || slices.ContainsFunc(values, func(pattern string) bool { return matches(pattern, a.partition) })
+			case operator == "Null":
+				met = slices.Equal(values, []string{"false"}) && a.partition != ""
+			}
+			if !met {
+				return false
+			}
 		}
 	}
 	return true

@@ -14,22 +14,21 @@ import (
 func TestAFunctionMayDoWhatItsRoleAllows(t *testing.T) {
 	const tables, queues = "arn:aws:dynamodb:us-east-1:000000000000:table/", "arn:aws:sqs:us-east-1:000000000000:"
 	allowed := map[string][]template.Statement{"Route": {
-		{Actions: []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}, Resources: []string{tables + "config"}},
+		{Action: []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}, Resource: []string{tables + "config"}},
 		{
-			Actions: []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}, Resources: []string{tables + "state"},
-			Conditions: []template.Condition{{Operator: "ForAllValues:StringLike", Key: "dynamodb:LeadingKeys", Values: []string{"*/event/*", "*/thread/*"}}},
+			Action: []string{"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:BatchWriteItem"}, Resource: []string{tables + "state"},
+			Condition: map[string]map[string][]string{"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {"*/event/*", "*/thread/*"}}},
 		},
 		{
-			Actions: []string{"dynamodb:PartiQLInsert"}, Resources: []string{tables + "state"},
-			Conditions: []template.Condition{
-				{Operator: "ForAllValues:StringLike", Key: "dynamodb:LeadingKeys", Values: []string{"*/event/*"}},
-				{Operator: "Null", Key: "dynamodb:LeadingKeys", Values: []string{"false"}},
+			Action: []string{"dynamodb:PartiQLInsert"}, Resource: []string{tables + "state"},
+			Condition: map[string]map[string][]string{
+				"ForAllValues:StringLike": {"dynamodb:LeadingKeys": {"*/event/*"}}, "Null": {"dynamodb:LeadingKeys": {"false"}},
 			},
 		},
-		{Actions: []string{"sqs:SendMessage"}, Resources: []string{queues + "deliver-*"}},
+		{Action: []string{"sqs:SendMessage"}, Resource: []string{queues + "deliver-*"}},
 		{
-			Actions: []string{"kms:Decrypt"}, Resources: []string{"arn:aws:kms:us-east-1:000000000000:key/1"},
-			Conditions: []template.Condition{{Operator: "StringLike", Key: "kms:ViaService", Values: []string{"sqs.*"}}},
+			Action: []string{"kms:Decrypt"}, Resource: []string{"arn:aws:kms:us-east-1:000000000000:key/1"},
+			Condition: map[string]map[string][]string{"StringLike": {"kms:ViaService": {"sqs.*"}}},
 		},
 	}}
 	cases := map[string]struct {

@@ -1,189 +1,148 @@
 package template
 
 import (
+	"fmt"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 )
 
-func (r *reader) readFunction(t *Template, res *resource) error {
-	f := Function{LogicalID: res.id, Timeout: 3 * time.Second, MemoryMB: 128, Environment: map[string]string{}}
-	var err error
-	if f.Name, err = r.name(res); err != nil {
-		return err
-	}
-	if f.ARN, err = r.attribute(&yaml.Node{Line: res.line}, res.id, "Arn"); err != nil {
-		return err
-	}
+func (r *reader) readFunction(res *resource) error {
+	p := struct {
+		PackageType string `only:"Zip"`
+		Runtime     string `only:"provided.al2023"`
+		Handler     string `only:"bootstrap"`
+		CodeUri     string //nolint:revive // SAM's name
+		Timeout     time.Duration
+		MemorySize  int
+		Environment struct{ Variables map[string]string }
+		Role        string
+		Events      *yaml.Node
+
+		FunctionName, Architectures, AutoPublishAlias, AutoPublishAliasAllProperties, AutoPublishCodeSha256, DeadLetterQueue unread
+		DeploymentPreference, Description, EphemeralStorage, EventInvokeConfig, KmsKeyArn, Layers, LoggingConfig             unread
+		PermissionsBoundary, Policies, PropagateTags, ProvisionedConcurrencyConfig, RecursiveLoop                            unread
+		ReservedConcurrentExecutions, RuntimeManagementConfig, SourceKMSKeyArn, Tags, Tracing                                unread
+		VersionDescription, VersionDeletionPolicy                                                                            unread
+	}{Timeout: 3 * time.Second, MemorySize: 128}
 	// What is global comes first, what the function says replaces it.
-	if err := r.read("Globals.Function", member(r.globals, "Function"), r.functionFields(&f)); err != nil {
+	if err := r.fill("Globals.Function", r.globals, &p); err != nil {
 		return err
 	}
-	if err := r.read(res.id, res.props, r.functionFields(&f)); err != nil {
+	if err := r.fill(res.id, res.Properties, &p); err != nil {
 		return err
 	}
-	if f.Folder == "" {
-		return &Error{Line: res.line, Reason: res.id + ": a function without CodeUri does not run locally"}
+	if p.CodeUri == "" {
+		return res.refuse("a function without CodeUri does not run locally")
 	}
-	f.Folder = path.Clean(f.Folder)
-	f.Binary = path.Base(f.Folder)
-	t.Functions = append(t.Functions, f)
-	return nil
-}
-
-func (r *reader) functionFields(f *Function) fields {
-	return fields{
-		"FunctionName": none, // read before
-		"PackageType":  r.only(f.LogicalID, "Zip"),
-		"Runtime":      r.only(f.LogicalID, "provided.al2023"),
-		"Handler":      r.only(f.LogicalID, "bootstrap"),
-		"CodeUri":      r.intoText(&f.Folder),
-		"Timeout":      r.intoDuration(&f.Timeout, time.Second),
-		"MemorySize":   r.intoNumber(&f.MemoryMB),
-		"Environment": func(n *yaml.Node) error {
-			return r.read(f.LogicalID+".Environment", n, fields{"Variables": func(n *yaml.Node) error { return r.readEnvironment(f, n) }})
-		},
-		"Role": func(n *yaml.Node) error { return r.readRole(f, n) },
-		"Events": func(n *yaml.Node) error {
-			return r.pairs(n, func(key, value *yaml.Node) error { return r.readEvent(f, key.Value, value) })
-		},
-	}.without("Architectures", "AutoPublishAlias", "AutoPublishAliasAllProperties", "AutoPublishCodeSha256", "DeadLetterQueue",
-		"DeploymentPreference", "Description", "EphemeralStorage", "EventInvokeConfig", "KmsKeyArn", "Layers", "LoggingConfig",
-		"PermissionsBoundary", "Policies", "PropagateTags", "ProvisionedConcurrencyConfig", "RecursiveLoop", "ReservedConcurrentExecutions",
-		"RuntimeManagementConfig", "SourceKMSKeyArn", "Tags", "Tracing", "VersionDescription", "VersionDeletionPolicy")
-}
-
-func (r *reader) readEnvironment(f *Function, n *yaml.Node) error {
-	v, err := r.resolve(n)
-	if err != nil || v == nil {
-		return err
+	folder := path.Clean(p.CodeUri)
+	f := Function{
+		LogicalID: res.id, Name: res.name, ARN: r.values[res.id+".Arn"], Folder: folder, Binary: path.Base(folder),
+		Timeout: p.Timeout, MemoryMB: p.MemorySize, Environment: p.Environment.Variables, Allowed: r.roles[p.Role],
 	}
-	return r.pairs(v, func(key, value *yaml.Node) error {
-		resolved, err := r.resolve(value)
-		if err != nil {
-			return err
-		}
-		if resolved == nil { // AWS::NoValue
-			delete(f.Environment, key.Value)
-			return nil
-		}
-		if resolved.Kind != yaml.ScalarNode {
-			return refuse(value, "a single value is wanted here")
-		}
-		f.Environment[key.Value] = resolved.Value
-		return nil
-	})
+	if p.Role != "" && f.Allowed == nil {
+		return res.refuse("a role is !GetAtt <role of this template>.Arn")
+	}
+	err := pairs(p.Events, func(key, value *yaml.Node) error { return r.readEvent(&f, key.Value, value) })
+	r.template.Functions = append(r.template.Functions, f)
+	return err
 }
 
 func (r *reader) readEvent(f *Function, name string, n *yaml.Node) error {
-	kind, props := member(n, "Type"), member(n, "Properties")
-	if kind == nil {
-		return refuse(n, "%s.%s: an event without a type", f.LogicalID, name)
-	}
 	what := f.LogicalID + "." + name
-	switch kind.Value {
-	case "HttpApi":
-		return r.readRoute(f, what, props)
-	case "SQS":
-		return r.readMapping(f, what, props)
-	case "Schedule", "ScheduleV2":
-		return r.readSchedule(f, what, props)
+	var event struct {
+		Type       string
+		Properties *yaml.Node
 	}
-	return refuse(kind, "%s: an event of type %s is not understood locally", what, kind.Value)
+	if err := r.fill(what, n, &event); err != nil {
+		return err
+	}
+	switch event.Type {
+	case "HttpApi":
+		return r.readRoute(f, what, event.Properties)
+	case "SQS":
+		return r.readMapping(f, what, event.Properties)
+	case "Schedule", "ScheduleV2":
+		return r.readSchedule(f, what, event.Properties)
+	}
+	return refuse(n, "%s: an event of type %s is not understood locally", what, event.Type)
 }
 
 func (r *reader) readRoute(f *Function, what string, n *yaml.Node) error {
-	route := Route{Timeout: 30 * time.Second}
-	if err := r.read(what, n, fields{
-		"ApiId":                none, // there is one
-		"Method":               r.intoText(&route.Method),
-		"Path":                 r.intoText(&route.Path),
-		"PayloadFormatVersion": r.only(what, "2.0"),
-		"TimeoutInMillis":      r.intoDuration(&route.Timeout, time.Millisecond),
-	}.without("RouteSettings")); err != nil {
+	p := struct {
+		Method, Path         string
+		PayloadFormatVersion string `only:"2.0"`
+		TimeoutInMillis      int
+
+		ApiId, RouteSettings unread //nolint:revive // SAM's name; there is one API
+	}{TimeoutInMillis: 30000}
+	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
-	route.Method = strings.ToUpper(route.Method)
-	if route.Method == "X-AMAZON-APIGATEWAY-ANY-METHOD" {
-		route.Method = "ANY"
+	method := strings.ToUpper(p.Method)
+	if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" {
+		method = "ANY"
 	}
-	f.Routes = append(f.Routes, route)
+	f.Routes = append(f.Routes, Route{Method: method, Path: p.Path, Timeout: time.Duration(p.TimeoutInMillis) * time.Millisecond})
 	return nil
 }
 
 func (r *reader) readMapping(f *Function, what string, n *yaml.Node) error {
-	m := Mapping{BatchSize: 10}
-	enabled := true
-	if err := r.read(what, n, fields{
-		"Queue":                          r.intoText(&m.QueueARN),
-		"BatchSize":                      r.intoNumber(&m.BatchSize),
-		"Enabled":                        r.intoFlag(&enabled),
-		"MaximumBatchingWindowInSeconds": r.intoDuration(&m.Window, time.Second),
-		"FunctionResponseTypes": func(n *yaml.Node) error {
-			types, err := r.texts(n)
-			m.ReportFailures = len(types) == 1 && types[0] == "ReportBatchItemFailures"
-			return err
-		},
-		"ScalingConfig": func(n *yaml.Node) error {
-			return r.read(what+".ScalingConfig", n, fields{"MaximumConcurrency": r.intoNumber(&m.MaximumConcurrency)})
-		},
-	}.without("MetricsConfig", "KmsKeyArn")); err != nil {
+	p := struct {
+		Queue                          string
+		BatchSize                      int
+		Enabled                        bool
+		MaximumBatchingWindowInSeconds time.Duration //nolint:staticcheck // CloudFormation's name
+		FunctionResponseTypes          []string
+		ScalingConfig                  struct{ MaximumConcurrency int }
+		MetricsConfig, KmsKeyArn       unread
+	}{BatchSize: 10, Enabled: true}
+	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
-	if enabled {
-		f.Mappings = append(f.Mappings, m)
+	if p.Enabled {
+		f.Mappings = append(f.Mappings, Mapping{
+			QueueARN: p.Queue, BatchSize: p.BatchSize, Window: p.MaximumBatchingWindowInSeconds,
+			MaximumConcurrency: p.ScalingConfig.MaximumConcurrency,
+			ReportFailures:     len(p.FunctionResponseTypes) == 1 && p.FunctionResponseTypes[0] == "ReportBatchItemFailures",
+		})
 	}
 	return nil
 }
 
 func (r *reader) readSchedule(f *Function, what string, n *yaml.Node) error {
-	s := Schedule{Name: what}
-	var expression, state, input string
-	enabled := true
-	if err := r.read(what, n, fields{
-		"Schedule":           r.intoText(&expression),
-		"ScheduleExpression": r.intoText(&expression),
-		"Enabled":            r.intoFlag(&enabled),
-		"State":              r.intoText(&state),
-		"Input":              r.intoText(&input),
-	}.without("Name", "Description", "RetryPolicy", "DeadLetterConfig", "FlexibleTimeWindow", "RoleArn", "PermissionsBoundary", "GroupName",
-		"KmsKeyArn", "OmitName")); err != nil {
+	p := struct {
+		Schedule, ScheduleExpression, State, Input string
+		Enabled                                    bool
+
+		Name, Description, RetryPolicy, DeadLetterConfig, FlexibleTimeWindow, RoleArn, PermissionsBoundary unread
+		GroupName, KmsKeyArn, OmitName                                                                     unread
+	}{Enabled: true}
+	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
-	if input != "" {
-		s.Input = []byte(input)
+	s := Schedule{Name: what, Every: rate(p.Schedule + p.ScheduleExpression)}
+	if s.Every <= 0 {
+		return refuse(n, "%s: the schedule %q is not understood locally, only rate(n minutes)", what, p.Schedule+p.ScheduleExpression)
 	}
-	var ok bool
-	if s.Every, ok = rate(expression); !ok {
-		return refuse(n, "%s: the schedule %q is not understood locally, only rate(n minutes)", what, expression)
+	if p.Input != "" {
+		s.Input = []byte(p.Input)
 	}
-	if enabled && state != "DISABLED" {
+	if p.Enabled && p.State != "DISABLED" {
 		f.Schedules = append(f.Schedules, s)
 	}
 	return nil
 }
 
-// rate reads "rate(5 minutes)".
-func rate(expression string) (time.Duration, bool) {
-	inner, found := strings.CutPrefix(expression, "rate(")
-	inner, closed := strings.CutSuffix(inner, ")")
-	number, unit, both := strings.Cut(inner, " ")
-	n, err := strconv.Atoi(number)
-	if !found || !closed || !both || err != nil || n < 1 {
-		return 0, false
+// rate reads "rate(5 minutes)"; 0 is another expression.
+func rate(expression string) time.Duration {
+	var n int
+	var unit string
+	if _, err := fmt.Sscanf(expression, "rate(%d %s", &n, &unit); err != nil {
+		return 0
 	}
 	units := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}
-	d := units[strings.TrimSuffix(unit, "s")]
-	return time.Duration(n) * d, d > 0
-}
-
-// readAPI refuses what would change how requests reach functions.
-func (r *reader) readAPI(t *Template, res *resource) error {
-	return r.read(res.id, res.props, fields{
-		"StageName": r.only(res.id, "$default"),
-	}.without("AccessLogSettings", "DefaultRouteSettings", "RouteSettings", "Description", "DisableExecuteApiEndpoint", "FailOnWarnings",
-		"Name", "PropagateTags", "Tags", "StageVariables"))
+	return time.Duration(n) * units[strings.TrimSuffix(strings.TrimSuffix(unit, ")"), "s")]
 }

@@ -1,20 +1,20 @@
 // Package template reads template.yaml as far as it means something on one machine: functions with what invokes them, queues,
 // tables, keys and secrets, with every reference between them resolved. What has no local meaning (alarms, log groups, other policies,
-// deployment) is a list in this package; anything else is refused with its line, so that nothing is silently left out.
+// deployment) is named in this package; anything else is refused with its line, so that nothing is silently left out.
 package template
 
 import "time"
 
 // Template is what runs locally.
 type Template struct {
-	Region, AccountID, StackName string
-	Parameters                   map[string]string // resolved values by name
-	Functions                    []Function
-	Queues                       []Queue
-	Tables                       []Table
-	Keys                         []Key
-	Secrets                      []Secret
-	Alarms                       int // how many: they cost, and nothing raises them here
+	Region, StackName string
+	Parameters        map[string]string // resolved values by name
+	Functions         []Function
+	Queues            []Queue
+	Tables            []Table
+	Keys              []Key
+	Secrets           []Secret
+	Alarms            int // how many: they cost, and nothing raises them here
 }
 
 // Function is one Lambda function.
@@ -23,7 +23,7 @@ type Function struct {
 	Name        string
 	ARN         string
 	Folder      string // of its package main, relative to the template, e.g. functions/router/cmd/route
-	Binary      string // what `go build -o` calls it: the last element of Folder
+	Binary      string // what `go build` calls it: the last element of Folder
 	Timeout     time.Duration
 	MemoryMB    int
 	Environment map[string]string
@@ -56,35 +56,36 @@ type Schedule struct {
 	Input []byte // the event; nil for the scheduler's own
 }
 
-// Queue is one SQS queue. Durations are the queue's attributes.
-type Queue struct {
-	LogicalID, Name, URL, ARN string
-	FIFO                      bool
-	ContentDeduplication      bool
-	GroupScope                bool // deduplication per message group
-	Visibility, Retention     time.Duration
-	Delay                     time.Duration
-	DeadLettersARN            string // where a message goes once it was received MaxReceive times
-	MaxReceive                int
+// Statement is one thing that a function's role allows.
+type Statement struct {
+	Sid       string
+	Effect    string `only:"Allow"`
+	Action    []string
+	Resource  []string                       // ARNs, perhaps with "*" in them
+	Condition map[string]map[string][]string // by operator and key, e.g. ForAllValues:StringLike of dynamodb:LeadingKeys; all must hold
 }
 
-// Table is one DynamoDB table with a partition key, and perhaps a sort key.
-type Table struct {
-	LogicalID, Name, ARN string
-	Partition, Sort      string // attribute names
-	Expiry               string // attribute of the time to live
+// Queue is one SQS queue. Durations are the queue's attributes.
+type Queue struct {
+	LogicalID, Name, ARN  string
+	FIFO                  bool
+	GroupScope            bool // deduplication per message group
+	Visibility, Retention time.Duration
+	DeadLettersARN        string // where a message goes once it was received MaxReceive times
+	MaxReceive            int
 }
+
+// Table is one DynamoDB table.
+type Table struct{ LogicalID, Name string }
 
 // Key is one KMS key. Aliases are without "alias/".
 type Key struct {
-	LogicalID, ID, ARN string
-	Aliases            []string
+	ID, ARN string
+	Aliases []string
 }
 
-// Secret is one Secrets Manager secret. Value is set, or made of Length characters without those excluded.
+// Secret is one Secrets Manager secret, made of Length characters.
 type Secret struct {
-	LogicalID, Name, ARN string
-	Value                string
-	Length               int
-	Exclude              string
+	Name, ARN string
+	Length    int
 }

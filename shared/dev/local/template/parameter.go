@@ -2,6 +2,7 @@ package template
 
 import (
 	"cmp"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -10,82 +11,79 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-func (r *reader) readParameters(n *yaml.Node, overrides, times map[string]string) error {
-	return r.pairs(n, func(key, value *yaml.Node) error {
+// typeList is the type of a parameter whose value is names with commas between them.
+const typeList = "CommaDelimitedList"
+
+// parameter is the declaration of one.
+type parameter struct {
+	Type                                  string
+	Default                               *yaml.Node
+	MinValue, MaxValue                    float64
+	AllowedPattern, ConstraintDescription string
+	AllowedValues                         []string
+	Description, NoEcho                   unread
+}
+
+func (r *reader) readParameters(root, n *yaml.Node, overrides, times map[string]string) error {
+	if err := pairs(n, func(key, value *yaml.Node) error {
+		declared := parameter{MinValue: math.Inf(-1), MaxValue: math.Inf(1)}
+		if err := r.fill(key.Value, value, &declared); err != nil {
+			return err
+		}
 		given, found := overrides[key.Value]
-		def := member(value, "Default")
-		if !found && def != nil && def.Kind == yaml.ScalarNode {
-			given, found = def.Value, true
+		if !found && declared.Default == nil {
+			return nil // who refers to it is refused
 		}
 		if !found {
-			r.missing[key.Value] = true
-			return nil
+			given = declared.Default.Value
 		}
-		if kind := member(value, "Type"); kind != nil && kind.Value == typeList {
-			r.lists[key.Value] = true
-		}
-		if err := r.checkParameter(key, value, given); err != nil {
-			return err
+		if want := declared.refuses(given); want != "" {
+			return refuse(key, "the parameter %s is %q, and has to be %s", key.Value, given, cmp.Or(declared.ConstraintDescription, want))
 		}
 		if time, shorter := times[key.Value]; shorter {
 			given = time
 		}
-		r.parameters[key.Value] = given
+		r.template.Parameters[key.Value], r.values[key.Value], r.lists[key.Value] = given, given, declared.Type == typeList
 		return nil
-	})
-}
-
-// typeList is the type of a parameter whose value is names with commas between them.
-const typeList = "CommaDelimitedList"
-
-// checkParameter refuses a value that CloudFormation would not take.
-func (r *reader) checkParameter(name, declared *yaml.Node, given string) error {
-	var kind, smallest, largest, pattern, described string
-	var list []string
-	err := r.read(name.Value, declared, fields{
-		"Type": r.intoText(&kind), "MinValue": r.intoText(&smallest), "MaxValue": r.intoText(&largest),
-		"AllowedPattern": r.intoText(&pattern), "ConstraintDescription": r.intoText(&described),
-		"AllowedValues": func(n *yaml.Node) (err error) {
-			list, err = r.texts(n)
-			return err
-		},
-	}.without("Default", "Description", "NoEcho"))
-	if err != nil {
+	}); err != nil {
 		return err
 	}
-	number, notNumber := strconv.ParseFloat(given, 64)
-	beyond := func(bound string, sign float64) bool {
-		limit, err := strconv.ParseFloat(bound, 64)
-		return err == nil && (number-limit)*sign > 0
+	for _, given := range []map[string]string{overrides, times} {
+		for name := range given {
+			if _, found := r.template.Parameters[name]; !found {
+				return refuse(root, "there is no parameter %s to set", name)
+			}
+		}
 	}
-	whole, err := regexp.Compile(`\A(?:` + cmp.Or(pattern, "(?s:.*)") + `)\z`)
+	return nil
+}
+
+// refuses returns what a value that CloudFormation would not take has to be, "" for one that it takes.
+func (p *parameter) refuses(given string) string {
+	number, err := strconv.ParseFloat(given, 64)
+	isNumber := err == nil && strings.Trim(given, "-.0123456789") == "" // no infinities, no other bases
+	pattern, err := regexp.Compile(`\A(?:` + cmp.Or(p.AllowedPattern, "(?s:.*)") + `)\z`)
 	items := []string{given}
-	if kind == typeList {
+	if p.Type == typeList {
 		items = strings.Split(given, ",")
 	}
-	var want string
 	switch {
 	case err != nil:
-		return refuse(declared, "%s: AllowedPattern is no regular expression", name.Value)
-	case kind != "String" && kind != "Number" && kind != typeList:
-		return refuse(declared, "%s: a parameter of type %q is not understood locally", name.Value, kind)
-	case kind == "Number" && (notNumber != nil || strings.Trim(given, "-.0123456789") != ""): // infinities, other bases
-		want = "a number"
-	case list != nil && !slices.Contains(list, given):
-		want = "one of " + strings.Join(list, ", ")
-	case beyond(smallest, -1):
-		want = smallest + " or more"
-	case beyond(largest, 1):
-		want = largest + " or less"
-	case !areItems(items, whole):
-		want = "a text of the pattern " + pattern
-	default:
-		return nil
+		return "checked by another AllowedPattern, for this is no regular expression"
+	case !slices.Contains([]string{"String", "Number", typeList}, p.Type):
+		return "of type String, Number or " + typeList + ": others are not understood locally"
+	case p.Type == "Number" && !isNumber:
+		return "a number"
+	case p.AllowedValues != nil && !slices.Contains(p.AllowedValues, given):
+		return "one of " + strings.Join(p.AllowedValues, ", ")
+	case p.Type == "Number" && number < p.MinValue:
+		return strconv.FormatFloat(p.MinValue, 'f', -1, 64) + " or more"
+	case p.Type == "Number" && number > p.MaxValue:
+		return strconv.FormatFloat(p.MaxValue, 'f', -1, 64) + " or less"
+	case !areItems(items, pattern):
+		return "a text of the pattern " + p.AllowedPattern
 	}
-	if described != "" {
-		want = described
-	}
-	return refuse(name, "the parameter %s is %q, and has to be %s", name.Value, given, want)
+	return ""
 }
 
 // areItems reports whether each item of a list, or the one value, is there once and of a pattern.

@@ -10,14 +10,18 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
+// Values of the pseudo parameters.
+const (
+	localRegion  = "us-east-1"
+	localAccount = "000000000000"
+	localStack   = "signalbox"
+)
+
 // meaningless are the types of resource that do nothing on one machine.
 func meaningless(kind string) bool {
 	return slices.Contains([]string{
-		typeAlias, // read with its key
-		typeRole,  // read with its function
 		"AWS::ApplicationAutoScaling::ScalableTarget",
 		"AWS::ApplicationAutoScaling::ScalingPolicy",
-		typeAlarm,
 		"AWS::CloudWatch::AnomalyDetector",
 		"AWS::CloudWatch::CompositeAlarm",
 		"AWS::CloudWatch::Dashboard",
@@ -54,105 +58,110 @@ func Parse(data []byte, overrides, times map[string]string) (*Template, error) {
 	}
 	root := document.Content[0]
 	r := &reader{
-		parameters: map[string]string{}, lists: map[string]bool{}, missing: map[string]bool{}, conditions: map[string]*yaml.Node{},
-		globals: member(root, "Globals"), resolving: map[string]bool{},
+		template: &Template{Region: localRegion, StackName: localStack, Parameters: map[string]string{}},
+		values: map[string]string{
+			"AWS::Region": localRegion, "AWS::AccountId": localAccount, "AWS::StackName": localStack, "AWS::Partition": "aws",
+			"AWS::URLSuffix": "amazonaws.com",
+		},
+		lists: map[string]bool{}, conditions: map[string]bool{}, globals: member(member(root, "Globals"), "Function"), roles: map[string][]Statement{},
 	}
-	if err := r.readParameters(member(root, "Parameters"), overrides, times); err != nil {
+	var sections struct {
+		AWSTemplateFormatVersion, Transform, Description, Metadata, Rules, Mappings, Globals, Outputs unread
+
+		Parameters, Conditions, Resources *yaml.Node
+	}
+	if err := r.fill("the template", root, &sections); err != nil {
 		return nil, err
 	}
-	if err := Expand(root, r.parameters); err != nil {
+	if err := r.readParameters(root, sections.Parameters, overrides, times); err != nil {
 		return nil, err
 	}
-	sections := fields{
-		"Parameters": none, // read above
-		"Conditions": r.readConditions,
-		"Resources":  none, // below, when the rest is known
-	}.without("AWSTemplateFormatVersion", "Transform", "Description", "Metadata", "Rules", "Mappings", "Globals", "Outputs")
-	if err := r.read("the template", root, sections); err != nil {
+	if err := Expand(root, r.template.Parameters); err != nil {
 		return nil, err
 	}
-	for _, given := range []map[string]string{overrides, times} {
-		for name := range given {
-			if _, found := r.parameters[name]; !found {
-				return nil, &Error{Line: root.Line, Reason: "there is no parameter " + name + " to set"}
-			}
-		}
-	}
-	if err := r.readResources(member(root, "Resources")); err != nil {
+	err := pairs(sections.Conditions, func(key, value *yaml.Node) (err error) {
+		r.conditions[key.Value], err = r.holds(value)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
-	return r.template()
+	return r.template, r.readResources(sections.Resources)
 }
 
-func (r *reader) readConditions(n *yaml.Node) error {
-	return r.pairs(n, func(key, value *yaml.Node) error {
-		r.conditions[key.Value] = value
-		return nil
-	})
+// resource is one of the template.
+type resource struct {
+	block
+	id, name string // the logical and the physical
+	line     int
+}
+
+// block is what the template says of a resource.
+type block struct {
+	Type                  string
+	Condition, Properties *yaml.Node // nil when there are none
+
+	DeletionPolicy, UpdateReplacePolicy, UpdatePolicy, CreationPolicy, DependsOn, Metadata unread
 }
 
 func (r *reader) readResources(n *yaml.Node) error {
-	return r.pairs(n, func(key, value *yaml.Node) error {
-		res := &resource{id: key.Value, line: key.Line, props: member(value, "Properties"), metadata: member(value, "Metadata")}
-		if kind := member(value, "Type"); kind != nil {
-			res.kind = kind.Value
+	// A role is read before the functions that have it, a queue before those that read it, a key before its alias.
+	kinds := []struct {
+		name string
+		read func(*resource) error
+	}{
+		{typeRole, r.readRole},
+		{typeQueue, r.readQueue},
+		{typeTable, r.readTable},
+		{typeKey, r.readKey},
+		{typeAlias, r.readAlias},
+		{typeSecret, r.readSecret},
+		{typeAPI, r.readAPI},
+		{typeFunction, r.readFunction},
+		{typeAlarm, r.readAlarm},
+	}
+	all := map[string][]*resource{} // by type
+	if err := pairs(n, func(key, value *yaml.Node) error {
+		res, err := r.readResource(key, value)
+		if err == nil && res != nil {
+			all[res.Type] = append(all[res.Type], res)
 		}
-		if c := member(value, "Condition"); c != nil {
-			holds, err := r.condition(c, c.Value)
-			if err != nil || !holds {
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		for _, res := range all[kind.name] {
+			if err := kind.read(res); err != nil {
 				return err
 			}
 		}
-		r.resources = append(r.resources, res)
-		return nil
-	})
+		delete(all, kind.name)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(all)) {
+		if !meaningless(kind) {
+			return all[kind][0].refuse("a resource of type %q is not understood locally", kind)
+		}
+	}
+	return r.template.check()
 }
 
-// pairs goes through a block whose keys are names of the template's own.
-func (r *reader) pairs(n *yaml.Node, do func(key, value *yaml.Node) error) error {
-	if n == nil {
-		return nil
+// readResource returns a resource and gives it its name; nil if its condition does not hold.
+func (r *reader) readResource(key, value *yaml.Node) (*resource, error) {
+	res := &resource{id: key.Value, line: key.Line}
+	if err := r.fill(res.id, value, &res.block); err != nil {
+		return nil, err
 	}
-	if n.Kind != yaml.MappingNode {
-		return refuse(n, "named blocks are wanted here")
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if err := do(n.Content[i], n.Content[i+1]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (r *reader) template() (*Template, error) {
-	t := &Template{Region: localRegion, AccountID: localAccount, StackName: localStack, Parameters: maps.Clone(r.parameters)}
-	kinds := map[string]func(*Template, *resource) error{
-		typeFunction: r.readFunction, typeAPI: r.readAPI, typeQueue: r.readQueue, typeTable: r.readTable, typeKey: r.readKey,
-		typeSecret: r.readSecret,
-	}
-	for _, res := range r.resources {
-		if res.kind == typeAlarm {
-			t.Alarms++
-		}
-		read := kinds[res.kind]
-		if read == nil && meaningless(res.kind) {
-			continue
-		}
-		if read == nil {
-			return nil, &Error{Line: res.line, Reason: fmt.Sprintf("%s: a resource of type %q is not understood locally", res.id, res.kind)}
-		}
-		if err := read(t, res); err != nil {
+	if res.Condition != nil {
+		if holds, err := r.condition(res.Condition); err != nil || !holds {
 			return nil, err
 		}
 	}
-	for _, res := range r.resources {
-		if res.kind == typeAlias {
-			if err := r.readAlias(t, res); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return t, t.check()
+	return res, r.name(res)
+}
+
+func (res *resource) refuse(format string, args ...any) error {
+	return &Error{Line: res.line, Reason: res.id + ": " + fmt.Sprintf(format, args...)}
 }
 
 // check finds what refers to something that is not there.

@@ -20,7 +20,6 @@ Mappings:
   Sizes: {dev: {Memory: 256}}
 Conditions:
   HasTopic: !Not [!Equals [!Ref Topic, ""]]
-  Both: !And [!Condition HasTopic, !Equals [a, a]]
 Globals:
   Function:
     Timeout: !Ref Seconds
@@ -40,8 +39,8 @@ Resources:
           QUEUE: !Ref Events
           PREFIX: !Sub ["${Base}/${AWS::AccountId}/${!literal}", {Base: !Join ["", [https://, x]]}]
           TABLE: {"Fn::GetAtt": [State, Arn]}
-          KEY: !Select [1, !Split ["/", !GetAtt Data.Arn]]
-          BOTH: !If [Both, yes, no]
+          KEY: !Ref Data
+          NAMED: !If [HasTopic, yes, no]
       Events:
         Web: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: post, Path: "/v1/{a}", TimeoutInMillis: 5000}}
         Queue:
@@ -82,7 +81,7 @@ func TestWhatRunsLocallyIsRead(t *testing.T) {
 	const account = "us-east-1:000000000000:"
 	key := got.Keys[0].ID
 	want := &template.Template{
-		Region: "us-east-1", AccountID: "000000000000", StackName: "signalbox",
+		Region: "us-east-1", StackName: "signalbox",
 		Parameters: map[string]string{"Seconds": "1.5", "Topic": "", "Needed": "x"},
 		Functions: []template.Function{{
 			LogicalID: "Route", Name: "signalbox-route", ARN: "arn:aws:lambda:" + account + "function:signalbox-route",
@@ -90,7 +89,7 @@ func TestWhatRunsLocallyIsRead(t *testing.T) {
 			Environment: map[string]string{
 				"STAGE": "dev", "QUEUE": "https://sqs.us-east-1.amazonaws.com/000000000000/signalbox-events.fifo",
 				"PREFIX": "https://x/000000000000/${literal}", "TABLE": "arn:aws:dynamodb:" + account + "table/signalbox-State",
-				"KEY": key, "BOTH": "no",
+				"KEY": key, "NAMED": "no",
 			},
 			Routes: []template.Route{{Method: "POST", Path: "/v1/{a}", Timeout: 5 * time.Second}},
 			Mappings: []template.Mapping{{
@@ -100,19 +99,17 @@ func TestWhatRunsLocallyIsRead(t *testing.T) {
 		}},
 		Queues: []template.Queue{{
 			LogicalID: "Events", Name: "signalbox-events.fifo", ARN: "arn:aws:sqs:" + account + "signalbox-events.fifo",
-			URL: "https://sqs.us-east-1.amazonaws.com/000000000000/signalbox-events.fifo", FIFO: true, GroupScope: true,
+			FIFO: true, GroupScope: true,
 			Visibility: 180 * time.Second, Retention: 96 * time.Hour, DeadLettersARN: "arn:aws:sqs:" + account + "dead.fifo", MaxReceive: 3,
 		}, {
 			LogicalID: "Dead", Name: "dead.fifo", ARN: "arn:aws:sqs:" + account + "dead.fifo",
-			URL: "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo", FIFO: true, Visibility: 30 * time.Second, Retention: 96 * time.Hour,
+			FIFO: true, Visibility: 30 * time.Second, Retention: 96 * time.Hour,
 		}},
-		Tables: []template.Table{{
-			LogicalID: "State", Name: "signalbox-State", ARN: "arn:aws:dynamodb:" + account + "table/signalbox-State", Partition: "p", Sort: "s", Expiry: "e",
-		}},
-		Keys:   []template.Key{{LogicalID: "Data", ID: key, ARN: "arn:aws:kms:" + account + "key/" + key, Aliases: []string{"data"}}},
+		Tables: []template.Table{{LogicalID: "State", Name: "signalbox-State"}},
+		Keys:   []template.Key{{ID: key, ARN: "arn:aws:kms:" + account + "key/" + key, Aliases: []string{"data"}}},
 		Alarms: 1,
 		Secrets: []template.Secret{{
-			LogicalID: "Pepper", Name: "pepper", ARN: "arn:aws:secretsmanager:" + account + "secret:pepper-Local0", Length: 64,
+			Name: "pepper", ARN: "arn:aws:secretsmanager:" + account + "secret:pepper-Local0", Length: 64,
 		}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -134,10 +131,10 @@ func TestWhatIsNotUnderstoodIsRefusedWithItsLine(t *testing.T) {
 		"a runtime":               {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: python3.13", 5, "only provided.al2023"},
 		"a function of CFN":       {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !ImportValue x", 5, "ImportValue has no local meaning"},
 		"a reference":             {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref B", 5, "there is no B"},
-		"a name that is circular": {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt A.QueueName", 5, "depends on itself"},
-		"an attribute":            {"Resources:\n  B: {Type: AWS::SQS::Queue}\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt B.Colour", 6, "Colour of a AWS::SQS::Queue"},
+		"a name that is circular": {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt A.QueueName", 5, "there is no A.QueueName"},
+		"an attribute":            {"Resources:\n  B: {Type: AWS::SQS::Queue}\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !GetAtt B.Colour", 6, "there is no B.Colour"},
 		"a condition":             {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Condition: C", 4, `no condition "C"`},
-		"a parameter's value":     {"Parameters:\n  P: {Type: String}\nResources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref P", 7, "neither a default"},
+		"a parameter's value":     {"Parameters:\n  P: {Type: String}\nResources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: !Ref P", 7, "there is no P to refer to"},
 		"a number":                {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      VisibilityTimeout: soon", 5, `"soon" is not a number`},
 		"a FIFO queue's name":     {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties: {FifoQueue: true}", 2, ".fifo"},
 		"a loop":                  {"Resources:\n  Fn::ForEach::A: [X, [a]]", 2, "an identifier, a collection and a block"},
