@@ -59,6 +59,12 @@ const (
 // for two visibility time-outs at each stage.
 const restIn = 90 * time.Second
 
+// overtime is how much later than planned a message may be sent by a machine that cannot keep up, and then be acknowledged.
+const overtime = time.Minute
+
+// crowd is how many people write at once before anything is broken: calls that carry several messages are boundaries of their own.
+const crowd = 20
+
 // Divisor is by what the template's times are divided.
 const Divisor = 20
 
@@ -134,7 +140,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	return r.judge(ctx)
 }
 
-// learn lets a few messages, one of them by the spool, receipts and a reply through, so that the boundaries are known, and makes
+// learn lets a few messages, one of them by the spool, receipts, a reply and many messages at once through, so that the boundaries are known, and makes
 // the plan.
 func (r *run) learn(ctx context.Context) error {
 	now := time.Now()
@@ -145,6 +151,14 @@ func (r *run) learn(ctx context.Context) error {
 	r.lottery.closed.Store(true)
 	r.sender.deliver(ctx, r.sender.message(teacher, 3, false))
 	r.lottery.closed.Store(false)
+	for n := range 2 { // of people whom nobody knows, and then does
+		var all sync.WaitGroup
+		for person := range crowd {
+			all.Go(func() { r.sender.deliver(ctx, r.sender.message(teacher+2+person, n, false)) })
+		}
+		all.Wait()
+		r.rest(ctx, restIn)
+	}
 	if !r.rest(ctx, restIn) {
 		return fmt.Errorf("chaos: a few messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
 	}
@@ -171,10 +185,11 @@ func (r *run) learn(ctx context.Context) error {
 
 // storm carries the plan out.
 func (r *run) storm(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*r.options.Duration+time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, r.options.Duration+2*overtime)
 	defer cancel()
 	r.lottery.on.Store(true)
 	r.began = time.Now()
+	r.sender.end = r.began.Add(r.options.Duration + overtime)
 	r.striker.holds.begin(r.plan.Holds)
 	var threads, others sync.WaitGroup
 	for person, webhooks := range r.plan.Threads {
@@ -271,7 +286,8 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	if len(report.Problems) == 0 && r.striker.total < len(r.plan.Strikes) {
-		return fmt.Errorf("chaos: only %d of %d kills were carried out: there was too little work to kill at; seed %d", r.striker.total, len(r.plan.Strikes), r.plan.Seed)
+		return fmt.Errorf("chaos: only %d of %d kills were carried out: too little came in time to be killed at; seed %d; not carried out: %v",
+			r.striker.total, len(r.plan.Strikes), r.plan.Seed, r.striker.missed)
 	}
 	if len(report.Problems) == 0 {
 		return nil

@@ -63,7 +63,7 @@ func (s Strike) String() string {
 
 // Webhook is one message of a person and how it is sent. It is sent again until it is answered 2xx, as a provider's fallback does once.
 type Webhook struct {
-	Gap       time.Duration   `json:"gap"`                 // after the one before
+	Gap       time.Duration   `json:"gap"`                 // between its time and that of the one before
 	Delay     time.Duration   `json:"delay,omitempty"`     // it is held up on its way, and those behind it do not wait: they may overtake it
 	Overlap   bool            `json:"overlap,omitempty"`   // those behind it do not wait for its answer
 	Duplicate []time.Duration `json:"duplicate,omitempty"` // sent again, so long after the first send

@@ -78,6 +78,7 @@ func (r *run) record(ctx context.Context, report Report, stormed, rested time.Du
 			"people": persons, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
 			"people who answered one": report.Replied, "webhooks": report.Webhooks, "webhooks sent twice": report.Duplicates,
 			"webhooks tried again": report.Retries, "messages by the spool": report.Spooled,
+			"messages left out, for want of time": int(r.sender.late.Load()),
 		},
 		Troubles: map[string]int{
 			"kills": r.striker.total, "faults of CRMs": len(r.plan.Spoils), "faults of tables": r.lottery.drawn["dynamodb"],

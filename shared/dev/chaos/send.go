@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signalbox/shared/dev/samples"
@@ -16,6 +17,8 @@ type sender struct {
 	client  *samples.Client
 	http    *http.Client
 	history *History
+	end     time.Time    // from when on no thread begins another message; zero is never
+	late    atomic.Int64 // messages that were not sent for it
 }
 
 // again is how long a webhook without an answer waits for its next attempt, twice as long each time up to answerIn, so that a machine
@@ -66,12 +69,16 @@ func (s *sender) parcel(m samples.Sample, note Send) parcel {
 	return parcel{note, func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, m) }}
 }
 
-// thread sends one person's webhooks. It returns when all are acknowledged, or ctx is done.
+// thread sends one person's webhooks, each at its time or, on a machine that cannot keep up, as soon as the one before is
+// acknowledged. It returns when all are acknowledged, or ctx is done.
 func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 	var all sync.WaitGroup
 	defer all.Wait()
+	at := time.Now()
 	for n, w := range webhooks {
-		if !sleep(ctx, w.Gap) {
+		at = at.Add(w.Gap)
+		if !sleep(ctx, time.Until(at)) || !s.end.IsZero() && time.Now().After(s.end) {
+			s.late.Add(int64(len(webhooks) - n))
 			return
 		}
 		m := s.message(person, n, w.Machine)

@@ -39,6 +39,7 @@ type striker struct {
 	due     []*waiting       // at boundaries, whose time has come
 	kills   map[work]int     // by message and function
 	done    map[string]int   // strikes carried out, by their words
+	missed  map[string]int   // those that found nothing to kill
 	total   int              //
 	spooled map[string]bool  // messages
 }
@@ -53,7 +54,7 @@ type waiting struct {
 type work struct{ function, message string }
 
 func newStriker() *striker {
-	return &striker{holds: newHolder(), calls: map[Boundary]int{}, kills: map[work]int{}, done: map[string]int{}, spooled: map[string]bool{}}
+	return &striker{holds: newHolder(), calls: map[Boundary]int{}, kills: map[work]int{}, done: map[string]int{}, missed: map[string]int{}, spooled: map[string]bool{}}
 }
 
 // Pass carries out the first strike that is due at this call.
@@ -202,28 +203,47 @@ func (s *striker) kill(process string, by Strike) bool {
 	return killed
 }
 
-// patience is how long a strike waits for its boundary. One that does not come in time is a kill at any moment instead.
-const patience = 5 * time.Second
+// How long a strike waits for its boundary, and then for a process to be killed at any moment: a function that only a schedule
+// invokes has one again within three rounds of it.
+const (
+	patience = 5 * time.Second
+	searches = 45 * time.Second
+)
 
-// run lets strikes become due at their times, and waits until all were carried out or ctx is done.
+// run lets strikes become due at their times, and waits until all were carried out or had their time. It notes those that were not.
 func (s *striker) run(ctx context.Context, plan []Strike) {
 	start := time.Now()
 	var all sync.WaitGroup
 	defer all.Wait()
-	for _, next := range plan {
+	for i, next := range plan {
 		if !sleep(ctx, time.Until(start.Add(next.At))) {
+			for _, never := range plan[i:] {
+				s.miss(never)
+			}
 			return
 		}
-		if next.Random {
-			all.Go(func() { s.anyMoment(ctx, next) })
-			continue
-		}
-		all.Go(func() { s.await(ctx, &waiting{next, make(chan struct{})}) })
+		all.Go(func() {
+			if !next.Random && s.await(ctx, next) {
+				return
+			}
+			random := next
+			random.Random = true
+			if !s.anyMoment(ctx, random) {
+				s.miss(next)
+			}
+		})
 	}
 }
 
-// await lets a strike be due, and makes it one at any moment if its boundary does not come.
-func (s *striker) await(ctx context.Context, w *waiting) {
+func (s *striker) miss(one Strike) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missed[one.String()]++
+}
+
+// await lets a strike be due, and reports false if its boundary does not come.
+func (s *striker) await(ctx context.Context, next Strike) bool {
+	w := &waiting{next, make(chan struct{})}
 	s.mu.Lock()
 	s.due = append(s.due, w)
 	s.mu.Unlock()
@@ -232,15 +252,12 @@ func (s *striker) await(ctx context.Context, w *waiting) {
 	for {
 		select {
 		case <-w.over:
-			return
+			return true
 		case <-ctx.Done():
-			return
 		case <-tick.C:
 		}
 		if s.withdraw(w) {
-			w.Random = true
-			s.anyMoment(ctx, w.Strike)
-			return
+			return false
 		}
 	}
 }
@@ -256,11 +273,12 @@ func (s *striker) withdraw(w *waiting) bool {
 	return i >= 0
 }
 
-// anyMoment kills a process of the function a little after it was seen at work, or idle if it is not at work for long.
-func (s *striker) anyMoment(ctx context.Context, next Strike) {
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for tries := 0; ; tries++ {
+// anyMoment kills a process of the function a little after it was seen at work, or idle if it is not at work for long. It reports
+// false if there is none for too long that may be killed.
+func (s *striker) anyMoment(ctx context.Context, next Strike) bool {
+	ctx, cancel := context.WithTimeout(ctx, searches)
+	defer cancel()
+	for tries := 0; sleep(ctx, time.Millisecond); tries++ {
 		for _, process := range s.processes().Processes(next.Boundary.Function) {
 			working := false
 			s.processes().KillIf(process, func(event []byte) bool {
@@ -268,15 +286,11 @@ func (s *striker) anyMoment(ctx context.Context, next Strike) {
 				return false
 			})
 			if (working || tries > 1000) && sleep(ctx, next.Delay) && s.kill(process, next) {
-				return
+				return true
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
 	}
+	return false
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -164,6 +164,27 @@ func TestAStrikeWhoseBoundaryDoesNotComeIsOneAtAnyMoment(t *testing.T) {
 	})
 }
 
+// none has no process.
+type none struct{ factory }
+
+func (none) Processes(string) []string { return nil }
+
+func TestAStrikeThatFindsNothingToKillEndsAndIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStriker()
+		s.setCloud(&none{})
+		began := time.Now()
+		s.run(t.Context(), []Strike{{Boundary: Boundary{"Route", "kms", "Decrypt"}}, {Random: true, Boundary: Boundary{Function: "Drain"}}})
+		if took := time.Since(began); took > patience+searches+time.Second {
+			t.Errorf("it took %s", took)
+		}
+		want := map[string]int{"Route before kms Decrypt": 1, "Drain at any moment": 1}
+		if diff := cmp.Diff(want, s.missed); diff != "" || s.total > 0 || len(s.due) > 0 {
+			t.Errorf("%d kills, %d due, %s", s.total, len(s.due), diff)
+		}
+	})
+}
+
 func TestSpooledMessagesAreNoted(t *testing.T) {
 	f := &factory{process: "Twilio" + receiver + ".1", event: []byte(`{"body":"MessageSid=SM1"}`)}
 	s := newStriker()
