@@ -151,9 +151,9 @@ func importRules() map[string]importRule {
 		"a provider's or CRM's folder can be deleted": {
 			func(f file, imported string) bool {
 				target := plugin(local(imported))
-				return target != "" && !within(f.folder, target) && f.folder != "shared/dev/plugins" && (!f.test || f.folder != "shared/dev/ring1")
+				return target != "" && !within(f.folder, target) && f.folder != "shared/dev/plugins"
 			},
-			"only its own folder, the list of shared/dev/plugins, and the tests of ring 1 may import it",
+			"only its own folder and the list of shared/dev/plugins may import it",
 		},
 		"only shared/aws knows AWS": {
 			func(f file, imported string) bool {

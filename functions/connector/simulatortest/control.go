@@ -12,6 +12,7 @@ type Control struct {
 	About
 	Records func(object string) (held any, known bool)
 	Add     func(object string, properties map[string]string) // of Objects, as a user or another program would; nothing is checked
+	Remove  func(object, id string)                           // a record, as a user would
 	Faults  *Faults
 	Reset   func()
 	Refuse  func(status int, message string) Reply // in the CRM's own shape
@@ -23,18 +24,30 @@ type About struct {
 	Messages string   `json:"messages"` // the one that holds messages
 	Key      string   `json:"key"`      // the property of a message that is its key
 	Status   string   `json:"status"`   // the property of a message that shows how far it got
+	Text     string   `json:"text"`     // the property of a message that shows what was said
+	Problem  string   `json:"problem"`  // the property of a message that shows why it got no further
 	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
 	Ended    string   `json:"ended"`    // the property of persons that is "true" once their sequences are to end
 	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
+	OptedOut string   `json:"optedOut"` // the property of persons that is "true" while they want no messages
+	OptOutAt string   `json:"optOutAt"` // the property of persons that says since when
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
+	Refusals Refusals `json:"refusals"` // what it says when it refuses
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
+}
+
+// Refusals are what a CRM says when it refuses every request.
+type Refusals struct {
+	Credential Fault `json:"credential"` // it lets the tenant in no more
+	Data       Fault `json:"data"`       // it takes no such record
+	Limit      Fault `json:"limit"`      // there were too many requests for a moment
 }
 
 // Handles reports whether a request is a tool's and not the CRM's.
 func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/_simulator") }
 
-// Answer returns GET /_simulator (About), GET and POST /_simulator/records?object=… (the properties of a record to add), POST
-// /_simulator/faults (a Fault) and DELETE /_simulator, which forgets records and faults.
+// Answer returns GET /_simulator (About), GET and POST /_simulator/records?object=… (the properties of a record to add),
+// DELETE /_simulator/records?object=…&id=…, POST /_simulator/faults (a Fault) and DELETE /_simulator, which forgets records and faults.
 func (c Control) Answer(r *http.Request, body []byte) Reply {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /_simulator":
@@ -52,6 +65,9 @@ func (c Control) Answer(r *http.Request, body []byte) Reply {
 			return c.Refuse(http.StatusBadRequest, "not the properties of a record of one of "+strings.Join(c.Objects, ", "))
 		}
 		c.Add(object, properties)
+		return Reply{Status: http.StatusNoContent}
+	case "DELETE /_simulator/records":
+		c.Remove(r.URL.Query().Get("object"), r.URL.Query().Get("id"))
 		return Reply{Status: http.StatusNoContent}
 	case "POST /_simulator/faults":
 		var f Fault

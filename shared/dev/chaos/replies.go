@@ -5,8 +5,9 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
+
+	"signalbox/shared/dev/samples"
 )
 
 // Asked is one outreach to a person. It says itself when it was sent, and comes to be known at another time: before the answer or
@@ -142,7 +143,7 @@ func (r *Report) replies(crm string, talks map[string]*talk, shown map[string][]
 			r.add(Reply, crm, person, "they answered, and there is no record of them")
 		}
 		for _, s := range shown[person] {
-			stopped, at := s.Stop == "true", replyTime(s.At)
+			stopped, at := s.Stop == "true", samples.Time(s.At)
 			switch {
 			case certainly && !stopped:
 				r.add(Reply, crm, person, "they answered, and automation goes on")
@@ -155,17 +156,4 @@ func (r *Report) replies(crm string, talks map[string]*talk, shown map[string][]
 			}
 		}
 	}
-}
-
-// replyTime reads a time as CRMs show it; zero for what is none.
-func replyTime(shown string) time.Time {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05.000Z0700"} {
-		if at, err := time.Parse(layout, shown); err == nil {
-			return at
-		}
-	}
-	if ms, err := strconv.ParseInt(shown, 10, 64); err == nil {
-		return time.UnixMilli(ms)
-	}
-	return time.Time{}
 }

@@ -1,10 +1,13 @@
-// Package plugins lists the channels whose webhooks programs and tests can send. It is the one place besides the template's lists
+// Package plugins lists the channels whose webhooks programs and tests can send, and the CRMs that tests can run as Go values. It is the one place besides the template's lists
 // that names a plug-in: Go finds no package by itself.
 package plugins
 
 import (
 	outreach "signalbox/functions/adapter/outreach/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
+	hubspot "signalbox/functions/connector/hubspot/hubspottest"
+	salesforce "signalbox/functions/connector/salesforce/salesforcetest"
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/dev/samples"
 )
 
@@ -13,5 +16,13 @@ func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
 		"outreach": outreach.Channel{},
 		"twilio":   twilio.Channel{},
+	}
+}
+
+// CRMs returns the CRMs by the names of their folders in functions/connector.
+func CRMs() map[string]simulatortest.CRM {
+	return map[string]simulatortest.CRM{
+		"hubspot":    hubspot.CRM(),
+		"salesforce": salesforce.CRM(),
 	}
 }

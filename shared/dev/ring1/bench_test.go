@@ -9,24 +9,26 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signalbox/shared/webhook"
 )
 
-// BenchmarkPipeline takes b.N signed webhooks of five hundred people, whom the CRM knows, to the simulator of HubSpot,
+// BenchmarkPipeline takes b.N signed webhooks of five hundred people, whom the CRM knows, to the first CRM's simulator,
 // everything in this process: what is measured is our own work, the simulator's and the memory ports' included. The garbage
 // collector is set as for the functions.
 func BenchmarkPipeline(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	const people, senders = 500, 4
 	p := newPipeline(b, options{concurrency: 4, quiet: true})
-	requests := make([]posted, people+b.N)
+	requests := make([]webhook.Request, people+b.N)
 	for n := range requests {
-		form := p.form(message{sid: sid(n), from: fmt.Sprintf("+1555201%04d", n%people), text: fmt.Sprintf("message %d", n)})
-		requests[n] = p.sign("/v1/accounts/"+account+"/twilio/messages", form, p.authToken)
+		m := message{number: number(n), from: fmt.Sprintf("+1555201%04d", n%people), text: fmt.Sprintf("message %d", n)}
+		requests[n] = p.posted(p.client, p.sample(m))
 	}
 	p.start()
 	defer p.halt()
 	for _, r := range requests[:people] {
-		p.receive(r)
+		p.receive(p.adapter, r)
 	}
 	p.delivered(b, people)
 	requests = requests[people:]
@@ -38,7 +40,7 @@ func BenchmarkPipeline(b *testing.B) {
 	for range senders {
 		sending.Go(func() {
 			for n := next.Add(1) - 1; n < int64(b.N); n = next.Add(1) - 1 {
-				if status := p.receive(requests[n]); status != http.StatusOK {
+				if status := p.receive(p.adapter, requests[n]); status != http.StatusOK {
 					b.Errorf("message %d was answered %d", n, status)
 				}
 			}
@@ -49,8 +51,8 @@ func BenchmarkPipeline(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
 	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/message")
-	if held := len(p.held("communications")); held != people+b.N {
-		b.Errorf("%d communications of %d messages", held, people+b.N)
+	if held := len(p.messages()); held != people+b.N {
+		b.Errorf("%d records of %d messages", held, people+b.N)
 	}
 }
 

@@ -37,13 +37,13 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 	onQueue := func(name string) *sqsqueue.Queue {
 		return sqsqueue.New(sqs.NewFromConfig(config), localsqs.URL(host, name+".fifo"))
 	}
-	state, events, deliver := dynamostore.New(dynamodb.NewFromConfig(config), "state"), onQueue("events"), onQueue("deliver-hubspot")
-	p.adapter = p.newAdapter(events)
+	state, events, deliver := dynamostore.New(dynamodb.NewFromConfig(config), "state"), onQueue("events"), onQueue("deliver")
+	p.adapter = p.newAdapter(p.provider, events)
 	route, connect := p.newRoute(state, deliver), p.newConnect(state, &p.outage)
 
 	through := func(n int, text string) {
 		t.Helper()
-		if status := p.send(message{sid: sid(n), from: "+15552010001", text: text, more: everyField}); status != http.StatusOK {
+		if status := p.send(message{number: number(n), from: "+15552010001", text: text}); status != http.StatusOK {
 			t.Fatalf("answered %d", status)
 		}
 		invoke(t, events, route)
@@ -79,12 +79,6 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 	}
 	t.Logf("%d calls, %v write units, %v read units", total, writes, reads)
 	p.check(2, func(int) string { return "a" })
-}
-
-// everyField is what a form has besides when it comes from a number in the United States through a messaging service.
-var everyField = map[string]string{
-	"ToCountry": "US", "ToState": "CA", "ToCity": "SAN FRANCISCO", "ToZip": "94107", "FromCountry": "US", "FromState": "CA",
-	"FromCity": "OAKLAND", "FromZip": "94612", "SmsMessageSid": sid(7), "MessagingServiceSid": "MG00112233445566778899aabbccddeeff",
 }
 
 // invoke has a worker work on the one message that waits, as a mapping would.

@@ -2,34 +2,34 @@ package ring1
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/canonical"
 	"signalbox/shared/store"
-)
-
-// Refusals in HubSpot's words.
-const (
-	refusedToken = `{"status":"error","category":"INVALID_AUTHENTICATION"}`
-	burst        = `{"status":"error","category":"RATE_LIMITS","policyName":"TEN_SECONDLY_ROLLING"}`
-	secondly     = `{"status":"error","category":"RATE_LIMITS","policyName":"SECONDLY"}`
 )
 
 // TestWhatWaitedForAPersonSurvivesTheRushAfterwards: everything is older than patience once the token works again, and then
 // the portal throttles and fails as a portal does that is asked for everything at once.
 func TestWhatWaitedForAPersonSurvivesTheRushAfterwards(t *testing.T) {
-	rush := map[string]simulator.Fault{
-		"it throttles": {Match: "/crm", Status: http.StatusTooManyRequests, Body: []byte(burst), Count: 20},
-		"it fails":     {Match: "/crm", Status: http.StatusBadGateway, Count: 20},
+	rush := map[string]func(p *pipeline) simulatortest.Fault{
+		"it throttles": func(p *pipeline) simulatortest.Fault { return p.about.Refusals.Limit },
+		"it fails": func(p *pipeline) simulatortest.Fault {
+			return simulatortest.Fault{Match: p.api, Status: http.StatusBadGateway}
+		},
 	}
-	for name, f := range rush {
+	for name, of := range rush {
 		t.Run(name, func(t *testing.T) {
 			run(t, options{}, func(t *testing.T, p *pipeline) {
-				p.outage.begin("/crm", http.StatusUnauthorized, refusedToken, 3*24*time.Hour)
-				p.portal.Spoil(f)
+				p.outage.refuse(p.about.Refusals.Credential, 3*24*time.Hour)
+				f := of(p)
+				f.Count = 20
+				p.spoil(f)
 				sender := p.conversation(60, 4)
 				p.settled(5 * 24 * time.Hour)
 				p.check(60, sender)
@@ -41,7 +41,7 @@ func TestWhatWaitedForAPersonSurvivesTheRushAfterwards(t *testing.T) {
 // TestAThrottleOfOneSecondDoesNotUseTheReceivesUp: a queue allows a message a thousand receives.
 func TestAThrottleOfOneSecondDoesNotUseTheReceivesUp(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.outage.begin("/crm", http.StatusTooManyRequests, secondly, 6*time.Hour)
+		p.outage.refuse(p.about.Refusals.Limit, 6*time.Hour)
 		sender := p.conversation(30, 3)
 		p.settled(48 * time.Hour)
 		p.check(30, sender)
@@ -55,7 +55,7 @@ func TestAThrottleOfOneSecondDoesNotUseTheReceivesUp(t *testing.T) {
 // last ones are first received when the queue is about to forget them.
 func TestWhatNobodyUnblocksBecomesADeadLetterBeforeTheQueueLosesIt(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.outage.begin("/crm", http.StatusUnauthorized, refusedToken, 60*24*time.Hour)
+		p.outage.refuse(p.about.Refusals.Credential, 60*24*time.Hour)
 		p.conversation(35, 1)
 		p.settled(20 * 24 * time.Hour)
 		if c := p.deliver.Counters(); c.Expired > 0 || c.Moved > 0 {
@@ -64,7 +64,7 @@ func TestWhatNobodyUnblocksBecomesADeadLetterBeforeTheQueueLosesIt(t *testing.T)
 		if dead := p.dead(); len(dead) != 35 {
 			t.Errorf("%d of 35 are dead letters", len(dead))
 		}
-		if !strings.Contains(p.logs.text(), `"code":"hubspot_unauthenticated"`) {
+		if !strings.Contains(p.logs.text(), `"code":"`+p.kind+`_`) {
 			t.Error("the dead letters do not say why")
 		}
 	})
@@ -91,7 +91,7 @@ func TestWhatWaitedForOurselvesSurvivesTheFirstFailureAfterwards(t *testing.T) {
 // of its own, or a thread of ten would hold its last one back for ten days.
 func TestTheCRMDownForDaysCostsADayAndNotADayAMessage(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.outage.begin("/crm", http.StatusBadGateway, "", 30*24*time.Hour)
+		p.outage.begin(p.api, http.StatusBadGateway, "", 30*24*time.Hour)
 		p.conversation(10, 1)
 		p.settled(48 * time.Hour)
 		if dead := p.dead(); len(dead) != 10 || p.deliver.Counters().Moved > 0 {
@@ -104,7 +104,7 @@ func TestTheCRMDownForDaysCostsADayAndNotADayAMessage(t *testing.T) {
 func TestStrangeMessagesReachTheCRM(t *testing.T) {
 	cases := map[string]struct {
 		m    message
-		body string // what the communication's body holds
+		body string // what the record of the message shows
 		not  string
 	}{
 		"markup":                      {m: message{text: `<script>alert(1)</script><img src=x onerror="x">`}, body: "&lt;script&gt;", not: "<script"},
@@ -119,15 +119,15 @@ func TestStrangeMessagesReachTheCRM(t *testing.T) {
 		"a short code":                {m: message{from: "72345", text: "hello"}, body: "hello"},
 		"a sender's name":             {m: message{from: "Acme & Co", text: "hello"}, body: "hello"},
 		"a number nobody has":         {m: message{from: "+99999999999", text: "hello"}, body: "hello"},
-		"a user without a number":     {m: message{from: "whatsapp:", to: "whatsapp:" + line, text: "hello", more: map[string]string{"From": "", "ExternalUserId": "whatsapp:US.13491208655302741918"}}, body: "hello"},
-		"a name of control bytes":     {m: message{from: "whatsapp:+15552010009", to: "whatsapp:" + line, text: "hello", more: map[string]string{"ProfileName": "\x01\x02"}}, body: "hello"},
-		"a name of many, many words":  {m: message{from: "whatsapp:+15552010009", to: "whatsapp:" + line, text: "hello", more: map[string]string{"ProfileName": strings.Repeat("<b>名前 ", 100)}}, body: "hello"},
-		"an address that runs a word": {m: message{text: "hello", more: map[string]string{"NumMedia": "1", "MediaUrl0": "https://media.example/a\"onmouseover=x", "MediaContentType0": "image/<b>"}}, not: `"onmouseover`},
+		"a user without a number":     {m: message{from: "US.13491208655302741918", channel: canonical.WhatsApp, text: "hello"}, body: "hello"},
+		"a name of control bytes":     {m: message{channel: canonical.WhatsApp, text: "hello", name: "\x01\x02"}, body: "hello"},
+		"a name of many, many words":  {m: message{channel: canonical.WhatsApp, text: "hello", name: strings.Repeat("<b>名前 ", 100)}, body: "hello"},
+		"an address that runs a word": {m: message{text: "hello", media: "https://media.example/a\"onmouseover=x"}, not: `"onmouseover`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			run(t, options{}, func(t *testing.T, p *pipeline) {
-				c.m.sid = sid(0)
+				c.m.number = number(0)
 				if c.m.from == "" {
 					c.m.from = "+15552010001"
 				}
@@ -136,8 +136,8 @@ func TestStrangeMessagesReachTheCRM(t *testing.T) {
 				}
 				p.settled(time.Hour)
 				p.check(1, func(int) string { return "a" })
-				for _, communication := range p.held("communications") {
-					body := communication.Properties["hs_communication_body"]
+				for _, record := range p.messages() {
+					body := record.Properties[p.about.Text]
 					if !strings.Contains(body, c.body) || c.not != "" && strings.Contains(body, c.not) {
 						t.Errorf("the body is %.300q", body)
 					}
@@ -147,32 +147,47 @@ func TestStrangeMessagesReachTheCRM(t *testing.T) {
 	}
 }
 
-// TestThePersonChangesInTheCRM: between two messages somebody changes the contact, or the store forgets the link to it.
+// TestThePersonChangesInTheCRM: between two messages somebody changes the person, or the store forgets the link to it.
 func TestThePersonChangesInTheCRM(t *testing.T) {
 	cases := map[string]func(p *pipeline){
 		"nothing happens":             func(*pipeline) {},
-		"the contact is deleted":      func(p *pipeline) { p.portal.Archive("contacts", p.held("contacts")[0].ID) },
+		"the person is deleted":       (*pipeline).removePerson,
 		"the link is lost":            (*pipeline).forgetLinks,
-		"deleted, and the link, lost": func(p *pipeline) { p.portal.Archive("contacts", p.held("contacts")[0].ID); p.forgetLinks() },
+		"deleted, and the link, lost": func(p *pipeline) { p.removePerson(); p.forgetLinks() },
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {
 			run(t, options{}, func(t *testing.T, p *pipeline) {
 				from := "+15552010001"
-				p.send(message{sid: sid(0), from: from, text: "hello"})
+				p.send(message{number: number(0), from: from, text: "hello"})
 				p.settled(time.Hour)
 				change(p)
-				p.send(message{sid: sid(1), from: "rcs:" + from, to: "rcs:acme_demo_agent", text: "and more"})
-				p.send(message{sid: sid(2), from: "whatsapp:" + from, to: "whatsapp:" + line, text: "STOP"})
+				p.send(message{number: number(1), from: from, channel: canonical.RCS, line: p.lineOf(canonical.RCS), text: "and more"})
+				p.send(message{number: number(2), from: from, channel: canonical.WhatsApp, text: "STOP"})
 				p.settled(time.Hour)
 				p.checkOnce(3, func(int) string { return from })
-				contact := p.held("contacts")[0]
-				if contact.Properties["msg_opt_out_channel"] != "whatsapp" {
-					t.Errorf("opted out of %q", contact.Properties["msg_opt_out_channel"])
+				if out := p.people()[0].Properties[p.about.OptedOut]; out != "true" {
+					t.Errorf("opted out: %q", out)
 				}
 			})
 		})
 	}
+}
+
+// removePerson deletes the first person as a user of the CRM would.
+func (p *pipeline) removePerson() {
+	p.control(http.MethodDelete, "/records?"+url.Values{"object": {p.about.People[0]}, "id": {p.people()[0].ID}}.Encode(), nil, nil)
+}
+
+// lineOf returns a line of the demo tenant that serves a channel.
+func (p *pipeline) lineOf(channel canonical.Channel) string {
+	for _, l := range p.file.Lines {
+		if slices.Contains(l.Channels, channel) {
+			return l.Address
+		}
+	}
+	p.t.Fatalf("no line serves %s", channel)
+	return ""
 }
 
 // forgetLinks removes the heads of all threads.
@@ -190,7 +205,7 @@ func (p *pipeline) forgetLinks() {
 // TestTwoHoldersOfOneMessage: the queue hands a message out again while its first holder still works on it.
 func TestTwoHoldersOfOneMessage(t *testing.T) {
 	run(t, options{visibility: 3 * time.Second}, func(t *testing.T, p *pipeline) {
-		p.portal.Spoil(simulator.Fault{Match: "/crm", DelayMS: 2500, Count: 200})
+		p.spoil(simulatortest.Fault{Match: p.api, DelayMS: 2500, Count: 200})
 		sender := p.conversation(20, 3)
 		p.settled(24 * time.Hour)
 		p.check(20, sender)

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store/memstore"
 )
@@ -27,53 +29,56 @@ func run(t *testing.T, o options, f func(t *testing.T, p *pipeline)) {
 	})
 }
 
-func TestOneSignedWebhookBecomesOneContactOneLeadAndOneCommunication(t *testing.T) {
-	run(t, options{}, func(t *testing.T, p *pipeline) {
-		if status := p.send(message{sid: sid(0), from: "+15552010001", text: "Do you deliver on Saturdays?"}); status != http.StatusOK {
+func TestOneSignedWebhookBecomesOnePersonAndOneMessageInEveryCRM(t *testing.T) {
+	demo, err := samples.ReadTenant(filepath.Join(root, samples.DemoTenant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, crm := range demo.Tenant.CRMs {
+		t.Run(crm.Kind, func(t *testing.T) { oneWebhook(t, crm.Kind) })
+	}
+}
+
+func oneWebhook(t *testing.T, crm string) {
+	run(t, options{crm: crm}, func(t *testing.T, p *pipeline) {
+		if status := p.send(message{number: number(0), from: "+15552010001", text: "Do you deliver on Saturdays?"}); status != http.StatusOK {
 			t.Fatalf("the webhook was answered %d\n%s", status, p.logs.text())
 		}
 		p.settled(time.Minute)
 		p.check(1, func(int) string { return "a" })
-		communication, contact := p.held("communications")[0], p.held("contacts")[0]
-		if body := communication.Properties["hs_communication_body"]; !strings.Contains(body, "Do you deliver on Saturdays?") {
-			t.Errorf("the communication's body is %q", body)
+		if text := p.messages()[0].Properties[p.about.Text]; !strings.Contains(text, "Do you deliver on Saturdays?") {
+			t.Errorf("the record's text is %q", text)
 		}
-		if contact.Properties["phone"] != "+15552010001" || contact.Properties["lifecyclestage"] != "lead" {
-			t.Errorf("the contact is %v", contact.Properties)
+		if person := p.people()[0]; !has(person, "+15552010001") {
+			t.Errorf("the person is %v", person.Properties)
 		}
 	})
 }
 
 func TestAWebhookThatComesAgainHasNoSecondEffect(t *testing.T) {
-	again := map[string]func(t *testing.T, p *pipeline, send func()){
-		"at once": func(_ *testing.T, _ *pipeline, send func()) { send() },
-		"twenty times in parallel": func(_ *testing.T, _ *pipeline, send func()) {
+	again := map[string]func(send func()){
+		"at once": func(send func()) { send() },
+		"twenty times in parallel": func(send func()) {
 			var all sync.WaitGroup
 			for range 20 {
 				all.Go(send)
 			}
 			all.Wait()
 		},
-		"after ten minutes": func(_ *testing.T, _ *pipeline, send func()) { time.Sleep(10 * time.Minute); send() },
-		"after a day":       func(_ *testing.T, _ *pipeline, send func()) { time.Sleep(24 * time.Hour); send() },
-		"after thirty days": func(_ *testing.T, _ *pipeline, send func()) { time.Sleep(30 * 24 * time.Hour); send() },
-		"by the fallback URL, with its extra fields": func(t *testing.T, p *pipeline, _ func()) {
-			m := message{sid: sid(0), from: "+15552010001", text: "hello", more: map[string]string{"ErrorCode": "11200", "ErrorUrl": "https://example.test"}}
-			if status := p.send(m); status != http.StatusOK {
-				t.Errorf("answered %d", status)
-			}
-		},
+		"after ten minutes": func(send func()) { time.Sleep(10 * time.Minute); send() },
+		"after a day":       func(send func()) { time.Sleep(24 * time.Hour); send() },
+		"after thirty days": func(send func()) { time.Sleep(30 * 24 * time.Hour); send() },
 	}
 	for name, repeat := range again {
 		t.Run(name, func(t *testing.T) {
 			run(t, options{}, func(t *testing.T, p *pipeline) {
 				send := func() {
-					if status := p.send(message{sid: sid(0), from: "+15552010001", text: "hello"}); status != http.StatusOK {
+					if status := p.send(message{number: number(0), from: "+15552010001", text: "hello"}); status != http.StatusOK {
 						t.Errorf("answered %d", status)
 					}
 				}
 				send()
-				repeat(t, p, send)
+				repeat(send)
 				p.settled(time.Hour)
 				p.check(1, func(int) string { return "a" })
 			})
@@ -85,7 +90,7 @@ func TestAWebhookThatComesAgainHasNoSecondEffect(t *testing.T) {
 func (p *pipeline) conversation(count, people int) func(n int) string {
 	sender := func(n int) string { return fmt.Sprintf("+1555201%04d", n%people) }
 	for n := range count {
-		if status := p.send(message{sid: sid(n), from: sender(n), text: fmt.Sprintf("message %d", n)}); status != http.StatusOK {
+		if status := p.send(message{number: number(n), from: sender(n), text: fmt.Sprintf("message %d", n)}); status != http.StatusOK {
 			p.t.Errorf("message %d was answered %d", n, status)
 		}
 		time.Sleep(5 * time.Millisecond) // nobody types faster, and clocks that stood still would hide who was first
@@ -97,22 +102,24 @@ func TestOrderAndOnceWhateverTheCRMDoes(t *testing.T) {
 	moods := map[string]func(p *pipeline){
 		"it is well": func(*pipeline) {},
 		"every request of the first minute fails": func(p *pipeline) {
-			p.outage.begin("/crm", http.StatusBadGateway, "", time.Minute)
+			p.outage.begin(p.api, http.StatusBadGateway, "", time.Minute)
 		},
 		"it commits and does not answer, again and again": func(p *pipeline) {
-			p.portal.Spoil(simulator.Fault{Match: "/crm", CommitThenTimeout: true, Count: 12})
+			p.spoil(simulatortest.Fault{Match: p.api, CommitThenTimeout: true, Count: 12})
 		},
 		"it throttles": func(p *pipeline) {
-			p.portal.Spoil(simulator.Fault{Match: "/crm", Status: http.StatusTooManyRequests, Body: []byte(`{"status":"error","category":"RATE_LIMITS","policyName":"TEN_SECONDLY_ROLLING"}`), Count: 15})
+			throttled := p.about.Refusals.Limit
+			throttled.Count = 15
+			p.spoil(throttled)
 		},
 		"it locks records": func(p *pipeline) {
-			p.portal.Spoil(simulator.Fault{Match: "/crm", Status: http.StatusLocked, Count: 15})
+			p.spoil(simulatortest.Fault{Match: p.api, Status: http.StatusLocked, Count: 15})
 		},
 		"it is down for four hours": func(p *pipeline) {
-			p.outage.begin("/crm", http.StatusServiceUnavailable, "", 4*time.Hour)
+			p.outage.begin(p.api, http.StatusServiceUnavailable, "", 4*time.Hour)
 		},
 		"it refuses the token for a day": func(p *pipeline) {
-			p.outage.begin("/crm", http.StatusUnauthorized, `{"status":"error","category":"INVALID_AUTHENTICATION"}`, 25*time.Hour)
+			p.outage.refuse(p.about.Refusals.Credential, 25*time.Hour)
 		},
 	}
 	for name, spoil := range moods {
@@ -174,15 +181,15 @@ func (p *pipeline) checkOnce(count int, sender func(int) string) {
 		people[sender(n)] = true
 	}
 	seen := map[string]int{}
-	for _, c := range p.held("communications") {
-		seen[c.Properties["msg_event_key"]]++
+	for _, c := range p.messages() {
+		seen[c.Properties[p.about.Key]]++
 	}
 	for n := range count {
-		if seen[key(n)] != 1 {
-			p.t.Errorf("message %d is in the CRM %d times", n, seen[key(n)])
+		if seen[p.key(n)] != 1 {
+			p.t.Errorf("message %d is in the CRM %d times", n, seen[p.key(n)])
 		}
 	}
-	if got := len(p.held("contacts")); got != len(people) {
+	if got := len(p.people()); got != len(people) {
 		p.t.Errorf("%d people became %d contacts", len(people), got)
 	}
 	if dead := p.dead(); len(dead) > 0 {
@@ -193,14 +200,16 @@ func (p *pipeline) checkOnce(count int, sender func(int) string) {
 func TestOneTenantsTroubleIsItsOwn(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		second := p.secondTenant()
-		p.outage.begin("/second", http.StatusUnauthorized, `{"status":"error","category":"INVALID_AUTHENTICATION"}`, 24*time.Hour)
+		refused := p.about.Refusals.Credential
+		refused.Match = "/second"
+		p.outage.refuse(refused, 24*time.Hour)
 		for n := range 60 {
-			p.send(message{account: "second-twilio", sid: sid(1000 + n), from: fmt.Sprintf("+1555301%04d", n), to: second, text: "hello"})
+			p.send(message{to: second, number: number(1000 + n), from: fmt.Sprintf("+1555301%04d", n), text: "hello"})
 		}
 		time.Sleep(time.Minute)
 		began := time.Now()
 		sender := p.conversation(10, 10)
-		for len(p.held("communications")) < 10 && time.Since(began) < time.Minute {
+		for len(p.messages()) < 10 && time.Since(began) < time.Minute {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if took := time.Since(began); took > 2*time.Second {

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/hmac"
 	cryptorand "crypto/rand"
-	"crypto/sha1"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -23,14 +23,14 @@ import (
 	"time"
 
 	"signalbox/functions/adapter"
-	"signalbox/functions/adapter/twilio"
 	"signalbox/functions/connector"
-	"signalbox/functions/connector/hubspot"
-	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/functions/deadletter"
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
+	"signalbox/shared/dev/plugins"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
@@ -47,9 +47,8 @@ import (
 )
 
 const (
-	base    = "https://hooks.signalbox.example"
-	account = "demo-twilio"
-	line    = "+15557654321"
+	base = "https://hooks.signalbox.example"
+	root = "../../.."
 )
 
 // The times of a deployment: TestTheTimesAreTheTemplates compares.
@@ -77,14 +76,21 @@ func (o *output) text() string {
 	return o.String()
 }
 
-// pipeline is everything between a webhook and HubSpot.
+// pipeline is everything between a webhook of a channel and a CRM.
 type pipeline struct {
 	t                      testing.TB
 	config, state, spool   *memstore.Store
 	events, eventsDead     *memqueue.Queue
 	deliver, deliverDead   *memqueue.Queue
-	portal                 *simulator.Simulator
+	crm                    simulatortest.CRM
+	kind                   string // the CRM's
+	about                  simulatortest.About
+	api                    string       // below which all the CRM's paths are
+	portal                 http.Handler // its simulator
 	outage                 outage
+	client                 *samples.Client // of the demo tenant's providers
+	provider, account      string          // that people write to, of the demo tenant
+	line                   string
 	adapter                *adapter.Adapter
 	route, connect, record *queue.Worker
 	drain                  *adapter.Drain
@@ -98,7 +104,7 @@ type pipeline struct {
 	box                    *keys.Box
 	persons                *memstore.Store
 	ring                   *keyring.Ring
-	accountSID, authToken  string
+	authToken              string
 	stop                   context.CancelFunc
 	running                sync.WaitGroup
 	concurrency            int
@@ -139,8 +145,14 @@ func (o *outage) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// refuse lets every request be refused as the portal does.
+func (o *outage) refuse(f simulatortest.Fault, lasts time.Duration) {
+	o.begin(f.Match, f.Status, string(f.Body), lasts)
+}
+
 // options change a pipeline before it runs.
 type options struct {
+	crm                    string // its kind, the first one's when empty
 	stateFault, spoolFault func(memstore.Call) memstore.Fault
 	concurrency            int           // mappings' pollers, 4 when zero
 	visibility             time.Duration // of the queues, as a deployment's when zero
@@ -149,7 +161,11 @@ type options struct {
 
 func newPipeline(t testing.TB, o options) *pipeline {
 	t.Helper()
-	p := &pipeline{t: t, logs: &output{}, concurrency: max(o.concurrency, 1)}
+	p := &pipeline{t: t, logs: &output{}, concurrency: max(o.concurrency, 1), kind: o.crm}
+	if p.kind == "" {
+		p.kind = firstCRM(t)
+	}
+	p.crm = plugins.CRMs()[p.kind]
 	if o.concurrency == 0 {
 		p.concurrency = 4
 	}
@@ -168,10 +184,9 @@ func newPipeline(t testing.TB, o options) *pipeline {
 		}
 		return memqueue.New(queueOptions)
 	}
-	p.eventsDead, p.deliverDead = fifo("events-dead", nil), fifo("deliver-hubspot-dead", nil)
-	p.events, p.deliver = fifo("events", p.eventsDead), fifo("deliver-hubspot", p.deliverDead)
-	p.portal = simulator.New(simulator.Options{})
-	p.outage.portal = simulator.Transport(p.portal)
+	p.eventsDead, p.deliverDead = fifo("events-dead", nil), fifo("deliver-dead", nil)
+	p.events, p.deliver = fifo("events", p.eventsDead), fifo("deliver", p.deliverDead)
+	p.connectTo(p.crm.Simulator(0))
 
 	var sink interface{ Write([]byte) (int, error) } = p.logs
 	if o.quiet {
@@ -180,23 +195,56 @@ func newPipeline(t testing.TB, o options) *pipeline {
 	id := telemetry.Identity{Function: "ring1", Version: "1"}
 	logger, meter := telemetry.NewLogger(sink, id), telemetry.NewMeter(sink, id)
 	p.logger, p.meter, p.identity = logger, meter, id
+	p.load()
 	p.wire()
-	p.load("../../../events/tenants/demo.json")
+	p.publish()
 	return p
 }
+
+// firstCRM returns the kind of CRM that stands for all: what is tested here is the same with each. It is the demo tenant's first.
+func firstCRM(t testing.TB) string {
+	t.Helper()
+	demo, err := samples.ReadTenant(filepath.Join(root, samples.DemoTenant))
+	if err != nil || len(demo.Tenant.CRMs) == 0 {
+		t.Fatal("the demo tenant has no CRM", err)
+	}
+	return demo.Tenant.CRMs[0].Kind
+}
+
+// connectTo puts a simulator in the portal's place.
+func (p *pipeline) connectTo(portal http.Handler) {
+	p.portal, p.outage.portal = portal, simulatortest.Transport(portal)
+	p.control(http.MethodGet, "", nil, &p.about)
+	p.api = p.about.Failures[0].Match
+}
+
+// control asks the simulator what is for tests.
+func (p *pipeline) control(method, path string, body, reply any) {
+	p.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	answer := httptest.NewRecorder()
+	p.portal.ServeHTTP(answer, httptest.NewRequest(method, "/_simulator"+path, bytes.NewReader(data)))
+	if answer.Code >= http.StatusBadRequest || reply != nil && json.Unmarshal(answer.Body.Bytes(), reply) != nil {
+		p.t.Fatalf("%s %s: %d %s", method, path, answer.Code, answer.Body)
+	}
+}
+
+// spoil makes the next requests to the portal fail.
+func (p *pipeline) spoil(f simulatortest.Fault) { p.control(http.MethodPost, "/faults", f, nil) }
 
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (p *pipeline) wire() {
-	logger, meter := p.logger, p.meter
-	master := memkeys.New()
-	p.box = keys.NewBox(master, rand.NewChaCha8([32]byte{}))
+	logger, meter, master := p.logger, p.meter, memkeys.New()
+	p.box, p.peppers = keys.NewBox(master, rand.NewChaCha8([32]byte{})), tenant.NewPeppers(pepper{}, "pepper")
 	p.ring = keyring.New(keyring.Options{Keys: master, Tenants: p.config, Persons: p.persons, Random: cryptorand.Reader})
 	p.directory = tenant.NewDirectory(p.config, p.box, logger, meter)
-	p.peppers = tenant.NewPeppers(pepper{}, "pepper")
-	p.adapter = p.newAdapter(p.events)
+	p.adapter = p.newAdapter(p.provider, p.events)
 	p.drain = &adapter.Drain{Records: p.spool, Events: p.events, Margin: time.Second, Logger: logger, Meter: meter}
 	p.route = p.newRoute(p.state, p.deliver)
 	p.connect = p.newConnect(p.state, &p.outage)
@@ -215,9 +263,15 @@ func (p *pipeline) worker(stage string, h queue.Handler, dead queue.Publisher) *
 	}
 }
 
-// newAdapter returns an adapter that sends to events.
-func (p *pipeline) newAdapter(events queue.Publisher) *adapter.Adapter {
-	channel, err := twilio.New(base)
+// newAdapter returns a provider's adapter that sends to events.
+func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.Adapter {
+	made, ok := plugins.Channels()[provider].(interface {
+		Receiver(publicBaseURL string) (adapter.Channel, error)
+	})
+	if !ok {
+		p.t.Fatalf("the samples of %s tell of no Receiver", provider)
+	}
+	channel, err := made.Receiver(base)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -244,7 +298,7 @@ type stateTable interface {
 func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
 	return p.worker("route", p.opening(router.New(p.ring, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
-		Claims: idempotency.New(s, lease), Outbox: p.outbox("hubspot", deliver, p.eventsDead),
+		Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
 	})), p.eventsDead)
 }
 
@@ -263,17 +317,17 @@ type claimTable interface {
 
 // newConnect returns the worker of a connector's process.
 func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
-	return p.worker("deliver-hubspot", p.opening(connector.New(p.crm(portal), connector.Options{
+	return p.worker("deliver-"+p.kind, p.opening(p.crm.Deliver(p.parts(portal), connector.Options{
 		Claims: idempotency.New(s, lease), Store: s, Links: connector.ThreadLinks{Store: s}, Width: connector.Width,
 		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
 	})), p.deliverDead)
 }
 
-// crm returns HubSpot behind portal.
-func (p *pipeline) crm(portal http.RoundTripper) *hubspot.CRM {
-	return hubspot.New(hubspot.Options{
-		Bindings: hubspot.NewTenantBindings(p.directory), Client: &http.Client{Transport: portal}, Logger: p.logger, Meter: p.meter,
-	})
+// parts returns what a process of the CRM's behind portal is made of.
+func (p *pipeline) parts(portal http.RoundTripper) simulatortest.Parts {
+	return simulatortest.Parts{
+		Tenants: p.directory, Client: &http.Client{Transport: portal}, Store: p.state, Box: p.box, Logger: p.logger, Meter: p.meter,
+	}
 }
 
 type pepper struct{}
@@ -282,27 +336,40 @@ func (pepper) Secret(context.Context, string) (secret.Versions, error) {
 	return secret.Versions{"ring 1 pepper"}, nil
 }
 
-// load publishes a tenant file.
-func (p *pipeline) load(name string) {
+// load reads the demo tenant's file: the first account that people can write to, and the one CRM here.
+func (p *pipeline) load() {
 	p.t.Helper()
-	data, err := os.ReadFile(name)
+	path := filepath.Join(root, samples.DemoTenant)
+	plain, err := samples.ReadTenant(path)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var plain struct {
-		Accounts []struct{ ProviderAccount, AuthToken string }
-	}
-	if err := json.Unmarshal(data, &plain); err != nil {
-		p.t.Fatal(err)
-	}
-	p.accountSID, p.authToken = plain.Accounts[0].ProviderAccount, plain.Accounts[0].AuthToken
-	p.file, err = tenant.Decode(data)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool {
-		return c.Kind != hubspot.Kind // the one connector here
-	})
+	if p.file, err = tenant.Decode(data); err != nil {
+		p.t.Fatal(err)
+	}
+	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool { return c.Kind != p.kind })
+	p.client = samples.NewTenantClient(plugins.Channels(), samples.Target{PublicBaseURL: base}, plain)
+	first := p.client.New(samples.Load{Kind: samples.Message})
+	p.provider, p.account = first.Provider(), first.Account()
+	for _, a := range plain.Accounts {
+		if a.ID == p.account {
+			p.authToken = string(a.AuthToken)
+		}
+	}
+	for _, l := range p.file.Lines {
+		if l.Account == p.account && slices.Contains(l.Channels, canonical.SMS) {
+			p.line = cmp.Or(p.line, l.Address)
+		}
+	}
+}
+
+// publish puts the demo tenant's file in force.
+func (p *pipeline) publish() {
+	p.t.Helper()
 	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.peppers, p.file); err != nil {
 		p.t.Fatal(err)
 	}
@@ -389,92 +456,88 @@ func (p *pipeline) settled(limit time.Duration) {
 	p.t.Fatalf("after %v messages still wait: events %+v, deliver %+v", limit, p.events.Counters(), p.deliver.Counters())
 }
 
-// message is a form as Twilio sends it.
+// message is what a person writes.
 type message struct {
-	account, sid, from, to, text string // account and to are the demo tenant's when empty
-	more                         map[string]string
+	to                              *samples.Client // of another tenant; nil is the demo tenant's
+	number, from, text, name, media string
+	line                            string // the account's first number when empty
+	channel                         canonical.Channel
 }
 
-func (p *pipeline) form(m message) url.Values {
-	form := url.Values{
-		"MessageSid": {m.sid}, "SmsSid": {m.sid}, "AccountSid": {p.accountSID}, "From": {m.from}, "To": {m.to}, "Body": {m.text},
-		"NumMedia": {"0"}, "NumSegments": {"1"}, "SmsStatus": {"received"}, "ApiVersion": {"2010-04-01"}, "FromCity": {""},
-	}
-	if m.to == "" {
-		form.Set("To", line)
-	}
-	for k, v := range m.more {
-		form.Set(k, v)
-	}
-	return form
+// sample returns a message as the provider sends it.
+func (p *pipeline) sample(m message) samples.Sample {
+	return cmp.Or(m.to, p.client).New(samples.Load{
+		Kind: samples.Message, Number: m.number, Person: m.from, Line: m.line, Text: m.text, Name: m.name, Media: m.media, Channel: m.channel,
+	})
 }
 
-// send posts a message, signed as Twilio signs, and returns the status.
+// send posts a message, signed as its provider signs, and returns the status.
 func (p *pipeline) send(m message) int {
 	p.t.Helper()
-	form := p.form(m)
-	if m.account == "" {
-		m.account = account
-	} else {
-		form.Set("AccountSid", "AC"+strings.Repeat("5", 32))
+	return p.receive(p.adapter, p.posted(cmp.Or(m.to, p.client), p.sample(m)))
+}
+
+// posted returns the signed request of a sample.
+func (p *pipeline) posted(client *samples.Client, s samples.Sample) webhook.Request {
+	p.t.Helper()
+	request, err := client.Request(context.Background(), s)
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	return p.post("/v1/accounts/"+m.account+"/twilio/messages", form, p.authToken)
-}
-
-func (p *pipeline) post(path string, form url.Values, token string) int {
-	return p.receive(p.sign(path, form, token))
-}
-
-// posted is a signed request.
-type posted struct {
-	path   string
-	header http.Header
-	body   []byte
-}
-
-// sign signs as Twilio does.
-func (p *pipeline) sign(path string, form url.Values, token string) posted {
-	signed := base + path
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for k := range form {
-			if !yield(k) {
-				return
-			}
-		}
-	}) {
-		signed += name + form.Get(name)
+	body, err := io.ReadAll(request.Body)
+	if err != nil {
+		p.t.Fatal(err)
 	}
-	mac := hmac.New(sha1.New, []byte(token))
-	mac.Write([]byte(signed))
-	header := http.Header{}
-	header.Set("Content-Type", "application/x-www-form-urlencoded")
-	header.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	return posted{path, header, []byte(form.Encode())}
+	return webhook.Request{Method: request.Method, Path: s.Path, Header: request.Header, Body: body}
 }
 
-// receive gives a request to the adapter and returns the status.
-func (p *pipeline) receive(r posted) int {
+// postedBy is posted with another path and token than the sample's.
+func (p *pipeline) postedBy(s samples.Sample, path string, token secret.Value) webhook.Request {
+	p.t.Helper()
+	r := p.posted(p.client, s)
+	kind := r.Header.Get("Content-Type")
+	r.Path, r.Header = path, plugins.Channels()[s.Provider()].Sign(base+path, r.Body, token, time.Now())
+	r.Header.Set("Content-Type", kind)
+	return r
+}
+
+// receive gives a request to an adapter and returns the status.
+func (*pipeline) receive(a *adapter.Adapter, r webhook.Request) int {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	return p.adapter.Receive(ctx, webhook.Request{
-		Method: http.MethodPost, Path: r.path, Header: r.header, Body: r.body, Received: time.Now(),
-	}).Status
+	r.Received = time.Now()
+	return a.Receive(ctx, r).Status
 }
 
-// sid returns the n-th message id.
-func sid(n int) string { return fmt.Sprintf("SM%032x", n) }
+// number returns what the n-th message is called.
+func number(n int) string { return fmt.Sprintf("%032x", n) }
 
-// key returns the external id of a message's record.
-func key(n int) string { return canonical.MessageKey("demo", "twilio", account, sid(n)) }
+// event returns the id of the n-th message's event.
+func (p *pipeline) event(n int) canonical.EventID {
+	return p.client.EventID(p.sample(message{number: number(n)}))
+}
+
+// key returns the external id of the n-th message's record.
+func (p *pipeline) key(n int) string {
+	return p.client.MessageKey(p.sample(message{number: number(n)}))
+}
 
 // held returns the records of an object type.
-func (p *pipeline) held(object string) []simulator.Record {
+func (p *pipeline) held(object string) (records []simulatortest.Record) {
 	p.t.Helper()
-	records, ok := p.portal.Records(object)
-	if !ok {
-		p.t.Fatalf("the simulator has no %s", object)
-	}
+	p.control(http.MethodGet, "/records?object="+url.QueryEscape(object), nil, &records)
 	return records
+}
+
+// messages returns the records of messages.
+func (p *pipeline) messages() []simulatortest.Record { return p.held(p.about.Messages) }
+
+// people returns the records of people, of the first object that there is one of for each.
+func (p *pipeline) people() []simulatortest.Record { return p.held(p.about.People[0]) }
+
+// has reports whether any property of a record has a value.
+func has(r simulatortest.Record, value string) bool {
+	return slices.Contains(slices.Collect(maps.Values(r.Properties)), value)
 }
 
 // dead returns the dead letters that were recorded.
@@ -488,24 +551,24 @@ func (p *pipeline) dead() []string {
 	return found
 }
 
-// check fails unless the portal holds exactly one communication for each message, associated with one contact, each thread's
+// check fails unless the portal holds exactly one record for each message, associated with one person, each thread's
 // in the order of its numbers, and nothing was given up. The sender of message n is sender(n).
 func (p *pipeline) check(count int, sender func(n int) string) {
 	p.t.Helper()
 	if dead := p.dead(); len(dead) > 0 {
 		p.t.Errorf("dead letters: %v\n%s", dead, p.logs.text())
 	}
-	number := map[string]int{}
+	numbers := map[string]int{}
 	for n := range count {
-		number[key(n)] = n
+		numbers[p.key(n)] = n
 	}
 	seen := map[int]int{}
 	last := map[string]int{}
-	contactOf := map[string]string{}
-	for _, c := range p.held("communications") { // oldest first
-		n, ok := number[c.Properties["msg_event_key"]]
+	record := map[string]string{}    // by person
+	for _, c := range p.messages() { // oldest first
+		n, ok := numbers[c.Properties[p.about.Key]]
 		if !ok {
-			p.t.Errorf("communication %s is of no message that was sent", c.ID)
+			p.t.Errorf("record %s is of no message that was sent", c.ID)
 			continue
 		}
 		seen[n]++
@@ -514,42 +577,50 @@ func (p *pipeline) check(count int, sender func(n int) string) {
 			p.t.Errorf("message %d was written after message %d of its thread", n, before)
 		}
 		last[who] = n
-		contacts := c.Associations["contacts"]
-		if len(contacts) != 1 {
-			p.t.Errorf("message %d is associated with %d contacts", n, len(contacts))
+		people := c.Associations[p.about.People[0]]
+		if len(people) != 1 {
+			p.t.Errorf("message %d is associated with %d people", n, len(people))
 			continue
 		}
-		if other, ok := contactOf[who]; ok && other != contacts[0] {
-			p.t.Errorf("one person has contacts %s and %s", other, contacts[0])
+		if other, ok := record[who]; ok && other != people[0] {
+			p.t.Errorf("one person has records %s and %s", other, people[0])
 		}
-		contactOf[who] = contacts[0]
+		record[who] = people[0]
 	}
 	for n := range count {
 		if seen[n] != 1 {
 			p.t.Errorf("message %d is in the CRM %d times", n, seen[n])
 		}
 	}
-	if contacts, leads := len(p.held("contacts")), len(p.held("leads")); contacts != len(contactOf) || leads != len(contactOf) {
-		p.t.Errorf("%d people became %d contacts and %d leads", len(contactOf), contacts, leads)
+	for _, object := range p.about.People {
+		if held := len(p.held(object)); held != len(record) {
+			p.t.Errorf("%d people became %d %s", len(record), held, object)
+		}
 	}
 }
 
-// secondTenant publishes a tenant of its own account, whose CRM is at the path /second, and returns its line.
-func (p *pipeline) secondTenant() string {
+// secondTenant publishes a tenant with an account of its own, whose CRM is at the path /second, and returns its provider.
+func (p *pipeline) secondTenant() *samples.Client {
 	p.t.Helper()
 	const address = "+15557650002"
 	f := p.file
 	f.Tenant.ID, f.Tenant.Name = "second", "Second"
 	f.Tenant.CRMs = slices.Clone(f.Tenant.CRMs)
 	f.Tenant.CRMs[0].BaseURL = "http://127.0.0.1/second"
-	f.Accounts = slices.Clone(f.Accounts[:1])
-	f.Accounts[0].ID, f.Accounts[0].ProviderAccount = "second-twilio", "AC"+strings.Repeat("5", 32)
-	f.Lines = slices.Clone(f.Lines[:1])
-	f.Lines[0].ID, f.Lines[0].Account, f.Lines[0].Address = "second-line", "second-twilio", address
+	i := slices.IndexFunc(f.Accounts, func(a tenant.AccountContent[secret.Value]) bool { return a.ID == p.account })
+	f.Accounts = slices.Clone(f.Accounts[i : i+1])
+	own := &f.Accounts[0]
+	own.ID, own.ProviderAccount = "second-account", own.ProviderAccount[:len(own.ProviderAccount)-1]+"5"
+	i = slices.IndexFunc(f.Lines, func(l tenant.LineContent) bool { return l.Account == p.account && l.Address == p.line })
+	f.Lines = slices.Clone(f.Lines[i : i+1])
+	f.Lines[0].ID, f.Lines[0].Account, f.Lines[0].Address = "second-line", own.ID, address
 	if _, err := tenant.Publish(p.t.Context(), p.config, p.box, p.peppers, f); err != nil {
 		p.t.Fatal(err)
 	}
-	return address
+	plain := samples.Tenant{Accounts: []samples.Account{{ID: own.ID, Provider: own.Provider, ProviderAccount: own.ProviderAccount, AuthToken: own.AuthToken}}}
+	plain.Tenant.ID = f.Tenant.ID
+	plain.Lines = append(plain.Lines, struct{ Account, Address string }{own.ID, address})
+	return samples.NewTenantClient(plugins.Channels(), samples.Target{PublicBaseURL: base}, plain)
 }
 
 // drainUntilEmpty runs the spool's drain as its schedule would, until nothing is spooled.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"signalbox/functions/router"
-	"signalbox/shared/canonical"
 	"signalbox/shared/store"
 )
 
@@ -39,9 +38,9 @@ func TestARouterThatDiesOverOneMessageGivesUpNoOther(t *testing.T) {
 			p.stop = stop
 			defer p.halt()
 			for n := range 10 {
-				p.send(message{sid: sid(n), from: fmt.Sprintf("+1555201%04d", n), text: "hello"})
+				p.send(message{number: number(n), from: fmt.Sprintf("+1555201%04d", n), text: "hello"})
 			}
-			key := router.Key("demo", canonical.NewEventID("demo", "twilio", account, "message", sid(poison)))
+			key := router.Key("demo", p.event(poison))
 			p.pollMortal(ctx, p.events, func() *victim {
 				v := &victim{choose: func([]string) (death, time.Duration) { return none, 0 }}
 				v.worker = p.newRoute(deadly{mortal{p.state, v}, key}, publisher{p.deliver, v})
@@ -54,7 +53,7 @@ func TestARouterThatDiesOverOneMessageGivesUpNoOther(t *testing.T) {
 			if dead := p.dead(); len(dead) != 1 {
 				t.Errorf("poison %d: %d dead letters: %v", poison, len(dead), dead)
 			}
-			if held := len(p.held("communications")); held != 9 {
+			if held := len(p.messages()); held != 9 {
 				t.Errorf("poison %d: %d of the other nine messages are in the CRM", poison, held)
 			}
 			if took := time.Since(began); took > 6*visibility {

@@ -16,10 +16,10 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/functions/connector"
-	"signalbox/functions/connector/hubspot"
-	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/rules"
@@ -33,6 +33,7 @@ type lane struct {
 	updates, updatesDead   *memqueue.Queue
 	routers, writers       int // processes
 	window, pause          time.Duration
+	line                   http.RoundTripper // to the portal
 }
 
 // withReceipts gives a pipeline that does not run yet its receipts lane.
@@ -44,9 +45,9 @@ func withReceipts(p *pipeline) *lane {
 		}
 		return memqueue.New(o)
 	}
-	l := &lane{pipeline: p, routers: 10, writers: 2, window: 20 * time.Second, pause: hubspot.ReceiptsPause}
-	l.receiptsDead, l.updatesDead = standard("receipts-dead", nil), standard("receipts-hubspot-dead", nil)
-	l.receipts, l.updates = standard("receipts", l.receiptsDead), standard("receipts-hubspot", l.updatesDead)
+	l := &lane{pipeline: p, routers: 10, writers: 2, window: 20 * time.Second, pause: p.crm.Pause, line: &p.outage}
+	l.receiptsDead, l.updatesDead = standard("receipts-dead", nil), standard("updates-dead", nil)
+	l.receipts, l.updates = standard("receipts", l.receiptsDead), standard("updates", l.updatesDead)
 	p.adapter.Lanes = map[canonical.Type][]adapter.Sink{
 		canonical.TypeReceipt: adapter.ReceiptSinks(l.receipts, adapter.NewSpool(p.spool)),
 	}
@@ -62,12 +63,12 @@ func (l *lane) start() {
 	l.stop = func() { stop(); rest() }
 	for range l.routers {
 		l.gather(ctx, l.receipts, l.unordered("route-receipts", l.opening(router.NewReceipts(router.ReceiptParts{
-			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Outbox: l.outbox("hubspot", l.updates, l.receiptsDead),
+			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Outbox: l.outbox(l.kind, l.updates, l.receiptsDead),
 		})), l.receiptsDead))
 	}
 	for range l.writers {
-		l.gather(ctx, l.updates, l.unordered("receipts-hubspot", connector.NewReceipts(connector.ReceiptOptions{
-			CRM: l.crm(&l.outage), Store: l.state, Width: hubspot.ReceiptsWidth, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
+		l.gather(ctx, l.updates, l.unordered("receipts-"+l.kind, connector.NewReceipts(connector.ReceiptOptions{
+			CRM: l.crm.Statuses(l.parts(l.line)), Store: l.state, Width: l.crm.Width, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
 		}), l.updatesDead))
 	}
 	l.poll(ctx, l.receiptsDead, l.record)
@@ -139,40 +140,43 @@ func (l *lane) rest(limit time.Duration) {
 	l.t.Fatalf("after %v receipts still wait: %+v, then %+v", limit, l.receipts.Counters(), l.updates.Counters())
 }
 
-// status posts a status callback about message n, and fails the test if it is not taken.
-func (l *lane) status(n int, status string, more map[string]string) {
+// status posts a status callback about message n of ours, and fails the test if it is not taken.
+func (l *lane) status(n int, state string) {
 	l.t.Helper()
-	form := url.Values{
-		"MessageSid": {sid(n)}, "SmsSid": {sid(n)}, "AccountSid": {l.accountSID}, "From": {line}, "To": {fmt.Sprintf("+1555201%04d", n%10_000)},
-		"MessageStatus": {status}, "SmsStatus": {status}, "ApiVersion": {"2010-04-01"},
-	}
-	for k, v := range more {
-		form.Set(k, v)
-	}
-	if answer := l.post("/v1/accounts/"+account+"/twilio/status", form, l.authToken); answer != http.StatusNoContent {
-		l.t.Errorf("the callback %s of message %d was answered %d", status, n, answer)
+	l.callback(samples.Load{Kind: samples.Status, Number: number(n), Person: fmt.Sprintf("+1555201%04d", n%10_000), Text: state})
+}
+
+func (l *lane) callback(load samples.Load) {
+	l.t.Helper()
+	if answer := l.receive(l.adapter, l.posted(l.client, l.client.New(load))); answer/100 != 2 {
+		l.t.Errorf("the callback %s %s of message %s was answered %d", load.Kind, load.Text, load.Number, answer)
 	}
 }
+
+// ours returns the status callback about message n of ours.
+func (p *pipeline) ours(n int) samples.Sample {
+	return p.client.New(samples.Load{Kind: samples.Status, Number: number(n)})
+}
+
+// oursKey returns the external id of the record of message n of ours.
+func (p *pipeline) oursKey(n int) string { return p.client.MessageKey(p.ours(n)) }
 
 // registered puts messages of ours on a timeline, from the number first on, as whoever sent them would have.
 func (l *lane) registered(first, count int) {
 	for n := first; n < first+count; n++ {
-		l.portal.Add("communications", map[string]string{
-			"msg_event_key": key(n), "msg_direction": "outbound", "hs_communication_channel_type": "SMS",
-			"hs_communication_logged_from": "CRM", "hs_timestamp": "2026-01-18T14:23:12.000Z",
-		})
+		l.control(http.MethodPost, "/records?object="+url.QueryEscape(l.about.Messages), map[string]string{l.about.Key: l.oursKey(n)}, nil)
 	}
 }
 
 // shown returns the statuses that the portal shows, by message key; one that has several records is shown twice.
 func (l *lane) shown() map[string]string {
 	shown := map[string]string{}
-	for _, c := range l.held("communications") {
-		key := c.Properties["msg_event_key"]
+	for _, r := range l.messages() {
+		key := r.Properties[l.about.Key]
 		if _, twice := shown[key]; twice {
 			l.t.Errorf("message %s has two records", key)
 		}
-		shown[key] = strings.TrimSpace(c.Properties["msg_status"] + " " + c.Properties["msg_status_error"])
+		shown[key] = strings.TrimSpace(r.Properties[l.about.Status] + " " + r.Properties[l.about.Problem])
 	}
 	return shown
 }
@@ -189,26 +193,25 @@ func lanes(t *testing.T, o options, f func(l *lane)) {
 }
 
 func TestStatusCallbacksAreShownWhateverTheirOrder(t *testing.T) {
-	read := map[string]string{"EventType": "READ"}
 	cases := map[string]struct {
 		come func(l *lane)
 		want string
 	}{
-		"one":       {func(l *lane) { l.status(0, "sent", nil) }, "sent"},
+		"one":       {func(l *lane) { l.status(0, "sent") }, "sent"},
 		"all, fast": {func(l *lane) { each(l, "queued", "sending", "sent", "delivered", "read") }, "read"},
 		"backwards": {func(l *lane) { each(l, "read", "delivered", "sent", "queued") }, "read"},
 		"a window between each": {func(l *lane) {
 			for _, s := range []string{"sent", "delivered", "sent"} {
-				l.status(0, s, nil)
+				l.status(0, s)
 				l.rest(time.Minute)
 			}
 		}, "delivered"},
-		"read, by the event":    {func(l *lane) { l.status(0, "delivered", read) }, "read"},
-		"partially delivered":   {func(l *lane) { l.status(0, "partially_delivered", nil) }, "delivered"},
-		"undelivered, with why": {func(l *lane) { l.status(0, "undelivered", map[string]string{"ErrorCode": "30003"}) }, "failed 30003"},
-		"canceled":              {func(l *lane) { each(l, "scheduled", "canceled") }, "canceled"},
-		"the same, thrice":      {func(l *lane) { each(l, "sent", "sent", "sent") }, "sent"},
-		"after three days":      {func(l *lane) { l.status(0, "sent", nil); time.Sleep(72 * time.Hour); l.status(0, "read", nil) }, "read"},
+		"failed, with why": {func(l *lane) {
+			l.callback(samples.Load{Kind: samples.Status, Number: number(0), Person: "+15552010000", Text: "failed", Problem: "30003"})
+		}, "failed 30003"},
+		"canceled":         {func(l *lane) { each(l, "queued", "canceled") }, "canceled"},
+		"the same, thrice": {func(l *lane) { each(l, "sent", "sent", "sent") }, "sent"},
+		"after three days": {func(l *lane) { l.status(0, "sent"); time.Sleep(72 * time.Hour); l.status(0, "read") }, "read"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -216,7 +219,7 @@ func TestStatusCallbacksAreShownWhateverTheirOrder(t *testing.T) {
 				l.registered(0, 1)
 				c.come(l)
 				l.rest(2 * time.Minute)
-				want := map[string]string{key(0): c.want}
+				want := map[string]string{l.oursKey(0): c.want}
 				if got := l.shown(); !maps.Equal(got, want) {
 					t.Errorf("shown %v, want %v\n%s", got, want, l.logs.text())
 				}
@@ -234,35 +237,34 @@ func TestStatusCallbacksAreShownWhateverTheirOrder(t *testing.T) {
 // TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact through the whole path: the provider refuses two messages to one person.
 func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 	lanes(t, options{}, func(l *lane) {
-		person, refused := "+15552010000", map[string]string{"ErrorCode": "21610", "To": "+15552010000"}
-		l.send(message{sid: sid(9), from: person, text: "hello"})
+		person := "+15552010000"
+		refused := func(n int, person string) {
+			l.callback(samples.Load{Kind: samples.Refused, Number: number(n), Person: person})
+			l.settled(time.Hour)
+		}
+		l.send(message{number: number(9), from: person, text: "hello"})
 		l.settled(time.Hour)
 		l.registered(0, 1)
 		since := time.Now().UTC()
 		for n := range 2 {
-			l.status(n, "failed", refused)
-			l.settled(time.Hour)
+			refused(n, person)
 		}
 		later := time.Now().UTC()
-		l.status(2, "failed", map[string]string{"ErrorCode": "21610", "To": "+15552019999"}) // whom no CRM knows
-		l.settled(time.Hour)
+		refused(2, "+15552019999") // whom no CRM knows
 		l.rest(2 * time.Minute)
-		if contacts := l.held("contacts"); len(contacts) != 1 {
-			t.Fatalf("%d contacts, want no new one", len(contacts))
+		if people := l.people(); len(people) != 1 {
+			t.Fatalf("%d people, want no new one", len(people))
 		}
-		l.send(message{sid: sid(8), from: "+15552019999", text: "hello there"})
+		l.send(message{number: number(8), from: "+15552019999", text: "hello there"})
 		l.settled(time.Hour)
-		contacts := l.held("contacts")
-		if len(contacts) != 2 {
-			t.Fatalf("%d contacts", len(contacts))
+		people := l.people()
+		if len(people) != 2 {
+			t.Fatalf("%d people", len(people))
 		}
 		for i, want := range []time.Time{since, later} {
-			out, at := contacts[i].Properties["msg_opt_out"], contacts[i].Properties["msg_opt_out_at"]
-			if out != "true" || at != want.Format("2006-01-02T15:04:05.000Z") {
-				t.Errorf("contact %d: opted out %q at %q, want true at %v", i, out, at, want)
-			}
+			l.optedOut(people[i], "true", want)
 		}
-		if got := l.shown()[key(0)]; got != "failed 21610" {
+		if got := l.shown()[l.oursKey(0)]; !strings.HasPrefix(got, "failed ") {
 			t.Errorf("the message shows %q", got)
 		}
 		if dead := l.dead(); len(dead) > 0 {
@@ -271,30 +273,36 @@ func TestAReceiptThatSaysTheRecipientOptedOutReachesTheContact(t *testing.T) {
 	})
 }
 
+// optedOut fails unless a person is shown as one who wants no messages since then, or again does since then.
+func (p *pipeline) optedOut(person simulatortest.Record, want string, since time.Time) {
+	p.t.Helper()
+	out, at := person.Properties[p.about.OptedOut], person.Properties[p.about.OptOutAt]
+	if out != want || !samples.Time(at).Equal(since.Truncate(time.Millisecond)) {
+		p.t.Errorf("opted out: %q at %q, want %q at %s", out, at, want, since)
+	}
+}
+
 // TestAnOptOutOfTheMinuteOfAStartHolds: the receipt that tells it has the carrier's time, whose whole minutes lie before the START. The
 // same receipt again is the same opt-out, even behind a later START, and so is another one of that minute older than it.
 func TestAnOptOutOfTheMinuteOfAStartHolds(t *testing.T) {
 	lanes(t, options{}, func(l *lane) {
 		person := "+15552010000"
-		l.send(message{sid: sid(9), from: person, text: "hello"})
+		l.send(message{number: number(9), from: person, text: "hello"})
 		l.settled(time.Hour)
 		time.Sleep(time.Until(time.Now().Truncate(time.Minute).Add(90 * time.Second)))
-		l.send(message{sid: sid(8), from: person, text: "START"})
+		l.send(message{number: number(8), from: person, text: "START"})
 		time.Sleep(10 * time.Second)
 		since := time.Now().UTC()
 		told := func(n int, out string, at time.Time) {
-			l.status(n, "failed", map[string]string{"ErrorCode": "21610", "To": person, "RawDlrDoneDate": since.Format("0601021504")})
+			l.callback(samples.Load{Kind: samples.Refused, Number: number(n), Person: person, Sent: since})
 			l.settled(time.Hour)
 			l.rest(2 * time.Minute)
-			contact := l.held("contacts")[0].Properties
-			if contact["msg_opt_out"] != out || contact["msg_opt_out_at"] != at.Format("2006-01-02T15:04:05.000Z") {
-				t.Errorf("opted out %q at %q, want %q at %s", contact["msg_opt_out"], contact["msg_opt_out_at"], out, at)
-			}
+			l.optedOut(l.people()[0], out, at)
 		}
 		told(1, "true", since)
 		told(1, "true", since)
 		again := time.Now().UTC()
-		l.send(message{sid: sid(7), from: person, text: "START"})
+		l.send(message{number: number(7), from: person, text: "START"})
 		told(1, "false", again)
 		told(2, "false", again)
 		if dead := l.dead(); len(dead) > 0 {
@@ -318,7 +326,7 @@ func TestAReceiptOfAMessageNobodyRegisteredMakesNoRecord(t *testing.T) {
 
 func each(l *lane, statuses ...string) {
 	for _, s := range statuses {
-		l.status(0, s, nil)
+		l.status(0, s)
 	}
 }
 
@@ -339,14 +347,14 @@ func TestReceiptsSurviveWhatHappens(t *testing.T) {
 						return []memqueue.Fault{{Before: lost}, {After: lost}, {}}[random.draw(3, 0.15, 2)]
 					})
 				}
-				l.outage.begin("/crm", http.StatusServiceUnavailable, "", time.Hour)
+				l.outage.begin(l.api, http.StatusServiceUnavailable, "", time.Hour)
 				want := map[string]string{}
 				var come []func()
 				for n := range messages {
 					states := []string{"queued", "sent", "delivered", "read"}[:1+n%4]
-					want[key(n)] = states[len(states)-1]
+					want[l.oursKey(n)] = states[len(states)-1]
 					for _, s := range append(states, states...) {
-						come = append(come, func() { l.status(n, s, nil) })
+						come = append(come, func() { l.status(n, s) })
 					}
 				}
 				rand.New(rand.NewPCG(seed, 10)).Shuffle(len(come), func(i, j int) { come[i], come[j] = come[j], come[i] })
@@ -373,8 +381,8 @@ func TestWritersThatMeetLeaveTheHighestStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := withReceipts(newPipeline(t, options{stateFault: func(memstore.Call) memstore.Fault { time.Sleep(storeTakes); return memstore.None }}))
 		l.writers, l.pause = 10, 0
-		l.portal = simulator.New(simulator.Options{Burst: burstOfApp})
-		l.outage.portal = &slow{portal: simulator.Transport(l.portal)}
+		l.connectTo(l.crm.Simulator(burst))
+		l.line = &slow{portal: simulatortest.Transport(l.portal), takes: batchTakes}
 		l.start()
 		defer l.halt()
 		s := storm{receipts: 75_000, messages: 15_000, over: 60 * time.Second}
@@ -387,7 +395,7 @@ func TestWritersThatMeetLeaveTheHighestStatus(t *testing.T) {
 		l.rest(24 * time.Hour)
 		shown := l.shown()
 		for n := range s.messages {
-			if got := shown[key(stormBegins+n)]; got != "read" {
+			if got := shown[l.oursKey(stormBegins+n)]; got != "read" {
 				t.Fatalf("message %d is shown as %q", n, got)
 			}
 		}
@@ -401,7 +409,7 @@ func TestAReceiptNobodyCanReadIsADeadLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.registered(0, 1)
-		l.status(0, "sent", nil)
+		l.status(0, "sent")
 		l.rest(2 * time.Minute)
 		want := "demo/event/c9b1d4ae-8b2a-4f1d-9a2b-1f8f6b9f0e7c dead/route-receipts"
 		var found []string
@@ -410,7 +418,7 @@ func TestAReceiptNobodyCanReadIsADeadLetter(t *testing.T) {
 				found = append(found, record.Partition+" "+record.Sort)
 			}
 		}
-		if !slices.Equal(found, []string{want}) || l.shown()[key(0)] != "sent" {
+		if !slices.Equal(found, []string{want}) || l.shown()[l.oursKey(0)] != "sent" {
 			t.Errorf("dead letters %q, shown %v", found, l.shown())
 		}
 	})

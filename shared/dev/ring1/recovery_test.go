@@ -86,7 +86,8 @@ func (k *killing) spawn(worker func(*victim) *queue.Worker) *victim {
 // claims is the state table of a connector. It notes attempts: from the claim on, for a batch takes its time.
 type claims struct {
 	mortal
-	k *killing
+	k    *killing
+	kind string
 }
 
 func (c claims) WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome {
@@ -108,7 +109,7 @@ func (c claims) note(made store.Change) {
 	if !found || json.Unmarshal(made.Data, &claim) != nil {
 		return
 	}
-	id := event + ".hubspot"
+	id := event + "." + c.kind
 	c.k.mu.Lock()
 	defer c.k.mu.Unlock()
 	switch {
@@ -207,7 +208,7 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 		sent, people := 0, max(k.people, 1)
 		from := func(n int) string { return fmt.Sprintf("+1555201%04d", n%people) }
 		send := func() {
-			p.send(message{sid: sid(sent), from: from(sent), text: "hello"})
+			p.send(message{number: number(sent), from: from(sent), text: "hello"})
 			sent++
 		}
 		start := func(stage string) {
@@ -219,7 +220,7 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 				} else {
 					p.pollMortal(ctx, p.deliver, func() *victim {
 						return of(stage).spawn(func(v *victim) *queue.Worker {
-							return p.newConnect(claims{mortal{p.state, v}, of(stage)}, lineTo{slowly{&p.outage, k.slow}, v})
+							return p.newConnect(claims{mortal{p.state, v}, of(stage), p.kind}, lineTo{slowly{&p.outage, k.slow}, v})
 						})
 					})
 				}

@@ -43,7 +43,7 @@ type operator struct {
 
 func newOperator(p *pipeline) *operator {
 	o := &operator{pipeline: p}
-	queues := map[string]queue.Publisher{"route": p.events, "deliver-hubspot": p.deliver}
+	queues := map[string]queue.Publisher{"route": p.events, "deliver-" + p.kind: p.deliver}
 	o.redriver = deadletter.NewRedriver(p.state, tenant.NewBindings(p.config), queues, 3*time.Second, p.logger, p.meter)
 	o.reparser = adapter.NewReparser(p.adapter, p.state, p.spool)
 	o.replayer = router.NewReplayer(p.ring, p.state, tenant.NewBindings(p.config), p.events, 3*time.Second, p.logger, p.meter)
@@ -73,7 +73,7 @@ func (o *operator) ask(q redrive.Request) redrive.Result {
 	if err != nil || len(answer.Problems) > 0 {
 		o.t.Fatal(err, answer.Problems)
 	}
-	ids := answer.Parse["twilio"]
+	ids := answer.Parse[o.provider]
 	if len(ids) == 0 {
 		return answer
 	}
@@ -122,7 +122,7 @@ func outcomes(a redrive.Result) string {
 type trouble struct {
 	name  string
 	stage string
-	to    string // where the message is sent to
+	to    string // the line that the message is sent to
 	begin func(*operator)
 	end   func(*operator)
 	again string // the outcome of a second redrive, by the dead letter's name
@@ -132,7 +132,7 @@ type trouble struct {
 const unowned = "+15550009999"
 
 // troubles of every stage. With crash the router panics.
-func troubles(crash *atomic.Bool) []trouble {
+func troubles(kind string, crash *atomic.Bool) []trouble {
 	return []trouble{
 		{"receive", letters.StageReceive, unowned, func(*operator) {}, func(o *operator) {
 			f := o.file
@@ -145,20 +145,20 @@ func troubles(crash *atomic.Bool) []trouble {
 			time.Sleep(time.Minute) // an unknown line is remembered for half of it
 		}, "1 redriven", false},
 		{"route", letters.StageRoute, "", func(*operator) { crash.Store(true) }, func(*operator) { crash.Store(false) }, "1 redriven", false},
-		{"deliver to a kind that is mistyped", letters.StageDeliver("hubspot"), "", func(o *operator) { o.kind("hubspt") }, func(o *operator) { o.kind("hubspot") }, "1 completed", true},
-		{"deliver", letters.StageDeliver("hubspot"), "", func(o *operator) {
-			o.outage.begin("/crm", http.StatusBadRequest, `{"status":"error","category":"VALIDATION_ERROR"}`, 365*24*time.Hour)
+		{"deliver to a kind that is mistyped", letters.StageDeliver(kind), "", func(o *operator) { o.bind(o.kind + "x") }, func(o *operator) { o.bind(o.kind) }, "1 completed", true},
+		{"deliver", letters.StageDeliver(kind), "", func(o *operator) {
+			o.outage.refuse(o.about.Refusals.Data, 365*24*time.Hour)
 		}, func(o *operator) { o.outage.begin("", 0, "", 0) }, "1 completed", false},
-		{"deliver after a day of failing", letters.StageDeliver("hubspot"), "", func(o *operator) {
-			o.outage.begin("/crm", http.StatusServiceUnavailable, "", 365*24*time.Hour)
+		{"deliver after a day of failing", letters.StageDeliver(kind), "", func(o *operator) {
+			o.outage.begin(o.api, http.StatusServiceUnavailable, "", 365*24*time.Hour)
 		}, func(o *operator) { // the first try fails once more, so that it is seen whether it may be tried again
-			o.outage.begin("/crm", http.StatusServiceUnavailable, "", time.Second)
+			o.outage.begin(o.api, http.StatusServiceUnavailable, "", time.Second)
 		}, "1 completed", true},
 	}
 }
 
-// kind changes the kind of the tenant's CRM, past what refuses one that nothing serves, and waits until it is in force.
-func (o *operator) kind(kind string) {
+// bind changes the kind of the tenant's CRM, past what refuses one that nothing serves, and waits until it is in force.
+func (o *operator) bind(kind string) {
 	f := o.file
 	f.Tenant.CRMs = slices.Clone(f.Tenant.CRMs)
 	f.Tenant.CRMs[0].Kind = kind
@@ -171,8 +171,8 @@ func (o *operator) kind(kind string) {
 func TestRedriveAtEveryStage(t *testing.T) {
 	waits := map[string]time.Duration{"within five minutes of the first send": 0, "on day 20": 20 * 24 * time.Hour, "on day 50": 50 * 24 * time.Hour}
 	for name, wait := range waits {
-		for i := range troubles(nil) {
-			t.Run(troubles(nil)[i].name+" "+name, func(t *testing.T) {
+		for i := range troubles(firstCRM(t), nil) {
+			t.Run(troubles(firstCRM(t), nil)[i].name+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { redriveOnce(t, i, wait) })
 			})
 		}
@@ -187,16 +187,16 @@ func redriveOnce(t *testing.T, which int, wait time.Duration) {
 		}
 		return memstore.None
 	}})
-	o, trouble := newOperator(p), troubles(&crash)[which]
+	o, trouble := newOperator(p), troubles(p.kind, &crash)[which]
 	p.start()
 	trouble.begin(o)
 	began := time.Now()
-	if status := p.send(message{sid: sid(0), from: "+15552010001", to: trouble.to, text: "hello"}); status != http.StatusOK {
+	if status := p.send(message{number: number(0), from: "+15552010001", line: trouble.to, text: "hello"}); status != http.StatusOK {
 		t.Fatalf("answered %d", status)
 	}
 	p.settled(30 * time.Hour)
 	rec := o.letter()
-	if rec.Stage != trouble.stage || rec.State != letters.Open || len(p.held("communications")) > 0 {
+	if rec.Stage != trouble.stage || rec.State != letters.Open || len(p.messages()) > 0 {
 		t.Fatalf("the dead letter is of %s, state %q", rec.Stage, rec.State)
 	}
 	if wait > 0 { // nothing polls meanwhile: it would take the test minutes
@@ -231,7 +231,7 @@ func redriveOnce(t *testing.T, which int, wait time.Duration) {
 		t.Errorf("it is still listed: %+v", left)
 	}
 	replayed := "1 redriven"
-	if trouble.stage == letters.StageDeliver("hubspot") && wait > 34*24*time.Hour { // it was routed so long ago
+	if trouble.stage == letters.StageDeliver(p.kind) && wait > 34*24*time.Hour { // it was routed so long ago
 		replayed = "1 too_old"
 	}
 	o.againWithoutEffect(name(rec), trouble.again, replayed)
@@ -279,16 +279,21 @@ func name(rec letters.Record) string {
 func (p *pipeline) once(n int) {
 	p.t.Helper()
 	seen := map[string]int{}
-	for _, c := range p.held("communications") {
-		seen[c.Properties["msg_event_key"]]++
+	for _, c := range p.messages() {
+		seen[c.Properties[p.about.Key]]++
 	}
 	for k, times := range seen {
 		if times != 1 {
 			p.t.Errorf("%s was written %d times", k, times)
 		}
 	}
-	if len(seen) != n || len(p.held("contacts")) != 1 || len(p.held("leads")) != 1 {
-		p.t.Errorf("%d communications, %d contacts, %d leads\n%s", len(seen), len(p.held("contacts")), len(p.held("leads")), p.logs.text())
+	if len(seen) != n {
+		p.t.Errorf("%d messages\n%s", len(seen), p.logs.text())
+	}
+	for _, object := range p.about.People {
+		if held := len(p.held(object)); held != 1 {
+			p.t.Errorf("%d %s\n%s", held, object, p.logs.text())
+		}
 	}
 }
 
@@ -296,10 +301,10 @@ func TestAThreadIsRedrivenOldestFirst(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		o := newOperator(p)
 		const count = 12
-		p.outage.begin("/crm", http.StatusBadRequest, `{"status":"error","category":"VALIDATION_ERROR"}`, time.Hour)
+		p.outage.refuse(p.about.Refusals.Data, time.Hour)
 		thread := ""
 		for n := range count {
-			p.send(message{sid: sid(n), from: "+15552010001", text: fmt.Sprint(n)})
+			p.send(message{number: number(n), from: "+15552010001", text: fmt.Sprint(n)})
 			p.settled(time.Hour)
 			time.Sleep(time.Second)
 		}
@@ -328,11 +333,11 @@ func TestAThreadIsRedrivenOldestFirst(t *testing.T) {
 		}
 		p.settled(time.Hour)
 		var got, want []string
-		for _, c := range p.held("communications") {
-			got = append(got, c.Properties["msg_event_key"])
+		for _, c := range p.messages() {
+			got = append(got, c.Properties[p.about.Key])
 		}
 		for n := range count {
-			want = append(want, key(n))
+			want = append(want, p.key(n))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("the order differs (-want +got): %s", diff)
@@ -344,7 +349,7 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		o := newOperator(p)
 		for n := range 30 {
-			p.send(message{sid: sid(n), from: fmt.Sprintf("+1555201%04d", n%10), text: "hello"})
+			p.send(message{number: number(n), from: fmt.Sprintf("+1555201%04d", n%10), text: "hello"})
 			time.Sleep(time.Second)
 		}
 		p.settled(time.Hour)
@@ -369,12 +374,12 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 		if len(all) != 30 || slices.Max(slices.Collect(maps.Values(all))) != 1 {
 			t.Errorf("%d events were replayed: %v", len(all), all)
 		}
-		if len(p.held("communications")) != 30 || len(p.held("contacts")) != 10 {
-			t.Errorf("%d communications and %d contacts", len(p.held("communications")), len(p.held("contacts")))
+		if len(p.messages()) != 30 || len(p.people()) != 10 {
+			t.Errorf("%d messages and %d people", len(p.messages()), len(p.people()))
 		}
 		marked := 0
 		for _, id := range o.sent {
-			if strings.HasSuffix(id, ".hubspot:1") {
+			if strings.HasSuffix(id, "."+p.kind+":1") {
 				marked++
 			}
 		}
@@ -404,8 +409,8 @@ func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
 func TestReplayTriesAgainWhatWasGivenUp(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		o := newOperator(p)
-		p.outage.begin("/crm", http.StatusBadRequest, `{"status":"error","category":"VALIDATION_ERROR"}`, time.Hour)
-		p.send(message{sid: sid(0), from: "+15552010001", text: "hello"})
+		p.outage.refuse(p.about.Refusals.Data, time.Hour)
+		p.send(message{number: number(0), from: "+15552010001", text: "hello"})
 		p.settled(time.Hour)
 		p.outage.begin("", 0, "", 0)
 		answer, err := o.replayer.Replay(t.Context(), redrive.ReplayRequest{Common: asked(redrive.Replay)})
@@ -430,7 +435,7 @@ func TestReplayTriesAgainWhatWasGivenUp(t *testing.T) {
 func TestAReplayedEventIsMarked(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		o := newOperator(p)
-		p.send(message{sid: sid(0), from: "+15552010001", text: "hello"})
+		p.send(message{number: number(0), from: "+15552010001", text: "hello"})
 		p.settled(time.Hour)
 		var bodies [][]byte
 		p.deliver.Inject(func(c memqueue.Call) memqueue.Fault {
@@ -498,8 +503,8 @@ func (f *failing) arm(armed bool) {
 
 // TestARedriveThatFailsAnywhereCanBeAskedForAgain fails each call of a redrive, before and after its effect.
 func TestARedriveThatFailsAnywhereCanBeAskedForAgain(t *testing.T) {
-	for i := range troubles(nil)[:3] {
-		t.Run(troubles(nil)[i].name, func(t *testing.T) {
+	for i := range troubles(firstCRM(t), nil)[:3] {
+		t.Run(troubles(firstCRM(t), nil)[i].name, func(t *testing.T) {
 			calls := 0
 			for hit := true; hit; {
 				calls++
@@ -531,7 +536,7 @@ func redriveThroughFailure(t *testing.T, which int, f *failing) {
 		return memstore.None
 	}
 	p := newPipeline(t, options{stateFault: storeFault, spoolFault: storeFault})
-	o, trouble := newOperator(p), troubles(&crash)[which]
+	o, trouble := newOperator(p), troubles(p.kind, &crash)[which]
 	queueFault := func(c memqueue.Call) memqueue.Fault {
 		if c.Operation != memqueue.OperationSend {
 			return memqueue.Fault{}
@@ -549,7 +554,7 @@ func redriveThroughFailure(t *testing.T, which int, f *failing) {
 	p.start()
 	defer p.halt()
 	trouble.begin(o)
-	p.send(message{sid: sid(0), from: "+15552010001", to: trouble.to, text: "hello"})
+	p.send(message{number: number(0), from: "+15552010001", line: trouble.to, text: "hello"})
 	p.settled(time.Hour)
 	id := name(o.letter())
 	trouble.end(o)

@@ -1,7 +1,6 @@
 package ring1
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -11,66 +10,43 @@ import (
 	"testing/synctest"
 	"time"
 
-	"signalbox/functions/adapter"
-	"signalbox/functions/adapter/outreach"
-	"signalbox/functions/connector/hubspot/simulator"
-	"signalbox/shared/secret"
-	"signalbox/shared/standardwebhooks"
-	"signalbox/shared/tenant"
-	"signalbox/shared/webhook"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/dev/samples"
 )
 
 // register tells of something that was sent to a person, as a sales tool would, and returns the status.
 func (p *pipeline) register(id, to string, at time.Time) int {
 	p.t.Helper()
-	tool := p.file.Accounts[slices.IndexFunc(p.file.Accounts, func(a tenant.AccountContent[secret.Value]) bool { return a.Provider == outreach.Provider })]
-	body, err := json.Marshal(map[string]any{
-		"id": id, "from": line, "to": map[string]string{"phone": to}, "channel": "sms", "sentAt": at.UTC().Format(time.RFC3339Nano),
-		"text": "Shall we talk?",
-	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	now := time.Now()
-	api := adapter.New(p.ring, adapter.Parts{
-		Channel: &outreach.Channel{}, Directory: p.directory, Peppers: p.peppers, Sinks: adapter.Sinks(p.events, adapter.NewSpool(p.spool)),
-		DeadLetters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
-		Logger:      p.logger, Meter: p.meter,
-	})
-	return api.Receive(p.t.Context(), webhook.Request{
-		Method: http.MethodPost, Path: "/v1/accounts/" + tool.ID + "/outreach/messages", Body: body, Received: now,
-		Header: standardwebhooks.Sign(tool.AuthToken, "msg_"+id, now, body),
-	}).Status
+	s := p.client.New(samples.Load{Kind: samples.Outreach, Number: id, Person: to, Sent: at})
+	return p.receive(p.newAdapter(s.Provider(), p.events), p.posted(p.client, s))
 }
 
-// contact returns the contact of a phone number, and false when there is none.
-func (p *pipeline) contact(phone string) (simulator.Record, bool) {
-	for _, c := range p.held("contacts") {
-		if c.Properties["phone"] == phone {
-			return c, true
+// personAt returns the record of who has a phone number, the zero Record when there is none.
+func (p *pipeline) personAt(phone string) simulatortest.Record {
+	for _, person := range p.people() {
+		if has(person, phone) {
+			return person
 		}
 	}
-	return simulator.Record{}, false
+	return simulatortest.Record{}
 }
 
-// shows fails unless the contact of a phone number shows a reply of this time, or none when it is zero.
+// shows fails unless the person with a phone number shows a reply of this time, or none when it is zero.
 func (p *pipeline) shows(phone string, replied time.Time) {
 	p.t.Helper()
-	c, _ := p.contact(phone)
-	want, stop := "", ""
-	if !replied.IsZero() {
-		want, stop = replied.UTC().Format("2006-01-02T15:04:05.000Z"), "true"
-	}
-	if at, got := c.Properties["msg_last_reply_at"], c.Properties["msg_stop_automation"]; at != want || got != stop {
-		p.t.Errorf("the contact of %s shows a reply at %q and %q, want %q and %q\n%s", phone, at, got, want, stop, p.logs.text())
+	c := p.personAt(phone)
+	stop := map[bool]string{false: "true"}[replied.IsZero()]
+	at, got := c.Properties[p.about.Replied], c.Properties[p.about.Ended]
+	if !samples.Time(at).Equal(replied.Truncate(time.Millisecond)) || got != stop {
+		p.t.Errorf("the record of %s shows a reply at %q and %q, want %s and %q\n%s", phone, at, got, replied, stop, p.logs.text())
 	}
 }
 
-// TestAReplyEndsWhatItAnswers through the whole path, from the signed requests to the contact.
+// TestAReplyEndsWhatItAnswers through the whole path, from the signed requests to the person.
 func TestAReplyEndsWhatItAnswers(t *testing.T) {
 	const phone = "+15552010001"
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.send(message{sid: sid(0), from: phone, text: "a first question"})
+		p.send(message{number: number(0), from: phone, text: "a first question"})
 		p.settled(time.Hour)
 		before := time.Now()
 		p.shows(phone, time.Time{})
@@ -80,14 +56,14 @@ func TestAReplyEndsWhatItAnswers(t *testing.T) {
 			}
 		}
 		for i, text := range []string{"Automatic reply: I am out of office", "Liked “Shall we talk?”", " "} {
-			p.send(message{sid: sid(1 + i), from: phone, text: text})
+			p.send(message{number: number(1 + i), from: phone, text: text})
 		}
 		p.settled(time.Hour)
 		p.shows(phone, time.Time{})
 		replied := time.Now()
-		p.send(message{sid: sid(4), from: phone, text: "yes, tell me more"})
+		p.send(message{number: number(4), from: phone, text: "yes, tell me more"})
 		p.settled(time.Hour)
-		p.send(message{sid: sid(5), from: phone, text: "and another thing"})
+		p.send(message{number: number(5), from: phone, text: "and another thing"})
 		p.settled(time.Hour)
 		p.shows(phone, replied)
 		// One told of a day late, that the first message had answered before the others came.
@@ -102,7 +78,7 @@ func TestAReplyEndsWhatItAnswers(t *testing.T) {
 func TestOneIDForTwoPeople(t *testing.T) {
 	const first, second = "+15552010001", "+15552010002"
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.send(message{sid: sid(0), from: second, text: "hello"})
+		p.send(message{number: number(0), from: second, text: "hello"})
 		p.settled(time.Hour)
 		for _, phone := range []string{first, second} {
 			if status := p.register("step-1", phone, time.Now().Add(-time.Hour)); status != http.StatusAccepted {
@@ -114,16 +90,16 @@ func TestOneIDForTwoPeople(t *testing.T) {
 			t.Errorf("dead letters: %q", dead)
 		}
 		replied := time.Now()
-		p.send(message{sid: sid(1), from: first, text: "yes"})
+		p.send(message{number: number(1), from: first, text: "yes"})
 		p.settled(time.Hour)
 		p.shows(first, replied)
 		p.shows(second, time.Time{})
 		for n, phone := range []string{second, first} {
-			c, _ := p.contact(phone)
-			for _, communication := range p.held("communications") {
-				of := communication.Associations["contacts"]
-				if communication.Properties["msg_event_key"] == key(n) && !slices.Equal(of, []string{c.ID}) {
-					t.Errorf("the message of %s is with contact %v, want %s", phone, of, c.ID)
+			c := p.personAt(phone)
+			for _, record := range p.messages() {
+				of := record.Associations[p.about.People[0]]
+				if record.Properties[p.about.Key] == p.key(n) && !slices.Equal(of, []string{c.ID}) {
+					t.Errorf("the message of %s is with %v, want %s", phone, of, c.ID)
 				}
 			}
 		}
@@ -186,7 +162,7 @@ func (c *correspondence) hold(p *pipeline, messages int) {
 		} else {
 			c.spoken[who] = append(c.spoken[who], time.Now().Truncate(time.Millisecond))
 		}
-		if status := p.send(message{sid: sid(n), from: phoneOf(who), text: text}); status != http.StatusOK {
+		if status := p.send(message{number: number(n), from: phoneOf(who), text: text}); status != http.StatusOK {
 			p.t.Errorf("answered %d", status)
 		}
 		for len(untold) > 0 && c.random.IntN(3) == 0 {
@@ -208,7 +184,7 @@ func TestEveryReplyIsTold(t *testing.T) {
 	worlds := map[string]func(p *pipeline, r *reaper){
 		"all is well": func(p *pipeline, _ *reaper) { p.start() },
 		"the CRM is down for an hour": func(p *pipeline, _ *reaper) {
-			p.outage.begin("/crm", http.StatusBadGateway, "", time.Hour)
+			p.outage.begin(p.api, http.StatusBadGateway, "", time.Hour)
 			p.start()
 		},
 		"processes die": func(p *pipeline, r *reaper) { p.startMortal(r) },

@@ -48,7 +48,7 @@ func (p *pipeline) person(address string) string {
 // stored returns the event records and the dead letters of a message.
 func (p *pipeline) stored(n int) (record store.Record, dead []letters.Record) {
 	p.t.Helper()
-	partition := router.Key("demo", canonical.NewEventID("demo", "twilio", account, "message", sid(n))).Partition
+	partition := router.Key("demo", p.event(n)).Partition
 	for r := range p.state.All() {
 		if r.Partition != partition {
 			continue
@@ -65,13 +65,13 @@ func (p *pipeline) stored(n int) (record store.Record, dead []letters.Record) {
 
 func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.outage.begin("/crm", http.StatusBadRequest, `{"status":"error","category":"VALIDATION_ERROR"}`, 365*24*time.Hour)
-		p.send(message{sid: sid(0), from: erased, text: "given up before"})
-		p.send(message{sid: sid(1), from: stays, text: "given up, too"})
+		p.outage.refuse(p.about.Refusals.Data, 365*24*time.Hour)
+		p.send(message{number: number(0), from: erased, text: "given up before"})
+		p.send(message{number: number(1), from: stays, text: "given up, too"})
 		p.settled(time.Hour)
-		p.outage.begin("/crm", http.StatusServiceUnavailable, "", 365*24*time.Hour)
-		p.send(message{sid: sid(2), from: erased, text: "waits in the queue"})
-		p.send(message{sid: sid(3), from: stays, text: "waits, too"})
+		p.outage.begin(p.api, http.StatusServiceUnavailable, "", 365*24*time.Hour)
+		p.send(message{number: number(2), from: erased, text: "waits in the queue"})
+		p.send(message{number: number(3), from: stays, text: "waits, too"})
 		time.Sleep(10 * time.Minute)
 		if c := p.deliver.Counters(); c.Visible+c.InFlight != 2 {
 			t.Fatalf("%+v wait", c)
@@ -112,7 +112,7 @@ func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *
 		if letter := dead[0]; letter.Code != keyring.CodeErased || letter.Kind != "permanent" || bytes.Contains(letter.Body, []byte("sealed")) {
 			t.Errorf("what was queued became %s %s: %s", letter.Kind, letter.Code, letter.Body)
 		}
-		if held := p.held("communications"); len(held) != 1 || held[0].Properties["msg_event_key"] != key(3) {
+		if held := p.messages(); len(held) != 1 || held[0].Properties[p.about.Key] != p.key(3) {
 			t.Errorf("the CRM holds %v, want message 3 alone", held)
 		}
 	})
@@ -120,19 +120,19 @@ func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *
 
 func TestACopyOfAnErasedPersonsMessageIsGivenUpWithoutContent(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.send(message{sid: sid(0), from: erased, text: "hello"})
+		p.send(message{number: number(0), from: erased, text: "hello"})
 		p.settled(time.Hour)
 		if err := p.ring.DeletePerson(t.Context(), "demo", p.person(erased)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute) // past the queue's own deduplication
-		p.send(message{sid: sid(0), from: erased, text: "hello"})
+		p.send(message{number: number(0), from: erased, text: "hello"})
 		p.settled(time.Hour)
 		_, dead := p.stored(0)
 		if len(dead) != 1 || dead[0].Code != keyring.CodeErased || bytes.Contains(dead[0].Body, []byte("sealed")) {
 			t.Errorf("dead letters: %+v", dead)
 		}
-		p.send(message{sid: sid(1), from: erased, text: "and again"}) // the person is a new one
+		p.send(message{number: number(1), from: erased, text: "and again"}) // the person is a new one
 		p.settled(time.Hour)
 		if record, _ := p.stored(1); record.Version == 0 {
 			t.Error("a new message is not recorded")
@@ -170,7 +170,7 @@ func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
 		o, sealing := newOperator(p), p.adapter.DeadLetters
 		for n, kept := range []adapter.DeadLetterWriter{adapter.NewDeadLetters(unsealed{p}, p.spool, p.state, "1"), sealing} {
 			p.adapter.DeadLetters = kept
-			p.send(message{sid: sid(n), from: stays, to: "+15557650000", text: "nobody's"})
+			p.send(message{number: number(n), from: stays, line: "+15557650000", text: "nobody's"})
 		}
 		plan := o.all(redrive.Plan)
 		if len(plan.Items) != 2 {
@@ -181,8 +181,8 @@ func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
 				t.Errorf("%+v", item)
 			}
 		}
-		p.adapter = p.newAdapter(unsealed{p})
-		p.send(message{sid: sid(2), from: stays, text: "in the clear"})
+		p.adapter = p.newAdapter(p.provider, unsealed{p})
+		p.send(message{number: number(2), from: stays, text: "in the clear"})
 		p.settled(time.Hour)
 		if record, _ := p.stored(2); record.Version == 0 || !strings.Contains(p.logs.text(), "UnsealedBody") {
 			t.Error("an event that was not sealed is not routed, or not counted")
@@ -194,7 +194,7 @@ func TestASpooledMessageOfTheLargestSizeIsSealedAndArrives(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		p.events.Inject(down)
 		text := strings.Repeat(`<"&é`, 190<<10/11)
-		if status := p.send(message{sid: sid(0), from: stays, text: text}); status != http.StatusOK {
+		if status := p.send(message{number: number(0), from: stays, text: text}); status != http.StatusOK {
 			t.Fatalf("answered %d\n%s", status, p.logs.text())
 		}
 		found := false

@@ -15,7 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"signalbox/functions/connector/hubspot/simulator"
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/canonical"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -30,8 +30,8 @@ const (
 	batchTakes  = 500 * time.Millisecond // of up to a hundred rows
 )
 
-// burstOfApp is HubSpot's smallest limit of an app in ten seconds. Live messages and receipts share it.
-const burstOfApp = 100
+// burst is a limit of the CRM's. Live messages and receipts share it.
+const burst = 100
 
 // storm is the load: live messages all along, and receipts of messages that were sent before in the first part of it.
 type storm struct {
@@ -47,22 +47,20 @@ type outcome struct {
 	p50, p95 time.Duration
 	calls    int // to the portal, for receipts
 	shown    map[string]string
+	key      func(n int) string
 	took     time.Duration // until the last receipt was shown
 }
 
-// slow is the portal with the times of its calls.
+// slow is the portal with the time that its calls take.
 type slow struct {
-	portal   http.RoundTripper
-	statuses atomic.Int64
+	portal http.RoundTripper
+	takes  time.Duration
+	calls  atomic.Int64
 }
 
 func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
-	takes := portalTakes
-	if path := r.URL.Path; strings.HasSuffix(path, "communications/batch/update") || strings.HasSuffix(path, "communications/batch/create") {
-		s.statuses.Add(1)
-		takes = batchTakes
-	}
-	time.Sleep(takes)
+	s.calls.Add(1)
+	time.Sleep(s.takes)
 	return s.portal.RoundTrip(r)
 }
 
@@ -87,7 +85,7 @@ func TestAStormOfReceiptsDelaysNoLiveMessage(t *testing.T) {
 		t.Errorf("%.4f CRM calls a receipt, the bar is 0.05", perReceipt)
 	}
 	for n := range s.messages {
-		if got := with.shown[key(stormBegins+n)]; got != "read" {
+		if got := with.shown[with.key(stormBegins+n)]; got != "read" {
 			t.Fatalf("message %d of %d is shown as %q", n, s.messages, got)
 		}
 	}
@@ -105,11 +103,12 @@ func (s storm) blow(t *testing.T) (o outcome) {
 	defer debug.SetGCPercent(debug.SetGCPercent(300))
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t, options{stateFault: func(memstore.Call) memstore.Fault { time.Sleep(storeTakes); return memstore.None }})
-		p.portal = simulator.New(simulator.Options{Burst: burstOfApp})
-		portal := &slow{portal: simulator.Transport(p.portal)}
-		p.outage.portal = portal
+		p.connectTo(p.crm.Simulator(burst))
+		statuses := &slow{portal: simulatortest.Transport(p.portal), takes: batchTakes}
+		p.outage.portal = &slow{portal: simulatortest.Transport(p.portal), takes: portalTakes}
 		second := p.secondTenant()
 		l := withReceipts(p)
+		l.line, o.key = statuses, p.oursKey
 		for _, q := range []*memqueue.Queue{p.events, p.deliver, l.receipts, l.updates} {
 			q.Inject(func(c memqueue.Call) memqueue.Fault {
 				if c.Operation == memqueue.OperationSend {
@@ -123,10 +122,10 @@ func (s storm) blow(t *testing.T) (o outcome) {
 		defer l.halt()
 		p.outage.begin("/second", http.StatusServiceUnavailable, "", 6*time.Hour)
 		for n := range 40 {
-			p.send(message{account: "second-twilio", sid: sid(500_000 + n), from: fmt.Sprintf("+1555301%04d", n), to: second, text: "hello"})
+			p.send(message{to: second, number: number(500_000 + n), from: fmt.Sprintf("+1555301%04d", n), text: "hello"})
 		}
 		for n := range people { // they are known when it begins: a newcomer costs more calls, with and without a storm
-			p.send(message{sid: sid(n), from: fmt.Sprintf("+1555201%04d", n), text: "hello"})
+			p.send(message{number: number(n), from: fmt.Sprintf("+1555201%04d", n), text: "hello"})
 			time.Sleep(2 * time.Second)
 		}
 		time.Sleep(20 * time.Second)
@@ -135,14 +134,14 @@ func (s storm) blow(t *testing.T) (o outcome) {
 		both.Go(func() { s.fall(t, l) })
 		both.Go(func() {
 			for n := people; n < people+s.live; n++ {
-				p.send(message{sid: sid(n), from: fmt.Sprintf("+1555201%04d", n%people), text: "hello"})
+				p.send(message{number: number(n), from: fmt.Sprintf("+1555201%04d", n%people), text: "hello"})
 				time.Sleep(s.every)
 			}
 		})
 		both.Wait()
 		l.rest(2 * time.Hour)
 		o.took = time.Since(began).Truncate(time.Second)
-		o.calls, o.shown = int(portal.statuses.Load()), l.shown()
+		o.calls, o.shown = int(statuses.calls.Load()), l.shown()
 		o.p50, o.p95 = quantiles(t, p.logs.text(), s.live)
 		p.checkOnce(people+s.live, func(n int) string { return fmt.Sprint(n % people) })
 	})
@@ -156,14 +155,15 @@ func (s storm) fall(t *testing.T, l *lane) {
 	if s.receipts == 0 {
 		return
 	}
-	const placeholder = "SM00000000000000000000000000000000"
+	placeholder := number(0)
+	about := l.client.ID(l.ours(0))
 	states := []string{"queued", "sending", "sent", "delivered", "read"}
 	at := time.Now().UTC()
 	body, err := canonical.Encode(canonical.Event{
-		EventID: "00000000-0000-4000-8000-000000000000", SchemaVersion: canonical.SchemaVersion, TenantID: "demo", AccountID: account, LineID: "demo-number",
-		ThreadID: "t1_0", Type: canonical.TypeReceipt, Channel: canonical.SMS, Direction: canonical.Status, ConversationID: "sms:" + account + ":conv:1",
-		Provider: "twilio", ProviderMessageID: placeholder, RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: placeholder},
-		Sender: canonical.Participant{Phone: line}, Recipient: canonical.Participant{Phone: "+15552019999"},
+		EventID: "00000000-0000-4000-8000-000000000000", SchemaVersion: canonical.SchemaVersion, TenantID: "demo", AccountID: l.account, LineID: "demo-number",
+		ThreadID: "t1_0", Type: canonical.TypeReceipt, Channel: canonical.SMS, Direction: canonical.Status, ConversationID: "sms:" + l.account + ":conv:1",
+		Provider: l.provider, ProviderMessageID: about, RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: about},
+		Sender: canonical.Participant{Phone: l.pipeline.line}, Recipient: canonical.Participant{Phone: "+15552019999"},
 		Receipt: &canonical.Receipt{State: "queued", At: at}, Timestamp: at, ReceivedAt: at,
 	})
 	if err != nil {
@@ -183,7 +183,7 @@ func (s storm) fall(t *testing.T, l *lane) {
 	for begin := 0; begin < len(order); begin += together {
 		messages := make([]queue.Message, 0, together)
 		for _, i := range order[begin:min(begin+together, len(order))] {
-			mine := bytes.ReplaceAll(body, []byte(placeholder), []byte(sid(stormBegins+i/len(states))))
+			mine := bytes.ReplaceAll(body, []byte(placeholder), []byte(number(stormBegins+i/len(states))))
 			mine = bytes.Replace(mine, []byte("4000-8000-000000000000"), fmt.Appendf(nil, "4000-8000-%012x", i), 1)
 			mine = bytes.Replace(mine, []byte(`"queued"`), []byte(`"`+states[i%len(states)]+`"`), 1)
 			messages = append(messages, queue.Message{ID: fmt.Sprint(i), Group: "demo", Body: mine})

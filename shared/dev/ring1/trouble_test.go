@@ -1,17 +1,18 @@
 package ring1
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/queue/memqueue"
+	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"
 )
 
@@ -42,44 +43,35 @@ func TestWithoutAnyDurablePlaceTheWebhookIsRefused(t *testing.T) {
 	broken := func(memstore.Call) memstore.Fault { return memstore.Before }
 	run(t, options{spoolFault: broken}, func(t *testing.T, p *pipeline) {
 		p.events.Inject(down)
-		if status := p.send(message{sid: sid(0), from: "+15552010001", text: "hello"}); status != http.StatusServiceUnavailable {
+		if status := p.send(message{number: number(0), from: "+15552010001", text: "hello"}); status != http.StatusServiceUnavailable {
 			t.Errorf("answered %d though nothing was kept", status)
 		}
 	})
 }
 
 func TestBadInput(t *testing.T) {
-	path := "/v1/accounts/" + account + "/twilio/messages"
 	cases := map[string]struct {
-		path   string
-		change func(form map[string][]string)
-		token  string
-		status int
-		dead   string // code of the dead letter, empty for none
+		account, provider, line string // of another than the demo tenant's
+		token                   secret.Value
+		status                  int
+		dead                    string // code of the dead letter, empty for none
 	}{
-		"a wrong token":             {path, nil, "not the token", http.StatusForbidden, ""},
-		"an account nobody knows":   {"/v1/accounts/nobody/twilio/messages", nil, "", http.StatusNotFound, ""},
-		"a provider nobody knows":   {"/v1/accounts/" + account + "/nobody/messages", nil, "", http.StatusNotFound, ""},
-		"a line nobody owns":        {path, func(f map[string][]string) { f["To"] = []string{"+15550009999"} }, "", http.StatusOK, "unowned_address"},
-		"an account not of this id": {path, func(f map[string][]string) { f["AccountSid"] = []string{"AC" + strings.Repeat("9", 32)} }, "", http.StatusOK, "account_mismatch"},
-		"no message id":             {path, func(f map[string][]string) { delete(f, "MessageSid"); delete(f, "SmsSid") }, "", http.StatusOK, "message_sid_missing"},
+		"a wrong token":           {token: "not the token", status: http.StatusForbidden},
+		"an account nobody knows": {account: "nobody", status: http.StatusNotFound},
+		"a provider nobody knows": {provider: "nobody", status: http.StatusNotFound},
+		"a line nobody owns":      {line: "+15550009999", status: http.StatusOK, dead: "unowned_address"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			run(t, options{}, func(t *testing.T, p *pipeline) {
-				form := p.form(message{sid: sid(0), from: "+15552010001", text: "hello"})
-				if c.change != nil {
-					c.change(form)
-				}
-				if c.token == "" {
-					c.token = p.authToken
-				}
+				s := p.sample(message{number: number(0), from: "+15552010001", text: "hello", line: c.line})
+				path := "/v1/accounts/" + cmp.Or(c.account, p.account) + "/" + cmp.Or(c.provider, p.provider) + s.Path[strings.LastIndex(s.Path, "/"):]
 				before := records(p.state, p.spool)
-				if status := p.post(c.path, form, c.token); status != c.status {
+				if status := p.receive(p.adapter, p.postedBy(s, path, cmp.Or(c.token, secret.Value(p.authToken)))); status != c.status {
 					t.Errorf("answered %d, not %d", status, c.status)
 				}
 				time.Sleep(time.Minute)
-				if len(p.held("contacts")) > 0 || p.events.Counters().Sent > 0 {
+				if len(p.people()) > 0 || p.events.Counters().Sent > 0 {
 					t.Error("it went further than the adapter")
 				}
 				if c.dead == "" {
@@ -108,19 +100,18 @@ func records(stores ...*memstore.Store) int {
 
 func TestConsentNeverChangesByAnOlderEvent(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.send(message{sid: sid(0), from: "+15552010001", text: "hello"})
+		p.send(message{number: number(0), from: "+15552010001", text: "hello"})
 		p.settled(time.Hour)
 		p.events.Inject(down)
-		p.send(message{sid: sid(1), from: "+15552010001", text: "START"}) // waits in the spool
+		p.send(message{number: number(1), from: "+15552010001", text: "START"}) // waits in the spool
 		p.events.Inject(nil)
 		time.Sleep(time.Minute)
-		p.send(message{sid: sid(2), from: "+15552010001", text: " stop "})
+		p.send(message{number: number(2), from: "+15552010001", text: " stop "})
 		p.settled(time.Hour)
 		p.drainUntilEmpty()
 		p.settled(time.Hour)
-		contact := p.held("contacts")[0].Properties
-		if contact["msg_opt_out"] != "true" {
-			t.Errorf("after a later STOP the contact is %v", slices.Sorted(maps.Keys(contact)))
+		if out := p.people()[0].Properties[p.about.OptedOut]; out != "true" {
+			t.Errorf("after a later STOP the person is opted out: %q", out)
 		}
 		p.checkOnce(3, func(int) string { return "a" })
 	})
@@ -128,8 +119,8 @@ func TestConsentNeverChangesByAnOlderEvent(t *testing.T) {
 
 func TestWhatBringsAConnectorDownThriceIsADeadLetter(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.outage.panics("/crm", 24*time.Hour)
-		p.send(message{sid: sid(0), from: "+15552010001", text: "the poison message"})
+		p.outage.panics(p.api, 24*time.Hour)
+		p.send(message{number: number(0), from: "+15552010001", text: "the poison message"})
 		p.settled(12 * time.Hour)
 		if dead := p.dead(); len(dead) == 0 {
 			t.Fatalf("no dead letter\n%s", p.logs.text())
@@ -138,10 +129,10 @@ func TestWhatBringsAConnectorDownThriceIsADeadLetter(t *testing.T) {
 			t.Error("the dead letter does not say that it crashed")
 		}
 		p.outage.begin("", 0, "", 0)
-		p.send(message{sid: sid(1), from: "+15552010001", text: "the next one of the thread"})
+		p.send(message{number: number(1), from: "+15552010001", text: "the next one of the thread"})
 		p.settled(12 * time.Hour)
-		if got := len(p.held("communications")); got != 1 {
-			t.Errorf("%d communications: the thread did not go on", got)
+		if got := len(p.messages()); got != 1 {
+			t.Errorf("%d messages: the thread did not go on", got)
 		}
 	})
 }
@@ -149,7 +140,7 @@ func TestWhatBringsAConnectorDownThriceIsADeadLetter(t *testing.T) {
 // TestNothingPrivateLeaves runs everything that logs and looks for what must not be in logs, metrics or names of messages.
 func TestNothingPrivateLeaves(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
-		private := []string{"+15552019876", "15552019876", "5552019876", "a very private question", "Ira Private", "private-button", line, line[1:], p.authToken, "local-use-only"}
+		private := []string{"+15552019876", "15552019876", "5552019876", "a very private question", "Ira Private", p.line, p.line[1:], p.authToken, "local-use-only"}
 		var mu sync.Mutex
 		var names []string
 		watch := func(c memqueue.Call) memqueue.Fault {
@@ -164,21 +155,18 @@ func TestNothingPrivateLeaves(t *testing.T) {
 		p.deliverDead.Inject(watch)
 		p.deliver.Inject(watch)
 		p.events.Inject(watch)
-		p.send(message{sid: sid(0), from: "+15552019876", text: "a very private question"})
-		p.send(message{sid: sid(1), from: "whatsapp:+15552019876", to: "whatsapp:" + line, text: "a very private question", more: map[string]string{"ProfileName": "Ira Private", "WaId": "15552019876"}})
-		p.send(message{sid: sid(2), from: "+15552019876", to: "+15550009999", text: "a very private question"})
-		p.send(message{sid: sid(3), from: "+15552019876", more: map[string]string{"ButtonPayload": "private-button", "NumMedia": "many"}})
+		p.send(message{number: number(0), from: "+15552019876", text: "a very private question"})
+		p.send(message{number: number(1), from: "+15552019876", channel: canonical.WhatsApp, text: "a very private question", name: "Ira Private"})
+		p.send(message{number: number(2), from: "+15552019876", line: "+15550009999", text: "a very private question"})
 		p.settled(time.Hour)
-		for i, body := range []string{
-			`{"status":"error","category":"VALIDATION_ERROR","message":"a very private question from +15552019876 is invalid"}`,
-			`{"status":"error","message":"a very private question"}`,
-		} {
-			p.outage.begin("/crm", http.StatusBadRequest, body, time.Hour)
-			p.send(message{sid: sid(10 + i), from: "+15552019876", text: "a very private question"})
+		const told = `{"message":"a very private question from +15552019876 is invalid"`
+		for i, body := range []string{strings.Replace(string(p.about.Refusals.Data.Body), "{", told+",", 1), told + "}"} {
+			p.outage.begin(p.api, http.StatusBadRequest, body, time.Hour)
+			p.send(message{number: number(10 + i), from: "+15552019876", text: "a very private question"})
 			p.settled(2 * time.Hour)
 		}
-		p.outage.panics("/crm", time.Hour)
-		p.send(message{sid: sid(99), from: "+15552019876", text: "a very private question"})
+		p.outage.panics(p.api, time.Hour)
+		p.send(message{number: number(99), from: "+15552019876", text: "a very private question"})
 		p.settled(12 * time.Hour)
 		mu.Lock()
 		defer mu.Unlock()

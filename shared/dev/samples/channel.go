@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/secret"
 )
 
@@ -29,6 +30,7 @@ const (
 	Message  = "message"  // a person's
 	Status   = "status"   // how far a message of ours got
 	Outreach = "outreach" // something we sent to a person that waits for an answer
+	Refused  = "refused"  // a message of ours failed because the person had opted out
 )
 
 // Load says which sample to make.
@@ -39,5 +41,10 @@ type Load struct {
 	Person  string    // phone
 	Line    string    // of ours, "" for the account's first number
 	Text    string    // of a message; of a status its state
-	Sent    time.Time // of an outreach
+	Sent    time.Time // of an outreach; of Refused when it was found out, if the provider tells
+
+	Channel canonical.Channel // of a message; "" is SMS
+	Name    string            // of a message: what its sender calls themselves, where the channel tells
+	Media   string            // of a message: the address of one medium
+	Problem string            // of a status: the provider's code of what went wrong
 }

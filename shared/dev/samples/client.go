@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -300,4 +301,17 @@ func (r Record) has(value string) bool {
 		}
 	}
 	return false
+}
+
+// Time reads a time as a CRM's record shows it; zero for what is none.
+func Time(shown string) time.Time {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05.000Z0700"} {
+		if at, err := time.Parse(layout, shown); err == nil {
+			return at
+		}
+	}
+	if ms, err := strconv.ParseInt(shown, 10, 64); err == nil {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
 }

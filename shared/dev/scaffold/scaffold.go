@@ -20,17 +20,18 @@ import (
 //go:embed all:channel all:crm
 var templates embed.FS
 
-// family is a kind of plug-in: where its folders are, and the template's list of their names.
-type family struct{ folder, list string }
+// family is a kind of plug-in: where its folders are, the template's list of their names, and the entry in the list in Go: what is
+// imported from the folder, the type of the list, and what is listed of the import.
+type family struct{ folder, list, imported, listed, entry string }
 
 var errUsage = errors.New("say what: scaffold channel or scaffold crm, with NAME in the environment")
 
 func familyOf(kind string) (family, error) {
 	switch kind {
 	case "channel":
-		return family{"functions/adapter", "Channels"}, nil
+		return family{"functions/adapter", "Channels", "samples", "samples.Channel", "Channel{}"}, nil
 	case "crm":
-		return family{"functions/connector", "Crms"}, nil
+		return family{"functions/connector", "Crms", "NAMEtest", "simulatortest.CRM", "CRM()"}, nil
 	}
 	return family{}, errUsage
 }
@@ -52,10 +53,8 @@ func Write(root, kind, name string) (folder string, err error) {
 	if err := f.enlist(root, name); err != nil {
 		return "", err
 	}
-	if kind == "channel" {
-		if err := enlistSamples(root, name); err != nil {
-			return "", err
-		}
+	if err := f.enlistInGo(root, name); err != nil {
+		return "", err
 	}
 	return folder, fs.WalkDir(templates, kind, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -113,15 +112,16 @@ func (f family) enlist(root, name string) error {
 	return os.WriteFile(page, shown, 0o644) //nolint:gosec // it is committed
 }
 
-// enlistSamples adds the package of a channel's samples to the list in Go: programs and tests send them.
-func enlistSamples(root, name string) error {
+// enlistInGo adds what programs and tests need of a plug-in to the list in Go.
+func (f family) enlistInGo(root, name string) error {
 	path := filepath.Join(root, "shared", "dev", "plugins", "plugins.go")
 	source, err := os.ReadFile(path) //nolint:gosec // the repository's own
 	if err != nil {
 		return err
 	}
-	text := strings.Replace(string(source), "import (\n", "import (\n\t"+name+` "signalbox/functions/adapter/`+name+"/samples\"\n", 1)
-	text = strings.Replace(text, "samples.Channel{\n", "samples.Channel{\n\t\t\""+name+`": `+name+".Channel{},\n", 1)
+	folder := f.folder + "/" + name + "/" + strings.ReplaceAll(f.imported, "NAME", name)
+	text := strings.Replace(string(source), "import (\n", "import (\n\t"+name+` "signalbox/`+folder+"\"\n", 1)
+	text = strings.Replace(text, f.listed+"{\n", f.listed+"{\n\t\t\""+name+`": `+name+"."+f.entry+",\n", 1)
 	if source, err = format.Source([]byte(text)); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/outreach"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/secret"
 	"signalbox/shared/standardwebhooks"
@@ -30,6 +32,9 @@ func (Channel) Identify(body []byte) samples.Identity {
 	}
 	return samples.Identity{ID: o.ID, Kind: "outreach", Key: o.ID, Asks: o.To.Phone}
 }
+
+// Receiver returns the channel that reads what is sent.
+func (Channel) Receiver(string) (adapter.Channel, error) { return &outreach.Channel{}, nil }
 
 // New returns something that was sent to a person.
 func (Channel) New(l samples.Load) (samples.Sample, bool) {

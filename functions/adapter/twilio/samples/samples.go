@@ -9,8 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
+	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/twilio"
+	"signalbox/shared/canonical"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/secret"
 )
@@ -52,17 +56,28 @@ func (Channel) Identify(body []byte) samples.Identity {
 	}
 }
 
+// Receiver returns the channel that reads what is sent to a public base URL.
+func (Channel) Receiver(publicBaseURL string) (adapter.Channel, error) {
+	return twilio.New(publicBaseURL)
+}
+
 // New returns a message with the fields that Twilio sends of an SMS, or the status of one.
 func (Channel) New(l samples.Load) (samples.Sample, bool) {
 	path := "/v1/accounts/" + l.Account.ID + "/twilio/"
 	switch l.Kind {
 	case samples.Message:
-		id := "SM" + l.Number
-		return samples.Sample{Name: id, Path: path + "messages", Form: [][2]string{
+		id, from, to := "SM"+l.Number, l.Person, l.Line
+		switch l.Channel {
+		case canonical.WhatsApp:
+			from, to = "whatsapp:"+from, "whatsapp:"+to
+		case canonical.RCS:
+			from = "rcs:" + from
+		}
+		s := samples.Sample{Name: id, Path: path + "messages", Form: [][2]string{
 			{"MessageSid", id},
 			{"AccountSid", l.Account.ProviderAccount},
-			{"From", l.Person},
-			{"To", l.Line},
+			{"From", from},
+			{"To", to},
 			{"Body", l.Text},
 			{"NumMedia", "0"},
 			{"ToCountry", "US"},
@@ -78,16 +93,34 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 			{"ToZip", "94601"},
 			{"NumSegments", "1"},
 			{"ApiVersion", "2010-04-01"},
-		}}, true
-	case samples.Status:
+		}}
+		if l.Media != "" {
+			s.Form[5][1] = "1"
+			s.Form = append(s.Form, [2]string{"MediaUrl0", l.Media}, [2]string{"MediaContentType0", "image/jpeg"})
+		}
+		if l.Name != "" {
+			s.Form = append(s.Form, [2]string{"ProfileName", l.Name}, [2]string{"WaId", strings.TrimPrefix(l.Person, "+")})
+		}
+		return s, true
+	case samples.Status, samples.Refused:
 		id := "MM" + l.Number
-		return samples.Sample{Name: id + " " + l.Text, Path: path + "status", Form: [][2]string{
+		s := samples.Sample{Name: id + " " + l.Text, Path: path + "status", Form: [][2]string{
 			{"MessageSid", id},
 			{"AccountSid", l.Account.ProviderAccount},
 			{"From", l.Line},
 			{"To", l.Person},
 			{"MessageStatus", l.Text},
-		}}, true
+		}}
+		if l.Kind == samples.Refused { // https://www.twilio.com/docs/api/errors/21610
+			s.Form[4][1], l.Problem = "failed", "21610"
+		}
+		if l.Problem != "" {
+			s.Form = append(s.Form, [2]string{"ErrorCode", l.Problem})
+		}
+		if !l.Sent.IsZero() {
+			s.Form = append(s.Form, [2]string{"RawDlrDoneDate", l.Sent.UTC().Format("0601021504")})
+		}
+		return s, true
 	default:
 		return samples.Sample{}, false
 	}

@@ -20,8 +20,14 @@ func Transport(h http.Handler) http.RoundTripper { return simulatortest.Transpor
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
 		About: simulatortest.About{
-			Objects: []string{contacts, communications, leads}, Messages: communications, Key: "msg_event_key", Status: "msg_status",
-			People: []string{contacts, leads}, Ended: "msg_stop_automation", Replied: "msg_last_reply_at", Calls: 2,
+			Objects: []string{contacts, communications, leads}, Messages: communications, Key: "msg_event_key", Text: "hs_communication_body",
+			Status: "msg_status", Problem: "msg_status_error", People: []string{contacts, leads}, Ended: "msg_stop_automation",
+			Replied: "msg_last_reply_at", OptedOut: "msg_opt_out", OptOutAt: "msg_opt_out_at", Calls: 2,
+			Refusals: simulatortest.Refusals{
+				Credential: Fault{Match: "/crm", Status: 401, Body: json.RawMessage(`{"status":"error","category":"INVALID_AUTHENTICATION"}`)},
+				Data:       Fault{Match: "/crm", Status: 400, Body: json.RawMessage(`{"status":"error","category":"VALIDATION_ERROR"}`)},
+				Limit:      Fault{Match: "/crm", Status: 429, Body: json.RawMessage(`{"status":"error","category":"RATE_LIMITS","policyName":"SECONDLY"}`)},
+			},
 			Failures: []simulatortest.Fault{
 				{Match: "/crm", Status: 429, Headers: map[string]string{"Retry-After": "1"}, Body: json.RawMessage(
 					`{"status": "error", "category": "RATE_LIMITS", "policyName": "SECONDLY"}`)},
@@ -33,6 +39,7 @@ func (s *Simulator) control() simulatortest.Control {
 			},
 		},
 		Add:     func(object string, properties map[string]string) { s.Add(object, properties) },
+		Remove:  s.Archive,
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "", message) },

@@ -239,5 +239,7 @@ func (s *Simulator) Set(object, id string, properties map[string]string) {
 func (s *Simulator) Archive(object, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.archive(s.tables[object], s.tables[object].Rows[id])
+	if t := s.tables[object]; t != nil && t.Rows[id] != nil {
+		s.archive(t, t.Rows[id])
+	}
 }

@@ -236,7 +236,9 @@ func (s *Simulator) Set(id string, values map[string]any) {
 func (s *Simulator) Delete(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(s.tables[objectOf(id)], id)
+	if t := s.tables[objectOf(id)]; t != nil {
+		s.remove(t, id)
+	}
 }
 
 func (s *Simulator) remove(t *table, id string) {

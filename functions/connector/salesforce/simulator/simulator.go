@@ -72,8 +72,14 @@ func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
 		About: simulatortest.About{
 			Objects:  []string{contactObject, leadObject, eventObject, taskObject, trackerObject},
-			Messages: eventObject, Key: "Event_Key__c", Status: "Status__c",
-			People: []string{leadObject}, Ended: "Msg_Stop_Automation__c", Replied: "Msg_Last_Reply_At__c", Calls: 1,
+			Messages: eventObject, Key: "Event_Key__c", Text: "Body__c", Status: "Status__c", Problem: "Status_Error__c",
+			People: []string{leadObject}, Ended: "Msg_Stop_Automation__c", Replied: "Msg_Last_Reply_At__c",
+			OptedOut: "Msg_Opt_Out__c", OptOutAt: "Msg_Opt_Out_At__c", Calls: 1,
+			Refusals: simulatortest.Refusals{
+				Credential: simulatortest.Fault{Match: "/services", Status: 401, Body: json.RawMessage(`[{"errorCode": "INVALID_SESSION_ID", "message": "no"}]`)},
+				Data:       simulatortest.Fault{Match: "/services/data", Status: 400, Body: json.RawMessage(`[{"errorCode": "STRING_TOO_LONG", "message": "no"}]`)},
+				Limit:      simulatortest.Fault{Match: "/services/data", Status: 403, Body: json.RawMessage(`[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "later"}]`)},
+			},
 			Failures: []simulatortest.Fault{
 				{Match: "/services/data", Status: 500},
 				{Match: "/services/data", Status: 503, Body: json.RawMessage(`[{"errorCode": "SERVER_UNAVAILABLE", "message": "later"}]`)},
@@ -89,6 +95,7 @@ func (s *Simulator) control() simulatortest.Control {
 			}
 			s.Add(object, values)
 		},
+		Remove:  func(_, id string) { s.Delete(id) },
 		Records: func(object string) (any, bool) { return s.Records(object) },
 		Faults:  &s.faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "SIMULATOR", message) },
