@@ -34,7 +34,6 @@ const (
 type Directory interface {
 	Account(ctx context.Context, id string) (tenant.Account, error)
 	Line(ctx context.Context, accountID, address string, channel canonical.Channel) (tenant.Line, error)
-	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
 }
 
 // Peppers returns a tenant's pepper; *tenant.Peppers is one.
@@ -74,13 +73,13 @@ func New(s Sealer, p Parts) *Adapter { return &Adapter{p, s, p.Channel.Describe(
 
 // outcome is what became of one webhook. Its reason is a code: why it was not accepted, or why it is a dead letter.
 type outcome struct {
-	status              int
+	answer              webhook.Response
 	account, kind       string // only what is configured: anything else is a stranger's text
 	reason              string
 	event               string // the id of the first event, for the log
 	events, dead, spool int
 	panicked            bool
-	refusal             webhook.Response // what a Refuser answers in place of a dead letter
+	refused             bool // the answer is a Refuser's, in place of a dead letter
 }
 
 // Receive handles one webhook. It returns a status of 2xx only when every event of it is durable: on the queue, in the spool, or as a
@@ -92,16 +91,7 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 	}
 	o := a.receive(ctx, r, budgetOf(ctx))
 	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
-	switch {
-	case o.refusal.Status != 0:
-		return o.refusal
-	case o.status/100 == 2:
-		return a.description.Responses[o.kind]
-	case o.status == http.StatusNotFound:
-		return notFound()
-	default:
-		return webhook.Response{Status: o.status}
-	}
+	return o.answer
 }
 
 // notFound is what API Gateway itself answers where it has no route, to the byte: nobody learns which paths, providers and
@@ -110,35 +100,43 @@ func notFound() webhook.Response {
 	return webhook.Response{Status: http.StatusNotFound, ContentType: "application/json", Body: []byte(`{"message":"Not Found"}`)}
 }
 
+// refusal is the outcome of what is not let in.
+func refusal(status int, reason string) outcome {
+	return outcome{answer: webhook.Response{Status: status}, reason: reason}
+}
+
 // receive lets in what is authentic.
 func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) outcome {
 	id, kind, ok := a.route(r.Path)
 	switch {
 	case r.Method != http.MethodPost:
-		return outcome{status: http.StatusMethodNotAllowed, reason: "method"}
+		return refusal(http.StatusMethodNotAllowed, "method")
 	case len(r.Body) > MaxRequest:
-		return outcome{status: http.StatusRequestEntityTooLarge, reason: "too_large"}
+		return refusal(http.StatusRequestEntityTooLarge, "too_large")
 	case !ok:
-		return outcome{status: http.StatusNotFound, reason: "unknown"}
+		return outcome{answer: notFound(), reason: "unknown"}
 	}
 	account, err := a.account(ctx, id, all)
 	switch {
 	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.description.Provider:
-		return outcome{status: http.StatusNotFound, reason: "unknown"}
+		return outcome{answer: notFound(), reason: "unknown"}
 	case err != nil:
 		a.Logger.ErrorContext(ctx, "account cannot be read", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
-		return outcome{status: a.description.Redelivery.FailureStatus(), reason: "account_unreadable"}
+		return refusal(a.description.Redelivery.FailureStatus(), "account_unreadable")
 	}
 	w := Webhook{Request: r, Provider: a.description.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
-	o := outcome{account: account.ID, kind: kind}
-	panicked, err := a.catchPanic(ctx, func() error { return a.Channel.Verify(r, account.AuthTokens) })
-	switch {
-	case panicked:
-		o.status, o.reason, o.panicked = a.description.Redelivery.FailureStatus(), CodePanic, true
-	case err != nil:
-		o.status, o.reason = http.StatusForbidden, fault.Of(err).Code
-	default:
-		a.accept(ctx, w, account.TenantID, all, &o)
+	var content Content
+	err = a.catchPanic(ctx, func() error {
+		content = a.Channel.Decode(w)
+		return content.Verify(account.AuthTokens)
+	})
+	if err == nil {
+		return a.accept(ctx, w, content, account.TenantID, all)
+	}
+	o := refusal(http.StatusForbidden, fault.Of(err).Code)
+	o.account, o.kind = account.ID, kind
+	if o.panicked = o.reason == CodePanic; o.panicked {
+		o.answer.Status = a.description.Redelivery.FailureStatus()
 	}
 	return o
 }
@@ -163,106 +161,90 @@ func (a *Adapter) route(path string) (account, kind string, ok bool) {
 }
 
 // accept makes an authentic webhook durable.
-func (a *Adapter) accept(ctx context.Context, w Webhook, owner string, all budget, o *outcome) {
-	o.status = a.description.Responses[w.Kind].Status
-	var work Batch
-	panicked, err := a.catchPanic(ctx, func() error {
+func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner string, all budget) outcome {
+	o := outcome{answer: a.description.Responses[w.Kind], account: w.AccountID, kind: w.Kind}
+	err := a.catchPanic(ctx, func() error {
 		reading, cancel := all.share(ctx, parseShare)
 		defer cancel()
-		var err error
-		work, err = a.Parse(reading, w)
+		work, err := a.Parse(reading, w, content)
 		if err != nil {
 			return err
 		}
 		o.event = work.first()
 		if o.spool, err = a.publishAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
-			return errNotDurable
+			return fault.New(fault.Retryable, codeNotDurable, nil)
 		}
-		return nil
-	})
-	switch {
-	case errors.Is(err, errNotDurable):
-		o.status, o.reason = a.description.Redelivery.FailureStatus(), "nothing_durable"
-		return
-	case panicked:
-		o.panicked = true
-		err = fault.New(fault.Permanent, CodePanic, err)
-	case err == nil:
 		o.events = work.count()
-		err = work.Unowned
-	}
+		return work.Unowned
+	})
 	if err == nil {
-		return
+		return o
 	}
-	sorted := fault.Of(err)
-	o.reason = sorted.Code
-	if sorted.Kind != fault.Permanent && !a.description.Redelivery.Never() {
-		o.status = a.description.Redelivery.FailureStatus() // it comes again when what failed may work
-		return
+	cause := fault.Of(err)
+	o.reason, o.panicked = cause.Code, cause.Code == CodePanic
+	failed := webhook.Response{Status: a.description.Redelivery.FailureStatus()}
+	if cause.Code == codeNotDurable || cause.Kind != fault.Permanent && !a.description.Redelivery.Never() {
+		o.answer = failed // it comes again when what failed may work
+		return o
 	}
-	if !panicked && a.refuse(ctx, sorted, o) {
-		return
+	if a.refuse(ctx, cause, &o) {
+		return o
 	}
 	keeping, cancel := all.share(ctx, deadLetterShare)
 	defer cancel()
-	if err := a.DeadLetters.Write(keeping, w, owner, sorted); err != nil {
-		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", sorted.Code), slog.Any("error", err))
-		o.status = a.description.Redelivery.FailureStatus()
-		return
+	if err := a.DeadLetters.Write(keeping, w, owner, cause); err != nil {
+		a.Logger.ErrorContext(ctx, "dead letter cannot be written", slog.String("code", cause.Code), slog.Any("error", err))
+		o.answer = failed
+		return o
 	}
 	o.dead = 1
+	return o
 }
 
 // refuse lets the sender have back what cannot be used, if the channel is a Refuser. What is durable in part is no longer the
 // sender's to correct.
 func (a *Adapter) refuse(ctx context.Context, cause *fault.Error, o *outcome) bool {
 	refuser, ok := a.Channel.(Refuser)
-	if !ok || o.events > 0 || cause.Kind != fault.Permanent {
+	if !ok || o.panicked || o.events > 0 || cause.Kind != fault.Permanent {
 		return false
 	}
-	panicked, _ := a.catchPanic(ctx, func() error {
-		o.refusal, ok = refuser.Refuse(cause)
+	o.panicked = a.catchPanic(ctx, func() error {
+		if answer, ok := refuser.Refuse(cause); ok {
+			o.answer, o.refused = answer, true
+		}
 		return nil
-	})
-	if panicked || !ok {
-		o.panicked, o.refusal = panicked, webhook.Response{}
-		return false
-	}
-	o.status = o.refusal.Status
-	return true
+	}) != nil
+	return o.refused
 }
 
-// errNotDurable is that no place took the events.
-var errNotDurable = errors.New("adapter: nothing durable took the events")
+// codeNotDurable is that no place took the events.
+const codeNotDurable = "nothing_durable"
 
-// panicError is a panic that was recovered. Its text is the type of what was thrown: the value may hold anything.
-type panicError struct{ kind string }
-
-func (e panicError) Error() string { return "panic with a " + e.kind }
-
-// catchPanic runs f and turns a panic into an error. The stack holds addresses of functions and no values.
-func (a *Adapter) catchPanic(ctx context.Context, f func() error) (panicked bool, err error) {
+// catchPanic runs f and turns a panic into a fault with CodePanic. Its text is the type of what was thrown, for the value may hold
+// anything. The stack holds addresses of functions and no values.
+func (a *Adapter) catchPanic(ctx context.Context, f func() error) (err error) {
 	defer func() {
 		if thrown := recover(); thrown != nil {
-			panicked, err = true, panicError{fmt.Sprintf("%T", thrown)}
-			a.Logger.ErrorContext(ctx, "panic recovered", slog.String("type", fmt.Sprintf("%T", thrown)), slog.String("stack", string(debug.Stack())))
+			kind := fmt.Sprintf("%T", thrown)
+			err = fault.New(fault.Permanent, CodePanic, errors.New("panic with a "+kind))
+			a.Logger.ErrorContext(ctx, "panic recovered", slog.String("type", kind), slog.String("stack", string(debug.Stack())))
 		}
 	}()
-	return false, f()
+	return f()
 }
 
 // report writes the one log line of a webhook and counts it.
 func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 	a.Logger.InfoContext(ctx, "webhook",
 		slog.String("provider", a.description.Provider), slog.String("account", o.account), slog.String("kind", o.kind),
-		slog.Int("status", o.status), slog.String("reason", o.reason),
+		slog.Int("status", o.answer.Status), slog.String("reason", o.reason),
 		slog.Int("events", o.events), slog.Float64("ms", float64(took.Microseconds())/1000))
 	reason := telemetry.Label{Name: "reason", Value: o.reason}
 	provider := telemetry.Label{Name: "provider", Value: a.description.Provider}
 	switch {
-	case o.status/100 == 2:
+	case o.answer.Status/100 == 2:
 		a.Meter.Count("WebhookAccepted", 1, provider)
-	case o.refusal.Status != 0: // the sender was told what to correct
+	case o.refused: // the sender was told what to correct
 		a.Meter.Count("WebhookRefused", 1, provider, reason)
 	default:
 		a.Meter.Count("WebhookRejected", 1, provider, reason)
@@ -277,7 +259,7 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 		a.Meter.Count("PanicRecovered", 1, provider)
 	}
 	misconfigured := o.reason == CodeUnowned || o.reason == CodeChannel // at the provider or in a tenant file: no version of this function is at fault
-	if o.panicked || o.status >= http.StatusInternalServerError || o.dead > 0 && !misconfigured {
+	if o.panicked || o.answer.Status >= http.StatusInternalServerError || o.dead > 0 && !misconfigured {
 		a.Meter.Count(telemetry.Failures, 1, provider, reason)
 	}
 }

@@ -44,17 +44,22 @@ func (b batch) Describe() Description {
 	}
 }
 
-func (batch) Verify(r webhook.Request, tokens secret.Versions) error {
-	if r.Header.Get("Token") == "panic" {
+func (batch) Decode(w Webhook) Content { return list{w} }
+
+// list is a webhook of batch.
+type list struct{ Webhook }
+
+func (w list) Verify(tokens secret.Versions) error {
+	if w.Header.Get("Token") == "panic" {
 		panic("+15551234567")
 	}
-	if r.Header.Get("Token") != string(tokens[0]) {
+	if w.Header.Get("Token") != string(tokens[0]) {
 		return fault.New(fault.Rejected, "token_wrong", nil)
 	}
 	return nil
 }
 
-func (batch) Parse(w Webhook) ([]Parsed, error) {
+func (w list) Parse() ([]Parsed, error) {
 	var addresses []string
 	if err := json.Unmarshal(w.Body, &addresses); err != nil {
 		return nil, fault.New(fault.Permanent, "json_malformed", nil)
@@ -92,21 +97,19 @@ func (*directory) Account(_ context.Context, id string) (tenant.Account, error) 
 
 func (d *directory) Line(_ context.Context, account, address string, _ canonical.Channel) (tenant.Line, error) {
 	d.lookups = append(d.lookups, address)
-	owners := map[string]string{"one": "first", "two": "second", "large": "first", "bulky": "first", "lost": "third"}
-	if address == "slow" {
+	owners := map[string]string{"one": "first", "two": "second", "large": "first", "bulky": "first"}
+	switch address {
+	case "slow":
 		return tenant.Line{}, errors.New("down")
+	case "lost":
+		return tenant.Line{}, fault.New(fault.Blocked, "tenant_unreadable", nil)
 	}
 	if owners[address] == "" {
 		return tenant.Line{}, tenant.ErrUnknown
 	}
-	return tenant.Line{ID: address, TenantID: owners[address], AccountID: account, Address: address, Channels: []canonical.Channel{canonical.SMS}}, nil
-}
-
-func (*directory) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
-	if id == "third" {
-		return tenant.Tenant{}, tenant.ErrUnknown
-	}
-	return tenant.Tenant{ID: id, RawVendor: tenant.RawVendorFull}, nil
+	return tenant.Line{
+		ID: address, TenantID: owners[address], AccountID: account, Address: address, Channels: []canonical.Channel{canonical.SMS}, RawVendor: tenant.RawVendorFull,
+	}, nil
 }
 
 func (*directory) Pepper(_ context.Context, tenant string) (canonical.Pepper, error) {
@@ -192,6 +195,50 @@ func TestEventsOfOneWebhook(t *testing.T) {
 				t.Errorf("tenants -want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAWebhookAlwaysSaysWhenItCame: channels compare signatures' times with it.
+func TestAWebhookAlwaysSaysWhenItCame(t *testing.T) {
+	ring := keyringtest.New()
+	var came time.Time
+	receive(t, ring, batch{}, publisher(func(all []queue.Message) error {
+		var e canonical.Event
+		if err := json.Unmarshal(opened(t, ring, all[0]), &e); err != nil {
+			return err
+		}
+		came = e.ReceivedAt
+		return nil
+	}), "token", `["one"]`)
+	if age := time.Since(came); age < 0 || age > time.Hour {
+		t.Errorf("it came at %v", came)
+	}
+}
+
+// counting is a channel that counts how often a webhook is decoded, and reads what was decoded before it was verified.
+type counting struct {
+	batch
+	decoded *int
+}
+
+func (c counting) Decode(w Webhook) Content {
+	*c.decoded++
+	return c.batch.Decode(w)
+}
+
+// TestAWebhookIsDecodedOnce is what was done twice: a form was decoded to verify it, and again to read it.
+func TestAWebhookIsDecodedOnce(t *testing.T) {
+	decoded := 0
+	ring, known, id := keyringtest.New(), &directory{}, telemetry.Identity{}
+	a := New(ring, Parts{
+		Channel: counting{decoded: &decoded}, Directory: known, Peppers: known, Sinks: Sinks(publisher(func([]queue.Message) error { return nil }), nil),
+		Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
+	})
+	answer := a.Receive(t.Context(), webhook.Request{
+		Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(`["one","two"]`),
+	})
+	if answer.Status != http.StatusAccepted || decoded != 1 {
+		t.Errorf("status %d, decoded %d times", answer.Status, decoded)
 	}
 }
 

@@ -77,8 +77,13 @@ func (s *slow) Write(ctx context.Context, changes ...store.Change) ([]store.Reco
 // both is a channel whose webhooks are a message and a receipt: two lanes.
 type both struct{ batch }
 
-func (b both) Parse(w Webhook) ([]Parsed, error) {
-	message, err := b.batch.Parse(w)
+func (b both) Decode(w Webhook) Content { return pair{list{w}} }
+
+// pair is a webhook of both.
+type pair struct{ list }
+
+func (p pair) Parse() ([]Parsed, error) {
+	message, err := p.list.Parse()
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ package adapter
 import (
 	"net/http"
 	"slices"
-	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
@@ -15,22 +14,30 @@ import (
 )
 
 // Channel is one provider's messaging surface. It does no I/O, keeps no state and is safe for concurrent use. A new ability
-// is a new optional interface, never a method more.
+// is a new optional interface of the channel or of its content, never a method more.
 type Channel interface {
 	// Describe returns what is true of every webhook of the provider: the same at every call.
 	Describe() Description
-	// Verify returns nil if r was signed with one of tokens and a fault.Rejected otherwise. It sees unauthenticated input:
-	// it never panics on it and compares in constant time.
-	Verify(r webhook.Request, tokens secret.Versions) error
-	// Parse reads what a verified webhook says, in the order it says it. An error is a fault.Permanent whose text holds
+	// Decode returns the content of a webhook, decoded as far as Verify needs it and no further: w may be a stranger's. It never
+	// panics, costs no more than reading the body does, and does not fail: what cannot be decoded is refused by Verify and by Parse.
+	Decode(w Webhook) Content
+}
+
+// Content is what one webhook holds: what Verify authenticates is what Parse reads. One goroutine uses it.
+type Content interface {
+	// Verify returns nil if the webhook was signed with one of tokens and a fault.Rejected otherwise. It sees unauthenticated
+	// input: it never panics on it and compares in constant time.
+	Verify(tokens secret.Versions) error
+	// Parse reads what an authentic webhook says, in the order it says it. A dead letter was verified when it came, and is parsed
+	// again without: of its headers Content-Type alone is kept. An error is a fault.Permanent whose text holds
 	// nothing of the content, and it makes the whole webhook a dead letter: what cannot be read in part is not used in part.
-	Parse(w Webhook) ([]Parsed, error)
+	Parse() ([]Parsed, error)
 }
 
 // Refuser is a Channel whose senders read answers: programs of an integrator's, who is told what to correct. What they send and
 // cannot be used is then no dead letter, which would be one more place to find it out. A provider reads nothing but the status.
 type Refuser interface {
-	// Refuse returns what the sender of an authentic webhook is told about a permanent fault: one that Parse returned, or one with
+	// Refuse returns what the sender of an authentic webhook is told about a permanent fault: one that Content.Parse returned, or one with
 	// CodeUnowned or CodeChannel. The answer is a 4xx after which the sender does not send the same again, and holds nothing of the webhook's
 	// content. It returns false for a fault that is not the sender's: the webhook becomes a dead letter.
 	Refuse(cause *fault.Error) (answer webhook.Response, ok bool)
@@ -46,9 +53,7 @@ type Description struct {
 // RedeliveryPolicy is what the provider does about a webhook that was not answered 2xx. It decides what to answer when
 // nothing durable could be had, and whether a webhook may be left to the provider at all.
 type RedeliveryPolicy struct {
-	On    []int         // the statuses after which the same webhook comes again; empty: it never does
-	Times int           // at most so often; 0: not published
-	For   time.Duration // for so long; 0: not published
+	On []int // the statuses after which the same webhook comes again; empty: it never does
 }
 
 // Never reports whether what is not accepted now is lost.
@@ -63,9 +68,9 @@ func (p RedeliveryPolicy) FailureStatus() int {
 	return p.On[0]
 }
 
-// Webhook is a verified request with what its path named.
+// Webhook is a request with what its path named.
 type Webhook struct {
-	webhook.Request
+	webhook.Request        // Received is never zero
 	Provider        string // Description.Provider
 	Kind            string // one of Description.Responses
 	AccountID       string

@@ -33,7 +33,15 @@ type single struct {
 	parsed Parsed
 }
 
-func (s single) Parse(Webhook) ([]Parsed, error) { return []Parsed{s.parsed}, nil }
+func (s single) Decode(Webhook) Content { return said{parsed: s.parsed} }
+
+// said is a webhook of single.
+type said struct {
+	list
+	parsed Parsed
+}
+
+func (s said) Parse() ([]Parsed, error) { return []Parsed{s.parsed}, nil }
 
 // TestALineServesItsChannelsAndNoOther is what nothing looked at: lines[].channels of the tenant file.
 func TestALineServesItsChannelsAndNoOther(t *testing.T) {
@@ -62,10 +70,10 @@ func TestALineServesItsChannelsAndNoOther(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.event.Sender, c.event.Recipient = canonical.Participant{Phone: "+15552010001"}, canonical.Participant{Phone: "+15552010002"}
 			ring, known := keyringtest.New(), &limited{channels: c.channels}
-			a := New(ring, Parts{
-				Channel: single{parsed: Parsed{Event: c.event, Kind: "message", Key: "1", Addresses: c.addresses, Person: "p", Side: "s"}}, Directory: known, Peppers: known,
-			})
-			work, err := a.Parse(t.Context(), Webhook{Request: webhook.Request{Received: time.Now()}, AccountID: "shared"})
+			channel := single{parsed: Parsed{Event: c.event, Kind: "message", Key: "1", Addresses: c.addresses, Person: "p", Side: "s"}}
+			a := New(ring, Parts{Channel: channel, Directory: known, Peppers: known})
+			w := Webhook{Request: webhook.Request{Received: time.Now()}, AccountID: "shared"}
+			work, err := a.Parse(t.Context(), w, channel.Decode(w))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -57,9 +57,9 @@ func (w *Batch) add(m queue.Message, e *canonical.Event, lanes map[canonical.Typ
 	w.Lanes[e.Type] = append(w.Lanes[e.Type], m)
 }
 
-// Parse parses a verified webhook and makes a message of each event. Events of one webhook may belong to several tenants.
-func (a *Adapter) Parse(ctx context.Context, w Webhook) (Batch, error) {
-	parsed, err := a.Channel.Parse(w)
+// Parse parses an authentic webhook and makes a message of each event. Events of one webhook may belong to several tenants.
+func (a *Adapter) Parse(ctx context.Context, w Webhook, content Content) (Batch, error) {
+	parsed, err := content.Parse()
 	if err != nil {
 		return Batch{}, err
 	}
@@ -87,10 +87,6 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	if err != nil {
 		return queue.Message{}, err
 	}
-	owner, err := a.Directory.Tenant(ctx, line.TenantID)
-	if err != nil {
-		return queue.Message{}, lookupFault(err, "tenant_unreadable")
-	}
 	pepper, err := a.Peppers.Pepper(ctx, line.TenantID)
 	if err != nil {
 		return queue.Message{}, lookupFault(err, "pepper_unreadable")
@@ -98,7 +94,7 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	trace := telemetry.Trace(ctx)
 	complete(p, w, line, a.description.Provider, pepper)
 	p.Event.Trace.Traceparent = trace
-	if raw := RawVendor(owner.RawVendor, p.Vendor); raw != nil {
+	if raw := RawVendor(line.RawVendor, p.Vendor); raw != nil {
 		if p.Event.Metadata == nil {
 			p.Event.Metadata = make(map[string]json.RawMessage, 1)
 		}
@@ -125,13 +121,10 @@ func (a *Adapter) reportSetAside(ctx context.Context, problems []canonical.Probl
 	}
 }
 
-// lookupFault keeps a lookup's failure from being taken for an unowned address, and sorts what nobody sorted.
+// lookupFault sorts the failure of a look-up that nobody sorted.
 func lookupFault(err error, code string) error {
 	if sorted, ok := errors.AsType[*fault.Error](err); ok {
 		return sorted
-	}
-	if errors.Is(err, tenant.ErrUnknown) { // a line whose tenant is not configured: a person has to see to it
-		return fault.New(fault.Blocked, code, nil)
 	}
 	return fault.New(fault.Retryable, code, err)
 }

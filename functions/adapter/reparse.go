@@ -135,13 +135,11 @@ func (r *Reparser) parse(ctx context.Context, send bool, l *letter) (generation 
 		return 0, err
 	}
 	var work Batch
-	panicked, err := r.adapter.catchPanic(ctx, func() (err error) {
-		work, err = r.adapter.Parse(ctx, w)
+	err = r.adapter.catchPanic(ctx, func() (err error) {
+		work, err = r.adapter.Parse(ctx, w, r.adapter.Channel.Decode(w))
 		return err
 	})
 	switch {
-	case panicked:
-		return 0, fault.New(fault.Permanent, CodePanic, err)
 	case err != nil:
 		return 0, err
 	case !send:

@@ -26,7 +26,12 @@ import (
 // spoiled is a channel that cannot parse, as it was before it was mended.
 type spoiled struct{ batch }
 
-func (spoiled) Parse(Webhook) ([]Parsed, error) { panic("a defect, and +15551234567") }
+func (spoiled) Decode(w Webhook) Content { return unreadable{list{w}} }
+
+// unreadable is a webhook of spoiled.
+type unreadable struct{ list }
+
+func (unreadable) Parse() ([]Parsed, error) { panic("a defect, and +15551234567") }
 
 func TestReparse(t *testing.T) {
 	long := `["one"` + strings.Repeat(" ", 700<<10) + `,"two"]` // three parts

@@ -39,39 +39,33 @@ func (a *Adapter) publishAll(ctx context.Context, work Batch, all budget) (spool
 	if len(work.Lanes) == 0 {
 		return a.publish(ctx, a.Sinks, work.Messages, all)
 	}
+	type lane struct {
+		sinks    []Sink
+		messages []queue.Message
+		spooled  int
+		err      error
+		thrown   any
+	}
+	lanes := []*lane{{sinks: a.Sinks, messages: work.Messages}}
+	for kind, messages := range work.Lanes {
+		lanes = append(lanes, &lane{sinks: a.Lanes[kind], messages: messages})
+	}
 	var running sync.WaitGroup
-	results := make(chan laneResult, 1+len(work.Lanes))
-	lane := func(sinks []Sink, messages []queue.Message) {
+	for _, l := range lanes {
 		running.Go(func() {
-			var r laneResult
-			defer func() {
-				r.thrown = recover() // here it would end the process
-				results <- r
-			}()
-			r.spooled, r.err = a.publish(ctx, sinks, messages, all)
+			defer func() { l.thrown = recover() }() // here it would end the process
+			l.spooled, l.err = a.publish(ctx, l.sinks, l.messages, all)
 		})
 	}
-	lane(a.Sinks, work.Messages)
-	for kind, messages := range work.Lanes {
-		lane(a.Lanes[kind], messages)
-	}
 	running.Wait()
-	close(results)
-	for r := range results {
-		if r.thrown != nil {
-			panic(r.thrown)
+	for _, l := range lanes {
+		if l.thrown != nil {
+			panic(l.thrown)
 		}
-		spooled += r.spooled
-		err = errors.Join(err, r.err)
+		spooled += l.spooled
+		err = errors.Join(err, l.err)
 	}
 	return spooled, err
-}
-
-// laneResult is what became of a lane's messages.
-type laneResult struct {
-	spooled int
-	err     error
-	thrown  any
 }
 
 // publish tries the sinks in order with what the ones before did not accept. It returns how many went to a spool.

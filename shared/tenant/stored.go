@@ -110,7 +110,9 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 		c.accounts[a.ID] = account
 	}
 	for _, l := range d.open.Lines {
-		c.lines[lineID{l.Account, l.Address}] = Line{ID: l.ID, TenantID: tenant, AccountID: l.Account, Address: l.Address, Channels: l.Channels}
+		c.lines[lineID{l.Account, l.Address}] = Line{
+			ID: l.ID, TenantID: tenant, AccountID: l.Account, Address: l.Address, Channels: l.Channels, RawVendor: c.tenant.RawVendor,
+		}
 	}
 	return c, nil
 }

@@ -90,6 +90,7 @@ type Line struct {
 	AccountID string
 	Address   string // as the provider writes it
 	Channels  []canonical.Channel
+	RawVendor RawVendor // its tenant's
 }
 
 // Serves reports whether messages of this channel come to the line.

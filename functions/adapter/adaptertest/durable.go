@@ -19,8 +19,18 @@ import (
 // panicking is a channel whose parser panics with what it read.
 type panicking struct{ adapter.Channel }
 
+// Decode returns a content whose parser panics.
+func (p panicking) Decode(w adapter.Webhook) adapter.Content {
+	return panickingContent{p.Channel.Decode(w), w.Body}
+}
+
+type panickingContent struct {
+	adapter.Content
+	body []byte
+}
+
 // Parse panics.
-func (panicking) Parse(w adapter.Webhook) ([]adapter.Parsed, error) { panic(string(w.Body)) }
+func (c panickingContent) Parse() ([]adapter.Parsed, error) { panic(string(c.body)) }
 
 // Refuse implements adapter.Refuser as far as the channel does.
 func (p panicking) Refuse(cause *fault.Error) (webhook.Response, bool) {
@@ -215,8 +225,13 @@ func inParts(t *testing.T, p Provider) {
 // large is a channel that lets everything in.
 type large struct{ adapter.Channel }
 
+// Decode returns a content that anybody may have sent.
+func (l large) Decode(w adapter.Webhook) adapter.Content { return anybodys{l.Channel.Decode(w)} }
+
+type anybodys struct{ adapter.Content }
+
 // Verify accepts.
-func (large) Verify(webhook.Request, secret.Versions) error { return nil }
+func (anybodys) Verify(secret.Versions) error { return nil }
 
 func deadLetterText(t *testing.T, r deadletter.Record) string {
 	t.Helper()

@@ -180,16 +180,11 @@ func (w *world) Line(_ context.Context, account, address string, channel canonic
 			if channel != "" && !line.Serves(channel) {
 				return tenant.Line{}, tenant.ErrUnserved
 			}
+			line.RawVendor = w.policy
 			return line, nil
 		}
 	}
 	return tenant.Line{}, tenant.ErrUnknown
-}
-
-// Tenant implements adapter.Directory.
-func (w *world) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
-	w.lookups = append(w.lookups, "tenant")
-	return tenant.Tenant{ID: id, RawVendor: w.policy}, nil
 }
 
 // Pepper implements adapter.Peppers.

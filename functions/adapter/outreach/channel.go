@@ -5,7 +5,6 @@ package outreach
 
 import (
 	"net/http"
-	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -39,25 +38,27 @@ func (*Channel) Describe() adapter.Description {
 	}
 }
 
-// Verify implements adapter.Channel: requests are signed by Standard Webhooks with an account's token as the secret. A copy of a
+// Decode implements adapter.Channel: the signature is made over the body as it stands.
+func (*Channel) Decode(w adapter.Webhook) adapter.Content { return content{w} }
+
+type content struct{ adapter.Webhook }
+
+// Verify implements adapter.Content: requests are signed by Standard Webhooks with an account's token as the secret. A copy of a
 // request that comes again while its signature is valid has the id of the first, and no effect.
-func (*Channel) Verify(r webhook.Request, tokens secret.Versions) error {
-	if r.Received.IsZero() {
-		r.Received = time.Now()
-	}
-	return standardwebhooks.Verify(r.Header, r.Body, r.Received, tokens)
+func (c content) Verify(tokens secret.Versions) error {
+	return standardwebhooks.Verify(c.Header, c.Body, c.Received, tokens)
 }
 
-// Parse implements adapter.Channel: one request is one event. An error wraps an *InvalidError.
-func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
-	if len(w.Body) > maxBody {
+// Parse implements adapter.Content: one request is one event. An error wraps an *InvalidError.
+func (c content) Parse() ([]adapter.Parsed, error) {
+	if len(c.Body) > maxBody {
 		return nil, invalid(CodeLarge, Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantSmall})
 	}
-	body, err := jsontext.Parse(w.Body, maxDepth)
+	body, err := jsontext.Parse(c.Body, maxDepth)
 	if err != nil || body[0] != '{' {
 		return nil, invalid(CodeSyntax, Problem{Path: whole, Code: codeSyntax, Reason: wantJSON})
 	}
-	f := form{received: w.Received}
+	f := form{received: c.Received}
 	o := f.outreach(readObject(body))
 	if len(f.problems) > 0 {
 		return nil, invalid(CodeInvalid, f.problems...)

@@ -59,10 +59,11 @@ func TestTheCommandsOfThePageAreAccepted(t *testing.T) {
 		t.Fatalf("%v: %s", err, output)
 	}
 	r := <-received
-	if err := channel.Verify(r, secret.Versions{secret.Value(found[1])}); err != nil {
+	sent := channel.Decode(adapter.Webhook{Request: r, Provider: Provider, Kind: Messages})
+	if err := sent.Verify(secret.Versions{secret.Value(found[1])}); err != nil {
 		t.Error(err)
 	}
-	if parsed, err := channel.Parse(adapter.Webhook{Request: r, Provider: Provider, Kind: Messages}); err != nil || r.Method != http.MethodPost {
+	if parsed, err := sent.Parse(); err != nil || r.Method != http.MethodPost {
 		t.Errorf("%s becomes %v: %v", r.Method, parsed, err)
 	}
 }

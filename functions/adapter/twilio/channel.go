@@ -10,7 +10,6 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/fault"
-	"signalbox/shared/secret"
 	"signalbox/shared/webhook"
 )
 
@@ -46,41 +45,49 @@ func (*Channel) Describe() adapter.Description {
 			Messages: {Status: http.StatusOK, ContentType: "text/xml", Body: []byte("<Response/>")},
 			Status:   {Status: http.StatusNoContent},
 		},
-		Redelivery: adapter.RedeliveryPolicy{},
 	}
 }
 
-// Verify implements adapter.Channel.
-func (c *Channel) Verify(r webhook.Request, tokens secret.Versions) error {
-	return verify(c.bases, r, tokens)
+// Decode implements adapter.Channel: a webhook is a form, whatever it claims to be.
+func (c *Channel) Decode(w adapter.Webhook) adapter.Content {
+	query, _ := decodeForm([]byte(w.RawQuery))
+	fields, complete := decodeForm(w.Body)
+	return &content{w, c.bases, query, fields, complete}
 }
 
-// Parse implements adapter.Channel: one webhook is one event, and two if a receipt tells of an opt-out. The account the content names must be the one whose token
-// signed it, for a token is all that keeps one account's senders out of another's.
-func (*Channel) Parse(w adapter.Webhook) ([]adapter.Parsed, error) {
-	if _, ok := queryValue(w.RawQuery, bodyHash); ok { // Event Streams and the like: nothing that is sent to a messaging webhook
+// content is a webhook, decoded.
+type content struct {
+	adapter.Webhook
+	bases         []string
+	query, fields form
+	complete      bool // fields are all there are
+}
+
+// Parse implements adapter.Content: one webhook is one event, and two if a receipt tells of an opt-out. The account the content names must
+// be the one whose token signed it, for a token is all that keeps one account's senders out of another's.
+func (c *content) Parse() ([]adapter.Parsed, error) {
+	if _, hashed := c.query.lookup(bodyHash); hashed { // Event Streams and the like: nothing that is sent to a messaging webhook
 		return nil, malformed("json_not_supported")
 	}
-	fields, complete := decodeForm(w.Body)
-	if !complete {
+	if !c.complete {
 		return nil, malformed("too_many_fields")
 	}
-	if len(fields) == 0 {
+	if len(c.fields) == 0 {
 		return nil, malformed("form_empty")
 	}
-	if fields.value("AccountSid") != w.ProviderAccount {
+	if c.fields.value("AccountSid") != c.ProviderAccount {
 		return nil, malformed("account_mismatch")
 	}
 	read := message
-	if w.Kind == Status {
+	if c.Kind == Status {
 		read = callback
 	}
-	parsed, err := read(fields, w.Received)
+	parsed, err := read(c.fields, c.Received)
 	if err != nil {
 		return nil, err
 	}
 	for i := range parsed {
-		parsed[i].Vendor = vendor(fields)
+		parsed[i].Vendor = vendor(c.fields)
 	}
 	return parsed, nil
 }

@@ -63,7 +63,7 @@ func TestTheURLsOfThePageWork(t *testing.T) {
 		r := webhook.Request{Method: http.MethodPost, Path: u.Path, Body: []byte("AccountSid=AC1"), Header: http.Header{}}
 		u.Fragment = ""
 		r.Header.Set(header, reference("token", u.String(), r))
-		if err := channel.Verify(r, secret.Versions{"token"}); err != nil {
+		if err := channel.Decode(adapter.Webhook{Request: r}).Verify(secret.Versions{"token"}); err != nil {
 			t.Errorf("%s: %v", u, err)
 		}
 	}
@@ -147,11 +147,11 @@ func TestTheCommandsOfThePageAreAccepted(t *testing.T) {
 		t.Fatalf("%v: %s", err, output)
 	}
 	r := <-received
-	if err := channel.Verify(r, secret.Versions{secret.Value(token[1])}); err != nil {
+	if err := channel.Decode(adapter.Webhook{Request: r}).Verify(secret.Versions{secret.Value(token[1])}); err != nil {
 		t.Error(err)
 	}
 	w := adapter.Webhook{Request: r, Provider: Provider, Kind: Messages, ProviderAccount: "AC00000000000000000000000000000de0"}
-	if parsed, err := channel.Parse(w); err != nil || len(parsed) != 1 || parsed[0].Event.Message.Text != "Do you deliver?" {
+	if parsed, err := channel.Decode(w).Parse(); err != nil || len(parsed) != 1 || parsed[0].Event.Message.Text != "Do you deliver?" {
 		t.Errorf("%s becomes %v: %v", r.Method, parsed, err)
 	}
 }

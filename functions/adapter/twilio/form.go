@@ -2,6 +2,7 @@ package twilio
 
 import (
 	"bytes"
+	"encoding/hex"
 	"strings"
 )
 
@@ -38,14 +39,15 @@ func decodeForm(body []byte) (fields form, complete bool) {
 }
 
 // unescape appends the decoded s to text and returns that part of it.
-func unescape[S string | []byte](text *strings.Builder, s S) string {
+func unescape(text *strings.Builder, s []byte) string {
 	start := text.Len()
 	for i := 0; i < len(s); i++ {
+		var decoded [1]byte
 		switch c := s[i]; {
 		case c == '+':
 			text.WriteByte(' ')
-		case c == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]):
-			text.WriteByte(fromHex(s[i+1])<<4 | fromHex(s[i+2]))
+		case c == '%' && i+2 < len(s) && isHex(decoded[:], s[i+1:i+3]):
+			text.WriteByte(decoded[0])
 			i += 2
 		default:
 			text.WriteByte(c)
@@ -54,29 +56,26 @@ func unescape[S string | []byte](text *strings.Builder, s S) string {
 	return text.String()[start:]
 }
 
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+// isHex reports whether digits are hexadecimal, and decodes them.
+func isHex(decoded, digits []byte) bool {
+	_, err := hex.Decode(decoded, digits)
+	return err == nil
 }
 
-func fromHex(c byte) byte {
-	switch {
-	case c <= '9':
-		return c - '0'
-	case c <= 'F':
-		return c - 'A' + 10
-	default:
-		return c - 'a' + 10
+// lookup returns the first value of a name, and whether there is one.
+func (f form) lookup(name string) (value string, ok bool) {
+	for i := range f {
+		if f[i].name == name {
+			return f[i].value, true
+		}
 	}
+	return "", false
 }
 
 // value returns the first value of a name, "" where there is none.
 func (f form) value(name string) string {
-	for i := range f {
-		if f[i].name == name {
-			return f[i].value
-		}
-	}
-	return ""
+	value, _ := f.lookup(name)
+	return value
 }
 
 // first returns the first value that is not blank among several names of one thing.

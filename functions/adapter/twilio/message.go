@@ -61,7 +61,7 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 		Recipient:         ours(to),
 		Actor:             &canonical.Actor{Kind: "customer"},
 		RelatesTo:         relation(f),
-		Message:           content(f),
+		Message:           words(f),
 		Consent:           consent(f.value("OptOutType")),
 		Attribution:       attribution(f),
 	}
@@ -117,7 +117,7 @@ func ours(to address) canonical.Participant {
 	return canonical.Participant{ChannelAddress: to.bare}
 }
 
-func content(f form) *canonical.Message {
+func words(f form) *canonical.Message {
 	m := canonical.Message{Text: f.value("Body"), Attachments: media(f), Location: location(f)}
 	if m.Text != "" {
 		m.ContentType = "text/plain"

@@ -16,10 +16,10 @@ import (
 )
 
 func parse(kind, body string) ([]adapter.Parsed, error) {
-	return (&Channel{}).Parse(adapter.Webhook{
+	return (&Channel{}).Decode(adapter.Webhook{
 		Request: webhook.Request{Body: []byte(body), Received: adaptertest.Clock()}, Provider: Provider, Kind: kind,
 		AccountID: "account", ProviderAccount: "AC1",
-	})
+	}).Parse()
 }
 
 func TestEveryStatus(t *testing.T) {

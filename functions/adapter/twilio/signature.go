@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the provider signs with HMAC-SHA-1, which SHA-1's collisions do not touch
 	"crypto/sha256"
@@ -14,7 +15,6 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
-	"signalbox/shared/webhook"
 )
 
 // header is where the signature is.
@@ -47,26 +47,29 @@ func bases(public string) ([]string, error) {
 	return []string{bare + u.EscapedPath(), bare + ":" + port + u.EscapedPath()}, nil
 }
 
-// verify checks a request's signature: base64(HMAC-SHA-1(token, URL ‖ fields)), the fields sorted by name, each distinct
-// value of a name sorted behind it. The URL is the configured one, never rebuilt from headers that anybody can send. Where
-// it carries bodySHA256, the hash stands in for the fields.
+// Verify implements adapter.Content. The signature is base64(HMAC-SHA-1(token, URL ‖ fields)), the fields sorted by name, each
+// distinct value of a name sorted behind it. The URL is the configured one, never rebuilt from headers that anybody can send. A body
+// is always covered: by the hash of it in the URL, bodySHA256, or as a form, even when it claims to be something else.
 // See https://www.twilio.com/docs/usage/webhooks/webhooks-security.
-func verify(bases []string, r webhook.Request, tokens secret.Versions) error {
-	given := r.Header.Get(header)
-	if given == "" {
-		return fault.New(fault.Rejected, "signature_missing", nil)
+func (c *content) Verify(tokens secret.Versions) error {
+	given := c.Header.Get(header)
+	hash, hashed := c.query.lookup(bodyHash)
+	switch {
+	case given == "":
+		return rejected("signature_missing")
+	case hashed && !isHash(hash, c.Body):
+		return rejected("body_hash_wrong")
+	case !hashed && !c.complete:
+		return rejected("too_many_fields")
 	}
-	fields, err := signedFields(r)
-	if err != nil {
-		return err
-	}
-	for _, base := range bases {
-		text := signedText(base, r, fields)
+	text := c.signedText(!hashed)
+	for _, base := range c.bases {
 		for _, token := range tokens {
 			if token == "" { // an empty key would let anybody sign
 				continue
 			}
 			mac := hmac.New(sha1.New, []byte(token))
+			_, _ = mac.Write([]byte(base))
 			_, _ = mac.Write(text)
 			var sum [sha1.Size]byte
 			var expected [(sha1.Size + 2) / 3 * 4]byte
@@ -76,57 +79,32 @@ func verify(bases []string, r webhook.Request, tokens secret.Versions) error {
 			}
 		}
 	}
-	return fault.New(fault.Rejected, "signature_wrong", nil)
+	return rejected("signature_wrong")
 }
 
-// signedFields returns the fields that are signed behind the URL, sorted. A body is always covered: by its hash in the URL,
-// or as a form, even when it claims to be something else.
-func signedFields(r webhook.Request) (form, error) {
-	if want, ok := queryValue(r.RawQuery, bodyHash); ok {
-		sum := sha256.Sum256(r.Body)
-		if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(strings.ToLower(want))) != 1 {
-			return nil, fault.New(fault.Rejected, "body_hash_wrong", nil)
-		}
-		return nil, nil
+func rejected(code string) error { return fault.New(fault.Rejected, code, nil) }
+
+func isHash(given string, body []byte) bool {
+	sum := sha256.Sum256(body)
+	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(strings.ToLower(given))) == 1
+}
+
+// signedText returns what was signed behind the base URL: the rest of the URL, then each name and value that differs from the one
+// before.
+func (c *content) signedText(withFields bool) []byte {
+	text := make([]byte, 0, len(c.Path)+1+len(c.RawQuery)+len(c.Body))
+	text = append(text, c.Path...)
+	if c.RawQuery != "" {
+		text = append(append(text, '?'), c.RawQuery...)
 	}
-	fields, complete := decodeForm(r.Body)
-	if !complete {
-		return nil, fault.New(fault.Rejected, "too_many_fields", nil)
+	if !withFields {
+		return text
 	}
-	slices.SortFunc(fields, func(a, b field) int {
-		if c := strings.Compare(a.name, b.name); c != 0 {
-			return c
-		}
-		return strings.Compare(a.value, b.value)
+	sorted := slices.SortedFunc(slices.Values(c.fields), func(a, b field) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
-	return fields, nil
-}
-
-// signedText returns what was signed: the URL, then each name and value that differs from the one before.
-func signedText(base string, r webhook.Request, sorted form) []byte {
-	text := make([]byte, 0, len(base)+len(r.Path)+1+len(r.RawQuery)+len(r.Body))
-	text = append(append(text, base...), r.Path...)
-	if r.RawQuery != "" {
-		text = append(append(text, '?'), r.RawQuery...)
-	}
-	for i, f := range sorted {
-		if i == 0 || f != sorted[i-1] {
-			text = append(append(text, f.name...), f.value...)
-		}
+	for _, f := range slices.Compact(sorted) {
+		text = append(append(text, f.name...), f.value...)
 	}
 	return text
-}
-
-// queryValue returns the first value of a parameter. It is tolerant like the form decoder.
-func queryValue(raw, name string) (string, bool) {
-	for raw != "" {
-		var segment string
-		segment, raw, _ = strings.Cut(raw, "&")
-		var text strings.Builder
-		key, value, _ := strings.Cut(segment, "=")
-		if unescape(&text, key) == name {
-			return unescape(&text, value), true
-		}
-	}
-	return "", false
 }
