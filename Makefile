@@ -66,8 +66,10 @@ bench: export PEER := $(PEER)
 bench: export PEER_PATH := $(PEER_PATH)
 bench: export PEER_BODY := $(value PEER_BODY)
 bench: export PEER_TOKEN := $(PEER_TOKEN)
-bench: $(BENCHMARK) ## Measure everything, print it beside the last committed run (BENCH=quick counts alone, BENCH=keep commits to this run), and beside a peer (PEER=http://127.0.0.1:3333/api/v1 PEER_PATH= PEER_BODY= PEER_TOKEN=)
-	@$(BENCHMARK) -json $(BUILD)/bench.json $(if $(filter quick,$(BENCH)),-quick) $(if $(filter keep,$(BENCH)),-keep)
+bench: export PEER_SINK := $(PEER_SINK)
+bench: export PEER_PIDS := $(PEER_PIDS)
+bench: $(BENCHMARK) ## Measure everything, print it beside the last committed run (BENCH=quick counts alone, BENCH=keep commits to this run), and beside a peer (PEER=http://127.0.0.1:3333/api/v1 PEER_PATH= PEER_BODY= PEER_TOKEN= PEER_SINK= PEER_PIDS=, BENCH=beside alone)
+	@$(BENCHMARK) -json $(BUILD)/bench.json $(if $(filter quick,$(BENCH)),-quick) $(if $(filter keep,$(BENCH)),-keep) $(if $(filter beside,$(BENCH)),-beside)
 
 .PHONY: $(BENCHMARK)
 $(BENCHMARK):

@@ -18,10 +18,11 @@ import (
 
 // Options say how much to measure.
 type Options struct {
-	Root  string    // of the repository
-	Quick bool      // counts in full, times only so far that everything runs once
-	Log   io.Writer // what is being done
-	Peer  *Peer     // another product that runs already; nil is none
+	Root   string    // of the repository
+	Quick  bool      // counts in full, times only so far that everything runs once
+	Log    io.Writer // what is being done
+	Peer   *Peer     // another product that runs already; nil is none
+	Beside bool      // the peer only, and what it is compared with
 }
 
 // Kept is where the last committed run is, below the root of the repository.
@@ -42,23 +43,28 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		length, runs, benchtime = 200*time.Millisecond, 2, "1x"
 	}
 	for _, step := range []struct {
-		name string
-		do   func() ([]Row, error)
+		name   string
+		beside bool
+		do     func() ([]Row, error)
 	}{
-		{"counting calls", func() ([]Row, error) { return r.counts(ctx, o.Root, list) }},
-		{"acknowledging and draining", func() ([]Row, error) { return acks(ctx, o.Root, length) }},
-		{"a receiver that does nothing", func() ([]Row, error) { return ceiling(ctx, o, length) }},
-		{"the peer", func() ([]Row, error) { return o.Peer.acks(ctx, length, r.Rows) }},
-		{"from the webhook to every CRM", func() ([]Row, error) { return paths(ctx, o.Root, length) }},
-		{"cold starts", func() ([]Row, error) { return colds(ctx, o.Root, runs) }},
-		{"sizes", func() ([]Row, error) { return r.sizes(ctx, o) }},
-		{"Go benchmarks", func() ([]Row, error) {
+		{"counting calls", false, func() ([]Row, error) { return r.counts(ctx, o.Root, list) }},
+		{"acknowledging and draining", true, func() ([]Row, error) { return acks(ctx, o.Root, length) }},
+		{"draining to each CRM alone", true, func() ([]Row, error) { return drainsAlone(ctx, o.Root, length) }},
+		{"a receiver that does nothing", false, func() ([]Row, error) { return ceiling(ctx, o, length) }},
+		{"from the webhook to every CRM", true, func() ([]Row, error) { return paths(ctx, o.Root, length) }},
+		{"the peer", true, func() ([]Row, error) { return o.Peer.rows(ctx, length, r.Rows) }},
+		{"cold starts", false, func() ([]Row, error) { return colds(ctx, o.Root, runs) }},
+		{"sizes", false, func() ([]Row, error) { return r.sizes(ctx, o) }},
+		{"Go benchmarks", false, func() ([]Row, error) {
 			results, err := goBenchmarks(ctx, o.Root, benchtime, o.Log)
 			rows, missing := goRows(results)
 			r.Missing = append(r.Missing, missing...)
 			return rows, err
 		}},
 	} {
+		if o.Beside && !step.beside {
+			continue
+		}
 		began := time.Now()
 		_, _ = fmt.Fprint(o.Log, "bench: ", step.name)
 		rows, err := step.do()

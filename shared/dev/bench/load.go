@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -34,7 +33,7 @@ func (w *world) webhook(ctx context.Context, n int) (time.Duration, error) {
 func closed(ctx context.Context, length time.Duration, send func(ctx context.Context, n int) (time.Duration, error)) (window, error) {
 	end := time.Now().Add(length)
 	began := time.Now()
-	before, known := processor()
+	before, known := ownProcessor()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var latencies []float64
@@ -59,13 +58,21 @@ func closed(ctx context.Context, length time.Duration, send func(ctx context.Con
 	}
 	all.Wait()
 	out := window{perSecond: float64(len(latencies)) / time.Since(began).Seconds(), latencies: latencies}
-	if after, still := processor(); known && still && len(latencies) > 0 {
+	if after, still := ownProcessor(); known && still && len(latencies) > 0 {
 		out.processor = (after - before) / float64(len(latencies))
 	}
 	return out, failed
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// The rows that a peer's are compared with, beside those of acknowledgements.
+const (
+	rowAckAlone = "ack alone, closed loop of 16"
+	rowDrain    = "drain, webhooks at rest"
+	rowCost     = "processor time per message drained"
+	rowPath     = "webhook to every CRM, open loop of %d/s"
+)
 
 // acks measures acknowledgements alone, then while all of it drains, then the draining alone.
 func acks(ctx context.Context, root string, length time.Duration) ([]Row, error) {
@@ -74,33 +81,13 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 		return nil, err
 	}
 	defer w.stop()
-	if err := w.know(ctx, people); err != nil {
-		return nil, err
-	}
-	w.closeGate("EventsQueue")
-	if _, err := w.send(ctx, w.message(0)); err != nil { // it ends the receive that was under way
-		return nil, err
-	}
-	if err := w.rest(ctx); err != nil {
-		return nil, err
-	}
-	alone, err := repeat(ctx, length, w.webhook)
+	alone, err := w.acksAlone(ctx, length)
 	if err != nil {
 		return nil, err
 	}
-	w.openGate("EventsQueue")
 	draining, err := repeat(ctx, length, w.webhook)
 	if err != nil {
 		return nil, err
-	}
-	var drained, cost []float64
-	for range windows {
-		before, _ := processor()
-		n := w.drain(ctx, length)
-		drained = append(drained, n/length.Seconds())
-		if after, known := processor(); known && n > 0 {
-			cost = append(cost, (after-before)/n)
-		}
 	}
 	rows := []Row{
 		rate(rowAckAlone, alone).bar(1500).note("stretch target 2,500"),
@@ -108,7 +95,6 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 		quantile("ack alone, p95", alone, 95).bar(15).note("stretch target 9"),
 		rate("ack while everything drains, closed loop of 16", draining).bar(600),
 		quantile("ack while everything drains, p95", draining, 95).bar(40),
-		sampled("drain, webhooks at rest", "messages/s", drained).more().bar(300).note(fmt.Sprintf("to %d CRMs; stretch target 600", len(w.crms))),
 	}
 	var acked []float64
 	for _, one := range alone {
@@ -116,15 +102,28 @@ func acks(ctx context.Context, root string, length time.Duration) ([]Row, error)
 			acked = append(acked, one.processor)
 		}
 	}
-	if len(acked) > 0 && len(cost) > 0 {
-		of := func(ms float64) string {
-			return fmt.Sprintf("all processes, load and simulators included: %d cores allow %s/s", runtime.NumCPU(), number(1000*float64(runtime.NumCPU())/ms))
-		}
-		rows = append(rows,
-			sampled("processor time per acknowledgement", "ms", acked).note(of(median(acked))),
-			sampled("processor time per message drained", "ms", cost).note(of(median(cost))))
+	if len(acked) > 0 {
+		rows = append(rows, sampled("processor time per acknowledgement", "ms", acked).note(allows(acked)))
 	}
-	return rows, nil
+	drained := w.drains(ctx, length)
+	drained[0] = drained[0].bar(300).note(fmt.Sprintf("to %d CRMs; stretch target 600", len(w.crms)))
+	return append(rows, drained...), nil
+}
+
+// acksAlone measures acknowledgements while nothing drains, and lets it drain.
+func (w *world) acksAlone(ctx context.Context, length time.Duration) ([]window, error) {
+	if err := w.know(ctx, people); err != nil {
+		return nil, err
+	}
+	w.closeGate("EventsQueue")
+	defer w.openGate("EventsQueue")
+	if _, err := w.send(ctx, w.message(0)); err != nil { // it ends the receive that was under way
+		return nil, err
+	}
+	if err := w.rest(ctx); err != nil {
+		return nil, err
+	}
+	return repeat(ctx, length, w.webhook)
 }
 
 func repeat(ctx context.Context, length time.Duration, send func(ctx context.Context, n int) (time.Duration, error)) ([]window, error) {
@@ -155,25 +154,6 @@ func quantile(name string, all []window, p float64) Row {
 	return sampled(name, "ms", samples)
 }
 
-// drain returns how many messages reached every CRM in so long.
-func (w *world) drain(ctx context.Context, length time.Duration) float64 {
-	before := map[string]int{}
-	for _, q := range w.deliveries() {
-		before[q] = w.Queue(q).Counters().Deleted
-	}
-	select {
-	case <-time.After(length):
-	case <-ctx.Done():
-	}
-	slowest := -1.0
-	for q, n := range before {
-		if done := float64(w.Queue(q).Counters().Deleted - n); slowest < 0 || done < slowest {
-			slowest = done
-		}
-	}
-	return max(slowest, 0)
-}
-
 // paths measures from the webhook to every CRM, webhooks coming at their own pace.
 func paths(ctx context.Context, root string, length time.Duration) ([]Row, error) {
 	w, err := newWorld(ctx, root, false)
@@ -184,6 +164,11 @@ func paths(ctx context.Context, root string, length time.Duration) ([]Row, error
 	if err := w.know(ctx, people); err != nil {
 		return nil, err
 	}
+	return openLoops(func(perSecond int) (window, error) { return w.open(ctx, perSecond, length) })
+}
+
+// openLoops returns the rows of messages that come at their own pace.
+func openLoops(open func(perSecond int) (window, error)) ([]Row, error) {
 	var rows []Row
 	for _, load := range []struct {
 		perSecond int
@@ -192,13 +177,13 @@ func paths(ctx context.Context, root string, length time.Duration) ([]Row, error
 	}{{150, 40, ""}, {300, 0, "stretch target: 50"}} {
 		var all []window
 		for range windows {
-			one, err := w.open(ctx, load.perSecond, length)
+			one, err := open(load.perSecond)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, one)
 		}
-		name := fmt.Sprintf("webhook to every CRM, open loop of %d/s", load.perSecond)
+		name := fmt.Sprintf(rowPath, load.perSecond)
 		rows = append(rows, quantile(name+", p50", all, 50), quantile(name+", p95", all, 95).bar(load.bar).note(load.note))
 	}
 	return rows, nil
@@ -207,32 +192,17 @@ func paths(ctx context.Context, root string, length time.Duration) ([]Row, error
 // open sends so many webhooks a second, whatever becomes of them, and returns how long each took from when it was due until the
 // last CRM had made its record.
 func (w *world) open(ctx context.Context, perSecond int, length time.Duration) (window, error) {
-	total := int(length.Seconds() * float64(perSecond))
 	due := map[string]time.Time{} // by the key of the record
-	began := time.Now()
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	for n := range total {
-		at := began.Add(time.Duration(n) * time.Second / time.Duration(perSecond))
-		select {
-		case <-time.After(time.Until(at)):
-		case <-ctx.Done():
-			return window{}, ctx.Err()
-		}
+	err := paced(ctx, perSecond, length, func(n int, at time.Time) (func() error, error) {
 		m := w.message(n % people)
 		due[w.client.MessageKey(m)] = at
-		all.Go(func() {
-			if _, err := w.send(ctx, m); err != nil {
-				mu.Lock()
-				failed = err
-				mu.Unlock()
-			}
-		})
-	}
-	all.Wait()
-	if failed != nil {
-		return window{}, failed
+		return func() error {
+			_, err := w.send(ctx, m)
+			return err
+		}, nil
+	})
+	if err != nil {
+		return window{}, err
 	}
 	if err := w.rest(ctx); err != nil {
 		return window{}, err
@@ -246,6 +216,35 @@ func (w *world) open(ctx context.Context, perSecond int, length time.Duration) (
 		out.latencies = append(out.latencies, milliseconds(max(0, made[key].Sub(at))))
 	}
 	return out, nil
+}
+
+// paced sends so many messages a second for so long, whatever becomes of them. What next returns sends the nth one when it is due.
+func paced(ctx context.Context, perSecond int, length time.Duration, next func(n int, at time.Time) (func() error, error)) error {
+	began := time.Now()
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	for n := range int(length.Seconds() * float64(perSecond)) {
+		at := began.Add(time.Duration(n) * time.Second / time.Duration(perSecond))
+		select {
+		case <-time.After(time.Until(at)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		send, err := next(n, at)
+		if err != nil {
+			return err
+		}
+		all.Go(func() {
+			if err := send(); err != nil {
+				mu.Lock()
+				failed = err
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	return failed
 }
 
 // made returns when the last CRM made the record of each message. It is kept in whole milliseconds.

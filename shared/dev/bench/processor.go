@@ -10,10 +10,9 @@ import (
 // tick is the unit of processor times in /proc, which is a hundredth of a second on every Linux that Go supports.
 const tick = 10 // ms
 
-// processor returns how many milliseconds of processor time this process and its children have had; false where there is no
-// /proc. It is what limits a machine, and other programs on the machine hardly change it.
-func processor() (ms float64, known bool) {
-	own := strconv.Itoa(os.Getpid())
+// processor returns how many milliseconds of processor time these processes and their children have had; false where there is no
+// /proc, or none of them. It is what limits a machine, and other programs on the machine hardly change it.
+func processor(of ...string) (ms float64, known bool) {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return 0, false
@@ -23,12 +22,18 @@ func processor() (ms float64, known bool) {
 		if err != nil {
 			continue // it has ended
 		}
-		if used, ours := processorOf(string(data), own); ours {
-			ms, known = ms+used, true
+		for _, pid := range of {
+			if used, counts := processorOf(string(data), pid); counts {
+				ms, known = ms+used, true
+				break // a parent may be named beside its child
+			}
 		}
 	}
 	return ms, known
 }
+
+// ownProcessor returns the processor time of this process and its children.
+func ownProcessor() (ms float64, known bool) { return processor(strconv.Itoa(os.Getpid())) }
 
 // processorOf reads one line of /proc/<pid>/stat: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
 func processorOf(line, parent string) (ms float64, ours bool) {

@@ -39,6 +39,7 @@ func main() {
 func command(ctx context.Context) error {
 	quick := flag.Bool("quick", false, "count in full, but time only so far that everything runs once")
 	file := flag.String("json", "", "also write the run to this file")
+	beside := flag.Bool("beside", false, "measure the peer only, and what it is compared with")
 	keep := flag.Bool("keep", false, "make this run the one that later ones are compared with")
 	strict := flag.Bool("strict", false, "fail if a count is more than a tenth worse than in the committed run")
 	flag.Parse()
@@ -55,7 +56,7 @@ func command(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := bench.Run(ctx, bench.Options{Root: root, Quick: *quick, Log: os.Stderr, Peer: peer})
+	report, err := bench.Run(ctx, bench.Options{Root: root, Quick: *quick, Log: os.Stderr, Peer: peer, Beside: *beside})
 	if err != nil {
 		return err
 	}
