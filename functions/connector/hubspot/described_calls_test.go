@@ -79,13 +79,13 @@ func describedCalls() []describedCall {
 		taken   = `{"properties":{"email":"bo@example.test"}}`
 	)
 	var calls []describedCall
-	for version, v := range map[string]struct {
-		objects, associated, associations, properties string
-		mixed                                         int
+	for _, v := range map[string]struct {
+		objects, associations, properties string
+		mixed                             int
 	}{
-		"2026-03": {"/crm/objects/2026-03", "/crm/objects/2026-03", "/crm/associations/2026-03", "/crm/properties/2026-03", 207},
-		"2026-09": {"/crm/objects/2026-09", "", "/crm/associations/2026-09", "/crm/properties/2026-09", 200},
-		"legacy":  {"/crm/v3/objects", "/crm/v4/objects", "/crm/v4/associations", "/crm/v3/properties", 207},
+		"2026-03": {"/crm/objects/2026-03", "/crm/associations/2026-03", "/crm/properties/2026-03", 207},
+		"2026-09": {"/crm/objects/2026-09", "/crm/associations/2026-09", "/crm/properties/2026-09", 200},
+		"legacy":  {"/crm/v3/objects", "/crm/v4/associations", "/crm/v3/properties", 207},
 	} {
 		calls = append(calls,
 			describedCall{"GET", v.objects + "/contacts/1001", ``, 200, simulator.Options{}, ""},
@@ -111,11 +111,6 @@ func describedCalls() []describedCall {
 			describedCall{"GET", v.properties + "/contacts/goat", ``, 404, simulator.Options{}, ""},
 			describedCall{"POST", v.properties + "/contacts", `{"name":"Goat"}`, 400, simulator.Options{}, ""},
 		)
-		if version != "2026-09" {
-			calls = append(calls,
-				describedCall{"GET", v.associated + "/contacts/1001/associations/communications?limit=1", ``, 200, simulator.Options{}, ""},
-				describedCall{"GET", v.associated + "/contacts/77/associations/communications", ``, 404, simulator.Options{}, ""})
-		}
 	}
 	return calls
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,6 +43,20 @@ func Decode(body []byte, into any) error {
 		return errors.New("something follows the request")
 	}
 	return nil
+}
+
+// Bearer returns the token that a request bears.
+func Bearer(r *http.Request) (token string, ok bool) {
+	return strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+// MediaType returns the type of a request's body without parameters such as a character set, "" if it says none.
+func MediaType(r *http.Request) string {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return media
 }
 
 // Segments returns the parts of a path, unescaped; ok is false if one is empty or escaped wrongly.

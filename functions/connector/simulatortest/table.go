@@ -21,6 +21,7 @@ type Record struct {
 type Row[V any] struct {
 	ID                string
 	Values            map[string]V
+	Ties              map[string][]string // the ids of what the record is associated with, by object type, for a CRM that keeps them apart
 	Created, Modified time.Time
 	Deleted           bool
 }
@@ -49,7 +50,7 @@ func (t *Table[V]) Find(index, key string) []*Row[V] {
 
 // Add makes a row without values.
 func (t *Table[V]) Add(id string) *Row[V] {
-	r := &Row[V]{ID: id, Values: map[string]V{}, Created: time.Now()}
+	r := &Row[V]{ID: id, Values: map[string]V{}, Ties: map[string][]string{}, Created: time.Now()}
 	r.Modified = r.Created
 	t.Rows[id] = r
 	return r
@@ -129,12 +130,15 @@ func (t *Table[V]) Select(lag time.Duration, fits func(*Row[V]) bool) []*Row[V] 
 // CompareIDs compares ids that count upwards.
 func CompareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
-// Records returns the rows that are there as tests see them, oldest first, with times in a format and with what each is associated
+// Show returns the rows that are there as tests see them, oldest first, with times in a format and with what each is associated
 // with.
-func (t *Table[V]) Records(format string, associations func(*Row[V]) map[string][]string) []Record {
+func (t *Table[V]) Show(format string, ties func(*Row[V]) map[string][]string) []Record {
 	records := make([]Record, 0, len(t.Rows))
 	for _, r := range t.Select(0, func(*Row[V]) bool { return true }) {
-		shown := Record{r.ID, map[string]string{}, associations(r), r.Created.UTC().Format(format), r.Modified.UTC().Format(format)}
+		shown := Record{r.ID, map[string]string{}, map[string][]string{}, r.Created.UTC().Format(format), r.Modified.UTC().Format(format)}
+		for object, ids := range ties(r) {
+			shown.Associations[object] = slices.Clone(ids)
+		}
 		for name, value := range r.Values {
 			if any(value) != nil {
 				shown.Properties[name] = fmt.Sprint(value)

@@ -33,7 +33,7 @@ func (s *Simulator) create(t *table, in newRecord) reply {
 		if len(a.Types) != 1 || a.Types[0] != (specReply{hubspotDefined, defaultType(t.name, contacts)}) {
 			return invalid("the association type is not one from " + t.name + " to contacts")
 		}
-		if s.tables[contacts].Rows[a.To.ID] == nil {
+		if s.Tables[contacts].Rows[a.To.ID] == nil {
 			return missing()
 		}
 	}
@@ -45,7 +45,7 @@ func (s *Simulator) create(t *table, in newRecord) reply {
 		return refused
 	}
 	for _, a := range *in.Associations {
-		associate(t, made.ID, s.tables[contacts], a.To.ID)
+		associate(t, made.ID, s.Tables[contacts], a.To.ID)
 	}
 	return reply{Status: http.StatusCreated, Body: t.show(made, nil)}
 }
@@ -76,16 +76,16 @@ type relatedReply struct {
 
 // pair ties two records together by their ids.
 func (s *Simulator) pair(from, fromID, to, toID string) (pairReply, bool) {
-	if s.tables[from].Rows[fromID] == nil || s.tables[to].Rows[toID] == nil {
+	if s.Tables[from].Rows[fromID] == nil || s.Tables[to].Rows[toID] == nil {
 		return pairReply{}, false
 	}
-	associate(s.tables[from], fromID, s.tables[to], toID)
+	associate(s.Tables[from], fromID, s.Tables[to], toID)
 	return pairReply{endReply{fromID}, endReply{toID}, specReply{hubspotDefined, defaultType(from, to)}}, true
 }
 
 // associateDefault returns the reply to PUT {from}/{id}/associations/default/{to}/{id}.
 func (s *Simulator) associateDefault(r *http.Request, rest []string) reply {
-	if r.Method != http.MethodPut || rest[2] != areaAssociations || rest[3] != "default" || defaultType(rest[0], rest[4]) == 0 {
+	if r.Method != http.MethodPut || rest[2] != "associations" || rest[3] != "default" || defaultType(rest[0], rest[4]) == 0 {
 		return undocumented(r)
 	}
 	made, found := s.pair(rest[0], rest[1], rest[4], rest[5])
@@ -104,7 +104,7 @@ func (s *Simulator) associations(r *http.Request, rest []string, body []byte) re
 	case "associate/default":
 		return decoded(body, func(in pairs) reply { return s.associateBatch(rest[0], rest[1], in) })
 	case "read":
-		return decoded(body, func(in pageStarts) reply { return s.associatedBatch(s.tables[rest[0]], rest[1], in) })
+		return decoded(body, func(in pageStarts) reply { return s.associatedBatch(s.Tables[rest[0]], rest[1], in) })
 	default:
 		return undocumented(r)
 	}
@@ -112,10 +112,7 @@ func (s *Simulator) associations(r *http.Request, rest []string, body []byte) re
 
 // pairs is the request of batch/associate/default.
 type pairs struct {
-	Inputs []struct {
-		From endReply `json:"from"`
-		To   endReply `json:"to"`
-	} `json:"inputs"`
+	Inputs []struct{ From, To endReply }
 }
 
 // associateBatch makes associations. What cannot be made is told beside the rest: a 207 is not described here.
@@ -161,42 +158,9 @@ func next(end, total int) *paging {
 	return p
 }
 
-// related returns a page of the records of kind to that one is associated with, oldest first.
-func related(t *table, id, to string, after, limit int) page[relatedReply] {
-	ids := t.ties[id][to]
-	p := page[relatedReply]{[]relatedReply{}, next(after+limit, len(ids))}
-	for _, id := range ids[min(after, len(ids)):min(after+limit, len(ids))] {
-		p.Results = append(p.Results, relatedReply{id, []map[string]any{{"category": hubspotDefined, "typeId": defaultType(t.name, to)}}})
-	}
-	return p
-}
-
-// associated returns the reply to GET {object}/{id}/associations/{to}.
-func (s *Simulator) associated(r *http.Request, from, id, to string) reply {
-	if answer := checkParameters(r, "after", "limit"); answer.Status != 0 {
-		return answer
-	}
-	if r.Method != http.MethodGet || defaultType(from, to) == 0 {
-		return undocumented(r)
-	}
-	if s.tables[from].Rows[id] == nil {
-		return missing()
-	}
-	query := r.URL.Query()
-	after, afterErr := strconv.Atoi(cmp.Or(query.Get("after"), "0"))
-	limit, limitErr := strconv.Atoi(cmp.Or(query.Get("limit"), strconv.Itoa(maxAssociated)))
-	if afterErr != nil || limitErr != nil || after < 0 || limit < 1 || limit > maxAssociated {
-		return invalid("after or limit is out of bounds")
-	}
-	return ok(related(s.tables[from], id, to, after, limit))
-}
-
 // pageStarts is the request of associations' batch/read.
 type pageStarts struct {
-	Inputs []struct {
-		ID    string `json:"id"`
-		After string `json:"after"`
-	} `json:"inputs"`
+	Inputs []struct{ ID, After string }
 }
 
 // associatedBatch reads associations, each from its own after on. A record without any is an error, as one that does not exist.
@@ -209,6 +173,7 @@ func (s *Simulator) associatedBatch(t *table, to string, in pageStarts) reply {
 		To     []relatedReply `json:"to"`
 		Paging *paging        `json:"paging,omitempty"`
 	}
+	kind := []map[string]any{{"category": hubspotDefined, "typeId": defaultType(t.name, to)}}
 	var results []result
 	var errors []rowRefusal
 	for _, row := range in.Inputs {
@@ -216,13 +181,20 @@ func (s *Simulator) associatedBatch(t *table, to string, in pageStarts) reply {
 		if err != nil || after < 0 {
 			return invalid("after is not one that a page gave")
 		}
-		if len(t.ties[row.ID][to]) == 0 {
+		var ids []string
+		if r := t.Rows[row.ID]; r != nil {
+			ids = r.Ties[to]
+		}
+		if len(ids) == 0 {
 			refused := problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID)
 			errors = append(errors, refused.about("fromObjectId", row.ID).row())
 			continue
 		}
-		p := related(t, row.ID, to, after, maxAssociated)
-		results = append(results, result{endReply{row.ID}, p.Results, p.Paging})
+		one := result{endReply{row.ID}, []relatedReply{}, next(after+maxAssociated, len(ids))}
+		for _, id := range ids[min(after, len(ids)):min(after+maxAssociated, len(ids))] {
+			one.To = append(one.To, relatedReply{id, kind})
+		}
+		results = append(results, one)
 	}
 	return mixed(batched(results, errors))
 }

@@ -10,9 +10,6 @@ import (
 // Fault spoils the next requests whose path begins with its Match.
 type Fault = simulatortest.Fault
 
-// Spoil adds a fault.
-func (s *Simulator) Spoil(f Fault) { s.faults.Add(f) }
-
 // Transport returns an http.RoundTripper that calls the handler h without a socket.
 func Transport(h http.Handler) http.RoundTripper { return simulatortest.Transport(h) }
 
@@ -41,7 +38,7 @@ func (s *Simulator) control() simulatortest.Control {
 		Add:     func(object string, properties map[string]string) { s.Add(object, properties) },
 		Remove:  s.Archive,
 		Records: func(object string) (any, bool) { return s.Records(object) },
-		Faults:  &s.faults, Reset: s.Reset,
+		Faults:  &s.Faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "", message) },
 	}
 }

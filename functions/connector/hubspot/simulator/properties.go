@@ -29,9 +29,9 @@ const (
 // property is one that records of a type may have.
 type property struct {
 	definitions.Property
-	ReadOnly bool `json:"readOnly"` // HubSpot works it out
-	Required bool `json:"required"` // of a new record
-	hubspots bool // HubSpot's own
+	ReadOnly bool `json:"readOnly"`       // HubSpot works it out
+	Required bool `json:"required"`       // of a new record
+	HubSpots bool `json:"hubspotDefined"` // HubSpot's own
 }
 
 var (
@@ -53,11 +53,6 @@ func builtIn() map[string][]property {
 	var all map[string][]property
 	if err := json.Unmarshal(hubspots, &all); err != nil { // embedded, and tested
 		return nil
-	}
-	for _, list := range all {
-		for i := range list {
-			list[i].hubspots = true
-		}
 	}
 	return all
 }
@@ -168,8 +163,8 @@ func (p property) show() map[string]any {
 	return map[string]any{
 		"name": p.Name, "label": p.Label, "description": p.Description, "groupName": p.GroupName, "type": p.Type, "fieldType": p.FieldType,
 		"options": append([]definitions.Option{}, p.Options...), "hasUniqueValue": p.HasUniqueValue, "hidden": p.Hidden,
-		"displayOrder": -1, "calculated": p.ReadOnly, "archived": false, "hubspotDefined": p.hubspots,
-		"modificationMetadata": map[string]bool{"archivable": !p.hubspots, "readOnlyDefinition": p.hubspots, "readOnlyValue": p.ReadOnly},
+		"displayOrder": -1, "calculated": p.ReadOnly, "archived": false, "hubspotDefined": p.HubSpots,
+		"modificationMetadata": map[string]bool{"archivable": !p.HubSpots, "readOnlyDefinition": p.HubSpots, "readOnlyValue": p.ReadOnly},
 	}
 }
 

@@ -19,53 +19,41 @@ type record = simulatortest.Row[string]
 // table is the records of one object type.
 type table struct {
 	simulatortest.Table[string]
-	name   string
-	known  map[string]property            // by name, HubSpot's and ours
-	groups map[string]bool                // of properties
-	ties   map[string]map[string][]string // by id: what a record is associated with, by object type
+	name              string
+	known             map[string]property // by name, HubSpot's and ours
+	groups            map[string]bool     // of properties
+	created, modified string              // the properties that say when
 }
 
 const timeFormat = "2006-01-02T15:04:05.000Z"
 
 func stamp(t time.Time) string { return t.UTC().Format(timeFormat) }
 
-// Records returns the records of an object type, oldest first; known is false for a type that is not simulated.
-func (s *Simulator) Records(object string) (held []Record, known bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, known := s.tables[object]
-	if !known {
-		return nil, false
-	}
-	return t.Records(timeFormat, func(r *record) map[string][]string {
-		ties := make(map[string][]string, len(t.ties[r.ID]))
-		for to, ids := range t.ties[r.ID] {
-			ties[to] = slices.Clone(ids)
-		}
-		return ties
-	}), true
+// Records returns the records as tests see them.
+func (t *table) Records() []Record {
+	return t.Show(timeFormat, func(r *record) map[string][]string { return r.Ties })
 }
 
 // Reset forgets records, faults and everything installed, and starts as New does.
 func (s *Simulator) Reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	s.reset()
 }
 
 func (s *Simulator) reset() {
-	s.tables = make(map[string]*table)
+	s.Tables = make(map[string]*table)
 	s.lastID = 1000
-	s.faults.Clear()
+	s.Faults.Clear()
 	for name, list := range builtIn() {
-		t := &table{name: name, known: map[string]property{}, groups: map[string]bool{}, ties: map[string]map[string][]string{}}
+		t := &table{name: name, known: map[string]property{}, groups: map[string]bool{}, created: "hs_createdate", modified: "hs_lastmodifieddate"}
 		t.Table = simulatortest.NewTable(func(name, value string) (index, key string) {
 			if t.known[name].HasUniqueValue {
 				return name, value
 			}
 			return "", ""
 		})
-		s.tables[name] = t
+		s.Tables[name] = t
 		custom, err := definitions.Properties(name)
 		if err != nil || s.options.Bare { // embedded, and tested
 			custom = nil
@@ -78,7 +66,8 @@ func (s *Simulator) reset() {
 			t.known[p.Name] = p
 		}
 	}
-	s.tables[contacts].groups[hubspotsGroup] = true
+	c := s.Tables[contacts]
+	c.groups[hubspotsGroup], c.created, c.modified = true, "createdate", "lastmodifieddate"
 }
 
 // find returns the record whose idProperty is value; an empty idProperty is HubSpot's own id. It is not
@@ -118,8 +107,7 @@ func (s *Simulator) save(t *table, found *record, properties map[string]string) 
 func (s *Simulator) add(t *table, properties map[string]string) *record {
 	s.lastID++
 	r := t.Add(strconv.FormatInt(s.lastID, 10))
-	t.ties[r.ID] = map[string][]string{}
-	r.Values["hs_object_id"], r.Values[t.created()] = r.ID, stamp(r.Created)
+	r.Values["hs_object_id"], r.Values[t.created] = r.ID, stamp(r.Created)
 	s.set(t, r, properties)
 	return r
 }
@@ -141,26 +129,12 @@ func (s *Simulator) set(t *table, r *record, properties map[string]string) {
 			calculatePhones(values, s.options.Region)
 		}
 	})
-	r.Values[t.modified()] = stamp(r.Modified)
+	r.Values[t.modified] = stamp(r.Modified)
 }
 
 // stage returns how far a contact is: the options are in the order in which contacts move through them.
 func (t *table) stage(value string) int {
 	return slices.IndexFunc(t.known["lifecyclestage"].Options, func(o definitions.Option) bool { return o.Value == value })
-}
-
-func (t *table) created() string {
-	if t.name == contacts {
-		return "createdate"
-	}
-	return "hs_createdate"
-}
-
-func (t *table) modified() string {
-	if t.name == contacts {
-		return "lastmodifieddate"
-	}
-	return "hs_lastmodifieddate"
 }
 
 // archive takes a record away, and with it its associations and the unique values it held.
@@ -169,22 +143,20 @@ func (s *Simulator) archive(t *table, r *record) {
 		return
 	}
 	t.Drop(r)
-	for to, ids := range t.ties[r.ID] {
+	for to, ids := range r.Ties {
 		for _, id := range ids {
-			others := s.tables[to].ties[id]
+			others := s.Tables[to].Rows[id].Ties
 			others[t.name] = slices.DeleteFunc(others[t.name], func(held string) bool { return held == r.ID })
 		}
 	}
-	delete(t.ties, r.ID)
 }
 
 // associate ties two records together; a second time changes nothing.
 func associate(from *table, a string, to *table, b string) {
-	if slices.Contains(from.ties[a][to.name], b) {
-		return
+	one, other := from.Rows[a].Ties, to.Rows[b].Ties
+	if !slices.Contains(one[to.name], b) {
+		one[to.name], other[from.name] = append(one[to.name], b), append(other[from.name], a)
 	}
-	from.ties[a][to.name] = append(from.ties[a][to.name], b)
-	to.ties[b][from.name] = append(to.ties[b][from.name], a)
 }
 
 // objectReply is a record as HubSpot returns it.
@@ -208,7 +180,7 @@ func (t *table) show(r *record, wanted []string) objectReply {
 	case len(wanted) == 0 && t.name == contacts:
 		wanted = []string{"firstname", "lastname", "email"}
 	}
-	for _, name := range append([]string{"hs_object_id", t.created(), t.modified()}, wanted...) {
+	for _, name := range append([]string{"hs_object_id", t.created, t.modified}, wanted...) {
 		if value, has := r.Values[name]; has {
 			shown[name] = &value
 		} else if _, known := t.known[name]; known { // HubSpot leaves out what it does not know
@@ -220,26 +192,26 @@ func (t *table) show(r *record, wanted []string) objectReply {
 
 // Add puts a record in as a user of the portal would and returns its id. It is for tests: nothing is checked.
 func (s *Simulator) Add(object string, properties map[string]string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.add(s.tables[object], properties).ID
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return s.add(s.Tables[object], properties).ID
 }
 
 // Set writes properties of a record as HubSpot itself, a user of the portal or a workflow would. It is for tests: nothing is
 // checked.
 func (s *Simulator) Set(object, id string, properties map[string]string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.tables[object].Rows[id]; r != nil {
-		s.set(s.tables[object], r, properties)
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if r := s.Tables[object].Rows[id]; r != nil {
+		s.set(s.Tables[object], r, properties)
 	}
 }
 
 // Archive takes a record away as a user of the portal would.
 func (s *Simulator) Archive(object, id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.tables[object]; t != nil && t.Rows[id] != nil {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if t := s.Tables[object]; t != nil && t.Rows[id] != nil {
 		s.archive(t, t.Rows[id])
 	}
 }

@@ -9,13 +9,6 @@ import (
 	"signalbox/functions/connector/simulatortest"
 )
 
-// The areas of the API.
-const (
-	areaObjects      = "objects"
-	areaAssociations = "associations"
-	areaProperties   = "properties"
-)
-
 // The versions of the API. Associations moved from v3 to v4 before the versions had dates.
 const (
 	version202603 = "2026-03"
@@ -24,55 +17,43 @@ const (
 	versionV4     = "v4"
 )
 
-// resource is what a path means in the version it belongs to.
-type resource struct {
-	area    string
-	rest    []string
-	version string // a date, or v3 or v4
-}
-
-// locate reads a path: /crm/{area}/{version} begins it in dated versions, /crm/{v3|v4}/{area} before.
-func locate(u *url.URL) (resource, bool) {
+// locate reads a path: /crm/{area}/{version} begins it in dated versions, /crm/{v3|v4}/{area} before. Of any other there is no rest.
+func locate(u *url.URL) (area, version string, rest []string) {
 	parts, ok := simulatortest.Segments(strings.TrimPrefix(u.EscapedPath(), "/"))
-	if !ok || len(parts) < 4 || parts[0] != "crm" {
-		return resource{}, false
-	}
-	areas := []string{areaObjects, areaAssociations, areaProperties}
 	switch {
-	case slices.Contains(areas, parts[1]) && (parts[2] == version202603 || parts[2] == version202609):
-		return resource{parts[1], parts[3:], parts[2]}, true
-	case slices.Contains(areas, parts[2]) && (parts[1] == versionV3 || parts[1] == versionV4):
-		return resource{parts[2], parts[3:], parts[1]}, true
+	case !ok || len(parts) < 4 || parts[0] != "crm":
+		return "", "", nil
+	case parts[1] == versionV3 || parts[1] == versionV4:
+		return parts[2], parts[1], parts[3:]
+	case parts[2] == version202603 || parts[2] == version202609:
+		return parts[1], parts[2], parts[3:]
 	default:
-		return resource{}, false
+		return "", "", nil
 	}
 }
 
 func (s *Simulator) route(r *http.Request, body []byte) reply {
-	p, known := locate(r.URL)
-	if !known {
+	area, version, rest := locate(r.URL)
+	if rest == nil {
 		return undocumented(r)
 	}
-	answer := s.at(p, r, body)
-	if p.version == version202609 && answer.Status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
+	answer := s.at(area, version, rest, r, body)
+	if version == version202609 && answer.Status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
 		answer.Status = http.StatusOK
 	}
 	return answer
 }
 
-func (s *Simulator) at(p resource, r *http.Request, body []byte) reply {
-	old, between := p.version == versionV3, p.version == versionV4
-	switch t := s.tables[p.rest[0]]; {
-	case p.area == areaProperties && !between && t != nil:
-		return s.defined(r, t, p.rest[1:], body)
-	case p.area == areaAssociations && !old:
-		return s.associations(r, p.rest, body)
-	case p.area == areaObjects && len(p.rest) == 6 && !old:
-		return s.associateDefault(r, p.rest)
-	case p.area == areaObjects && len(p.rest) == 4 && p.rest[2] == areaAssociations && (between || p.version == version202603):
-		return s.associated(r, p.rest[0], p.rest[1], p.rest[3])
-	case p.area == areaObjects && !between && t != nil:
-		return s.object(r, t, p.rest[1:], body)
+func (s *Simulator) at(area, version string, rest []string, r *http.Request, body []byte) reply {
+	switch t := s.Tables[rest[0]]; {
+	case area == "properties" && version != versionV4 && t != nil:
+		return s.defined(r, t, rest[1:], body)
+	case area == "associations" && version != versionV3:
+		return s.associations(r, rest, body)
+	case area == "objects" && version != versionV3 && len(rest) == 6:
+		return s.associateDefault(r, rest)
+	case area == "objects" && version != versionV4 && t != nil:
+		return s.object(r, t, rest[1:], body)
 	default:
 		return undocumented(r)
 	}
@@ -80,15 +61,11 @@ func (s *Simulator) at(p resource, r *http.Request, body []byte) reply {
 
 func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte) reply {
 	single := len(rest) == 1 && rest[0] != "batch" && rest[0] != "search"
-	var parameters []string
-	switch {
-	case single && r.Method == http.MethodGet:
-		parameters = []string{"idProperty", "properties"}
-	case single && r.Method == http.MethodPatch:
-		parameters = []string{"idProperty"}
-	}
-	if answer := checkParameters(r, parameters...); answer.Status != 0 {
-		return answer
+	documented := map[string][]string{http.MethodGet: {"idProperty", "properties"}, http.MethodPatch: {"idProperty"}}[r.Method]
+	for name := range r.URL.Query() {
+		if !single || !slices.Contains(documented, name) {
+			return invalid("unknown query parameter " + name)
+		}
 	}
 	switch path := r.Method + " " + strings.Join(rest, "/"); {
 	case path == "POST ":
@@ -108,16 +85,6 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 	}
 }
 
-// checkParameters refuses parameters that nothing documents here.
-func checkParameters(r *http.Request, allowed ...string) reply {
-	for name := range r.URL.Query() {
-		if !slices.Contains(allowed, name) {
-			return invalid("unknown query parameter " + name)
-		}
-	}
-	return reply{}
-}
-
 // record returns GET, PATCH and DELETE of one record.
 func (s *Simulator) record(r *http.Request, t *table, id string, body []byte) reply {
 	query := r.URL.Query()
@@ -131,11 +98,7 @@ func (s *Simulator) record(r *http.Request, t *table, id string, body []byte) re
 	case found == nil:
 		return missing()
 	case r.Method == http.MethodGet:
-		wanted := []string{}
-		if list := query.Get("properties"); list != "" {
-			wanted = strings.Split(list, ",")
-		}
-		return ok(t.show(found, wanted))
+		return ok(t.show(found, strings.FieldsFunc(query.Get("properties"), func(r rune) bool { return r == ',' })))
 	case r.Method != http.MethodPatch:
 		return undocumented(r)
 	}

@@ -37,39 +37,27 @@ func (q searchRequest) check(t *table) (string, int) {
 	if q.After == nil || q.Limit == nil || q.Sorts == nil || q.Properties == nil || q.Groups == nil {
 		return "after, limit, sorts, properties and filterGroups are required", 0
 	}
+	unknown := func(name string) bool { return t.known[name].Name == "" }
 	start, err := strconv.Atoi(cmp.Or(*q.After, "0"))
-	if err != nil || start < 0 || start+*q.Limit > maxResults || *q.Limit < 1 || *q.Limit > maxPage {
+	switch {
+	case err != nil || start < 0 || start+*q.Limit > maxResults || *q.Limit < 1 || *q.Limit > maxPage:
 		return "after or limit is out of bounds", 0
-	}
-	if len(*q.Groups) > maxGroups {
+	case len(*q.Groups) > maxGroups:
 		return "at most 5 filterGroups are allowed", 0
-	}
-	for _, sort := range *q.Sorts {
-		if _, known := t.known[strings.TrimPrefix(sort, "-")]; !known {
-			return "unknown property to sort by", 0
-		}
+	case slices.ContainsFunc(*q.Sorts, func(name string) bool { return unknown(strings.TrimPrefix(name, "-")) }):
+		return "unknown property to sort by", 0
 	}
 	for _, g := range *q.Groups {
-		if len(g.Filters) == 0 || len(g.Filters) > maxFilters {
+		switch {
+		case len(g.Filters) == 0 || len(g.Filters) > maxFilters:
 			return "between 1 and 6 filters are allowed in a group", 0
-		}
-		for _, f := range g.Filters {
-			if wrong := f.check(t); wrong != "" {
-				return wrong, 0
-			}
+		case slices.ContainsFunc(g.Filters, func(f searchFilter) bool { return unknown(f.Property) }):
+			return "unknown property to filter by", 0
+		case slices.ContainsFunc(g.Filters, func(f searchFilter) bool { return f.Operator != "EQ" && f.Operator != "CONTAINS_TOKEN" }):
+			return "the simulator knows EQ and CONTAINS_TOKEN only", 0
 		}
 	}
 	return "", start
-}
-
-func (f searchFilter) check(t *table) string {
-	if _, known := t.known[f.Property]; !known {
-		return "unknown property to filter by"
-	}
-	if f.Operator != "EQ" && f.Operator != "CONTAINS_TOKEN" {
-		return "the simulator knows EQ and CONTAINS_TOKEN only"
-	}
-	return ""
 }
 
 // search returns POST {object}/search. A record is found from IndexLag after it was made.

@@ -9,11 +9,10 @@ package simulator
 import (
 	"cmp"
 	"fmt"
-	"mime"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"signalbox/functions/connector/simulatortest"
@@ -32,14 +31,12 @@ type Options struct {
 
 // Simulator is one portal. It is safe for concurrent use.
 type Simulator struct {
+	simulatortest.Base[*table]
 	options Options
-	mu      sync.Mutex
-	tables  map[string]*table
 	lastID  int64
 	calls   int64
 	tens    simulatortest.Window // of seconds
 	seconds simulatortest.Window // for searches
-	faults  simulatortest.Faults
 }
 
 // New returns a portal without records.
@@ -60,16 +57,6 @@ const (
 	dailyLimit  = 650_000
 )
 
-// Headers as net/http keeps their names: one in another spelling is spelled anew for every reply.
-const (
-	headerCorrelation    = "X-Hubspot-Correlation-Id"
-	headerDaily          = "X-Hubspot-Ratelimit-Daily"
-	headerDailyRemaining = "X-Hubspot-Ratelimit-Daily-Remaining"
-	headerInterval       = "X-Hubspot-Ratelimit-Interval-Milliseconds"
-	headerMax            = "X-Hubspot-Ratelimit-Max"
-	headerRemaining      = "X-Hubspot-Ratelimit-Remaining"
-)
-
 type reply = simulatortest.Reply
 
 // ServeHTTP serves a request.
@@ -77,45 +64,39 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.control().Serve(w, r, func(body []byte) reply { return s.answer(r, body) })
 }
 
-// answer returns the reply to a request. Requests come one after the other, as far as anybody can see.
+// answer returns the reply to a request. The names of headers are as net/http keeps them: one in another spelling is never found.
 func (s *Simulator) answer(r *http.Request, body []byte) reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	s.calls++
-	answer := s.admit(r)
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch {
-	case answer.Status != 0:
-	case len(body) > 0 && kind != "application/json":
-		answer = refuse(http.StatusUnsupportedMediaType, "VALIDATION_ERROR", "The body is to be application/json")
-	default:
+	answer := s.admit(r, body)
+	if answer.Status == 0 {
 		answer = s.route(r, body)
 	}
-	if answer.Header == nil {
-		answer.Header = make(http.Header)
-	}
 	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", s.calls)
-	answer.Header.Set(headerCorrelation, id)
+	answer.Header = http.Header{"X-Hubspot-Correlation-Id": {id}}
 	if refused, ok := answer.Body.(refusal); ok {
 		refused.CorrelationID = id
 		answer.Body = refused
 	}
 	if !searches(r) { // searches are limited apart and say nothing
 		limit := cmp.Or(s.options.Burst, BurstLimit)
-		answer.Header.Set(headerDaily, strconv.Itoa(dailyLimit))
-		answer.Header.Set(headerDailyRemaining, strconv.FormatInt(max(0, dailyLimit-s.calls), 10))
-		answer.Header.Set(headerInterval, "10000")
-		answer.Header.Set(headerMax, strconv.Itoa(limit))
-		answer.Header.Set(headerRemaining, strconv.Itoa(max(0, limit-s.tens.Spent)))
+		maps.Copy(answer.Header, http.Header{
+			"X-Hubspot-Ratelimit-Daily":                 {strconv.Itoa(dailyLimit)},
+			"X-Hubspot-Ratelimit-Daily-Remaining":       {strconv.FormatInt(max(0, dailyLimit-s.calls), 10)},
+			"X-Hubspot-Ratelimit-Interval-Milliseconds": {"10000"},
+			"X-Hubspot-Ratelimit-Max":                   {strconv.Itoa(limit)},
+			"X-Hubspot-Ratelimit-Remaining":             {strconv.Itoa(max(0, limit-s.tens.Spent))},
+		})
 	}
 	return answer
 }
 
 func searches(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/search") }
 
-// admit checks the token and counts the request against the limits; a zero reply lets it pass.
-func (s *Simulator) admit(r *http.Request) reply {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+// admit checks the token, counts the request against the limits and checks the content type; a zero reply lets it pass.
+func (s *Simulator) admit(r *http.Request, body []byte) reply {
+	token, bearer := simulatortest.Bearer(r)
 	switch {
 	case !bearer || token == "" || s.options.Token != "" && token != string(s.options.Token):
 		return refuse(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The access token is missing or not valid")
@@ -123,6 +104,8 @@ func (s *Simulator) admit(r *http.Request) reply {
 		return limited("SECONDLY")
 	case !searches(r) && !s.tens.Admits(s.options.Burst, 10*time.Second):
 		return limited("TEN_SECONDLY_ROLLING")
+	case len(body) > 0 && simulatortest.MediaType(r) != "application/json":
+		return refuse(http.StatusUnsupportedMediaType, "VALIDATION_ERROR", "The body is to be application/json")
 	default:
 		return reply{}
 	}

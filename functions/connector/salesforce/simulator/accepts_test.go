@@ -1,7 +1,6 @@
 package simulator_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,7 +75,7 @@ func TestCutJSONIsRefused(t *testing.T) {
 	cases := map[string]struct{ method, path, body string }{
 		"a record":     {"POST", "/sobjects/Lead", `{"LastName":"Ruiz","Company":"X","Phone":"1"}`},
 		"an upsert":    {"PATCH", "/sobjects/Lead/Msg_Sender_Key__c/" + key, `{"LastName":"Ruiz","Company":"X"}`},
-		"a collection": {"PATCH", "/composite/sobjects/Msg_Event__c/Event_Key__c", `{"allOrNone":false,"records":[{"attributes":{"type":"Msg_Event__c"},"Event_Key__c":"k"}]}`},
+		"a collection": {"PATCH", "/composite/sobjects", `{"allOrNone":false,"records":[{"attributes":{"type":"Msg_Event__c"},"Id":"a0X000000000001AAA"}]}`},
 		"a graph":      {"POST", "/composite/graph", `{"graphs":[{"graphId":"g","compositeRequest":[{"method":"POST","url":"` + data + `/sobjects/Lead","referenceId":"r","body":{"LastName":"Ruiz","Company":"X"}}]}]}`},
 		"a search":     {"POST", "/parameterizedSearch", `{"q":"5551234567","in":"PHONE","sobjects":[{"name":"Lead","fields":["Id"]}]}`},
 	}
@@ -125,29 +124,6 @@ func TestWhatIsCreatedHasALocation(t *testing.T) {
 	if _, answer, _ := call(t, s, "POST", data+"/composite/graph", graph); !strings.Contains(answer, `"httpHeaders":{"Location":"`+data+`/sobjects/Lead/00Q000000000002EAA"}`) {
 		t.Errorf("%s", answer)
 	}
-}
-
-func TestDescribe(t *testing.T) {
-	s := simulator.New(simulator.Options{})
-	_, answer, _ := call(t, s, "GET", data+"/sobjects/Lead/describe", "")
-	var described struct {
-		Name   string
-		Fields []struct {
-			Name, Type           string
-			ExternalID, IDLookup bool
-			Unique               bool
-			Length               int
-		}
-	}
-	if err := json.Unmarshal([]byte(answer), &described); err != nil || described.Name != "Lead" {
-		t.Fatal(answer)
-	}
-	for _, f := range described.Fields {
-		if f.Name == "Msg_Sender_Key__c" && f.ExternalID && f.Unique && f.IDLookup && f.Type == "string" && f.Length == 64 {
-			return
-		}
-	}
-	t.Errorf("%+v", described)
 }
 
 func TestADuplicateIsSavedIfTheHeaderSaysSo(t *testing.T) {

@@ -1,10 +1,10 @@
 package simulator
 
 import (
-	"mime"
 	"net/http"
-	"strings"
 	"time"
+
+	"signalbox/functions/connector/simulatortest"
 )
 
 // An org's limits. See
@@ -45,12 +45,12 @@ func (d *day) count() { d.hours[d.last%int64(len(d.hours))]++ }
 
 // running notes that a request is carried out, until the returned function is called.
 func (s *Simulator) running(r *http.Request) (done func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	s.begun[r] = time.Now()
 	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+		s.Mu.Lock()
+		defer s.Mu.Unlock()
 		delete(s.begun, r)
 	}
 }
@@ -75,7 +75,7 @@ func (s *Simulator) limit() int {
 
 // admit checks the session, the limits and the content type, in this order; a zero reply lets the request pass.
 func (s *Simulator) admit(r *http.Request, body []byte) reply {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	token, bearer := simulatortest.Bearer(r)
 	if !bearer {
 		return refuse(http.StatusUnauthorized, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
 	}
@@ -90,17 +90,8 @@ func (s *Simulator) admit(r *http.Request, body []byte) reply {
 	}
 	s.day.used(time.Now())
 	s.day.count()
-	if len(body) > 0 && mediaType(r) != "application/json" {
+	if len(body) > 0 && simulatortest.MediaType(r) != "application/json" {
 		return refuse(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type: "+r.Header.Get("Content-Type"))
 	}
 	return reply{}
-}
-
-// mediaType returns the type of a request's body without parameters such as a character set.
-func mediaType(r *http.Request) string {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		return ""
-	}
-	return media
 }

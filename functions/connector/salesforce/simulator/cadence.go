@@ -3,8 +3,6 @@ package simulator
 import (
 	"net/http"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
 	"signalbox/functions/connector/simulatortest"
@@ -20,47 +18,24 @@ const (
 // Enrol puts a lead or contact into a cadence that begins at an instant, as a user of the org would, and returns the id of its
 // tracker. Every call is another cadence.
 func (s *Simulator) Enrol(target string, began time.Time) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.add(s.tables[trackerObject], map[string]any{"TargetId": target, "State": stateRunning})
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	r := s.add(s.Tables[trackerObject], map[string]any{"TargetId": target, "State": stateRunning})
 	r.Created = began
 	return r.ID
 }
 
 // Complete ends a tracker as a cadence without further steps does.
 func (s *Simulator) Complete(tracker string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.complete(s.tables[trackerObject].Rows[tracker], "NoMoreSteps", nil)
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.complete(s.Tables[trackerObject].Rows[tracker], "NoMoreSteps", nil)
 }
 
 func (s *Simulator) complete(tracker *record, reason string, disposition any) {
-	s.set(s.tables[trackerObject], tracker, map[string]any{
+	s.set(s.Tables[trackerObject], tracker, map[string]any{
 		"State": stateComplete, "CompletionReason": reason, "CompletionDisposition": disposition,
 	})
-}
-
-var trackerQuery = regexp.MustCompile(`(?i)^SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker ` +
-	`WHERE TargetId IN \(('[0-9A-Za-z]{15,18}'(?:, '[0-9A-Za-z]{15,18}')*)\) AND State != 'Complete'$`)
-
-// trackers returns the one query for trackers that is simulated.
-func (s *Simulator) trackers(targets string) reply {
-	if s.options.NoCadences {
-		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+trackerObject+"' is not supported.")
-	}
-	t, ids := s.tables[trackerObject], strings.Split(strings.ReplaceAll(targets, "'", ""), ", ")
-	for i, id := range ids {
-		ids[i] = canonical(id)
-	}
-	found := t.Select(0, func(r *record) bool {
-		target, _ := r.Values["TargetId"].(string)
-		return slices.Contains(ids, target) && r.Values["State"] != stateComplete
-	})
-	records := make([]shown, len(found))
-	for i, r := range found {
-		records[i] = s.show(t, r, []string{"Id", "TargetId", "CreatedDate", "State"})
-	}
-	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
 }
 
 // removal is one input of removeTargetFromSalesCadence.
@@ -112,7 +87,7 @@ func (s *Simulator) removeTargets(body []byte) reply {
 
 // removeTarget ends one tracker. All trackers are of other users than the one that asks.
 func (s *Simulator) removeTarget(r removal) *fault {
-	tracker := s.tables[trackerObject].get(r.Tracker)
+	tracker := s.Tables[trackerObject].get(r.Tracker)
 	switch {
 	case r.Reason != "ManuallyRemoved" || !dispositions.MatchString(r.Disposition):
 		return bad("INVALID_API_INPUT", "Specify a valid completion reason code and disposition.")

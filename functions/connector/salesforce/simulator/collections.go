@@ -20,7 +20,6 @@ type row struct {
 	ID      string       `json:"id,omitempty"`
 	Success bool         `json:"success"`
 	Errors  []rowProblem `json:"errors"`
-	Created *bool        `json:"created,omitempty"`
 }
 
 func failedRow(f *fault) row {
@@ -31,48 +30,31 @@ func failedRow(f *fault) row {
 	return row{Errors: []rowProblem{{f.code, f.message, fields}}}
 }
 
-// collections returns what is below composite/sobjects: PATCH (update by id), PATCH {T}/{key} (upsert) and POST {T} (read).
-// The reply is a 200 with the errors in the rows.
+// collections returns what is below composite/sobjects: PATCH (update by id) and POST {T} (read). The reply is a 200 with the errors
+// in the rows.
 func (s *Simulator) collections(method, path string, body []byte) reply {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	if t := s.table(parts[0]); method == http.MethodPost && len(parts) == 1 && t != nil {
+	if t := s.table(strings.TrimPrefix(path, "/")); method == http.MethodPost && t != nil {
 		return s.retrieve(t, body)
 	}
 	var in struct {
 		AllOrNone bool              `json:"allOrNone"`
 		Records   []json.RawMessage `json:"records"`
 	}
-	if err := simulatortest.Decode(body, &in); err != nil || in.AllOrNone {
+	switch err := simulatortest.Decode(body, &in); {
+	case method != http.MethodPatch || path != "":
+		return undocumented(method)
+	case err != nil || in.AllOrNone:
 		return parser("Invalid collection")
-	}
-	if len(in.Records) == 0 || len(in.Records) > maxRows {
+	case len(in.Records) == 0 || len(in.Records) > maxRows:
 		return refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "record limit reached: between 1 and 200 are allowed")
 	}
-	key := ""
-	if path != "" {
-		of := s.table(parts[0])
-		if of == nil || len(parts) != 2 || !of.fields[of.name(parts[1])].key {
-			return undocumented(method)
-		}
-		key = of.name(parts[1])
-	}
-	if method != http.MethodPatch {
-		return undocumented(method)
-	}
-	items, err := s.items(in.Records)
-	if err != nil {
-		return *err
+	items, refused := s.items(in.Records)
+	if refused.Status != 0 {
+		return refused
 	}
 	rows := make([]row, len(items))
 	for i, one := range items {
-		switch {
-		case one.of == nil:
-			rows[i] = failedRow(bad("INVALID_TYPE", "sObject type is not supported"))
-		case key == "":
-			rows[i] = s.updateRow(one.of, one.values)
-		default:
-			rows[i] = s.upsertRow(one.of, key, one.values)
-		}
+		rows[i] = s.updateRow(one.of, one.values)
 	}
 	return reply{Status: http.StatusOK, Body: rows}
 }
@@ -83,17 +65,17 @@ type item struct {
 	values map[string]any
 }
 
-// items reads the records of a collection. Those that follow each other and are of one object are a chunk, and a request has
-// ten at most. See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-update.
-func (s *Simulator) items(records []json.RawMessage) ([]item, *reply) {
-	refused := func(r reply) ([]item, *reply) { return nil, &r }
+// items reads the records of a collection, unless it returns a refusal. Those that follow each other and are of one object are a
+// chunk, and a request has ten at most.
+// See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-sobjects-collections-update.
+func (s *Simulator) items(records []json.RawMessage) ([]item, reply) {
 	items, chunks, last := make([]item, len(records)), 0, ""
 	for i, raw := range records {
 		var kind struct {
 			Attributes struct{ Type string }
 		}
 		if err := json.Unmarshal(raw, &kind); err != nil || kind.Attributes.Type == "" {
-			return refused(parser("the attributes of a record say its type"))
+			return nil, parser("the attributes of a record say its type")
 		}
 		if !strings.EqualFold(kind.Attributes.Type, last) {
 			chunks, last = chunks+1, kind.Attributes.Type
@@ -103,28 +85,19 @@ func (s *Simulator) items(records []json.RawMessage) ([]item, *reply) {
 		}
 		var err error
 		if items[i].values, err = items[i].of.decode(raw); err != nil {
-			return refused(parser(err.Error()))
+			return nil, parser(err.Error())
 		}
 	}
 	if chunks > maxChunks {
-		return refused(refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "Cannot have more than 10 chunks in a single operation"))
+		return nil, refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "Cannot have more than 10 chunks in a single operation")
 	}
-	return items, nil
-}
-
-func (s *Simulator) upsertRow(t *table, key string, values map[string]any) row {
-	value, _ := values[key].(string)
-	delete(values, key)
-	done := s.upsert(t, key, value, values)
-	if done.fault != nil {
-		failed := failedRow(done.fault)
-		failed.Created = new(bool)
-		return failed
-	}
-	return row{done.id, true, []rowProblem{}, &done.created}
+	return items, reply{}
 }
 
 func (s *Simulator) updateRow(t *table, values map[string]any) row {
+	if t == nil {
+		return failedRow(bad("INVALID_TYPE", "sObject type is not supported"))
+	}
 	id, _ := values["Id"].(string)
 	delete(values, "Id")
 	held := t.get(id)

@@ -48,11 +48,9 @@ var (
 )
 
 type graphReply struct {
-	GraphID    string `json:"graphId"`
-	Successful bool   `json:"isSuccessful"`
-	Response   struct {
-		Composite []nodeReply `json:"compositeResponse"`
-	} `json:"graphResponse"`
+	GraphID    string                 `json:"graphId"`
+	Successful bool                   `json:"isSuccessful"`
+	Response   map[string][]nodeReply `json:"graphResponse"`
 }
 
 // graphs returns POST composite/graph: each graph comes through as a whole or not at all.
@@ -76,45 +74,37 @@ func (s *Simulator) graphs(prefix string, body []byte) reply {
 	if len(in.Graphs) == 0 || len(in.Graphs) > maxGraphs || nodes > maxNodes {
 		return refuse(http.StatusBadRequest, "LIMIT_EXCEEDED", "too many graphs or nodes")
 	}
-	answers, failed := make([]graphReply, 0, len(in.Graphs)), 0
-	for _, g := range in.Graphs {
-		answer := graphReply{GraphID: g.ID, Successful: failed <= maxFailed}
-		if answer.Successful {
-			answer.Successful = s.graph(prefix, g.Nodes, &answer)
-		} else {
-			for _, n := range g.Nodes {
-				answer.Response.Composite = append(answer.Response.Composite, halted(n.ReferenceID))
-			}
-		}
-		if !answer.Successful {
+	answers, failed := make([]graphReply, len(in.Graphs)), 0
+	for i, g := range in.Graphs {
+		nodes, came := s.graph(prefix, g.Nodes, failed <= maxFailed)
+		answers[i] = graphReply{g.ID, came, map[string][]nodeReply{"compositeResponse": nodes}}
+		if !came {
 			failed++
 		}
-		answers = append(answers, answer)
 	}
 	return reply{Status: http.StatusOK, Body: map[string]any{"graphs": answers}}
 }
 
-// graph carries the nodes of one graph out, or none, and says which.
-func (s *Simulator) graph(prefix string, nodes []node, answer *graphReply) bool {
+// graph carries the nodes of one graph out, or none, and reports whether it did: none of one that is not begun any more.
+func (s *Simulator) graph(prefix string, nodes []node, begin bool) ([]nodeReply, bool) {
 	mark, made := len(s.undo), map[string]string{}
+	done, undone := make([]nodeReply, len(nodes)), make([]nodeReply, len(nodes))
 	for i, n := range nodes {
-		one := s.node(prefix, n, made)
-		if one.Status < http.StatusMultipleChoices {
-			answer.Response.Composite = append(answer.Response.Composite, one)
-			continue
-		}
-		s.rollBack(mark)
-		answer.Response.Composite = nil
-		for k, other := range nodes {
-			if k == i {
-				answer.Response.Composite = append(answer.Response.Composite, one)
-				continue
-			}
-			answer.Response.Composite = append(answer.Response.Composite, halted(other.ReferenceID))
-		}
-		return false
+		undone[i] = halted(n.ReferenceID)
 	}
-	return true
+	for i, n := range nodes {
+		if !begin {
+			break
+		}
+		if done[i] = s.node(prefix, n, made); done[i].Status >= http.StatusMultipleChoices {
+			s.rollBack(mark)
+			undone[i], begin = done[i], false
+		}
+	}
+	if !begin {
+		return undone, false
+	}
+	return done, true
 }
 
 func (s *Simulator) node(prefix string, n node, made map[string]string) nodeReply {

@@ -41,9 +41,9 @@ func (s *Simulator) samePhone(phone any) *duplicate {
 	found := &duplicate{AllowSave: true, Rule: "Messaging_Leads", Entity: leadObject, Message: warning}
 	for _, object := range []string{leadObject, contactObject} {
 		of := matchResult{Entity: object, Errors: []string{}, Engine: "ExactMatchEngine", Rule: "Messaging_Phones", Success: true}
-		for _, id := range slices.Sorted(maps.Keys(s.tables[object].Rows)) {
-			if r := s.tables[object].Rows[id]; phone != nil && r.Values["Phone"] == phone && !r.Deleted {
-				of.Records = append(of.Records, matchRecord{[]string{}, []string{}, 100, s.show(s.tables[object], r, nil)})
+		for _, id := range slices.Sorted(maps.Keys(s.Tables[object].Rows)) {
+			if r := s.Tables[object].Rows[id]; phone != nil && r.Values["Phone"] == phone && !r.Deleted {
+				of.Records = append(of.Records, matchRecord{[]string{}, []string{}, 100, s.show(s.Tables[object], r, nil)})
 			}
 		}
 		if of.Size = len(of.Records); of.Size > 0 {

@@ -61,7 +61,7 @@ func builtIn() map[string]map[string]field {
 func (s *Simulator) deploy() {
 	if s.options.Picklists {
 		code := field{kind: "Text", length: 10}
-		s.tables[contactObject].fields["MailingCountryCode"], s.tables[leadObject].fields["CountryCode"] = code, code
+		s.Tables[contactObject].fields["MailingCountryCode"], s.Tables[leadObject].fields["CountryCode"] = code, code
 	}
 	for _, object := range definitions.Objects() {
 		fields, err := definitions.Fields(object)
@@ -79,7 +79,7 @@ func (s *Simulator) deploy() {
 			if object == taskObject && s.options.NoTaskKey {
 				custom.key, custom.unique = false, false
 			}
-			s.tables[object].fields[f.Name] = custom
+			s.Tables[object].fields[f.Name] = custom
 		}
 	}
 }
@@ -164,7 +164,7 @@ func (s *Simulator) checkLookup(name string, f field, id string) *fault {
 	case !strings.Contains(" "+strings.Join(f.to, " ")+" ", " "+object+" "):
 		return bad("FIELD_INTEGRITY_EXCEPTION", name+": id value of incorrect type: "+id, name)
 	}
-	found := s.tables[object].get(id)
+	found := s.Tables[object].get(id)
 	switch {
 	case found == nil:
 		return bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", name)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -38,45 +39,39 @@ const lastDigits = 7
 
 // Reset forgets records, sessions and faults, and starts as New does.
 func (s *Simulator) Reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	s.reset()
 }
 
 func (s *Simulator) reset() {
-	s.faults.Clear()
-	s.tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
+	s.Faults.Clear()
+	s.Tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
 	s.lastID, s.requests, s.day = 0, 0, day{}
 	for object, fields := range builtIn() {
 		t := &table{object: object, fields: fields}
 		t.Table = simulatortest.NewTable(t.key)
-		s.tables[object] = t
+		s.Tables[object] = t
 	}
 	if !s.options.Bare {
 		s.deploy()
 	}
 	if s.options.NoCadences {
-		s.tables[trackerObject].fields = map[string]field{}
+		s.Tables[trackerObject].fields = map[string]field{}
 	}
 }
 
-// Records returns the records of an object, oldest first; known is false for one that is not simulated.
-func (s *Simulator) Records(object string) (held []Record, known bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t, known := s.tables[object]
-	if !known {
-		return nil, false
-	}
-	return t.Records(timeFormat, func(r *record) map[string][]string {
-		associations := map[string][]string{}
+// Records returns the records as tests see them.
+func (t *table) Records() []Record {
+	return t.Show(timeFormat, func(r *record) map[string][]string {
+		ties := map[string][]string{}
 		for name, value := range r.Values {
-			if text, isText := value.(string); isText && t.fields[name].kind == "Lookup" && !t.fields[name].readOnly {
-				associations[objectOf(text)] = append(associations[objectOf(text)], text)
+			if id, isText := value.(string); isText && len(t.fields[name].to) > 0 {
+				ties[objectOf(id)] = append(ties[objectOf(id)], id)
 			}
 		}
-		return associations
-	}), true
+		return ties
+	})
 }
 
 // found returns the records that a key names.
@@ -129,9 +124,9 @@ func (s *Simulator) owned(t *table, values map[string]any) map[string]any {
 
 // Give makes somebody the owner of a lead, as a user of the org would.
 func (s *Simulator) Give(lead, owner string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.set(s.tables[leadObject], s.tables[leadObject].Rows[lead], map[string]any{"OwnerId": owner})
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.set(s.Tables[leadObject], s.Tables[leadObject].Rows[lead], map[string]any{"OwnerId": owner})
 }
 
 // touched returns the ids of the records that a write locks: the record's own and those it refers to.
@@ -218,52 +213,46 @@ func digitsOf(text string) string {
 
 // Add puts a record in as a user of the org would and returns its id. It is for tests: nothing is checked.
 func (s *Simulator) Add(object string, values map[string]any) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.add(s.tables[object], values).ID
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return s.add(s.Tables[object], values).ID
 }
 
 // Set writes fields of a record as a user of the org would. It is for tests: nothing is checked.
 func (s *Simulator) Set(id string, values map[string]any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.tables[objectOf(id)]; t != nil && t.Rows[id] != nil {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if t := s.Tables[objectOf(id)]; t != nil && t.Rows[id] != nil {
 		s.set(t, t.Rows[id], values)
 	}
 }
 
 // Delete puts a record into the recycle bin as a user of the org would.
 func (s *Simulator) Delete(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.tables[objectOf(id)]; t != nil {
-		s.remove(t, id)
-	}
-}
-
-func (s *Simulator) remove(t *table, id string) {
-	if r := t.Rows[id]; r != nil {
-		t.Delete(r)
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if t := s.Tables[objectOf(id)]; t != nil && t.Rows[id] != nil {
+		t.Delete(t.Rows[id])
 	}
 }
 
 // Convert turns a lead into a contact, as a user of the org would, and returns the contact's id. The lead is kept.
 func (s *Simulator) Convert(lead string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	from := s.tables[leadObject].Rows[lead]
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	from := s.Tables[leadObject].Rows[lead]
 	values := map[string]any{}
 	for _, name := range []string{"FirstName", "LastName", "Email", "Phone", "MobilePhone"} {
 		values[name] = from.Values[name]
 	}
-	contact := s.add(s.tables[contactObject], values)
-	s.set(s.tables[leadObject], from, map[string]any{"IsConverted": true, "ConvertedContactId": contact.ID})
-	for _, r := range s.tables[taskObject].Rows { // the timeline moves, lookups of custom objects stay
+	contact := s.add(s.Tables[contactObject], values)
+	s.set(s.Tables[leadObject], from, map[string]any{"IsConverted": true, "ConvertedContactId": contact.ID})
+	for _, r := range s.Tables[taskObject].Rows { // the timeline moves, lookups of custom objects stay
 		if r.Values["WhoId"] == lead {
-			s.set(s.tables[taskObject], r, map[string]any{"WhoId": contact.ID})
+			s.set(s.Tables[taskObject], r, map[string]any{"WhoId": contact.ID})
 		}
 	}
-	for _, r := range s.tables[trackerObject].Rows {
+	for _, r := range s.Tables[trackerObject].Rows {
 		if r.Values["TargetId"] == lead && r.Values["State"] != stateComplete {
 			s.complete(r, "LeadConverted", nil)
 		}
@@ -273,8 +262,8 @@ func (s *Simulator) Convert(lead string) string {
 
 // Lock makes the next writes that touch a record fail as a lock does.
 func (s *Simulator) Lock(id string, times int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	s.locked[id] = times
 }
 
@@ -306,7 +295,7 @@ func (s *Simulator) show(t *table, r *record, names []string) shown {
 func (r shown) MarshalJSON() ([]byte, error) {
 	out := []byte(`{"attributes":{"type":"` + r.object + `","url":` + strconv.Quote(recordURL(r.object, r.id)) + `}`)
 	for _, name := range r.names {
-		value, err := encode(r.values[name])
+		value, err := json.Marshal(r.values[name])
 		if err != nil {
 			return nil, err
 		}

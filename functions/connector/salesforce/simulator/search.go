@@ -64,42 +64,48 @@ func hasDigits(r *record, digits string) bool {
 	return false
 }
 
-var taskQuery = regexp.MustCompile(`(?i)^SELECT Id FROM Task WHERE (Msg_Event_Key__c) = '([0-9a-f]{64})' LIMIT 1$`)
+// soql is the form of the queries that are simulated: by the values of one field.
+var soql = regexp.MustCompile(`(?i)^SELECT (\w+(?:, \w+)*) FROM (\w+) WHERE (\w+) (?:= ('\w+')|IN \(('\w+'(?:, '\w+')*)\))` +
+	`( AND State != 'Complete')?( LIMIT 1)?$`)
 
-var eventQuery = regexp.MustCompile(`^SELECT Id, Event_Key__c FROM Msg_Event__c WHERE Event_Key__c IN \(('[0-9a-f]{64}'(?:, '[0-9a-f]{64}')*)\)$`)
-
-// events returns the one query for messages that is simulated. An external id is indexed as it is written.
-func (s *Simulator) events(keys string) reply {
-	t, records := s.tables[eventObject], []shown{}
-	if t.fields["Event_Key__c"].kind == "" {
-		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+eventObject+"' is not supported.")
-	}
-	for key := range strings.SplitSeq(strings.ReplaceAll(keys, "'", ""), ", ") {
-		for _, r := range t.Find("Event_Key__c", key) {
-			records = append(records, s.show(t, r, []string{"Id", "Event_Key__c"}))
-		}
-	}
-	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
-}
-
-// query returns the queries that are simulated: the task of a message, messages by their keys, and the running cadences of persons.
+// query returns GET query.
 func (s *Simulator) query(q string) reply {
-	if match := eventQuery.FindStringSubmatch(q); match != nil {
-		return s.events(match[1])
-	}
-	if match := trackerQuery.FindStringSubmatch(q); match != nil {
-		return s.trackers(match[1])
-	}
-	match := taskQuery.FindStringSubmatch(q)
+	match := soql.FindStringSubmatch(q)
 	if match == nil {
 		return refuse(http.StatusBadRequest, "MALFORMED_QUERY", "the simulator knows no such query")
 	}
-	records := []shown{}
-	for _, r := range s.tables[taskObject].Rows {
-		if r.Values[s.tables[taskObject].name(match[1])] == match[2] && !r.Deleted {
-			records = append(records, s.show(s.tables[taskObject], r, nil))
-			break
+	t := s.table(match[2])
+	if t == nil || len(t.fields) == 0 {
+		return refuse(http.StatusBadRequest, "INVALID_TYPE", "sObject type '"+match[2]+"' is not supported.")
+	}
+	names := append([]string{match[3]}, strings.Split(match[1], ", ")...)
+	if fault := t.readable(names); fault != nil {
+		return fault.reply()
+	}
+	values := strings.Split(strings.ToLower(strings.ReplaceAll(match[4]+match[5], "'", "")), ", ")
+	if t.fields[names[0]].kind == "Lookup" {
+		values = strings.Split(strings.ReplaceAll(match[4]+match[5], "'", ""), ", ")
+		for i, id := range values {
+			values[i] = strings.ToLower(canonical(id))
 		}
+	}
+	var found []*record
+	if t.fields[names[0]].key { // an external id is indexed
+		for _, value := range values {
+			found = append(found, t.found(names[0], value)...)
+		}
+	} else {
+		found = t.Select(0, func(r *record) bool {
+			text, _ := r.Values[names[0]].(string)
+			return slices.Contains(values, strings.ToLower(text)) && (match[6] == "" || r.Values["State"] != stateComplete)
+		})
+	}
+	if match[7] != "" {
+		found = found[:min(1, len(found))]
+	}
+	records := make([]shown, len(found))
+	for i, r := range found {
+		records[i] = s.show(t, r, names[1:])
 	}
 	return reply{Status: http.StatusOK, Body: map[string]any{"totalSize": len(records), "done": true, "records": records}}
 }

@@ -4,10 +4,8 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +14,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/secret"
 )
 
 // App is an external client app and the user who has approved it. An empty field is not checked.
@@ -28,17 +29,9 @@ type App struct {
 // NewApp returns the app of a tenant's binding: the token is its private key in PEM, and the settings name it and the user, or
 // are empty.
 func NewApp(token string, settings json.RawMessage) (App, error) {
-	block, _ := pem.Decode([]byte(token))
-	if block == nil {
-		return App{}, errors.New("simulator: the token is not a private key in PEM")
-	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return App{}, fmt.Errorf("simulator: the token is not a private key in PKCS #8: %w", err)
-	}
-	key, ok := parsed.(*rsa.PrivateKey)
+	key, ok := secret.RSAKey(secret.Value(token))
 	if !ok {
-		return App{}, errors.New("simulator: the token is not an RSA key")
+		return App{}, errors.New("simulator: the token is not an RSA private key in PEM")
 	}
 	var named struct{ ClientID, Username string }
 	if len(settings) > 0 {
@@ -58,7 +51,7 @@ const assertionLife = 3*time.Minute + time.Second
 // See https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_jwt_flow.htm.
 func (s *Simulator) token(r *http.Request, body []byte) reply {
 	form, err := url.ParseQuery(string(body))
-	if r.Method != http.MethodPost || err != nil || mediaType(r) != "application/x-www-form-urlencoded" {
+	if r.Method != http.MethodPost || err != nil || simulatortest.MediaType(r) != "application/x-www-form-urlencoded" {
 		return oauth("invalid_request", "a form is required")
 	}
 	if form.Get("grant_type") != jwtBearer {
@@ -163,21 +156,21 @@ func (s *Simulator) goesOn(token string) bool {
 
 // NewSession returns a session as a mint would.
 func (s *Simulator) NewSession() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	return s.begin()
 }
 
 // Expire ends all sessions.
 func (s *Simulator) Expire() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	clear(s.sessions)
 }
 
 // Minted returns how many sessions were given so far.
 func (s *Simulator) Minted() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	return s.minted
 }

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"signalbox/functions/connector/simulatortest"
@@ -37,10 +36,8 @@ type Options struct {
 
 // Simulator is one org. It is safe for concurrent use.
 type Simulator struct {
+	simulatortest.Base[*table]
 	options  Options
-	faults   simulatortest.Faults
-	mu       sync.Mutex
-	tables   map[string]*table
 	lastID   int64
 	requests int
 	day      day
@@ -97,18 +94,15 @@ func (s *Simulator) control() simulatortest.Control {
 		},
 		Remove:  func(_, id string) { s.Delete(id) },
 		Records: func(object string) (any, bool) { return s.Records(object) },
-		Faults:  &s.faults, Reset: s.Reset,
+		Faults:  &s.Faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "SIMULATOR", message) },
 	}
 }
 
-// Spoil adds a fault.
-func (s *Simulator) Spoil(f simulatortest.Fault) { s.faults.Add(f) }
-
-// answer returns the reply to a request. Requests come one after the other, as far as anybody can see.
+// answer returns the reply to a request.
 func (s *Simulator) answer(r *http.Request, body []byte) reply {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
 	if r.URL.Path == "/services/oauth2/token" {
 		return s.token(r, body)
 	}
@@ -162,8 +156,6 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return reply{Status: http.StatusOK, Body: map[string]any{
 			"DailyApiRequests": map[string]int{"Max": s.limit(), "Remaining": max(0, s.limit()-s.day.used(time.Now()))},
 		}}
-	case r.Method == http.MethodGet && path == "sobjects":
-		return s.describeAll()
 	case strings.HasPrefix(path, "sobjects/"):
 		return s.sobjects(r.Method, strings.TrimPrefix(path, "sobjects/"), query, body)
 	default:

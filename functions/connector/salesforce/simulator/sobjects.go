@@ -12,9 +12,7 @@ import (
 	"signalbox/functions/connector/simulatortest"
 )
 
-func encode(value any) ([]byte, error) { return json.Marshal(value) }
-
-// sobjects returns what is below sobjects/: {T}, {T}/describe, {T}/{id} and {T}/{key}/{value}.
+// sobjects returns what is below sobjects/: {T}, {T}/{id} and {T}/{key}/{value}.
 func (s *Simulator) sobjects(method, path string, query url.Values, body []byte) reply {
 	parts, ok := simulatortest.Segments(path)
 	if !ok {
@@ -32,8 +30,6 @@ func (s *Simulator) sobjects(method, path string, query url.Values, body []byte)
 	switch {
 	case len(parts) == 1 && method == http.MethodPost:
 		return s.create(t, body)
-	case len(parts) == 2 && method == http.MethodGet && parts[1] == "describe":
-		return t.describeFields()
 	case len(parts) == 2:
 		return s.byID(t, method, parts[1], query, body)
 	case len(parts) == 3:
@@ -56,14 +52,23 @@ func createdAt(t *table, id string, body saved) reply {
 	return reply{Status: http.StatusCreated, Header: http.Header{"Location": {recordURL(t.object, id)}}, Body: body}
 }
 
-func (s *Simulator) create(t *table, body []byte) reply {
+// put makes a record of a body, or changes the one that is held, unless it returns a refusal.
+func (s *Simulator) put(t *table, held *record, body []byte) (*record, reply) {
 	values, err := t.decode(body)
 	if err != nil {
-		return parser(err.Error())
+		return nil, parser(err.Error())
 	}
-	made, fault := s.write(t, nil, values)
+	made, fault := s.write(t, held, values)
 	if fault != nil {
-		return fault.reply()
+		return nil, fault.reply()
+	}
+	return made, reply{}
+}
+
+func (s *Simulator) create(t *table, body []byte) reply {
+	made, refused := s.put(t, nil, body)
+	if refused.Status != 0 {
+		return refused
 	}
 	return createdAt(t, made.ID, saved{ID: made.ID, Success: true, Errors: []string{}})
 }
@@ -71,31 +76,22 @@ func (s *Simulator) create(t *table, body []byte) reply {
 func (s *Simulator) byID(t *table, method, id string, query url.Values, body []byte) reply {
 	r := t.get(id)
 	switch {
-	case r == nil:
-		return missing()
-	case r.Deleted && method == http.MethodGet:
+	case r == nil || r.Deleted && method == http.MethodGet:
 		return missing()
 	case r.Deleted:
 		return refuse(http.StatusNotFound, "ENTITY_IS_DELETED", "entity is deleted")
-	}
-	switch method {
-	case http.MethodGet:
+	case method == http.MethodGet:
 		return s.read(t, r, query)
-	case http.MethodDelete:
-		s.remove(t, r.ID)
-		return reply{Status: http.StatusNoContent}
-	case http.MethodPatch:
-		values, err := t.decode(body)
-		if err != nil {
-			return parser(err.Error())
+	case method == http.MethodDelete:
+		t.Delete(r)
+	case method == http.MethodPatch:
+		if _, refused := s.put(t, r, body); refused.Status != 0 {
+			return refused
 		}
-		if _, fault := s.write(t, r, values); fault != nil {
-			return fault.reply()
-		}
-		return reply{Status: http.StatusNoContent}
 	default:
 		return undocumented(method)
 	}
+	return reply{Status: http.StatusNoContent}
 }
 
 func (s *Simulator) read(t *table, r *record, query url.Values) reply {
@@ -145,46 +141,26 @@ func (s *Simulator) byKey(t *table, method, name, value string, query url.Values
 		return undocumented(method)
 	}
 	values, err := t.decode(body)
-	if err != nil {
-		return parser(err.Error())
-	}
-	return s.upsert(t, name, value, values).reply(t)
-}
-
-// upserted is what became of an upsert.
-type upserted struct {
-	id      string
-	created bool
-	fault   *fault
-}
-
-func (u upserted) reply(t *table) reply {
-	done := saved{u.id, true, []string{}, &u.created}
+	_, given := values[name]
 	switch {
-	case u.fault != nil:
-		return u.fault.reply()
-	case u.created:
-		return createdAt(t, u.id, done)
-	default:
-		return reply{Status: http.StatusOK, Body: done}
+	case err != nil:
+		return parser(err.Error())
+	case given:
+		return bad("INVALID_FIELD", "The "+name+" field should not be specified in the sobject data.").reply()
 	}
-}
-
-func (s *Simulator) upsert(t *table, name, value string, values map[string]any) upserted {
-	if _, given := values[name]; given {
-		return upserted{fault: bad("INVALID_FIELD", "The "+name+" field should not be specified in the sobject data.")}
-	}
-	var held *record
-	if found := t.found(name, value); len(found) > 0 {
-		held = found[0]
-	} else {
+	found, created := append(found, nil), len(found) == 0
+	if created {
 		values[name] = value
 	}
-	r, fault := s.write(t, held, values)
+	r, fault := s.write(t, found[0], values)
 	if fault != nil {
-		return upserted{fault: fault}
+		return fault.reply()
 	}
-	return upserted{id: r.ID, created: held == nil}
+	done := saved{r.ID, true, []string{}, &created}
+	if created {
+		return createdAt(t, r.ID, done)
+	}
+	return reply{Status: http.StatusOK, Body: done}
 }
 
 // decode reads a record of the table. Names may be written in any case, as everywhere in Salesforce, and attributes may come
@@ -204,10 +180,10 @@ func (t *table) decode(body []byte) (map[string]any, error) {
 
 // table returns the table of an object, whose name may be written in any case; nil if there is none.
 func (s *Simulator) table(object string) *table {
-	if t, exact := s.tables[object]; exact {
+	if t, exact := s.Tables[object]; exact {
 		return t
 	}
-	for name, t := range s.tables {
+	for name, t := range s.Tables {
 		if strings.EqualFold(name, object) {
 			return t
 		}

@@ -113,10 +113,6 @@ def timeline(crm, version, first, second):
         equal((reply.results[0]._from.id, [each.to_object_id for each in reply.results[0].to]), (first, [message, made.id]))
     with report.operation("look for the communications of a contact that has none"):
         equal(related(crm, upsert(crm, upserted(version + "d", "t")).results[0].id).results, [])
-    if version != "2026-09":  # which does not have it any more
-        with report.operation("list associations a page at a time"):
-            page = crm.associations.v4.basic_api.get_page("contacts", first, "communications", limit=1)
-            equal(([each.to_object_id for each in page.results], page.paging.next.after), ([message], "1"))
     with report.operation("create a lead with its contact"):
         to = [leads.PublicAssociationsForObject(to=leads.PublicObjectId(id=first), types=[
             leads.AssociationSpec(association_category="HUBSPOT_DEFINED", association_type_id=578)])]
