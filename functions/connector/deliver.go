@@ -43,7 +43,7 @@ type Connector[R any] struct {
 
 // New returns a Connector to crm.
 func New[R any](crm CRM[R], o Options) *Connector[R] {
-	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store}}
+	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store, counting: make(chan struct{}, 1)}}
 	if writer, ok := crm.(StatusWriter); ok {
 		c.receipts = NewReceipts(ReceiptOptions{
 			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Logger: o.Logger, Meter: o.Meter,
@@ -168,10 +168,15 @@ type call[R any] struct {
 func (c *Connector[R]) advance(ctx context.Context, items []*item) {
 	sideBySide(c.calls(ctx, items), func(_ int, next *call[R]) {
 		defer c.recovered(ctx, next.items)
+		goesOn := make([]bool, len(next.items))
+		sideBySide(c.do(ctx, next), func(i int, outcome Outcome) {
+			defer c.recovered(ctx, next.items[i:i+1])
+			goesOn[i] = c.conclude(ctx, next.items[i], next.steps[i], outcome)
+		})
 		var rest []*item
-		for i, outcome := range c.do(ctx, next) {
-			if c.conclude(ctx, next.items[i], next.steps[i], outcome) {
-				rest = append(rest, next.items[i])
+		for i, it := range next.items {
+			if goesOn[i] {
+				rest = append(rest, it)
 			}
 		}
 		c.advance(ctx, rest)

@@ -18,14 +18,6 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// writeTime is how long a claim may take to be written once the message's time is over: within the worker's soft margin.
-const writeTime = 2 * time.Second
-
-// detached returns a context for writes that must be tried even when ctx is over: what was achieved, and the release.
-func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), writeTime)
-}
-
 // claimAll takes the claims of chunks of items by one call, and returns the chunks of those that have one and the items that are put
 // aside. The others were completed before, have failed, or their time was over. A first receive claims, too, although the queue
 // gives the group to nobody else: without that write a process that is killed at its first try leaves no trace, a batch that was
@@ -79,7 +71,7 @@ func (c *Connector[R]) claimAll(ctx context.Context, chunks [][]*item, alone boo
 
 // checkpoint reports whether what the item has achieved is written.
 func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
-	within, cancel := detached(it.context(ctx))
+	within, cancel := queue.Finishing(it.context(ctx))
 	defer cancel()
 	if err := c.options.Claims.Checkpoint(within, it.claim); err != nil {
 		c.fail(ctx, it, err)
@@ -154,31 +146,27 @@ func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 		return
 	}
 	defer c.recovered(ctx, due)
-	within, cancel := detached(ctx)
+	within, cancel := queue.Finishing(ctx)
 	defer cancel()
 	claims := make([]*idempotency.Claim, len(due))
 	for i, it := range due {
 		claims[i] = it.claim
 	}
 	errs := c.options.Claims.CompleteAll(within, claims)
-	for i, it := range due {
+	sideBySide(due, func(i int, it *item) {
+		defer c.recovered(ctx, due[i:i+1])
 		if errs[i] != nil {
 			c.fail(ctx, it, errs[i])
-			continue
+			return
 		}
 		it.claim, it.finished = nil, true
-	}
-	for _, it := range due {
-		if it.finished {
-			c.delivered(ctx, it)
-		}
-	}
+		c.delivered(ctx, it)
+	})
 }
 
 // delivered tells of an item that is complete.
 func (c *Connector[R]) delivered(ctx context.Context, it *item) {
-	defer c.recovered(ctx, []*item{it})
-	within, cancel := detached(it.context(ctx))
+	within, cancel := queue.Finishing(it.context(ctx))
 	defer cancel()
 	d := &it.delivery
 	c.streaks.succeed(d.Event.TenantID, d.CRM)
@@ -228,7 +216,7 @@ func (c *Connector[R]) fail(ctx context.Context, it *item, err error) {
 
 // blockedInStreak turns a Permanent fault that is one of many in a row into a Blocked one.
 func (c *Connector[R]) blockedInStreak(ctx context.Context, it *item, err error) error {
-	within, cancel := detached(it.context(ctx))
+	within, cancel := queue.Finishing(it.context(ctx))
 	defer cancel()
 	code := fault.Of(err).Code
 	row, storeErr := c.streaks.fail(within, it.delivery.Event.TenantID, it.delivery.CRM, code)
@@ -266,7 +254,7 @@ func (c *Connector[R]) letGo(ctx context.Context, it *item, write func(context.C
 	if it.claim == nil {
 		return
 	}
-	within, cancel := detached(it.context(ctx))
+	within, cancel := queue.Finishing(it.context(ctx))
 	defer cancel()
 	if err := write(within); err != nil && fault.Of(err).Code != idempotency.CodeLost {
 		c.options.Logger.WarnContext(within, "claim was not released", slog.String("code", fault.Of(err).Code))

@@ -27,6 +27,7 @@ const streakKept = 48 * time.Hour
 type streaks struct {
 	store Store
 
+	counting  chan struct{} // of one: the faults of a call come side by side, and are counted in turn
 	mu        sync.Mutex
 	succeeded map[string]time.Time // by partition: the last success this process saw
 }
@@ -56,6 +57,12 @@ func (s *streaks) succeed(tenant, crm string) {
 
 // fail returns how many faults with this code there are in a row, with this one. Without a reply from the store it is one.
 func (s *streaks) fail(ctx context.Context, tenant, crm, code string) (int, error) {
+	select {
+	case s.counting <- struct{}{}:
+		defer func() { <-s.counting }()
+	case <-ctx.Done():
+		return 1, ctx.Err()
+	}
 	key := streakKey(tenant, crm)
 	s.mu.Lock()
 	succeeded := s.succeeded[key.Partition]
