@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"signalbox/shared/fault"
@@ -109,23 +108,10 @@ func (c *Connector[R]) advanceAll(ctx context.Context, chunks [][]*item, alone b
 	if !alone {
 		defer c.completeEvery(ctx, done)()
 	}
-	sideBySide(chunks, func(_ int, chunk []*item) {
+	queue.SideBySide(chunks, func(_ int, chunk []*item) {
 		defer c.recovered(ctx, chunk)
 		c.advance(ctx, chunk)
 	})
-}
-
-// sideBySide calls do for each of all, the last one here: most batches are of one, which needs no goroutine.
-func sideBySide[T any](all []T, do func(i int, one T)) {
-	var running sync.WaitGroup
-	for i, one := range all {
-		if i == len(all)-1 {
-			do(i, one)
-			break
-		}
-		running.Go(func() { do(i, one) })
-	}
-	running.Wait()
 }
 
 // chunk returns items in groups of one binding and at most width.
@@ -166,10 +152,10 @@ type call[R any] struct {
 // advance takes items through their steps. Those that need the same step share a call, and calls run side by side: a person who
 // has to be looked for holds up nobody who is known.
 func (c *Connector[R]) advance(ctx context.Context, items []*item) {
-	sideBySide(c.calls(ctx, items), func(_ int, next *call[R]) {
+	queue.SideBySide(c.calls(ctx, items), func(_ int, next *call[R]) {
 		defer c.recovered(ctx, next.items)
 		goesOn := make([]bool, len(next.items))
-		sideBySide(c.do(ctx, next), func(i int, outcome Outcome) {
+		queue.SideBySide(c.do(ctx, next), func(i int, outcome Outcome) {
 			defer c.recovered(ctx, next.items[i:i+1])
 			goesOn[i] = c.conclude(ctx, next.items[i], next.steps[i], outcome)
 		})

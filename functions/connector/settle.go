@@ -153,7 +153,7 @@ func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 		claims[i] = it.claim
 	}
 	errs := c.options.Claims.CompleteAll(within, claims)
-	sideBySide(due, func(i int, it *item) {
+	queue.SideBySide(due, func(i int, it *item) {
 		defer c.recovered(ctx, due[i:i+1])
 		if errs[i] != nil {
 			c.fail(ctx, it, errs[i])

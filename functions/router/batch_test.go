@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,9 @@ import (
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
@@ -167,5 +171,140 @@ func TestOneIDForTwoPeopleInOneBatchIsTheSecondsFault(t *testing.T) {
 	errs := w.router.Handle(t.Context(), append(heads, other))
 	if errs[0] != nil || errs[1] != nil || fault.Of(errs[2]).Code != router.CodeReused || len(w.sent) != 2 {
 		t.Errorf("%d deliveries, %v", len(w.sent), errs)
+	}
+}
+
+// late is a store that returns nothing to who asks after some time but once the asker gives up.
+type late struct {
+	*memstore.Store
+	from time.Time
+}
+
+func (l late) WriteEach(ctx context.Context, changes ...store.Change) []store.Outcome {
+	if time.Now().Before(l.from) {
+		return l.Store.WriteEach(ctx, changes...)
+	}
+	<-ctx.Done()
+	return store.Failed(len(changes), fault.New(fault.Retryable, "store_failed", ctx.Err()))
+}
+
+// TestABatchIsFinishedWithinOneEnd: the worker's margin is for all claims of a batch, not for each of them.
+func TestABatchIsFinishedWithinOneEnd(t *testing.T) {
+	const message = 20 * time.Second
+	slow := func(context.Context) { time.Sleep(message) }
+	for name, c := range map[string]struct {
+		publish func(context.Context)
+		fails   error
+	}{
+		"claims that cannot be completed":                      {slow, nil},
+		"claims that cannot be released":                       {slow, fault.New(fault.Retryable, "queue_failed", nil)},
+		"claims that cannot be released of what took all time": {func(ctx context.Context) { <-ctx.Done() }, fault.New(fault.Retryable, "queue_failed", nil)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, began := newWorld(), time.Now()
+				w.router.Claims = idempotency.New(late{w.store, began.Add(time.Second)}, 35*time.Second)
+				w.router.Deliveries = map[string]queue.Publisher{"hubspot": publisher(func(ctx context.Context) error {
+					c.publish(ctx)
+					return c.fails
+				})}
+				heads := different(t, 10)
+				for i := range heads {
+					heads[i].Attempt = 3
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), message)
+				defer cancel()
+				for i, err := range w.router.Handle(ctx, heads) {
+					if err == nil {
+						t.Errorf("message %d is done", i)
+					}
+				}
+				if took := time.Since(began); took > message+2*time.Second {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+type publisher func(context.Context) error
+
+func (p publisher) Publish(ctx context.Context, _ ...queue.Message) error { return p(ctx) }
+
+// hangingKeys is a ring that neither opens nor seals for one tenant before its time is over.
+type hangingKeys struct{ router.Sealer }
+
+func (h hangingKeys) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error) {
+	if at.Tenant == "slow" {
+		<-ctx.Done()
+		return nil, fault.New(fault.Retryable, "keys_failed", ctx.Err())
+	}
+	return h.Sealer.Open(ctx, at, sealed)
+}
+
+// TestATenantWhoseKeysHangHoldsUpNobody although a record of it, which is met where one is to be written, is to be opened.
+func TestATenantWhoseKeysHangHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring := keyringtest.New()
+		w := sealedBy(ring)
+		w.router.Tenants = everyTenant{w}
+		of := message(t, event("hello", func(e *canonical.Event) { e.TenantID = "slow" }))
+		if err := w.route(t, of); err != nil {
+			t.Fatal(err)
+		}
+		w.sent = nil
+		w.router = router.New(hangingKeys{ring}, w.router.Parts)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		began := time.Now()
+		errs := w.router.Handle(ctx, append([]queue.Received{of}, different(t, 3)...))
+		if errs[1] != nil || errs[2] != nil || errs[3] != nil || fault.Of(errs[0]).Kind != fault.Retryable || len(w.sent) != 3 {
+			t.Errorf("%d deliveries, %v", len(w.sent), errs)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}
+
+// everyTenant is a directory that knows every tenant.
+type everyTenant struct{ *world }
+
+func (e everyTenant) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
+	t := e.tenant
+	t.ID = id
+	return t, nil
+}
+
+// TestOneIDForTwoPeopleIsFoundWhateverTheClaimSays: two messages of one id that are claimed, since both came before, have one
+// claim, which the first completes. What the second says is of somebody else and is not lost.
+func TestOneIDForTwoPeopleIsFoundWhateverTheClaimSays(t *testing.T) {
+	for name, together := range map[string]bool{"one after the other": false, "in one batch": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, first := newWorld(), different(t, 1)[0]
+				second := message(t, event("hello", func(e *canonical.Event) {
+					e.ProviderMessageID = "SM0"
+					e.EventID = canonical.NewEventID("demo", "twilio", "demo-twilio", "message", "SM0")
+					e.Sender.Phone = "+15551239999"
+				}))
+				first.Attempt, second.Attempt = 3, 3
+				if together {
+					errs := w.router.Handle(t.Context(), []queue.Received{first, second})
+					if errs[0] != nil || !errors.Is(errs[1], queue.ErrNotStarted) {
+						t.Fatal(errs)
+					}
+				} else if err := w.route(t, first); err != nil {
+					t.Fatal(err)
+				}
+				second.Attempt++
+				if f := fault.Of(w.route(t, second)); f == nil || f.Kind != fault.Permanent || f.Code != router.CodeReused {
+					t.Errorf("the second message: %v", f)
+				}
+				if err := w.route(t, first); err != nil || len(w.sent) != 1 {
+					t.Errorf("the first once more: %v, %d deliveries", err, len(w.sent))
+				}
+			})
+		})
 	}
 }

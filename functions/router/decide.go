@@ -26,13 +26,19 @@ import (
 // prepare makes the deliveries of a message by its decision, which is recorded, by this receive or an earlier one.
 func (r *Router) prepare(ctx context.Context, j *job) error {
 	event := j.event
-	if j.repeated { // what was recorded stands: a copy of a webhook may have another time
+	if j.recorded != nil { // that stands: a copy of a webhook may have another time
 		var err error
+		if j.record, err = OpenRecord(ctx, r.sealer, Key(event.TenantID, event.EventID), j.recorded.Data); err != nil {
+			return err
+		}
 		if event, err = canonical.Decode(j.record.Event); err != nil {
 			return fault.New(fault.Permanent, CodeRecord, nil)
 		}
 		if event.ThreadID != j.event.ThreadID {
 			return fault.New(fault.Permanent, CodeReused, nil)
+		}
+		if j.completed {
+			return nil
 		}
 	}
 	err := r.addReply(ctx, j, &event, &j.record.Decision)
@@ -56,10 +62,11 @@ func decode(head queue.Received) (canonical.Event, error) {
 
 // keys returns the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
 // event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
-// stands, so that such a copy changes no consent, and no outreach waits again that was answered.
+// stands, so that such a copy changes no consent, and no outreach waits again that was answered. Of an event that was routed
+// completely the record says whether it is this one.
 func (j *job) keys() []store.Key {
 	keys := []store.Key{conversation.Key(j.event.TenantID, j.event.ThreadID)}
-	if j.consent != nil || isOutreach(&j.event) {
+	if j.consent != nil || j.completed || isOutreach(&j.event) {
 		keys = append(keys, Key(j.event.TenantID, j.event.EventID))
 	}
 	return keys
@@ -87,9 +94,8 @@ func (r *Router) loadOrDecide(ctx context.Context, j *job) error {
 		}
 	}
 	if len(held) > 1 && held[1].Version > 0 {
-		j.repeated = true
-		j.record, err = OpenRecord(ctx, r.sealer, held[1].Key, held[1].Data)
-		return err
+		j.recorded = &held[1]
+		return nil
 	}
 	j.newThread = held[0].Version == 0
 	if j.consent == nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -223,4 +224,23 @@ func TestReceiptsGoBackUnbegunWhenTheTimeIsOver(t *testing.T) {
 	if !errors.Is(errs[0], queue.ErrNotStarted) || len(w.calls) != 0 {
 		t.Errorf("%v after %v", errs, w.calls)
 	}
+}
+
+func TestATenantWhoseLookUpHangsHoldsUpNobodysReceipts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		lane := router.NewReceipts(router.ReceiptParts{Store: w.store, Tenants: hanging{w}, Engine: rules.Ordered{}, Outbox: w.outbox()})
+		lane.Deliveries = map[string]queue.Publisher{"hubspot": publisher(func(ctx context.Context) error { return ctx.Err() })}
+		var heads []queue.Received
+		for _, tenant := range []string{"slow", "demo"} {
+			e := receiptOf("SM1", "read")
+			e.TenantID = tenant
+			heads = append(heads, message(t, e))
+		}
+		if errs := lane.Handle(ctx, heads); fault.Of(errs[0]) == nil || errs[1] != nil {
+			t.Errorf("%v", errs)
+		}
+	})
 }

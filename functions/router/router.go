@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -100,7 +99,7 @@ type Router struct {
 // New returns a Router that seals records and deliveries with s. Without one it fails: nothing is kept or sent in the clear.
 func New(s Sealer, p Parts) *Router { return &Router{Parts: p, sealer: s} }
 
-// job is one message in a Router's hands. It takes part in a stage while it has no err and is not done.
+// job is one message in a Router's hands. It takes part in a stage while it has no err.
 type job struct {
 	head       queue.Received
 	event      canonical.Event
@@ -109,14 +108,14 @@ type job struct {
 	held       []store.Record     // under the keys wanted, nil while nobody has looked
 	generation int
 	claim      *idempotency.Claim
+	recorded   *store.Record // the event's, as an earlier receive wrote it
 	record     Record
-	change     *store.Change // of the record, nil where one is held already
+	change     *store.Change // of the record, nil where one is recorded already
 	pointers   []store.Record
 	outgoing   []*outgoing
-	repeated   bool
+	completed  bool          // by an earlier receive of an event of this id
 	newThread  bool          // the thread has no head yet
 	threadHead *store.Record // the thread's head, as far as it was read and is still so
-	done       bool          // by an earlier receive, completely
 	err        error
 }
 
@@ -143,9 +142,12 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	r.writeRecords(ctx, jobs)
 	r.each(ctx, jobs, r.prepare)
 	r.publish(ctx, jobs)
+	finishing, cancel := queue.Finishing(ctx)
+	defer cancel()
+	r.sideBySide(finishing, jobs, r.finish)
 	errs := make([]error, len(jobs))
 	for i, j := range jobs {
-		errs[i] = r.finish(context.WithoutCancel(ctx), j)
+		errs[i] = j.err
 	}
 	for i, err := range errs {
 		switch {
@@ -161,18 +163,19 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 
 // open returns the jobs that take part in the next stage.
 func open(jobs []*job) []*job {
-	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.err != nil || j.done })
+	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.err != nil })
 }
 
-// each does a stage's part for every open job, side by side, and gives it half of the time that is left: a look-up that hangs costs
-// the others of its batch that time, and its own message its turn. A panic is its job's own: in a goroutine it would take the process with it.
+// each does a stage's part for every open job, in half of the time that is left.
 func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context, *job) error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
-		defer cancel()
-	}
-	one := func(j *job) {
+	ctx, cancel := queue.Half(ctx)
+	defer cancel()
+	r.sideBySide(ctx, open(jobs), do)
+}
+
+// sideBySide gives each job the error that do returns. A panic is its job's own.
+func (r *Router) sideBySide(ctx context.Context, jobs []*job, do func(context.Context, *job) error) {
+	queue.SideBySide(jobs, func(_ int, j *job) {
 		ctx := j.logContext(ctx)
 		defer func() {
 			if value := recover(); value != nil {
@@ -180,17 +183,7 @@ func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context,
 			}
 		}()
 		j.err = do(ctx, j)
-	}
-	var wait sync.WaitGroup
-	defer wait.Wait()
-	jobs = open(jobs)
-	for i, j := range jobs {
-		if i == len(jobs)-1 { // here: most batches are of one, which need no goroutine
-			one(j)
-			break
-		}
-		wait.Go(func() { one(j) })
-	}
+	})
 }
 
 // claim takes the claims of messages that were received before.
@@ -215,7 +208,7 @@ func (r *Router) claim(ctx context.Context, jobs []*job) {
 		j.claim, j.err = claims[i], errs[i]
 		switch f := fault.Of(errs[i]); {
 		case errors.Is(errs[i], idempotency.ErrCompleted):
-			j.done, j.err = true, nil
+			j.completed, j.err = true, nil
 		case f != nil && f.Code == idempotency.CodeHeld:
 			j.err = &queue.HeldError{For: f.Wait}
 		}
@@ -256,13 +249,8 @@ func (r *Router) publish(ctx context.Context, jobs []*job) {
 	}
 }
 
-// finishTimeout is how long ending a claim may take once the time for the message is over.
-const finishTimeout = 2 * time.Second
-
 // finish completes or releases the claim, if there is one, and returns the error of the message.
 func (r *Router) finish(ctx context.Context, j *job) error {
-	ctx, cancel := context.WithTimeout(j.logContext(ctx), finishTimeout)
-	defer cancel()
 	since, tries := time.Now(), 0
 	if j.err != nil {
 		since = j.claim.RecordFailure(fault.Of(j.err))
@@ -280,14 +268,14 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 			r.Logger.WarnContext(ctx, "claim was not released", slog.String("code", fault.Of(err).Code))
 		}
 	}
-	if j.err != nil {
+	switch {
+	case j.err != nil:
 		return &queue.FailingError{Since: since, Attempt: tries, Err: j.err}
-	}
-	if j.done {
+	case j.completed:
 		return nil
 	}
 	r.Meter.Count("Routed", 1, telemetry.Label{Name: "tenant", Value: j.event.TenantID})
 	r.Logger.InfoContext(ctx, "routed", slog.String("tenant", j.event.TenantID), slog.String("type", string(j.event.Type)),
-		slog.String("channel", string(j.event.Channel)), slog.Int("deliveries", len(j.outgoing)), slog.Bool("repeated", j.repeated))
+		slog.String("channel", string(j.event.Channel)), slog.Int("deliveries", len(j.outgoing)), slog.Bool("repeated", j.recorded != nil))
 	return nil
 }

@@ -56,8 +56,7 @@ func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
 				continue
 			}
 			if conflict, ok := errors.AsType[*store.ConflictError](j.err); ok {
-				j.repeated = true
-				j.record, j.err = OpenRecord(ctx, r.sealer, j.change.Key, conflict.Held.Data)
+				j.recorded, j.err = &conflict.Held, nil
 			}
 		}
 		left = later

@@ -275,3 +275,40 @@ func TestAPanicWhileOneIsOpenedIsItsOwn(t *testing.T) {
 		}
 	})
 }
+
+// hanging opens nothing of one name before its time is over.
+type hanging struct{ *keyring.Ring }
+
+func (h hanging) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error) {
+	if at.Name == "e1" {
+		<-ctx.Done()
+		return nil, fault.New(fault.Retryable, "keys_failed", ctx.Err())
+	}
+	return h.Ring.Open(ctx, at, sealed)
+}
+
+// timed is a handler that keeps how much time it was given.
+type timed struct {
+	inner
+	left time.Duration
+}
+
+func (h *timed) Handle(ctx context.Context, heads []queue.Received) []error {
+	deadline, _ := ctx.Deadline()
+	h.left = time.Until(deadline)
+	return h.inner.Handle(ctx, heads)
+}
+
+func TestAKeyThatHangsLeavesTheOthersTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, in := ring(), &timed{}
+		o := opening(r, in, io.Discard)
+		o.Opener = hanging{r}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		errs := o.Handle(ctx, []queue.Received{received("e1", anEvent(t, r, "e1")), received("e2", anEvent(t, r, "e2"))})
+		if fault.Of(errs[0]) == nil || errs[1] != nil || len(in.bodies) != 1 || in.left != 10*time.Second {
+			t.Errorf("%v; %d handed on with %s left", errs, len(in.bodies), in.left)
+		}
+	})
+}
