@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -92,41 +91,25 @@ type codec struct{ writers sync.Pool }
 
 // encode returns the bytes a record is kept as.
 func (c *codec) encode(r *Record) ([]byte, error) {
-	plain, err := r.appendTo(make([]byte, 0, len(r.Event)+1024))
-	if err != nil {
-		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
-	}
 	var out bytes.Buffer
 	w, ok := c.writers.Get().(*zlib.Writer)
 	if !ok {
+		var err error
 		if w, err = zlib.NewWriterLevelDict(nil, level, dictionary); err != nil {
 			return nil, err
 		}
 	}
 	w.Reset(&out)
-	_, err = w.Write(plain)
-	if err := errors.Join(err, w.Close()); err != nil { // a buffer takes everything
-		return nil, err
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // an angle bracket would take six bytes
+	if err := errors.Join(encoder.Encode(r), w.Close()); err != nil {
+		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 	}
 	c.writers.Put(w)
 	if out.Len() > store.MaxData {
 		return nil, fault.New(fault.Permanent, CodeRecordLarge, nil)
 	}
 	return out.Bytes(), nil
-}
-
-// appendTo appends the record's JSON. The event was read before and is copied as it is: a JSON encoder would look through all
-// of it once more.
-func (r *Record) appendTo(out []byte) ([]byte, error) {
-	decision, err := json.Marshal(r.Decision)
-	if err != nil {
-		return nil, err
-	}
-	out = strconv.AppendInt(append(out, `{"format":`...), int64(r.Format), 10)
-	out = r.RoutedAt.AppendFormat(append(out, `,"routedAt":"`...), time.RFC3339Nano)
-	out = append(append(out, `","event":`...), r.Event...)
-	out = append(append(out, `,"decision":`...), decision...)
-	return append(out, '}'), nil
 }
 
 // maxRecord bounds what a record is decompressed to: a message and a decision about it for every CRM a tenant may have.

@@ -40,18 +40,31 @@ func Settle(ctx context.Context, s Writer, held store.Record, state State, gener
 	if !ok {
 		return fault.New(fault.Permanent, CodeInvalid, errors.New("no dead letter is held"))
 	}
-	for range 4 {
-		now, ok := Read(held)
+	return write(ctx, s, held, func(now Record, ok bool) (Record, bool) {
 		if !ok || now.ID != letter.ID || !now.Last.Equal(letter.Last) || now.RedrivenAs > generation {
-			return nil
+			return now, false
 		}
 		now.State, now.SettledAt, now.RedrivenAs = state, time.Now().UTC().Truncate(time.Millisecond), generation
-		data, err := unknown.Marshal(now, now.Unknown)
+		return now, true
+	})
+}
+
+// write writes over what is held the record that next makes of it, until nobody else writes meanwhile or next says that nothing is to
+// be written.
+func write(ctx context.Context, s Writer, held store.Record, next func(held Record, ok bool) (rec Record, differs bool)) error {
+	key := held.Key
+	for range 4 {
+		rec, differs := next(Read(held))
+		if !differs {
+			return nil
+		}
+		data, err := unknown.Marshal(rec, rec.Unknown)
 		if err != nil {
 			return fault.New(fault.Permanent, CodeInvalid, nil)
 		}
-		held.Data = data
-		_, err = s.Write(ctx, store.Change{Kind: store.Put, Record: held})
+		_, err = s.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
+			Key: key, Version: held.Version, Number: held.Number, Expires: rec.Last.Add(Retention), Data: data,
+		}})
 		conflict, lost := errors.AsType[*store.ConflictError](err)
 		if !lost {
 			return err

@@ -69,7 +69,9 @@ func Write(ctx context.Context, s Store, rec Record) error {
 			return err
 		}
 	}
-	return put(ctx, s, rec, expires)
+	return write(ctx, s, store.Record{Key: Key(rec)}, func(held Record, ok bool) (Record, bool) {
+		return rec, !ok || !same(held, rec) && rec.Last.After(held.Last)
+	})
 }
 
 // pointers returns what is noted before the record. A body that does not fit into the record moves into parts.
@@ -92,27 +94,6 @@ func pointers(rec *Record, expires time.Time) ([]store.Record, error) {
 	}
 	rec.Body = nil
 	return notes, nil
-}
-
-// put writes the record over an older one.
-func put(ctx context.Context, s Store, rec Record, expires time.Time) error {
-	key, version := Key(rec), int64(0)
-	for range 4 {
-		data, err := unknown.Marshal(rec, rec.Unknown)
-		if err != nil {
-			return fault.New(fault.Permanent, CodeInvalid, err)
-		}
-		_, err = s.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: key, Version: version, Expires: expires, Data: data}})
-		conflict, lost := errors.AsType[*store.ConflictError](err)
-		if !lost {
-			return err
-		}
-		version = conflict.Held.Version
-		if held, ok := Read(conflict.Held); ok && (same(held, rec) || !rec.Last.After(held.Last)) {
-			return nil
-		}
-	}
-	return fault.New(fault.Retryable, CodeContended, nil)
 }
 
 // same reports whether two records are of one giving up: a copy of a message that is met later knows less about the reason.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -17,22 +18,11 @@ import (
 // Rank returns how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. The
 // two ends, failed and canceled, are above all others and equal. What is no state is not ok.
 func Rank(state string) (rank int, ok bool) {
-	switch state {
-	case "queued":
-		return 0, true
-	case "sending":
-		return 1, true
-	case "sent":
-		return 2, true
-	case "delivered":
-		return 3, true
-	case "read":
-		return 4, true
-	case "failed", "canceled":
-		return 5, true
-	default:
-		return 0, false
+	if state == "canceled" {
+		state = "failed"
 	}
+	rank = slices.Index([]string{"queued", "sending", "sent", "delivered", "read", "failed"}, state)
+	return max(rank, 0), rank >= 0
 }
 
 // Status is how far a message got. It holds nothing personal.

@@ -47,9 +47,6 @@ type Send func(ctx context.Context, batch []queue.Message) ([]error, error)
 // *queue.PartialError. After a call that failed as a whole nothing more is sent: the next one would most likely fail too,
 // and the caller's time is better spent on another durable place. A message without a group has no order to keep.
 func Publish(ctx context.Context, messages []queue.Message, send Send) error {
-	if len(messages) == 1 && Size(messages[0]) <= MaxBytes {
-		return publishOne(ctx, messages, send)
-	}
 	return publish(ctx, publication{messages: messages}, send)
 }
 
@@ -78,18 +75,6 @@ func publish(ctx context.Context, p publication, send Send) error {
 		}
 	}
 	return p.result()
-}
-
-// publishOne is Publish of a single message, the common case, without the book-keeping.
-func publishOne(ctx context.Context, messages []queue.Message, send Send) error {
-	errs, err := send(ctx, messages)
-	if err == nil && len(errs) > 0 {
-		err = errs[0]
-	}
-	if err == nil {
-		return nil
-	}
-	return &queue.PartialError{Errs: []error{err}}
 }
 
 // publication is one Publish in progress.
