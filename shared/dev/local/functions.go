@@ -67,7 +67,12 @@ func (c *Cloud) environment(f template.Function, id string) []string {
 }
 
 // sparingEnvironment returns the variables that make processes which share a machine waste little of it.
-func sparingEnvironment() []string { return []string{"GOMAXPROCS=1", "GOGC=400"} }
+func sparingEnvironment() []string {
+	return []string{"GOMAXPROCS=1", "GOGC=" + strconv.Itoa(sparingGC)}
+}
+
+// sparingGC is how much the heap grows, in percent, before it is collected.
+const sparingGC = 400
 
 // invoke runs a function once.
 func (c *Cloud) invoke(ctx context.Context, f *function, event []byte, trace string) (runtimeapi.Result, error) {

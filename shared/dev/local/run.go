@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
 
 // Main runs a program of this repository until command returns, or is interrupted and returns. It ends the process with its error.
 func Main(command func(ctx context.Context, root string) error) {
+	debug.SetGCPercent(sparingGC) // a process of its own has sparingEnvironment
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	root, err := Root()
 	if err == nil {
