@@ -31,10 +31,13 @@ type world struct {
 	cloud *cloud.Handler
 }
 
-func newWorld(t testing.TB, transport func(http.Handler) http.RoundTripper, options ...cloud.Option) world {
+func newWorld(t testing.TB, transport func(http.Handler) http.RoundTripper, faulty ...func(cloud.Call) cloud.Fault) world {
 	held := memstore.New()
-	options = append([]cloud.Option{cloud.Refused(func(message string) { t.Error(message) })}, options...)
-	handler := cloud.New(map[string]*memstore.Store{table: held}, options...)
+	handler := cloud.New(map[string]*memstore.Store{table: held})
+	handler.Refused = func(message string) { t.Error(message) }
+	for _, fails := range faulty {
+		handler.Faulty = fails
+	}
 	config := awsconfig.Base("eu-central-1", &http.Client{Transport: transport(handler)})
 	config.Credentials = awsconfig.Static("local", "local", "")
 	return world{dynamostore.New(dynamodb.NewFromConfig(config), table), held, handler}
@@ -61,10 +64,10 @@ func TestStoreWhoseEveryFirstAttemptFails(t *testing.T) {
 
 // everyOther makes the first call of each operation fail, and every other one after it. A single conditional write is spared what leaves its outcome
 // unknown: TestLostReplies says what follows then.
-func everyOther(f cloud.Fault) cloud.Option {
+func everyOther(f cloud.Fault) func(cloud.Call) cloud.Fault {
 	var mu sync.Mutex
 	calls := map[string]int{}
-	return cloud.Faulty(func(c cloud.Call) cloud.Fault {
+	return func(c cloud.Call) cloud.Fault {
 		mu.Lock()
 		defer mu.Unlock()
 		calls[c.Operation]++
@@ -74,17 +77,17 @@ func everyOther(f cloud.Fault) cloud.Option {
 			return cloud.None
 		}
 		return f
-	})
+	}
 }
 
 // first makes the first n calls fail.
-func first(n int, f cloud.Fault) cloud.Option {
-	return cloud.Faulty(func(c cloud.Call) cloud.Fault {
+func first(n int, f cloud.Fault) func(cloud.Call) cloud.Fault {
+	return func(c cloud.Call) cloud.Fault {
 		if c.Number <= n {
 			return f
 		}
 		return cloud.None
-	})
+	}
 }
 
 func key(sort string) store.Key { return store.Key{Partition: "T/event/1", Sort: sort} }
@@ -156,12 +159,12 @@ func TestLostReplies(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				armed := 0
-				w := newWorld(t, inProcess, cloud.Faulty(func(call cloud.Call) cloud.Fault {
+				w := newWorld(t, inProcess, func(call cloud.Call) cloud.Fault {
 					if armed == call.Number {
 						return c.fault
 					}
 					return cloud.None
-				}))
+				})
 				for _, change := range c.before {
 					if _, err := w.Write(t.Context(), change); err != nil {
 						t.Fatal(err)

@@ -68,12 +68,12 @@ func TestLostRepliesOfStatements(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				armed := 1000
-				w := newWorld(t, inProcess, cloud.Faulty(func(call cloud.Call) cloud.Fault {
+				w := newWorld(t, inProcess, func(call cloud.Call) cloud.Fault {
 					if k := call.Number - armed; k >= 0 && k < len(c.fails) {
 						return c.fails[k]
 					}
 					return cloud.None
-				}))
+				})
 				before, version := []string{"b"}, int64(0)
 				if c.update {
 					before, version = []string{"a", "b", "b", "c"}, 1

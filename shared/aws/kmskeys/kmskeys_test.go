@@ -29,7 +29,8 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	keystest.Run(t, func(t *testing.T) keystest.Harness {
 		master := memkeys.New()
-		h := cloud.New(map[string]*memkeys.Keys{"alias/data": master}, cloud.Refused(func(message string) { t.Error(message) }))
+		h := cloud.New(map[string]*memkeys.Keys{"alias/data": master})
+		h.Refused = func(message string) { t.Error(message) }
 		return keystest.Harness{Keys: kmskeys.New(client(h), "alias/data"), Disable: master.SetDisabled, Rotate: master.Rotate}
 	})
 }

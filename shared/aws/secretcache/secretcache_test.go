@@ -30,7 +30,8 @@ func cache(h http.Handler) *secretcache.Cache {
 func TestSource(t *testing.T) {
 	t.Parallel()
 	secrettest.Run(t, func(t *testing.T, held map[string]secret.Versions) secret.Source {
-		h := cloud.New(nil, cloud.Refused(func(message string) { t.Error(message) }))
+		h := cloud.New(nil)
+		h.Refused = func(message string) { t.Error(message) }
 		for name, versions := range held {
 			var plain []string
 			for _, v := range versions {
@@ -146,10 +147,11 @@ func TestCache(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{t: t}
-				s.cloud = cloud.New(map[string]string{"s": "one"}, cloud.Faulty(func(int) cloud.Fault {
+				s.cloud = cloud.New(map[string]string{"s": "one"})
+				s.cloud.Faulty = func(int) cloud.Fault {
 					time.Sleep(s.delay)
 					return s.fault
-				}))
+				}
 				s.cache = cache(s.cloud)
 				test(t, s)
 				synctest.Wait()

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"signalbox/shared/aws/sqsqueue"
+	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/dev/local/cloud/inprocess"
 	local "signalbox/shared/dev/local/cloud/sqs"
 	"signalbox/shared/queue"
@@ -120,7 +121,7 @@ func createQueue(t *testing.T, client *sqs.Client, standard bool, attributes map
 
 func newClient(transport http.RoundTripper, base string) *sqs.Client {
 	return sqs.New(sqs.Options{
-		Region:       local.Region,
+		Region:       awsjson.Region,
 		BaseEndpoint: aws.String(base),
 		HTTPClient:   &http.Client{Transport: transport},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {

@@ -155,9 +155,9 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 		return err
 	}
 	c.AWS = "http://" + listener.Addr().String()
-	services := c.state.services(c.logger, c.Invoke, c.options.Hooks.Tables)
+	services, database := c.state.services(c.logger, c.Invoke, c.options.Hooks.Tables)
 	services.CloudFormation = cloud.Stack(c.template.StackName, c.outputs.Load)
-	c.database, _ = services.DynamoDB.(*dynamodb.Handler)
+	c.database = database
 	allowed := map[string][]template.Statement{}
 	for _, f := range c.template.Functions {
 		if !c.options.AllowAll {

@@ -172,7 +172,7 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // a simulator that hangs up
 	}
-	call := func(r *http.Request) cloud.Call {
+	call := func(r *http.Request) (cloud.Call, http.Handler) {
 		who := ""
 		if caller, ok := r.Context().Value(callerKey{}).(func() string); ok {
 			who = caller()
@@ -180,13 +180,13 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 		if who == "" {
 			who = c.callerAtWork(crm)
 		}
-		return cloud.Call{Service: crm, Operation: r.Method + " " + r.URL.Path, Caller: who}
+		return cloud.Call{Service: crm, Operation: r.Method + " " + r.URL.Path, Caller: who}, proxy
 	}
 	listener, err := listen(ctx, "a proxy's port", 0)
 	if err != nil {
 		return err
 	}
-	c.serve(listener, cloud.Observe(c.observer(), call, proxy), func(ctx context.Context, end net.Conn) context.Context {
+	c.serve(listener, cloud.Observe(c.observer(), call), func(ctx context.Context, end net.Conn) context.Context {
 		// Asked by the first request: here it would hold up whoever connects next, for it takes its time.
 		return context.WithValue(ctx, callerKey{}, sync.OnceValue(func() string { return c.callerOf(crm, end) }))
 	})

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"signalbox/shared/dev/local/cloud"
+	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/dev/local/cloud/kms"
 	"signalbox/shared/dev/local/cloud/secretsmanager"
@@ -78,13 +79,12 @@ func newQueue(q template.Queue, dead *memqueue.Queue) *memqueue.Queue {
 
 // services returns the handlers over the state; fail says how calls to tables fail, and may be nil. What they do not understand is
 // logged, for a client keeps no message of it.
-func (s *state) services(logger *slog.Logger, invoke cloud.Invoke, fail func(dynamodb.Call) dynamodb.Fault) cloud.Services {
-	refused := func(message string) { logger.Error("refused", slog.String("reason", message)) }
-	return cloud.Services{
-		SQS:            sqs.New(slices.Collect(maps.Values(s.queues))...),
-		DynamoDB:       dynamodb.New(s.tables, dynamodb.Refused(refused), dynamodb.Faulty(fail)),
-		KMS:            kms.New(s.keys, kms.Refused(refused)),
-		SecretsManager: secretsmanager.New(s.secrets, secretsmanager.Refused(refused)),
-		Lambda:         cloud.Lambda(invoke),
+func (s *state) services(logger *slog.Logger, invoke cloud.Invoke, fail func(dynamodb.Call) dynamodb.Fault) (cloud.Services, *dynamodb.Handler) {
+	queues, tables := sqs.New(slices.Collect(maps.Values(s.queues))...), dynamodb.New(s.tables)
+	keys, secrets := kms.New(s.keys), secretsmanager.New(s.secrets)
+	tables.Faulty = fail
+	for _, service := range []*awsjson.Service{&queues.Service, &tables.Service, &keys.Service, &secrets.Service} {
+		service.Refused = func(message string) { logger.Error("refused", slog.String("reason", message)) }
 	}
+	return cloud.Services{SQS: queues, DynamoDB: tables, KMS: keys, SecretsManager: secrets, Lambda: cloud.Lambda(invoke)}, tables
 }

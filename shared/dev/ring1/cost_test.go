@@ -25,7 +25,8 @@ import (
 // the mappings, and the units of the database. An event's record must leave room below a kilobyte for longer messages and for what seals it.
 func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 	p := newPipeline(t, options{})
-	database := localdynamodb.New(map[string]*memstore.Store{"state": p.state}, localdynamodb.Refused(func(m string) { t.Error(m) }))
+	database := localdynamodb.New(map[string]*memstore.Store{"state": p.state})
+	database.Refused = func(m string) { t.Error(m) }
 	queues := localsqs.New(slices.Concat([]*memqueue.Queue{p.eventsDead, p.deliverDead}, []*memqueue.Queue{p.events, p.deliver})...)
 	var counts cloud.Counts
 	services := cloud.New(cloud.Services{SQS: queues, DynamoDB: database}, nil, &counts)

@@ -218,7 +218,8 @@ func TestASpooledMessageOfTheLargestSizeIsSealedAndArrives(t *testing.T) {
 // read half a unit each, once in PersonFresh, and write nothing.
 func TestWhatAPersonsKeyCosts(t *testing.T) {
 	persons, config := memstore.New(), memstore.New()
-	database := localdynamodb.New(map[string]*memstore.Store{"persons": persons, "config": config}, localdynamodb.Refused(func(m string) { t.Error(m) }))
+	database := localdynamodb.New(map[string]*memstore.Store{"persons": persons, "config": config})
+	database.Refused = func(m string) { t.Error(m) }
 	services := cloud.New(cloud.Services{DynamoDB: database}, nil, &cloud.Counts{})
 	client := awsconfig.Base("eu-central-1", &http.Client{Transport: inprocess.Transport{Handler: services}})
 	client.Credentials = awsconfig.Static("local", "local", "")

@@ -40,12 +40,9 @@ func (c *Counts) add(call Call) {
 	c.n[call]++
 }
 
-// prefixes of X-Amz-Target and the services behind them.
-func (s Services) prefixes() map[string]struct {
-	service string
-	handler http.Handler
-} {
-	return map[string]struct {
+// New returns the handler of the whole cloud. The observer may be nil; counts may be read at any time.
+func New(s Services, observer Observer, counts *Counts) http.Handler {
+	named := map[string]struct { // by prefix of X-Amz-Target
 		service string
 		handler http.Handler
 	}{
@@ -54,45 +51,22 @@ func (s Services) prefixes() map[string]struct {
 		"TrentService":      {"kms", s.KMS},
 		"secretsmanager":    {"secretsmanager", s.SecretsManager},
 	}
-}
-
-// New returns the handler of the whole cloud. The observer may be nil; counts may be read at any time.
-func New(s Services, observer Observer, counts *Counts) http.Handler {
-	known := s.prefixes()
-	dispatch := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		prefix, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		switch target, found := known[prefix]; {
-		case found:
-			target.handler.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, invokePath):
-			s.Lambda.ServeHTTP(w, r)
-		case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
-			s.CloudFormation.ServeHTTP(w, r) // it alone speaks the query protocol
-		default:
-			notUnderstood(w, r)
-		}
-	})
-	call := func(r *http.Request) Call {
+	return Observe(observer, func(r *http.Request) (Call, http.Handler) {
 		prefix, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		c := Call{Service: known[prefix].service, Operation: operation, Caller: caller(r.Header.Get("Authorization"))}
-		if strings.HasPrefix(r.URL.Path, invokePath) {
-			c.Service, c.Operation = "lambda", "Invoke"
+		target, found := named[prefix]
+		call := Call{Service: target.service, Operation: operation, Caller: caller(r.Header.Get("Authorization"))}
+		switch {
+		case found:
+		case strings.HasPrefix(r.URL.Path, invokePath):
+			call.Service, call.Operation, target.handler = "lambda", "Invoke", s.Lambda
+		case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+			target.handler = s.CloudFormation // it alone speaks the query protocol
+		default:
+			target.handler = http.HandlerFunc(notUnderstood)
 		}
-		counts.add(c)
-		return c
-	}
-	if observer == nil {
-		observer = noObserver{}
-	}
-	return Observe(observer, call, dispatch)
-}
-
-// noObserver lets every call pass.
-type noObserver struct{}
-
-func (noObserver) Pass(_ Call, effect func()) bool {
-	effect()
-	return true
+		counts.add(call)
+		return call, target.handler
+	})
 }
 
 // notUnderstood refuses what is no call to a service that is here.

@@ -26,11 +26,17 @@ type Observer interface {
 	Pass(c Call, effect func()) bool
 }
 
-// Observe puts an observer around a service. A reply is held back until the observer has seen the call.
-func Observe(o Observer, call func(*http.Request) Call, next http.Handler) http.Handler {
+// Observe passes what find finds for a request by an observer, who may be nil. A reply is held back until the observer has seen the
+// call.
+func Observe(o Observer, find func(*http.Request) (Call, http.Handler)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		call, next := find(r)
+		if o == nil {
+			next.ServeHTTP(w, r)
+			return
+		}
 		held := &bufferedResponse{header: http.Header{}, status: http.StatusOK}
-		if !o.Pass(call(r), func() { next.ServeHTTP(held, r) }) {
+		if !o.Pass(call, func() { next.ServeHTTP(held, r) }) {
 			panic(http.ErrAbortHandler)
 		}
 		maps.Copy(w.Header(), held.header)

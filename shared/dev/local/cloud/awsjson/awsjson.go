@@ -26,6 +26,7 @@ type Error struct {
 	Status  int
 	Type    string // as the SDK's ErrorCode
 	Message string
+	Query   string         // SQS's older name of it, and whose fault it is; empty for other services
 	Fields  map[string]any // what else the service's error has
 }
 
@@ -48,10 +49,21 @@ func Internal() *Error {
 	return &Error{Status: http.StatusInternalServerError, Type: "InternalServerError", Message: "injected"}
 }
 
+// The account and region that are in every ARN.
+const (
+	Account = "000000000000"
+	Region  = "us-east-1"
+)
+
+// ARN names a resource of a service.
+func ARN(service, resource string) string {
+	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + resource
+}
+
 // Drop is an error that closes the connection without a reply.
 var Drop = errors.New("awsjson: the reply is lost") //nolint:revive,staticcheck // an order to the server, not a failure
 
-// Service is one service's codec.
+// Service is one service's codec, and its HTTP handler.
 type Service struct {
 	Prefix  string // of X-Amz-Target, without the dot
 	Version string // of the protocol: 1.0 or 1.1
@@ -73,6 +85,9 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if failed.Type == CodeNotUnderstood && s.Refused != nil {
 			s.Refused(failed.Message)
+		}
+		if failed.Query != "" {
+			w.Header().Set("X-Amzn-Query-Error", failed.Query)
 		}
 		body := map[string]any{"__type": failed.Type, "message": failed.Message}
 		maps.Copy(body, failed.Fields)
@@ -105,13 +120,32 @@ func (s *Service) answer(r *http.Request) (any, error) {
 	return s.Handle(r.Context(), operation, body)
 }
 
-// Read decodes a request into one that names every field the codec knows.
-func Read[T any](operation string, body []byte) (T, error) {
+// Do decodes a request into one that names every field the codec knows, and does it.
+func Do[T any](operation string, body []byte, do func(T) (any, error)) (any, error) {
 	var request T
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&request); err != nil {
-		return request, NotUnderstood("a %s: %v", operation, err)
+		return nil, NotUnderstood("a %s: %v", operation, err)
 	}
-	return request, nil
+	return do(request)
+}
+
+// Rights reports whether a caller may do an action on a resource; partition is the leading key of a table's item. What an action has
+// none of is empty.
+type Rights func(action, resource, partition string) bool
+
+type rightsKey struct{}
+
+// WithRights returns a context in which Allow asks for these rights.
+func WithRights(ctx context.Context, r Rights) context.Context {
+	return context.WithValue(ctx, rightsKey{}, r)
+}
+
+// Allow returns AWS's refusal of what the caller may not do. Who has no Rights may do everything.
+func Allow(ctx context.Context, action, resource, partition string) error {
+	if may, limited := ctx.Value(rightsKey{}).(Rights); !limited || may(action, resource, partition) {
+		return nil
+	}
+	return &Error{Status: http.StatusBadRequest, Type: "AccessDeniedException", Message: "the function's role does not allow " + action}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local/cloud/awsjson"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 )
 
@@ -19,14 +20,16 @@ const Prefix = "DynamoDB_20120810"
 
 // Handler is the service. It is safe for concurrent use.
 type Handler struct {
-	service awsjson.Service
-	tables  map[string]*memstore.Store
-	choose  func(Call) Fault
+	awsjson.Service
+	Faulty func(Call) Fault // says how each call is to fail; may be nil
+	tables map[string]*memstore.Store
 
-	mu           sync.Mutex
-	usage        Usage
-	calls        int
-	transactions map[string]*transaction // by ClientRequestToken
+	mu    sync.Mutex
+	usage Usage
+	calls int
+
+	transacting  sync.Mutex
+	transactions map[string]transaction // done, by ClientRequestToken
 }
 
 // Call is what is about to happen.
@@ -50,37 +53,19 @@ const (
 	Unprocessed       // of a batch: the second half is left over (of one: that one), of statements as throttled
 )
 
-// Option changes a Handler.
-type Option func(*Handler)
-
-// Faulty asks choose how each call is to fail.
-func Faulty(choose func(Call) Fault) Option { return func(h *Handler) { h.choose = choose } }
-
-// Refused tells of every request that was not understood: the client keeps no message of an error.
-func Refused(tell func(message string)) Option {
-	return func(h *Handler) { h.service.Refused = tell }
-}
-
 // New returns the service over tables by name.
-func New(tables map[string]*memstore.Store, options ...Option) *Handler {
-	h := &Handler{tables: tables, usage: Usage{Calls: map[string]int{}}, transactions: map[string]*transaction{}}
-	h.service = awsjson.Service{Prefix: Prefix, Version: "1.0", Handle: h.handle}
-	for _, o := range options {
-		o(h)
-	}
+func New(tables map[string]*memstore.Store) *Handler {
+	h := &Handler{tables: tables, transactions: map[string]transaction{}}
+	h.Reset()
+	h.Service = awsjson.Service{Prefix: Prefix, Version: "1.0", Handle: h.handle}
 	return h
 }
-
-// ServeHTTP serves one request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.service.ServeHTTP(w, r) }
 
 func (h *Handler) handle(ctx context.Context, operation string, body []byte) (any, error) {
 	fault := h.begin(operation)
 	switch fault {
 	case Throttled:
-		return nil, &awsjson.Error{
-			Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", Message: "injected",
-		}
+		return nil, failed("ProvisionedThroughputExceededException", "injected")
 	case Before:
 		return nil, awsjson.Internal()
 	case Dropped:
@@ -108,50 +93,55 @@ func (h *Handler) begin(operation string) Fault {
 	h.usage.Calls[operation]++
 	call := Call{Operation: operation, Number: h.calls}
 	h.mu.Unlock()
-	if h.choose == nil {
+	if h.Faulty == nil {
 		return None
 	}
-	return h.choose(call)
+	return h.Faulty(call)
 }
 
 func (h *Handler) operate(ctx context.Context, operation string, body []byte, fault Fault) (any, error) {
 	switch operation {
 	case "GetItem":
-		return h.getItem(body)
+		return awsjson.Do(operation, body, func(in getItemRequest) (any, error) { return h.getItem(ctx, in) })
 	case "BatchGetItem":
-		return h.batchGetItem(body, fault)
+		return awsjson.Do(operation, body, func(in batchGetItemRequest) (any, error) { return h.batchGetItem(ctx, in, fault) })
 	case "Query":
-		return h.query(body)
+		return awsjson.Do(operation, body, func(in queryRequest) (any, error) { return h.query(ctx, in) })
 	case "PutItem", "UpdateItem", "DeleteItem":
-		return h.writeItem(ctx, operation, body)
+		return awsjson.Do(operation, body, func(in writeRequest) (any, error) { return h.writeItem(ctx, operation, in) })
 	case "BatchWriteItem":
-		return h.batchWriteItem(ctx, body, fault)
+		return awsjson.Do(operation, body, func(in batchWriteItemRequest) (any, error) { return h.batchWriteItem(ctx, in, fault) })
 	case "TransactWriteItems":
-		return h.transactWriteItems(ctx, body)
+		return awsjson.Do(operation, body, func(in transactWriteItemsRequest) (any, error) { return h.transactWriteItems(ctx, in) })
 	case "BatchExecuteStatement":
-		return h.batchExecuteStatement(ctx, body, fault)
+		return awsjson.Do(operation, body, func(in batchExecuteStatementRequest) (any, error) { return h.batchExecuteStatement(ctx, in, fault) })
 	default:
 		return nil, awsjson.NotUnderstood("%s", operation)
 	}
 }
 
-func (h *Handler) table(name string) (*memstore.Store, error) {
+// table returns a table for an action on records with these keys, if the caller may do it.
+func (h *Handler) table(ctx context.Context, action, name string, keys ...store.Key) (*memstore.Store, error) {
+	for _, k := range keys {
+		if err := awsjson.Allow(ctx, "dynamodb:"+action, awsjson.ARN("dynamodb", "table/"+name), k.Partition); err != nil {
+			return nil, err
+		}
+	}
 	if t := h.tables[name]; t != nil {
 		return t, nil
 	}
-	return nil, &awsjson.Error{
-		Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
-		Message: "Requested resource not found",
-	}
+	return nil, failed("ResourceNotFoundException", "Requested resource not found")
+}
+
+func failed(kind, message string) *awsjson.Error {
+	return &awsjson.Error{Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#" + kind, Message: message}
 }
 
 func busy(operation string) error {
 	if operation == "TransactWriteItems" {
 		return cancelled([]reason{{Code: "TransactionConflict"}})
 	}
-	return &awsjson.Error{
-		Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#TransactionConflictException", Message: "injected",
-	}
+	return failed("TransactionConflictException", "injected")
 }
 
 // clockTolerance is how far a client's :now may be from ours: both run on one machine, or in one bubble.

@@ -84,7 +84,8 @@ func TestWhatIsNotUnderstoodIsRefusedByName(t *testing.T) {
 			t.Parallel()
 			var told string
 			table := memstore.New()
-			h := dynamodb.New(map[string]*memstore.Store{"t": table}, dynamodb.Refused(func(message string) { told = message }))
+			h := dynamodb.New(map[string]*memstore.Store{"t": table})
+			h.Refused = func(message string) { told = message }
 			w := call(t, h, c.target, c.body)
 			var failed struct {
 				Type    string `json:"__type"`

@@ -1,6 +1,8 @@
 package dynamodb
 
 import (
+	"context"
+	"slices"
 	"strings"
 
 	"signalbox/shared/dev/local/cloud/awsjson"
@@ -13,25 +15,12 @@ type getItemRequest struct {
 	ConsistentRead bool
 }
 
-func (h *Handler) getItem(body []byte) (any, error) {
-	in, err := awsjson.Read[getItemRequest]("GetItem", body)
-	if err != nil {
-		return nil, err
+func (h *Handler) getItem(ctx context.Context, in getItemRequest) (any, error) {
+	found, err := h.lookAll(ctx, "GetItem", in.TableName, keysOfTable{[]item{in.Key}, in.ConsistentRead}, 1)
+	if err != nil || len(found) == 0 {
+		return map[string]any{}, err
 	}
-	table, err := h.table(in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	k, err := readKey(in.Key)
-	if err != nil {
-		return nil, err
-	}
-	found := wire(table.Look(k)[0])
-	h.readUnits(size(found), in.ConsistentRead)
-	if found == nil {
-		return map[string]any{}, nil
-	}
-	return map[string]any{"Item": found}, nil
+	return map[string]any{"Item": found[0]}, nil
 }
 
 type keysOfTable struct {
@@ -43,11 +32,7 @@ type batchGetItemRequest struct {
 	RequestItems map[string]keysOfTable
 }
 
-func (h *Handler) batchGetItem(body []byte, fault Fault) (any, error) {
-	in, err := awsjson.Read[batchGetItemRequest]("BatchGetItem", body)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) batchGetItem(ctx context.Context, in batchGetItemRequest, fault Fault) (_ any, err error) {
 	responses, left := map[string][]item{}, map[string]keysOfTable{}
 	for name, asked := range in.RequestItems {
 		if len(asked.Keys) == 0 || len(asked.Keys) > store.MaxGet || len(in.RequestItems) != 1 {
@@ -58,33 +43,33 @@ func (h *Handler) batchGetItem(body []byte, fault Fault) (any, error) {
 			taken /= 2
 			left[name] = keysOfTable{Keys: asked.Keys[taken:], ConsistentRead: asked.ConsistentRead}
 		}
-		if responses[name], err = h.lookAll(name, asked, taken); err != nil {
+		if responses[name], err = h.lookAll(ctx, "BatchGetItem", name, asked, taken); err != nil {
 			return nil, err
 		}
 	}
 	return map[string]any{"Responses": responses, "UnprocessedKeys": left}, nil
 }
 
-func (h *Handler) lookAll(name string, asked keysOfTable, taken int) ([]item, error) {
-	table, err := h.table(name)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[store.Key]bool{}
-	items := []item{}
+// lookAll returns what is under the first of the keys.
+func (h *Handler) lookAll(ctx context.Context, operation, name string, asked keysOfTable, taken int) ([]item, error) {
+	keys := make([]store.Key, len(asked.Keys))
 	for i, wanted := range asked.Keys {
 		k, err := readKey(wanted)
 		if err != nil {
 			return nil, err
 		}
-		if seen[k] {
-			return nil, awsjson.NotUnderstood("a BatchGetItem with a key twice")
+		if slices.Contains(keys[:i], k) {
+			return nil, awsjson.NotUnderstood("a %s with a key twice", operation)
 		}
-		seen[k] = true
-		if i >= taken {
-			continue
-		}
-		found := wire(table.Look(k)[0])
+		keys[i] = k
+	}
+	table, err := h.table(ctx, operation, name, keys...)
+	if err != nil {
+		return nil, err
+	}
+	items := []item{}
+	for _, held := range table.Look(keys[:taken]...) {
+		found := wire(held)
 		h.readUnits(size(found), asked.ConsistentRead)
 		if found != nil {
 			items = append(items, found)
@@ -111,16 +96,12 @@ const (
 	isLive      = "attribute_not_exists(e) OR e > :now"
 )
 
-func (h *Handler) query(body []byte) (any, error) {
-	in, err := awsjson.Read[queryRequest]("Query", body)
-	if err != nil {
-		return nil, err
-	}
-	table, err := h.table(in.TableName)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) query(ctx context.Context, in queryRequest) (any, error) {
 	r, now, err := in.read()
+	if err != nil {
+		return nil, err
+	}
+	table, err := h.table(ctx, "Query", in.TableName, store.Key{Partition: r.Partition})
 	if err != nil {
 		return nil, err
 	}

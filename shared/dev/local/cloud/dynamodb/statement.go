@@ -73,31 +73,36 @@ func (s *statementRequest) read() (change store.Change, token, table string, err
 	return change, "", "", awsjson.NotUnderstood("the statement %q with %d parameters", s.Statement, len(s.Parameters))
 }
 
-func (h *Handler) batchExecuteStatement(ctx context.Context, body []byte, fault Fault) (any, error) {
-	in, err := awsjson.Read[batchExecuteStatementRequest]("BatchExecuteStatement", body)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) batchExecuteStatement(ctx context.Context, in batchExecuteStatementRequest, fault Fault) (any, error) {
 	if len(in.Statements) == 0 || len(in.Statements) > store.MaxWrite {
 		return nil, awsjson.NotUnderstood("a BatchExecuteStatement of %d statements", len(in.Statements))
 	}
 	replies := make([]statementReply, len(in.Statements))
+	execute := make([]func() *statementError, len(in.Statements)) // once all are understood and allowed
 	for i, s := range in.Statements {
 		change, token, name, err := s.read()
 		if err != nil {
 			return nil, err
 		}
-		table, err := h.table(name)
+		action := "PartiQLUpdate"
+		if change.Version == 0 {
+			action = "PartiQLInsert"
+		}
+		table, err := h.table(ctx, action, name, change.Key)
 		if err != nil {
 			return nil, err
 		}
+		replies[i].TableName = name
+		execute[i] = func() *statementError { return h.execute(ctx, table, change, token) }
+	}
+	for i := range replies {
 		switch {
 		case fault == Busy:
 			replies[i].Error = &statementError{Code: "TransactionConflict", Message: "injected"}
-		case fault == Unprocessed && i >= len(in.Statements)/2:
+		case fault == Unprocessed && i >= len(replies)/2:
 			replies[i].Error = &statementError{Code: "ThrottlingError", Message: "injected"}
 		default:
-			replies[i] = statementReply{name, h.execute(ctx, table, change, token)}
+			replies[i].Error = execute[i]()
 		}
 	}
 	return map[string]any{"Responses": replies}, nil

@@ -5,7 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"maps"
 	"time"
 
 	"signalbox/shared/dev/local/cloud/awsjson"
@@ -16,10 +16,9 @@ import (
 // remembered is how long a ClientRequestToken makes a repeat a no-op.
 const remembered = 10 * time.Minute
 
-// transaction is what is known of a ClientRequestToken.
+// transaction is what was done for a ClientRequestToken.
 type transaction struct {
 	body  []byte
-	done  bool
 	until time.Time
 }
 
@@ -40,39 +39,43 @@ type reason struct {
 }
 
 func cancelled(reasons []reason) error {
-	return &awsjson.Error{
-		Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
-		Message: "Transaction cancelled, please refer cancellation reasons for specific reasons",
-		Fields:  map[string]any{"CancellationReasons": reasons},
-	}
+	err := failed("TransactionCanceledException", "Transaction cancelled, please refer cancellation reasons for specific reasons")
+	err.Fields = map[string]any{"CancellationReasons": reasons}
+	return err
 }
 
-func (h *Handler) transactWriteItems(ctx context.Context, body []byte) (any, error) {
-	in, err := awsjson.Read[transactWriteItemsRequest]("TransactWriteItems", body)
+// transactWriteItems makes one transaction at a time. The repeat of one that was done has no effect.
+func (h *Handler) transactWriteItems(ctx context.Context, in transactWriteItemsRequest) (any, error) {
+	table, changes, writer, err := h.readParts(ctx, in.TransactItems)
 	if err != nil {
 		return nil, err
 	}
-	table, changes, token, err := h.readParts(in.TransactItems)
+	token := in.ClientRequestToken
+	if token == "" || len(token) > 36 {
+		return nil, awsjson.NotUnderstood("a transaction with a ClientRequestToken of %d characters", len(token))
+	}
+	body, err := json.Marshal(in.TransactItems) // in one order: the SDK writes maps in any
 	if err != nil {
 		return nil, err
 	}
-	same, err := json.Marshal(in.TransactItems) // in one order: the SDK writes maps in any
+	h.transacting.Lock()
+	defer h.transacting.Unlock()
+	maps.DeleteFunc(h.transactions, func(_ string, t transaction) bool { return time.Now().After(t.until) })
+	earlier, repeat := h.transactions[token]
+	switch {
+	case !repeat:
+		err = h.transact(ctx, table, changes, writer)
+	case !bytes.Equal(earlier.body, body):
+		err = failed("IdempotentParameterMismatchException", "the token was used with another request")
+	}
 	if err != nil {
 		return nil, err
 	}
-	repeat, err := h.enter(in.ClientRequestToken, same)
-	if err != nil || repeat {
-		return map[string]any{}, err
-	}
-	err = h.transact(ctx, table, changes, token)
-	h.leave(in.ClientRequestToken, err == nil)
-	if err != nil {
-		return nil, err
-	}
+	h.transactions[token] = transaction{body, time.Now().Add(remembered)}
 	return map[string]any{}, nil
 }
 
-func (h *Handler) readParts(parts []transactPart) (table *memstore.Store, changes []store.Change, token string, err error) {
+func (h *Handler) readParts(ctx context.Context, parts []transactPart) (table *memstore.Store, changes []store.Change, token string, err error) {
 	if len(parts) < 2 || len(parts) > store.MaxWrite {
 		return nil, nil, "", awsjson.NotUnderstood("a transaction of %d parts", len(parts))
 	}
@@ -90,18 +93,20 @@ func (h *Handler) readParts(parts []transactPart) (table *memstore.Store, change
 		if d.noted || (token != "" && d.token != "" && d.token != token) {
 			return nil, nil, "", awsjson.NotUnderstood("a transaction with a part without condition, or of two writers")
 		}
+		if table, err = h.table(ctx, operation, name, d.Key); err != nil {
+			return nil, nil, "", err
+		}
 		token = max(token, d.token)
 		changes = append(changes, d.Change)
 	}
-	table, err = h.table(name)
-	return table, changes, token, err
+	return table, changes, token, nil
 }
 
 // one returns the single write of a part and its operation.
 func (p transactPart) one() (w *writeRequest, operation string) {
 	count := 0
 	for name, part := range map[string]*writeRequest{
-		"PutItem": p.Put, "UpdateItem": p.Update, "DeleteItem": p.Delete, "ConditionCheck": p.ConditionCheck,
+		"PutItem": p.Put, "UpdateItem": p.Update, "DeleteItem": p.Delete, "ConditionCheckItem": p.ConditionCheck,
 	} {
 		if part != nil {
 			w, operation = part, name
@@ -135,47 +140,4 @@ func (h *Handler) transact(ctx context.Context, table *memstore.Store, changes [
 	}
 	reasons[conflict.Index] = reason{Code: "ConditionalCheckFailed", Message: "The conditional request failed", Item: wire(met)}
 	return cancelled(reasons)
-}
-
-// enter reports whether a token is the repeat of a transaction that was done.
-func (h *Handler) enter(token string, body []byte) (repeat bool, err error) {
-	if token == "" || len(token) > 36 {
-		return false, awsjson.NotUnderstood("a transaction with a ClientRequestToken of %d characters", len(token))
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for name, t := range h.transactions {
-		if t.done && time.Now().After(t.until) {
-			delete(h.transactions, name)
-		}
-	}
-	t := h.transactions[token]
-	switch {
-	case t == nil:
-		h.transactions[token] = &transaction{body: body}
-		return false, nil
-	case !t.done:
-		return false, &awsjson.Error{
-			Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#TransactionInProgressException", Message: "in progress",
-		}
-	case !bytes.Equal(t.body, body):
-		return false, &awsjson.Error{
-			Status:  http.StatusBadRequest,
-			Type:    "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException",
-			Message: "the token was used with another request",
-		}
-	default:
-		return true, nil
-	}
-}
-
-func (h *Handler) leave(token string, done bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !done {
-		delete(h.transactions, token)
-		return
-	}
-	t := h.transactions[token]
-	t.done, t.until = true, time.Now().Add(remembered)
 }

@@ -3,7 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
-	"net/http"
+	"slices"
 	"time"
 
 	"signalbox/shared/dev/local/cloud/awsjson"
@@ -42,7 +42,7 @@ type decoded struct {
 	noted bool // unconditional
 }
 
-// change reads a write of an operation: PutItem, UpdateItem, DeleteItem, or ConditionCheck in a transaction.
+// change reads a write of an operation: PutItem, UpdateItem, DeleteItem, or ConditionCheckItem in a transaction.
 func (w *writeRequest) change(operation string) (decoded, error) {
 	var d decoded
 	var err error
@@ -109,7 +109,7 @@ func (w *writeRequest) versioned(operation string, d *decoded, version int64) {
 	switch operation {
 	case "DeleteItem":
 		d.Kind = store.Delete
-	case "ConditionCheck":
+	case "ConditionCheckItem":
 		d.Kind = store.Check
 	default:
 		d.Kind = store.Put
@@ -127,20 +127,16 @@ func (d *decoded) bound(low, high int64) bool {
 	return low == -d.Number
 }
 
-func (h *Handler) writeItem(ctx context.Context, operation string, body []byte) (any, error) {
-	in, err := awsjson.Read[writeRequest](operation, body)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) writeItem(ctx context.Context, operation string, in writeRequest) (any, error) {
 	returned := map[string]string{"UpdateItem": "ALL_NEW"}[operation]
 	if in.ReturnValues != returned {
 		return nil, awsjson.NotUnderstood("a %s with ReturnValues %q", operation, in.ReturnValues)
 	}
-	table, err := h.table(in.TableName)
+	d, err := in.change(operation)
 	if err != nil {
 		return nil, err
 	}
-	d, err := in.change(operation)
+	table, err := h.table(ctx, operation, in.TableName, d.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -168,20 +164,15 @@ func translate(err error, met item) error {
 		return nil
 	}
 	if _, ok := errors.AsType[*store.ConflictError](err); ok {
-		failed := &awsjson.Error{
-			Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-			Message: "The conditional request failed",
-		}
+		conflict := failed("ConditionalCheckFailedException", "The conditional request failed")
 		if met != nil {
-			failed.Fields = map[string]any{"Item": met}
+			conflict.Fields = map[string]any{"Item": met}
 		}
-		return failed
+		return conflict
 	}
 	switch f := fault.Of(err); f.Kind {
 	case fault.Throttled:
-		return &awsjson.Error{
-			Status: http.StatusBadRequest, Type: "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", Message: f.Code,
-		}
+		return failed("ProvisionedThroughputExceededException", f.Code)
 	case fault.Permanent:
 		return awsjson.NotUnderstood("%v", err)
 	default:
@@ -197,11 +188,7 @@ type batchWrite struct {
 	PutRequest *struct{ Item item }
 }
 
-func (h *Handler) batchWriteItem(ctx context.Context, body []byte, fault Fault) (any, error) {
-	in, err := awsjson.Read[batchWriteItemRequest]("BatchWriteItem", body)
-	if err != nil {
-		return nil, err
-	}
+func (h *Handler) batchWriteItem(ctx context.Context, in batchWriteItemRequest, fault Fault) (any, error) {
 	left := map[string][]batchWrite{}
 	for name, writes := range in.RequestItems {
 		if len(writes) == 0 || len(writes) > store.MaxWrite || len(in.RequestItems) != 1 {
@@ -219,13 +206,8 @@ func (h *Handler) batchWriteItem(ctx context.Context, body []byte, fault Fault) 
 }
 
 func (h *Handler) putAll(ctx context.Context, name string, writes []batchWrite) error {
-	table, err := h.table(name)
-	if err != nil {
-		return err
-	}
-	seen := map[store.Key]bool{}
-	var pointers []store.Record
-	for _, write := range writes {
+	pointers, keys := make([]store.Record, len(writes)), make([]store.Key, len(writes))
+	for i, write := range writes {
 		if write.PutRequest == nil {
 			return awsjson.NotUnderstood("a BatchWriteItem that does not put")
 		}
@@ -233,12 +215,17 @@ func (h *Handler) putAll(ctx context.Context, name string, writes []batchWrite) 
 		if err != nil {
 			return err
 		}
-		if seen[r.Key] || r.Version != 1 || token != "" {
+		if slices.Contains(keys[:i], r.Key) || r.Version != 1 || token != "" {
 			return awsjson.NotUnderstood("a BatchWriteItem with a key twice or a version that is not 1")
 		}
-		seen[r.Key] = true
-		h.wrote(writeUnits(wire(table.Look(r.Key)[0]), write.PutRequest.Item))
-		pointers = append(pointers, r)
+		pointers[i], keys[i] = r, r.Key
+	}
+	table, err := h.table(ctx, "BatchWriteItem", name, keys...)
+	if err != nil {
+		return err
+	}
+	for i, held := range table.Look(keys...) {
+		h.wrote(writeUnits(wire(held), writes[i].PutRequest.Item))
 	}
 	return translate(table.Note(ctx, pointers...), nil)
 }

@@ -3,9 +3,10 @@
 package kms
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,33 +21,19 @@ const Prefix = "TrentService"
 
 // Handler is the service. It is safe for concurrent use.
 type Handler struct {
-	service awsjson.Service
-	keys    map[string]*memkeys.Keys
+	awsjson.Service
+	keys map[string]*memkeys.Keys
 
 	mu    sync.Mutex
 	calls map[string]int
 }
 
-// Option changes a Handler.
-type Option func(*Handler)
-
-// Refused tells of every request that was not understood: the client keeps no message of an error.
-func Refused(tell func(message string)) Option {
-	return func(h *Handler) { h.service.Refused = tell }
-}
-
 // New returns the service over keys by their id, ARN or alias, exactly as the client names them.
-func New(held map[string]*memkeys.Keys, options ...Option) *Handler {
+func New(held map[string]*memkeys.Keys) *Handler {
 	h := &Handler{keys: held, calls: map[string]int{}}
-	h.service = awsjson.Service{Prefix: Prefix, Version: "1.1", Handle: h.handle}
-	for _, o := range options {
-		o(h)
-	}
+	h.Service = awsjson.Service{Prefix: Prefix, Version: "1.1", Handle: h.handle}
 	return h
 }
-
-// ServeHTTP serves one request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.service.ServeHTTP(w, r) }
 
 // Calls returns how often an operation was called.
 func (h *Handler) Calls(operation string) int {
@@ -59,11 +46,14 @@ func (h *Handler) handle(ctx context.Context, operation string, body []byte) (an
 	h.mu.Lock()
 	h.calls[operation]++
 	h.mu.Unlock()
+	if err := awsjson.Allow(ctx, "kms:"+operation, "", ""); err != nil { // Decrypt names no key, and there is one
+		return nil, err
+	}
 	switch operation {
 	case "GenerateDataKey":
-		return h.generate(ctx, body)
+		return awsjson.Do(operation, body, func(in generateRequest) (any, error) { return h.generate(ctx, in) })
 	case "Decrypt":
-		return h.decrypt(ctx, body)
+		return awsjson.Do(operation, body, func(in decryptRequest) (any, error) { return h.decrypt(ctx, in) })
 	default:
 		return nil, awsjson.NotUnderstood("%s", operation)
 	}
@@ -82,15 +72,13 @@ func (c *encryptionContext) binding() (keys.Binding, error) {
 	return keys.Binding{Tenant: *c.Tenant, Purpose: *c.Purpose}, nil
 }
 
-func (h *Handler) generate(ctx context.Context, body []byte) (any, error) {
-	in, err := awsjson.Read[struct {
-		KeyId             string //nolint:revive // the API's name
-		KeySpec           string
-		EncryptionContext *encryptionContext
-	}]("GenerateDataKey", body)
-	if err != nil {
-		return nil, err
-	}
+type generateRequest struct {
+	KeyId             string //nolint:revive // the API's name
+	KeySpec           string
+	EncryptionContext *encryptionContext
+}
+
+func (h *Handler) generate(ctx context.Context, in generateRequest) (any, error) {
 	if in.KeySpec != "AES_256" {
 		return nil, awsjson.NotUnderstood("the key spec %q", in.KeySpec)
 	}
@@ -106,22 +94,21 @@ func (h *Handler) generate(ctx context.Context, body []byte) (any, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	return map[string]any{"KeyId": in.KeyId, "Plaintext": plain, "CiphertextBlob": label(in.KeyId, wrapped)}, nil
+	return map[string]any{"KeyId": in.KeyId, "Plaintext": plain, "CiphertextBlob": slices.Concat([]byte(in.KeyId), []byte{0}, wrapped)}, nil
 }
 
-func (h *Handler) decrypt(ctx context.Context, body []byte) (any, error) {
-	in, err := awsjson.Read[struct {
-		CiphertextBlob    []byte
-		EncryptionContext *encryptionContext
-	}]("Decrypt", body)
-	if err != nil {
-		return nil, err
-	}
+type decryptRequest struct {
+	CiphertextBlob    []byte
+	EncryptionContext *encryptionContext
+}
+
+func (h *Handler) decrypt(ctx context.Context, in decryptRequest) (any, error) {
 	binding, err := in.EncryptionContext.binding()
 	if err != nil {
 		return nil, err
 	}
-	name, wrapped := unlabel(in.CiphertextBlob)
+	label, wrapped, _ := bytes.Cut(in.CiphertextBlob, []byte{0}) // KMS finds the key by the ciphertext, too
+	name := string(label)
 	k := h.keys[name]
 	if k == nil {
 		return nil, failed("InvalidCiphertextException")
@@ -131,23 +118,6 @@ func (h *Handler) decrypt(ctx context.Context, body []byte) (any, error) {
 		return nil, translate(err)
 	}
 	return map[string]any{"KeyId": name, "Plaintext": plain, "EncryptionAlgorithm": "SYMMETRIC_DEFAULT"}, nil
-}
-
-// label puts the key's name before what it wrapped: KMS finds the key by the ciphertext, too.
-func label(name string, wrapped []byte) []byte {
-	return append(binary.AppendUvarint(nil, uint64(len(name))), append([]byte(name), wrapped...)...)
-}
-
-// maxName is what a key's name may be long; an ARN is shorter.
-const maxName = 2048
-
-func unlabel(blob []byte) (name string, wrapped []byte) {
-	length, read := binary.Uvarint(blob)
-	if read <= 0 || length > maxName || read+int(length) > len(blob) {
-		return "", nil
-	}
-	end := read + int(length)
-	return string(blob[read:end]), blob[end:]
 }
 
 // translate returns a fault as KMS words it.

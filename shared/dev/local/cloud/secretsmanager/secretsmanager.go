@@ -17,8 +17,8 @@ const Prefix = "secretsmanager"
 
 // Handler is the service. It is safe for concurrent use.
 type Handler struct {
-	service awsjson.Service
-	choose  func(call int) Fault
+	awsjson.Service
+	Faulty func(call int) Fault // says how each call, 1 being the first, is to fail; may be nil
 
 	mu     sync.Mutex
 	values map[string]string
@@ -35,32 +35,13 @@ const (
 	Failed          // status 500
 )
 
-// Option changes a Handler.
-type Option func(*Handler)
-
-// Faulty asks choose how each call, 1 being the first, is to fail.
-func Faulty(choose func(call int) Fault) Option { return func(h *Handler) { h.choose = choose } }
-
-// Refused tells of every request that was not understood: the client keeps no message of an error.
-func Refused(tell func(message string)) Option {
-	return func(h *Handler) { h.service.Refused = tell }
-}
-
 // New returns the service over a copy of values by name or ARN: each a JSON array of strings or a string.
-func New(values map[string]string, options ...Option) *Handler {
-	h := &Handler{values: maps.Clone(values)}
-	if h.values == nil {
-		h.values = map[string]string{}
-	}
-	h.service = awsjson.Service{Prefix: Prefix, Version: "1.1", Handle: h.handle}
-	for _, o := range options {
-		o(h)
-	}
+func New(values map[string]string) *Handler {
+	h := &Handler{values: map[string]string{}}
+	maps.Copy(h.values, values)
+	h.Service = awsjson.Service{Prefix: Prefix, Version: "1.1", Handle: h.handle}
 	return h
 }
-
-// ServeHTTP serves one request.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.service.ServeHTTP(w, r) }
 
 // Set replaces a value.
 func (h *Handler) Set(name, value string) {
@@ -76,40 +57,43 @@ func (h *Handler) Calls() int {
 	return h.calls
 }
 
-func (h *Handler) handle(_ context.Context, operation string, body []byte) (any, error) {
-	if operation == "DescribeSecret" { // make recover and make remove look whether a deleted stack left one
-		return nil, &awsjson.Error{
-			Status: http.StatusBadRequest, Type: awsjson.CodeNotUnderstood,
-			Message: "make run has no stack to recover or remove: what it holds is gone when it ends",
-		}
-	}
-	if operation != "GetSecretValue" {
+type getRequest struct{ SecretId string } //nolint:revive // the API's name
+
+func (h *Handler) handle(ctx context.Context, operation string, body []byte) (any, error) {
+	switch operation {
+	case "DescribeSecret": // make recover and make remove look whether a deleted stack left one
+		return nil, refused(awsjson.CodeNotUnderstood, "make run has no stack to recover or remove: what it holds is gone when it ends")
+	case "GetSecretValue":
+		return awsjson.Do(operation, body, func(in getRequest) (any, error) { return h.get(ctx, in.SecretId) })
+	default:
 		return nil, awsjson.NotUnderstood("%s", operation)
 	}
-	in, err := awsjson.Read[struct {
-		SecretId string //nolint:revive // the API's name
-	}](operation, body)
-	if err != nil {
+}
+
+func (h *Handler) get(ctx context.Context, name string) (any, error) {
+	if err := awsjson.Allow(ctx, "secretsmanager:GetSecretValue", name, ""); err != nil {
 		return nil, err
 	}
 	h.mu.Lock()
 	h.calls++
 	call := h.calls
-	value, held := h.values[in.SecretId]
+	value, held := h.values[name]
 	h.mu.Unlock()
 	fault := None
-	if h.choose != nil {
-		fault = h.choose(call)
+	if h.Faulty != nil {
+		fault = h.Faulty(call)
 	}
 	switch {
 	case fault == Throttled:
-		return nil, &awsjson.Error{Status: http.StatusBadRequest, Type: "ThrottlingException", Message: "injected"}
+		return nil, refused("ThrottlingException", "injected")
 	case fault == Failed:
-		return nil, &awsjson.Error{Status: http.StatusInternalServerError, Type: "InternalServiceError", Message: "injected"}
+		return nil, awsjson.Internal()
 	case !held:
-		return nil, &awsjson.Error{
-			Status: http.StatusBadRequest, Type: "ResourceNotFoundException", Message: "Secrets Manager can't find the specified secret.",
-		}
+		return nil, refused("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 	}
-	return map[string]any{"Name": in.SecretId, "SecretString": value, "VersionStages": []string{"AWSCURRENT"}}, nil
+	return map[string]any{"Name": name, "SecretString": value, "VersionStages": []string{"AWSCURRENT"}}, nil
+}
+
+func refused(kind, message string) error {
+	return &awsjson.Error{Status: http.StatusBadRequest, Type: kind, Message: message}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/queue/inorder"
 	"signalbox/shared/queue/memqueue"
 )
@@ -76,7 +77,7 @@ func systemAttributes(d memqueue.Delivery) map[string]string {
 		"ApproximateReceiveCount":          strconv.Itoa(d.Attempt),
 		"SentTimestamp":                    strconv.FormatInt(d.FirstSent.UnixMilli(), 10),
 		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(d.FirstReceived.UnixMilli(), 10),
-		"SenderId":                         Account,
+		"SenderId":                         awsjson.Account,
 	}
 	for name, value := range map[string]string{
 		"MessageGroupId": d.Group, "SequenceNumber": d.Sequence,
@@ -127,7 +128,7 @@ func Event(name string, deliveries []memqueue.Delivery) LambdaEvent {
 		r := lambdaRecord{
 			MessageID: d.MessageID, ReceiptHandle: d.ReceiptHandle, Body: body, MD5OfBody: md5Hex(body),
 			Attributes: systemAttributes(d), MessageAttributes: map[string]lambdaAttribute{},
-			EventSourceARN: ARN(name), EventSource: "aws:sqs", AWSRegion: Region,
+			EventSourceARN: ARN(name), EventSource: "aws:sqs", AWSRegion: awsjson.Region,
 		}
 		if d.Trace != "" {
 			r.MessageAttributes[inorder.TraceAttribute] = lambdaAttribute{DataType: "String", StringValue: d.Trace}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/inorder"
 	"signalbox/shared/queue/memqueue"
@@ -102,7 +103,7 @@ func message(e sendEntry) (queue.Message, error) {
 	m := queue.Message{ID: e.MessageDeduplicationId, Group: e.MessageGroupId, Body: []byte(e.MessageBody)}
 	for name, a := range e.MessageAttributes {
 		if name != inorder.TraceAttribute || a.DataType != "String" || a.StringValue == "" {
-			return m, notUnderstood("the message attribute " + name)
+			return m, awsjson.NotUnderstood("the message attribute %s", name)
 		}
 		m.Trace = a.StringValue
 	}

@@ -7,11 +7,6 @@ import (
 	"signalbox/shared/queue/memqueue"
 )
 
-type deleteOne struct {
-	named
-	ReceiptHandle string
-}
-
 type deleteEntry struct {
 	Id            string //nolint:revive // the protocol's name
 	ReceiptHandle string
@@ -36,14 +31,6 @@ type changeVisibilityBatch struct {
 // succeeded is an entry that succeeded where nothing else is to be said.
 type succeeded struct {
 	Id string //nolint:revive // the protocol's name
-}
-
-func (s *Server) deleteOne(ctx context.Context, q *memqueue.Queue, r deleteOne) (any, error) {
-	errs, err := q.Delete(ctx, r.ReceiptHandle)
-	if err == nil {
-		err = errs[0]
-	}
-	return struct{}{}, err
 }
 
 func (s *Server) deleteBatch(ctx context.Context, q *memqueue.Queue, r deleteBatch) (any, error) {
