@@ -4,14 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/process"
 )
 
@@ -40,10 +41,11 @@ func (r *run) start(ctx context.Context) error {
 		r.say("emulator at %s", r.Endpoint)
 		return nil
 	}
-	port, err := freePort(ctx)
+	number, err := local.Reserve(ctx, "ENDPOINT", 0)
 	if err != nil {
 		return err
 	}
+	port := strconv.Itoa(number)
 	r.Endpoint = "http://127.0.0.1:" + port
 	began := time.Now()
 	child, err := r.guardian.Start(r.life, process.Spec{ //nolint:contextcheck // it outlives the start
@@ -63,21 +65,6 @@ func (r *run) start(ctx context.Context) error {
 	r.started = true
 	r.say("MiniStack at %s: %s", r.Endpoint, since(began))
 	return nil
-}
-
-func freePort(ctx context.Context) (string, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("emulator: %w", err)
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if closed := l.Close(); closed != nil {
-		return "", fmt.Errorf("emulator: %w", closed)
-	}
-	if err != nil {
-		return "", fmt.Errorf("emulator: %w", err)
-	}
-	return port, nil
 }
 
 // command runs a program of make's in the root of the repository against the emulator. What it prints is in a log named like

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/hex"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -32,13 +32,9 @@ const growForRequests = 10 * time.Millisecond
 const defaultProcesses = 4
 
 func (c *Cloud) newFunction(f template.Function) *function {
-	most := c.options.MaxProcesses
-	if most == 0 {
-		most = defaultProcesses
-	}
 	spec := runtimeapi.Spec{
 		Name: f.LogicalID, ARN: f.ARN, Path: filepath.Join(c.options.Root, binaries, f.Binary), Dir: c.options.Root,
-		Timeout: f.Timeout, MaxProcesses: most,
+		Timeout: f.Timeout, MaxProcesses: c.options.MaxProcesses,
 		Environment: func(id string) []string { return c.environment(f, id) },
 	}
 	if len(f.Routes) > 0 {
@@ -98,19 +94,17 @@ func requestID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // it never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// Invoke runs a function by its logical id, name or ARN, as a direct invocation does.
+// Invoke runs a function by its logical id or name, as a direct invocation does.
 func (c *Cloud) Invoke(ctx context.Context, name string, event []byte) (answer []byte, failed string, err error) {
-	for _, f := range c.functions {
-		if name == f.LogicalID || name == f.Name {
-			result, err := c.invoke(ctx, f, event, "")
-			return result.Payload, result.Error, err
-		}
+	f := c.function(name)
+	if f == nil {
+		return nil, "", cloud.ErrNoFunction
 	}
-	return nil, "", cloud.ErrNoFunction
+	result, err := c.invoke(ctx, f, event, "")
+	return result.Payload, result.Error, err
 }
 
 // targets returns the gateway's routes.
@@ -154,12 +148,5 @@ func (c *Cloud) startSources() {
 
 // concurrency is the mapping's, and no more batches than there can be processes: a batch that waits for one only ages.
 func (c *Cloud) concurrency(m template.Mapping) int {
-	most := c.options.MaxProcesses
-	if most == 0 {
-		most = defaultProcesses
-	}
-	if m.MaximumConcurrency == 0 {
-		return most
-	}
-	return min(m.MaximumConcurrency, most)
+	return min(cmp.Or(m.MaximumConcurrency, c.options.MaxProcesses), c.options.MaxProcesses)
 }

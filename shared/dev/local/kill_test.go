@@ -45,7 +45,7 @@ type scenario struct {
 
 // boundary is where one run kills.
 type boundary struct {
-	local.Kill
+	kill
 	scenario scenario
 	call     cloud.Call
 	leaves   map[string]int // what the clean run left
@@ -64,6 +64,7 @@ type world struct {
 	*testing.T
 	*local.Cloud
 	client *samples.Client
+	plan   *plan
 	number int // of the cloud
 	sent   []samples.Sample
 
@@ -76,18 +77,20 @@ func newWorld(t *testing.T, number int, o local.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Root, o.Observe, o.Built = root, true, true
+	observer := &plan{}
+	o.Root, o.Hooks.Observer, o.Built = root, observer, true
 	o.LogFile = fmt.Sprintf("test-%s-%d.log", strings.ToLower(t.Name()), number)
 	c, err := local.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Stop)
+	observer.cloud = c
 	client, err := samples.NewClient(root, plugins.Channels(), c.Target())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{T: t, Cloud: c, client: client, number: number}
+	return &world{T: t, Cloud: c, client: client, plan: observer, number: number}
 }
 
 // sample is a message of a person who was never seen.
@@ -263,21 +266,21 @@ func difference(before, after map[string]int) map[string]int {
 }
 
 // play does a scenario with cold functions while one of them is killed, perhaps, and returns what it left.
-func (w *world) play(ctx context.Context, s scenario, k local.Kill) (left map[string]int, killed bool, calls []cloud.Call) {
+func (w *world) play(ctx context.Context, s scenario, k kill) (left map[string]int, killed bool, calls []cloud.Call) {
 	w.Helper()
 	w.Recycle()
 	before := w.held(ctx)
-	w.Arm(k)
+	w.plan.arm(k)
 	s.do(ctx, w)
 	w.rest(ctx)
-	killed, calls = w.Disarm()
+	killed, calls = w.plan.disarm()
 	return difference(before, w.held(ctx)), killed, calls
 }
 
 // boundaries returns every call that the scenario's functions make, twice: a kill before and one after.
 func (w *world) boundaries(ctx context.Context, s scenario) []boundary {
 	w.Helper()
-	left, _, calls := w.play(ctx, s, local.Kill{})
+	left, _, calls := w.play(ctx, s, kill{})
 	seen := map[string]int{}
 	var out []boundary
 	for _, call := range calls {
@@ -287,7 +290,7 @@ func (w *world) boundaries(ctx context.Context, s scenario) []boundary {
 			continue
 		}
 		for _, after := range []bool{false, true} {
-			out = append(out, boundary{local.Kill{Function: f, Call: seen[f], After: after}, s, call, left})
+			out = append(out, boundary{kill{Function: f, Call: seen[f], After: after}, s, call, left})
 		}
 	}
 	for _, f := range s.functions {
@@ -302,7 +305,7 @@ func (w *world) boundaries(ctx context.Context, s scenario) []boundary {
 // run kills at a boundary and compares what is left with the clean run.
 func (w *world) run(ctx context.Context, b boundary) {
 	w.Helper()
-	left, killed, _ := w.play(ctx, b.scenario, b.Kill)
+	left, killed, _ := w.play(ctx, b.scenario, b.kill)
 	if !killed {
 		w.Logf("%s: there was no such call this time", b)
 	}

@@ -4,6 +4,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,6 @@ type Options struct {
 	AllowAll        bool              // do not check calls against the functions' roles: the bench, for that work is AWS's
 	Logs            io.Writer         // what functions write, besides LogPath; may be nil
 	LogFile         string            // name below .build/local/logs; empty is local.log
-	Observe         bool              // note every call, so that Arm can kill at one
 	Built           bool              // the binaries are up to date
 	Receiver        string            // a binary in the place of every function that has a route; empty leaves them
 	Hooks           Hooks             // of whoever measures or breaks what runs
@@ -67,7 +67,6 @@ type Cloud struct {
 	functions []*function
 	outputs   atomic.Pointer[map[string]string]
 	bindings  map[string]string // base URLs of CRMs as functions see them
-	plan      *plan
 	database  *dynamodb.Handler
 	noOwner   atomic.Int64 // until when, in Unix nanoseconds, nobody looks up who calls a CRM
 	servers   []*http.Server
@@ -79,8 +78,8 @@ type Cloud struct {
 // Start builds and starts everything and applies the demo tenant. Ctx is about the start; what runs ends by Stop, which has to
 // be called only if there is no error.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
+	o.MaxProcesses, o.LogFile = cmp.Or(o.MaxProcesses, defaultProcesses), cmp.Or(o.LogFile, "local.log")
 	c := &Cloud{options: o, CRMs: map[string]string{}, Simulated: map[string]samples.Simulator{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
-	c.plan = &plan{kill: c.kill}
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{
 		c.readTemplate, c.build, c.openLog, c.startProcesses, c.startAWS, c.startSimulators, c.startGateway, c.applyTenant,
@@ -94,19 +93,14 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 }
 
 func (c *Cloud) readTemplate(context.Context) (err error) {
-	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), c.parameters(), c.options.Times); err != nil {
+	parameters := map[string]string{"CrmHosts": "any"} // they are on this machine
+	maps.Copy(parameters, c.options.Parameters)
+	if c.template, err = template.Read(filepath.Join(c.options.Root, "template.yaml"), parameters, c.options.Times); err != nil {
 		return err
 	}
 	c.PublicBaseURL = c.template.Parameters["PublicBaseUrl"]
 	c.state, err = newState(c.template)
 	return err
-}
-
-// parameters returns those of the template: here the CRMs are on this machine.
-func (c *Cloud) parameters() map[string]string {
-	all := map[string]string{"CrmHosts": "any"}
-	maps.Copy(all, c.options.Parameters)
-	return all
 }
 
 func (c *Cloud) build(ctx context.Context) error {
@@ -117,11 +111,7 @@ func (c *Cloud) build(ctx context.Context) error {
 }
 
 func (c *Cloud) openLog(context.Context) error {
-	name := c.options.LogFile
-	if name == "" {
-		name = "local.log"
-	}
-	c.LogPath = filepath.Join(c.options.Root, binaries, "logs", name)
+	c.LogPath = filepath.Join(c.options.Root, binaries, "logs", c.options.LogFile)
 	if err := os.MkdirAll(filepath.Dir(c.LogPath), 0o750); err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
@@ -164,7 +154,7 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 			allowed[f.LogicalID] = f.Allowed
 		}
 	}
-	c.serve(listener, cloud.Authorize(allowed, c.logger, cloud.New(services, c.observer(), c.Counts)), nil)
+	c.serve(listener, cloud.Authorize(allowed, c.logger, cloud.New(services, c.options.Hooks.Observer, c.Counts)), nil)
 	return nil
 }
 
@@ -213,12 +203,11 @@ func (c *Cloud) Stop() {
 
 // Queue returns a queue by its logical id, nil if there is none.
 func (c *Cloud) Queue(id string) *memqueue.Queue {
-	for _, q := range c.template.Queues {
-		if q.LogicalID == id {
-			return c.state.queues[q.ARN]
-		}
+	i := slices.IndexFunc(c.template.Queues, func(q template.Queue) bool { return q.LogicalID == id })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	return c.state.queues[c.template.Queues[i].ARN]
 }
 
 // Queues returns the logical ids of all queues.
@@ -237,8 +226,8 @@ func (c *Cloud) Target() samples.Target {
 
 // isIdle reports whether no queue holds a message.
 func (c *Cloud) isIdle() bool {
-	for _, id := range c.Queues() {
-		if counters := c.Queue(id).Counters(); counters.Visible+counters.InFlight > 0 {
+	for _, q := range c.state.queues {
+		if counters := q.Counters(); counters.Visible+counters.InFlight > 0 {
 			return false
 		}
 	}
@@ -262,14 +251,5 @@ func (c *Cloud) Secrets() []string { return slices.Sorted(maps.Values(c.state.se
 func (c *Cloud) Recycle() {
 	for _, f := range c.functions {
 		f.pool.Recycle()
-	}
-}
-
-// kill kills a process by its id.
-func (c *Cloud) kill(id string) {
-	for _, f := range c.functions {
-		if f.pool.Kill(id) {
-			return
-		}
 	}
 }

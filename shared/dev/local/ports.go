@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"syscall"
@@ -31,7 +32,7 @@ func Ports(root string, lookup func(string) (string, bool), usual bool) (map[str
 		if err != nil {
 			return nil, fmt.Errorf("local: %s has a CRM with a base URL that is none", samples.DemoTenant)
 		}
-		ports[simulator{crm: fmt.Sprint(crm["kind"])}.portVariable()], _ = strconv.Atoi(base.Port())
+		ports[portVariable(fmt.Sprint(crm["kind"]))], _ = strconv.Atoi(base.Port())
 	}
 	for variable := range ports {
 		if !usual {
@@ -71,18 +72,12 @@ func listen(ctx context.Context, variable string, port int) (net.Listener, error
 	return l, nil
 }
 
-// reserve returns a port that was free a moment ago, for a child that listens itself.
-func reserve(ctx context.Context, variable string, port int) (int, error) {
+// Reserve returns a port of the loopback interface that was free a moment ago, for a child that listens itself: this one, or any if it is 0.
+// Variable is what a user sets to change it.
+func Reserve(ctx context.Context, variable string, port int) (int, error) {
 	l, err := listen(ctx, variable, port)
 	if err != nil {
 		return 0, err
 	}
-	_, number, err := net.SplitHostPort(l.Addr().String())
-	if closed := l.Close(); closed != nil {
-		return 0, fmt.Errorf("local: %w", closed)
-	}
-	if err != nil {
-		return 0, fmt.Errorf("local: %w", err)
-	}
-	return strconv.Atoi(number)
+	return int(netip.MustParseAddrPort(l.Addr().String()).Port()), l.Close()
 }

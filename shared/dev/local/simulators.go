@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,29 +30,23 @@ const (
 	simulatorStart   = 10 * time.Second
 )
 
-// simulator is one of them.
-type simulator struct{ crm, binary string }
-
-func (s simulator) portVariable() string { return strings.ToUpper(s.crm) + "_PORT" }
+func portVariable(crm string) string { return strings.ToUpper(crm) + "_PORT" }
 
 // SimulatedCRMs returns the CRMs that have a simulator, in the order of their names.
 func SimulatedCRMs(root string) ([]string, error) {
 	found, err := simulators(root)
-	var crms []string
-	for _, s := range found {
-		crms = append(crms, s.crm)
-	}
-	return crms, err
+	return slices.Sorted(maps.Keys(found)), err
 }
 
-func simulators(root string) ([]simulator, error) {
+// simulators returns the names of the simulators' binaries by CRM.
+func simulators(root string) (map[string]string, error) {
 	folders, err := filepath.Glob(filepath.Join(root, simulatorPattern))
 	if err != nil {
 		return nil, fmt.Errorf("local: %w", err)
 	}
-	found := make([]simulator, len(folders))
-	for i, folder := range folders {
-		found[i] = simulator{crm: filepath.Base(filepath.Dir(filepath.Dir(folder))), binary: filepath.Base(folder)}
+	found := map[string]string{}
+	for _, folder := range folders {
+		found[filepath.Base(filepath.Dir(filepath.Dir(folder)))] = filepath.Base(folder)
 	}
 	return found, nil
 }
@@ -64,7 +60,7 @@ func (c *Cloud) startSimulators(ctx context.Context) error {
 	}
 	for crm, s := range started {
 		c.Simulated[crm], c.CRMs[crm], c.bindings[crm] = s, s.URL, s.URL
-		if c.observer() == nil {
+		if c.options.Hooks.Observer == nil {
 			continue
 		}
 		if err := c.observeCRM(ctx, crm, s.URL); err != nil {
@@ -94,27 +90,23 @@ func (o Simulators) Start(ctx, life context.Context) (map[string]samples.Simulat
 	if err != nil {
 		return nil, err
 	}
-	bindings := map[string]map[string]any{}
-	for _, crm := range bound(file) {
-		kind, _ := crm["kind"].(string)
-		bindings[kind] = crm
-	}
 	started := map[string]samples.Simulator{}
-	for _, s := range found {
-		if bindings[s.crm] == nil { // one that is being written
+	for _, binding := range bound(file) {
+		kind, _ := binding["kind"].(string)
+		if found[kind] == "" { // ApplyDemo says so
 			continue
 		}
-		if started[s.crm], err = o.start(ctx, life, s, bindings[s.crm]); err != nil {
+		if started[kind], err = o.start(ctx, life, kind, found[kind], binding); err != nil {
 			return nil, err
 		}
 	}
 	return started, nil
 }
 
-// start starts a simulator that lets in who has the token and the settings of a binding.
-func (o Simulators) start(ctx, life context.Context, s simulator, binding map[string]any) (about samples.Simulator, err error) {
-	variable := s.portVariable()
-	port, err := reserve(ctx, variable, o.Ports[variable])
+// start starts a CRM's simulator, which lets in who has the token and the settings of a binding.
+func (o Simulators) start(ctx, life context.Context, crm, binary string, binding map[string]any) (about samples.Simulator, err error) {
+	variable := portVariable(crm)
+	port, err := Reserve(ctx, variable, o.Ports[variable])
 	if err != nil {
 		return about, err
 	}
@@ -129,15 +121,15 @@ func (o Simulators) start(ctx, life context.Context, s simulator, binding map[st
 		environment = append(environment, "SIMULATOR_LIMIT=0")
 	}
 	child, err := o.Guardian.Start(life, process.Spec{
-		Path: filepath.Join(o.Root, binaries, s.binary), Args: []string{"-listen", address}, Dir: o.Root,
-		Output: o.Output(s.binary), Env: environment,
+		Path: filepath.Join(o.Root, binaries, binary), Args: []string{"-listen", address}, Dir: o.Root,
+		Output: o.Output(binary), Env: environment,
 	})
 	if err != nil {
 		return about, err
 	}
 	base := "http://" + address
 	if about, err = await(ctx, child, base); err != nil {
-		return about, fmt.Errorf("local: %s: %w", s.binary, err)
+		return about, fmt.Errorf("local: %s: %w", binary, err)
 	}
 	return about, nil
 }
@@ -186,7 +178,7 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 	if err != nil {
 		return err
 	}
-	c.serve(listener, cloud.Observe(c.observer(), call), func(ctx context.Context, end net.Conn) context.Context {
+	c.serve(listener, cloud.Observe(c.options.Hooks.Observer, call), func(ctx context.Context, end net.Conn) context.Context {
 		// Asked by the first request: here it would hold up whoever connects next, for it takes its time.
 		return context.WithValue(ctx, callerKey{}, sync.OnceValue(func() string { return c.callerOf(crm, end) }))
 	})

@@ -1,14 +1,15 @@
-package local
+package local_test
 
 import (
 	"slices"
 	"sync"
 
+	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
 )
 
-// Kill is one kill -9 of a function's process at a call boundary.
-type Kill struct {
+// kill is one kill -9 of a function's process at a call boundary.
+type kill struct {
 	Function string // logical id
 	Call     int    // at which of the function's calls from now on, from 1
 	After    bool   // after the call's effect and before its reply; otherwise before it is passed on
@@ -16,11 +17,11 @@ type Kill struct {
 
 // plan observes calls, and kills once when it is armed.
 type plan struct {
-	kill func(process string)
+	cloud *local.Cloud // once it is started
 
 	mu    sync.Mutex
 	calls []cloud.Call
-	armed *Kill
+	armed *kill
 	seen  int // calls of the armed function
 	fired bool
 }
@@ -54,18 +55,22 @@ func (p *plan) note(c cloud.Call) (before, after bool) {
 	return !p.armed.After, p.armed.After
 }
 
-// Arm plans one kill and forgets the calls so far. Options.Observe must be set.
-func (c *Cloud) Arm(k Kill) {
-	c.plan.mu.Lock()
-	defer c.plan.mu.Unlock()
-	c.plan.calls, c.plan.armed, c.plan.seen, c.plan.fired = nil, &k, 0, false
+func (p *plan) kill(process string) {
+	p.cloud.KillIf(process, func([]byte) bool { return true })
 }
 
-// Disarm forgets the plan and reports whether it killed, with the calls since Arm, in order.
-func (c *Cloud) Disarm() (killed bool, calls []cloud.Call) {
-	c.plan.mu.Lock()
-	defer c.plan.mu.Unlock()
-	killed, calls = c.plan.fired, slices.Clone(c.plan.calls)
-	c.plan.calls, c.plan.armed, c.plan.fired = nil, nil, false
+// arm plans one kill and forgets the calls so far.
+func (p *plan) arm(k kill) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls, p.armed, p.seen, p.fired = nil, &k, 0, false
+}
+
+// disarm forgets the plan and reports whether it killed, with the calls since arm, in order.
+func (p *plan) disarm() (killed bool, calls []cloud.Call) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	killed, calls = p.fired, slices.Clone(p.calls)
+	p.calls, p.armed, p.fired = nil, nil, false
 	return killed, calls
 }
