@@ -179,13 +179,13 @@ func conversationID(channel canonical.Channel, account string, thread canonical.
 // out, so that the words arrive, and noted. What is too large for the queue goes without what the provider sent, and then without
 // the channel's leftovers: the canonical event holds everything that is acted on.
 func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err error) {
-	body, err = canonical.Encode(*e)
+	body, err = canonical.Encode(*e, canonical.RawVendor)
 	if _, invalid := errors.AsType[*canonical.ValidationError](err); invalid {
 		if aside, err = e.SetAside(); err != nil {
 			return nil, nil, fault.New(fault.Permanent, canonical.CodeInvalid, err)
 		}
 		noteSetAside(e, aside)
-		body, err = canonical.Encode(*e)
+		body, err = canonical.Encode(*e, canonical.RawVendor)
 	}
 	noted := min(len(aside), 1) // members of the metadata that note makes
 	for err != nil || len(body) > queue.MaxBody {
@@ -200,7 +200,7 @@ func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err err
 		default:
 			return nil, nil, fault.New(fault.Permanent, CodeLarge, nil)
 		}
-		body, err = canonical.Encode(*e)
+		body, err = canonical.Encode(*e, canonical.RawVendor)
 	}
 	return body, aside, nil
 }

@@ -308,6 +308,20 @@ func TestEncodeRefusesAnInvalidEvent(t *testing.T) {
 	}
 }
 
+// TestWhatTheCallerWroteIsNotParsed is what took as long as all the rest of a large webhook: JSON that the adapter had just written.
+func TestWhatTheCallerWroteIsNotParsed(t *testing.T) {
+	e := decode(t, read(t, seed))
+	e.Metadata = map[string]json.RawMessage{canonical.RawVendor: json.RawMessage(`"`), "other": json.RawMessage(`1`)}
+	if _, err := canonical.Encode(e, canonical.RawVendor); err != nil {
+		t.Error(err)
+	}
+	for _, written := range [][]string{nil, {"other"}} {
+		if _, err := canonical.Encode(e, written...); err == nil {
+			t.Errorf("no JSON was written: %q", written)
+		}
+	}
+}
+
 func TestWithoutRawVendorLeavesTheEventAsItWas(t *testing.T) {
 	e := decode(t, read(t, seed))
 	if got := e.WithoutRawVendor(); got.Metadata != nil || len(e.Metadata) != 1 {

@@ -233,7 +233,7 @@ func (r *reader) instant(v jsontext.Value) time.Time {
 		r.add(ProblemType, "must be a string")
 		return time.Time{}
 	}
-	t, ok := parseInstant(v.Text())
+	t, ok := ParseTime(v.Text())
 	if !ok {
 		r.add(ProblemFormat, "must be RFC 3339 between the years 1970 and 9999")
 	}

@@ -27,7 +27,7 @@ func (e Event) WithDefaults() Event {
 }
 
 func withPhone(p Participant) Participant {
-	if p.Phone == "" && isE164(p.ChannelAddress) {
+	if p.Phone == "" && IsE164(p.ChannelAddress) {
 		p.Phone = p.ChannelAddress
 	}
 	return p

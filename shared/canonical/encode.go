@@ -15,10 +15,11 @@ import (
 
 // Encode fills what has a default and writes the event: the same bytes for equal events, members in the order of Event,
 // times in UTC to the millisecond. An invalid event is refused with the fault CodeInvalid around a *ValidationError. Bytes
-// that are no UTF-8 become U+FFFD.
-func Encode(e Event) ([]byte, error) {
+// that are no UTF-8 become U+FFFD. A member of the metadata that the caller wrote as JSON itself, by its name in written, is not parsed to
+// see whether it is.
+func Encode(e Event, written ...string) ([]byte, error) {
 	e = e.WithDefaults()
-	rules := report{}
+	rules := report{path: make([]step, 0, 8), written: written}
 	rules.object(&e)
 	if err := rules.err(); err != nil {
 		return nil, fault.New(fault.Permanent, CodeInvalid, err)
@@ -123,7 +124,9 @@ func appendParts(to []byte, field reflect.Value) []byte {
 
 func appendTable[T any](to []byte, values map[string]T, value func([]byte, T) []byte) []byte {
 	to = append(to, '{')
-	for _, name := range slices.Sorted(maps.Keys(values)) {
+	names := slices.AppendSeq(make([]string, 0, len(values)), maps.Keys(values))
+	slices.Sort(names)
+	for _, name := range names {
 		to = value(appendName(to, name), values[name])
 	}
 	return append(to, '}')

@@ -52,19 +52,19 @@ func (f form) fits(s string) (ok bool, due string) {
 	case formName:
 		return isName(s), "must be 1 to 128 letters, digits, '_', '.' and '-', beginning with a letter or digit"
 	case formWord:
-		return isWord(s), "must be lower-case letters, digits and '_'"
+		return IsChannel(s), "must be lower-case letters, digits and '_'"
 	case formConversation:
 		return isConversation(s), "must be <channel>:<account>:conv:<opaque>"
 	case formE164:
-		return isE164(s), "must be E.164"
+		return IsE164(s), "must be E.164"
 	case formSHA256:
-		return isSHA256(s), "must be 64 lower-case hex digits"
+		return all(s, 64, 64, isHex), "must be 64 lower-case hex digits"
 	case formURL:
 		return isURL(s), "must be an http or https URL of at most 4096 ASCII characters"
 	case formTraceparent:
-		return isTraceparent(s), "must be a W3C traceparent"
+		return shaped(s, "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx"), "must be a W3C traceparent"
 	case formCause:
-		return isCause(s), "must be 1 to 128 printable ASCII characters without spaces"
+		return all(s, 1, 128, isVisible), "must be 1 to 128 printable ASCII characters without spaces"
 	default:
 		return len(s) <= int(f) || utf8.RuneCountInString(s) <= int(f), "is too long"
 	}
@@ -108,19 +108,7 @@ func all(s string, least, most int, class func(byte) bool) bool {
 }
 
 func isUUIDv4(s string) bool {
-	if len(s) != 36 || s[14] != '4' || !strings.Contains("89ab", s[19:20]) {
-		return false
-	}
-	for i := range len(s) {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if s[i] != '-' {
-				return false
-			}
-		} else if !isHex(s[i]) {
-			return false
-		}
-	}
-	return true
+	return shaped(s, "xxxxxxxx-xxxx-4xxx-xxxx-xxxxxxxxxxxx") && strings.Contains("89ab", s[19:20])
 }
 
 func isNamePart(b byte) bool {
@@ -133,13 +121,14 @@ func isName(s string) bool {
 
 func isMetadataName(s string) bool { return all(s, 1, 64, isNamePart) && isLetter(s[0]) }
 
-func isWord(s string) bool {
+// IsChannel reports whether s can be a channel's name, or a provider's: lower-case letters, digits and "_", a letter first.
+func IsChannel(s string) bool {
 	return all(s, 1, 32, func(b byte) bool { return isLower(b) || isDigit(b) || b == '_' }) && isLower(s[0])
 }
 
 func isConversation(s string) bool {
 	channel, rest, ok := strings.Cut(s, ":")
-	if !ok || !isWord(channel) {
+	if !ok || !IsChannel(channel) {
 		return false
 	}
 	account, rest, ok := strings.Cut(rest, ":")
@@ -150,11 +139,11 @@ func isConversation(s string) bool {
 	return ok && all(opaque, 1, 512, isVisible)
 }
 
-func isE164(s string) bool {
+// IsE164 reports whether s has the form of E.164: "+" and 7 to 15 digits, the first not 0. Whether there is such a number is asked by
+// those who have the tables for it.
+func IsE164(s string) bool {
 	return all(strings.TrimPrefix(s, "+"), 7, 15, isDigit) && s[0] == '+' && s[1] != '0'
 }
-
-func isSHA256(s string) bool { return all(s, 64, 64, isHex) }
 
 func isURL(s string) bool {
 	rest, ok := strings.CutPrefix(s, "https://")
@@ -164,9 +153,25 @@ func isURL(s string) bool {
 	return ok && len(s) <= maxURL && all(rest, 1, maxURL, isVisible)
 }
 
-func isTraceparent(s string) bool {
-	return len(s) == 55 && s[2] == '-' && s[35] == '-' && s[52] == '-' &&
-		all(s[:2], 2, 2, isHex) && all(s[3:35], 32, 32, isHex) && all(s[36:52], 16, 16, isHex) && all(s[53:], 2, 2, isHex)
+// shaped compares s with an example of its form: "0" stands for a digit, "x" for a lower-case hex digit, "+" for a sign, anything else
+// for itself.
+func shaped(s, form string) bool {
+	if len(s) != len(form) {
+		return false
+	}
+	for i := range len(s) {
+		fits := s[i] == form[i]
+		switch form[i] {
+		case '0':
+			fits = isDigit(s[i])
+		case 'x':
+			fits = isHex(s[i])
+		case '+':
+			fits = s[i] == '+' || s[i] == '-'
+		}
+		if !fits {
+			return false
+		}
+	}
+	return true
 }
-
-func isCause(s string) bool { return all(s, 1, 128, isVisible) }

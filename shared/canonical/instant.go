@@ -14,9 +14,9 @@ const (
 	lastYear  = 9999
 )
 
-// parseInstant reads RFC 3339 with any offset and up to nine decimals, and keeps the milliseconds. It is stricter than
+// ParseTime reads RFC 3339 with any offset and up to nine decimals, and keeps the milliseconds. It is stricter than
 // time.Parse where that accepts more than the schema does: a comma, more decimals, an offset of a day.
-func parseInstant(s string) (time.Time, bool) {
+func ParseTime(s string) (time.Time, bool) {
 	if len(s) < len("2006-01-02T15:04:05Z") || !shaped(s[:19], "0000-00-00T00:00:00") {
 		return time.Time{}, false
 	}
@@ -46,27 +46,3 @@ func writable(t time.Time) bool {
 
 // edge reports whether a date is one of those on which an offset can leave the years that can be written.
 func edge(date string) bool { return date == "1970-01-01" || date == "9999-12-31" }
-
-// shaped compares s with an example of its form: "0" stands for a digit, "+" for a sign, anything else for itself.
-func shaped(s, form string) bool {
-	if len(s) != len(form) {
-		return false
-	}
-	for i := range len(s) {
-		switch b := s[i]; form[i] {
-		case '0':
-			if !isDigit(b) {
-				return false
-			}
-		case '+':
-			if b != '+' && b != '-' {
-				return false
-			}
-		default:
-			if b != form[i] {
-				return false
-			}
-		}
-	}
-	return true
-}

@@ -24,161 +24,97 @@ func (r rule) mustAppear() bool { return r == always }
 // mostMembers is how many an object has at most.
 const mostMembers = 27
 
-// members appends the members of a struct of the schema. It calls each type's own by name, so that lists stay on the stack: a message
-// is read and written several times.
-func members(object any, to []member) []member {
+// members appends the members of a struct of the schema. It is a switch over types and no method of theirs, so that lists stay on the
+// stack: a message is read and written several times.
+func members(object any, to []member) []member { //nolint:funlen // a list
 	switch o := object.(type) {
 	case *Event:
-		return o.members(to)
+		return append(to, []member{
+			{"eventId", always | filled, formUUID, (*string)(&o.EventID)},
+			{"schemaVersion", always | filled, 0, &o.SchemaVersion},
+			{"tenantId", filled, formName, &o.TenantID},
+			{"accountId", filled, formName, &o.AccountID},
+			{"lineId", filled, formName, &o.LineID},
+			{"threadId", filled, formName, (*string)(&o.ThreadID)},
+			{"type", filled, oneType, (*string)(&o.Type)},
+			{"channel", always | filled, formWord, (*string)(&o.Channel)},
+			{"direction", always | filled, oneDirection, (*string)(&o.Direction)},
+			{"conversationId", always | filled, formConversation, &o.ConversationID},
+			{"provider", filled, formWord, &o.Provider},
+			{"providerMessageId", filled, maxProviderID, &o.ProviderMessageID},
+			{"sender", always, 0, &o.Sender},
+			{"recipient", always, 0, &o.Recipient},
+			{"participants", 0, maxParticipants, &o.Participants},
+			{"actor", 0, 0, &o.Actor},
+			{"relatesTo", 0, 0, &o.RelatesTo},
+			{"message", 0, 0, &o.Message},
+			{"reaction", 0, 0, &o.Reaction},
+			{"receipt", 0, 0, &o.Receipt},
+			{"consent", 0, 0, &o.Consent},
+			{"attribution", 0, 0, &o.Attribution},
+			{"timestamp", 0, 0, &o.Timestamp},
+			{"receivedAt", 0, 0, &o.ReceivedAt},
+			{"flags", 0, 0, &o.Flags},
+			{"trace", 0, 0, &o.Trace},
+			{"metadata", 0, 0, &o.Metadata},
+		}...)
 	case *Participant:
-		return o.members(to)
+		return append(to, []member{
+			{"id", filled, maxIdentifier, &o.ID},
+			{"phone", filled, formE164, &o.Phone},
+			{"hashedEmail", filled, formSHA256, &o.HashedEmail},
+			{"displayName", 0, maxLabel, &o.DisplayName},
+			{"channelAddress", filled, maxIdentifier, &o.ChannelAddress},
+		}...)
 	case *Actor:
-		return o.members(to)
+		return append(to, []member{{"kind", always | filled, oneActor, &o.Kind}, {"via", 0, maxIdentifier, &o.Via}}...)
 	case *Relation:
-		return o.members(to)
+		return append(to, []member{{"kind", always | filled, oneRelation, &o.Kind}, {"providerMessageId", filled, maxProviderID, &o.ProviderMessageID}, {"sender", 0, maxIdentifier, &o.Sender}}...)
 	case *Message:
-		return o.members(to)
+		return append(to, []member{
+			{"text", 0, maxText, &o.Text},
+			{"summary", 0, maxSummary, &o.Summary},
+			{"contentType", 0, maxMIME, &o.ContentType},
+			{"attachments", 0, maxAttachments, &o.Attachments},
+			{"suggestions", 0, maxSuggestions, &o.Suggestions},
+			{"postback", 0, 0, &o.Postback},
+			{"template", 0, 0, &o.Template},
+			{"location", 0, 0, &o.Location},
+		}...)
 	case *Attachment:
-		return o.members(to)
+		return append(to, []member{{"url", always | filled, formURL, &o.URL}, {"contentType", 0, maxMIME, &o.ContentType}, {"name", 0, maxLabel, &o.Name}, {"size", 0, 0, &o.Size}}...)
 	case *Suggestion:
-		return o.members(to)
+		return append(to, []member{{"text", always, maxLabel, &o.Text}, {"postback", 0, maxPayload, &o.Postback}}...)
 	case *Postback:
-		return o.members(to)
+		return append(to, []member{{"text", 0, maxLabel, &o.Text}, {"payload", 0, maxPayload, &o.Payload}}...)
 	case *Template:
-		return o.members(to)
+		return append(to, []member{{"id", always | filled, maxIdentifier, &o.ID}, {"variables", 0, 0, &o.Variables}}...)
 	case *Location:
-		return o.members(to)
+		return append(to, []member{
+			{"latitude", always, maxLatitude, &o.Latitude}, {"longitude", always, maxLongitude, &o.Longitude}, {"label", 0, maxLabel, &o.Label}, {"address", 0, maxLabel, &o.Address},
+		}...)
 	case *Reaction:
-		return o.members(to)
+		return append(to, []member{{"emoji", always | filled, maxEmoji, &o.Emoji}, {"removed", 0, 0, &o.Removed}}...)
 	case *Receipt:
-		return o.members(to)
+		return append(to, []member{{"state", always | filled, oneState, &o.State}, {"at", 0, 0, &o.At}, {"error", 0, maxIdentifier, &o.Error}}...)
 	case *Consent:
-		return o.members(to)
+		return append(to, []member{{"keyword", filled, oneKeyword, &o.Keyword}, {"state", filled, oneConsent, &o.State}, {"source", 0, maxSource, &o.Source}}...)
 	case *Attribution:
-		return o.members(to)
+		return append(to, []member{
+			{"sourceType", 0, maxPayload, &o.SourceType},
+			{"sourceId", 0, maxPayload, &o.SourceID},
+			{"sourceUrl", 0, maxPayload, &o.SourceURL},
+			{"headline", 0, maxPayload, &o.Headline},
+			{"body", 0, maxPayload, &o.Body},
+			{"clickId", 0, maxPayload, &o.ClickID},
+		}...)
 	case *Flags:
-		return o.members(to)
+		return append(to, []member{
+			{"historical", 0, 0, &o.Historical}, {"replayed", 0, 0, &o.Replayed}, {"autoReply", 0, 0, &o.AutoReply}, {"timeEstimated", 0, 0, &o.TimeEstimated},
+		}...)
 	case *Trace:
-		return o.members(to)
+		return append(to, []member{{"traceparent", filled, formTraceparent, &o.Traceparent}, {"causationId", filled, formCause, &o.CausationID}}...)
 	default:
 		return to
 	}
-}
-
-func (e *Event) members(to []member) []member {
-	return append(to, []member{
-		{"eventId", always | filled, formUUID, (*string)(&e.EventID)},
-		{"schemaVersion", always | filled, 0, &e.SchemaVersion},
-		{"tenantId", filled, formName, &e.TenantID},
-		{"accountId", filled, formName, &e.AccountID},
-		{"lineId", filled, formName, &e.LineID},
-		{"threadId", filled, formName, (*string)(&e.ThreadID)},
-		{"type", filled, oneType, (*string)(&e.Type)},
-		{"channel", always | filled, formWord, (*string)(&e.Channel)},
-		{"direction", always | filled, oneDirection, (*string)(&e.Direction)},
-		{"conversationId", always | filled, formConversation, &e.ConversationID},
-		{"provider", filled, formWord, &e.Provider},
-		{"providerMessageId", filled, maxProviderID, &e.ProviderMessageID},
-		{"sender", always, 0, &e.Sender},
-		{"recipient", always, 0, &e.Recipient},
-		{"participants", 0, maxParticipants, &e.Participants},
-		{"actor", 0, 0, &e.Actor},
-		{"relatesTo", 0, 0, &e.RelatesTo},
-		{"message", 0, 0, &e.Message},
-		{"reaction", 0, 0, &e.Reaction},
-		{"receipt", 0, 0, &e.Receipt},
-		{"consent", 0, 0, &e.Consent},
-		{"attribution", 0, 0, &e.Attribution},
-		{"timestamp", 0, 0, &e.Timestamp},
-		{"receivedAt", 0, 0, &e.ReceivedAt},
-		{"flags", 0, 0, &e.Flags},
-		{"trace", 0, 0, &e.Trace},
-		{"metadata", 0, 0, &e.Metadata},
-	}...)
-}
-
-func (p *Participant) members(to []member) []member {
-	return append(to, []member{
-		{"id", filled, maxIdentifier, &p.ID},
-		{"phone", filled, formE164, &p.Phone},
-		{"hashedEmail", filled, formSHA256, &p.HashedEmail},
-		{"displayName", 0, maxLabel, &p.DisplayName},
-		{"channelAddress", filled, maxIdentifier, &p.ChannelAddress},
-	}...)
-}
-
-func (a *Actor) members(to []member) []member {
-	return append(to, []member{{"kind", always | filled, oneActor, &a.Kind}, {"via", 0, maxIdentifier, &a.Via}}...)
-}
-
-func (r *Relation) members(to []member) []member {
-	return append(to, []member{{"kind", always | filled, oneRelation, &r.Kind}, {"providerMessageId", filled, maxProviderID, &r.ProviderMessageID}, {"sender", 0, maxIdentifier, &r.Sender}}...)
-}
-
-func (m *Message) members(to []member) []member {
-	return append(to, []member{
-		{"text", 0, maxText, &m.Text},
-		{"summary", 0, maxSummary, &m.Summary},
-		{"contentType", 0, maxMIME, &m.ContentType},
-		{"attachments", 0, maxAttachments, &m.Attachments},
-		{"suggestions", 0, maxSuggestions, &m.Suggestions},
-		{"postback", 0, 0, &m.Postback},
-		{"template", 0, 0, &m.Template},
-		{"location", 0, 0, &m.Location},
-	}...)
-}
-
-func (a *Attachment) members(to []member) []member {
-	return append(to, []member{{"url", always | filled, formURL, &a.URL}, {"contentType", 0, maxMIME, &a.ContentType}, {"name", 0, maxLabel, &a.Name}, {"size", 0, 0, &a.Size}}...)
-}
-
-func (s *Suggestion) members(to []member) []member {
-	return append(to, []member{{"text", always, maxLabel, &s.Text}, {"postback", 0, maxPayload, &s.Postback}}...)
-}
-
-func (p *Postback) members(to []member) []member {
-	return append(to, []member{{"text", 0, maxLabel, &p.Text}, {"payload", 0, maxPayload, &p.Payload}}...)
-}
-
-func (t *Template) members(to []member) []member {
-	return append(to, []member{{"id", always | filled, maxIdentifier, &t.ID}, {"variables", 0, 0, &t.Variables}}...)
-}
-
-func (l *Location) members(to []member) []member {
-	return append(to, []member{
-		{"latitude", always, maxLatitude, &l.Latitude}, {"longitude", always, maxLongitude, &l.Longitude}, {"label", 0, maxLabel, &l.Label}, {"address", 0, maxLabel, &l.Address},
-	}...)
-}
-
-func (r *Reaction) members(to []member) []member {
-	return append(to, []member{{"emoji", always | filled, maxEmoji, &r.Emoji}, {"removed", 0, 0, &r.Removed}}...)
-}
-
-func (r *Receipt) members(to []member) []member {
-	return append(to, []member{{"state", always | filled, oneState, &r.State}, {"at", 0, 0, &r.At}, {"error", 0, maxIdentifier, &r.Error}}...)
-}
-
-func (c *Consent) members(to []member) []member {
-	return append(to, []member{{"keyword", filled, oneKeyword, &c.Keyword}, {"state", filled, oneConsent, &c.State}, {"source", 0, maxSource, &c.Source}}...)
-}
-
-func (a *Attribution) members(to []member) []member {
-	return append(to, []member{
-		{"sourceType", 0, maxPayload, &a.SourceType},
-		{"sourceId", 0, maxPayload, &a.SourceID},
-		{"sourceUrl", 0, maxPayload, &a.SourceURL},
-		{"headline", 0, maxPayload, &a.Headline},
-		{"body", 0, maxPayload, &a.Body},
-		{"clickId", 0, maxPayload, &a.ClickID},
-	}...)
-}
-
-func (f *Flags) members(to []member) []member {
-	return append(to, []member{
-		{"historical", 0, 0, &f.Historical}, {"replayed", 0, 0, &f.Replayed}, {"autoReply", 0, 0, &f.AutoReply}, {"timeEstimated", 0, 0, &f.TimeEstimated},
-	}...)
-}
-
-func (t *Trace) members(to []member) []member {
-	return append(to, []member{{"traceparent", filled, formTraceparent, &t.Traceparent}, {"causationId", filled, formCause, &t.CausationID}}...)
 }

@@ -1,6 +1,7 @@
 package canonical
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,25 +23,21 @@ type Problem struct {
 	Reason string `json:"reason"` // what is expected, e.g. "must be E.164"
 }
 
-// ValidationError lists every problem of an event, in the order of the schema.
+// ValidationError lists every problem of an event, in the order of the schema, or of what was to become one.
 type ValidationError struct{ Problems []Problem }
 
 // Error names the first ten problems.
 func (e *ValidationError) Error() string {
 	const most = 10
-	var b strings.Builder
-	b.WriteString("canonical: not a valid event:")
+	text, end := "not valid:", ""
 	for i, p := range e.Problems {
 		if i == most {
-			b.WriteString(" and " + strconv.Itoa(len(e.Problems)-most) + " more")
-			break
+			return text + " and " + strconv.Itoa(len(e.Problems)-most) + " more"
 		}
-		if i > 0 {
-			b.WriteByte(';')
-		}
-		b.WriteString(" " + p.Path + " " + p.Reason)
+		text += end + " " + p.Path + " " + p.Reason
+		end = ";"
 	}
-	return b.String()
+	return text
 }
 
 // step is one level of a path: a member's name, or an element's index where name is empty.
@@ -52,7 +49,8 @@ type step struct {
 // report collects problems while an event is walked. The path is spelled only when there is one.
 type report struct {
 	path     []step
-	parsed   bool // the metadata was read from JSON, and need not be looked at again
+	parsed   bool     // the metadata was read from JSON, and need not be looked at again
+	written  []string // nor need these members of it
 	problems []Problem
 }
 
@@ -86,19 +84,11 @@ func (r *report) addOf(name, code, reason string) {
 func (r *report) merge(later []Problem) {
 	read := r.problems
 	for _, p := range later {
-		if !followsFrom(p, read) {
+		follows := func(q Problem) bool { return within(p.Path, q.Path) || within(q.Path, p.Path) }
+		if !slices.ContainsFunc(read, follows) {
 			r.problems = append(r.problems, p)
 		}
 	}
-}
-
-func followsFrom(p Problem, read []Problem) bool {
-	for _, q := range read {
-		if within(p.Path, q.Path) || within(q.Path, p.Path) {
-			return true
-		}
-	}
-	return false
 }
 
 func within(path, outer string) bool {

@@ -171,7 +171,7 @@ func (r *report) metadata(members map[string]json.RawMessage) {
 	names, values := true, true
 	for name, value := range members {
 		names = names && isMetadataName(name)
-		if !r.parsed && len(value) > 0 { // an empty one is written as null
+		if !r.parsed && len(value) > 0 && !slices.Contains(r.written, name) { // an empty one is written as null
 			_, err := jsontext.Parse(value, maxDepth-2) // within the event and its metadata
 			values = values && err == nil
 		}

@@ -4,6 +4,7 @@
 package consent
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -48,7 +49,8 @@ func Keyword(text string) string {
 	if len(text) > maxText || !utf8.ValidString(text) {
 		return ""
 	}
-	if isStop(letters(text)) || isStop(letters(strings.Map(unblackened, text))) { // such a letter may be a sign behind the word
+	stops := []string{"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "ARRET", "ARRETE"}
+	if slices.Contains(stops, letters(text)) || slices.Contains(stops, letters(strings.Map(unblackened, text))) { // such a letter may be a sign behind the word
 		return Stop
 	}
 	switch strings.Map(capital, text) {
@@ -58,15 +60,6 @@ func Keyword(text string) string {
 		return Help
 	default:
 		return ""
-	}
-}
-
-func isStop(word string) bool {
-	switch word {
-	case "STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "ARRET", "ARRETE":
-		return true
-	default:
-		return false
 	}
 }
 
@@ -148,14 +141,20 @@ func FromEvent(e *canonical.Event) *canonical.Consent {
 	if keyword != Stop && (len(e.Message.Attachments) > 0 || reaction) {
 		return nil
 	}
+	return Of(keyword, SourceKeyword)
+}
+
+// Of returns the consent that a keyword amounts to, nil for what is none.
+func Of(keyword, source string) *canonical.Consent {
+	c := &canonical.Consent{Keyword: keyword, Source: source}
 	switch keyword {
 	case Stop:
-		return &canonical.Consent{Keyword: keyword, State: OptedOut, Source: SourceKeyword}
+		c.State = OptedOut
 	case Start:
-		return &canonical.Consent{Keyword: keyword, State: OptedIn, Source: SourceKeyword}
+		c.State = OptedIn
 	case Help:
-		return &canonical.Consent{Keyword: keyword, Source: SourceKeyword}
 	default:
 		return nil
 	}
+	return c
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -43,6 +42,9 @@ type Ordered struct{}
 // once a CRM, from the first rule that asks for it. A consent that does not change is not set. Whatever rules ask first, the
 // person is made before all else, then the consent is set, the message told, and at last what a reply leads to done.
 func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
+	turns := []delivery.Kind{
+		delivery.EnsurePerson, delivery.SetConsent, delivery.LogActivity, delivery.MarkReplied, delivery.CancelSequences, delivery.RaiseStatus,
+	}
 	var d Decision
 	for _, crm := range crms {
 		c := CRMDecision{CRM: crm}
@@ -61,30 +63,12 @@ func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 				break
 			}
 		}
-		slices.SortStableFunc(c.Actions, func(a, b delivery.Action) int { return cmp.Compare(turn(a.Kind), turn(b.Kind)) })
+		slices.SortStableFunc(c.Actions, func(a, b delivery.Action) int { return slices.Index(turns, a.Kind) - slices.Index(turns, b.Kind) })
 		if len(c.Actions) > 0 {
 			d.CRMs = append(d.CRMs, c)
 		}
 	}
 	return d
-}
-
-// turn returns when an action is carried out.
-func turn(kind delivery.Kind) int {
-	switch kind {
-	case delivery.EnsurePerson:
-		return 0
-	case delivery.SetConsent:
-		return 1
-	case delivery.LogActivity:
-		return 2
-	case delivery.MarkReplied:
-		return 3
-	case delivery.CancelSequences:
-		return 4
-	case delivery.RaiseStatus:
-	}
-	return 5
 }
 
 func (w When) holds(f Facts, crm string) bool {

@@ -49,28 +49,24 @@ func (c content) Verify(tokens secret.Versions) error {
 	return standardwebhooks.Verify(c.Header, c.Body, c.Received, tokens)
 }
 
-// Parse implements adapter.Content: one request is one event. An error wraps an *InvalidError.
+// Parse implements adapter.Content: one request is one event. An error wraps an *canonical.ValidationError.
 func (c content) Parse() ([]adapter.Parsed, error) {
 	if len(c.Body) > maxBody {
-		return nil, invalid(CodeLarge, Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantSmall})
+		return nil, invalid(CodeLarge, canonical.Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantSmall})
 	}
 	body, err := jsontext.Parse(c.Body, maxDepth)
 	if err != nil || body[0] != '{' {
-		return nil, invalid(CodeSyntax, Problem{Path: whole, Code: codeSyntax, Reason: wantJSON})
+		return nil, invalid(CodeSyntax, canonical.Problem{Path: whole, Code: codeSyntax, Reason: wantJSON})
 	}
 	f := form{received: c.Received}
-	o := f.outreach(readObject(body))
+	o := f.outreach(body)
 	if len(f.problems) > 0 {
 		return nil, invalid(CodeInvalid, f.problems...)
 	}
-	parsed, err := o.parsed()
-	if err != nil {
-		return nil, err
-	}
-	return []adapter.Parsed{parsed}, nil
+	return []adapter.Parsed{o.parsed()}, nil
 }
 
 // invalid is a fault of this one request.
-func invalid(code string, problems ...Problem) error {
-	return fault.New(fault.Permanent, code, &InvalidError{problems})
+func invalid(code string, problems ...canonical.Problem) error {
+	return fault.New(fault.Permanent, code, &canonical.ValidationError{Problems: problems})
 }

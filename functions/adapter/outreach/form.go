@@ -18,7 +18,6 @@ const (
 	maxID    = 128    // ids of the caller's
 	maxLong  = 256    // addresses and names
 	maxAhead = 5 * time.Minute
-	oldest   = 1970 // the first year that an event can carry
 )
 
 // whole is the path of the request itself.
@@ -55,49 +54,39 @@ const (
 	wantKind   = `must be "agent" or "automation"`
 )
 
-// readObject returns the members of an object as they are written. A name that is written twice has its first value, and is in twice.
-func readObject(text jsontext.Value) (members object) {
-	members.values = map[string]jsontext.Value{}
-	for name, value := range text.Members() {
-		if _, twice := members.values[name]; twice {
-			members.twice = append(members.twice, name)
-			continue
+// value returns a member of an object as it is written, the first of its name. One that is null is not there: many programs write so what
+// they do not have.
+func value(o jsontext.Value, name string) (jsontext.Value, bool) {
+	for other, raw := range o.Members() {
+		if other == name {
+			return raw, raw != "null"
 		}
-		members.values[name] = value
 	}
-	return members
-}
-
-// object is a JSON object.
-type object struct {
-	values map[string]jsontext.Value
-	twice  []string // names that are written more than once
-}
-
-// value returns a member as it is written. One that is null is not there: many programs write so what they do not have.
-func (o object) value(name string) (jsontext.Value, bool) {
-	raw, ok := o.values[name]
-	return raw, ok && raw != "null"
+	return "", false
 }
 
 // form reads a request and collects what is wrong with it.
 type form struct {
 	received time.Time
-	problems []Problem
+	problems []canonical.Problem
 }
 
-func (f *form) add(path, code, reason string) {
-	f.problems = append(f.problems, Problem{Path: path, Code: code, Reason: reason})
+// add reports a problem of a member of the object at path, or of the object where name is empty.
+func (f *form) add(path, name, code, reason string) {
+	if name != "" {
+		path += "." + name
+	}
+	f.problems = append(f.problems, canonical.Problem{Path: path, Code: code, Reason: reason})
 }
 
 // outreach reads the whole request. Members it does not know are ignored.
-func (f *form) outreach(o object) outreach {
+func (f *form) outreach(o jsontext.Value) outreach {
 	f.once(whole, o, "id", "from", "to", "channel", "sentAt", "text", "sequence", "actor")
 	var out outreach
 	out.id = f.text(whole, o, "id", true, isPrintable(maxID), wantID)
 	out.from = f.text(whole, o, "from", true, isPrintable(maxLong), wantLong)
 	out.to = f.to(o)
-	out.channel = canonical.Channel(f.text(whole, o, "channel", true, isWord, wantWord))
+	out.channel = canonical.Channel(f.text(whole, o, "channel", true, canonical.IsChannel, wantWord))
 	out.sentAt, out.written = f.time(o)
 	out.text = f.text(whole, o, "text", false, nil, "")
 	out.sequence = f.text(whole, o, "sequence", false, isPrintable(maxID), wantID)
@@ -106,72 +95,83 @@ func (f *form) outreach(o object) outreach {
 }
 
 // once reports names that are written twice: which value is meant nobody knows. A name that is not known is not told.
-func (f *form) once(path string, o object, known ...string) {
-	for _, name := range known {
-		if slices.Contains(o.twice, name) {
-			f.add(path+"."+name, codeDuplicate, wantOnce)
+func (f *form) once(path string, o jsontext.Value, known ...string) {
+	var room [16]string
+	names := room[:0]
+	for name := range o.Members() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	unknown := false
+	var twice []string
+	for i := range names {
+		if i > 0 && names[i] == names[i-1] {
+			twice = append(twice, names[i])
+			unknown = unknown || !slices.Contains(known, names[i])
 		}
 	}
-	if slices.ContainsFunc(o.twice, func(name string) bool { return !slices.Contains(known, name) }) {
-		f.add(path+".*", codeDuplicate, wantOnce)
+	for _, name := range known {
+		if slices.Contains(twice, name) {
+			f.add(path, name, codeDuplicate, wantOnce)
+		}
+	}
+	if unknown {
+		f.add(path, "*", codeDuplicate, wantOnce)
 	}
 }
 
 // text reads a string. What is optional may be missing, but not empty where it has a form.
-func (f *form) text(path string, o object, name string, required bool, has func(string) bool, want string) string {
-	raw, ok := o.value(name)
-	path += "." + name
+func (f *form) text(path string, o jsontext.Value, name string, required bool, has func(string) bool, want string) string {
+	raw, ok := value(o, name)
 	switch {
 	case !ok && required:
-		f.add(path, canonical.ProblemRequired, wantMember)
+		f.add(path, name, canonical.ProblemRequired, wantMember)
 	case !ok:
 	case raw[0] != '"':
-		f.add(path, canonical.ProblemType, wantString)
+		f.add(path, name, canonical.ProblemType, wantString)
 	default:
-		value := raw.Text()
-		if has != nil && !has(value) {
-			f.add(path, canonical.ProblemFormat, want)
+		text := raw.Text()
+		if has != nil && !has(text) {
+			f.add(path, name, canonical.ProblemFormat, want)
 		}
-		return value
+		return text
 	}
 	return ""
 }
 
-// object reads a member that is an object. It returns false where there is none to read.
-func (f *form) object(o object, name string, required bool) (object, bool) {
-	raw, ok := o.value(name)
-	if !ok {
-		if required {
-			f.add(whole+"."+name, canonical.ProblemRequired, wantMember)
-		}
-		return object{}, false
+// object reads a member that is an object of members with these names. It returns false where there is none to read.
+func (f *form) object(o jsontext.Value, name string, required bool, known ...string) (inner jsontext.Value, ok bool) {
+	inner, ok = value(o, name)
+	switch {
+	case !ok && required:
+		f.add(whole, name, canonical.ProblemRequired, wantMember)
+	case ok && inner[0] != '{':
+		f.add(whole, name, canonical.ProblemType, wantObject)
+		ok = false
+	case ok:
+		f.once(whole+"."+name, inner, known...)
 	}
-	if raw[0] != '{' {
-		f.add(whole+"."+name, canonical.ProblemType, wantObject)
-		return object{}, false
-	}
-	return readObject(raw), true
+	return inner, ok
 }
 
 // to reads whom it was sent to.
-func (f *form) to(o object) canonical.Participant {
+func (f *form) to(o jsontext.Value) canonical.Participant {
 	const path = whole + ".to"
-	inner, ok := f.object(o, "to", true)
+	inner, ok := f.object(o, "to", true, "phone", "id", "name")
 	if !ok {
 		return canonical.Participant{}
 	}
-	f.once(path, inner, "phone", "id", "name")
 	before := len(f.problems)
 	p := canonical.Participant{
-		Phone: f.text(path, inner, "phone", false, isE164, wantE164),
+		Phone: f.text(path, inner, "phone", false, canonical.IsE164, wantE164),
 		ID:    f.text(path, inner, "id", false, isKnown, wantKnown),
 	}
 	if len(f.problems) == before {
 		switch {
 		case p.Phone == "" && p.ID == "":
-			f.add(path, canonical.ProblemRequired, wantPerson)
+			f.add(path, "", canonical.ProblemRequired, wantPerson)
 		case p.Phone == "" && isNumber(p.ID):
-			f.add(path+".id", canonical.ProblemFormat, wantPhone)
+			f.add(path, "id", canonical.ProblemFormat, wantPhone)
 		}
 	}
 	p.DisplayName = f.text(path, inner, "name", false, isName, wantName)
@@ -179,13 +179,12 @@ func (f *form) to(o object) canonical.Participant {
 }
 
 // actor reads who acted.
-func (f *form) actor(o object) canonical.Actor {
+func (f *form) actor(o jsontext.Value) canonical.Actor {
 	const path = whole + ".actor"
-	inner, ok := f.object(o, "actor", false)
+	inner, ok := f.object(o, "actor", false, "kind", "via")
 	if !ok {
 		return canonical.Actor{}
 	}
-	f.once(path, inner, "kind", "via")
 	return canonical.Actor{
 		Kind: f.text(path, inner, "kind", true, func(s string) bool { return s == "agent" || s == "automation" }, wantKind),
 		Via:  f.text(path, inner, "via", false, isName, wantName),
@@ -193,15 +192,15 @@ func (f *form) actor(o object) canonical.Actor {
 }
 
 // time reads when it was sent, and how that was written.
-func (f *form) time(o object) (at time.Time, written string) {
+func (f *form) time(o jsontext.Value) (at time.Time, written string) {
 	before := len(f.problems)
 	written = f.text(whole, o, "sentAt", true, isTime, wantTime)
 	if len(f.problems) > before {
 		return time.Time{}, ""
 	}
-	at, _ = parseTime(written)
+	at, _ = canonical.ParseTime(written)
 	if at.Sub(f.received) > maxAhead {
-		f.add(whole+".sentAt", canonical.ProblemRange, wantPast)
+		f.add(whole, "sentAt", canonical.ProblemRange, wantPast)
 	}
 	if at.After(f.received) { // a clock that is ahead; nobody answers before we know of it, by ours
 		at = f.received
@@ -209,18 +208,8 @@ func (f *form) time(o object) (at time.Time, written string) {
 	return at, written
 }
 
-// parseTime reads RFC 3339, and nothing of what time.Parse takes besides: a comma, an hour of one digit, an offset of a day.
-func parseTime(s string) (at time.Time, ok bool) {
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil || strings.Contains(s, ",") || s[len("2006-01-02T15")] != ':' || at.UTC().Year() < oldest {
-		return time.Time{}, false
-	}
-	zone := s[len(s)-len("+00:00"):]
-	return at.UTC(), strings.HasSuffix(s, "Z") || zone[1:3] <= "23" && zone[4:] <= "59"
-}
-
 func isTime(s string) bool {
-	_, ok := parseTime(s)
+	_, ok := canonical.ParseTime(s)
 	return ok
 }
 
@@ -240,23 +229,10 @@ func isName(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= maxLong && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-func isE164(s string) bool { return canonical.ClassifyAddress(s) == canonical.E164 }
-
-// isWord reports whether s can be a channel's name.
-func isWord(s string) bool {
-	const most = 32
-	for i := range len(s) {
-		if c := s[i]; (c < 'a' || c > 'z') && (i == 0 || (c < '0' || c > '9') && c != '_') {
-			return false
-		}
-	}
-	return s != "" && len(s) <= most
-}
-
 // isKnown reports whether s is what a channel knows a person by, behind the channel's name.
 func isKnown(s string) bool {
 	channel, identifier, ok := strings.Cut(s, ":")
-	return ok && isWord(channel) && identifier != "" && isPrintable(maxLong)(s) && !strings.Contains(s, " ")
+	return ok && canonical.IsChannel(channel) && identifier != "" && isPrintable(maxLong)(s) && !strings.Contains(s, " ")
 }
 
 // isNumber reports whether an id is a phone number in disguise. Inbound messages of such a person have a phone, of which their thread
@@ -264,5 +240,5 @@ func isKnown(s string) bool {
 func isNumber(id string) bool {
 	channel, identifier, _ := strings.Cut(id, ":")
 	phones := []canonical.Channel{canonical.WhatsApp, canonical.SMS, canonical.RCS, "call"}
-	return isE164(identifier) || slices.Contains(phones, canonical.Channel(channel)) && strings.Trim(identifier, "0123456789") == ""
+	return canonical.IsE164(identifier) || slices.Contains(phones, canonical.Channel(channel)) && strings.Trim(identifier, "0123456789") == ""
 }

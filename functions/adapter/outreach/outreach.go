@@ -3,6 +3,7 @@ package outreach
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ type leftovers struct {
 }
 
 // parsed returns the one event of a request. The person is what inbound messages of theirs carry, so that the thread is the same.
-func (o *outreach) parsed() (adapter.Parsed, error) {
+func (o *outreach) parsed() adapter.Parsed {
 	event := canonical.Event{
 		Type:              canonical.TypeMessage,
 		Channel:           o.channel,
@@ -39,21 +40,18 @@ func (o *outreach) parsed() (adapter.Parsed, error) {
 		ProviderMessageID: o.id,
 		Sender:            ours(o.from),
 		Recipient:         o.to,
-		Actor:             &canonical.Actor{Kind: "automation", Via: Provider},
+		Actor:             &o.actor,
 		Message:           &canonical.Message{Text: o.text},
 		Timestamp:         o.sentAt,
 	}
-	if o.actor.Kind != "" {
-		event.Actor = &o.actor
+	if o.actor.Kind == "" {
+		event.Actor = &canonical.Actor{Kind: "automation", Via: Provider}
 	}
 	if strings.TrimSpace(o.text) == "" {
 		event.Message.Summary = summary
 	}
 	if o.sequence != "" {
-		encoded, err := json.Marshal(leftovers{o.sequence})
-		if err != nil { // a string always encodes
-			return adapter.Parsed{}, err
-		}
+		encoded, _ := json.Marshal(leftovers{o.sequence}) // a string always encodes
 		event.Metadata = map[string]json.RawMessage{Provider: encoded}
 	}
 	return adapter.Parsed{
@@ -63,16 +61,16 @@ func (o *outreach) parsed() (adapter.Parsed, error) {
 		Person:    cmp.Or(o.to.Phone, o.to.ID),
 		Side:      o.from,
 		Vendor:    o.vendor(),
-	}, nil
+	}
 }
 
 // ours is the line: a number, or an agent, short code, name or mailbox, which has no phone.
 func ours(from string) canonical.Participant {
 	bare := from
-	if channel, rest, ok := strings.Cut(from, ":"); ok && isWord(channel) {
+	if channel, rest, ok := strings.Cut(from, ":"); ok && canonical.IsChannel(channel) {
 		bare = rest
 	}
-	if isE164(bare) {
+	if canonical.IsE164(bare) {
 		return canonical.Participant{Phone: bare}
 	}
 	return canonical.Participant{ChannelAddress: bare}
@@ -94,11 +92,5 @@ func (o *outreach) vendor() []adapter.VendorField {
 		{Name: "to.name", Value: o.to.DisplayName},
 		{Name: "to.phone", Value: o.to.Phone},
 	}
-	given := fields[:0]
-	for _, field := range fields {
-		if field.Value != "" {
-			given = append(given, field)
-		}
-	}
-	return given
+	return slices.DeleteFunc(fields, func(f adapter.VendorField) bool { return f.Value == "" })
 }

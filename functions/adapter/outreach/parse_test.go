@@ -221,7 +221,7 @@ func FuzzParse(f *testing.F) {
 			checkParsed(t, parsed)
 			return
 		}
-		refused, ok := errors.AsType[*InvalidError](err)
+		refused, ok := errors.AsType[*canonical.ValidationError](err)
 		if !ok || fault.Of(err).Kind != fault.Permanent || len(refused.Problems) == 0 {
 			t.Fatalf("refused without a reason: %v", err)
 		}

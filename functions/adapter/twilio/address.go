@@ -22,11 +22,11 @@ func split(written string) address {
 	if channel, bare, ok := strings.Cut(written, ":"); ok {
 		a.channel, a.bare = canonical.Channel(channel), bare
 	}
-	if rest, ok := strings.CutPrefix(a.bare, " "); ok && isE164("+"+rest) {
+	if rest, ok := strings.CutPrefix(a.bare, " "); ok && canonical.IsE164("+"+rest) {
 		a.bare = "+" + rest
 		a.written = strings.TrimSuffix(written, " "+rest) + a.bare
 	}
-	if isE164(a.bare) {
+	if canonical.IsE164(a.bare) {
 		a.phone = a.bare
 	}
 	return a
@@ -39,25 +39,4 @@ func (a address) identifier() string {
 		return a.phone
 	}
 	return string(a.channel) + ":" + a.bare
-}
-
-func isE164(s string) bool { return canonical.ClassifyAddress(s) == canonical.E164 }
-
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// isChannel reports whether s can be a channel's name: canonical names are lower-case letters, digits and "_".
-func isChannel(c canonical.Channel) bool {
-	for i := range len(c) {
-		if b := c[i]; (b < 'a' || b > 'z') && (b < '0' || b > '9') && b != '_' {
-			return false
-		}
-	}
-	return c != ""
 }

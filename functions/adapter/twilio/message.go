@@ -10,6 +10,7 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 )
 
 // maxMedia bounds the attachments read; a message has at most ten.
@@ -39,7 +40,7 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 		return nil, malformed("from_missing")
 	case to.bare == "":
 		return nil, malformed("to_missing")
-	case !isChannel(from.channel):
+	case !canonical.IsChannel(string(from.channel)):
 		return nil, malformed("channel_malformed")
 	}
 	service := f.value("MessagingServiceSid")
@@ -62,14 +63,13 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 		Actor:             &canonical.Actor{Kind: "customer"},
 		RelatesTo:         relation(f),
 		Message:           words(f),
-		Consent:           consent(f.value("OptOutType")),
-		Attribution:       attribution(f),
+		// What Twilio's own opt-out management made of the message. By then it has blocked or unblocked the number and has replied to
+		// HELP. A word that it does not document is left to the router's own keywords.
+		// See https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out.
+		Consent:     consent.Of(strings.ToLower(f.value("OptOutType")), consent.SourceProvider),
+		Attribution: attribution(f),
+		Metadata:    left.metadata(),
 	}
-	metadata, err := left.metadata()
-	if err != nil {
-		return nil, err
-	}
-	event.Metadata = metadata
 	return []adapter.Parsed{{
 		Event: event,
 		Kind:  "message", Key: sid,
@@ -80,23 +80,19 @@ func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 }
 
 // metadata returns the event's metadata, nil where nothing is left over.
-func (l leftovers) metadata() (map[string]json.RawMessage, error) {
-	if l.MessagingServiceSid+l.MessageType+l.ReferralMedia+l.FallbackCause+l.MessageStatus == "" &&
-		!l.Forwarded && !l.FrequentlyForwarded && l.Rank == nil {
-		return nil, nil // as for most messages, and cheaper than to encode and see
+func (l leftovers) metadata() map[string]json.RawMessage {
+	if l == (leftovers{}) {
+		return nil // as for most messages, and cheaper than to encode and see
 	}
-	encoded, err := json.Marshal(l)
-	if err != nil {
-		return nil, malformed("metadata_malformed")
-	}
-	return map[string]json.RawMessage{Provider: encoded}, nil
+	encoded, _ := json.Marshal(l) // texts, booleans and a number always encode
+	return map[string]json.RawMessage{Provider: encoded}
 }
 
 // person is the customer. A WhatsApp user may have no phone; then ExternalUserId (scoped to the business) is all there is.
 func person(f form, from address) canonical.Participant {
 	p := canonical.Participant{Phone: from.phone, DisplayName: f.value("ProfileName")}
 	switch id := f.first("ExternalUserId", "WaId"); {
-	case id != "" && strings.Contains(id, ":"):
+	case strings.Contains(id, ":"):
 		p.ID = id
 	case id != "":
 		p.ID = string(from.channel) + ":" + id
@@ -186,20 +182,4 @@ func attribution(f form) *canonical.Attribution {
 		return nil
 	}
 	return new(a) // only here: most messages have none
-}
-
-// consent is what Twilio's own opt-out management made of the message. By then it has blocked or unblocked the number
-// and has answered HELP. A word it does not document is left to the router's own keywords.
-// See https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out.
-func consent(optOutType string) *canonical.Consent {
-	switch strings.ToUpper(optOutType) {
-	case "STOP":
-		return &canonical.Consent{Keyword: "stop", State: "opted_out", Source: "provider"}
-	case "START":
-		return &canonical.Consent{Keyword: "start", State: "opted_in", Source: "provider"}
-	case "HELP":
-		return &canonical.Consent{Keyword: "help", Source: "provider"}
-	default:
-		return nil
-	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/receipt"
 )
 
@@ -49,14 +50,10 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 		return nil, malformed("to_missing")
 	case from.bare == "" && service == "":
 		return nil, malformed("from_missing")
-	case !isChannel(channel):
+	case !canonical.IsChannel(string(channel)):
 		return nil, malformed("channel_malformed")
 	}
 	rank, _ := receipt.Rank(reached)
-	metadata, err := leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &rank}.metadata()
-	if err != nil {
-		return nil, err
-	}
 	at := doneDate(f.value("RawDlrDoneDate"), received)
 	parsed := adapter.Parsed{
 		Event: canonical.Event{
@@ -69,17 +66,18 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 			RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
 			Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code},
 			Timestamp:         at,
-			Metadata:          metadata,
+			Metadata:          leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &rank}.metadata(),
 		},
 		Kind: "receipt", Key: sid + "|" + status + "|" + code,
 		Addresses: []string{from.written, from.bare, service},
 		Person:    to.identifier(),
 		Side:      cmp.Or(service, from.bare),
 	}
-	if code != optedOut || reached != "failed" {
-		return []adapter.Parsed{parsed}, nil
+	told := []adapter.Parsed{parsed}
+	if code == optedOut && reached == "failed" {
+		told = append(told, refused(parsed, sid, received))
 	}
-	return []adapter.Parsed{parsed, refused(parsed, sid, received)}, nil
+	return told, nil
 }
 
 // optedOut is the code of a message that was not sent, since the recipient had opted out of the sender's messages.
@@ -92,7 +90,7 @@ func refused(receipt adapter.Parsed, sid string, received time.Time) adapter.Par
 	receipt.Kind, receipt.Key = "consent", sid
 	receipt.Event.Type, receipt.Event.Receipt, receipt.Event.Metadata = canonical.TypeConsent, nil, nil
 	receipt.Event.ProviderMessageID = ""
-	receipt.Event.Consent = consent("STOP")
+	receipt.Event.Consent = consent.Of(consent.Stop, consent.SourceProvider)
 	if at := &receipt.Event.Timestamp; !at.IsZero() {
 		*at = at.Add(time.Minute - time.Millisecond)
 		if !at.Before(received) {

@@ -100,7 +100,8 @@ func (c *content) signedText(withFields bool) []byte {
 	if !withFields {
 		return text
 	}
-	sorted := slices.SortedFunc(slices.Values(c.fields), func(a, b field) int {
+	sorted := slices.Clone(c.fields)
+	slices.SortFunc(sorted, func(a, b field) int {
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
 	for _, f := range slices.Compact(sorted) {

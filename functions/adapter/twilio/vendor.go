@@ -26,6 +26,6 @@ func isOpen(name string) bool {
 		return true
 	default:
 		n, ok := strings.CutPrefix(name, "MediaContentType")
-		return ok && isDigits(n)
+		return ok && n != "" && strings.Trim(n, "0123456789") == ""
 	}
 }
