@@ -47,7 +47,6 @@ func nameable() map[string]string {
 		"samconfig.toml":                     "it overrides them",
 		"README.md":                          "documentation",
 		"shared/docs/":                       "documentation, and committed runs of bench and chaos",
-		"shared/operations/runbooks/":        "documentation",
 		"events/tenants/":                    "tenants are bound to CRMs and have accounts of channels",
 		"events/invoke/":                     "written from the template by go test ./shared/dev/samlocal -update",
 		"events/env/":                        "likewise",
