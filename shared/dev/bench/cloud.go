@@ -108,16 +108,14 @@ const text = "Is the blue one still available in size M, and do you deliver on S
 // message returns the next message of a person.
 func (w *world) message(person int) samples.Sample {
 	return w.client.New(samples.Load{
-		Kind: samples.Message, Number: fmt.Sprintf("%032x", w.number()), Person: phone(person),
+		Kind: samples.Message, Number: fmt.Sprintf("%032x", w.number()), Person: samples.Phone(person),
 		Text: text,
 	})
 }
 
-func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
-
 // outreach returns something that a sales tool has just sent to a person.
 func (w *world) outreach(person int) samples.Sample {
-	return w.client.New(samples.Load{Kind: samples.Outreach, Number: fmt.Sprintf("out-%d", w.number()), Person: phone(person), Sent: time.Now()})
+	return w.client.New(samples.Load{Kind: samples.Outreach, Number: fmt.Sprintf("out-%d", w.number()), Person: samples.Phone(person), Sent: time.Now()})
 }
 
 // number returns the next number of a message.

@@ -2,12 +2,12 @@ package bench
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
+
+	"signalbox/shared/dev/samples"
 )
 
 // The load.
@@ -251,75 +251,27 @@ func paced(ctx context.Context, perSecond int, length time.Duration, next func(n
 func (w *world) made(ctx context.Context, wanted map[string]time.Time) (map[string]time.Time, error) {
 	last, found := map[string]time.Time{}, map[string]int{}
 	for _, crm := range w.crms {
-		records, err := w.records(ctx, crm)
+		records, err := w.client.Messages(ctx, crm)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range records {
-			key := r.key(wanted)
-			if key == "" {
+			key := r.Properties[w.Simulated[crm].Key]
+			if _, ours := wanted[key]; !ours {
 				continue
 			}
-			at, err := r.made()
-			if err != nil {
-				return nil, fmt.Errorf("bench: %s: %w", crm, err)
-			}
 			found[key]++
-			if at.After(last[key]) {
+			if at := samples.Time(r.CreatedAt); at.After(last[key]) {
 				last[key] = at
 			}
 		}
 	}
 	for key := range wanted {
-		if found[key] != len(w.crms) {
-			return nil, fmt.Errorf("bench: a message is in %d CRMs, not in %d", found[key], len(w.crms))
+		if found[key] != len(w.crms) || last[key].IsZero() {
+			return nil, fmt.Errorf("bench: a message is in %d CRMs, not in %d, or without the time that it was made", found[key], len(w.crms))
 		}
 	}
 	return last, nil
-}
-
-// record is a record of a simulator.
-type record struct {
-	CreatedAt  string         `json:"createdAt"`
-	Properties map[string]any `json:"properties"`
-}
-
-// key returns which of the messages a record is of, whatever the CRM calls the property.
-func (r record) key(wanted map[string]time.Time) string {
-	for _, value := range r.Properties {
-		key, _ := value.(string)
-		if _, ours := wanted[key]; ours {
-			return key
-		}
-	}
-	return ""
-}
-
-// made returns when the record was made, in one of two ways to write it.
-func (r record) made() (time.Time, error) {
-	if at, err := time.Parse(time.RFC3339Nano, r.CreatedAt); err == nil {
-		return at, nil
-	}
-	return time.Parse("2006-01-02T15:04:05.000-0700", r.CreatedAt)
-}
-
-// records returns the records of messages of a CRM.
-func (w *world) records(ctx context.Context, crm string) ([]record, error) {
-	address := w.CRMs[crm] + "/_simulator/records?object=" + w.Simulated[crm].Messages
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	response, err := w.http.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	var records []record
-	if err := json.NewDecoder(response.Body).Decode(&records); err != nil {
-		return nil, fmt.Errorf("bench: the records of %s: %w", crm, err)
-	}
-	return records, nil
 }
 
 // colds measures how long functions take from their start to their first question for work, one at a time.

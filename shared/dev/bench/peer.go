@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/secret"
 )
 
@@ -74,7 +75,7 @@ func NewPeer(lookup func(string) string) (*Peer, error) {
 func (p *Peer) event(n int) (id string, body []byte, err error) {
 	id = fmt.Sprintf("bench-%d-%d", time.Now().UnixNano(), n)
 	var filled bytes.Buffer
-	if err := p.body.Execute(&filled, event{id, phone(n % people), text}); err != nil {
+	if err := p.body.Execute(&filled, event{id, samples.Phone(n % people), text}); err != nil {
 		return "", nil, fmt.Errorf("bench: %w", err)
 	}
 	return id, filled.Bytes(), nil

@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,7 +129,7 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	if r.client, err = samples.NewClient(o.Root, plugins.Channels(), r.cloud.Target()); err != nil {
 		return err
 	}
-	r.sender = &sender{client: r.client, history: r.history, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: persons}}}
+	r.sender = &sender{client: r.client, history: r.history}
 	if err := r.learn(ctx); err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package chaos
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +13,6 @@ import (
 // sender sends the webhooks of a plan and notes what became of them.
 type sender struct {
 	client  *samples.Client
-	http    *http.Client
 	history *History
 	end     time.Time    // from when on no thread begins another message; zero is never
 	late    atomic.Int64 // messages that were not sent for it
@@ -28,10 +25,10 @@ const (
 	answerIn = 5 * time.Second
 )
 
-// parcel is one webhook: what the history says of it, and how it is made, anew for every send.
+// parcel is one webhook, and what the history says of it.
 type parcel struct {
-	note    Send
-	request func(context.Context) (*http.Request, error)
+	note   Send
+	sample samples.Sample
 }
 
 // sample returns the n-th message of a person.
@@ -40,33 +37,31 @@ func sample(c *samples.Client, person, n int, machine bool) samples.Sample {
 	if machine {
 		text = "Automatic reply: I am away and read this on Monday."
 	}
-	return c.New(samples.Load{Kind: samples.Message, Number: fmt.Sprintf("%016x%016x", person, n), Person: phone(person), Text: text})
+	return c.New(samples.Load{Kind: samples.Message, Number: fmt.Sprintf("%016x%016x", person, n), Person: samples.Phone(person), Text: text})
 }
 
 // callback returns what is reported of the n-th message of ours.
 func callback(c *samples.Client, n int, state string) samples.Sample {
-	return c.New(samples.Load{Kind: samples.Status, Number: fmt.Sprintf("%032x", n), Person: phone(n), Text: state})
+	return c.New(samples.Load{Kind: samples.Status, Number: fmt.Sprintf("%032x", n), Person: samples.Phone(n), Text: state})
 }
 
-func phone(person int) string { return fmt.Sprintf("+1555%07d", 2000000+person) }
-
 func (s *sender) message(person, n int, machine bool) parcel {
-	return s.parcel(sample(s.client, person, n, machine), Send{Kind: OfPerson, Thread: phone(person), Machine: machine})
+	return s.parcel(sample(s.client, person, n, machine), Send{Kind: OfPerson, Thread: samples.Phone(person), Machine: machine})
 }
 
 func (s *sender) receipt(n int, state string) parcel {
-	return s.parcel(callback(s.client, n, state), Send{Kind: OfReceipt, Thread: phone(n), State: state})
+	return s.parcel(callback(s.client, n, state), Send{Kind: OfReceipt, Thread: samples.Phone(n), State: state})
 }
 
 // outreach is the n-th one to a person.
 func (s *sender) outreach(person, n int, sent time.Time) parcel {
-	o := s.client.New(samples.Load{Kind: samples.Outreach, Number: fmt.Sprintf("out_%d_%d", person, n), Person: phone(person), Sent: sent})
-	return s.parcel(o, Send{Kind: OfAsking, Thread: phone(person), Asked: sent})
+	o := s.client.New(samples.Load{Kind: samples.Outreach, Number: fmt.Sprintf("out_%d_%d", person, n), Person: samples.Phone(person), Sent: sent})
+	return s.parcel(o, Send{Kind: OfAsking, Thread: samples.Phone(person), Asked: sent})
 }
 
 func (s *sender) parcel(m samples.Sample, note Send) parcel {
 	note.Message, note.Key = s.client.ID(m), s.client.MessageKey(m)
-	return parcel{note, func(ctx context.Context) (*http.Request, error) { return s.client.Request(ctx, m) }}
+	return parcel{note, m}
 }
 
 // thread sends one person's webhooks, each at its time or, on a machine that cannot keep up, as soon as the one before is
@@ -87,7 +82,11 @@ func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 			s.deliver(ctx, m)
 			continue
 		}
-		all.Go(func() { s.later(ctx, w.Delay, m) })
+		all.Go(func() {
+			if sleep(ctx, w.Delay) {
+				s.deliver(ctx, m)
+			}
+		})
 	}
 }
 
@@ -136,12 +135,6 @@ func (s *sender) repeat(ctx context.Context, all *sync.WaitGroup, p parcel, afte
 	}
 }
 
-func (s *sender) later(ctx context.Context, wait time.Duration, p parcel) {
-	if sleep(ctx, wait) {
-		s.deliver(ctx, p)
-	}
-}
-
 // deliver sends a webhook until it is acknowledged.
 func (s *sender) deliver(ctx context.Context, p parcel) {
 	wait := again
@@ -159,16 +152,8 @@ func (s *sender) send(ctx context.Context, p parcel, attempt int) bool {
 	defer cancel()
 	note := p.note
 	note.Attempt, note.At = attempt, time.Now()
-	request, err := p.request(ctx)
-	if err == nil {
-		var response *http.Response
-		if response, err = s.http.Do(request); err == nil {
-			_, _ = io.Copy(io.Discard, response.Body)
-			_ = response.Body.Close()
-			note.Status = response.StatusCode
-		}
-	}
-	if err != nil {
+	var err error
+	if note.Status, err = s.client.Send(ctx, p.sample); err != nil {
 		note.Error = "no answer"
 	}
 	note.Answered = time.Now()

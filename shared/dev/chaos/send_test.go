@@ -23,7 +23,7 @@ func (slowly) RoundTrip(*http.Request) (*http.Response, error) {
 // TestAMachineThatCannotKeepUpDoesNotStretchAThread: what waits for an acknowledgement is sent at once then, or left out when there is
 // no time any more.
 func TestAMachineThatCannotKeepUpDoesNotStretchAThread(t *testing.T) {
-	client, err := samples.NewClient("../../..", plugins.Channels(), samples.Target{Gateway: "http://gateway.test"})
+	client, err := samples.NewClient("../../..", plugins.Channels(), samples.Target{Gateway: "http://gateway.test", HTTP: &http.Client{Transport: slowly{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestAMachineThatCannotKeepUpDoesNotStretchAThread(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &sender{client: client, history: NewHistory(io.Discard), http: &http.Client{Transport: slowly{}}}
+				s := &sender{client: client, history: NewHistory(io.Discard)}
 				began, webhooks := time.Now(), make([]Webhook, 10)
 				if c.end > 0 {
 					s.end = began.Add(c.end)

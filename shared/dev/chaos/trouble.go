@@ -15,6 +15,7 @@ import (
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/local/cloud/dynamodb"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
 )
 
@@ -205,7 +206,7 @@ func spoilCRMs(ctx context.Context, c *local.Cloud, plan []Spoil) error {
 		if !sleep(ctx, time.Until(start.Add(s.At))) {
 			return nil
 		}
-		if err := spoil(ctx, c.CRMs[s.CRM], c.Simulated[s.CRM].Failures[s.Fault], s.Count); err != nil && ctx.Err() == nil {
+		if err := samples.Spoil(ctx, c.CRMs[s.CRM], c.Simulated[s.CRM].Failures[s.Fault], s.Count); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,7 @@ type Target struct {
 	CRMs          map[string]Simulator // by the binding's name
 	Rests         func() bool          // reports whether nothing is under way any more; nil when nobody can tell
 	Now           func() time.Time     // of signatures; nil is time.Now
+	HTTP          *http.Client         // for webhooks; nil is one that keeps a connection for each of many senders
 }
 
 // Simulator is a CRM's simulator and what it says of itself, so that whoever looks into it needs to know no CRM.
@@ -51,20 +54,48 @@ type Fault map[string]any
 
 // Look asks a simulator at a base URL what it is.
 func Look(ctx context.Context, base string) (about Simulator, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/_simulator", nil)
-	if err != nil {
-		return about, fmt.Errorf("samples: %w", err)
+	if err := control(ctx, http.MethodGet, base+"/_simulator", nil, &about); err != nil {
+		return about, err
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return about, fmt.Errorf("samples: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if err := json.NewDecoder(response.Body).Decode(&about); err != nil || about.Messages == "" {
+	if about.Messages == "" {
 		return about, fmt.Errorf("samples: %s does not say which of its records are messages", base)
 	}
 	about.URL = base
 	return about, nil
+}
+
+// Spoil makes the next requests to a simulator at a base URL fail.
+func Spoil(ctx context.Context, base string, fault Fault, count int) error {
+	spoiled := maps.Clone(fault)
+	spoiled["count"] = count
+	return control(ctx, http.MethodPost, base+"/_simulator/faults", spoiled, nil)
+}
+
+// control asks a simulator what is for tests and tools, and reads what it returns into reply, if that is wanted.
+func control(ctx context.Context, method, address string, body, reply any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("samples: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("samples: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("samples: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("samples: the simulator answers %s to %s %s", response.Status, method, address)
+	}
+	if reply == nil {
+		return nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(reply); err != nil {
+		return fmt.Errorf("samples: the simulator's answer to %s %s: %w", method, address, err)
+	}
+	return nil
 }
 
 // At returns the target of a stack: its HTTP API, which an emulator at an endpoint serves under a name that need not resolve.
@@ -81,6 +112,7 @@ type Client struct {
 	target   Target
 	tenant   Tenant
 	channels map[string]Channel
+	http     *http.Client
 }
 
 // Tenant is what a Client needs of a tenant file.
@@ -125,7 +157,8 @@ func NewClient(root string, channels map[string]Channel, target Target) (*Client
 
 // NewTenantClient returns a client with the credentials of a tenant's accounts.
 func NewTenantClient(channels map[string]Channel, target Target, tenant Tenant) *Client {
-	return &Client{target: target, tenant: tenant, channels: channels}
+	many := &http.Client{Transport: &http.Transport{MaxIdleConns: 1000, MaxIdleConnsPerHost: 1000}}
+	return &Client{target: target, tenant: tenant, channels: channels, http: cmp.Or(target.HTTP, many)}
 }
 
 // New returns a sample of the tenant's first account whose channel sends such ones and which has a number, to the first number it
@@ -179,7 +212,7 @@ func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := c.http.Do(request)
 	if err != nil {
 		return 0, fmt.Errorf("samples: %w", err)
 	}
@@ -190,21 +223,10 @@ func (c *Client) Send(ctx context.Context, s Sample) (int, error) {
 // Register puts the message that a status callback is about on a timeline of every CRM, as the program that sent it would have:
 // a CRM shows the status of no other.
 func (c *Client) Register(ctx context.Context, s Sample) error {
-	for crm, about := range c.target.CRMs {
-		body, err := json.Marshal(map[string]string{about.Key: c.MessageKey(s)})
-		if err != nil {
-			return fmt.Errorf("samples: %w", err)
-		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, about.URL+"/_simulator/records?object="+about.Messages, bytes.NewReader(body))
-		if err != nil {
-			return fmt.Errorf("samples: %w", err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return fmt.Errorf("samples: %w", err)
-		}
-		if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusNoContent {
-			return fmt.Errorf("samples: the simulator of %s answers %s", crm, response.Status)
+	for _, about := range c.target.CRMs {
+		record := map[string]string{about.Key: c.MessageKey(s)}
+		if err := control(ctx, http.MethodPost, about.URL+"/_simulator/records?object="+about.Messages, record, nil); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -262,6 +284,7 @@ type Record struct {
 	ID           string              `json:"id"`
 	Properties   map[string]string   `json:"properties"`
 	Associations map[string][]string `json:"associations"`
+	CreatedAt    string              `json:"createdAt"`
 }
 
 // Messages returns the records of messages in a CRM.
@@ -270,37 +293,17 @@ func (c *Client) Messages(ctx context.Context, crm string) ([]Record, error) {
 }
 
 // Records returns what a CRM's simulator holds of one object.
-func (c *Client) Records(ctx context.Context, crm, object string) ([]Record, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.CRMs[crm].URL+"/_simulator/records?object="+object, nil)
-	if err != nil {
-		return nil, fmt.Errorf("samples: %w", err)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("samples: %w", err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("samples: the simulator of %s answers %s", crm, response.Status)
-	}
-	var records []Record
-	if err := json.NewDecoder(response.Body).Decode(&records); err != nil {
-		return nil, fmt.Errorf("samples: the simulator of %s: %w", crm, err)
-	}
+func (c *Client) Records(ctx context.Context, crm, object string) (records []Record, err error) {
+	err = control(ctx, http.MethodGet, c.target.CRMs[crm].URL+"/_simulator/records?object="+object, nil, &records)
 	for i := range records {
 		records[i].Object = object
 	}
-	return records, nil
+	return records, err
 }
 
 // has reports whether any property of a record has a value.
 func (r Record) has(value string) bool {
-	for _, held := range r.Properties {
-		if held == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(slices.Collect(maps.Values(r.Properties)), value)
 }
 
 // Time reads a time as a CRM's record shows it; zero for what is none.
@@ -315,3 +318,6 @@ func Time(shown string) time.Time {
 	}
 	return time.Time{}
 }
+
+// Phone returns the number of the n-th person of a load.
+func Phone(n int) string { return fmt.Sprintf("+1555%07d", 2000000+n) }
