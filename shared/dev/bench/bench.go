@@ -54,7 +54,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		{"from the webhook to every CRM", true, func() ([]Row, error) { return paths(ctx, o.Root, length) }},
 		{"the peer", true, func() ([]Row, error) { return o.Peer.rows(ctx, length, r.Rows) }},
 		{"cold starts", false, func() ([]Row, error) { return colds(ctx, o.Root, runs) }},
-		{"sizes", false, func() ([]Row, error) { return r.sizes(ctx, o) }},
+		{"sizes", false, func() ([]Row, error) { return sizes(ctx, o.Root, o.Log) }},
 		{"Go benchmarks", false, func() ([]Row, error) {
 			results, err := goBenchmarks(ctx, o.Root, benchtime, o.Log)
 			rows, missing := goRows(results)
@@ -78,16 +78,6 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		r.Missing = append(r.Missing, "ratios against a peer: PEER names none")
 	}
 	return r, nil
-}
-
-func (*Report) sizes(ctx context.Context, o Options) ([]Row, error) {
-	w, err := newWorld(ctx, o.Root, false)
-	if err != nil {
-		return nil, err
-	}
-	functions := w.Functions()
-	w.stop()
-	return sizes(ctx, o.Root, functions, o.Log)
 }
 
 // counts counts each CRM alone, and all together.

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"signalbox/shared/dev/local/template"
 )
 
 // result is one Go benchmark: its name and its figures by unit.
@@ -148,7 +150,11 @@ func pipelineRows(r result) []Row {
 }
 
 // sizes returns how large the functions are without symbols, as they are deployed.
-func sizes(ctx context.Context, root string, functions map[string]string, log io.Writer) ([]Row, error) {
+func sizes(ctx context.Context, root string, log io.Writer) ([]Row, error) {
+	deployed, err := template.Read(filepath.Join(root, "template.yaml"), nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
 	folder := filepath.Join(".build", "bench")
 	if err := os.MkdirAll(filepath.Join(root, folder), 0o750); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
@@ -158,19 +164,15 @@ func sizes(ctx context.Context, root string, functions map[string]string, log io
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("bench: build without symbols: %w", err)
 	}
-	var names []string
-	for name := range functions {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	slices.SortFunc(deployed.Functions, func(a, b template.Function) int { return strings.Compare(a.LogicalID, b.LogicalID) })
 	var rows []Row
-	for _, name := range names {
-		info, err := os.Stat(filepath.Join(root, folder, functions[name]))
+	for _, f := range deployed.Functions {
+		info, err := os.Stat(filepath.Join(root, folder, f.Binary))
 		if err != nil {
 			return nil, fmt.Errorf("bench: %w", err)
 		}
-		row := Row{Name: "stripped size, " + name, Ring: "Go", Value: float64(info.Size()) / 1e6, Unit: "MB"}
-		if receives(name) {
+		row := Row{Name: "stripped size, " + f.LogicalID, Ring: "Go", Value: float64(info.Size()) / 1e6, Unit: "MB"}
+		if receives(f.LogicalID) {
 			row.Bar = 12
 		}
 		rows = append(rows, row)

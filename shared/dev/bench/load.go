@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -282,13 +283,8 @@ func colds(ctx context.Context, root string, runs int) ([]Row, error) {
 	}
 	defer w.stop()
 	bars := map[string]float64{"Route": 25}
-	var names []string
-	for name := range w.Functions() {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var rows []Row
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(w.Functions())) {
 		if receives(name) {
 			bars[name] = 8
 		}

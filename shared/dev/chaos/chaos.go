@@ -139,8 +139,8 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	return r.judge(ctx)
 }
 
-// learn lets a few messages, one of them by the spool, receipts, a reply and many messages at once through, so that the boundaries are known, and makes
-// the plan.
+// learn lets a few messages, one of them by the spool, receipts, a reply and many messages at once through, so that the boundaries
+// are known, and makes the plan.
 func (r *run) learn(ctx context.Context) error {
 	now := time.Now()
 	r.sender.asked(ctx, now, teacher, []Asked{{Sent: -longAgo}})

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -176,11 +177,7 @@ func thread(random *rand.Rand, size Size) []Webhook {
 
 // spoils spreads about one fault of each CRM a second.
 func (p *Plan) spoils(random *rand.Rand, size Size, faults map[string]int) {
-	crms := make([]string, 0, len(faults))
-	for crm := range faults {
-		crms = append(crms, crm)
-	}
-	slices.Sort(crms)
+	crms := slices.Sorted(maps.Keys(faults))
 	for at := time.Second; at < size.Duration; at += time.Second {
 		for _, crm := range crms {
 			if faults[crm] > 0 {

@@ -85,14 +85,17 @@ func (s *striker) Pass(c cloud.Call, effect func()) bool {
 	return !s.strike(c, b, true)
 }
 
-// working returns the messages that a process works on.
-func (s *striker) working(process string) (messages []string) {
+// event returns what a process works on, nil for nothing.
+func (s *striker) event(process string) (at []byte) {
 	s.processes().KillIf(process, func(event []byte) bool {
-		messages = messagesOf(event)
+		at = event
 		return false
 	})
-	return messages
+	return at
 }
+
+// working returns the messages that a process works on.
+func (s *striker) working(process string) []string { return messagesOf(s.event(process)) }
 
 // stand lets the caller stand still for a while. Its time may be over then, which looks like a kill and counts as one.
 func (s *striker) stand(c cloud.Call, h Hold) {
@@ -110,15 +113,12 @@ func (s *striker) hang(c cloud.Call) bool {
 	if s.hangs == nil || c.Service != "dynamodb" || !s.hangs() {
 		return false
 	}
-	allowed := false
-	s.processes().KillIf(c.Caller, func(event []byte) bool {
-		allowed = event != nil && s.share(c.Function(), messagesOf(event))
+	event := s.event(c.Caller)
+	if event == nil || !s.share(c.Function(), messagesOf(event)) {
 		return false
-	})
-	if allowed {
-		time.Sleep(hanging)
 	}
-	return allowed
+	time.Sleep(hanging)
+	return true
 }
 
 // share reports whether a function may be killed over these messages, and counts it.
@@ -280,12 +280,7 @@ func (s *striker) anyMoment(ctx context.Context, next Strike) bool {
 	defer cancel()
 	for tries := 0; sleep(ctx, time.Millisecond); tries++ {
 		for _, process := range s.processes().Processes(next.Boundary.Function) {
-			working := false
-			s.processes().KillIf(process, func(event []byte) bool {
-				working = event != nil
-				return false
-			})
-			if (working || tries > 1000) && sleep(ctx, next.Delay) && s.kill(process, next) {
+			if (s.event(process) != nil || tries > 1000) && sleep(ctx, next.Delay) && s.kill(process, next) {
 				return true
 			}
 		}

@@ -243,7 +243,7 @@ func (r *run) send(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	reports, sent, err := r.client.SendAll(limited, r.Root)
+	reports, sent, err := r.client.SendAll(limited, r.Root, false)
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (r *run) send(ctx context.Context) error {
 	if err := r.client.Check(reports); err != nil {
 		return err
 	}
-	reports, sent, err = r.client.SendAllAgain(limited, r.Root)
+	reports, sent, err = r.client.SendAll(limited, r.Root, true)
 	if err == nil {
 		err = r.client.Check(reports)
 	}

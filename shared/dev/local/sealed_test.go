@@ -76,7 +76,7 @@ func TestNoStoreOrQueueHoldsWhatIsPrivate(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
-	reports, _, err := w.client.SendAll(ctx, root)
+	reports, _, err := w.client.SendAll(ctx, root, false)
 	if err != nil {
 		t.Fatal(err)
 	}

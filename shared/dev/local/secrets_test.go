@@ -46,7 +46,7 @@ func TestNoLogMetricOrQueueAttributeHoldsWhatIsPrivate(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
 	defer cancel()
-	reports, sent, err := w.client.SendAll(ctx, root)
+	reports, sent, err := w.client.SendAll(ctx, root, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,19 +25,10 @@ type Report struct {
 	Silent bool                // nothing is to come of it: an outreach to somebody of whom no message was sent
 }
 
-// SendAll sends every sample in order, each when the one before was answered; a third of them again, twice at once. It returns
-// when every message is in every CRM and the queues are empty, or ctx is done, with how many webhooks it sent.
-func (c *Client) SendAll(ctx context.Context, root string) ([]Report, int, error) {
-	return c.sendAll(ctx, root, c.Register)
-}
-
-// SendAllAgain is SendAll of samples that were sent before: nothing is to come of it.
-func (c *Client) SendAllAgain(ctx context.Context, root string) ([]Report, int, error) {
-	return c.sendAll(ctx, root, func(context.Context, Sample) error { return nil })
-}
-
-// sendAll sends every sample; a message that a status callback is about is registered first.
-func (c *Client) sendAll(ctx context.Context, root string, register func(context.Context, Sample) error) ([]Report, int, error) {
+// SendAll sends every sample in order, each when the one before was answered; a third of them again, twice at once. A message that a
+// status callback is about is registered first, unless the samples were sent before: nothing is to come of them then. It returns when
+// every message is in every CRM and the queues are empty, or ctx is done, with how many webhooks it sent.
+func (c *Client) SendAll(ctx context.Context, root string, before bool) ([]Report, int, error) {
 	all, err := Read(root)
 	if err != nil {
 		return nil, 0, err
@@ -45,8 +36,8 @@ func (c *Client) sendAll(ctx context.Context, root string, register func(context
 	reports := make([]Report, 0, len(all))
 	sent := 0
 	for i, s := range all {
-		if s.Shows != "" {
-			if err := register(ctx, s); err != nil {
+		if s.Shows != "" && !before {
+			if err := c.Register(ctx, s); err != nil {
 				return nil, 0, err
 			}
 		}

@@ -30,7 +30,7 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	if err != nil {
 		return err
 	}
-	reports, sent, err := client.SendAll(ctx, o.Root)
+	reports, sent, err := client.SendAll(ctx, o.Root, false)
 	if err != nil {
 		return err
 	}
