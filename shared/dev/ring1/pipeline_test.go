@@ -226,7 +226,7 @@ func (p *pipeline) control(method, path string, body, reply any) {
 		p.t.Fatal(err)
 	}
 	answer := httptest.NewRecorder()
-	p.portal.ServeHTTP(answer, httptest.NewRequest(method, "/_simulator"+path, bytes.NewReader(data)))
+	p.portal.ServeHTTP(answer, httptest.NewRequestWithContext(context.Background(), method, "/_simulator"+path, bytes.NewReader(data)))
 	if answer.Code >= http.StatusBadRequest || reply != nil && json.Unmarshal(answer.Body.Bytes(), reply) != nil {
 		p.t.Fatalf("%s %s: %d %s", method, path, answer.Code, answer.Body)
 	}

@@ -67,10 +67,10 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 	switch l.Kind {
 	case samples.Message:
 		id, from, to := "SM"+l.Number, l.Person, l.Line
-		switch l.Channel {
-		case canonical.WhatsApp:
+		if l.Channel == canonical.WhatsApp {
 			from, to = "whatsapp:"+from, "whatsapp:"+to
-		case canonical.RCS:
+		}
+		if l.Channel == canonical.RCS {
 			from = "rcs:" + from
 		}
 		s := samples.Sample{Name: id, Path: path + "messages", Form: [][2]string{
