@@ -67,7 +67,6 @@ func (d *Drain) Run(ctx context.Context) error {
 	}
 	if sent > 0 || failed != nil {
 		d.Logger.InfoContext(ctx, "spool drained", slog.Int("sent", sent), slog.Bool("complete", failed == nil))
-		d.Meter.Count("SpoolDrained", sent)
 	}
 	if failed != nil {
 		d.Meter.Count(telemetry.Failures, 1)
@@ -136,7 +135,6 @@ type spooledBatch struct {
 // send sends a lot and removes what was accepted.
 func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent int, err error) {
 	records := l.records
-	d.Meter.Duration("SpoolAge", time.Since(spooledAt(records[0])))
 	published := d.queue(to).Publish(ctx, l.messages...)
 	var accepted []store.Record
 	for i, err := range queue.Errors(published, len(records)) {

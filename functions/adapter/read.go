@@ -111,13 +111,10 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	return queue.Message{ID: string(p.Event.EventID), Group: string(p.Event.ThreadID), Body: body, Trace: trace}, nil
 }
 
-// reportSetAside logs and counts what was left out of an event.
+// reportSetAside logs what was left out of an event.
 func (a *Adapter) reportSetAside(ctx context.Context, problems []canonical.Problem) {
 	for _, p := range problems {
 		a.Logger.WarnContext(ctx, "a part of a message was set aside", slog.String("path", p.Path), slog.String("code", p.Code), slog.String("reason", p.Reason))
-	}
-	if len(problems) > 0 {
-		a.Meter.Count("SetAside", len(problems), telemetry.Label{Name: "provider", Value: a.description.Provider})
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
 	"signalbox/shared/store"
-	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
 
@@ -179,7 +178,6 @@ func (r *Router) decide(e *canonical.Event, t tenant.Tenant, head conversation.H
 	}
 	if d.Consent != nil && d.Consent.Keyword == consent.Help && d.Consent.Source != consent.SourceProvider {
 		d.Owed = OwedHelp
-		r.Meter.Count("HelpOwed", 1, telemetry.Label{Name: "tenant", Value: e.TenantID})
 	}
 }
 

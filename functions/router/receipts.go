@@ -70,8 +70,6 @@ func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 			failed += len(x.heads)
 		}
 	}
-	r.Meter.Count("ReceiptsReceived", len(heads))
-	r.Meter.Count("ReceiptsSent", sent)
 	r.Logger.InfoContext(ctx, "receipts routed", slog.Int("receipts", len(heads)), slog.Int("messages", len(messages)),
 		slog.Int("updates", sent), slog.Int("failed", failed))
 	return errs

@@ -45,7 +45,7 @@ type Decision struct {
 	Matched    []delivery.RuleReference `json:"matched,omitempty"`
 }
 
-// OwedHelp is an answer to HELP that the provider did not give itself. Nothing sends it yet; it is counted as HelpOwed.
+// OwedHelp is an answer to HELP that the provider did not give itself. Nothing sends it yet.
 const OwedHelp = "help_answer"
 
 // CRMDecision is what one CRM is to do.

@@ -274,7 +274,6 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 	case j.completed:
 		return nil
 	}
-	r.Meter.Count("Routed", 1, telemetry.Label{Name: "tenant", Value: j.event.TenantID})
 	r.Logger.InfoContext(ctx, "routed", slog.String("tenant", j.event.TenantID), slog.String("type", string(j.event.Type)),
 		slog.String("channel", string(j.event.Channel)), slog.Int("deliveries", len(j.outgoing)), slog.Bool("repeated", j.recorded != nil))
 	return nil

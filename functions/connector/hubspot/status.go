@@ -33,7 +33,6 @@ func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []err
 		return errs
 	}
 	if !p.binding.Capabilities.EngagementUpsert {
-		c.meter.Count("HubSpotStatusSkipped", len(updates))
 		return errs
 	}
 	names := p.binding.Properties

@@ -60,7 +60,7 @@ func New(o Options) *CRM {
 	api := connector.NewAPI(Kind, "SalesforceDailyBudgetLow", o.Client, o.Logger, o.Meter)
 	return &CRM{
 		bindings: o.Bindings, api: api, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
-		sessions: &sessions{api: api, store: o.Store, sealer: o.Sealer, logger: o.Logger, meter: o.Meter, held: map[connector.BindingKey]*session{}},
+		sessions: &sessions{api: api, store: o.Store, sealer: o.Sealer, logger: o.Logger, held: map[connector.BindingKey]*session{}},
 	}
 }
 

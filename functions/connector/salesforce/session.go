@@ -16,7 +16,6 @@ import (
 	"signalbox/shared/keys"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
-	"signalbox/shared/telemetry"
 )
 
 // Times of sessions.
@@ -35,7 +34,6 @@ type sessions struct {
 	store  Store
 	sealer Sealer
 	logger *slog.Logger
-	meter  *telemetry.Meter
 
 	mu   sync.Mutex
 	held map[connector.BindingKey]*session
@@ -164,7 +162,6 @@ func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding
 	if err != nil {
 		return "", err
 	}
-	s.meter.Count("SalesforceSessions", 1)
 	return token, nil
 }
 
