@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"signalbox/shared/cache"
 	"signalbox/shared/fault"
 	"signalbox/shared/keys"
 	"signalbox/shared/store"
@@ -32,11 +33,8 @@ const (
 // database's eventual consistency may be a moment older; both together stay below five minutes.
 const PersonFresh = 4 * time.Minute
 
-// Bounds of what a process holds. What makes room is read again.
-const (
-	maxTenantKeys = 4096
-	maxPersonKeys = 4096
-)
+// maxKeys is how many tenants' keys, and persons', a process holds. What makes room is read again.
+const maxKeys = 4096
 
 // Store is what keys are read from and written to.
 type Store interface {
@@ -80,16 +78,16 @@ const (
 // Ring seals and opens. It is safe for concurrent use.
 type Ring struct {
 	Options
-	tenants *cache[monthID, tenantKey]
-	persons *cache[personID, personKey]
+	tenants *cache.Cache[monthID, tenantKey]
+	persons *cache.Cache[personID, personKey]
 }
 
 // New returns a Ring.
 func New(o Options) *Ring {
 	return &Ring{
 		Options: o,
-		tenants: newCache[monthID, tenantKey](maxTenantKeys),
-		persons: newCache[personID, personKey](maxPersonKeys),
+		tenants: cache.New[monthID, tenantKey](cache.Policy{Most: maxKeys, Fresh: cache.Forever}),
+		persons: cache.New[personID, personKey](cache.Policy{Most: maxKeys}),
 	}
 }
 
@@ -168,7 +166,7 @@ func (r *Ring) Open(ctx context.Context, at Place, sealed []byte) ([]byte, error
 func (r *Ring) openingKey(ctx context.Context, tenant string, header []byte) (personKey, error) {
 	id := personID{tenant: tenant, person: [personLength]byte(header[1:])}
 	wanted := [idLength]byte(header[1+personLength:])
-	if key, ok := r.persons.fresh(id, PersonFresh); ok && key.id == wanted {
+	if key, ok := r.persons.Held(id, PersonFresh); ok && key.id == wanted {
 		return key, nil
 	}
 	key, found, err := r.readPerson(ctx, id, wanted)
@@ -211,7 +209,7 @@ func (r *Ring) DeletePerson(ctx context.Context, tenant, person string) error {
 	if err != nil {
 		return err
 	}
-	r.persons.drop(id)
+	r.persons.Drop(id)
 	held, err := r.Persons.Get(ctx, id.key())
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ const (
 
 // personKey returns the key to seal with, a new one for a person who has none.
 func (r *Ring) personKey(ctx context.Context, id personID) (personKey, error) {
-	if key, ok := r.persons.fresh(id, PersonFresh); ok {
+	if key, ok := r.persons.Held(id, PersonFresh); ok {
 		return key, nil
 	}
 	key, found, err := r.readPerson(ctx, id, [idLength]byte{})
@@ -77,7 +77,7 @@ func (r *Ring) readPerson(ctx context.Context, id personID, wanted [idLength]byt
 		return key, false, err
 	}
 	if held[0].Version == 0 {
-		r.persons.drop(id)
+		r.persons.Drop(id)
 		return key, false, nil
 	}
 	return r.keepPerson(ctx, id, held[0], read)
@@ -108,7 +108,7 @@ func (r *Ring) keepPerson(ctx context.Context, id personID, record store.Record,
 	if key.aead, err = newAEAD(plain); err != nil {
 		return personKey{}, false, err
 	}
-	r.persons.keep(id, key, read)
+	r.persons.Put(id, key, read)
 	return key, true, nil
 }
 

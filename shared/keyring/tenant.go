@@ -48,23 +48,26 @@ type tenantKey struct {
 // tenantKey returns a tenant's key of a month, unwrapped once a process. Only who seals makes one: the record is written on
 // condition that there is none, so that all processes of a month share the first.
 func (r *Ring) tenantKey(ctx context.Context, id monthID, may bool) (tenantKey, error) {
-	return r.tenants.load(ctx, id, func() (tenantKey, error) {
-		if id.tenant == "" {
-			return tenantKey{}, fault.New(fault.Permanent, CodeMalformed, nil)
-		}
-		held, err := r.Tenants.Get(ctx, id.key())
-		if err != nil {
-			return tenantKey{}, err
-		}
-		record := held[0]
-		if record.Version == 0 {
-			if !may {
+	if id.tenant == "" {
+		return tenantKey{}, fault.New(fault.Permanent, CodeMalformed, nil)
+	}
+	for {
+		key, err := r.tenants.Get(ctx, id, func(ctx context.Context, id monthID, _ tenantKey) (tenantKey, error) {
+			held, err := r.Tenants.Get(ctx, id.key())
+			switch {
+			case err != nil:
+				return tenantKey{}, err
+			case held[0].Version > 0:
+				return r.unwrap(ctx, id, held[0].Data)
+			case !may:
 				return tenantKey{}, fault.New(fault.Blocked, CodeMonth, nil)
 			}
 			return r.makeTenantKey(ctx, id)
+		})
+		if !may || !fault.Is(err, CodeMonth) { // else one who may not make it was waited for
+			return key, err
 		}
-		return r.unwrap(ctx, id, record.Data)
-	})
+	}
 }
 
 // makeTenantKey makes the month's key, or takes that of who was faster.

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
+	"time"
+
+	"signalbox/shared/cache"
 )
 
 // A sealed value is, in this order: the format's version (1 byte), the length of the wrapped key (2 bytes, big-endian), the
@@ -33,10 +35,8 @@ var ErrMalformed = errors.New("keys: not a sealed value, or altered")
 type Box struct {
 	keys   Keys
 	random io.Reader
-
-	mu     sync.Mutex
-	opened map[keyID]cipher.AEAD
-	sealed map[Binding]dataKey
+	opened *cache.Cache[keyID, cipher.AEAD]
+	sealed *cache.Cache[Binding, dataKey]
 }
 
 // keyID tells unwrapped keys apart. The binding is part of it: a key unwrapped for one must not open under another.
@@ -45,6 +45,8 @@ type keyID struct {
 	wrapped [sha256.Size]byte
 }
 
+func idOf(b Binding, wrapped []byte) keyID { return keyID{b, sha256.Sum256(wrapped)} }
+
 type dataKey struct {
 	wrapped []byte
 	aead    cipher.AEAD
@@ -52,20 +54,21 @@ type dataKey struct {
 
 // NewBox returns a Box. Random gives nonces and is crypto/rand.Reader in production; who only opens may pass nil.
 func NewBox(k Keys, random io.Reader) *Box {
-	return &Box{keys: k, random: random, opened: map[keyID]cipher.AEAD{}, sealed: map[Binding]dataKey{}}
+	policy := cache.Policy{Most: maxKeys, Fresh: cache.Forever}
+	return &Box{k, random, cache.New[keyID, cipher.AEAD](policy), cache.New[Binding, dataKey](policy)}
 }
 
 // Seal encrypts plain. What is sealed opens only under the same binding and with the same additional data, which says where
 // the value belongs, so that a ciphertext moved to another place is refused. One data key serves a binding for the life of
 // the Box, which with random nonces is safe for far more values (2^32) than a process ever seals.
 func (b *Box) Seal(ctx context.Context, binding Binding, plain, additional []byte) ([]byte, error) {
-	key, err := b.sealingKey(ctx, binding)
+	key, err := b.sealed.Get(ctx, binding, b.newKey)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]byte, 0, headerLength+len(key.wrapped)+nonceLength+len(plain)+tagLength)
 	out = append(out, formatVersion)
-	out = binary.BigEndian.AppendUint16(out, uint16(len(key.wrapped))) //nolint:gosec // sealingKey refuses more than maxWrapped
+	out = binary.BigEndian.AppendUint16(out, uint16(len(key.wrapped))) //nolint:gosec // newKey refuses more than maxWrapped
 	out = append(out, key.wrapped...)
 	header := out
 	out = out[:len(out)+nonceLength]
@@ -86,7 +89,14 @@ func (b *Box) Open(ctx context.Context, binding Binding, sealed, additional []by
 		return nil, ErrMalformed
 	}
 	header, rest := sealed[:headerLength+length], sealed[headerLength+length:]
-	aead, err := b.openingKey(ctx, binding, header[headerLength:])
+	wrapped := header[headerLength:]
+	aead, err := b.opened.Get(ctx, idOf(binding, wrapped), func(ctx context.Context, _ keyID, _ cipher.AEAD) (cipher.AEAD, error) {
+		plain, err := b.keys.Open(ctx, binding, wrapped)
+		if err != nil {
+			return nil, err
+		}
+		return newAEAD(plain)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -102,13 +112,8 @@ func authenticated(header, additional []byte) []byte {
 	return append(slices.Clip(header), additional...)
 }
 
-func (b *Box) sealingKey(ctx context.Context, binding Binding) (dataKey, error) {
-	b.mu.Lock()
-	key, ok := b.sealed[binding]
-	b.mu.Unlock()
-	if ok {
-		return key, nil
-	}
+// newKey returns a new key to seal with, which opens too.
+func (b *Box) newKey(ctx context.Context, binding Binding, _ dataKey) (dataKey, error) {
 	plain, wrapped, err := b.keys.New(ctx, binding)
 	if err != nil {
 		return dataKey{}, err
@@ -120,45 +125,8 @@ func (b *Box) sealingKey(ctx context.Context, binding Binding) (dataKey, error) 
 	if err != nil {
 		return dataKey{}, err
 	}
-	key = dataKey{wrapped, aead}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.sealed[binding] = key
-	b.keep(keyID{binding, sha256.Sum256(wrapped)}, aead)
-	return key, nil
-}
-
-func (b *Box) openingKey(ctx context.Context, binding Binding, wrapped []byte) (cipher.AEAD, error) {
-	id := keyID{binding, sha256.Sum256(wrapped)}
-	b.mu.Lock()
-	aead, ok := b.opened[id]
-	b.mu.Unlock()
-	if ok {
-		return aead, nil
-	}
-	plain, err := b.keys.Open(ctx, binding, wrapped)
-	if err != nil {
-		return nil, err
-	}
-	aead, err = newAEAD(plain)
-	if err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.keep(id, aead)
-	return aead, nil
-}
-
-// keep holds an unwrapped key; the caller holds the lock. Which one makes room does not matter: it is unwrapped again.
-func (b *Box) keep(id keyID, aead cipher.AEAD) {
-	if len(b.opened) >= maxKeys {
-		for other := range b.opened {
-			delete(b.opened, other)
-			break
-		}
-	}
-	b.opened[id] = aead
+	b.opened.Put(idOf(binding, wrapped), aead, time.Now())
+	return dataKey{wrapped, aead}, nil
 }
 
 func newAEAD(plain []byte) (cipher.AEAD, error) {

@@ -10,22 +10,27 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/shared/cache"
 	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
 	"signalbox/shared/keys"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
 
-// How long what was read is served. Nothing happens in a Lambda function between invocations, so that a refresh is made by
-// the first request after Fresh and costs it RefreshTime at most.
-const (
-	Fresh       = 5 * time.Minute        // served without a read
-	Stale       = time.Hour              // served when a read fails or is slow; afterwards the error is
-	Absent      = 30 * time.Second       // how long ErrUnknown is served without a read
-	RefreshTime = 200 * time.Millisecond // what a request with a stale value waits for a new one
-	RetryAfter  = 10 * time.Second       // how long after a failed refresh the next is tried
-	maxHeld     = 10_000                 // accounts, tenants and unknown ones kept, each
-)
+// Fresh is how long what was read is in force without another read.
+const Fresh = 5 * time.Minute
+
+// newest is how old a configuration may be in which something is not found.
+const newest = 30 * time.Second
+
+// policy holds for accounts and for configurations.
+func policy() cache.Policy {
+	return cache.Policy{
+		Most: 10_000, Fresh: Fresh, Stale: time.Hour, Refresh: 200 * time.Millisecond, Retry: 10 * time.Second,
+		Absent: ErrUnknown, Missing: newest,
+	}
+}
 
 // Records is what a Directory reads from.
 type Records interface {
@@ -37,6 +42,12 @@ type Opener interface {
 	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)
 }
 
+// CodeInvalid is the code of a configuration record that cannot be used.
+const CodeInvalid = "configuration_record_invalid"
+
+// errInvalid is a record that cannot be used: what was read before it stays in force.
+var errInvalid = errors.New("tenant: the configuration record cannot be used")
+
 // Directory looks accounts, lines and tenants up and keeps what it read. It is safe for concurrent use: several requests for
 // one thing share one read. Errors are ErrUnknown, or sorted by package fault.
 type Directory struct {
@@ -44,16 +55,16 @@ type Directory struct {
 	opener   Opener
 	logger   *slog.Logger
 	meter    *telemetry.Meter
-	accounts *cache[string] // account id to the tenant that owns it
-	configs  *cache[*config]
+	accounts *cache.Cache[string, string] // account id to the tenant that owns it
+	configs  *cache.Cache[string, *config]
 }
 
 // NewDirectory returns a Directory over the configuration table.
 func NewDirectory(records Records, opener Opener, logger *slog.Logger, meter *telemetry.Meter) *Directory {
-	d := &Directory{records: records, opener: opener, logger: logger, meter: meter}
-	d.accounts = newCache(d.loadOwner)
-	d.configs = newCache(d.loadConfig)
-	return d
+	return &Directory{
+		records: records, opener: opener, logger: logger, meter: meter,
+		accounts: cache.New[string, string](policy()), configs: cache.New[string, *config](policy()),
+	}
 }
 
 // Account returns an account by the id that webhook URLs hold. What cannot be an id is unknown without a read.
@@ -73,7 +84,7 @@ func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
 // Line returns the line of an account with exactly this address, or else with the address behind its channel's prefix (a
 // number that serves WhatsApp and SMS is one line), that serves channel; "" asks for no channel. A line of another channel is
 // ErrUnserved. One that is not in the configuration held, or does not serve the channel there, is looked for in a new one when
-// the held one is older than Absent, so that a tenant file that was just corrected is in force soon.
+// the held one is half a minute old, so that a tenant file that was just corrected is in force soon.
 func (d *Directory) Line(ctx context.Context, accountID, address string, channel canonical.Channel) (Line, error) {
 	var line Line
 	listed := false
@@ -92,7 +103,7 @@ func (d *Directory) Line(ctx context.Context, accountID, address string, channel
 
 // Tenant returns a tenant.
 func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
-	c, err := d.configs.value(ctx, id, false)
+	c, err := d.configs.Get(ctx, id, d.readConfig)
 	if err != nil {
 		return Tenant{}, err
 	}
@@ -101,23 +112,24 @@ func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
 
 // find looks into the configuration of the tenant that owns an account, and once more into a newer one.
 func (d *Directory) find(ctx context.Context, accountID string, in func(*config) bool) error {
-	for _, newest := range []bool{false, true} {
-		tenant, err := d.accounts.value(ctx, accountID, newest)
-		if err != nil {
-			return err
-		}
-		c, err := d.configs.value(ctx, tenant, newest)
-		if err != nil {
-			return err
-		}
-		if in(c) {
-			return nil
-		}
+	tenant, err := d.accounts.Get(ctx, accountID, d.readOwner)
+	if err != nil {
+		return err
+	}
+	c, err := d.configs.Get(ctx, tenant, d.readConfig)
+	if err != nil || in(c) {
+		return err
+	}
+	if tenant, err = d.accounts.Newer(ctx, accountID, newest, d.readOwner); err != nil {
+		return err
+	}
+	if c, err = d.configs.Newer(ctx, tenant, newest, d.readConfig); err != nil || in(c) {
+		return err
 	}
 	return ErrUnknown
 }
 
-func (d *Directory) loadOwner(ctx context.Context, accountID, _ string) (string, error) {
+func (d *Directory) readOwner(ctx context.Context, accountID, held string) (string, error) {
 	records, err := d.records.Get(ctx, accountKey(accountID))
 	if err != nil {
 		return "", err
@@ -127,13 +139,12 @@ func (d *Directory) loadOwner(ctx context.Context, accountID, _ string) (string,
 	}
 	var o owner
 	if err := json.Unmarshal(records[0].Data, &o); err != nil || o.Tenant == "" {
-		d.refuse(ctx, "account", records[0])
-		return "", errInvalid
+		return held, d.refuse(ctx, "account", records[0], held != "")
 	}
 	return o.Tenant, nil
 }
 
-func (d *Directory) loadConfig(ctx context.Context, tenant string, held *config) (*config, error) {
+func (d *Directory) readConfig(ctx context.Context, tenant string, held *config) (*config, error) {
 	records, err := d.records.Get(ctx, currentKey(tenant))
 	if err != nil {
 		return nil, err
@@ -147,16 +158,21 @@ func (d *Directory) loadConfig(ctx context.Context, tenant string, held *config)
 	}
 	c, err := open(ctx, d.opener, tenant, record)
 	if errors.Is(err, errInvalid) {
-		d.refuse(ctx, "tenant", record)
+		return held, d.refuse(ctx, "tenant", record, held != nil)
 	}
 	return c, err
 }
 
-// refuse tells that a record cannot be used. Its digest, not its content, says which one it was.
-func (d *Directory) refuse(ctx context.Context, what string, record store.Record) {
+// refuse tells that a record cannot be used. Its digest, not its content, says which one it was. It is an error where nothing is held
+// that stays in force.
+func (d *Directory) refuse(ctx context.Context, what string, record store.Record, held bool) error {
 	sum := sha256.Sum256(record.Data)
 	d.logger.ErrorContext(ctx, "configuration record cannot be decoded; the last good one stays in force",
 		slog.String("record", what), slog.String("partition", record.Partition), slog.Int64("recordVersion", record.Version),
 		slog.String("sha256", hex.EncodeToString(sum[:8])))
 	d.meter.Count("ConfigurationInvalid", 1, telemetry.Label{Name: "record", Value: what})
+	if held {
+		return nil
+	}
+	return fault.New(fault.Blocked, CodeInvalid, errInvalid)
 }

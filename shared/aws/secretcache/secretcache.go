@@ -6,14 +6,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"signalbox/shared/aws/awsfault"
+	"signalbox/shared/cache"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -26,89 +27,34 @@ const (
 	CodeMalformed = "secret_malformed" // blocked: the value is empty, binary, or no array of strings although it begins like one
 )
 
-// Times of the cache.
-const (
-	Fresh      = 5 * time.Minute  // how long a value is served without asking again
-	retryAfter = 30 * time.Second // how long a stale value is served without asking, after a refresh that failed
-	callLimit  = 4 * time.Second  // of one fetch with all its attempts, which are the SDK's
-)
+// callLimit is how long one fetch may take with all its attempts, which are the SDK's.
+const callLimit = 4 * time.Second
 
-// Cache is a secret.Source. A value older than Fresh is still answered at once while one call refreshes it in the
-// background; a refresh that fails keeps the last good value. It is safe for concurrent use.
+// Cache is a secret.Source. A refresh that fails or is slow keeps the last good value. It is safe for concurrent use.
 type Cache struct {
 	client *secretsmanager.Client
-
-	mu   sync.Mutex
-	held map[string]*entry
+	held   *cache.Cache[string, secret.Versions]
 }
 
 var _ secret.Source = (*Cache)(nil)
 
-// entry is what is known of one secret.
-type entry struct {
-	versions secret.Versions // nil until the first fetch succeeds
-	due      time.Time
-	fetching *fetch // nil when none is under way
-}
-
-// fetch is one call that all who ask meanwhile share.
-type fetch struct {
-	done     chan struct{}
-	versions secret.Versions
-	err      error
-}
-
 // New returns an empty Cache.
 func New(client *secretsmanager.Client) *Cache {
-	return &Cache{client: client, held: map[string]*entry{}}
+	return &Cache{client, cache.New[string, secret.Versions](cache.Policy{
+		Most: 100, Fresh: 5 * time.Minute, Stale: cache.Forever, Refresh: 200 * time.Millisecond, Retry: 30 * time.Second,
+	})}
 }
 
 // Secret returns the versions of a secret by its name or ARN.
 func (c *Cache) Secret(ctx context.Context, name string) (secret.Versions, error) {
-	versions, under := c.look(ctx, name)
-	if versions != nil {
-		return versions, nil
-	}
-	select {
-	case <-under.done:
-		return copied(under.versions), under.err
-	case <-ctx.Done():
+	versions, err := c.held.Get(ctx, name, c.fetch)
+	if err != nil && ctx.Err() != nil {
 		return nil, fault.New(fault.Retryable, CodeFailed, ctx.Err())
 	}
+	return slices.Clone(versions), err
 }
 
-// look returns what is held, starting a fetch where one is due, or the fetch to wait for.
-func (c *Cache) look(ctx context.Context, name string) (secret.Versions, *fetch) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e := c.held[name]
-	if e == nil {
-		e = &entry{}
-		c.held[name] = e
-	}
-	if e.fetching == nil && !time.Now().Before(e.due) {
-		e.fetching = &fetch{done: make(chan struct{})}
-		// The call belongs to all who wait: it does not end with the one who happened to begin it.
-		go c.refresh(context.WithoutCancel(ctx), name, e, e.fetching)
-	}
-	return copied(e.versions), e.fetching
-}
-
-func (c *Cache) refresh(ctx context.Context, name string, e *entry, f *fetch) {
-	f.versions, f.err = c.call(ctx, name)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case f.err == nil:
-		e.versions, e.due = f.versions, time.Now().Add(Fresh)
-	case e.versions != nil:
-		e.due = time.Now().Add(min(retryAfter, Fresh))
-	}
-	e.fetching = nil
-	close(f.done)
-}
-
-func (c *Cache) call(ctx context.Context, name string) (secret.Versions, error) {
+func (c *Cache) fetch(ctx context.Context, name string, _ secret.Versions) (secret.Versions, error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	out, err := c.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(name)})
@@ -141,9 +87,6 @@ func parse(value string) (secret.Versions, error) {
 	}
 	return versions, nil
 }
-
-// copied keeps a caller's changes out of the cache; nil stays nil.
-func copied(v secret.Versions) secret.Versions { return append(secret.Versions(nil), v...) }
 
 // sorted returns the fault of an SDK error.
 // See https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html#API_GetSecretValue_Errors.
