@@ -189,42 +189,43 @@ func (q ring2) Send(ctx context.Context, batch ...queue.Message) ([]memqueue.Sen
 	return sent, nil
 }
 
-// Receive is sqsqueue's, with everything that SQS answers kept.
+// Receive asks as a mapping does, and for everything that SQS says.
 func (q ring2) Receive(ctx context.Context, r memqueue.Request) ([]memqueue.Delivery, error) {
-	spy := &spy{API: q.client}
-	delivered, err := sqsqueue.New(spy, q.url).Receive(ctx, r.Max, r.Wait)
+	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: &q.url, MaxNumberOfMessages: int32(r.Max), WaitTimeSeconds: int32(r.Wait / time.Second), //nolint:gosec // of a case
+		MessageAttributeNames: []string{inorder.TraceAttribute}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
 	if err != nil {
 		return nil, err
 	}
-	deliveries := make([]memqueue.Delivery, len(delivered))
-	for i, d := range delivered {
-		m := spy.out.Messages[i]
+	deliveries := make([]memqueue.Delivery, len(out.Messages))
+	for i, m := range out.Messages {
 		ms, _ := strconv.ParseInt(m.Attributes["ApproximateFirstReceiveTimestamp"], 10, 64)
+		trace := aws.ToString(m.MessageAttributes[inorder.TraceAttribute].StringValue)
 		deliveries[i] = memqueue.Delivery{
-			Received: d.Received, ReceiptHandle: d.ReceiptHandle, MessageID: *m.MessageId,
+			Received: sqsqueue.Received(*m.MessageId, *m.Body, trace, m.Attributes), ReceiptHandle: *m.ReceiptHandle, MessageID: *m.MessageId,
 			FirstReceived: time.UnixMilli(ms), MovedFrom: m.Attributes["DeadLetterQueueSourceArn"],
 		}
 	}
 	return deliveries, nil
 }
 
-// spy keeps the answer to a receive, and asks for every attribute.
-type spy struct {
-	sqsqueue.API
-	out *sqs.ReceiveMessageOutput
-}
-
-// ReceiveMessage is of sqsqueue.API.
-func (s *spy) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
-	in.MessageSystemAttributeNames = append(in.MessageSystemAttributeNames, types.MessageSystemAttributeNameApproximateFirstReceiveTimestamp)
-	out, err := s.API.ReceiveMessage(ctx, in, options...)
-	s.out = out
-	return out, err
-}
-
-// Delete is sqsqueue's.
+// Delete is what a mapping does with what is done.
 func (q ring2) Delete(ctx context.Context, receipts ...string) ([]error, error) {
-	return each(len(receipts), q.Queue.Delete(ctx, receipts...))
+	in := &sqs.DeleteMessageBatchInput{QueueUrl: &q.url}
+	for i, r := range receipts {
+		in.Entries = append(in.Entries, types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: &r})
+	}
+	out, err := q.client.DeleteMessageBatch(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	errs := make([]error, len(receipts))
+	for _, f := range out.Failed {
+		i, _ := strconv.Atoi(*f.Id)
+		errs[i] = errors.New(*f.Code)
+	}
+	return errs, nil
 }
 
 // ChangeVisibility is sqsqueue's.
@@ -233,16 +234,5 @@ func (q ring2) ChangeVisibility(ctx context.Context, waits ...memqueue.Wait) ([]
 	for i, w := range waits {
 		all[i] = sqsqueue.Wait(w)
 	}
-	return each(len(waits), q.Queue.ChangeVisibility(ctx, all...))
-}
-
-func each(n int, err error) ([]error, error) {
-	if err == nil {
-		return make([]error, n), nil
-	}
-	partial, ok := errors.AsType[*queue.PartialError](err)
-	if !ok || len(partial.Errs) != n {
-		return nil, err
-	}
-	return partial.Errs, nil
+	return queue.Errors(q.Queue.ChangeVisibility(ctx, all...), len(waits)), nil
 }

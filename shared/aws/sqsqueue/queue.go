@@ -1,5 +1,5 @@
-// Package sqsqueue is one Amazon SQS queue: it publishes in the order queue.Publisher promises, and receives, deletes and
-// changes visibility for those who poll by themselves. What goes wrong is sorted into faults here.
+// Package sqsqueue is one Amazon SQS queue: it publishes in the order queue.Publisher promises, reads what an event source mapping
+// delivers, and changes visibility. What goes wrong is sorted into faults here.
 package sqsqueue
 
 import (
@@ -8,15 +8,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
-	"signalbox/shared/queue"
 )
 
 // API is what this package calls of the SDK's SQS client.
 type API interface {
 	SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, options ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
-	ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, options ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	DeleteMessageBatch(ctx context.Context, in *sqs.DeleteMessageBatchInput, options ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
 	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, options ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
 }
 
@@ -31,12 +27,6 @@ type Queue struct {
 func New(client API, url string) *Queue {
 	const suffix = ".fifo"
 	return &Queue{client: client, url: url, fifo: len(url) > len(suffix) && url[len(url)-len(suffix):] == suffix}
-}
-
-// Delivered is a message handed out to this receiver.
-type Delivered struct {
-	queue.Received
-	ReceiptHandle string // names this receive in Delete and ChangeVisibility
 }
 
 // Wait asks that a delivered message stay hidden for a while from now; 0 makes it visible at once.

@@ -27,14 +27,14 @@ type roundTrip func(*http.Request) (*http.Response, error)
 // RoundTrip is of http.RoundTripper.
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// onMemory is a sqsqueue.Queue over a queue in memory; each call's operation is counted.
-func onMemory(q *memqueue.Queue, calls *[]string) *sqsqueue.Queue {
+// onMemory is a queue over a queue in memory; each call's operation is counted.
+func onMemory(q *memqueue.Queue, calls *[]string) ring2 {
 	transport := inprocess.Transport{Handler: local.New(q)}
 	client := newClient(roundTrip(func(r *http.Request) (*http.Response, error) {
 		*calls = append(*calls, strings.TrimPrefix(r.Header.Get("X-Amz-Target"), local.Target))
 		return transport.RoundTrip(r)
 	}), "http://sqs.test")
-	return sqsqueue.New(client, local.URL("http://sqs.test", q.Options().Name))
+	return newRing2(client, local.URL("http://sqs.test", q.Options().Name))
 }
 
 func TestPublishMakesOneCallAndNeverRetries(t *testing.T) {
@@ -179,22 +179,19 @@ func TestSettlingMoreThanTenMakesACallForEachTen(t *testing.T) {
 		if err := client.Publish(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}
-		delivered, err := client.Receive(t.Context(), 1, 0)
+		delivered, err := client.Receive(t.Context(), memqueue.Request{Max: 1})
 		if err != nil || len(delivered) != 1 {
 			t.Fatalf("received %v, %v", delivered, err)
 		}
 		receipts = append(receipts, delivered[0].ReceiptHandle)
 	}
 	calls = nil
+	receipts[11] = "nonsense"
 	waits := make([]sqsqueue.Wait, len(receipts))
 	for i, r := range receipts {
 		waits[i] = sqsqueue.Wait{ReceiptHandle: r, For: 1500 * time.Millisecond}
 	}
-	if err := client.ChangeVisibility(t.Context(), waits...); err != nil {
-		t.Fatal(err)
-	}
-	receipts[11] = "nonsense"
-	err := client.Delete(t.Context(), receipts...)
+	err := client.Queue.ChangeVisibility(t.Context(), waits...)
 	partial, ok := errors.AsType[*queue.PartialError](err)
 	if !ok || len(partial.Errs) != 12 {
 		t.Fatalf("answered %v", err)
@@ -204,7 +201,7 @@ func TestSettlingMoreThanTenMakesACallForEachTen(t *testing.T) {
 			t.Errorf("receipt %d: %v", i, err)
 		}
 	}
-	want := []string{"ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatch", "DeleteMessageBatch", "DeleteMessageBatch"}
+	want := []string{"ChangeMessageVisibilityBatch", "ChangeMessageVisibilityBatch"}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Error(diff)
 	}
@@ -218,15 +215,15 @@ func TestWaitsAreRoundedUpToSeconds(t *testing.T) {
 		if err := client.Publish(t.Context(), queue.Message{ID: "1", Group: "g", Body: []byte("x")}); err != nil {
 			t.Fatal(err)
 		}
-		delivered, err := client.Receive(t.Context(), 1, 0)
+		delivered, err := client.Receive(t.Context(), memqueue.Request{Max: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := client.ChangeVisibility(t.Context(), sqsqueue.Wait{ReceiptHandle: delivered[0].ReceiptHandle, For: 1001 * time.Millisecond}); err != nil {
+		if err := client.Queue.ChangeVisibility(t.Context(), sqsqueue.Wait{ReceiptHandle: delivered[0].ReceiptHandle, For: 1001 * time.Millisecond}); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		if again, err := client.Receive(t.Context(), 1, 10*time.Second); err != nil || len(again) != 1 || time.Since(began) != 2*time.Second {
+		if again, err := client.Receive(t.Context(), memqueue.Request{Max: 1, Wait: 10 * time.Second}); err != nil || len(again) != 1 || time.Since(began) != 2*time.Second {
 			t.Errorf("received %v, %v after %v", again, err, time.Since(began))
 		}
 	})
@@ -235,7 +232,7 @@ func TestWaitsAreRoundedUpToSeconds(t *testing.T) {
 // BenchmarkCodec is the price of the SDK and the local cloud together, without a network.
 func BenchmarkCodec(b *testing.B) {
 	q := memqueue.New(memqueue.Options{Name: "q.fifo"})
-	client := sqsqueue.New(newClient(inprocess.Transport{Handler: local.New(q)}, "http://sqs.test"), "http://sqs.test/0/q.fifo")
+	client := newRing2(newClient(inprocess.Transport{Handler: local.New(q)}, "http://sqs.test"), "http://sqs.test/0/q.fifo")
 	body := []byte(`{"text":"` + strings.Repeat("x", 1500) + `"}`)
 	n := 0
 	publish := func() {
@@ -254,11 +251,11 @@ func BenchmarkCodec(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			publish()
-			delivered, err := client.Receive(b.Context(), 1, 0)
+			delivered, err := client.Receive(b.Context(), memqueue.Request{Max: 1})
 			if err != nil || len(delivered) != 1 {
 				b.Fatal(err, len(delivered))
 			}
-			if err := client.Delete(b.Context(), delivered[0].ReceiptHandle); err != nil {
+			if _, err := client.Delete(b.Context(), delivered[0].ReceiptHandle); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -276,7 +273,7 @@ func TestAStandardQueueTakesManyMessagesOfOneGroupInOneCall(t *testing.T) {
 	if err := over.Publish(t.Context(), messages...); err != nil || len(calls) != 3 {
 		t.Errorf("%d calls, %v", len(calls), err)
 	}
-	got, err := over.Receive(t.Context(), 10, 0)
+	got, err := over.Receive(t.Context(), memqueue.Request{Max: 10})
 	if err != nil || len(got) != 10 {
 		t.Fatalf("%d messages, %v", len(got), err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
 	"signalbox/shared/aws/awsconfig"
@@ -47,8 +48,8 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 		if status := p.send(message{number: number(n), from: "+15552010001", text: text}); status != http.StatusOK {
 			t.Fatalf("answered %d", status)
 		}
-		invoke(t, events, route)
-		invoke(t, deliver, connect)
+		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "events.fifo"), route)
+		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "deliver-hubspot.fifo"), connect)
 	}
 	through(0, "the first message, which makes the contact")
 	before, spent := counts.Snapshot(), database.Usage()
@@ -83,17 +84,21 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 }
 
 // invoke has a worker work on the one message that waits, as a mapping would.
-func invoke(t *testing.T, q *sqsqueue.Queue, w *queue.Worker) {
+func invoke(t *testing.T, client *sqs.Client, url string, w *queue.Worker) {
 	t.Helper()
-	batch, err := q.Receive(t.Context(), 10, 0)
-	if err != nil || len(batch) != 1 {
-		t.Fatalf("%d messages, %v", len(batch), err)
+	batch, err := client.ReceiveMessage(t.Context(), &sqs.ReceiveMessageInput{
+		QueueUrl: &url, MaxNumberOfMessages: 10, MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+	})
+	if err != nil || len(batch.Messages) != 1 {
+		t.Fatalf("%+v, %v", batch, err)
 	}
-	verdicts := w.Process(t.Context(), []queue.Received{batch[0].Received})
+	m := batch.Messages[0]
+	verdicts := w.Process(t.Context(), []queue.Received{sqsqueue.Received(*m.MessageId, *m.Body, "", m.Attributes)})
 	if !verdicts[0].Done {
 		t.Fatalf("%+v", verdicts[0])
 	}
-	if err := q.Delete(t.Context(), batch[0].ReceiptHandle); err != nil {
+	entries := []types.DeleteMessageBatchRequestEntry{{Id: m.MessageId, ReceiptHandle: m.ReceiptHandle}}
+	if _, err := client.DeleteMessageBatch(t.Context(), &sqs.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err != nil {
 		t.Fatal(err)
 	}
 }
