@@ -15,7 +15,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/keyring"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"

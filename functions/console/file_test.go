@@ -18,8 +18,8 @@ import (
 	"signalbox/functions"
 	"signalbox/functions/console"
 	"signalbox/shared/hosts"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/secret"
 	"signalbox/shared/secret/memsecret"
 	"signalbox/shared/store/memstore"
@@ -40,7 +40,7 @@ func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Write
 	deployment := console.Deployment{
 		CRMs: []string{"hubspot", "salesforce"}, Providers: []string{"outreach", "twilio"}, Schemas: functions.Schemas(), Hosts: policy,
 	}
-	all, err := console.NewTenants(s, keys.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})), tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"), deployment,
+	all, err := console.NewTenants(s, keyring.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})), tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"), deployment,
 		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
-// Package keyring has the data keys below the deployment's one master key: one a tenant and month, wrapped by package keys
+// Package keyring has the data keys below the deployment's one master key: one a tenant and month, wrapped by the key service
 // and shared by all processes as a record, and one a person, wrapped by the tenant's in a table of its own. What is sealed with
-// a person's key cannot be read any more once that key is deleted. Nothing here costs a call to the key service a message:
-// tenants' keys are unwrapped once a process, persons' keys by local computation.
+// a person's key cannot be read any more once that key is deleted. A Box seals credentials, each with its wrapped key. Nothing here
+// costs a call to the key service a message: tenants' keys are unwrapped once a process, persons' keys by local computation.
 package keyring
 
 import (
@@ -16,7 +16,6 @@ import (
 
 	"signalbox/shared/cache"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
 	"signalbox/shared/store"
 )
 
@@ -36,6 +35,15 @@ const PersonFresh = 4 * time.Minute
 // maxKeys is how many tenants' keys, and persons', a process holds. What makes room is read again.
 const maxKeys = 4096
 
+// Binding is authenticated with a wrapped key: it opens only under the same one.
+type Binding struct{ Tenant, Purpose string }
+
+// Keys wraps data keys: two calls, both rare (one a tenant, purpose and process start). A plain key has 32 bytes.
+type Keys interface {
+	New(ctx context.Context, b Binding) (plain, wrapped []byte, err error)
+	Open(ctx context.Context, b Binding, wrapped []byte) (plain []byte, err error)
+}
+
 // Store is what keys are read from and written to.
 type Store interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
@@ -45,7 +53,7 @@ type Store interface {
 
 // Options are what a Ring works with.
 type Options struct {
-	Keys    keys.Keys
+	Keys    Keys
 	Tenants Store     // the configuration table
 	Persons Store     // the table of persons' keys; nil for who seals and opens with tenants' keys alone
 	Random  io.Reader // crypto/rand.Reader in production

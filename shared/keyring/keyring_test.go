@@ -12,27 +12,26 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 )
 
 // counted counts the calls to the key service.
 type counted struct {
-	keys.Keys
+	keyring.Keys
 	mu           sync.Mutex
 	made, opened int
 }
 
-func (c *counted) New(ctx context.Context, b keys.Binding) ([]byte, []byte, error) {
+func (c *counted) New(ctx context.Context, b keyring.Binding) ([]byte, []byte, error) {
 	c.mu.Lock()
 	c.made++
 	c.mu.Unlock()
 	return c.Keys.New(ctx, b)
 }
 
-func (c *counted) Open(ctx context.Context, b keys.Binding, wrapped []byte) ([]byte, error) {
+func (c *counted) Open(ctx context.Context, b keyring.Binding, wrapped []byte) ([]byte, error) {
 	c.mu.Lock()
 	c.opened++
 	c.mu.Unlock()

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
 	"signalbox/shared/store"
 )
 
@@ -36,8 +35,8 @@ func (id monthID) key() store.Key {
 }
 
 // binding returns what a tenant's key is wrapped for. It shows in the key service's audit log and says nothing private.
-func (id monthID) binding() keys.Binding {
-	return keys.Binding{Tenant: id.tenant, Purpose: "data " + id.month.String()}
+func (id monthID) binding() Binding {
+	return Binding{Tenant: id.tenant, Purpose: "data " + id.month.String()}
 }
 
 type tenantKey struct {

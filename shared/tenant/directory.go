@@ -13,7 +13,7 @@ import (
 	"signalbox/shared/cache"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -37,9 +37,9 @@ type Records interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 }
 
-// Opener opens sealed credentials; *keys.Box is one.
+// Opener opens sealed credentials; *keyring.Box is one.
 type Opener interface {
-	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)
+	Open(ctx context.Context, b keyring.Binding, sealed, additional []byte) ([]byte, error)
 }
 
 // CodeInvalid is the code of a configuration record that cannot be used.

@@ -16,7 +16,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -29,10 +29,10 @@ type slowStore struct {
 	reads atomic.Int64
 	delay time.Duration
 	err   error
-	boxed *keys.Box
+	boxed *keyring.Box
 }
 
-func (s *slowStore) box() *keys.Box {
+func (s *slowStore) box() *keyring.Box {
 	if s.boxed == nil {
 		s.boxed = newBox()
 	}

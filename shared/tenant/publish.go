@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/standardwebhooks"
 	"signalbox/shared/store"
 )
@@ -22,10 +22,10 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Box seals and opens credentials; *keys.Box is one.
+// Box seals and opens credentials; *keyring.Box is one.
 type Box interface {
 	Opener
-	Seal(ctx context.Context, b keys.Binding, plain, additional []byte) ([]byte, error)
+	Seal(ctx context.Context, b keyring.Binding, plain, additional []byte) ([]byte, error)
 }
 
 // Outcome is a configuration that was planned or published.

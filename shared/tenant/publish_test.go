@@ -16,8 +16,8 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
@@ -30,7 +30,7 @@ import (
 // peppers are of one platform.
 var peppers = tenant.NewPeppers(platform{"local use only"}, "pepper")
 
-func newBox() *keys.Box { return keys.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})) }
+func newBox() *keyring.Box { return keyring.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})) }
 
 func directory(s tenant.Records, box tenant.Opener) *tenant.Directory {
 	return tenant.NewDirectory(s, box, slog.New(slog.DiscardHandler), telemetry.NewMeter(io.Discard, telemetry.Identity{}))

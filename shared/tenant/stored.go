@@ -7,7 +7,7 @@ import (
 	"errors"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/rules"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
@@ -53,7 +53,7 @@ func openDocument(ctx context.Context, opener Opener, tenant string, data []byte
 		return plainly(plain), err
 	})
 	switch {
-	case errors.Is(err, keys.ErrMalformed), err != nil && fault.Of(err).Kind == fault.Permanent: // the value, or its wrapped key
+	case errors.Is(err, keyring.ErrMalformed), err != nil && fault.Of(err).Kind == fault.Permanent: // the value, or its wrapped key
 		return nil, errInvalid
 	case err != nil:
 		return nil, err

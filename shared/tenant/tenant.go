@@ -12,7 +12,7 @@ import (
 	"slices"
 
 	"signalbox/shared/canonical"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/rules"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
@@ -138,6 +138,6 @@ type owner struct {
 }
 
 // binding is what the data key of a tenant's credentials is bound to.
-func binding(tenant string) keys.Binding {
-	return keys.Binding{Tenant: tenant, Purpose: "credentials"}
+func binding(tenant string) keyring.Binding {
+	return keyring.Binding{Tenant: tenant, Purpose: "credentials"}
 }

@@ -16,7 +16,7 @@ import (
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"

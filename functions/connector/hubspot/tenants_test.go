@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"signalbox/functions/connector/hubspot"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -37,7 +37,7 @@ func TestATokenIsRotatedWhileBothLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		config, box := memstore.New(), keys.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{}))
+		config, box := memstore.New(), keyring.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{}))
 		directory := tenant.NewDirectory(config, box, slog.New(slog.DiscardHandler), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 		bindings := hubspot.NewTenantBindings(directory)
 		for _, token := range []secret.Value{"the-old-token", "the-new-token"} {

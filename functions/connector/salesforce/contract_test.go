@@ -22,8 +22,8 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/receipt"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
@@ -73,10 +73,10 @@ func org() salesforce.Binding {
 // place is what processes share.
 type place struct {
 	store *memstore.Store
-	box   *keys.Box
+	box   *keyring.Box
 }
 
-func newPlace() place { return place{memstore.New(), keys.NewBox(memkeys.New(), rand.Reader)} }
+func newPlace() place { return place{memstore.New(), keyring.NewBox(memkeys.New(), rand.Reader)} }
 
 func (p place) crm(b salesforce.Binding, transport http.RoundTripper, logger *slog.Logger) *salesforce.CRM {
 	return salesforce.New(salesforce.Options{

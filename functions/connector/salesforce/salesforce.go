@@ -13,7 +13,7 @@ import (
 	"sync"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -24,10 +24,10 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Sealer encrypts what is shared; *keys.Box is one.
+// Sealer encrypts what is shared; *keyring.Box is one.
 type Sealer interface {
-	Seal(ctx context.Context, b keys.Binding, plain, additional []byte) ([]byte, error)
-	Open(ctx context.Context, b keys.Binding, sealed, additional []byte) ([]byte, error)
+	Seal(ctx context.Context, b keyring.Binding, plain, additional []byte) ([]byte, error)
+	Open(ctx context.Context, b keyring.Binding, sealed, additional []byte) ([]byte, error)
 }
 
 // Options are what a CRM works with. All are required.

@@ -13,7 +13,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
 )
@@ -58,8 +58,8 @@ func recordKey(at connector.BindingKey) store.Key {
 	return store.Key{Partition: at.Tenant + "/token/" + at.CRM, Sort: "current"}
 }
 
-func purpose(at connector.BindingKey) keys.Binding {
-	return keys.Binding{Tenant: at.Tenant, Purpose: "token"}
+func purpose(at connector.BindingKey) keyring.Binding {
+	return keyring.Binding{Tenant: at.Tenant, Purpose: "token"}
 }
 
 // token returns an access token other than refused, which is empty unless Salesforce has just refused it.
@@ -185,7 +185,7 @@ func (s *sessions) open(ctx context.Context, at connector.BindingKey, known shar
 		return "", nil
 	}
 	plain, err := s.sealer.Open(ctx, purpose(at), known.Sealed, []byte(recordKey(at).Partition))
-	if errors.Is(err, keys.ErrMalformed) {
+	if errors.Is(err, keyring.ErrMalformed) {
 		s.logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.Tenant))
 		return "", nil
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
@@ -30,7 +30,7 @@ type Parts struct {
 		Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 		Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 	}
-	Box    *keys.Box
+	Box    *keyring.Box
 	Logger *slog.Logger
 	Meter  *telemetry.Meter
 }

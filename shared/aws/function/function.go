@@ -17,7 +17,7 @@ import (
 	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/lambdasqs"
 	"signalbox/shared/config"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -52,7 +52,7 @@ func New(name string, lookup func(string) (string, bool), output io.Writer) *Fun
 
 // Tenants returns the tenants of CONFIG_TABLE. It opens their credentials and seals none.
 func (f *Function) Tenants() *tenant.Directory {
-	return tenant.NewDirectory(f.Table(f.String("CONFIG_TABLE")), keys.NewBox(f.Keys(""), nil), f.Logger, f.Meter)
+	return tenant.NewDirectory(f.Table(f.String("CONFIG_TABLE")), keyring.NewBox(f.Keys(""), nil), f.Logger, f.Meter)
 }
 
 // Peppers returns the tenants' peppers, which are made of PEPPER_SECRET.
@@ -61,7 +61,9 @@ func (f *Function) Peppers() *tenant.Peppers {
 }
 
 // Box returns what seals credentials under DATA_KEY, and opens them.
-func (f *Function) Box() *keys.Box { return keys.NewBox(f.Keys(f.String("DATA_KEY")), rand.Reader) }
+func (f *Function) Box() *keyring.Box {
+	return keyring.NewBox(f.Keys(f.String("DATA_KEY")), rand.Reader)
+}
 
 // Margin returns how long before its time-out the function begins nothing new.
 func (f *Function) Margin() time.Duration { return f.Seconds("SOFT_MARGIN_SECONDS") }

@@ -9,7 +9,7 @@ import (
 
 	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/kmskeys"
-	"signalbox/shared/keys/keystest"
+	"signalbox/shared/keyring/keyringtest"
 )
 
 // skipped are the sentences that a third-party emulator is known not to keep, with the reason. Run by hand:
@@ -32,7 +32,7 @@ func TestKeysOnAnEmulator(t *testing.T) {
 	config.Credentials = awsconfig.Static("test", "test", "")
 	config.BaseEndpoint = aws.String(endpoint)
 	c := kms.NewFromConfig(config)
-	keystest.RunReal(t, func(t *testing.T) keystest.Harness {
+	keyringtest.RunReal(t, func(t *testing.T) keyringtest.Harness {
 		made, err := c.CreateKey(t.Context(), nil)
 		if err != nil {
 			t.Fatalf("CreateKey: %v", err)
@@ -43,7 +43,7 @@ func TestKeysOnAnEmulator(t *testing.T) {
 				t.Fatalf("the key could not be changed: %v", err)
 			}
 		}
-		return keystest.Harness{
+		return keyringtest.Harness{
 			Keys: kmskeys.New(c, aws.ToString(id)),
 			Disable: func(disabled bool) {
 				if disabled {

@@ -13,7 +13,7 @@ import (
 
 	"signalbox/shared/aws/awsfault"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 )
 
 // The codes of the faults of this package.
@@ -27,20 +27,20 @@ const (
 // callLimit is how long a call may take with all its attempts, which are the SDK's: both calls are safe to repeat.
 const callLimit = 4 * time.Second
 
-// Keys is a keys.Keys. It is safe for concurrent use.
+// Keys is a keyring.Keys. It is safe for concurrent use.
 type Keys struct {
 	client *kms.Client
 	key    string
 }
 
-var _ keys.Keys = (*Keys)(nil)
+var _ keyring.Keys = (*Keys)(nil)
 
 // New returns Keys that wrap with key: an id, an ARN or an alias. Open finds the key by what was wrapped, so a process that
 // only opens leaves it empty.
 func New(client *kms.Client, key string) *Keys { return &Keys{client, key} }
 
 // New makes a data key of 32 bytes.
-func (k *Keys) New(ctx context.Context, b keys.Binding) (plain, wrapped []byte, err error) {
+func (k *Keys) New(ctx context.Context, b keyring.Binding) (plain, wrapped []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	out, err := k.client.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{
@@ -53,7 +53,7 @@ func (k *Keys) New(ctx context.Context, b keys.Binding) (plain, wrapped []byte, 
 }
 
 // Open unwraps a data key under the binding it was made for.
-func (k *Keys) Open(ctx context.Context, b keys.Binding, wrapped []byte) ([]byte, error) {
+func (k *Keys) Open(ctx context.Context, b keyring.Binding, wrapped []byte) ([]byte, error) {
 	if len(wrapped) == 0 {
 		return nil, fault.New(fault.Permanent, CodeMismatch, nil)
 	}
@@ -66,7 +66,7 @@ func (k *Keys) Open(ctx context.Context, b keys.Binding, wrapped []byte) ([]byte
 	return out.Plaintext, nil
 }
 
-func encryptionContext(b keys.Binding) map[string]string {
+func encryptionContext(b keyring.Binding) map[string]string {
 	return map[string]string{"tenant": b.Tenant, "purpose": b.Purpose}
 }
 

@@ -14,9 +14,9 @@ import (
 	"signalbox/shared/dev/local/cloud/inprocess"
 	cloud "signalbox/shared/dev/local/cloud/kms"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/keystest"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/keyringtest"
+	"signalbox/shared/keyring/memkeys"
 )
 
 func client(h http.Handler) *kms.Client {
@@ -27,18 +27,18 @@ func client(h http.Handler) *kms.Client {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	keystest.Run(t, func(t *testing.T) keystest.Harness {
+	keyringtest.Run(t, func(t *testing.T) keyringtest.Harness {
 		master := memkeys.New()
 		h := cloud.New(map[string]*memkeys.Keys{"alias/data": master})
 		h.Refused = func(message string) { t.Error(message) }
-		return keystest.Harness{Keys: kmskeys.New(client(h), "alias/data"), Disable: master.SetDisabled, Rotate: master.Rotate}
+		return keyringtest.Harness{Keys: kmskeys.New(client(h), "alias/data"), Disable: master.SetDisabled, Rotate: master.Rotate}
 	})
 }
 
 func TestOpenFindsTheKeyByWhatWasWrapped(t *testing.T) {
 	t.Parallel()
 	c := client(cloud.New(map[string]*memkeys.Keys{"a": memkeys.New(), "b": memkeys.New()}))
-	b := keys.Binding{Tenant: "demo", Purpose: "credentials"}
+	b := keyring.Binding{Tenant: "demo", Purpose: "credentials"}
 	_, wrapped, err := kmskeys.New(c, "a").New(t.Context(), b)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestErrorsAreSortedAndCarryNoData(t *testing.T) {
 					w.WriteHeader(want.status)
 					_, _ = fmt.Fprintf(w, `{"__type":%q,"message":"tenant demo is wrong"}`, code)
 				})), "a")
-				_, err := k.Open(t.Context(), keys.Binding{Tenant: "demo"}, []byte("x"))
+				_, err := k.Open(t.Context(), keyring.Binding{Tenant: "demo"}, []byte("x"))
 				if err == nil || fault.Of(err).Kind != want.kind || strings.Contains(err.Error(), "demo") {
 					t.Errorf("the error is %v", err)
 				}

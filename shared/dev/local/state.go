@@ -14,7 +14,7 @@ import (
 	"signalbox/shared/dev/local/cloud/secretsmanager"
 	"signalbox/shared/dev/local/cloud/sqs"
 	"signalbox/shared/dev/local/template"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store/memstore"
 )

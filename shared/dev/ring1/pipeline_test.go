@@ -34,8 +34,7 @@ import (
 	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/rules"
@@ -101,7 +100,7 @@ type pipeline struct {
 	directory              *tenant.Directory
 	peppers                *tenant.Peppers
 	file                   tenant.File
-	box                    *keys.Box
+	box                    *keyring.Box
 	persons                *memstore.Store
 	ring                   *keyring.Ring
 	authToken              string
@@ -241,7 +240,7 @@ func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func (p *pipeline) wire() {
 	logger, meter, master := p.logger, p.meter, memkeys.New()
-	p.box, p.peppers = keys.NewBox(master, rand.NewChaCha8([32]byte{})), tenant.NewPeppers(pepper{}, "pepper")
+	p.box, p.peppers = keyring.NewBox(master, rand.NewChaCha8([32]byte{})), tenant.NewPeppers(pepper{}, "pepper")
 	p.ring = keyring.New(keyring.Options{Keys: master, Tenants: p.config, Persons: p.persons, Random: cryptorand.Reader})
 	p.directory = tenant.NewDirectory(p.config, p.box, logger, meter)
 	p.adapter = p.newAdapter(p.provider, p.events)

@@ -23,7 +23,7 @@ import (
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"

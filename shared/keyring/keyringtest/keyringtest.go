@@ -1,12 +1,12 @@
-// Package keyringtest makes the rings that tests seal with: real ones over memory. There is no way to seal nothing, in a test
-// either, so that no test can pass on text in the clear.
+// Package keyringtest makes the rings that tests seal with, real ones over memory, and says what every keyring.Keys does, one
+// sentence a promise. There is no way to seal nothing, in a test either, so that no test can pass on text in the clear.
 package keyringtest
 
 import (
 	"crypto/rand"
 
 	"signalbox/shared/keyring"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/store/memstore"
 )
 

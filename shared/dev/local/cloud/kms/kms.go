@@ -12,8 +12,8 @@ import (
 
 	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
-	"signalbox/shared/keys/memkeys"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/memkeys"
 )
 
 // Prefix of X-Amz-Target.
@@ -65,11 +65,11 @@ type encryptionContext struct {
 	Purpose *string `json:"purpose"`
 }
 
-func (c *encryptionContext) binding() (keys.Binding, error) {
+func (c *encryptionContext) binding() (keyring.Binding, error) {
 	if c == nil || c.Tenant == nil || c.Purpose == nil {
-		return keys.Binding{}, awsjson.NotUnderstood("an EncryptionContext without tenant and purpose")
+		return keyring.Binding{}, awsjson.NotUnderstood("an EncryptionContext without tenant and purpose")
 	}
-	return keys.Binding{Tenant: *c.Tenant, Purpose: *c.Purpose}, nil
+	return keyring.Binding{Tenant: *c.Tenant, Purpose: *c.Purpose}, nil
 }
 
 type generateRequest struct {

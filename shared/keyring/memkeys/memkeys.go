@@ -13,7 +13,7 @@ import (
 	"sync"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 )
 
 // The codes of the faults, as the production keys have them.
@@ -34,7 +34,7 @@ const KeySize = 32
 // maxRotations is what the first byte of a wrapped key can tell apart.
 const maxRotations = 256
 
-// Keys is a keys.Keys under one master key with its rotations. It is safe for concurrent use.
+// Keys is a keyring.Keys under one master key with its rotations. It is safe for concurrent use.
 type Keys struct {
 	random io.Reader
 
@@ -43,7 +43,7 @@ type Keys struct {
 	disabled bool
 }
 
-var _ keys.Keys = (*Keys)(nil)
+var _ keyring.Keys = (*Keys)(nil)
 
 // New returns Keys with a master key of their own, from crypto/rand.
 func New() *Keys { return From(rand.Reader) }
@@ -81,7 +81,7 @@ func (k *Keys) SetDisabled(disabled bool) {
 }
 
 // New makes a data key of 32 bytes.
-func (k *Keys) New(ctx context.Context, b keys.Binding) (plain, wrapped []byte, err error) {
+func (k *Keys) New(ctx context.Context, b keyring.Binding) (plain, wrapped []byte, err error) {
 	masters, err := k.begin(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -97,7 +97,7 @@ func (k *Keys) New(ctx context.Context, b keys.Binding) (plain, wrapped []byte, 
 }
 
 // Open unwraps a data key under the binding it was made for.
-func (k *Keys) Open(ctx context.Context, b keys.Binding, wrapped []byte) ([]byte, error) {
+func (k *Keys) Open(ctx context.Context, b keyring.Binding, wrapped []byte) ([]byte, error) {
 	masters, err := k.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (k *Keys) begin(ctx context.Context) ([]cipher.AEAD, error) {
 }
 
 // authenticated returns bytes that differ for any two bindings.
-func authenticated(b keys.Binding) []byte {
+func authenticated(b keyring.Binding) []byte {
 	return []byte(strconv.Quote(b.Tenant) + strconv.Quote(b.Purpose))
 }
 

@@ -1,8 +1,7 @@
-package keys
+package keyring
 
 import (
 	"context"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
 	"encoding/binary"
@@ -20,14 +19,11 @@ import (
 const (
 	formatVersion = 1
 	headerLength  = 3
-	nonceLength   = 12
-	tagLength     = 16
 	maxWrapped    = 6144 // the largest ciphertext KMS unwraps
-	maxKeys       = 1024 // unwrapped keys kept: far more than the tenants one process serves
 )
 
 // ErrMalformed is a sealed value that is cut short, of an unknown format, or altered. The same value gives it again.
-var ErrMalformed = errors.New("keys: not a sealed value, or altered")
+var ErrMalformed = errors.New("keyring: not a sealed value, or altered")
 
 // Box seals small values (credentials of accounts and CRMs) with AES-256-GCM under a data key of their binding, and opens them. The
 // wrapped key travels with every sealed value, so that a value can be opened wherever its key may be unwrapped; unwrapped keys are
@@ -74,7 +70,7 @@ func (b *Box) Seal(ctx context.Context, binding Binding, plain, additional []byt
 	out = out[:len(out)+nonceLength]
 	nonce := out[len(header):]
 	if _, err := io.ReadFull(b.random, nonce); err != nil {
-		return nil, fmt.Errorf("keys: nonce: %w", err)
+		return nil, fmt.Errorf("keyring: nonce: %w", err)
 	}
 	return key.aead.Seal(out, nonce, plain, authenticated(header, additional)), nil
 }
@@ -119,7 +115,7 @@ func (b *Box) newKey(ctx context.Context, binding Binding, _ dataKey) (dataKey, 
 		return dataKey{}, err
 	}
 	if len(wrapped) == 0 || len(wrapped) > maxWrapped {
-		return dataKey{}, fmt.Errorf("keys: a wrapped key of %d bytes", len(wrapped))
+		return dataKey{}, fmt.Errorf("keyring: a wrapped key of %d bytes", len(wrapped))
 	}
 	aead, err := newAEAD(plain)
 	if err != nil {
@@ -127,15 +123,4 @@ func (b *Box) newKey(ctx context.Context, binding Binding, _ dataKey) (dataKey, 
 	}
 	b.opened.Put(idOf(binding, wrapped), aead, time.Now())
 	return dataKey{wrapped, aead}, nil
-}
-
-func newAEAD(plain []byte) (cipher.AEAD, error) {
-	if len(plain) != 32 {
-		return nil, fmt.Errorf("keys: a data key of %d bytes", len(plain))
-	}
-	block, err := aes.NewCipher(plain)
-	if err != nil {
-		return nil, err
-	}
-	return cipher.NewGCM(block)
 }

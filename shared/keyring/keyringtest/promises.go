@@ -1,5 +1,4 @@
-// Package keystest says what every keys.Keys does, one sentence a promise.
-package keystest
+package keyringtest
 
 import (
 	"bytes"
@@ -7,17 +6,17 @@ import (
 	"testing/synctest"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/keys"
+	"signalbox/shared/keyring"
 )
 
 // Harness is one implementation with a key of its own.
 type Harness struct {
-	Keys    keys.Keys
+	Keys    keyring.Keys
 	Disable func(disabled bool) // the master key
 	Rotate  func()              // the master key
 }
 
-// Run holds keys to every sentence, each with a harness of its own in a synctest bubble.
+// Run holds a keyring.Keys to every sentence, each with a harness of its own in a synctest bubble.
 func Run(t *testing.T, open func(t *testing.T) Harness) {
 	t.Helper()
 	for sentence, test := range promises() {
@@ -40,7 +39,7 @@ func RunReal(t *testing.T, open func(t *testing.T) Harness, skips map[string]str
 	}
 }
 
-func binding() keys.Binding { return keys.Binding{Tenant: "demo", Purpose: "credentials"} }
+func binding() keyring.Binding { return keyring.Binding{Tenant: "demo", Purpose: "credentials"} }
 
 func promises() map[string]func(*testing.T, Harness) {
 	return map[string]func(*testing.T, Harness){
@@ -64,7 +63,7 @@ func promises() map[string]func(*testing.T, Harness) {
 		},
 		"a key opens under no other binding": func(t *testing.T, h Harness) {
 			_, wrapped := made(t, h, binding())
-			for _, other := range []keys.Binding{
+			for _, other := range []keyring.Binding{
 				{Tenant: "other", Purpose: "credentials"}, {Tenant: "demo", Purpose: "person"}, {Tenant: "credentials", Purpose: "demo"},
 			} {
 				fails(t, h, other, wrapped, fault.Permanent)
@@ -101,7 +100,7 @@ func promises() map[string]func(*testing.T, Harness) {
 	}
 }
 
-func made(t *testing.T, h Harness, b keys.Binding) (plain, wrapped []byte) {
+func made(t *testing.T, h Harness, b keyring.Binding) (plain, wrapped []byte) {
 	t.Helper()
 	plain, wrapped, err := h.Keys.New(t.Context(), b)
 	if err != nil {
@@ -110,7 +109,7 @@ func made(t *testing.T, h Harness, b keys.Binding) (plain, wrapped []byte) {
 	return plain, wrapped
 }
 
-func opened(t *testing.T, h Harness, b keys.Binding, wrapped []byte) []byte {
+func opened(t *testing.T, h Harness, b keyring.Binding, wrapped []byte) []byte {
 	t.Helper()
 	plain, err := h.Keys.Open(t.Context(), b, wrapped)
 	if err != nil {
@@ -119,7 +118,7 @@ func opened(t *testing.T, h Harness, b keys.Binding, wrapped []byte) []byte {
 	return plain
 }
 
-func fails(t *testing.T, h Harness, b keys.Binding, wrapped []byte, kind fault.Kind) {
+func fails(t *testing.T, h Harness, b keyring.Binding, wrapped []byte, kind fault.Kind) {
 	t.Helper()
 	if plain, err := h.Keys.Open(t.Context(), b, wrapped); err == nil || fault.Of(err).Kind != kind || plain != nil {
 		t.Errorf("Open answered %d bytes and %v, want a %s fault", len(plain), err, kind)
