@@ -49,7 +49,7 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 			t.Fatalf("answered %d", status)
 		}
 		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "events.fifo"), route)
-		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "deliver-hubspot.fifo"), connect)
+		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "deliver.fifo"), connect)
 	}
 	through(0, "the first message, which makes the contact")
 	before, spent := counts.Snapshot(), database.Usage()
