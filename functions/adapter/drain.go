@@ -10,6 +10,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/inorder"
+	"signalbox/shared/redrive"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -83,23 +84,16 @@ type drainRun struct {
 
 // shard drains one partition. It stops at the first batch that is not accepted as a whole, for the order of its groups.
 func (d *drainRun) shard(ctx context.Context, partition string) (sent int, err error) {
-	after := ""
-	for more := true; more; {
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d.Margin {
-			return sent, nil
-		}
-		var page []store.Record
-		page, more, err = d.Records.List(ctx, store.Range{Partition: partition, After: after, Limit: spoolBatch})
+	if redrive.OutOfTime(ctx, d.Margin) {
+		return 0, nil
+	}
+	for page, err := range store.Pages(ctx, d.Records, store.Range{Partition: partition, Limit: spoolBatch}) {
 		if err != nil {
 			return sent, err
 		}
-		if len(page) == 0 {
-			return sent, nil
-		}
-		after = page[len(page)-1].Sort
 		n, err := d.batch(ctx, page)
 		sent += n
-		if err != nil {
+		if err != nil || redrive.OutOfTime(ctx, d.Margin) {
 			return sent, err
 		}
 	}

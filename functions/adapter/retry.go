@@ -9,6 +9,7 @@ import (
 
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
+	"signalbox/shared/redrive"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -64,17 +65,12 @@ func (r *Reparser) retryDue(ctx context.Context) error {
 }
 
 func (r *retryRun) shard(ctx context.Context, partition string) error {
-	after := ""
-	for more := true; more; {
-		var page []store.Record
-		var err error
-		page, more, err = r.bytes.List(ctx, store.Range{Partition: partition, After: after, Limit: spoolBatch})
+	for page, err := range store.Pages(ctx, r.bytes, store.Range{Partition: partition, Limit: spoolBatch}) {
 		if err != nil {
 			return err
 		}
 		for _, pointer := range page {
-			after = pointer.Sort
-			if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < retryMargin {
+			if redrive.OutOfTime(ctx, retryMargin) {
 				return nil
 			}
 			if err := r.follow(ctx, pointer); err != nil {

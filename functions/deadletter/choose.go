@@ -1,7 +1,6 @@
 package deadletter
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/jsontext"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
 )
@@ -143,15 +143,17 @@ func (r *Redriver) selectLetters(ctx context.Context, q redrive.Request) (select
 	default:
 		c, err = r.byFilter(ctx, q, limit, maxPointers, q.After)
 	}
-	slices.SortFunc(c.letters, func(a, b letter) int { return strings.Compare(a.order, b.order) })
+	sortLetters(c.letters)
 	return c, err
+}
+
+func sortLetters(letters []letter) {
+	slices.SortFunc(letters, func(a, b letter) int { return strings.Compare(a.order, b.order) })
 }
 
 // byID reads all dead letters of the events, and webhooks, of these ids, also those that were settled: whoever names one means it.
 func (r *Redriver) byID(ctx context.Context, q redrive.Request) (c selection, err error) {
-	ids := slices.Clone(q.IDs)
-	slices.Sort(ids)
-	for _, id := range slices.Compact(ids) {
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(q.IDs))) {
 		page, _, err := r.store.List(ctx, store.Range{Partition: q.Tenant + "/event/" + id, Prefix: "dead/"})
 		if err != nil {
 			return c, err
@@ -182,17 +184,10 @@ func (r *Redriver) byThread(ctx context.Context, q redrive.Request, limit int) (
 	if all.more {
 		return selection{}, fault.New(fault.Permanent, "thread_too_long", nil)
 	}
-	slices.SortFunc(all.letters, func(a, b letter) int { return strings.Compare(a.order, b.order) })
-	after, _ := slices.BinarySearchFunc(all.letters, q.After, func(l letter, after string) int {
-		if l.order > after {
-			return 1
-		}
-		return -1
-	})
-	c := selection{letters: all.letters[after:]}
+	c := selection{letters: slices.DeleteFunc(all.letters, func(l letter) bool { return l.order <= q.After })}
+	sortLetters(c.letters)
 	if len(c.letters) > limit {
-		c.letters, c.more = c.letters[:limit], true
-		c.next = c.letters[limit-1].order
+		c.letters, c.more, c.next = c.letters[:limit], true, c.letters[limit-1].order
 	}
 	return c, nil
 }
@@ -203,7 +198,7 @@ func (r *Redriver) byFilter(ctx context.Context, q redrive.Request, limit, most 
 	if err != nil {
 		return selection{}, err
 	}
-	s := search{tenant: q.Tenant, filter: *q.Filter, limit: limit, maxPointers: most}
+	s := search{Request: q, limit: limit, maxPointers: most}
 	if at, rest, found := strings.Cut(after, " "); found {
 		if resumed, err := time.Parse(time.DateOnly, at); err == nil && !resumed.Before(day) {
 			day, s.after = resumed, rest
@@ -215,49 +210,44 @@ func (r *Redriver) byFilter(ctx context.Context, q redrive.Request, limit, most 
 			return selection{}, err
 		}
 		if full {
-			return selection{letters: s.letters, more: left || day.Before(last), next: day.Format(time.DateOnly) + " " + s.after}, nil
+			s.more, s.next = left || day.Before(last), day.Format(time.DateOnly)+" "+s.after
+			break
 		}
 	}
-	return selection{letters: s.letters}, nil
+	return s.selection, nil
 }
 
 // search is how far a search got.
 type search struct {
-	tenant             string
-	filter             redrive.Filter
+	redrive.Request
+	selection
+
 	limit, maxPointers int
 	after              string // in the day
 	seen               int
-	letters            []letter
 }
 
 // searchDay searches one day. It is full when nothing more is to be read; left says that something of the day is.
 func (r *Redriver) searchDay(ctx context.Context, s *search, day time.Time) (left, full bool, err error) {
 	for more := true; more; {
 		var page []store.Record
-		page, more, err = r.store.List(ctx, store.Range{Partition: deadletter.Day(s.tenant, day), After: s.after, Limit: 10 * maxGet})
+		page, more, err = r.store.List(ctx, store.Range{Partition: deadletter.Day(s.Tenant, day), After: s.after, Limit: 10 * maxGet})
 		if err != nil {
 			return false, false, err
 		}
 		for len(page) > 0 {
 			n := min(len(page), maxGet, s.limit-len(s.letters))
-			letters, err := r.follow(ctx, s.filter, page[:n])
+			letters, err := r.follow(ctx, *s.Filter, page[:n])
 			if err != nil {
 				return false, false, err
 			}
 			s.letters, s.seen, s.after, page = append(s.letters, letters...), s.seen+n, page[n-1].Sort, page[n:]
-			if len(s.letters) >= s.limit || s.seen >= s.maxPointers || r.outOfTime(ctx) {
+			if len(s.letters) >= s.limit || s.seen >= s.maxPointers || redrive.OutOfTime(ctx, 2*r.margin) {
 				return len(page) > 0 || more, true, nil
 			}
 		}
 	}
 	return false, false, nil
-}
-
-// outOfTime says that what was found is to be dealt with now.
-func (r *Redriver) outOfTime(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	return ok && time.Until(deadline) < 2*r.margin
 }
 
 // follow returns the dead letters that pointers lead to and the filter takes.
@@ -340,11 +330,9 @@ func withGeneration(body []byte, stage string, generation int) []byte {
 		return body
 	}
 	members["generation"] = number
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if encoder.Encode(members) != nil {
+	out, err := jsontext.Marshal(members)
+	if err != nil {
 		return body
 	}
-	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'})
+	return out
 }

@@ -29,18 +29,13 @@ const (
 	trailing  = `:[1-9][0-9]{0,8}$` // a generation at the end of an id
 )
 
-// Bindings returns the kinds of a tenant's CRMs by their names; *tenant.Bindings is one.
-type Bindings interface {
-	Kinds(ctx context.Context, tenant string) (map[string]string, error)
-}
-
 // Redriver puts dead letters back on the queues they came from. What its work was given up for is reopened first, with
 // everything it had achieved, and the message goes out under an id that was never used: `<id>:<generation>`. It is safe to be
 // asked twice: two generations of a message have one effect.
 type Redriver struct {
 	store    idempotency.ReopenStore
 	claims   *idempotency.Reopener
-	bindings Bindings
+	bindings redrive.Bindings
 	queues   map[string]queue.Publisher
 	margin   time.Duration
 	logger   *slog.Logger
@@ -51,7 +46,7 @@ type Redriver struct {
 // NewRedriver returns a Redriver over the state table. Queues are by the stage whose messages come from them: route,
 // route-receipts, and for each kind of CRM deliver-<kind> and receipts-<kind>. Nothing is begun with less than margin left of an
 // invocation.
-func NewRedriver(s idempotency.ReopenStore, b Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
+func NewRedriver(s idempotency.ReopenStore, b redrive.Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
 	return &Redriver{
 		store: s, claims: idempotency.NewReopener(s), bindings: b, queues: queues, margin: margin, logger: logger,
 		reporter: redrive.Reporter{Done: "redrive", Failed: "not redriven", Metric: "Redriven", Logger: logger, Meter: meter},
@@ -173,7 +168,7 @@ func (r *Redriver) prepare(ctx context.Context, q redrive.Request, p *outgoing) 
 // state returns the state of the work of a dead letter. An error says why it cannot be put back.
 func (r *Redriver) state(ctx context.Context, p *outgoing) (state idempotency.State, err error) {
 	stage := p.letter.rec.Stage
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
+	if redrive.OutOfTime(ctx, r.margin) {
 		return state, fault.New(fault.Retryable, fault.CodeOutOfTime, nil)
 	}
 	if stage == deadletter.StageReceive || stage == deadletter.StageUnknown {

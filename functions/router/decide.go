@@ -42,7 +42,7 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 	}
 	err := r.addReply(ctx, j, &event, &j.record.Decision)
 	if err == nil {
-		j.outgoing, err = r.deliveries(ctx, j.record, event, j)
+		j.outgoing, err = r.deliveries(ctx, j, event)
 	}
 	return err
 }
@@ -71,8 +71,8 @@ func (j *job) keys() []store.Key {
 	return keys
 }
 
-// loadOrDecide finds the event's record where one was written before, or makes one.
-func (r *Router) loadOrDecide(ctx context.Context, j *job) error {
+// decide finds the event's record where one was written before, or makes one.
+func (r *Router) decide(ctx context.Context, j *job) error {
 	e := &j.event
 	var err error
 	j.tenant, err = r.Tenants.Tenant(ctx, e.TenantID)
@@ -115,8 +115,8 @@ func (r *Router) loadOrDecide(ctx context.Context, j *job) error {
 	if err := r.addOutreach(ctx, e, d, held[0]); err != nil {
 		return err
 	}
-	r.decide(e, j.tenant, head, &d)
-	return r.sealRecord(ctx, j, d)
+	r.applyRules(e, j.tenant, head, &d)
+	return r.makeRecord(ctx, j, d)
 }
 
 // applyConsent records a change of consent before anything else is written, and reports whether none was made, because of a newer one
@@ -143,8 +143,8 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, d Decisio
 // maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
 const maxDescription = 2000
 
-// decide lets the rules decide.
-func (r *Router) decide(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) {
+// applyRules completes a decision by what the tenant's rules say.
+func (r *Router) applyRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) {
 	facts := rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}}
 	if e.Message != nil {
 		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), maxDescription)
@@ -217,8 +217,8 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// sealRecord makes the record of a decision and its pointers, which are written before it.
-func (r *Router) sealRecord(ctx context.Context, j *job, d Decision) error {
+// makeRecord makes the record of a decision and its pointers, which are written before it.
+func (r *Router) makeRecord(ctx context.Context, j *job, d Decision) error {
 	now := time.Now().UTC()
 	j.record = Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
@@ -250,17 +250,18 @@ func (d *Decision) kind(c CRMDecision, t tenant.Tenant) string {
 const maxDelivery = queue.MaxBody + 56<<10
 
 // deliveries makes a message of what each CRM is to do about the event.
-func (r *Router) deliveries(ctx context.Context, record Record, event canonical.Event, j *job) ([]*outgoing, error) {
-	event.Consent = record.Decision.Consent
+func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) ([]*outgoing, error) {
+	decision := &j.record.Decision
+	event.Consent = decision.Consent
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
-	event.Flags.AutoReply = event.Flags.AutoReply || record.Decision.AutoReply
+	event.Flags.AutoReply = event.Flags.AutoReply || decision.AutoReply
 	event.Metadata = maps.Clone(event.Metadata)
 	delete(event.Metadata, "rawVendor")
 	var out []*outgoing
-	for _, c := range record.Decision.CRMs {
+	for _, c := range decision.CRMs {
 		d := delivery.Delivery{
 			ID: delivery.NewID(event.EventID, c.CRM), CRM: c.CRM, Generation: j.generation, Event: event,
-			Person: record.Decision.Person, Actions: c.Actions, Why: c.Why,
+			Person: decision.Person, Actions: c.Actions, Why: c.Why,
 		}
 		d.Person.Links = c.Links
 		body := delivery.Encode(&d)
@@ -275,7 +276,7 @@ func (r *Router) deliveries(ctx context.Context, record Record, event canonical.
 		if j.generation > 0 {
 			id += ":" + strconv.Itoa(j.generation)
 		}
-		kind, stage := record.Decision.kind(c, j.tenant), deadletter.StageDeliver(c.CRM)
+		kind, stage := decision.kind(c, j.tenant), deadletter.StageDeliver(c.CRM)
 		out = append(out, &outgoing{kind: kind, stage: stage, from: &j.head, message: queue.Message{
 			ID: id, Group: string(event.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, event.Trace.Traceparent),
 		}})

@@ -35,36 +35,22 @@ type outgoing struct {
 func (o *Outbox) send(ctx context.Context, all []*outgoing) {
 	queues := map[string][]*outgoing{}
 	for _, x := range all {
-		queues[x.kind] = append(queues[x.kind], x)
+		switch _, deployed := o.Deliveries[x.kind]; {
+		case x.kind == "":
+			x.err = fault.New(fault.Blocked, deadletter.CodeUnbound, nil)
+		case !deployed:
+			x.err = fault.New(fault.Blocked, CodeCRM, nil)
+		default:
+			queues[x.kind] = append(queues[x.kind], x)
+		}
 	}
 	for _, kind := range slices.Sorted(maps.Keys(queues)) {
-		publisher, deployed := o.Deliveries[kind]
-		switch {
-		case kind == "":
-			failAll(queues[kind], fault.New(fault.Blocked, deadletter.CodeUnbound, nil))
-		case !deployed:
-			failAll(queues[kind], fault.New(fault.Blocked, CodeCRM, nil))
-		default:
-			publish(ctx, publisher, queues[kind])
-		}
+		publish(ctx, o.Deliveries[kind], queues[kind])
 	}
-	var lost []*outgoing
-	for _, x := range all {
-		if x.err == nil {
-			continue
-		}
-		switch fault.Of(x.err).Code {
-		case deadletter.CodeUnbound, CodeCRM, queue.CodeMissing:
-			lost = append(lost, x)
-		}
-	}
-	o.deadLetter(ctx, lost)
-}
-
-func failAll(all []*outgoing, err error) {
-	for _, x := range all {
-		x.err = err
-	}
+	homeless := []string{deadletter.CodeUnbound, CodeCRM, queue.CodeMissing}
+	o.deadLetter(ctx, slices.DeleteFunc(slices.Clone(all), func(x *outgoing) bool {
+		return x.err == nil || !slices.Contains(homeless, fault.Of(x.err).Code)
+	}))
 }
 
 func publish(ctx context.Context, to queue.Publisher, all []*outgoing) {

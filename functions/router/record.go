@@ -124,14 +124,13 @@ func recordPlace(key store.Key) keyring.Place {
 // OpenRecord reads the data of the event's record that is kept under key. Of a release before there are records that are not
 // sealed: no key that was deleted makes those unreadable, they end with their time.
 func OpenRecord(ctx context.Context, opener envelope.Opener, key store.Key, data []byte) (Record, error) {
-	if !keyring.Sealed(data) {
-		return DecodeRecord(data)
+	if keyring.Sealed(data) {
+		var err error
+		if data, err = opener.Open(ctx, recordPlace(key), data); err != nil {
+			return Record{}, err
+		}
 	}
-	plain, err := opener.Open(ctx, recordPlace(key), data)
-	if err != nil {
-		return Record{}, err
-	}
-	return DecodeRecord(plain)
+	return DecodeRecord(data)
 }
 
 // DecodeRecord reads the data of an event's record that is not sealed, or was opened.

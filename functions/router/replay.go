@@ -34,17 +34,12 @@ const (
 // decided when it came. Deliveries that were completed have no effect, those that were given up are tried again.
 type Replayer struct {
 	store    idempotency.ReopenStore
-	bindings ReplayBindings
+	bindings redrive.Bindings
 	claims   *idempotency.Reopener
 	events   queue.Publisher
 	margin   time.Duration
 	sealer   ReplaySealer
 	reporter redrive.Reporter
-}
-
-// ReplayBindings returns the kinds of a tenant's CRMs, none for a tenant that is not configured; *tenant.Bindings is one.
-type ReplayBindings interface {
-	Kinds(ctx context.Context, tenant string) (map[string]string, error)
 }
 
 // ReplaySealer seals under tenants' keys and opens; *keyring.Ring is one.
@@ -55,7 +50,7 @@ type ReplaySealer interface {
 
 // NewReplayer returns a Replayer over the state table, whose records sealer opens. Nothing is begun with less than margin left of
 // an invocation.
-func NewReplayer(sealer ReplaySealer, s idempotency.ReopenStore, b ReplayBindings, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
+func NewReplayer(sealer ReplaySealer, s idempotency.ReopenStore, b redrive.Bindings, events queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Replayer {
 	return &Replayer{
 		sealer: sealer, store: s, bindings: b, claims: idempotency.NewReopener(s), events: events, margin: margin,
 		reporter: redrive.Reporter{Done: "replay", Failed: "not replayed", Metric: "Replayed", Logger: logger, Meter: meter},
@@ -105,7 +100,7 @@ func (r *Replayer) replay(ctx context.Context, q redrive.ReplayRequest) (redrive
 			messages, sent = append(messages, *message), append(sent, i)
 		}
 	}
-	for k, err := range r.send(ctx, messages) {
+	for k, err := range queue.Errors(r.events.Publish(ctx, messages...), len(messages)) {
 		if err != nil {
 			items[sent[k]].Outcome, items[sent[k]].Code = redrive.Failed, fault.Of(err).Code
 		}
@@ -114,14 +109,6 @@ func (r *Replayer) replay(ctx context.Context, q redrive.ReplayRequest) (redrive
 		result.Add(item)
 	}
 	return result, nil
-}
-
-// send returns one error a message.
-func (r *Replayer) send(ctx context.Context, messages []queue.Message) []error {
-	if len(messages) == 0 {
-		return nil
-	}
-	return queue.Errors(r.events.Publish(ctx, messages...), len(messages))
 }
 
 // prepare makes the message of one event; there is none when it is not to be sent.
@@ -134,7 +121,7 @@ func (r *Replayer) prepare(ctx context.Context, q redrive.ReplayRequest, id stri
 		}
 		return nil, item
 	}
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < r.margin {
+	if redrive.OutOfTime(ctx, r.margin) {
 		return fail(redrive.Failed, fault.New(fault.Retryable, fault.CodeOutOfTime, nil))
 	}
 	key := Key(q.Tenant, canonical.EventID(id))
@@ -281,9 +268,7 @@ func (r *Replayer) searchShard(ctx context.Context, w *search, at *position) (fu
 			return full, err
 		}
 	}
-	for more := true; more; {
-		var page []store.Record
-		page, more, err = r.store.List(ctx, store.Range{Partition: threads(w.q.Tenant, at.shard), After: at.thread, Limit: maxThreads})
+	for page, err := range store.Pages(ctx, r.store, store.Range{Partition: threads(w.q.Tenant, at.shard), After: at.thread, Limit: maxThreads}) {
 		if err != nil {
 			return false, err
 		}
@@ -301,30 +286,26 @@ func (r *Replayer) searchShard(ctx context.Context, w *search, at *position) (fu
 func (r *Replayer) searchLog(ctx context.Context, w *search, at *position) (full bool, err error) {
 	const prefix = "log/"
 	from, to := prefix+w.q.From.UTC().Format(logTime), prefix+w.q.To.UTC().Format(logTime)
-	after := max(at.entry, from)
 	w.seen++
-	for more := true; more; {
-		var page []store.Record
-		page, more, err = r.store.List(ctx, store.Range{
-			Partition: w.q.Tenant + "/thread/" + at.thread, Prefix: prefix, After: after, Limit: w.limit,
-		})
+log:
+	for page, err := range store.Pages(ctx, r.store, store.Range{
+		Partition: w.q.Tenant + "/thread/" + at.thread, Prefix: prefix, After: max(at.entry, from), Limit: w.limit,
+	}) {
 		if err != nil {
 			return false, err
 		}
 		for _, pointer := range page {
 			if pointer.Sort >= to {
-				more = false
-				break
+				break log
 			}
 			if len(w.ids) == w.limit {
 				return true, nil
 			}
 			w.ids = append(w.ids, pointer.Sort[strings.LastIndexByte(pointer.Sort, '/')+1:])
-			after, at.entry = pointer.Sort, pointer.Sort
+			at.entry = pointer.Sort
 		}
 	}
-	deadline, bounded := ctx.Deadline()
-	full = w.q.Thread == "" && (w.seen >= maxThreads || bounded && time.Until(deadline) < 2*r.margin)
+	full = w.q.Thread == "" && (w.seen >= maxThreads || redrive.OutOfTime(ctx, 2*r.margin))
 	if full {
 		at.entry = to
 	}

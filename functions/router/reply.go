@@ -82,17 +82,13 @@ func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conver
 // outreach is known before anybody answers, and then there is nothing behind it in the log.
 func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (conversation.Reply, error) {
 	after := logPointer(outreach, time.Time{}).Key
-	for more := true; more; {
-		var page []store.Record
-		var err error
-		page, more, err = r.Log.List(ctx, store.Range{Partition: after.Partition, Prefix: "log/", After: after.Sort, Limit: store.MaxGet})
-		if err != nil || len(page) == 0 {
+	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: "log/", After: after.Sort, Limit: store.MaxGet}) {
+		if err != nil {
 			return conversation.Reply{}, err
 		}
 		keys := make([]store.Key, len(page))
 		for i, pointer := range page {
 			keys[i] = Key(outreach.TenantID, canonical.EventID(pointer.Sort[strings.LastIndexByte(pointer.Sort, '/')+1:]))
-			after.Sort = pointer.Sort
 		}
 		records, err := r.Store.Get(ctx, keys...)
 		if err != nil {

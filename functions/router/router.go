@@ -137,7 +137,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	}
 	r.claim(ctx, jobs)
 	r.readHeld(ctx, jobs)
-	r.each(ctx, jobs, r.loadOrDecide)
+	r.each(ctx, jobs, r.decide)
 	r.writePointers(ctx, jobs)
 	r.writeRecords(ctx, jobs)
 	r.each(ctx, jobs, r.prepare)

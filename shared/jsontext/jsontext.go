@@ -3,6 +3,7 @@
 package jsontext
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -182,4 +183,13 @@ func AppendString(to []byte, s string) []byte {
 	}
 	to = append(to, s[start:]...)
 	return append(to, '"')
+}
+
+// Marshal is json.Marshal without escapes for HTML: an angle bracket would take six bytes.
+func Marshal(v any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte{'\n'}), err
 }

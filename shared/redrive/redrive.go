@@ -3,6 +3,7 @@
 package redrive
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"time"
@@ -59,6 +60,17 @@ func (a Common) Check(actions ...string) (problems []string) {
 // UnknownTenant returns the problem of a request that chose nothing of a tenant that is not configured.
 func (a Common) UnknownTenant() []string {
 	return []string{"there is no tenant " + a.Tenant + " in this deployment"}
+}
+
+// Bindings returns the kinds of a tenant's CRMs by their names, none for a tenant that is not configured; *tenant.Bindings is one.
+type Bindings interface {
+	Kinds(ctx context.Context, tenant string) (map[string]string, error)
+}
+
+// OutOfTime reports whether less than margin is left of ctx: nothing more is to be begun.
+func OutOfTime(ctx context.Context, margin time.Duration) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Until(deadline) < margin
 }
 
 // Request is what redrive is invoked with: IDs, or a Filter.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"iter"
 	"slices"
 )
 
@@ -27,4 +28,22 @@ func Note(ctx context.Context, s interface {
 		}
 	}
 	return nil
+}
+
+// Pages yields the pages of a range by s, one call each, none of them empty. After an error there is none.
+func Pages(ctx context.Context, s interface {
+	List(ctx context.Context, r Range) (page []Record, more bool, err error)
+}, r Range,
+) iter.Seq2[[]Record, error] {
+	return func(yield func([]Record, error) bool) {
+		for more := true; more; {
+			var page []Record
+			var err error
+			page, more, err = s.List(ctx, r)
+			if err == nil && len(page) == 0 || !yield(page, err) || err != nil {
+				return
+			}
+			r.After = page[len(page)-1].Sort
+		}
+	}
 }

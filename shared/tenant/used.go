@@ -18,14 +18,11 @@ type Listing interface {
 // credentials. A configuration that cannot be read is an error: nobody knows what it uses.
 func Used(ctx context.Context, records Listing) (crms, providers map[string][]string, err error) {
 	crms, providers = map[string][]string{}, map[string][]string{}
-	next, more := store.Range{Partition: listKey("").Partition}, true
-	for more {
-		var page []store.Record
-		if page, more, err = records.List(ctx, next); err != nil {
+	for page, err := range store.Pages(ctx, records, store.Range{Partition: listKey("").Partition}) {
+		if err != nil {
 			return nil, nil, err
 		}
 		for _, listed := range page {
-			next.After = listed.Sort
 			d, err := readCurrent(ctx, records, listed.Sort)
 			if err != nil {
 				return nil, nil, fmt.Errorf("the configuration of the tenant %s: %w", listed.Sort, err)

@@ -74,7 +74,10 @@ func publish(ctx context.Context, p publication, send Send) error {
 			break
 		}
 	}
-	return p.result()
+	if !p.any {
+		return nil
+	}
+	return &queue.PartialError{Errs: p.errs}
 }
 
 // publication is one Publish in progress.
@@ -144,13 +147,6 @@ func (p *publication) refuse(indexes []int, err error) {
 		p.errs[i], p.any = err, true
 		p.failed[p.group(i)] = true
 	}
-}
-
-func (p *publication) result() error {
-	if !p.any {
-		return nil
-	}
-	return &queue.PartialError{Errs: p.errs}
 }
 
 func heldBack() error { return fault.New(fault.Retryable, CodeHeldBack, errHeldBack) }
