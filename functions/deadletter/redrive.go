@@ -40,7 +40,6 @@ type Redriver struct {
 	margin   time.Duration
 	logger   *slog.Logger
 	reporter redrive.Reporter
-	trailing *regexp.Regexp
 }
 
 // NewRedriver returns a Redriver over the state table. Queues are by the stage whose messages come from them: route,
@@ -50,7 +49,6 @@ func NewRedriver(s idempotency.ReopenStore, b redrive.Bindings, queues map[strin
 	return &Redriver{
 		store: s, claims: idempotency.NewReopener(s), bindings: b, queues: queues, margin: margin, logger: logger,
 		reporter: redrive.Reporter{Done: "redrive", Failed: "not redriven", Metric: "Redriven", Logger: logger, Meter: meter},
-		trailing: regexp.MustCompile(trailing),
 	}
 }
 
@@ -225,7 +223,7 @@ func (r *Redriver) reopen(ctx context.Context, p *outgoing) {
 	default:
 		state, err = r.claims.Reopen(ctx, key, generation)
 	}
-	id := fmt.Sprintf("%s:%d", r.trailing.ReplaceAllString(rec.ID, ""), generation)
+	id := fmt.Sprintf("%s:%d", regexp.MustCompile(trailing).ReplaceAllString(rec.ID, ""), generation)
 	switch {
 	case err != nil:
 		p.fail(err)

@@ -188,23 +188,20 @@ func (r *Router) sideBySide(ctx context.Context, jobs []*job, do func(context.Co
 
 // claim takes the claims of messages that were received before.
 func (r *Router) claim(ctx context.Context, jobs []*job) {
-	var wanted []idempotency.Wanted
-	var who []*job
 	spare := 0
 	if len(jobs) == 1 {
 		spare = idempotency.MaxUnfinished
 	}
-	for _, j := range open(jobs) {
-		if j.head.Attempt >= claimFrom {
-			wanted = append(wanted, idempotency.Wanted{Key: eventKey(j.event.TenantID, j.event.EventID, idempotency.RouteClaim), MaxUnfinished: spare})
-			who = append(who, j)
-		}
-	}
-	if len(who) == 0 {
+	jobs = slices.DeleteFunc(open(jobs), func(j *job) bool { return j.head.Attempt < claimFrom })
+	if len(jobs) == 0 {
 		return
 	}
+	wanted := make([]idempotency.Wanted, len(jobs))
+	for i, j := range jobs {
+		wanted[i] = idempotency.Wanted{Key: eventKey(j.event.TenantID, j.event.EventID, idempotency.RouteClaim), MaxUnfinished: spare}
+	}
 	claims, errs := r.Claims.ClaimAll(ctx, wanted)
-	for i, j := range who {
+	for i, j := range jobs {
 		j.claim, j.err = claims[i], errs[i]
 		switch f := fault.Of(errs[i]); {
 		case errors.Is(errs[i], idempotency.ErrCompleted):

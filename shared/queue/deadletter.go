@@ -71,25 +71,16 @@ func Generation(id string) int {
 	return n
 }
 
-// Message returns the dead letter as it is published.
-func (d *DeadLetter) Message() (Message, error) {
-	body, err := json.Marshal(d)
-	if err != nil {
-		return Message{}, err
-	}
-	return Message{ID: DeadLetterID(d.ID), Group: d.Group, Body: body, Trace: d.Trace}, nil
-}
-
 // GiveUp publishes dead letters and returns one error a letter. What was taken is logged and counted.
 func GiveUp(ctx context.Context, to Publisher, logger *slog.Logger, meter *telemetry.Meter, letters []DeadLetter) []error {
 	messages := make([]Message, len(letters))
 	for i, letter := range letters {
 		letter.Reason = letter.Reason[:min(len(letter.Reason), maxReason)]
-		message, err := letter.Message()
+		body, err := json.Marshal(letter)
 		if err != nil {
 			return slices.Repeat([]error{err}, len(letters))
 		}
-		messages[i] = message
+		messages[i] = Message{ID: DeadLetterID(letter.ID), Group: letter.Group, Body: body, Trace: letter.Trace}
 	}
 	errs := Errors(to.Publish(ctx, messages...), len(letters))
 	for i, letter := range letters {
