@@ -120,14 +120,19 @@ func receives(function string) bool { return strings.HasSuffix(function, "Receiv
 func (w *world) countSingle(ctx context.Context, from, messages int) (usage, error) {
 	before := w.snapshot()
 	for person := range messages {
-		if _, err := w.send(ctx, w.message(from+person%batch)); err != nil {
-			return usage{}, err
-		}
-		if err := w.rest(ctx); err != nil {
+		if err := w.through(ctx, w.message(from+person%batch)); err != nil {
 			return usage{}, err
 		}
 	}
 	return w.since(before, messages), nil
+}
+
+// through lets a webhook go its whole way.
+func (w *world) through(ctx context.Context, m samples.Sample) error {
+	if _, err := w.send(ctx, m); err != nil {
+		return err
+	}
+	return w.rest(ctx)
 }
 
 // batch is the size of batches, and the number of people who are known.
@@ -136,28 +141,18 @@ const batch = 10
 // countReplies lets people who are known be written to and answer, one at a time, and returns what registering an outreach and what
 // the reply to one costs.
 func (w *world) countReplies(ctx context.Context) (outreach, reply usage, err error) {
-	through := func(m samples.Sample, sum usage, of int) (usage, error) {
-		before := w.snapshot()
-		if _, err := w.send(ctx, m); err != nil {
-			return sum, err
-		}
-		if err := w.rest(ctx); err != nil {
-			return sum, err
-		}
-		return add(sum, w.since(before, 1), of), nil
-	}
-	if _, err := through(w.outreach(0), usage{}, 1); err != nil { // fills the caches of the function that registers
-		return outreach, reply, err
-	}
-	if _, err := through(w.message(0), usage{}, 1); err != nil {
-		return outreach, reply, err
-	}
-	for person := 1; person < batch; person++ { // the first has just replied: a second reply within a second is the same to a CRM
-		if outreach, err = through(w.outreach(person), outreach, batch-1); err != nil {
-			return outreach, reply, err
-		}
-		if reply, err = through(w.message(person), reply, batch-1); err != nil {
-			return outreach, reply, err
+	for person := range batch {
+		for _, one := range []struct {
+			m   samples.Sample
+			sum *usage
+		}{{w.outreach(person), &outreach}, {w.message(person), &reply}} {
+			before := w.snapshot()
+			if err := w.through(ctx, one.m); err != nil {
+				return outreach, reply, err
+			}
+			if person > 0 { // the first fills the caches of the function that registers
+				*one.sum = add(*one.sum, w.since(before, 1), batch-1)
+			}
 		}
 	}
 	return outreach, reply, nil

@@ -179,10 +179,8 @@ func (c *Client) New(l Load) Sample {
 }
 
 // identify returns what a sample is about.
-func (c *Client) identify(s Sample) Identity { return identify(c.channels, s) }
-
-func identify(channels map[string]Channel, s Sample) Identity {
-	channel := channels[s.Provider()]
+func (c *Client) identify(s Sample) Identity {
+	channel := c.channels[s.Provider()]
 	if channel == nil {
 		return Identity{}
 	}

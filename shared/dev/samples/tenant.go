@@ -21,6 +21,7 @@ func Choose(root string, channels map[string]Channel, tenant Tenant, provider, n
 	if err != nil {
 		return Sample{}, err
 	}
+	client := NewTenantClient(channels, Target{}, tenant)
 	var providers, names []string // of the tenant, and of the samples that would do
 	for _, account := range tenant.Accounts {
 		providers = append(providers, account.Provider)
@@ -31,8 +32,8 @@ func Choose(root string, channels map[string]Channel, tenant Tenant, provider, n
 			if s.Provider() != account.Provider || s.Shows != "" {
 				continue
 			}
-			if s.Name == name || s.File == name || name == "" && identify(channels, s).Kind == Message {
-				return s.of(identify(channels, s).ID, demo, tenant, account, number)
+			if s.Name == name || s.File == name || name == "" && client.identify(s).Kind == Message {
+				return s.of(client.identify(s).ID, demo, tenant, account, number)
 			}
 			names = append(names, s.Name)
 		}

@@ -251,18 +251,6 @@ func failure(kind, reason string) Result {
 	return Result{Payload: payload, Error: "Unhandled"}
 }
 
-// Kill kills a process by SIGKILL and waits for its end. It returns false if there is none of this id.
-func (p *Pool) Kill(id string) bool {
-	p.mu.Lock()
-	in := p.all[id]
-	p.mu.Unlock()
-	if in == nil {
-		return false
-	}
-	in.child.Kill()
-	return true
-}
-
 // KillIf kills a process by SIGKILL, if allowed says so of the event it has at hand (nil: none), and waits for its end. No event
 // begins or ends in between. It returns false if there is no such process, or it may not be killed.
 func (p *Pool) KillIf(id string, allowed func(event []byte) bool) bool {

@@ -163,13 +163,13 @@ func TestAKilledProcessFailsItsInvocation(t *testing.T) {
 	for tick := time.NewTicker(5 * time.Millisecond); !strings.Contains(out.String(), "asked to hang"); {
 		<-tick.C
 	}
-	if running := p.Running(); len(running) != 1 || !p.Kill(running[0]) {
+	if running := p.Running(); len(running) != 1 || !p.KillIf(running[0], whatever) {
 		t.Fatalf("running %v", running)
 	}
 	if got := <-failed; got != "Unhandled" {
 		t.Errorf("error %q", got)
 	}
-	if p.Kill("Test.1") {
+	if p.KillIf("Test.1", whatever) {
 		t.Error("the process was killed twice")
 	}
 }
@@ -245,3 +245,6 @@ func TestAQueueThatGrowsStartsProcessesUpToTheLimit(t *testing.T) {
 		t.Errorf("process %q", got["key"])
 	}
 }
+
+// whatever allows a kill whatever the process works on.
+func whatever([]byte) bool { return true }
