@@ -36,6 +36,12 @@ type About struct {
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }
 
+// ReadAbout returns what a CRM's about.json says.
+func ReadAbout(encoded []byte) (a About) {
+	_ = Decode(encoded, &a) // embedded, and tested
+	return a
+}
+
 // Refusals are what a CRM says when it refuses every request.
 type Refusals struct {
 	Credential Fault `json:"credential"` // it lets the tenant in no more

@@ -12,16 +12,13 @@ func defaultType(from, to string) int {
 	return map[[2]string]int{{communications, contacts}: 81, {contacts, communications}: 82, {leads, contacts}: 578}[[2]string{from, to}]
 }
 
-// newRecord is the request of POST {object}.
+// newRecord is the request of POST {object}: a record and what it is to be associated with.
 type newRecord struct {
-	Properties   map[string]string   `json:"properties"`
-	Associations *[]associationInput `json:"associations"`
-}
-
-// associationInput is what a record to be made is to be associated with.
-type associationInput struct {
-	To    endReply    `json:"to"`
-	Types []specReply `json:"types"`
+	Properties   map[string]string
+	Associations *[]struct {
+		To    endReply
+		Types []specReply
+	}
 }
 
 // create makes a record with its associations.
@@ -75,12 +72,12 @@ type relatedReply struct {
 }
 
 // pair ties two records together by their ids.
-func (s *Simulator) pair(from, fromID, to, toID string) (pairReply, bool) {
+func (s *Simulator) pair(from, fromID, to, toID string) (pairReply, *refusal) {
 	if s.Tables[from].Rows[fromID] == nil || s.Tables[to].Rows[toID] == nil {
-		return pairReply{}, false
+		return pairReply{}, problem("OBJECT_NOT_FOUND", "resource not found").about("ids", fromID, toID)
 	}
 	associate(s.Tables[from], fromID, s.Tables[to], toID)
-	return pairReply{endReply{fromID}, endReply{toID}, specReply{hubspotDefined, defaultType(from, to)}}, true
+	return pairReply{endReply{fromID}, endReply{toID}, specReply{hubspotDefined, defaultType(from, to)}}, nil
 }
 
 // associateDefault returns the reply to PUT {from}/{id}/associations/default/{to}/{id}.
@@ -88,11 +85,11 @@ func (s *Simulator) associateDefault(r *http.Request, rest []string) reply {
 	if r.Method != http.MethodPut || rest[2] != "associations" || rest[3] != "default" || defaultType(rest[0], rest[4]) == 0 {
 		return undocumented(r)
 	}
-	made, found := s.pair(rest[0], rest[1], rest[4], rest[5])
-	if !found {
+	made := each([]string{rest[1]}, func(id string) (pairReply, *refusal) { return s.pair(rest[0], id, rest[4], rest[5]) })
+	if made.NumErrors > 0 {
 		return missing()
 	}
-	return ok(batched([]pairReply{made}, nil))
+	return ok(made)
 }
 
 // associations returns the replies to POST {from}/{to}/batch/...
@@ -111,57 +108,36 @@ func (s *Simulator) associations(r *http.Request, rest []string, body []byte) re
 }
 
 // pairs is the request of batch/associate/default.
-type pairs struct {
-	Inputs []struct{ From, To endReply }
-}
+type pairs struct{ Inputs []ends }
+
+type ends struct{ From, To endReply }
 
 // associateBatch makes associations. What cannot be made is told beside the rest: a 207 is not described here.
 func (s *Simulator) associateBatch(from, to string, in pairs) reply {
 	if answer := bounded(len(in.Inputs)); answer.Status != 0 {
 		return answer
 	}
-	var results []pairReply
-	var errors []rowRefusal
-	for _, row := range in.Inputs {
-		made, found := s.pair(from, row.From.ID, to, row.To.ID)
-		if !found {
-			errors = append(errors, problem("OBJECT_NOT_FOUND", "resource not found").about("ids", row.From.ID, row.To.ID).row())
-			continue
-		}
-		results = append(results, made)
-	}
-	return ok(batched(results, errors))
+	return ok(each(in.Inputs, func(p ends) (pairReply, *refusal) { return s.pair(from, p.From.ID, to, p.To.ID) }))
 }
 
 // maxAssociated is how many associations one page holds.
 const maxAssociated = 500
 
-// page is a part of a list.
-type page[T any] struct {
-	Results []T     `json:"results"`
-	Paging  *paging `json:"paging,omitempty"`
-}
-
-type paging struct {
-	Next struct {
-		After string `json:"after"`
-	} `json:"next"`
-}
+// paging says where the next page begins.
+type paging map[string]map[string]string
 
 // next returns where the page after end begins, nil if it is the last.
-func next(end, total int) *paging {
+func next(end, total int) paging {
 	if end >= total {
 		return nil
 	}
-	p := new(paging)
-	p.Next.After = strconv.Itoa(end)
-	return p
+	return paging{"next": {"after": strconv.Itoa(end)}}
 }
 
 // pageStarts is the request of associations' batch/read.
-type pageStarts struct {
-	Inputs []struct{ ID, After string }
-}
+type pageStarts struct{ Inputs []pageStart }
+
+type pageStart struct{ ID, After string }
 
 // associatedBatch reads associations, each from its own after on. A record without any is an error, as one that does not exist.
 func (s *Simulator) associatedBatch(t *table, to string, in pageStarts) reply {
@@ -171,30 +147,29 @@ func (s *Simulator) associatedBatch(t *table, to string, in pageStarts) reply {
 	type result struct {
 		From   endReply       `json:"from"`
 		To     []relatedReply `json:"to"`
-		Paging *paging        `json:"paging,omitempty"`
+		Paging paging         `json:"paging,omitempty"`
 	}
 	kind := []map[string]any{{"category": hubspotDefined, "typeId": defaultType(t.name, to)}}
-	var results []result
-	var errors []rowRefusal
-	for _, row := range in.Inputs {
+	sensible := true
+	b := each(in.Inputs, func(row pageStart) (result, *refusal) {
 		after, err := strconv.Atoi(cmp.Or(row.After, "0"))
-		if err != nil || after < 0 {
-			return invalid("after is not one that a page gave")
-		}
+		sensible = sensible && err == nil && after >= 0
+		after = max(after, 0)
 		var ids []string
 		if r := t.Rows[row.ID]; r != nil {
 			ids = r.Ties[to]
 		}
 		if len(ids) == 0 {
-			refused := problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID)
-			errors = append(errors, refused.about("fromObjectId", row.ID).row())
-			continue
+			return result{}, problem("OBJECT_NOT_FOUND", "No "+to+" is associated with "+t.name+" "+row.ID).about("fromObjectId", row.ID)
 		}
 		one := result{endReply{row.ID}, []relatedReply{}, next(after+maxAssociated, len(ids))}
 		for _, id := range ids[min(after, len(ids)):min(after+maxAssociated, len(ids))] {
 			one.To = append(one.To, relatedReply{id, kind})
 		}
-		results = append(results, one)
+		return one, nil
+	})
+	if !sensible {
+		return invalid("after is not one that a page gave")
 	}
-	return mixed(batched(results, errors))
+	return mixed(b)
 }

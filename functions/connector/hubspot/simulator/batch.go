@@ -27,12 +27,19 @@ type batchReply[T any] struct {
 	Errors      []rowRefusal `json:"errors,omitempty"`
 }
 
-func batched[T any](results []T, errors []rowRefusal) batchReply[T] {
+// each returns the reply to a batch of inputs: what do makes of each, or why it is refused.
+func each[In, Out any](inputs []In, do func(In) (Out, *refusal)) batchReply[Out] {
 	now := stamp(time.Now())
-	if results == nil {
-		results = []T{}
+	b := batchReply[Out]{Status: "COMPLETE", StartedAt: now, CompletedAt: now, Results: []Out{}}
+	for _, in := range inputs {
+		if out, refused := do(in); refused == nil {
+			b.Results = append(b.Results, out)
+		} else {
+			b.Errors = append(b.Errors, refused.row())
+		}
 	}
-	return batchReply[T]{"COMPLETE", now, now, results, len(errors), errors}
+	b.NumErrors = len(b.Errors)
+	return b
 }
 
 // mixed returns a batch: with 207 where some of it was refused.
@@ -44,9 +51,7 @@ func mixed[T any](b batchReply[T]) reply {
 }
 
 // batch is the request of batch/upsert and batch/update.
-type batch struct {
-	Inputs []batchInput `json:"inputs"`
-}
+type batch struct{ Inputs []batchInput }
 
 // refused refuses what HubSpot refuses as a whole: too many rows, an id twice, a property that is wrong.
 func (b batch) refused(t *table) reply {
@@ -89,20 +94,13 @@ func (s *Simulator) write(t *table, in batch, upsert bool) reply {
 	if answer := in.refused(t); answer.Status != 0 {
 		return answer
 	}
-	var results []objectReply
-	var errors []rowRefusal
-	for _, row := range in.Inputs {
+	return mixed(each(in.Inputs, func(row batchInput) (objectReply, *refusal) {
 		shown, refused := s.writeRow(t, row, upsert)
-		if refused == nil {
-			results = append(results, shown)
-			continue
+		if refused != nil && row.TraceID != "" {
+			refused = refused.about("objectWriteTraceId", row.TraceID)
 		}
-		if row.TraceID != "" {
-			*refused = refused.about("objectWriteTraceId", row.TraceID)
-		}
-		errors = append(errors, refused.row())
-	}
-	return mixed(batched(results, errors))
+		return shown, refused
+	}))
 }
 
 func (s *Simulator) writeRow(t *table, row batchInput, upsert bool) (objectReply, *refusal) {
@@ -110,11 +108,10 @@ func (s *Simulator) writeRow(t *table, row batchInput, upsert bool) (objectReply
 	isNew, values := found == nil, maps.Clone(row.Properties)
 	switch {
 	case !isNew:
-	case !upsert || row.IDProperty == "":
+	case !upsert:
+		return objectReply{}, problem("OBJECT_NOT_FOUND", "resource not found").about("ids", row.ID)
+	case row.IDProperty == "":
 		refused := problem("OBJECT_NOT_FOUND", "resource not found")
-		if !upsert {
-			refused = refused.about("ids", row.ID)
-		}
 		return objectReply{}, &refused
 	default:
 		values[row.IDProperty] = row.ID
@@ -143,7 +140,7 @@ func (s *Simulator) read(t *table, in batchRead) reply {
 	if answer := bounded(len(in.Inputs)); answer.Status != 0 || in.Properties == nil || in.History == nil {
 		return invalid("inputs (between 1 and 100), properties and propertiesWithHistory are required")
 	}
-	var results []objectReply
+	var held []*record
 	var absent []string
 	for _, row := range in.Inputs {
 		found, allowed := t.find(in.IDProperty, row.ID)
@@ -153,12 +150,12 @@ func (s *Simulator) read(t *table, in batchRead) reply {
 		case found == nil:
 			absent = append(absent, row.ID)
 		default:
-			results = append(results, t.show(found, in.Properties))
+			held = append(held, found)
 		}
 	}
-	var errors []rowRefusal
+	b := each(held, func(r *record) (objectReply, *refusal) { return t.show(r, in.Properties), nil })
 	if len(absent) > 0 {
-		errors = append(errors, problem("OBJECT_NOT_FOUND", "Could not get some objects").about("ids", absent...).row())
+		b.NumErrors, b.Errors = 1, []rowRefusal{problem("OBJECT_NOT_FOUND", "Could not get some objects").about("ids", absent...).row()}
 	}
-	return mixed(batched(results, errors))
+	return mixed(b)
 }

@@ -2,9 +2,7 @@ package simulator
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/mail"
 	"regexp"
@@ -45,17 +43,10 @@ const hubspotsGroup = "contactinformation"
 // maxText is how many characters a text property keeps.
 const maxText = 65536
 
+// hubspots are HubSpot's own properties of each object type, as far as they are simulated.
+//
 //go:embed properties.json
 var hubspots []byte
-
-// builtIn returns HubSpot's own properties of each object type, as far as they are simulated.
-func builtIn() map[string][]property {
-	var all map[string][]property
-	if err := json.Unmarshal(hubspots, &all); err != nil { // embedded, and tested
-		return nil
-	}
-	return all
-}
 
 // canonicalValue returns a value as it is kept: addresses in lower case.
 func canonicalValue(name, value string) string {
@@ -111,11 +102,11 @@ func wrong(p definitions.Property, value string) string {
 }
 
 // clash returns the refusal of a value that another record than own has.
-func (t *table) clash(own string, properties map[string]string) reply {
+func (t *table) clash(own *record, properties map[string]string) reply {
 	for name, value := range properties {
 		for _, other := range t.Find(name, canonicalValue(name, value)) {
 			switch {
-			case other.ID == own:
+			case other == own:
 			case name == "email":
 				return refuse(http.StatusConflict, "CONFLICT", "Contact already exists. Existing ID: "+other.ID)
 			default:
@@ -126,16 +117,6 @@ func (t *table) clash(own string, properties map[string]string) reply {
 		}
 	}
 	return reply{}
-}
-
-// required returns what a new record lacks.
-func (t *table) required(properties map[string]string) string {
-	for _, name := range slices.Sorted(maps.Keys(t.known)) {
-		if t.known[name].Required && properties[name] == "" {
-			return name
-		}
-	}
-	return ""
 }
 
 // calculatePhones works out what HubSpot makes searchable: the number in E.164 where it can be read, and its national digits.

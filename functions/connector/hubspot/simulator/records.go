@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
@@ -45,7 +46,9 @@ func (s *Simulator) reset() {
 	s.Tables = make(map[string]*table)
 	s.lastID = 1000
 	s.Faults.Clear()
-	for name, list := range builtIn() {
+	var builtIn map[string][]property
+	_ = json.Unmarshal(hubspots, &builtIn) // embedded, and tested
+	for name, list := range builtIn {
 		t := &table{name: name, known: map[string]property{}, groups: map[string]bool{}, created: "hs_createdate", modified: "hs_lastmodifieddate"}
 		t.Table = simulatortest.NewTable(func(name, value string) (index, key string) {
 			if t.known[name].HasUniqueValue {
@@ -84,16 +87,17 @@ func (t *table) find(idProperty, value string) (found *record, allowed bool) {
 
 // save makes a record, or changes the one that was found, unless it returns a refusal.
 func (s *Simulator) save(t *table, found *record, properties map[string]string) (*record, reply) {
-	faults, own := t.check(properties), ""
-	if found != nil {
-		own = found.ID
-	} else if name := t.required(properties); name != "" {
-		faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
+	faults := t.check(properties)
+	for _, name := range slices.Sorted(maps.Keys(t.known)) {
+		if found == nil && t.known[name].Required && properties[name] == "" {
+			faults = append(faults, propertyFault{Message: "a value is required", Error: "REQUIRED", Name: name})
+			break
+		}
 	}
 	if len(faults) > 0 {
 		return nil, reply{Status: http.StatusBadRequest, Body: wrongProperties(faults)}
 	}
-	if refused := t.clash(own, properties); refused.Status != 0 {
+	if refused := t.clash(found, properties); refused.Status != 0 {
 		return nil, refused
 	}
 	if found == nil {

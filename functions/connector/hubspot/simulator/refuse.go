@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 )
 
@@ -29,18 +28,16 @@ type rowRefusal struct {
 
 // row returns a refusal as it is told inside the reply to a batch.
 func (r refusal) row() rowRefusal {
-	context := map[string][]string{}
-	maps.Copy(context, r.Context)
-	return rowRefusal{r.Status, r.Category, r.Message, context, []struct{}{}, map[string]string{}}
+	return rowRefusal{r.Status, r.Category, r.Message, r.Context, []struct{}{}, map[string]string{}}
 }
 
-func (r refusal) about(key string, values ...string) refusal {
+func (r refusal) about(key string, values ...string) *refusal {
 	r.Context = map[string][]string{key: values}
-	return r
+	return &r
 }
 
 func problem(category, message string) refusal {
-	return refusal{Status: "error", Message: message, Category: category}
+	return refusal{Status: "error", Message: message, Category: category, Context: map[string][]string{}}
 }
 
 func refuse(status int, category, message string) reply {

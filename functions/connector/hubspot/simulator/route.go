@@ -37,26 +37,21 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	if rest == nil {
 		return undocumented(r)
 	}
-	answer := s.at(area, version, rest, r, body)
+	answer := undocumented(r)
+	switch t := s.Tables[rest[0]]; {
+	case area == "properties" && version != versionV4 && t != nil:
+		answer = s.defined(r, t, rest[1:], body)
+	case area == "associations" && version != versionV3:
+		answer = s.associations(r, rest, body)
+	case area == "objects" && version != versionV3 && len(rest) == 6:
+		answer = s.associateDefault(r, rest)
+	case area == "objects" && version != versionV4 && t != nil:
+		answer = s.object(r, t, rest[1:], body)
+	}
 	if version == version202609 && answer.Status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
 		answer.Status = http.StatusOK
 	}
 	return answer
-}
-
-func (s *Simulator) at(area, version string, rest []string, r *http.Request, body []byte) reply {
-	switch t := s.Tables[rest[0]]; {
-	case area == "properties" && version != versionV4 && t != nil:
-		return s.defined(r, t, rest[1:], body)
-	case area == "associations" && version != versionV3:
-		return s.associations(r, rest, body)
-	case area == "objects" && version != versionV3 && len(rest) == 6:
-		return s.associateDefault(r, rest)
-	case area == "objects" && version != versionV4 && t != nil:
-		return s.object(r, t, rest[1:], body)
-	default:
-		return undocumented(r)
-	}
 }
 
 func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte) reply {

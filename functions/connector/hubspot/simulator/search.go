@@ -85,9 +85,10 @@ func (s *Simulator) search(t *table, q searchRequest) reply {
 		results = append(results, t.show(r, *q.Properties))
 	}
 	return ok(struct {
-		Total int `json:"total"`
-		page[objectReply]
-	}{len(found), page[objectReply]{results, next(end, len(found))}})
+		Total   int           `json:"total"`
+		Results []objectReply `json:"results"`
+		Paging  paging        `json:"paging,omitempty"`
+	}{len(found), results, next(end, len(found))})
 }
 
 // matches: groups are alternatives, the filters of one all hold; no group at all matches everything.

@@ -32,6 +32,7 @@ type Options struct {
 // Simulator is one portal. It is safe for concurrent use.
 type Simulator struct {
 	simulatortest.Base[*table]
+	about   simulatortest.About
 	options Options
 	lastID  int64
 	calls   int64
@@ -41,10 +42,8 @@ type Simulator struct {
 
 // New returns a portal without records.
 func New(o Options) *Simulator {
-	if o.Region == "" {
-		o.Region = "US"
-	}
-	s := &Simulator{options: o}
+	o.Region = cmp.Or(o.Region, "US")
+	s := &Simulator{about: simulatortest.ReadAbout(about), options: o}
 	s.reset()
 	return s
 }

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	_ "embed"
 	"net/http"
 	"net/mail"
 	"strings"
@@ -21,46 +22,24 @@ const (
 
 // field is what a record may hold under a name.
 type field struct {
-	kind     string // Text, LongTextArea, Checkbox, DateTime, Date, Number, Lookup, Email
-	length   int
-	to       []string // of a Lookup
-	required bool
-	readOnly bool
-	key      bool // records can be named by it
-	unique   bool
+	Kind     string   `json:"kind"` // Text, LongTextArea, Checkbox, DateTime, Date, Number, Lookup, Email
+	Length   int      `json:"length"`
+	To       []string `json:"to"` // of a Lookup
+	Required bool     `json:"required"`
+	ReadOnly bool     `json:"readOnly"`
+	Key      bool     `json:"key"` // records can be named by it
+	Unique   bool     `json:"unique"`
 }
 
-func builtIn() map[string]map[string]field {
-	text := field{kind: "Text", length: 40}
-	person := func() map[string]field {
-		return map[string]field{
-			"FirstName": text, "LastName": {kind: "Text", length: 80, required: true},
-			"Email": {kind: "Email", length: 80, key: true}, "Phone": text, "MobilePhone": text, "LeadSource": text,
-			"Description": {kind: "LongTextArea", length: 32000},
-		}
-	}
-	contact, lead := person(), person()
-	lead["OwnerId"] = field{kind: "Lookup", readOnly: true}
-	contact["HomePhone"], contact["OtherPhone"], contact["MailingCountry"] = text, text, field{kind: "Text", length: 80}
-	lead["Company"] = field{kind: "Text", length: 255, required: true}
-	lead["Country"], lead["Status"] = field{kind: "Text", length: 80}, text
-	lead["IsConverted"] = field{kind: "Checkbox", readOnly: true}
-	lead["ConvertedContactId"] = field{kind: "Lookup", readOnly: true}
-	task := map[string]field{
-		"Subject": {kind: "Text", length: 255}, "Status": text, "Priority": text, "TaskSubtype": text, "ActivityDate": {kind: "Date"},
-		"WhoId": {kind: "Lookup", to: []string{contactObject, leadObject}}, "Description": {kind: "LongTextArea", length: 32000},
-	}
-	tracker := map[string]field{
-		"TargetId": {kind: "Lookup", to: []string{contactObject, leadObject}}, "State": text,
-		"CompletionReason": text, "CompletionDisposition": text,
-	}
-	return map[string]map[string]field{contactObject: contact, leadObject: lead, taskObject: task, eventObject: {}, trackerObject: tracker}
-}
+// builtIn are Salesforce's own fields of each object, as far as they are simulated.
+//
+//go:embed fields.json
+var builtIn []byte
 
 // deploy adds the fields of our package.
 func (s *Simulator) deploy() {
 	if s.options.Picklists {
-		code := field{kind: "Text", length: 10}
+		code := field{Kind: "Text", Length: 10}
 		s.Tables[contactObject].fields["MailingCountryCode"], s.Tables[leadObject].fields["CountryCode"] = code, code
 	}
 	for _, object := range definitions.Objects() {
@@ -72,12 +51,12 @@ func (s *Simulator) deploy() {
 			object = taskObject
 		}
 		for _, f := range fields {
-			custom := field{kind: f.Type, length: f.Length, key: f.ExternalID, unique: f.Unique}
+			custom := field{Kind: f.Type, Length: f.Length, Key: f.ExternalID, Unique: f.Unique}
 			if f.ReferenceTo != "" {
-				custom.to = []string{f.ReferenceTo}
+				custom.To = []string{f.ReferenceTo}
 			}
 			if object == taskObject && s.options.NoTaskKey {
-				custom.key, custom.unique = false, false
+				custom.Key, custom.Unique = false, false
 			}
 			s.Tables[object].fields[f.Name] = custom
 		}
@@ -111,7 +90,7 @@ func (s *Simulator) check(t *table, values map[string]any) *fault {
 		switch {
 		case !known:
 			return bad("INVALID_FIELD", "No such column '"+name+"' on sobject of type "+t.object)
-		case f.readOnly:
+		case f.ReadOnly:
 			return bad("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: "+name, name)
 		}
 		if value == nil {
@@ -120,7 +99,7 @@ func (s *Simulator) check(t *table, values map[string]any) *fault {
 		if fault := s.checkValue(t, name, f, value); fault != nil {
 			return fault
 		}
-		if id, isText := value.(string); isText && f.kind == "Lookup" {
+		if id, isText := value.(string); isText && f.Kind == "Lookup" {
 			values[name] = canonical(id)
 		}
 	}
@@ -132,23 +111,23 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 	_, isBool := value.(bool)
 	_, isNumber := value.(float64)
 	switch {
-	case f.kind == "Checkbox" && isBool, f.kind == "Number" && isNumber:
+	case f.Kind == "Checkbox" && isBool, f.Kind == "Number" && isNumber:
 		return nil
-	case f.kind == "Checkbox", f.kind == "Number", !isText:
+	case f.Kind == "Checkbox", f.Kind == "Number", !isText:
 		return bad("JSON_PARSER_ERROR", "Cannot deserialize the value of "+name)
-	case f.kind == "DateTime":
+	case f.Kind == "DateTime":
 		if _, err := time.Parse(writtenFormat, text); err != nil {
 			return bad("JSON_PARSER_ERROR", "Cannot deserialize instance of datetime from VALUE_STRING value of "+name)
 		}
-	case f.kind == "Date":
+	case f.Kind == "Date":
 		if _, err := time.Parse(time.DateOnly, text); err != nil {
 			return bad("JSON_PARSER_ERROR", "Cannot deserialize instance of date from VALUE_STRING value of "+name)
 		}
-	case f.kind == "Lookup":
+	case f.Kind == "Lookup":
 		return s.checkLookup(name, f, text)
-	case utf8.RuneCountInString(text) > f.length:
+	case utf8.RuneCountInString(text) > f.Length:
 		return bad("STRING_TOO_LONG", t.object+": "+name+": data value too large", name)
-	case f.kind == "Email":
+	case f.Kind == "Email":
 		if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
 			return bad("INVALID_EMAIL_ADDRESS", name+": invalid email address: "+text, name)
 		}
@@ -161,7 +140,7 @@ func (s *Simulator) checkLookup(name string, f field, id string) *fault {
 	switch {
 	case object == "":
 		return bad("MALFORMED_ID", name+": id value of incorrect type: "+id, name)
-	case !strings.Contains(" "+strings.Join(f.to, " ")+" ", " "+object+" "):
+	case !strings.Contains(" "+strings.Join(f.To, " ")+" ", " "+object+" "):
 		return bad("FIELD_INTEGRITY_EXCEPTION", name+": id value of incorrect type: "+id, name)
 	}
 	found := s.Tables[object].get(id)

@@ -48,7 +48,9 @@ func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
 	s.lastID, s.requests, s.day = 0, 0, day{}
-	for object, fields := range builtIn() {
+	var fields map[string]map[string]field
+	_ = json.Unmarshal(builtIn, &fields) // embedded, and tested
+	for object, fields := range fields {
 		t := &table{object: object, fields: fields}
 		t.Table = simulatortest.NewTable(t.key)
 		s.Tables[object] = t
@@ -66,7 +68,7 @@ func (t *table) Records() []Record {
 	return t.Show(timeFormat, func(r *record) map[string][]string {
 		ties := map[string][]string{}
 		for name, value := range r.Values {
-			if id, isText := value.(string); isText && len(t.fields[name].to) > 0 {
+			if id, isText := value.(string); isText && len(t.fields[name].To) > 0 {
 				ties[objectOf(id)] = append(ties[objectOf(id)], id)
 			}
 		}
@@ -94,7 +96,7 @@ func (s *Simulator) write(t *table, held *record, values map[string]any) (*recor
 		}
 	}
 	for name, f := range t.fields {
-		if !f.unique || values[name] == nil {
+		if !f.Unique || values[name] == nil {
 			continue
 		}
 		for _, other := range t.found(name, fmt.Sprint(values[name])) {
@@ -145,7 +147,7 @@ func touched(held *record, values map[string]any) []string {
 
 func (s *Simulator) insert(t *table, values map[string]any) (*record, *fault) {
 	for _, name := range slices.Sorted(maps.Keys(t.fields)) {
-		if t.fields[name].required && (values[name] == nil || values[name] == "") {
+		if t.fields[name].Required && (values[name] == nil || values[name] == "") {
 			return nil, bad("REQUIRED_FIELD_MISSING", "Required fields are missing: ["+name+"]", name)
 		}
 	}
@@ -188,7 +190,7 @@ const digitsIndex = "digits"
 // key returns where a record is indexed: external ids and addresses as they are, in whichever case, numbers by their last digits.
 func (t *table) key(name string, value any) (index, key string) {
 	text, _ := value.(string)
-	if t.fields[name].key {
+	if t.fields[name].Key {
 		return name, strings.ToLower(text)
 	}
 	if digits := digitsOf(text); strings.HasSuffix(name, "Phone") && len(digits) >= lastDigits {
@@ -282,7 +284,7 @@ func (s *Simulator) show(t *table, r *record, names []string) shown {
 	values := maps.Clone(r.Values)
 	values[fieldID], values[fieldCreated], values[fieldModified] = r.ID, shownTime(r.Created), shownTime(r.Modified)
 	for _, name := range names {
-		if text, isText := values[name].(string); isText && t.fields[name].kind == "DateTime" {
+		if text, isText := values[name].(string); isText && t.fields[name].Kind == "DateTime" {
 			if at, err := time.Parse(writtenFormat, text); err == nil {
 				values[name] = shownTime(at)
 			}

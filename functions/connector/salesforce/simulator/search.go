@@ -83,14 +83,14 @@ func (s *Simulator) query(q string) reply {
 		return fault.reply()
 	}
 	values := strings.Split(strings.ToLower(strings.ReplaceAll(match[4]+match[5], "'", "")), ", ")
-	if t.fields[names[0]].kind == "Lookup" {
+	if t.fields[names[0]].Kind == "Lookup" {
 		values = strings.Split(strings.ReplaceAll(match[4]+match[5], "'", ""), ", ")
 		for i, id := range values {
 			values[i] = strings.ToLower(canonical(id))
 		}
 	}
 	var found []*record
-	if t.fields[names[0]].key { // an external id is indexed
+	if t.fields[names[0]].Key { // an external id is indexed
 		for _, value := range values {
 			found = append(found, t.found(names[0], value)...)
 		}

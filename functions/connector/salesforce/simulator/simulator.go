@@ -8,7 +8,7 @@
 package simulator
 
 import (
-	"encoding/json"
+	_ "embed"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -37,6 +37,7 @@ type Options struct {
 // Simulator is one org. It is safe for concurrent use.
 type Simulator struct {
 	simulatortest.Base[*table]
+	about    simulatortest.About
 	options  Options
 	lastID   int64
 	requests int
@@ -52,7 +53,7 @@ type Simulator struct {
 
 // New returns an org without records.
 func New(o Options) *Simulator {
-	s := &Simulator{options: o, begun: map[*http.Request]time.Time{}}
+	s := &Simulator{about: simulatortest.ReadAbout(about), options: o, begun: map[*http.Request]time.Time{}}
 	s.reset()
 	return s
 }
@@ -65,26 +66,12 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.control().Serve(w, r, func(body []byte) reply { return s.answer(r, body) })
 }
 
+//go:embed about.json
+var about []byte
+
 func (s *Simulator) control() simulatortest.Control {
 	return simulatortest.Control{
-		About: simulatortest.About{
-			Objects:  []string{contactObject, leadObject, eventObject, taskObject, trackerObject},
-			Messages: eventObject, Key: "Event_Key__c", Text: "Body__c", Status: "Status__c", Problem: "Status_Error__c",
-			People: []string{leadObject}, Ended: "Msg_Stop_Automation__c", Replied: "Msg_Last_Reply_At__c",
-			OptedOut: "Msg_Opt_Out__c", OptOutAt: "Msg_Opt_Out_At__c", Calls: 1,
-			Refusals: simulatortest.Refusals{
-				Credential: simulatortest.Fault{Match: "/services", Status: 401, Body: json.RawMessage(`[{"errorCode": "INVALID_SESSION_ID", "message": "no"}]`)},
-				Data:       simulatortest.Fault{Match: "/services/data", Status: 400, Body: json.RawMessage(`[{"errorCode": "STRING_TOO_LONG", "message": "no"}]`)},
-				Limit:      simulatortest.Fault{Match: "/services/data", Status: 403, Body: json.RawMessage(`[{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "later"}]`)},
-			},
-			Failures: []simulatortest.Fault{
-				{Match: "/services/data", Status: 500},
-				{Match: "/services/data", Status: 503, Body: json.RawMessage(`[{"errorCode": "SERVER_UNAVAILABLE", "message": "later"}]`)},
-				{Match: "/services/data", Status: 400, Body: json.RawMessage(`[{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "locked"}]`)},
-				{Match: "/services/data", CommitThenTimeout: true},
-				{Match: "/services/data", DelayMS: 200},
-			},
-		},
+		About: s.about,
 		Add: func(object string, properties map[string]string) {
 			values := make(map[string]any, len(properties))
 			for name, value := range properties {

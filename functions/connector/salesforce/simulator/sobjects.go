@@ -121,7 +121,7 @@ func (t *table) readable(names []string) *fault {
 
 // byKey returns GET and PATCH by an external id. See https://developer.salesforce.com/docs/platform/api-rest/guide/dome-upsert.
 func (s *Simulator) byKey(t *table, method, name, value string, query url.Values, body []byte) reply {
-	if !t.fields[name].key {
+	if !t.fields[name].Key {
 		return refuse(http.StatusNotFound, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "+name)
 	}
 	found := t.found(name, value)
