@@ -26,6 +26,20 @@ func AddressOf(d delivery.Delivery) string {
 	return Clean(cmp.Or(them.ChannelAddress, strings.TrimPrefix(them.ID, string(d.Event.Channel)+":"), d.Person.Email))
 }
 
+// EmailOf returns a person's e-mail address as CRMs compare it.
+func EmailOf(d delivery.Delivery) string { return strings.ToLower(strings.TrimSpace(d.Person.Email)) }
+
+// Ensured returns what is noted of a person who is new to a CRM: the source, the channel and the first message.
+func Ensured(d delivery.Delivery) (source, channel, said string) {
+	var value map[string]string
+	for _, a := range d.Actions {
+		if a.Kind == delivery.EnsurePerson {
+			value = a.Value
+		}
+	}
+	return cmp.Or(value["source"], "messaging"), cmp.Or(value["channel"], string(d.Event.Channel)), cmp.Or(value["description"], Said(d.Event))
+}
+
 // NameOf returns what a person said to call them, "" for who did not.
 func NameOf(d delivery.Delivery) string { return strings.TrimSpace(Clean(d.Person.Name)) }
 

@@ -24,9 +24,6 @@ type Permission struct {
 // would let a late START on WhatsApp hide a STOP by SMS.
 type Permissions map[string]Permission
 
-// permissionTime is how an instant is kept: what every CRM reads, to the millisecond.
-const permissionTime = "2006-01-02T15:04:05.000Z"
-
 // DecodePermissions reads that field. What somebody has edited beyond reading is left out.
 func DecodePermissions(held string) Permissions {
 	all := make(Permissions)
@@ -51,7 +48,7 @@ func channelName(name string) bool {
 func (p Permissions) Encode() string {
 	entries := make([]string, 0, len(p))
 	for _, channel := range slices.Sorted(maps.Keys(p)) {
-		entries = append(entries, channel+"="+p[channel].State+"@"+p[channel].At.UTC().Format(permissionTime))
+		entries = append(entries, channel+"="+p[channel].State+"@"+Instant(p[channel].At))
 	}
 	return strings.Join(entries, ";")
 }

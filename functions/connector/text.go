@@ -1,6 +1,9 @@
 package connector
 
 import (
+	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,6 +36,24 @@ func Said(e canonical.Event) string {
 	default:
 		return ""
 	}
+}
+
+// Instant returns a time as CRMs read it, to the millisecond.
+func Instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
+// maxAttachments is how many attachments are listed; no channel sends more, and a forged list must not fill the text.
+const maxAttachments = 50
+
+// Attached returns the attachments that are listed of a message, each with a name that says its type.
+func Attached(m canonical.Message) []canonical.Attachment {
+	listed := slices.Clone(m.Attachments[:min(len(m.Attachments), maxAttachments)])
+	for i, a := range listed {
+		listed[i].Name = cmp.Or(a.Name, "Attachment "+strconv.Itoa(i+1))
+		if a.ContentType != "" {
+			listed[i].Name += " (" + a.ContentType + ")"
+		}
+	}
+	return listed
 }
 
 // Clean makes text valid UTF-8 without control characters but tabs and line breaks.

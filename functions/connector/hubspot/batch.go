@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -49,16 +50,13 @@ func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) [
 		Most: maxBatch,
 		Keys: func(i int) []string { return []string{inputs[i].ID} },
 		Call: func(at []int) ([]int, error) {
-			var request struct {
-				Inputs []input `json:"inputs"`
-			}
-			for _, i := range at {
-				sent := inputs[i]
-				sent.TraceID = sent.ID
-				request.Inputs = append(request.Inputs, sent)
+			sent := make([]input, len(at))
+			for k, i := range at {
+				sent[k] = inputs[i]
+				sent[k].TraceID = sent[k].ID
 			}
 			var reply writeReply
-			err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), request, &reply)
+			err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), connector.Object{"inputs", sent}, &reply)
 			switch {
 			case fault.Is(err, codePropertyMissing) && len(at) > 1: // perhaps not every row has the property
 				return at, nil
@@ -118,18 +116,12 @@ func (r writeReply) spread(inputs []input, at []int, rows []row) (silent []int) 
 // are left out. A batch read sees every write at once, which a search does not.
 func (p *portal) read(ctx context.Context, kind, idProperty string, ids, properties []string) ([]object, error) {
 	var found []object
-	for len(ids) > 0 {
-		n := min(len(ids), maxBatch)
-		inputs := make([]input, 0, n)
-		for _, id := range ids[:n] {
-			inputs = append(inputs, input{ID: id})
+	for chunk := range slices.Chunk(ids, maxBatch) {
+		inputs := make([]input, len(chunk))
+		for i, id := range chunk {
+			inputs[i].ID = id
 		}
-		request := struct {
-			IDProperty string   `json:"idProperty,omitempty"`
-			Inputs     []input  `json:"inputs"`
-			Properties []string `json:"properties"`
-			History    []string `json:"propertiesWithHistory"`
-		}{idProperty, inputs, properties, []string{}}
+		request := connector.Object{"idProperty", idProperty, "inputs", inputs, "properties", properties, "propertiesWithHistory", []string{}}
 		var reply readReply
 		if err := p.call(ctx, http.MethodPost, p.routes.batch(kind, "read"), request, &reply); err != nil && !fault.Is(err, codeNotFound) {
 			return nil, err
@@ -139,7 +131,7 @@ func (p *portal) read(ctx context.Context, kind, idProperty string, ids, propert
 				return nil, err
 			}
 		}
-		found, ids = append(found, reply.Results...), ids[n:]
+		found = append(found, reply.Results...)
 	}
 	return found, nil
 }

@@ -14,9 +14,6 @@ import (
 // maxText is how many characters HubSpot keeps of a body or a text property.
 const maxText = 65536
 
-// maxAttachments is how many attachments are listed; no channel sends more, and a forged list must not fill the body.
-const maxAttachments = 50
-
 // body returns what the timeline shows, in HTML: where it came from if the communication's type does not tell, the text or
 // the summary, and the attachments as links. It is at most maxText-reserve characters long, cut in the text and never in a tag.
 func body(e canonical.Event, reserve int) string {
@@ -25,7 +22,14 @@ func body(e canonical.Event, reserve int) string {
 		before.WriteString("<p><em>" + html.EscapeString(connector.ChannelLabel(e.Channel)) + "</em></p>")
 	}
 	if e.Message != nil {
-		listAttachments(&after, e.Message.Attachments)
+		for _, a := range connector.Attached(*e.Message) {
+			after.WriteString("<li>" + link(a.URL, a.Name) + "</li>")
+		}
+		if after.Len() > 0 {
+			list := after.String()
+			after.Reset()
+			after.WriteString("<ul>" + list + "</ul>")
+		}
 		if place := e.Message.Location; place != nil {
 			after.WriteString("<p>" + link(mapURL(place), "Location on a map") + "</p>")
 		}
@@ -36,24 +40,6 @@ func body(e canonical.Event, reserve int) string {
 		left = maxText - reserve - utf8.RuneCountInString(before.String()) - len("<p></p>")
 	}
 	return before.String() + "<p>" + escape(connector.Said(e), left) + "</p>" + after.String()
-}
-
-func listAttachments(to *strings.Builder, attachments []canonical.Attachment) {
-	if len(attachments) == 0 {
-		return
-	}
-	to.WriteString("<ul>")
-	for i, a := range attachments[:min(len(attachments), maxAttachments)] {
-		name := a.Name
-		if name == "" {
-			name = "Attachment " + strconv.Itoa(i+1)
-		}
-		if a.ContentType != "" {
-			name += " (" + a.ContentType + ")"
-		}
-		to.WriteString("<li>" + link(a.URL, name) + "</li>")
-	}
-	to.WriteString("</ul>")
 }
 
 // link returns an anchor, or the label alone when the address is not one a browser should open.

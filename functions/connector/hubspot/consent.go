@@ -32,7 +32,7 @@ func permitted(p connector.Permissions, names Properties) map[string]string {
 	return map[string]string{
 		names.Consent:       p.Encode(),
 		names.OptOut:        strconv.FormatBool(len(out) > 0),
-		names.OptOutAt:      instant(newest),
+		names.OptOutAt:      connector.Instant(newest),
 		names.OptOutChannel: strings.Join(out, ";"), // empty clears it
 	}
 }

@@ -113,16 +113,14 @@ func (p *portal) associate(ctx context.Context, w batch, records []string) {
 				}
 				return nil, err
 			}
-			var request struct {
-				Inputs []pair `json:"inputs"`
-			}
+			var pairs []pair
 			for _, i := range at {
-				request.Inputs = append(request.Inputs, pair{end{records[i]}, end{w.Request(i).contact}})
+				pairs = append(pairs, pair{end{records[i]}, end{w.Request(i).contact}})
 			}
 			var reply struct {
 				Results []pair `json:"results"`
 			}
-			err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), request, &reply)
+			err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), connector.Object{"inputs", pairs}, &reply)
 			return slices.DeleteFunc(slices.Clone(at), func(i int) bool {
 				made := slices.Contains(reply.Results, pair{end{records[i]}, end{w.Request(i).contact}})
 				if made {

@@ -46,7 +46,7 @@ func (p *portal) post(ctx context.Context, r Request) (string, error) {
 	properties := communication(e, p.binding.Properties, len(end))
 	properties["hs_communication_body"] += end
 	var made object
-	err := p.call(ctx, http.MethodPost, p.routes.object(communications), newRecord{properties, associated(r.contact, communicationToContact)}, &made)
+	err := p.call(ctx, http.MethodPost, p.routes.object(communications), newRecord(properties, r.contact, communicationToContact), &made)
 	if err == nil && made.ID == "" {
 		err = fault.New(fault.Permanent, codeSilent, nil)
 	}
@@ -100,13 +100,7 @@ type relatedReply struct {
 // read is what every version has. A reply that does not name each of them is an error: whoever took it for an empty one would
 // write again what is there.
 func (p *portal) related(ctx context.Context, from, id, to, after string) (ids []string, next string, err error) {
-	type input struct {
-		ID    string `json:"id"`
-		After string `json:"after,omitempty"`
-	}
-	request := struct {
-		Inputs []input `json:"inputs"`
-	}{[]input{{id, after}}}
+	request := connector.Object{"inputs", []connector.Object{{"id", id, "after", after}}}
 	var reply relatedReply
 	if err := p.call(ctx, http.MethodPost, p.routes.associationsRead(from, to), request, &reply); err != nil {
 		return nil, "", err

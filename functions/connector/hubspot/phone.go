@@ -24,48 +24,29 @@ func phoneProperties() []string {
 	return []string{"phone", "mobilephone", "hs_whatsapp_phone_number", "hs_calculated_phone_number", "hs_calculated_mobile_number"}
 }
 
-type filter struct {
-	Property string `json:"propertyName"`
-	Operator string `json:"operator"`
-	Value    string `json:"value"`
-}
-
-type filterGroup struct {
-	Filters []filter `json:"filters"`
-}
-
-type searchRequest struct {
-	After      string        `json:"after"`
-	Limit      int           `json:"limit"`
-	Sorts      []string      `json:"sorts"`
-	Properties []string      `json:"properties"`
-	Groups     []filterGroup `json:"filterGroups"`
-}
-
 // search returns the contacts that may have this number (E.164), and others: HubSpot keeps what was typed and makes only the
 // national digits searchable, without the country. It takes five groups of filters.
 func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
-	request := searchRequest{
-		After: "0",
-		Limit: candidates,
-		Sorts: []string{"-lastmodifieddate"},
-		Properties: append(phoneProperties(), propertyCountry, propertyCountryCode, firstName, lastName, "lastmodifieddate",
-			p.binding.Properties.SenderKey),
-	}
 	forms := connector.SearchDigits(phone)
 	national, shared := forms[0], forms[len(forms)-1]
 	if len(forms) > 1 {
 		shared = shared[max(0, len(shared)-misread):]
 	}
 	shared = "*" + shared
-	for _, f := range []filter{
+	var groups []connector.Object
+	for _, f := range [][3]string{
 		{"hs_searchable_calculated_phone_number", "EQ", national},
 		{"hs_searchable_calculated_phone_number", "CONTAINS_TOKEN", shared},
 		{"hs_searchable_calculated_mobile_number", "CONTAINS_TOKEN", shared},
 		{"hs_whatsapp_phone_number", "CONTAINS_TOKEN", shared},
 		{"mobilephone", "EQ", phone},
 	} {
-		request.Groups = append(request.Groups, filterGroup{[]filter{f}})
+		groups = append(groups, connector.Object{"filters", []connector.Object{{"propertyName", f[0], "operator", f[1], "value", f[2]}}})
+	}
+	properties := append(phoneProperties(), propertyCountry, propertyCountryCode, firstName, lastName, "lastmodifieddate",
+		p.binding.Properties.SenderKey)
+	request := connector.Object{
+		"after", "0", "limit", candidates, "sorts", []string{"-lastmodifieddate"}, "properties", properties, "filterGroups", groups,
 	}
 	var reply readReply
 	if err := p.call(ctx, http.MethodPost, p.routes.search(contacts), request, &reply); err != nil {

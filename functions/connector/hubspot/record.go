@@ -1,12 +1,10 @@
 package hubspot
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
@@ -19,9 +17,6 @@ const (
 	maxLeadName = 255
 	maxName     = 100
 )
-
-// instant is a time as HubSpot reads it.
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // fill keeps the properties that have a name and a value: an empty value would clear what the portal holds.
 func fill(kv ...string) map[string]string {
@@ -36,24 +31,19 @@ func fill(kv ...string) map[string]string {
 
 // newContact returns what a person looks like who is new to the portal.
 func newContact(d delivery.Delivery, names Properties) map[string]string {
-	var ensure map[string]string
-	for _, a := range d.Actions {
-		if a.Kind == delivery.EnsurePerson {
-			ensure = a.Value
-		}
-	}
 	first, last := nameOf(d)
+	source, channel, said := connector.Ensured(d)
 	return fill(append(attributionOf(d.Event, names),
 		names.SenderKey, d.Person.Key,
 		"phone", d.Person.Phone,
-		"email", strings.ToLower(strings.TrimSpace(d.Person.Email)),
+		"email", connector.EmailOf(d),
 		"firstname", first,
 		"lastname", last,
 		names.Address, connector.AddressOf(d),
 		"lifecyclestage", "lead",
-		names.Source, cmp.Or(ensure["source"], "messaging"),
-		names.Channel, cmp.Or(ensure["channel"], string(d.Event.Channel)),
-		names.FirstMessage, connector.Cut(cmp.Or(ensure["description"], connector.Said(d.Event)), maxText),
+		names.Source, source,
+		names.Channel, channel,
+		names.FirstMessage, connector.Cut(said, maxText),
 	)...)
 }
 
@@ -90,7 +80,7 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 		"hs_communication_channel_type", channelType(e.Channel),
 		"hs_communication_logged_from", "CRM", // the only value HubSpot takes
 		"hs_communication_body", body(e, reserve),
-		"hs_timestamp", instant(e.Timestamp),
+		"hs_timestamp", connector.Instant(e.Timestamp),
 		names.Direction, string(e.Direction),
 		names.Status, status,
 		names.Channel, string(e.Channel),
@@ -131,27 +121,12 @@ const (
 	leadToPrimaryContact   = 578
 )
 
-type association struct {
-	To struct {
-		ID string `json:"id"`
-	} `json:"to"`
-	Types []associationType `json:"types"`
-}
-
-type associationType struct {
-	Category string `json:"associationCategory"`
-	ID       int    `json:"associationTypeId"`
-}
-
-func associated(id string, kind int) []association {
-	a := association{Types: []associationType{{"HUBSPOT_DEFINED", kind}}}
-	a.To.ID = id
-	return []association{a}
-}
-
-type newRecord struct {
-	Properties   map[string]string `json:"properties"`
-	Associations []association     `json:"associations"`
+// newRecord returns the request for a record that is made with an association to a contact.
+func newRecord(properties map[string]string, contact string, kind int) connector.Object {
+	return connector.Object{"properties", properties, "associations", []connector.Object{{
+		"to", connector.Object{"id", contact},
+		"types", []connector.Object{{"associationCategory", "HUBSPOT_DEFINED", "associationTypeId", kind}},
+	}}}
 }
 
 // lead creates the lead record of a new contact. A lead must be created with its contact, which an upsert cannot do: it is
@@ -173,7 +148,7 @@ func (p *portal) lead(ctx context.Context, w batch) {
 			property, connector.MessageKey(e),
 		)
 		var made object
-		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord{properties, associated(r.contact, leadToPrimaryContact)}, &made)
+		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord(properties, r.contact, leadToPrimaryContact), &made)
 		if fault.Is(err, codeConflict) {
 			query := "?idProperty=" + url.QueryEscape(property)
 			err = p.call(ctx, http.MethodGet, p.routes.record(leads, connector.MessageKey(e))+query, nil, &made)

@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -27,6 +28,7 @@ const (
 	codeSilent   = "hubspot_silent_failure"
 	codeNotFound = "hubspot_not_found"
 	codeConflict = "hubspot_conflict"
+	codeBurst    = "hubspot_burst_limit"
 
 	codePropertyMissing = "hubspot_property_missing"
 )
@@ -88,13 +90,7 @@ func refused(reply connector.Response) *fault.Error {
 		r.CorrelationID = reply.Header.Get("X-HubSpot-Correlation-Id")
 	}
 	e := r.safe(reply.Status)
-	f := e.byCode()
-	if f == nil {
-		f = e.byStatus()
-	}
-	if f == nil {
-		f = connector.ByStatus(Kind, reply.Status)
-	}
+	f := cmp.Or(e.byCode(), e.byStatus(), connector.ByStatus(Kind, reply.Status))
 	f.Err = e
 	return connector.Waiting(f, reply.Header)
 }
@@ -102,10 +98,7 @@ func refused(reply connector.Response) *fault.Error {
 // fault sorts the refusal of a row.
 func (r refusal) fault() *fault.Error {
 	e := r.safe(http.StatusBadRequest)
-	f := e.byCode()
-	if f == nil {
-		f = fault.New(fault.Permanent, "hubspot_refused", nil)
-	}
+	f := cmp.Or(e.byCode(), fault.New(fault.Permanent, "hubspot_refused", nil))
 	f.Err = e
 	return f
 }
@@ -157,55 +150,37 @@ func (r refusal) details() []string {
 	return codes
 }
 
-func sorted(kind fault.Kind, code string, wait time.Duration) *fault.Error {
-	return &fault.Error{Kind: kind, Code: code, Wait: wait}
-}
-
 // byCode returns nil when HubSpot's words decide nothing.
 func (e *ResponseError) byCode() *fault.Error {
-	switch e.Detail {
-	case propertyMissing:
-		return sorted(fault.Blocked, codePropertyMissing, 0)
-	case "CONFLICTING_UNIQUE_VALUE":
-		return sorted(fault.Permanent, codeConflict, 0)
-	case "DAILY":
-		return sorted(fault.Blocked, "hubspot_daily_limit", dailyWait)
-	case "SECONDLY":
-		return sorted(fault.Throttled, "hubspot_search_limit", searchWait)
-	case "TEN_SECONDLY_ROLLING":
-		return sorted(fault.Throttled, "hubspot_burst_limit", burstWait)
+	f := connector.MeaningOf(e.Detail, []connector.Meaning{
+		{Words: propertyMissing, Kind: fault.Blocked, Code: codePropertyMissing},
+		{Words: "CONFLICTING_UNIQUE_VALUE", Kind: fault.Permanent, Code: codeConflict},
+		{Words: "DAILY", Kind: fault.Blocked, Code: "hubspot_daily_limit", Wait: dailyWait},
+		{Words: "SECONDLY", Kind: fault.Throttled, Code: "hubspot_search_limit", Wait: searchWait},
+		{Words: "TEN_SECONDLY_ROLLING", Kind: fault.Throttled, Code: codeBurst, Wait: burstWait},
+	})
+	if f != nil {
+		return f
 	}
-	switch e.Category {
-	case "RATE_LIMIT", "RATE_LIMITS":
-		return sorted(fault.Throttled, "hubspot_burst_limit", burstWait)
-	case "INVALID_AUTHENTICATION", "EXPIRED_AUTHENTICATION":
-		return sorted(fault.Blocked, "hubspot_unauthenticated", 0)
-	case "MISSING_SCOPES":
-		return sorted(fault.Blocked, "hubspot_missing_scopes", 0)
-	case "OBJECT_NOT_FOUND":
-		return sorted(fault.Permanent, codeNotFound, 0)
-	case "CONFLICT":
-		return sorted(fault.Permanent, codeConflict, 0)
-	case "VALIDATION_ERROR":
-		return sorted(fault.Permanent, "hubspot_invalid_data", 0)
-	}
-	return nil
+	return connector.MeaningOf(e.Category, []connector.Meaning{
+		{Words: "RATE_LIMIT RATE_LIMITS", Kind: fault.Throttled, Code: codeBurst, Wait: burstWait},
+		{Words: "INVALID_AUTHENTICATION EXPIRED_AUTHENTICATION", Kind: fault.Blocked, Code: "hubspot_unauthenticated"},
+		{Words: "MISSING_SCOPES", Kind: fault.Blocked, Code: "hubspot_missing_scopes"},
+		{Words: "OBJECT_NOT_FOUND", Kind: fault.Permanent, Code: codeNotFound},
+		{Words: "CONFLICT", Kind: fault.Permanent, Code: codeConflict},
+		{Words: "VALIDATION_ERROR", Kind: fault.Permanent, Code: "hubspot_invalid_data"},
+	})
 }
 
-// byStatus returns nil for a status that means to HubSpot what it means to everybody.
+// byStatus returns nil for a status that means to HubSpot what it means to everybody. After 477 the portal is being moved between
+// data centres.
 func (e *ResponseError) byStatus() *fault.Error {
-	switch e.Status {
-	case http.StatusConflict:
-		return sorted(fault.Permanent, codeConflict, 0)
-	case http.StatusLocked:
-		return sorted(fault.Retryable, "hubspot_locked", lockWait)
-	case http.StatusTooManyRequests:
-		return sorted(fault.Throttled, "hubspot_burst_limit", burstWait)
-	case 477: // the portal is being moved between data centres
-		return sorted(fault.Throttled, "hubspot_moving", moveWait)
-	default:
-		return nil
-	}
+	return connector.MeaningOf(strconv.Itoa(e.Status), []connector.Meaning{
+		{Words: "409", Kind: fault.Permanent, Code: codeConflict},
+		{Words: "423", Kind: fault.Retryable, Code: "hubspot_locked", Wait: lockWait},
+		{Words: "429", Kind: fault.Throttled, Code: codeBurst, Wait: burstWait},
+		{Words: "477", Kind: fault.Throttled, Code: "hubspot_moving", Wait: moveWait},
+	})
 }
 
 // raced sorts the error of an upsert by a key of ours. That the key is taken means that another write of the same record, such

@@ -41,7 +41,7 @@ func answered(reply connector.Reply, held map[string]string, names Properties) m
 	}
 	changed := make(map[string]string, 2)
 	if reply.Mark && !last.Equal(reply.At) {
-		changed[names.LastReplyAt] = instant(reply.At)
+		changed[names.LastReplyAt] = connector.Instant(reply.At)
 	}
 	if !reply.Cancel || moment(held[sequenceBegan]).After(reply.At) {
 		return changed

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"signalbox/functions/connector"
@@ -60,7 +59,7 @@ func (p *portal) resolveByKey(ctx context.Context, w batch) (open []int) {
 // resolveByEmail reports whether a step is concluded. Each address is looked up for itself: a contact may have a secondary
 // address, which the reply to several would not tell apart.
 func (p *portal) resolveByEmail(ctx context.Context, w batch, i int) bool {
-	email := strings.ToLower(strings.TrimSpace(w.Request(i).delivery.Person.Email))
+	email := connector.EmailOf(w.Request(i).delivery)
 	if email == "" {
 		return false
 	}
@@ -116,7 +115,7 @@ func (p *portal) identify(ctx context.Context, w batch, i int, found object) {
 	key := p.binding.Properties.SenderKey
 	person := w.Request(i).delivery.Person
 	if found.Properties[key] == "" && person.Key != "" {
-		stamp := map[string]any{"properties": map[string]string{key: person.Key}}
+		stamp := connector.Object{"properties", connector.Object{key, person.Key}}
 		err := p.call(ctx, http.MethodPatch, p.routes.record(contacts, found.ID), stamp, nil)
 		switch {
 		case fault.Is(err, codeNotFound): // deleted a moment ago: searches find it a while longer

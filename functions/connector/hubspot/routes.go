@@ -1,6 +1,9 @@
 package hubspot
 
-import "net/url"
+import (
+	"cmp"
+	"net/url"
+)
 
 // The versions of HubSpot's API paths that the connector knows. A dated version is supported for 18 months, see
 // https://developers.hubspot.com/docs/developer-tooling/platform/versioning.
@@ -10,7 +13,7 @@ const (
 	VersionLegacy = "v3" // ends in September 2027
 )
 
-// routes are the paths of one version. They are spelled out for each, because HubSpot moves prefixes between releases.
+// routes are the paths of one version. They are spelled out, because HubSpot moves prefixes between releases.
 type routes struct {
 	objects      string // + /{object}[/{id}][/batch/...][/search]
 	associated   string // + /{from}/{id}/associations/default/{to}/{id}
@@ -20,20 +23,13 @@ type routes struct {
 
 // routesOf returns the paths of a version; the empty one is Version202603.
 func routesOf(version string) (routes, bool) {
-	switch version {
-	case "", Version202603:
+	switch version = cmp.Or(version, Version202603); version {
+	case Version202603, Version202609:
 		return routes{
-			objects:      "/crm/objects/2026-03",
-			associated:   "/crm/objects/2026-03",
-			associations: "/crm/associations/2026-03",
-			properties:   "/crm/properties/2026-03",
-		}, true
-	case Version202609:
-		return routes{
-			objects:      "/crm/objects/2026-09",
-			associated:   "/crm/objects/2026-09",
-			associations: "/crm/associations/2026-09",
-			properties:   "/crm/properties/2026-09",
+			objects:      "/crm/objects/" + version,
+			associated:   "/crm/objects/" + version,
+			associations: "/crm/associations/" + version,
+			properties:   "/crm/properties/" + version,
 		}, true
 	case VersionLegacy:
 		return routes{

@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"signalbox/functions/connector"
@@ -21,17 +22,14 @@ var _ connector.StatusWriter = (*CRM)(nil)
 // WriteStatuses implements connector.StatusWriter: one call, which updates records that are there. A portal that cannot hold our
 // key on communications has no way to find a message by it: it shows no status.
 func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []error {
-	errs := make([]error, len(updates))
 	if len(updates) == 0 {
-		return errs
+		return nil
 	}
 	p, err := c.portal(ctx, connector.BindingKey{Tenant: updates[0].TenantID, CRM: updates[0].CRM})
 	if err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
+		return slices.Repeat([]error{err}, len(updates))
 	}
+	errs := make([]error, len(updates))
 	if !p.binding.Capabilities.EngagementUpsert {
 		return errs
 	}

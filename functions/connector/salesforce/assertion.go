@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -22,12 +23,7 @@ func (b Binding) assertion(now time.Time) (string, error) {
 	if !ok {
 		return "", fault.New(fault.Blocked, "salesforce_key_invalid", nil)
 	}
-	claims, err := json.Marshal(struct {
-		Issuer   string `json:"iss"`
-		Subject  string `json:"sub"`
-		Audience string `json:"aud"`
-		Expires  int64  `json:"exp"`
-	}{b.ClientID, b.Username, b.Audience, now.Add(assertionLife).Unix()})
+	claims, err := json.Marshal(connector.Object{"iss", b.ClientID, "sub", b.Username, "aud", b.Audience, "exp", now.Add(assertionLife).Unix()})
 	if err != nil {
 		return "", fault.New(fault.Blocked, "salesforce_credentials_missing", nil)
 	}

@@ -1,11 +1,13 @@
 package salesforce
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 )
@@ -71,7 +73,7 @@ func FuzzBodies(f *testing.F) {
 			Message: &canonical.Message{Text: said, Attachments: []canonical.Attachment{{URL: address, Name: name}}},
 		}
 		e.Attribution = &canonical.Attribution{SourceType: said, SourceID: name, SourceURL: address, Headline: said, ClickID: name}
-		task := newTask(e, "003000000000002AAA")
+		task := newTask(e, "", "003000000000002AAA")
 		d := delivery.Delivery{Event: e, Person: delivery.Person{Name: name}}
 		by := (&org{binding: Binding{Package: Package}}).originOf(d)
 		person := newPerson(d, leadObject, by)
@@ -79,18 +81,26 @@ func FuzzBodies(f *testing.F) {
 			text string
 			most int
 		}{
-			"subject": {task.Subject, 255}, "description": {task.Description, 32000}, "body": {newEvent(e, "", leadObject, by).Body, 32000},
-			"first name": {person.FirstName, 40}, "last name": {person.LastName, 80}, "first message": {person.FirstMessage, 32000},
-			"headline": {by.headline, 255}, "click": {by.click, 255}, "ad": {by.id, 255}, "source": {by.source, 64}, "page": {by.url, 4096},
+			"subject": {member(task, "Subject"), 255}, "description": {member(task, "Description"), 32000},
+			"body":       {member(newEvent(e, "", leadObject, by), "Body__c"), 32000},
+			"first name": {member(person, "FirstName"), 40}, "last name": {member(person, "LastName"), 80},
+			"first message": {member(person, "Msg_First_Message__c"), 32000},
+			"headline":      {by.headline, 255}, "click": {by.click, 255}, "ad": {by.id, 255}, "source": {by.source, 64}, "page": {by.url, 4096},
 		} {
 			if n := utf8.RuneCountInString(c.text); n > c.most || !utf8.ValidString(c.text) {
 				t.Errorf("%s has %d characters: %.100q", what, n, c.text)
 			}
 		}
-		if person.LastName == "" || person.Company == "" {
+		if member(person, "LastName") == "" || member(person, "Company") == "" {
 			t.Error("a required field is empty")
 		}
 	})
+}
+
+// member returns the text under a name.
+func member(o connector.Object, name string) string {
+	text, _ := o[slices.Index(o, any(name))+1].(string)
+	return text
 }
 
 func withAddress(address string) delivery.Delivery {

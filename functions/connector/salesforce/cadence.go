@@ -33,15 +33,6 @@ func (c cadence) runs() bool { return c.State != "Error" }
 // changing reports whether Salesforce is at it: what is refused now may be taken in a moment.
 func (c cadence) changing() bool { return c.State == "Processing" || c.State == "Initializing" }
 
-// removal is one input of the action that ends cadences.
-// See https://developer.salesforce.com/docs/atlas.en-us.api_action.meta/api_action/actions_obj_high_velocity_sales.htm.
-type removal struct {
-	Tracker     string `json:"actionCadenceTrackerId"`
-	Reason      string `json:"completionReasonCode"`
-	Disposition string `json:"completionDisposition"`
-	OwnOnly     bool   `json:"shouldApplyUserContext"` // cadences are their reps', hardly ever the integration user's
-}
-
 // removed is what became of one input.
 type removed struct {
 	Action  string    `json:"actionName"`
@@ -152,12 +143,8 @@ func (o *org) cadencesOf(ctx context.Context, ids []string) map[string]found {
 
 // queryCadences makes one query; ids are letters and digits, so that nothing in it needs escaping.
 func (o *org) queryCadences(ctx context.Context, ids []string, at []int) (records []cadence, done bool, err error) {
-	targets := make([]string, len(at))
-	for k, i := range at {
-		targets[k] = ids[i]
-	}
 	query := "SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker WHERE TargetId IN ('" +
-		strings.Join(targets, "', '") + "') AND State != 'Complete'"
+		strings.Join(selected(ids, at), "', '") + "') AND State != 'Complete'"
 	var reply struct {
 		Done    bool      `json:"done"`
 		Records []cadence `json:"records"`
@@ -220,19 +207,21 @@ func (o *org) lookAgain(ctx context.Context, answers []*answer, doubtful []strin
 }
 
 // remove ends cadences and returns the refusals by tracker.
+// See https://developer.salesforce.com/docs/atlas.en-us.api_action.meta/api_action/actions_obj_high_velocity_sales.htm.
 func (o *org) remove(ctx context.Context, trackers []string) map[string]error {
 	refused := make(map[string]error)
 	connector.Rows{
 		Most: maxRows,
 		Call: func(at []int) ([]int, error) {
-			var request struct {
-				Inputs []removal `json:"inputs"`
-			}
+			var inputs []connector.Object
 			for _, i := range at {
-				request.Inputs = append(request.Inputs, removal{trackers[i], "ManuallyRemoved", "Customer Engaged", false})
+				inputs = append(inputs, connector.Object{
+					"actionCadenceTrackerId", trackers[i], "completionReasonCode", "ManuallyRemoved",
+					"completionDisposition", "Customer Engaged", "shouldApplyUserContext", false, // cadences are their reps', hardly ever the integration user's
+				})
 			}
 			var answers []removed
-			err := o.call(ctx, http.MethodPost, o.path("actions/standard/removeTargetFromSalesCadence"), request, &answers)
+			err := o.call(ctx, http.MethodPost, o.path("actions/standard/removeTargetFromSalesCadence"), connector.Object{"inputs", inputs}, &answers)
 			for k, i := range at {
 				switch {
 				case err != nil:

@@ -21,15 +21,18 @@ const (
 	fieldLastReply = "Msg_Last_Reply_At__c"
 )
 
-// attributes says what a row is of. They come before all other members: Salesforce reads a row as it goes.
-type attributes struct {
-	Type string `json:"type"`
+// row returns a record that is written by its id. What it is of comes before all other members: Salesforce reads a row as it goes.
+func row(object, id string, members ...any) connector.Object {
+	return append(connector.Object{"attributes", connector.Object{"type", object}, "Id", id}, members...)
 }
 
-// retrieval asks for records by id.
-type retrieval struct {
-	IDs    []string `json:"ids"`
-	Fields []string `json:"fields"`
+// selected returns those of all that are at.
+func selected[T any](all []T, at []int) []T {
+	some := make([]T, len(at))
+	for k, i := range at {
+		some[k] = all[i]
+	}
+	return some
 }
 
 // holding is what one person holds of the fields that were asked for, or why it is not known.
@@ -74,10 +77,7 @@ func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) m
 		connector.Rows{
 			Most: maxRows,
 			Call: func(at []int) ([]int, error) { // one id that cannot be read refuses all
-				request := retrieval{Fields: asked}
-				for _, i := range at {
-					request.IDs = append(request.IDs, ids[i])
-				}
+				request := connector.Object{"ids", selected(ids, at), "fields", asked}
 				var found []*holding
 				err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found)
 				for _, p := range found {
@@ -101,18 +101,12 @@ func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) m
 func missing(err error) bool { return fault.Is(err, codeGone) || fault.Is(err, codeNotFound) }
 
 // writeRows writes rows and returns an error each.
-func (o *org) writeRows(ctx context.Context, rows []any) []error {
+func (o *org) writeRows(ctx context.Context, rows []connector.Object) []error {
 	errs := make([]error, len(rows))
 	connector.Rows{
 		Most: maxRows,
 		Call: func(at []int) ([]int, error) {
-			var request struct {
-				AllOrNone bool  `json:"allOrNone"`
-				Records   []any `json:"records"`
-			}
-			for _, i := range at {
-				request.Records = append(request.Records, rows[i])
-			}
+			request := connector.Object{"allOrNone", false, "records", selected(rows, at)}
 			var replies []rowReply
 			err := o.call(ctx, http.MethodPatch, o.path(updates), request, &replies)
 			for k, i := range at {

@@ -12,23 +12,14 @@ import (
 
 // consentRow is what a person is to say. The visible fields follow from the hidden one: opted out while any channel is, since
 // the newest change.
-type consentRow struct {
-	Attributes attributes `json:"attributes"`
-	ID         string     `json:"Id"`
-	Consent    string     `json:"Msg_Consent__c"`
-	OptOut     bool       `json:"Msg_Opt_Out__c"`
-	OptOutAt   string     `json:"Msg_Opt_Out_At__c"`
-	Channels   *string    `json:"Msg_Opt_Out_Channels__c"` // null clears it
-}
-
-func newConsentRow(id string, p connector.Permissions) consentRow {
+func consentRow(id string, p connector.Permissions) connector.Object {
 	out, newest := p.Summary()
-	row := consentRow{Attributes: attributes{kindOf(id)}, ID: id, Consent: p.Encode(), OptOut: len(out) > 0, OptOutAt: instant(newest)}
+	var channels any // null clears it
 	if len(out) > 0 {
-		channels := connector.Cut(strings.Join(out, ";"), maxProvider)
-		row.Channels = &channels
+		channels = connector.Cut(strings.Join(out, ";"), maxProvider)
 	}
-	return row
+	return row(kindOf(id), id, fieldConsent, p.Encode(),
+		"Msg_Opt_Out__c", len(out) > 0, "Msg_Opt_Out_At__c", connector.Instant(newest), "Msg_Opt_Out_Channels__c", channels)
 }
 
 // consent writes consent changes: what the persons say is read, and written where the change is newer. Deliveries of one
@@ -59,9 +50,9 @@ func (o *org) consent(ctx context.Context, w batch) {
 		}
 	}
 	ids := slices.Sorted(maps.Keys(changed))
-	rows := make([]any, len(ids))
+	rows := make([]connector.Object, len(ids))
 	for k, id := range ids {
-		rows[k] = newConsentRow(id, persons[id])
+		rows[k] = consentRow(id, persons[id])
 	}
 	for k, err := range o.writeRows(ctx, rows) {
 		o.concludeAll(ctx, w, changed[ids[k]], err)

@@ -114,7 +114,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	key := connector.MessageKey(d.Event)
 	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.originOf(d))})
 	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
-		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, who)})
+		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, "", who)})
 	}
 	return g
 }
@@ -217,18 +217,15 @@ func (o *org) send(ctx context.Context, graphs []graph, at []int, results []writ
 
 // sendGraphs makes one call. It returns the graphs that Salesforce has not begun because others failed.
 func (o *org) sendGraphs(ctx context.Context, assign bool, graphs []graph, at []int, results []written) (halted []int, err error) {
-	var request struct {
-		Graphs []graph `json:"graphs"`
-	}
-	for _, i := range at {
-		g := graphs[i]
-		g.ID = "g" + strconv.Itoa(i)
-		request.Graphs = append(request.Graphs, g)
+	sent := make([]graph, len(at))
+	for k, i := range at {
+		sent[k] = graphs[i]
+		sent[k].ID = "g" + strconv.Itoa(i)
 	}
 	var reply struct {
 		Graphs []graphReply `json:"graphs"`
 	}
-	if err := o.callAs(ctx, assign, http.MethodPost, o.path("composite/graph"), request, &reply); err != nil {
+	if err := o.callAs(ctx, assign, http.MethodPost, o.path("composite/graph"), connector.Object{"graphs", sent}, &reply); err != nil {
 		return nil, err
 	}
 	replies := make(map[string]graphReply, len(reply.Graphs))

@@ -25,18 +25,10 @@ func named(d delivery.Delivery, first, last string) bool {
 	return !connector.Nameless(d, first+" "+last, maxLastName) && (first != "" || last != unknown)
 }
 
-// nameRow is a person who gets a name.
-type nameRow struct {
-	Attributes attributes `json:"attributes"`
-	ID         string     `json:"Id"`
-	First      string     `json:"FirstName,omitempty"`
-	Last       string     `json:"LastName"`
-}
-
 // name gives persons a name that have none. What somebody has named is left alone. Who is gone needs none.
 func (o *org) name(ctx context.Context, w batch) {
 	held := o.readPersons(ctx, whoOf(w), "FirstName", "LastName")
-	var rows []any
+	var rows []connector.Object
 	var of []string
 	about := map[string][]int{}
 	for i := range w.Len() {
@@ -50,7 +42,7 @@ func (o *org) name(ctx context.Context, w batch) {
 		default:
 			if len(about[r.who]) == 0 {
 				first, last := nameOf(r.delivery)
-				rows, of = append(rows, nameRow{attributes{kindOf(r.who)}, r.who, first, last}), append(of, r.who)
+				rows, of = append(rows, row(kindOf(r.who), r.who, "FirstName", first, "LastName", last)), append(of, r.who)
 			}
 			about[r.who] = append(about[r.who], i)
 		}

@@ -33,6 +33,8 @@ const (
 	codeHalted          = "salesforce_halted"
 	codeSchema          = "salesforce_schema"
 	codeCrowded         = "salesforce_request_limit"
+	codeForbidden       = "salesforce_forbidden"
+	codeInvalid         = "salesforce_invalid_data"
 )
 
 // statusUnroutable is the status of Salesforce's edge when it does not know where an org is.
@@ -163,86 +165,65 @@ func sorted(status int, problems []problem, u usage) *fault.Error {
 	return f
 }
 
-func of(kind fault.Kind, code string, wait time.Duration) *fault.Error {
-	return &fault.Error{Kind: kind, Code: code, Wait: wait}
+// meanings are those of Salesforce's codes. See https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.
+func meanings() []connector.Meaning {
+	return []connector.Meaning{
+		{Words: invalidSession, Kind: fault.Blocked, Code: codeUnauthenticated},
+		{Words: "INVALID_AUTH_HEADER", Kind: fault.Blocked, Code: "salesforce_auth_header"},
+		{Words: "REQUEST_LIMIT_EXCEEDED", Kind: fault.Throttled, Code: codeCrowded, Wait: crowdWait},
+		{Words: "UNABLE_TO_LOCK_ROW", Kind: fault.Retryable, Code: codeLocked, Wait: lockWait},
+		{Words: "DUPLICATE_VALUE", Kind: fault.Permanent, Code: codeDuplicateValue},
+		{Words: "DUPLICATES_DETECTED", Kind: fault.Permanent, Code: codeDuplicates},
+		{Words: "CANNOT_UPDATE_CONVERTED_LEAD ENTITY_IS_DELETED INVALID_CROSS_REFERENCE_KEY MALFORMED_ID", Kind: fault.Permanent, Code: codeGone},
+		{Words: "NOT_FOUND", Kind: fault.Permanent, Code: codeNotFound},
+		{Words: orgCode, Kind: fault.Permanent, Code: "salesforce_org_code"},
+		{Words: "PROCESSING_HALTED", Kind: fault.Retryable, Code: codeHalted},
+		{Words: "QUERY_TIMEOUT UNKNOWN_EXCEPTION SERVER_UNAVAILABLE", Kind: fault.Retryable, Code: "salesforce_unavailable"},
+		{Words: "INVALID_FIELD INVALID_FIELD_FOR_INSERT_UPDATE INVALID_TYPE", Kind: fault.Blocked, Code: codeSchema},
+		{Words: "MALFORMED_QUERY JSON_PARSER_ERROR MALFORMED_SEARCH", Kind: fault.Blocked, Code: codeSchema},
+		{Words: "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED FUNCTIONALITY_NOT_ENABLED STORAGE_LIMIT_EXCEEDED", Kind: fault.Blocked, Code: codeForbidden},
+		{Words: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Kind: fault.Permanent, Code: "salesforce_validation_rule"},
+		{Words: "REQUIRED_FIELD_MISSING STRING_TOO_LONG INVALID_EMAIL_ADDRESS", Kind: fault.Permanent, Code: codeInvalid},
+		{Words: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST FIELD_INTEGRITY_EXCEPTION NUMBER_OUTSIDE_VALID_RANGE", Kind: fault.Permanent, Code: codeInvalid},
+	}
 }
+
+// orgCode are the words for refusals by what runs inside an org.
+const orgCode = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY APEX_ERROR CANNOT_EXECUTE_FLOW_TRIGGER"
 
 // byCode returns nil when Salesforce's word decides nothing.
-// See https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.
 func (e *ResponseError) byCode(message string, u usage) *fault.Error {
-	switch e.Code {
-	case invalidSession:
-		return of(fault.Blocked, codeUnauthenticated, 0)
-	case "INVALID_AUTH_HEADER":
-		return of(fault.Blocked, "salesforce_auth_header", 0)
-	case "REQUEST_LIMIT_EXCEEDED": // one word for two limits: the last usage tells which
-		if u.most > 0 && u.used >= u.most {
-			return of(fault.Blocked, "salesforce_daily_limit", dailyWait)
-		}
-		return of(fault.Throttled, codeCrowded, crowdWait)
-	case "UNABLE_TO_LOCK_ROW":
-		return of(fault.Retryable, codeLocked, lockWait)
-	case "DUPLICATE_VALUE":
-		return of(fault.Permanent, codeDuplicateValue, 0)
-	case "DUPLICATES_DETECTED":
-		return of(fault.Permanent, codeDuplicates, 0)
-	case "CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "MALFORMED_ID":
-		return of(fault.Permanent, codeGone, 0)
-	case "NOT_FOUND":
-		if strings.Contains(message, "external ID field") { // the same word for a field that is not there
-			return of(fault.Blocked, codeSchema, 0)
-		}
-		return of(fault.Permanent, codeNotFound, 0)
-	case "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "APEX_ERROR", "CANNOT_EXECUTE_FLOW_TRIGGER":
-		if strings.Contains(message, "UNABLE_TO_LOCK_ROW") || strings.Contains(message, "Too many SOQL queries") {
-			return of(fault.Retryable, codeLocked, lockWait)
-		}
-		return of(fault.Permanent, "salesforce_org_code", 0)
-	case "PROCESSING_HALTED":
-		return of(fault.Retryable, codeHalted, 0)
-	case "QUERY_TIMEOUT", "UNKNOWN_EXCEPTION", "SERVER_UNAVAILABLE":
-		return of(fault.Retryable, "salesforce_unavailable", 0)
-	}
-	return e.byClass()
-}
-
-// byClass sorts the words that many have in common.
-func (e *ResponseError) byClass() *fault.Error {
+	busy := strings.Contains(message, "UNABLE_TO_LOCK_ROW") || strings.Contains(message, "Too many SOQL queries")
 	switch {
-	case slices.Contains([]string{"INVALID_FIELD", "INVALID_FIELD_FOR_INSERT_UPDATE", "INVALID_TYPE", "MALFORMED_QUERY", "JSON_PARSER_ERROR", "MALFORMED_SEARCH"}, e.Code):
-		return of(fault.Blocked, codeSchema, 0)
-	case strings.HasPrefix(e.Code, "INSUFFICIENT_ACCESS"),
-		slices.Contains([]string{"API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "FUNCTIONALITY_NOT_ENABLED", "STORAGE_LIMIT_EXCEEDED"}, e.Code):
-		return of(fault.Blocked, "salesforce_forbidden", 0)
-	case e.Code == "FIELD_CUSTOM_VALIDATION_EXCEPTION":
-		return of(fault.Permanent, "salesforce_validation_rule", 0)
-	case slices.Contains([]string{
-		"REQUIRED_FIELD_MISSING", "STRING_TOO_LONG", "INVALID_EMAIL_ADDRESS", "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
-		"FIELD_INTEGRITY_EXCEPTION", "NUMBER_OUTSIDE_VALID_RANGE",
-	}, e.Code):
-		return of(fault.Permanent, "salesforce_invalid_data", 0)
-	default:
-		return nil
+	case e.Code == "REQUEST_LIMIT_EXCEEDED" && u.most > 0 && u.used >= u.most: // one word for two limits: the last usage tells which
+		return &fault.Error{Kind: fault.Blocked, Code: "salesforce_daily_limit", Wait: dailyWait}
+	case e.Code == "NOT_FOUND" && strings.Contains(message, "external ID field"): // the same word for a field that is not there
+		return fault.New(fault.Blocked, codeSchema, nil)
+	case busy && slices.Contains(strings.Fields(orgCode), e.Code):
+		return &fault.Error{Kind: fault.Retryable, Code: codeLocked, Wait: lockWait}
+	case strings.HasPrefix(e.Code, "INSUFFICIENT_ACCESS"):
+		return fault.New(fault.Blocked, codeForbidden, nil)
 	}
+	return connector.MeaningOf(e.Code, meanings())
 }
 
 func (e *ResponseError) byStatus() *fault.Error {
 	switch e.Status {
 	case http.StatusMultipleChoices:
-		return of(fault.Permanent, codeAmbiguous, 0)
+		return fault.New(fault.Permanent, codeAmbiguous, nil)
 	case http.StatusMethodNotAllowed, http.StatusGone: // the version of the API is retired
-		return of(fault.Blocked, "salesforce_path_unknown", 0)
+		return fault.New(fault.Blocked, "salesforce_path_unknown", nil)
 	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired:
-		return of(fault.Retryable, "salesforce_changed_meanwhile", 0)
+		return fault.New(fault.Retryable, "salesforce_changed_meanwhile", nil)
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return of(fault.Permanent, "salesforce_too_long", 0)
+		return fault.New(fault.Permanent, "salesforce_too_long", nil)
 	case http.StatusTooManyRequests:
-		return of(fault.Throttled, codeCrowded, crowdWait)
+		return &fault.Error{Kind: fault.Throttled, Code: codeCrowded, Wait: crowdWait}
 	case statusUnroutable:
-		return of(fault.Retryable, "salesforce_unavailable", 0)
+		return fault.New(fault.Retryable, "salesforce_unavailable", nil)
 	}
 	if e.Status < 300 { // success is 200, 201 and 204, nothing else
-		return of(fault.Retryable, "salesforce_unexpected_status", 0)
+		return fault.New(fault.Retryable, "salesforce_unexpected_status", nil)
 	}
 	return connector.ByStatus(Kind, e.Status)
 }

@@ -246,7 +246,7 @@ func TestTheDailyLimitIsReadFromItsHeader(t *testing.T) {
 
 // Salesforce reads a row as it goes: attributes must come before all other members.
 func TestRowsBeginWithTheirAttributes(t *testing.T) {
-	for name, row := range map[string]any{"consent": newConsentRow("003000000000002AAA", nil), "status": statusRow{}, "reply": replyRow{}} {
+	for name, row := range map[string]any{"consent": consentRow("003000000000002AAA", nil), "status": row(eventObject, "a0X000000000001AAA")} {
 		encoded, err := json.Marshal(row)
 		if err != nil || !bytes.HasPrefix(encoded, []byte(`{"attributes":{"type":`)) {
 			t.Errorf("%s: %s %v", name, encoded, err)

@@ -10,15 +10,6 @@ import (
 	"signalbox/shared/fault"
 )
 
-// replyRow is what a person is to say of a reply. The stop is never taken back from here: the org's own automation does that
-// when it has ended what it is to end.
-type replyRow struct {
-	Attributes attributes `json:"attributes"`
-	ID         string     `json:"Id"`
-	LastReply  string     `json:"Msg_Last_Reply_At__c,omitempty"`
-	Stop       bool       `json:"Msg_Stop_Automation__c,omitempty"`
-}
-
 // answer is the newest reply of one person and what the steps at are to do about it.
 type answer struct {
 	connector.Reply
@@ -94,18 +85,22 @@ func (o *org) unanswered(ctx context.Context, w batch) []*answer {
 }
 
 // writeReplies writes the fields. The stop is left out while a cadence runs that began after the reply: whoever listens to it
-// would end that one, too. Fields that this very reply wrote are not written again: by now the org's automation may have taken
+// would end that one, too; and it is never taken back from here: the org's own automation does that when it has ended what it is to
+// end. Fields that this very reply wrote are not written again: by now the org's automation may have taken
 // the stop back and begun something new.
 func (o *org) writeReplies(ctx context.Context, answers []*answer) {
-	var rows []any
+	var rows []connector.Object
 	var of []*answer
 	for _, a := range answers {
-		row := replyRow{Attributes: attributes{kindOf(a.who)}, ID: a.who}
+		row := row(kindOf(a.who), a.who)
 		if a.Mark {
-			row.LastReply = instant(a.At)
+			row = append(row, fieldLastReply, connector.Instant(a.At))
 		}
-		row.Stop = a.Cancel && !slices.ContainsFunc(a.cadences, func(c cadence) bool { return c.runs() && c.began().After(a.At) })
-		if a.err == nil && !a.written && (a.Mark || row.Stop) {
+		stop := a.Cancel && !slices.ContainsFunc(a.cadences, func(c cadence) bool { return c.runs() && c.began().After(a.At) })
+		if stop {
+			row = append(row, "Msg_Stop_Automation__c", true)
+		}
+		if a.err == nil && !a.written && (a.Mark || stop) {
 			rows, of = append(rows, row), append(of, a)
 		}
 	}

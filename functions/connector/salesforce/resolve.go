@@ -85,7 +85,7 @@ func lookupsOf(r Request) []lookup {
 			all = append(all, lookup{object, fieldPersonKey, p.Key, false})
 		}
 	}
-	if email := strings.ToLower(strings.TrimSpace(p.Email)); email != "" {
+	if email := connector.EmailOf(r.delivery); email != "" {
 		for _, object := range []string{contactObject, leadObject} {
 			all = append(all, lookup{object, "Email", email, true})
 		}
@@ -127,22 +127,19 @@ func (o *org) resolve(ctx context.Context, w batch) {
 
 // look makes one composite call for the steps at.
 func (o *org) look(ctx context.Context, w batch, at []int, answers map[string]nodeReply) error {
-	var request struct {
-		AllOrNone bool   `json:"allOrNone"`
-		Nodes     []node `json:"compositeRequest"`
-	}
+	var nodes []node
 	for _, i := range at {
 		for k, l := range lookupsOf(w.Request(i)) {
-			request.Nodes = append(request.Nodes, node{http.MethodGet, l.url(o), reference(i, k), nil})
+			nodes = append(nodes, node{http.MethodGet, l.url(o), reference(i, k), nil})
 		}
 	}
-	if len(request.Nodes) == 0 {
+	if len(nodes) == 0 {
 		return nil
 	}
 	var reply struct {
 		Nodes []nodeReply `json:"compositeResponse"`
 	}
-	err := o.call(ctx, http.MethodPost, o.path("composite"), request, &reply)
+	err := o.call(ctx, http.MethodPost, o.path("composite"), connector.Object{"allOrNone", false, "compositeRequest", nodes}, &reply)
 	for _, n := range reply.Nodes {
 		answers[n.ReferenceID] = n
 	}
@@ -210,7 +207,7 @@ func (o *org) best(ctx context.Context, object string, urls []string) (person, e
 		}
 	}
 	var found []*person
-	request := retrieval{ids, o.readFields(object)}
+	request := connector.Object{"ids", ids, "fields", o.readFields(object)}
 	if err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found); err != nil {
 		return person{}, err
 	}
@@ -282,9 +279,7 @@ func (o *org) stamp(ctx context.Context, r Request, found person) (there bool, e
 	if found.Key != "" || r.delivery.Person.Key == "" || found.Converted {
 		return true, nil
 	}
-	body := struct {
-		Key string `json:"Msg_Sender_Key__c"`
-	}{r.delivery.Person.Key}
+	body := connector.Object{fieldPersonKey, r.delivery.Person.Key}
 	err = o.call(ctx, http.MethodPatch, o.path("sobjects/"+kindOf(found.ID)+"/"+url.PathEscape(found.ID)), body, nil)
 	switch {
 	case missing(err):
@@ -294,13 +289,6 @@ func (o *org) stamp(ctx context.Context, r Request, found person) (there bool, e
 	default:
 		return true, err
 	}
-}
-
-// searched is what a parameterised search asks for of one object.
-type searched struct {
-	Name   string   `json:"name"`
-	Fields []string `json:"fields"`
-	Limit  int      `json:"limit"`
 }
 
 // Bounds of a search. Numbers with the same national digits are few.
@@ -336,14 +324,11 @@ func (o *org) withPhone(ctx context.Context, r Request, digits string) ([]person
 	if len(digits) < 2 { // what Salesforce searches for at least
 		return nil, nil
 	}
-	request := struct {
-		Q       string     `json:"q"`
-		In      string     `json:"in"`
-		Overall int        `json:"overallLimit"`
-		Objects []searched `json:"sobjects"`
-	}{digits, "PHONE", searchAll, []searched{
-		{contactObject, o.readFields(contactObject), searchEach}, {leadObject, o.readFields(leadObject), searchEach},
-	}}
+	var objects []connector.Object
+	for _, object := range []string{contactObject, leadObject} {
+		objects = append(objects, connector.Object{"name", object, "fields", o.readFields(object), "limit", searchEach})
+	}
+	request := connector.Object{"q", digits, "in", "PHONE", "overallLimit", searchAll, "sobjects", objects}
 	var reply struct {
 		Records []person `json:"searchRecords"`
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"signalbox/functions/connector"
@@ -17,42 +18,29 @@ import (
 // takes; their keys in a query's address stay well below what it reads. A call counts as one request, however many rows it has.
 const ReceiptsWidth = store.MaxGet
 
-// statusRow is how far a message got. It holds nothing that the message itself writes, so that neither takes back what the
-// other wrote.
-type statusRow struct {
-	Attributes attributes `json:"attributes"`
-	ID         string     `json:"Id"`
-	Status     string     `json:"Status__c"`
-	Rank       int        `json:"Status_Rank__c"`
-	At         string     `json:"Status_At__c"`
-	Error      string     `json:"Status_Error__c,omitempty"`
-}
-
 var _ connector.StatusWriter = (*CRM)(nil)
 
 // WriteStatuses implements connector.StatusWriter in two calls: the first finds the records that are there, the second updates
 // them. An upsert by external id would do with one, and make records of messages that nobody has put on a timeline. The parameter
-// updateOnly is for one record; in a graph each that is not there is a failure, after fourteen of which Salesforce stops.
+// updateOnly is for one record; in a graph each that is not there is a failure, after fourteen of which Salesforce stops. A row
+// holds nothing that the message itself writes, so that neither takes back what the other wrote.
 func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
-	errs := make([]error, len(of))
 	if len(of) == 0 {
-		return errs
+		return nil
 	}
 	o, err := c.org(ctx, connector.BindingKey{Tenant: of[0].TenantID, CRM: of[0].CRM})
 	if err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
+		return slices.Repeat([]error{err}, len(of))
 	}
 	held, err := o.events(ctx, of)
-	var rows []any
+	errs := slices.Repeat([]error{err}, len(of))
+	var rows []connector.Object
 	var at []int
 	for i, u := range of {
 		if id := held[u.Key]; id != "" {
-			rows, at = append(rows, statusRow{attributes{eventObject}, id, u.State, u.Rank(), instant(u.At), u.Error}), append(at, i)
+			at, rows = append(at, i), append(rows, row(eventObject, id,
+				"Status__c", u.State, "Status_Rank__c", u.Rank(), "Status_At__c", connector.Instant(u.At), "Status_Error__c", u.Error))
 		}
-		errs[i] = err
 	}
 	for k, err := range o.writeRows(ctx, rows) {
 		if !missing(err) { // deleted a moment ago

@@ -19,8 +19,7 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && !there {
-			task := newTask(r.delivery.Event, r.who)
-			task.Key = connector.MessageKey(r.delivery.Event)
+			task := newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who)
 			err = o.call(ctx, http.MethodPost, o.path("sobjects/"+taskObject), task, nil)
 		}
 		o.conclude(ctx, w, i, err)
