@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -43,6 +44,40 @@ type holding struct {
 	FirstName string `json:"FirstName"`
 	LastName  string `json:"LastName"`
 	err       error
+	row       connector.Object // what is to be written
+}
+
+// lastReply returns when the person last replied, as Salesforce keeps it.
+func (h holding) lastReply() time.Time { return wholeSecond(instantOf(h.LastReply)) }
+
+// amend changes what persons say, in two calls for all steps, by the row that change makes of what a person says, none if it says that
+// already. It keeps what it changes in held, for the next step about the person.
+func (o *org) amend(ctx context.Context, w batch, change func(r Request, held *holding) (connector.Object, error), fields ...string) {
+	connector.Amendment[holding]{
+		Who:  func(i int) string { return w.Request(i).who },
+		Read: func(ids []string) (map[string]*holding, error) { return o.readPersons(ctx, ids, fields...), nil },
+		Change: func(i int, held *holding) (bool, error) {
+			switch {
+			case held == nil:
+				return false, fault.New(fault.Permanent, codeNotFound, nil)
+			case held.err != nil:
+				return false, held.err
+			}
+			row, err := change(w.Request(i), held)
+			if row != nil {
+				held.row = row
+			}
+			return row != nil, err
+		},
+		Write: func(_ []string, held []*holding) []error {
+			rows := make([]connector.Object, len(held))
+			for k, h := range held {
+				rows[k] = h.row
+			}
+			return o.writeRows(ctx, rows)
+		},
+		Conclude: func(i int, err error) { o.conclude(ctx, w, i, err) },
+	}.Make(w.Len())
 }
 
 // rowReply is what became of one row. Row errors have statusCode where those of requests have errorCode.
@@ -71,8 +106,8 @@ func whoOf(w batch) []string {
 }
 
 // readPersons reads fields of persons, each object's in one call. Who is not there is not in the result.
-func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) map[string]holding {
-	held, asked := map[string]holding{}, append([]string{"Id"}, fields...)
+func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) map[string]*holding {
+	held, asked := map[string]*holding{}, append([]string{"Id"}, fields...)
 	for _, object := range []string{contactObject, leadObject} {
 		connector.Rows{
 			Most: maxRows,
@@ -82,14 +117,14 @@ func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) m
 				err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found)
 				for _, p := range found {
 					if p != nil {
-						held[p.ID] = *p
+						held[p.ID] = p
 					}
 				}
 				return nil, err
 			},
 			Fail: func(i int, err error) {
 				if !missing(err) {
-					held[ids[i]] = holding{err: err}
+					held[ids[i]] = &holding{err: err}
 				}
 			},
 		}.Send(slices.DeleteFunc(connector.Indices(len(ids)), func(i int) bool { return kindOf(ids[i]) != object }))
@@ -126,7 +161,7 @@ func (o *org) writeRows(ctx context.Context, rows []connector.Object) []error {
 // on with another one, once; otherwise the refusal was about something else.
 func (o *org) conclude(ctx context.Context, w batch, i int, reason error) {
 	switch {
-	case reason == nil:
+	case reason == nil, missing(reason) && w.Request(i).kind == name: // who is gone needs none
 		w.Succeed(i)
 		return
 	case !missing(reason):

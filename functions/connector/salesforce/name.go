@@ -25,36 +25,13 @@ func named(d delivery.Delivery, first, last string) bool {
 	return !connector.Nameless(d, first+" "+last, maxLastName) && (first != "" || last != unknown)
 }
 
-// name gives persons a name that have none. What somebody has named is left alone. Who is gone needs none.
+// name gives persons a name that have none. What somebody has named is left alone.
 func (o *org) name(ctx context.Context, w batch) {
-	held := o.readPersons(ctx, whoOf(w), "FirstName", "LastName")
-	var rows []connector.Object
-	var of []string
-	about := map[string][]int{}
-	for i := range w.Len() {
-		r := w.Request(i)
-		h, there := held[r.who]
-		switch {
-		case h.err != nil:
-			w.Fail(i, h.err)
-		case !there || named(r.delivery, h.FirstName, h.LastName):
-			w.Succeed(i)
-		default:
-			if len(about[r.who]) == 0 {
-				first, last := nameOf(r.delivery)
-				rows, of = append(rows, row(kindOf(r.who), r.who, "FirstName", first, "LastName", last)), append(of, r.who)
-			}
-			about[r.who] = append(about[r.who], i)
+	o.amend(ctx, w, func(r Request, held *holding) (connector.Object, error) {
+		if named(r.delivery, held.FirstName, held.LastName) {
+			return nil, nil
 		}
-	}
-	for k, err := range o.writeRows(ctx, rows) {
-		for _, i := range about[of[k]] {
-			switch {
-			case err == nil, missing(err):
-				w.Succeed(i)
-			default:
-				w.Fail(i, err)
-			}
-		}
-	}
+		held.FirstName, held.LastName = nameOf(r.delivery)
+		return row(kindOf(r.who), r.who, "FirstName", held.FirstName, "LastName", held.LastName), nil
+	}, "FirstName", "LastName")
 }

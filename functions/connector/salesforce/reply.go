@@ -65,18 +65,16 @@ func (o *org) unanswered(ctx context.Context, w batch) []*answer {
 	held := o.readPersons(ctx, whoOf(w), fieldLastReply)
 	var newest []*answer
 	for _, who := range whoOf(w) { // in the steps' order
-		a, h := answers[who], held[who]
-		_, there := held[who]
-		switch last := wholeSecond(instantOf(h.LastReply)); {
+		switch a, h := answers[who], held[who]; {
 		case a == nil:
+		case h == nil:
+			o.concludeAll(ctx, w, a.at, fault.New(fault.Permanent, codeNotFound, nil))
 		case h.err != nil:
 			o.concludeAll(ctx, w, a.at, h.err)
-		case !there:
-			o.concludeAll(ctx, w, a.at, fault.New(fault.Permanent, codeNotFound, nil))
-		case last.After(a.At):
+		case h.lastReply().After(a.At):
 			o.concludeAll(ctx, w, a.at, nil)
 		default:
-			a.written = a.Mark && last.Equal(a.At)
+			a.written = a.Mark && h.lastReply().Equal(a.At)
 			newest = append(newest, a)
 		}
 	}
