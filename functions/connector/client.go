@@ -49,6 +49,17 @@ func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	return g.Transport.RoundTrip(r)
 }
 
+// Wait waits for a time, or until ctx is over: then it returns why.
+func Wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
 // TransportFault sorts an error of a client's exchange: code is that of a CRM that cannot be reached, timeout that of one that took
 // too long. The URL is cut off: it is not ours to log.
 func TransportFault(err error, timeout, code string) error {

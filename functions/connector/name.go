@@ -46,12 +46,18 @@ func NameOf(d delivery.Delivery) string { return strings.TrimSpace(Clean(d.Perso
 // CalledBy returns what a CRM is to call a person who is new to it: by name, otherwise by number or address.
 func CalledBy(d delivery.Delivery) string { return cmp.Or(NameOf(d), d.Person.Phone, AddressOf(d)) }
 
-// CarriesName reports whether a delivery that makes sure of the person says what they are called.
-func CarriesName(d delivery.Delivery) bool {
-	return NameOf(d) != "" && slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {
-		return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity
-	})
+// Asks reports whether one of the actions of a delivery is of one of the kinds.
+func Asks(d delivery.Delivery, kinds ...delivery.Kind) bool {
+	return slices.ContainsFunc(d.Actions, func(a delivery.Action) bool { return slices.Contains(kinds, a.Kind) })
 }
+
+// MakesPerson reports whether a delivery is for somebody whom the CRM is to have.
+func MakesPerson(d delivery.Delivery) bool {
+	return Asks(d, delivery.EnsurePerson, delivery.LogActivity)
+}
+
+// CarriesName reports whether a delivery that makes sure of the person says what they are called.
+func CarriesName(d delivery.Delivery) bool { return NameOf(d) != "" && MakesPerson(d) }
 
 // Nameless reports whether a name that a CRM holds of a person is none: it is empty, or what CalledBy gave for want of one,
 // cut to limit characters. Any other was given by somebody else and is never replaced.

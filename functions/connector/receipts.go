@@ -166,15 +166,7 @@ func (r *Receipts) pause(ctx context.Context, of BindingKey) bool {
 	r.mu.Lock()
 	left := r.options.Pause - time.Since(r.last[of])
 	r.mu.Unlock()
-	if left > 0 {
-		timer := time.NewTimer(left)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err() == nil
+	return Wait(ctx, left) == nil
 }
 
 // ahead returns those messages that are to be written.

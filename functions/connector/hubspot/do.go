@@ -21,40 +21,31 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			w.FailAll(err)
 			return
 		}
-		p.do(ctx, first.kind, w)
+		do := map[kind]func(*portal, context.Context, batch){
+			resolve:      (*portal).resolve,
+			create:       (*portal).create,
+			lead:         (*portal).lead,
+			activity:     (*portal).activity,
+			activityOnce: (*portal).activityOnce,
+			consent:      (*portal).consent,
+			replied:      (*portal).replied,
+			name:         (*portal).name,
+		}[first.kind]
+		if do == nil {
+			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
+			return
+		}
+		do(p, ctx, w)
 	})
 }
 
 func (c *CRM) portal(ctx context.Context, at connector.BindingKey) (*portal, error) {
-	binding, err := c.bindings.Binding(ctx, at.Tenant, at.CRM)
+	binding, err := c.options.Bindings.Binding(ctx, at.Tenant, at.CRM)
 	if err != nil {
 		return nil, err
 	}
 	binding, r, err := binding.check()
 	return &portal{crm: c, of: at, binding: binding, routes: r}, err
-}
-
-func (p *portal) do(ctx context.Context, k kind, w batch) {
-	switch k {
-	case resolve:
-		p.resolve(ctx, w)
-	case create:
-		p.create(ctx, w)
-	case lead:
-		p.lead(ctx, w)
-	case activity:
-		p.activity(ctx, w)
-	case activityOnce:
-		p.activityOnce(ctx, w)
-	case consent:
-		p.consent(ctx, w)
-	case replied:
-		p.replied(ctx, w)
-	case name:
-		p.name(ctx, w)
-	default:
-		w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
-	}
 }
 
 // failed concludes a step that failed. When HubSpot does not find the contact, the delivery goes on with another one, once; any

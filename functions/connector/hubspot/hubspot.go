@@ -22,16 +22,13 @@ type Options struct {
 
 // CRM is HubSpot, for every tenant. It is safe for concurrent use.
 type CRM struct {
-	bindings Bindings
-	api      *connector.API
-	logger   *slog.Logger
-	meter    *telemetry.Meter
+	options Options
+	api     *connector.API
 }
 
 // New returns a CRM.
 func New(o Options) *CRM {
-	api := connector.NewAPI(Kind, "HubSpotDailyBudgetLow", o.Client, o.Logger, o.Meter)
-	return &CRM{bindings: o.Bindings, api: api, logger: o.Logger, meter: o.Meter}
+	return &CRM{o, connector.NewAPI(Kind, "HubSpotDailyBudgetLow", o.Client, o.Logger, o.Meter)}
 }
 
 var (

@@ -1,7 +1,6 @@
 package hubspot
 
 import (
-	"slices"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -116,9 +115,7 @@ func (p plan) amend(k kind, name string, action delivery.Action) *step {
 	if p.Finished(name) {
 		return nil
 	}
-	contact, next := p.person(slices.ContainsFunc(p.Delivery.Actions, func(a delivery.Action) bool {
-		return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity
-	}))
+	contact, next := p.person(connector.MakesPerson(p.Delivery))
 	if next == nil && contact != "" {
 		next = p.step(k, name, action, contact)
 	}

@@ -92,10 +92,10 @@ func (p *portal) resolveByPhone(ctx context.Context, w batch, i int) {
 		return cmp.Or(a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID))
 	})
 	if len(matching) > 1 {
-		p.crm.logger.WarnContext(ctx, "several contacts have the phone number; the most recently modified one is taken",
+		p.crm.options.Logger.WarnContext(ctx, "several contacts have the phone number; the most recently modified one is taken",
 			slog.String("tenant", p.of.Tenant), slog.String("code", "ambiguous"), slog.Int("contacts", len(matching)),
 			slog.String("contact", chosen.ID))
-		p.crm.meter.Count("HubSpotAmbiguousContact", 1)
+		p.crm.options.Meter.Count("HubSpotAmbiguousContact", 1)
 	}
 	p.identify(ctx, w, i, chosen)
 }

@@ -72,9 +72,9 @@ func withheld(err error) bool {
 
 // notCancelled tells that persons' cadences go on although they replied, and that nothing waits for it.
 func (o *org) notCancelled(ctx context.Context, persons int, err error) {
-	o.crm.logger.WarnContext(ctx, "the org does not let cadences be ended; persons who replied stay in theirs",
+	o.crm.options.Logger.WarnContext(ctx, "the org does not let cadences be ended; persons who replied stay in theirs",
 		slog.String("tenant", o.at.Tenant), slog.String("crm", o.at.CRM), slog.Int("persons", persons), slog.String("error", err.Error()))
-	o.crm.meter.Count("SequencesNotCancelled", persons,
+	o.crm.options.Meter.Count("SequencesNotCancelled", persons,
 		telemetry.Label{Name: "tenant", Value: o.at.Tenant}, telemetry.Label{Name: "crm", Value: o.at.CRM})
 }
 

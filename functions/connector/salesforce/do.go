@@ -19,34 +19,27 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			w.FailAll(err)
 			return
 		}
-		o.do(ctx, first.kind, w)
+		do := map[kind]func(*org, context.Context, batch){
+			resolve:  (*org).resolve,
+			record:   (*org).writeGraphs,
+			taskOnce: (*org).taskOnce,
+			consent:  (*org).consent,
+			reply:    (*org).reply,
+			name:     (*org).name,
+		}[first.kind]
+		if do == nil {
+			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
+			return
+		}
+		do(o, ctx, w)
 	})
 }
 
 func (c *CRM) org(ctx context.Context, at connector.BindingKey) (*org, error) {
-	binding, err := c.bindings.Binding(ctx, at.Tenant, at.CRM)
+	binding, err := c.options.Bindings.Binding(ctx, at.Tenant, at.CRM)
 	if err != nil {
 		return nil, err
 	}
 	binding, err = binding.check()
 	return &org{crm: c, at: at, binding: binding}, err
-}
-
-func (o *org) do(ctx context.Context, k kind, w batch) {
-	switch k {
-	case resolve:
-		o.resolve(ctx, w)
-	case record:
-		o.writeGraphs(ctx, w)
-	case taskOnce:
-		o.taskOnce(ctx, w)
-	case consent:
-		o.consent(ctx, w)
-	case reply:
-		o.reply(ctx, w)
-	case name:
-		o.name(ctx, w)
-	default:
-		w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
-	}
 }

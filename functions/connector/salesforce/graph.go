@@ -108,7 +108,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	} else {
 		object = kindOf(who)
 	}
-	if !r.message {
+	if !logs(d) {
 		return g
 	}
 	key := connector.MessageKey(d.Event)
@@ -132,7 +132,7 @@ func (o *org) writeGraphs(ctx context.Context, w batch) {
 	graphs, all := make([]graph, w.Len()), make([]int, 0, w.Len())
 	for i := range graphs {
 		r := w.Request(i)
-		if r.person && r.delivery.Person.Key == "" {
+		if r.who == "" && r.delivery.Person.Key == "" {
 			w.Fail(i, fault.New(fault.Permanent, "salesforce_person_key_missing", nil))
 			continue
 		}
@@ -155,7 +155,7 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who string, got
 		if made := got.ids[refPerson]; made != "" {
 			who, known = made, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery))
 		}
-		if w.Request(i).message && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
+		if logs(w.Request(i).delivery) && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
 		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)

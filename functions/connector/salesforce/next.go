@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"slices"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -16,8 +15,6 @@ type Request struct {
 	action   delivery.Action // of consent
 	who      string          // the id of the lead or contact
 	lost     string          // the id of the one that turned out to be gone; no other is looked for after the one then found
-	person   bool            // the graph has the person in it
-	message  bool            // the graph has the message in it
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
@@ -70,7 +67,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			return p.step(consent, step, Request{action: action, who: who}), true, nil
 		}
 	}
-	if (p.has(delivery.MarkReplied) || p.has(delivery.CancelSequences)) && who != "" && !p.Finished(string(reply)) {
+	if connector.Asks(d, delivery.MarkReplied, delivery.CancelSequences) && who != "" && !p.Finished(string(reply)) {
 		return p.step(reply, string(reply), Request{who: who}), true, nil
 	}
 	if connector.CarriesName(d) && who != "" && !p.named() {
@@ -104,10 +101,8 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 // to the CRM cannot be written to from it, and the decision itself is kept by the router. Nor does a reply alone: nobody who is
 // unknown to the CRM is in a sequence of its.
 func (p plan) recordStep(who string) (connector.Step[Request], bool) {
-	message := p.has(delivery.LogActivity)
-	person := who == "" && (message || p.has(delivery.EnsurePerson))
-	if (message || person) && !p.Finished(string(record)) {
-		return p.step(record, string(record), Request{who: who, person: person, message: message}), true
+	if (who == "" && connector.MakesPerson(p.Delivery) || logs(p.Delivery)) && !p.Finished(string(record)) {
+		return p.step(record, string(record), Request{who: who}), true
 	}
 	if p.Says(string(record), resultOnce) && !p.Finished(string(taskOnce)) {
 		step := p.step(taskOnce, string(taskOnce), Request{who: who})
@@ -117,9 +112,8 @@ func (p plan) recordStep(who string) (connector.Step[Request], bool) {
 	return connector.Step[Request]{}, false
 }
 
-func (p plan) has(kind delivery.Kind) bool {
-	return slices.ContainsFunc(p.Delivery.Actions, func(a delivery.Action) bool { return a.Kind == kind })
-}
+// logs reports whether a delivery has a message for the timeline.
+func logs(d delivery.Delivery) bool { return connector.Asks(d, delivery.LogActivity) }
 
 func (p plan) step(k kind, name string, r Request) connector.Step[Request] {
 	r.kind, r.delivery, r.lost = k, p.Delivery, p.Gone

@@ -222,9 +222,9 @@ func (o *org) best(ctx context.Context, object string, urls []string) (person, e
 }
 
 func (o *org) ambiguous(ctx context.Context, several int, chosen person) {
-	o.crm.logger.WarnContext(ctx, "several records may be the person; a contact, modified most recently, is taken",
+	o.crm.options.Logger.WarnContext(ctx, "several records may be the person; a contact, modified most recently, is taken",
 		slog.String("tenant", o.at.Tenant), slog.String("code", "ambiguous"), slog.Int("records", several), slog.String("record", chosen.ID))
-	o.crm.meter.Count("SalesforceAmbiguousPerson", 1)
+	o.crm.options.Meter.Count("SalesforceAmbiguousPerson", 1)
 }
 
 // get returns one contact or lead by id; without an id when it is not there.

@@ -42,11 +42,9 @@ type Options struct {
 
 // CRM is Salesforce, for every tenant. It is safe for concurrent use.
 type CRM struct {
-	bindings Bindings
+	options  Options
 	api      *connector.API
 	sessions *sessions
-	logger   *slog.Logger
-	meter    *telemetry.Meter
 	jitter   func() float64
 	mu       sync.Mutex
 	usage    map[connector.BindingKey]usage // what an org last told of its daily limit
@@ -59,8 +57,8 @@ type usage struct{ used, most int }
 func New(o Options) *CRM {
 	api := connector.NewAPI(Kind, "SalesforceDailyBudgetLow", o.Client, o.Logger, o.Meter)
 	return &CRM{
-		bindings: o.Bindings, api: api, logger: o.Logger, meter: o.Meter, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
-		sessions: &sessions{api: api, store: o.Store, sealer: o.Sealer, logger: o.Logger, held: map[connector.BindingKey]*session{}},
+		options: o, api: api, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
+		sessions: &sessions{Options: o, api: api, held: map[connector.BindingKey]*session{}},
 	}
 }
 

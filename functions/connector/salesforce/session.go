@@ -30,10 +30,8 @@ const (
 // sessions hands out access tokens: from memory, else from the record that all processes share, else by asking Salesforce under
 // a lease. A session has no known end: it is used until Salesforce refuses it.
 type sessions struct {
-	api    *connector.API
-	store  Store
-	sealer Sealer
-	logger *slog.Logger
+	Options
+	api *connector.API
 
 	mu   sync.Mutex
 	held map[connector.BindingKey]*session
@@ -94,7 +92,7 @@ func (s *sessions) token(ctx context.Context, at connector.BindingKey, b Binding
 // who is asking is waited for.
 func (s *sessions) fetch(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, refused secret.Value) (secret.Value, error) {
 	for began := time.Now(); ; {
-		records, err := s.store.Get(ctx, recordKey(at))
+		records, err := s.Store.Get(ctx, recordKey(at))
 		if err != nil {
 			return "", err
 		}
@@ -113,8 +111,8 @@ func (s *sessions) fetch(ctx context.Context, at connector.BindingKey, b Binding
 		if err := known.unavailing(fingerprint, began); err != nil {
 			return "", err
 		}
-		if err := pause(ctx, waitLook); err != nil {
-			return "", err
+		if err := connector.Wait(ctx, waitLook); err != nil {
+			return "", fault.New(fault.Retryable, "salesforce_timeout", err)
 		}
 	}
 }
@@ -149,7 +147,7 @@ func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding
 	}
 	token, err := s.ask(ctx, b)
 	if err == nil {
-		note.Sealed, err = s.sealer.Seal(ctx, purpose(at), []byte(token), []byte(recordKey(at).Partition))
+		note.Sealed, err = s.Sealer.Seal(ctx, purpose(at), []byte(token), []byte(recordKey(at).Partition))
 	} else if f := fault.Of(err); f.Kind == fault.Blocked {
 		note.Failed = f.Code
 	}
@@ -157,7 +155,7 @@ func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if _, written := s.write(within, at, version, note); written != nil && (len(note.Sealed) > 0 || note.Failed != "") {
-		s.logger.WarnContext(ctx, "the session was not shared", slog.String("tenant", at.Tenant), slog.String("code", fault.Of(written).Code))
+		s.Logger.WarnContext(ctx, "the session was not shared", slog.String("tenant", at.Tenant), slog.String("code", fault.Of(written).Code))
 	}
 	if err != nil {
 		return "", err
@@ -170,7 +168,7 @@ func (s *sessions) write(ctx context.Context, at connector.BindingKey, version i
 	if err != nil {
 		return 0, fault.New(fault.Permanent, "salesforce_session_unencodable", nil)
 	}
-	written, err := s.store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
+	written, err := s.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{
 		Key: recordKey(at), Version: version, Expires: time.Now().Add(recordKept), Data: data,
 	}})
 	if err != nil {
@@ -184,9 +182,9 @@ func (s *sessions) open(ctx context.Context, at connector.BindingKey, known shar
 	if known.Fingerprint != fingerprint || len(known.Sealed) == 0 {
 		return "", nil
 	}
-	plain, err := s.sealer.Open(ctx, purpose(at), known.Sealed, []byte(recordKey(at).Partition))
+	plain, err := s.Sealer.Open(ctx, purpose(at), known.Sealed, []byte(recordKey(at).Partition))
 	if errors.Is(err, keyring.ErrMalformed) {
-		s.logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.Tenant))
+		s.Logger.WarnContext(ctx, "the shared session cannot be opened", slog.String("tenant", at.Tenant))
 		return "", nil
 	}
 	if err != nil {
@@ -201,17 +199,6 @@ func read(record store.Record) shared {
 		return shared{}
 	}
 	return known
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fault.New(fault.Retryable, "salesforce_timeout", ctx.Err())
-	}
 }
 
 // ask asks for a session.
