@@ -14,13 +14,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/local/demo"
 	"signalbox/shared/dev/local/process"
 	"signalbox/shared/dev/local/template"
-	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/operations/operate"
 )
@@ -238,22 +237,12 @@ func (r *run) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.client, err = samples.NewClient(r.Root, plugins.Channels(), target); err != nil {
-		return err
-	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	reports, sent, err := r.client.SendAll(limited, r.Root, false)
-	if err != nil {
+	if r.client, err = demo.Send(limited, r.out, r.Root, target); err != nil {
 		return err
 	}
-	if err := r.client.Write(r.out, reports, sent); err != nil {
-		return err
-	}
-	if err := r.client.Check(reports); err != nil {
-		return err
-	}
-	reports, sent, err = r.client.SendAll(limited, r.Root, true)
+	reports, sent, err := r.client.SendAll(limited, r.Root, true)
 	if err == nil {
 		err = r.client.Check(reports)
 	}
@@ -332,26 +321,17 @@ func (r *run) keep(ctx context.Context) error {
 
 func since(began time.Time) string { return time.Since(began).Round(100 * time.Millisecond).String() }
 
-var errNotReady = errors.New("the emulator did not begin to listen")
-
 // listening waits until something answers at the endpoint.
-func listening(ctx context.Context, endpoint string, ended <-chan struct{}) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(endpoint, "/")+"/_localstack/health", nil)
+func listening(ctx context.Context, endpoint string, child *process.Child) error {
+	return local.Await(ctx, child, func() error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, endpoint+"/_localstack/health", nil)
 		if err != nil {
-			return fmt.Errorf("emulator: %w", err)
+			return err
 		}
-		if response, err := http.DefaultClient.Do(request); err == nil {
-			return response.Body.Close()
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return fmt.Errorf("the emulator did not begin to listen: %w", err)
 		}
-		select {
-		case <-tick.C:
-		case <-ended:
-			return errNotReady
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", errNotReady, ctx.Err())
-		}
-	}
+		return response.Body.Close()
+	})
 }

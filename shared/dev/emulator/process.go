@@ -59,8 +59,8 @@ func (r *run) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := listening(ctx, r.Endpoint, child.Ended()); err != nil {
-		return fmt.Errorf("MiniStack (%s): %w", child.Status(), err)
+	if err := listening(ctx, r.Endpoint, child); err != nil {
+		return fmt.Errorf("MiniStack: %w", err)
 	}
 	r.started = true
 	r.say("MiniStack at %s: %s", r.Endpoint, since(began))

@@ -128,28 +128,36 @@ func (o Simulators) start(ctx, life context.Context, crm, binary string, binding
 		return about, err
 	}
 	base := "http://" + address
-	if about, err = await(ctx, child, base); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, simulatorStart)
+	defer cancel()
+	if err := Await(ctx, child, func() (err error) {
+		about, err = samples.Look(ctx, base)
+		return err
+	}); err != nil {
 		return about, fmt.Errorf("local: %s: %w", binary, err)
 	}
 	return about, nil
 }
 
-// await waits until a simulator says what it is.
-func await(ctx context.Context, child *process.Child, base string) (about samples.Simulator, err error) {
-	ctx, cancel := context.WithTimeout(ctx, simulatorStart)
-	defer cancel()
+// Await tries until it succeeds, until the child that is awaited has ended, or until ctx is done. The child may be nil.
+func Await(ctx context.Context, child *process.Child, try func() error) error {
+	var ended <-chan struct{}
+	if child != nil {
+		ended = child.Ended()
+	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if about, err = samples.Look(ctx, base); err == nil {
-			return about, nil
+		err := try()
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-tick.C:
-		case <-child.Ended():
-			return about, fmt.Errorf("it ended: %s", child.Status())
+		case <-ended:
+			return fmt.Errorf("it ended: %s", child.Status())
 		case <-ctx.Done():
-			return about, err
+			return err
 		}
 	}
 }

@@ -1,10 +1,9 @@
-// Package samlocal makes what the SAM CLI's `sam local` takes: an event for every entry point, signed where a provider signs, and the
-// environment that functions in a container need to find a local cloud.
+// Package samlocal makes what the SAM CLI's `sam local` takes: an event for every entry point, signed where a provider signs. Its tests
+// write them, and the environment that functions in a container need to find a local cloud.
 package samlocal
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,16 +15,18 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
+	"signalbox/shared/dev/local/cloud/sqs"
 	"signalbox/shared/dev/local/gateway"
 	"signalbox/shared/dev/local/mapping"
 	"signalbox/shared/dev/local/template"
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
+	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/receipt"
 	"signalbox/shared/redrive"
 )
 
-// Maker makes events and environments of one repository.
+// Maker makes events of one repository.
 type Maker struct {
 	root     string
 	now      time.Time // of signatures and events
@@ -111,17 +112,12 @@ func (m *Maker) records(f template.Function) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	stamp := fmt.Sprint(m.now.UnixMilli())
-	attributes := map[string]string{
-		"ApproximateReceiveCount": "1", "SentTimestamp": stamp, "ApproximateFirstReceiveTimestamp": stamp, "SenderId": "local",
-	}
+	d := memqueue.Delivery{MessageID: "00000000-0000-4000-8000-000000000001", ReceiptHandle: "sample", FirstReceived: m.now}
+	d.Body, d.Attempt, d.FirstSent = body, 1, m.now
 	if strings.HasSuffix(queue, ".fifo") {
-		attributes["MessageGroupId"], attributes["MessageDeduplicationId"], attributes["SequenceNumber"] = group, "sample", "00000000000000000001"
+		d.Group, d.ID, d.Sequence = group, "sample", "00000000000000000001"
 	}
-	return json.MarshalIndent(map[string]any{"Records": []any{map[string]any{
-		"messageId": "00000000-0000-4000-8000-000000000001", "receiptHandle": "sample", "body": string(body), "attributes": attributes,
-		"messageAttributes": map[string]any{}, "eventSource": "aws:sqs", "eventSourceARN": arn, "awsRegion": m.template.Region,
-	}}}, "", "  ")
+	return json.MarshalIndent(sqs.Event(queue, []memqueue.Delivery{d}), "", "  ")
 }
 
 // message is the body of a message on a queue of a name without the stack's, and its group.
@@ -190,29 +186,6 @@ func (m *Maker) asked(function string) ([]byte, error) {
 	default:
 		return json.MarshalIndent(redrive.Request{Common: who, Filter: &redrive.Filter{}}, "", "  ")
 	}
-}
-
-// Environment returns the file of `sam local --env-vars` with which functions work on the resources of make run, or of an
-// emulator's stack of that name, at an endpoint. SAM itself gives them logical ids for what the template refers to. Key and
-// secret have the names that they have on every cloud.
-func (m *Maker) Environment(endpoint string) ([]byte, error) {
-	names, all := map[string]string{}, map[string]map[string]string{}
-	for _, key := range m.template.Keys {
-		if len(key.Aliases) > 0 {
-			names[key.ID], names[key.ARN] = "alias/"+key.Aliases[0], "alias/"+key.Aliases[0]
-		}
-	}
-	for _, secret := range m.template.Secrets {
-		names[secret.ARN] = secret.Name
-	}
-	for _, f := range m.template.Functions {
-		variables := map[string]string{"AWS_ENDPOINT_URL": endpoint}
-		for name, value := range f.Environment {
-			variables[name] = cmp.Or(names[value], value)
-		}
-		all[f.LogicalID] = variables
-	}
-	return json.MarshalIndent(all, "", "  ")
 }
 
 func indented(data []byte) ([]byte, error) {

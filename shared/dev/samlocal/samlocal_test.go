@@ -1,6 +1,8 @@
 package samlocal_test
 
 import (
+	stdcmp "cmp"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/shared/dev/local/template"
 	"signalbox/shared/dev/samlocal"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,12 +71,40 @@ func TestEveryEntryPointHasAnEvent(t *testing.T) {
 // TestTheEnvironments are of functions in a container: on Linux it shares the host's network, elsewhere Docker gives the host a name.
 func TestTheEnvironments(t *testing.T) {
 	for name, endpoint := range map[string]string{"env/linux.json": "http://127.0.0.1:4566", "env/desktop.json": "http://host.docker.internal:4566"} {
-		environment, err := maker(t).Environment(endpoint)
-		if err != nil {
-			t.Fatal(err)
-		}
-		golden(t, name, environment)
+		golden(t, name, environment(t, endpoint))
 	}
+}
+
+// environment returns the file of `sam local --env-vars` with which functions work on the resources of make run, or of an
+// emulator's stack of that name, at an endpoint. SAM itself gives them logical ids for what the template refers to. Key and
+// secret have the names that they have on every cloud.
+func environment(t *testing.T, endpoint string) []byte {
+	t.Helper()
+	read, err := template.Read(filepath.Join(root, "template.yaml"), map[string]string{"CrmHosts": "any"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, all := map[string]string{}, map[string]map[string]string{}
+	for _, key := range read.Keys {
+		if len(key.Aliases) > 0 {
+			names[key.ID], names[key.ARN] = "alias/"+key.Aliases[0], "alias/"+key.Aliases[0]
+		}
+	}
+	for _, secret := range read.Secrets {
+		names[secret.ARN] = secret.Name
+	}
+	for _, f := range read.Functions {
+		variables := map[string]string{"AWS_ENDPOINT_URL": endpoint}
+		for name, value := range f.Environment {
+			variables[name] = stdcmp.Or(names[value], value)
+		}
+		all[f.LogicalID] = variables
+	}
+	file, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 func TestEventsThatCannotBe(t *testing.T) {

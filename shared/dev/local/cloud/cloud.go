@@ -3,11 +3,12 @@
 package cloud
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"strings"
 	"sync"
+
+	"signalbox/shared/dev/local/cloud/awsjson"
 )
 
 // Services are the handlers of the local cloud.
@@ -71,16 +72,7 @@ func New(s Services, observer Observer, counts *Counts) http.Handler {
 
 // notUnderstood refuses what is no call to a service that is here.
 func notUnderstood(w http.ResponseWriter, r *http.Request) {
-	body, err := json.Marshal(map[string]string{
-		"__type":  "UnknownOperationException",
-		"message": "the local cloud has no service for " + r.Method + " " + r.URL.Path + ", X-Amz-Target " + r.Header.Get("X-Amz-Target"),
-	})
-	if err != nil { // texts always encode
-		body = nil
-	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.WriteHeader(http.StatusBadRequest)
-	_, _ = w.Write(body)
+	awsjson.Write(w, "1.1", nil, awsjson.NotUnderstood("%s %s, X-Amz-Target %q", r.Method, r.URL.Path, r.Header.Get("X-Amz-Target")))
 }
 
 // caller returns the access key id of a signature.

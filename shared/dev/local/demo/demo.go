@@ -26,19 +26,25 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	defer c.Stop()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	client, err := samples.NewClient(o.Root, plugins.Channels(), c.Target())
-	if err != nil {
-		return err
-	}
-	reports, sent, err := client.SendAll(ctx, o.Root, false)
-	if err != nil {
-		return err
-	}
-	if err := client.Write(w, reports, sent); err != nil {
-		return err
-	}
-	if err := client.Check(reports); err != nil {
+	if _, err := Send(ctx, w, o.Root, c.Target()); err != nil {
 		return fmt.Errorf("%w\nwhat the functions said is in %s", err, c.LogPath)
 	}
 	return nil
+}
+
+// Send sends the samples to where Signalbox runs, some of them again, and prints a table to w. The error says what is not in every CRM
+// exactly once.
+func Send(ctx context.Context, w io.Writer, root string, target samples.Target) (*samples.Client, error) {
+	client, err := samples.NewClient(root, plugins.Channels(), target)
+	if err != nil {
+		return nil, err
+	}
+	reports, sent, err := client.SendAll(ctx, root, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Write(w, reports, sent); err != nil {
+		return nil, err
+	}
+	return client, client.Check(reports)
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -116,10 +118,7 @@ func (g *Guardian) Close() {
 		return
 	}
 	g.closed = true
-	children := make([]*Child, 0, len(g.children))
-	for c := range g.children {
-		children = append(children, c)
-	}
+	children := slices.Collect(maps.Keys(g.children))
 	g.mu.Unlock()
 	for _, c := range children {
 		c.Kill()

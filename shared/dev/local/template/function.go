@@ -3,6 +3,7 @@ package template
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,11 +82,9 @@ func (r *reader) readRoute(f *Function, what string, n *yaml.Node) error {
 	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
-	method := strings.ToUpper(p.Method)
-	if method == "X-AMAZON-APIGATEWAY-ANY-METHOD" {
-		method = "ANY"
-	}
-	f.Routes = append(f.Routes, Route{Method: method, Path: p.Path, Timeout: time.Duration(p.TimeoutInMillis) * time.Millisecond})
+	f.Routes = append(f.Routes, Route{
+		Method: strings.ToUpper(p.Method), Path: p.Path, Timeout: time.Duration(p.TimeoutInMillis) * time.Millisecond,
+	})
 	return nil
 }
 
@@ -93,33 +92,33 @@ func (r *reader) readMapping(f *Function, what string, n *yaml.Node) error {
 	p := struct {
 		Queue                          string
 		BatchSize                      int
-		Enabled                        bool
+		Enabled                        string        `only:"true"`
 		MaximumBatchingWindowInSeconds time.Duration //nolint:staticcheck // CloudFormation's name
 		FunctionResponseTypes          []string
 		ScalingConfig                  struct{ MaximumConcurrency int }
 		MetricsConfig, KmsKeyArn       unread
-	}{BatchSize: 10, Enabled: true}
+	}{BatchSize: 10}
 	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
-	if p.Enabled {
-		f.Mappings = append(f.Mappings, Mapping{
-			QueueARN: p.Queue, BatchSize: p.BatchSize, Window: p.MaximumBatchingWindowInSeconds,
-			MaximumConcurrency: p.ScalingConfig.MaximumConcurrency,
-			ReportFailures:     len(p.FunctionResponseTypes) == 1 && p.FunctionResponseTypes[0] == "ReportBatchItemFailures",
-		})
-	}
+	f.Mappings = append(f.Mappings, Mapping{
+		QueueARN: p.Queue, BatchSize: p.BatchSize, Window: p.MaximumBatchingWindowInSeconds,
+		MaximumConcurrency: p.ScalingConfig.MaximumConcurrency,
+		ReportFailures:     slices.Contains(p.FunctionResponseTypes, "ReportBatchItemFailures"),
+	})
 	return nil
 }
 
 func (r *reader) readSchedule(f *Function, what string, n *yaml.Node) error {
-	p := struct {
-		Schedule, ScheduleExpression, State, Input string
-		Enabled                                    bool
+	var p struct {
+		Schedule, ScheduleExpression, Input string
+
+		State   string `only:"ENABLED"`
+		Enabled string `only:"true"`
 
 		Name, Description, RetryPolicy, DeadLetterConfig, FlexibleTimeWindow, RoleArn, PermissionsBoundary unread
 		GroupName, KmsKeyArn, OmitName                                                                     unread
-	}{Enabled: true}
+	}
 	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
@@ -130,9 +129,7 @@ func (r *reader) readSchedule(f *Function, what string, n *yaml.Node) error {
 	if p.Input != "" {
 		s.Input = []byte(p.Input)
 	}
-	if p.Enabled && p.State != "DISABLED" {
-		f.Schedules = append(f.Schedules, s)
-	}
+	f.Schedules = append(f.Schedules, s)
 	return nil
 }
 

@@ -17,24 +17,11 @@ const (
 	localStack   = "signalbox"
 )
 
-// meaningless are the types of resource that do nothing on one machine.
+// meaningless reports whether resources of a type do nothing on one machine. What gives rights is none of them.
 func meaningless(kind string) bool {
-	return slices.Contains([]string{
-		"AWS::ApplicationAutoScaling::ScalableTarget",
-		"AWS::ApplicationAutoScaling::ScalingPolicy",
-		"AWS::CloudWatch::AnomalyDetector",
-		"AWS::CloudWatch::CompositeAlarm",
-		"AWS::CloudWatch::Dashboard",
-		"AWS::IAM::ManagedPolicy",
-		"AWS::IAM::Policy",
-		"AWS::Lambda::Permission",
-		"AWS::Logs::LogGroup",
-		"AWS::Logs::MetricFilter",
-		"AWS::SNS::Subscription",
-		"AWS::SNS::Topic",
-		"AWS::SNS::TopicPolicy",
-		"AWS::SQS::QueuePolicy",
-	}, kind)
+	service, _, _ := strings.Cut(strings.TrimPrefix(kind, "AWS::"), "::")
+	return slices.Contains([]string{"ApplicationAutoScaling", "CloudWatch", "Logs", "SNS"}, service) ||
+		kind == "AWS::SQS::QueuePolicy" || kind == "AWS::Lambda::Permission"
 }
 
 // Read reads a template file. Overrides are parameter values, and have to be what the template allows. Times are put in place of

@@ -77,14 +77,19 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if errors.Is(err, Drop) {
 		panic(http.ErrAbortHandler)
 	}
+	if failed, ok := errors.AsType[*Error](err); ok && failed.Type == CodeNotUnderstood && s.Refused != nil {
+		s.Refused(failed.Message)
+	}
+	Write(w, s.Version, reply, err)
+}
+
+// Write writes the reply, or the error, of a version of the protocol.
+func Write(w http.ResponseWriter, version string, reply any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		failed, ok := errors.AsType[*Error](err)
 		if !ok {
 			failed = &Error{Status: http.StatusInternalServerError, Type: "InternalServerError", Message: err.Error()}
-		}
-		if failed.Type == CodeNotUnderstood && s.Refused != nil {
-			s.Refused(failed.Message)
 		}
 		if failed.Query != "" {
 			w.Header().Set("X-Amzn-Query-Error", failed.Query)
@@ -97,7 +102,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(err) // the codecs answer maps and structs that always encode
 	}
-	w.Header().Set("Content-Type", "application/x-amz-json-"+s.Version)
+	w.Header().Set("Content-Type", "application/x-amz-json-"+version)
 	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(encoded)), 10))
 	w.Header().Set("X-Amzn-Requestid", "local")
 	w.WriteHeader(status)

@@ -27,9 +27,8 @@ type transactWriteItemsRequest struct {
 	TransactItems      []transactPart
 }
 
-type transactPart struct {
-	Put, Update, Delete, ConditionCheck *writeRequest
-}
+// transactPart is one write by its kind.
+type transactPart map[string]*writeRequest
 
 // reason is why one part of a transaction was cancelled.
 type reason struct {
@@ -104,19 +103,13 @@ func (h *Handler) readParts(ctx context.Context, parts []transactPart) (table *m
 
 // one returns the single write of a part and its operation.
 func (p transactPart) one() (w *writeRequest, operation string) {
-	count := 0
-	for name, part := range map[string]*writeRequest{
-		"PutItem": p.Put, "UpdateItem": p.Update, "DeleteItem": p.Delete, "ConditionCheckItem": p.ConditionCheck,
-	} {
-		if part != nil {
-			w, operation = part, name
-			count++
+	known := map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+	for kind, w := range p {
+		if operation := known[kind]; operation != "" && len(p) == 1 {
+			return w, operation
 		}
 	}
-	if count != 1 {
-		return nil, ""
-	}
-	return w, operation
+	return nil, ""
 }
 
 func (h *Handler) transact(ctx context.Context, table *memstore.Store, changes []store.Change, token string) error {

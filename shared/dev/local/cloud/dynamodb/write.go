@@ -72,11 +72,12 @@ func (w *writeRequest) change(operation string) (decoded, error) {
 func (w *writeRequest) condition(operation string, d *decoded) error {
 	f := fields{what: "a write", item: w.ExpressionAttributeValues}
 	now, written := f.number(":now"), d.Version
+	kind := map[string]store.Kind{"PutItem": store.Put, "DeleteItem": store.Delete, "ConditionCheckItem": store.Check}[operation]
 	switch {
 	case w.ConditionExpression == isAbsent && w.UpdateExpression == "":
-		w.versioned(operation, d, 0)
+		d.Kind, d.Version = kind, 0
 	case w.ConditionExpression == isVersion && w.UpdateExpression == "":
-		w.versioned(operation, d, f.number(":v"))
+		d.Kind, d.Version = kind, f.number(":v")
 	case w.ConditionExpression == isWithin && w.UpdateExpression == add:
 		d.Kind = store.Add
 		d.Number, d.token = f.number(":by"), string(f.binary(":w"))
@@ -102,19 +103,6 @@ func (w *writeRequest) condition(operation string, d *decoded) error {
 		return awsjson.NotUnderstood("a PutItem that does not count its version up")
 	}
 	return checkNow(now)
-}
-
-// versioned makes d a change at a version.
-func (w *writeRequest) versioned(operation string, d *decoded, version int64) {
-	switch operation {
-	case "DeleteItem":
-		d.Kind = store.Delete
-	case "ConditionCheckItem":
-		d.Kind = store.Check
-	default:
-		d.Kind = store.Put
-	}
-	d.Version = version
 }
 
 // bound finds the Bound that gives this window; false when none does.
