@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -75,7 +74,7 @@ func (c *Cloud) invoke(ctx context.Context, f *function, event []byte, trace str
 	if change := c.options.Hooks.Event; change != nil {
 		event = change(f.LogicalID, event)
 	}
-	result, err := f.pool.Invoke(ctx, requestID(), event, trace)
+	result, err := f.pool.Invoke(ctx, rand.Text(), event, trace)
 	if done := c.options.Hooks.Done; done != nil && err == nil {
 		done(Invocation{Function: f.LogicalID, MemoryMB: f.MemoryMB, Took: result.Took, Failed: result.Error != "", TimedOut: result.TimedOut, Event: event})
 	}
@@ -88,13 +87,6 @@ func (c *Cloud) invoker(f *function) gateway.Invoke {
 		result, err := c.invoke(ctx, f, event, trace)
 		return result.Payload, result.Error == "", err
 	}
-}
-
-func requestID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // Invoke runs a function by its logical id or name, as a direct invocation does.
@@ -124,8 +116,9 @@ func (c *Cloud) startSources() {
 		run := c.invoker(f)
 		invoke := func(ctx context.Context, event []byte) ([]byte, bool, error) { return run(ctx, event, "") }
 		for _, m := range f.Mappings {
+			most := c.options.MaxProcesses // and no more batches: one that waits for a process only ages
 			source := &mapping.SQS{
-				Queue: c.state.queues[m.QueueARN], BatchSize: m.BatchSize, Window: m.Window, MaximumConcurrency: c.concurrency(m),
+				Queue: c.state.queues[m.QueueARN], BatchSize: m.BatchSize, Window: m.Window, MaximumConcurrency: min(cmp.Or(m.MaximumConcurrency, most), most),
 				ReportFailures: m.ReportFailures, Invoke: invoke, Logger: c.logger,
 			}
 			if throttled := c.options.Hooks.Throttled; throttled != nil {
@@ -144,9 +137,4 @@ func (c *Cloud) startSources() {
 			c.running.Go(func() { source.Run(c.life) })
 		}
 	}
-}
-
-// concurrency is the mapping's, and no more batches than there can be processes: a batch that waits for one only ages.
-func (c *Cloud) concurrency(m template.Mapping) int {
-	return min(cmp.Or(m.MaximumConcurrency, c.options.MaxProcesses), c.options.MaxProcesses)
 }

@@ -99,8 +99,8 @@ func (c *Cloud) readTemplate(context.Context) (err error) {
 		return err
 	}
 	c.PublicBaseURL = c.template.Parameters["PublicBaseUrl"]
-	c.state, err = newState(c.template)
-	return err
+	c.state = newState(c.template)
+	return nil
 }
 
 func (c *Cloud) build(ctx context.Context) error {

@@ -59,17 +59,13 @@ func Serve(ctx context.Context, ready io.Writer, o Options) error {
 		return err
 	}
 	defer c.Stop()
-	line, err := json.Marshal(struct {
+	if err := json.NewEncoder(ready).Encode(struct {
 		Ready         bool              `json:"ready"`
 		Gateway       string            `json:"gateway"`
 		AWS           string            `json:"aws"`
 		CRMs          map[string]string `json:"crms"`
 		PublicBaseURL string            `json:"publicBaseUrl"`
-	}{true, c.Gateway, c.AWS, c.CRMs, c.PublicBaseURL})
-	if err != nil {
-		return fmt.Errorf("local: %w", err)
-	}
-	if _, err := fmt.Fprintf(ready, "%s\n", line); err != nil {
+	}{true, c.Gateway, c.AWS, c.CRMs, c.PublicBaseURL}); err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
 	<-ctx.Done()

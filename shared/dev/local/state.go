@@ -2,7 +2,6 @@ package local
 
 import (
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -27,7 +26,7 @@ type state struct {
 	secrets map[string]string          // by name and ARN
 }
 
-func newState(t *template.Template) (*state, error) {
+func newState(t *template.Template) *state {
 	s := &state{
 		queues: map[string]*memqueue.Queue{}, tables: map[string]*memstore.Store{}, keys: map[string]*memkeys.Keys{},
 		secrets: map[string]string{},
@@ -38,14 +37,9 @@ func newState(t *template.Template) (*state, error) {
 		}
 	}
 	for _, q := range t.Queues {
-		if q.DeadLettersARN == "" {
-			continue
+		if q.DeadLettersARN != "" {
+			s.queues[q.ARN] = newQueue(q, s.queues[q.DeadLettersARN])
 		}
-		dead := s.queues[q.DeadLettersARN]
-		if dead == nil {
-			return nil, fmt.Errorf("local: the dead letters of %s have dead letters of their own, which does not run locally", q.LogicalID)
-		}
-		s.queues[q.ARN] = newQueue(q, dead)
 	}
 	for _, table := range t.Tables {
 		s.tables[table.Name] = memstore.New()
@@ -64,7 +58,7 @@ func newState(t *template.Template) (*state, error) {
 		}
 		s.secrets[secret.Name], s.secrets[secret.ARN] = value[:secret.Length], value[:secret.Length]
 	}
-	return s, nil
+	return s
 }
 
 func newQueue(q template.Queue, dead *memqueue.Queue) *memqueue.Queue {

@@ -3,7 +3,6 @@
 package samlocal
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -72,7 +71,7 @@ func (m *Maker) Event(ctx context.Context, function, sample string) ([]byte, err
 			return m.records(f)
 		case len(f.Schedules) > 0:
 			source := mapping.Schedule{Name: f.Schedules[0].Name, Input: f.Schedules[0].Input, Region: m.template.Region}
-			return indented(source.Event(m.now))
+			return json.MarshalIndent(json.RawMessage(source.Event(m.now)), "", "  ")
 		default:
 			return m.asked(function)
 		}
@@ -186,10 +185,4 @@ func (m *Maker) asked(function string) ([]byte, error) {
 	default:
 		return json.MarshalIndent(redrive.Request{Common: who, Filter: &redrive.Filter{}}, "", "  ")
 	}
-}
-
-func indented(data []byte) ([]byte, error) {
-	var out bytes.Buffer
-	err := json.Indent(&out, data, "", "  ")
-	return out.Bytes(), err
 }

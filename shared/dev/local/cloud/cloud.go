@@ -78,10 +78,7 @@ func notUnderstood(w http.ResponseWriter, r *http.Request) {
 // caller returns the access key id of a signature.
 // See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 func caller(authorization string) string {
-	_, credential, found := strings.Cut(authorization, "Credential=")
-	if !found {
-		return ""
-	}
+	_, credential, _ := strings.Cut(authorization, "Credential=")
 	id, _, _ := strings.Cut(credential, "/")
 	return id
 }

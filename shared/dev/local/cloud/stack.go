@@ -33,25 +33,18 @@ func Stack(name string, outputs func() *map[string]string) http.Handler {
 			notUnderstood(w, r)
 			return
 		}
-		status, answer := http.StatusOK, any(nil)
-		if asked := r.PostFormValue("StackName"); asked != name {
-			status, answer = http.StatusBadRequest, unknown{Code: "ValidationError", Message: "Stack with id " + asked + " does not exist"}
-		} else {
-			stack := described{Name: name, Status: "CREATE_COMPLETE"}
-			if all := outputs(); all != nil {
-				for _, key := range slices.Sorted(maps.Keys(*all)) {
-					stack.Outputs = append(stack.Outputs, output{key, (*all)[key]})
-				}
+		stack := described{Name: name, Status: "CREATE_COMPLETE"}
+		if all := outputs(); all != nil {
+			for _, key := range slices.Sorted(maps.Keys(*all)) {
+				stack.Outputs = append(stack.Outputs, output{key, (*all)[key]})
 			}
-			answer = stack
 		}
-		body, err := xml.Marshal(answer)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
+		var answer any = stack
 		w.Header().Set("Content-Type", "text/xml")
-		w.WriteHeader(status)
-		_, _ = w.Write(body)
+		if asked := r.PostFormValue("StackName"); asked != name {
+			answer = unknown{Code: "ValidationError", Message: "Stack with id " + asked + " does not exist"}
+			w.WriteHeader(http.StatusBadRequest)
+		}
+		_ = xml.NewEncoder(w).Encode(answer) // a client that has gone has its own error
 	})
 }

@@ -153,13 +153,13 @@ func (res *resource) refuse(format string, args ...any) error {
 
 // check finds what refers to something that is not there.
 func (t *Template) check() error {
-	queues := map[string]bool{}
+	queues, last := map[string]bool{}, map[string]bool{"": true}
 	for _, q := range t.Queues {
-		queues[q.ARN] = true
+		queues[q.ARN], last[q.ARN] = true, q.DeadLettersARN == ""
 	}
 	for _, q := range t.Queues {
-		if q.DeadLettersARN != "" && !queues[q.DeadLettersARN] {
-			return fmt.Errorf("template: the dead letters of %s go to no queue of the template", q.LogicalID)
+		if !last[q.DeadLettersARN] {
+			return fmt.Errorf("template: the dead letters of %s go to no queue of the template, or to one with dead letters of its own", q.LogicalID)
 		}
 	}
 	binaries := map[string]string{}

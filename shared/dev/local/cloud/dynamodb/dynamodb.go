@@ -15,9 +15,6 @@ import (
 	"signalbox/shared/store/memstore"
 )
 
-// Prefix of X-Amz-Target.
-const Prefix = "DynamoDB_20120810"
-
 // Handler is the service. It is safe for concurrent use.
 type Handler struct {
 	awsjson.Service
@@ -57,7 +54,7 @@ const (
 func New(tables map[string]*memstore.Store) *Handler {
 	h := &Handler{tables: tables, transactions: map[string]transaction{}}
 	h.Reset()
-	h.Service = awsjson.Service{Prefix: Prefix, Version: "1.0", Handle: h.handle}
+	h.Service = awsjson.Service{Prefix: "DynamoDB_20120810", Version: "1.0", Handle: h.handle}
 	return h
 }
 

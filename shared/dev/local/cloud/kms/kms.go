@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/fault"
@@ -16,36 +15,20 @@ import (
 	"signalbox/shared/keyring/memkeys"
 )
 
-// Prefix of X-Amz-Target.
-const Prefix = "TrentService"
-
 // Handler is the service. It is safe for concurrent use.
 type Handler struct {
 	awsjson.Service
 	keys map[string]*memkeys.Keys
-
-	mu    sync.Mutex
-	calls map[string]int
 }
 
 // New returns the service over keys by their id, ARN or alias, exactly as the client names them.
 func New(held map[string]*memkeys.Keys) *Handler {
-	h := &Handler{keys: held, calls: map[string]int{}}
-	h.Service = awsjson.Service{Prefix: Prefix, Version: "1.1", Handle: h.handle}
+	h := &Handler{keys: held}
+	h.Service = awsjson.Service{Prefix: "TrentService", Version: "1.1", Handle: h.handle}
 	return h
 }
 
-// Calls returns how often an operation was called.
-func (h *Handler) Calls(operation string) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.calls[operation]
-}
-
 func (h *Handler) handle(ctx context.Context, operation string, body []byte) (any, error) {
-	h.mu.Lock()
-	h.calls[operation]++
-	h.mu.Unlock()
 	if err := awsjson.Allow(ctx, "kms:"+operation, "", ""); err != nil { // Decrypt names no key, and there is one
 		return nil, err
 	}

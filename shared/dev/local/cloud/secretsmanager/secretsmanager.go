@@ -12,9 +12,6 @@ import (
 	"signalbox/shared/dev/local/cloud/awsjson"
 )
 
-// Prefix of X-Amz-Target.
-const Prefix = "secretsmanager"
-
 // Handler is the service. It is safe for concurrent use.
 type Handler struct {
 	awsjson.Service
@@ -39,7 +36,7 @@ const (
 func New(values map[string]string) *Handler {
 	h := &Handler{values: map[string]string{}}
 	maps.Copy(h.values, values)
-	h.Service = awsjson.Service{Prefix: Prefix, Version: "1.1", Handle: h.handle}
+	h.Service = awsjson.Service{Prefix: "secretsmanager", Version: "1.1", Handle: h.handle}
 	return h
 }
 

@@ -2,6 +2,7 @@ package sqs
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -49,14 +50,8 @@ func (s *Server) receive(ctx context.Context, q *memqueue.Queue, r receive) (any
 	for _, d := range deliveries {
 		body := string(d.Body)
 		m := received{MessageId: d.MessageID, ReceiptHandle: d.ReceiptHandle, Body: body, MD5OfBody: md5Hex(body)}
-		for name, value := range systemAttributes(d) {
-			if hasName(wanted, name) {
-				if m.Attributes == nil {
-					m.Attributes = map[string]string{}
-				}
-				m.Attributes[name] = value
-			}
-		}
+		m.Attributes = systemAttributes(d)
+		maps.DeleteFunc(m.Attributes, func(name, _ string) bool { return !hasName(wanted, name) })
 		if d.Trace != "" && hasName(r.MessageAttributeNames, inorder.TraceAttribute) {
 			m.MessageAttributes = map[string]attribute{inorder.TraceAttribute: {DataType: "String", StringValue: d.Trace}}
 			m.MD5OfMessageAttributes = md5Attributes(m.MessageAttributes)
@@ -78,13 +73,8 @@ func systemAttributes(d memqueue.Delivery) map[string]string {
 		"SentTimestamp":                    strconv.FormatInt(d.FirstSent.UnixMilli(), 10),
 		"ApproximateFirstReceiveTimestamp": strconv.FormatInt(d.FirstReceived.UnixMilli(), 10),
 		"SenderId":                         awsjson.Account,
-	}
-	for name, value := range map[string]string{
-		"MessageGroupId": d.Group, "SequenceNumber": d.Sequence,
-	} {
-		if value != "" {
-			attributes[name] = value
-		}
+		"MessageGroupId":                   d.Group,
+		"SequenceNumber":                   d.Sequence,
 	}
 	if d.Sequence != "" {
 		attributes["MessageDeduplicationId"] = d.ID
@@ -92,6 +82,7 @@ func systemAttributes(d memqueue.Delivery) map[string]string {
 	if d.MovedFrom != "" {
 		attributes["DeadLetterQueueSourceArn"] = ARN(d.MovedFrom)
 	}
+	maps.DeleteFunc(attributes, func(_, value string) bool { return value == "" })
 	return attributes
 }
 

@@ -1,5 +1,5 @@
 // Package sqs is the SQS of the local cloud: a thin codec of the AWS JSON 1.0 protocol over queues in memory. It understands
-// what shared/aws sends, and what a person needs to look at a queue, and refuses everything else loudly, so that nobody
+// what the product's queues send, and refuses everything else loudly, so that nobody
 // takes it for AWS.
 // See https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html.
 package sqs
@@ -58,8 +58,6 @@ func (s *Server) call(ctx context.Context, operation string, body []byte) (any, 
 		return serve(ctx, s, operation, body, s.deleteBatch)
 	case "ChangeMessageVisibilityBatch":
 		return serve(ctx, s, operation, body, s.changeVisibilityBatch)
-	case "GetQueueAttributes":
-		return serve(ctx, s, operation, body, s.attributes)
 	}
 	return nil, awsjson.NotUnderstood("the operation %s", operation)
 }
