@@ -308,3 +308,65 @@ func TestOneIDForTwoPeopleIsFoundWhateverTheClaimSays(t *testing.T) {
 		})
 	}
 }
+
+// run returns messages of one thread.
+func run(t *testing.T, texts ...string) (heads []queue.Received) {
+	t.Helper()
+	for i, text := range texts {
+		heads = append(heads, message(t, event(text, func(e *canonical.Event) {
+			e.ProviderMessageID = "SM" + strconv.Itoa(i)
+			e.EventID = canonical.NewEventID("demo", "twilio", "demo-twilio", "message", e.ProviderMessageID)
+			e.Timestamp = e.Timestamp.Add(time.Duration(i) * time.Second)
+		})))
+	}
+	return heads
+}
+
+func TestARunOfAThreadSharesItsCallsUpToWhatChangesTheThread(t *testing.T) {
+	for name, c := range map[string]struct {
+		texts  string
+		change func(w *world, heads []queue.Received)
+		begun  int // how many are
+		sent   int
+	}{
+		"ten of one thread":                         {texts: "a b c d e f g h i j", begun: 10, sent: 10},
+		"a change of consent waits, and holds back": {texts: "a b stop c", begun: 2, sent: 2},
+		"one at the head is alone":                  {texts: "stop a b", begun: 1, sent: 1},
+		"one that came before is alone": {texts: "a b c", begun: 1, sent: 1, change: func(_ *world, heads []queue.Received) {
+			heads[1].Attempt = 3
+		}},
+		"who may answer an outreach is alone": {texts: "a b c", begun: 1, sent: 1, change: func(w *world, _ []queue.Received) {
+			if err := w.route(t, message(t, sent(-60))); err != nil {
+				t.Error(err)
+			}
+			w.calls, w.sent = nil, nil
+		}},
+		"what is behind a delivery that fails goes back": {texts: "a b c", begun: 1, sent: 1, change: func(w *world, _ []queue.Received) {
+			w.fail = func(queue.Message) error {
+				if len(w.sent) > 0 {
+					return fault.New(fault.Retryable, "queue_failed", nil)
+				}
+				return nil
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, heads := newWorld(), run(t, strings.Fields(c.texts)...)
+			if c.change != nil {
+				c.change(w, heads)
+			}
+			done := 0
+			for _, err := range w.router.Handle(t.Context(), heads) {
+				if err == nil {
+					done++
+				}
+			}
+			if done != c.begun || len(w.sent) != c.sent {
+				t.Errorf("%d done and %d sent, want %d and %d: %v", done, len(w.sent), c.begun, c.sent, w.calls)
+			}
+			if c.begun == len(heads) && strings.Join(w.calls, ", ") != "get head, note log, write event, publish" {
+				t.Error(w.calls)
+			}
+		})
+	}
+}

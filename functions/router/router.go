@@ -125,8 +125,9 @@ func (j *job) logContext(ctx context.Context) context.Context {
 	return telemetry.WithEvent(ctx, string(j.event.EventID))
 }
 
-// Handle routes messages of different threads, in stages: what a stage writes for all of them is one call, and what it does for each
-// goes on side by side. One over which routers died is routed alone afterwards.
+// Handle routes messages in stages: what a stage writes for all of them is one call, and what it does for each goes on side by side.
+// Of one thread they are in their order, and none is sent on before those before it are recorded. One over which routers died is
+// routed alone afterwards.
 func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	jobs := make([]*job, len(heads))
 	for i, head := range heads {
@@ -135,13 +136,16 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 			jobs[i].consent = consent.FromEvent(&jobs[i].event)
 		}
 	}
+	putOff(jobs, apart)
 	r.claim(ctx, jobs)
 	r.readHeld(ctx, jobs)
+	putOff(jobs, answers)
 	r.each(ctx, jobs, r.decide)
 	r.writePointers(ctx, jobs)
 	r.writeRecords(ctx, jobs)
 	r.each(ctx, jobs, r.prepare)
 	r.publish(ctx, jobs)
+	open(jobs) // who is behind one that was not sent
 	finishing, cancel := queue.Finishing(ctx)
 	defer cancel()
 	r.sideBySide(finishing, jobs, r.finish)
@@ -161,9 +165,46 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	return errs
 }
 
-// open returns the jobs that take part in the next stage.
-func open(jobs []*job) []*job {
-	return slices.DeleteFunc(slices.Clone(jobs), func(j *job) bool { return j.err != nil })
+// open returns the jobs that take part in the next stage. What is behind one of its thread that failed is not begun.
+func open(jobs []*job) (found []*job) {
+	failed := map[string]bool{}
+	for _, j := range jobs {
+		if failed[j.head.Group] {
+			j.err = cmp.Or(j.err, queue.ErrNotStarted)
+		}
+		if failed[j.head.Group] = j.err != nil; j.err == nil {
+			found = append(found, j)
+		}
+	}
+	return found
+}
+
+// putOff leaves a job unbegun that is behind another of its thread if the two must not be decided side by side. What is decided of one
+// depends on those before it by the thread's head alone.
+func putOff(jobs []*job, must func(before, j *job) bool) {
+	last := map[string]*job{}
+	for _, j := range open(jobs) {
+		if before := last[j.head.Group]; before != nil && (before.err != nil || must(before, j)) {
+			j.err = queue.ErrNotStarted
+		}
+		last[j.head.Group] = j
+	}
+}
+
+// apart reports whether one of two jobs of a thread changes the head by what it is, or is claimed.
+func apart(before, j *job) bool {
+	return slices.ContainsFunc([]*job{before, j}, func(j *job) bool {
+		return j.consent != nil || isOutreach(&j.event) || j.head.Attempt >= claimFrom
+	})
+}
+
+// answers reports whether one of two jobs of a thread may change the head because an outreach waits for its answer.
+func answers(_, j *job) bool {
+	if j.held == nil {
+		return true
+	}
+	head, err := conversation.Decode(j.held[0].Data)
+	return err != nil || len(head.Outreach) > 0
 }
 
 // each does a stage's part for every open job, in half of the time that is left.

@@ -184,6 +184,17 @@ func (s *sent) Publish(_ context.Context, messages ...queue.Message) error {
 	return nil
 }
 
+func TestOfARunNothingIsHandedOnBehindWhatDoesNotOpen(t *testing.T) {
+	in := &inner{}
+	o := opening(ring(), in, io.Discard)
+	o.Runs = true
+	heads := []queue.Received{received("a", body(`"n":1`)), received("a", []byte(`{"schemaVersion":1001,`)), received("b", body(`"n":3`)), received("a", body(`"n":4`))}
+	errs := o.Handle(t.Context(), heads)
+	if errs[0] != nil || fault.Of(errs[1]).Code != keyring.CodeMalformed || errs[2] != nil || !errors.Is(errs[3], queue.ErrNotStarted) || len(in.bodies) != 2 {
+		t.Errorf("%v, %d handed on", errs, len(in.bodies))
+	}
+}
+
 func TestWhatIsQueuedForAnErasedPersonBecomesADeadLetterWithoutContent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := ring()

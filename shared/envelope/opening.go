@@ -24,6 +24,7 @@ type Opener interface {
 // a release before, is handed on as it is and counted as UnsealedBody: sealing hides content, it does not say who sent it.
 type Opening struct {
 	Handler queue.Handler
+	Runs    bool // as the worker has it: what is behind one of its group that does not open is not handed on either
 	Opener  Opener
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
@@ -47,6 +48,9 @@ func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
 		opened[i] = head
 		opened[i].Body, unsealed[i], errs[i] = Open(ctx, o.Opener, head.Body)
 	})
+	if o.Runs {
+		queue.HoldBack(heads, errs)
+	}
 	var going []queue.Received
 	var at []int
 	plain := 0

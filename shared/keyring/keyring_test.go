@@ -231,6 +231,27 @@ func TestManyProcessesMakeOneKeyOfAPerson(t *testing.T) {
 	})
 }
 
+func TestOneProcessReadsAPersonsKeyOnceForManyAtATime(t *testing.T) {
+	w := newWorld()
+	if _, err := w.process().SealPerson(t.Context(), keyring.Place{Tenant: "demo"}, strings.Repeat("a", 64), nil); err != nil {
+		t.Fatal(err)
+	}
+	w.reads = 0
+	ring := w.process()
+	var all sync.WaitGroup
+	for range 10 {
+		all.Go(func() {
+			if _, err := ring.SealPerson(t.Context(), keyring.Place{Tenant: "demo"}, strings.Repeat("a", 64), nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if w.reads != 1 {
+		t.Errorf("%d reads", w.reads)
+	}
+}
+
 func TestAnErasedPersonsValuesOpenNoMoreAndOthersDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()

@@ -47,14 +47,13 @@ const (
 
 // personKey returns the key to seal with, a new one for a person who has none.
 func (r *Ring) personKey(ctx context.Context, id personID) (personKey, error) {
-	if key, ok := r.persons.Held(id, PersonFresh); ok {
-		return key, nil
-	}
-	key, found, err := r.readPerson(ctx, id, [idLength]byte{})
-	if err != nil || found {
-		return key, err
-	}
-	return r.makePerson(ctx, id)
+	return r.persons.Newer(ctx, id, PersonFresh, func(ctx context.Context, id personID, _ personKey) (personKey, error) {
+		key, found, err := r.readPerson(ctx, id, [idLength]byte{})
+		if err != nil || found {
+			return key, err
+		}
+		return r.makePerson(ctx, id)
+	})
 }
 
 // readPerson reads a person's key. The first look is the cheap one of a reader that may be a moment behind; what it does not

@@ -36,13 +36,15 @@ func (w *Worker) handle(ctx context.Context, heads []Received) []error {
 	if !panicked || len(heads) == 1 {
 		return errs
 	}
-	for i := range heads {
-		if ctx.Err() != nil {
+	failed := map[string]bool{}
+	for i, head := range heads {
+		if ctx.Err() != nil || w.Runs && failed[head.Group] {
 			errs[i] = ErrNotStarted
 			continue
 		}
 		alone, _ := w.call(ctx, heads[i:i+1])
 		errs[i] = alone[0]
+		failed[head.Group] = errs[i] != nil
 	}
 	return errs
 }

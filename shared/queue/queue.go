@@ -65,8 +65,8 @@ type Received struct {
 	FirstSent time.Time
 }
 
-// Handler handles messages of different groups, at most one a group, and returns one error a message in their
-// order, nil when done. The errors are sorted by package fault.
+// Handler handles messages of different groups, at most one a group unless its Worker has Runs, and returns one error a message in
+// their order, nil when done. The errors are sorted by package fault.
 type Handler interface {
 	Handle(ctx context.Context, heads []Received) []error
 }

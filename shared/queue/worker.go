@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"signalbox/shared/telemetry"
@@ -41,6 +42,10 @@ type Worker struct {
 	// Unordered says that the queue is a standard one: each message stands for itself, and its Group only says whose it is. A
 	// Handler then gets messages of one group side by side.
 	Unordered bool
+	// Runs says that the Handler takes all messages of a group at once, in their order, and carries out none behind one that failed.
+	// One that it does not begin for that, or because it must not be worked on beside those before it, is an ErrNotStarted: it gets a
+	// turn of its own once those are done.
+	Runs bool
 
 	Patience    time.Duration // from FirstSent: how long a retryable or throttled fault is retried; see FailingError
 	BlockedWait time.Duration // between two tries of a blocked message
@@ -64,22 +69,54 @@ func (w *Worker) Process(ctx context.Context, batch []Received) []Verdict {
 	defer cancel()
 	open := w.byGroup(batch)
 	for len(open) > 0 && soft.Err() == nil {
-		at := make([]int, len(open))
-		heads := make([]Received, len(open))
-		for i, group := range open {
-			at[i], heads[i] = group[0], batch[group[0]]
+		var at []int
+		var heads []Received
+		for _, group := range open {
+			for _, i := range group[:w.run(group)] {
+				at, heads = append(at, i), append(heads, batch[i])
+			}
 		}
-		results := w.judge(ctx, soft, heads, w.handle(soft, heads))
+		errs := w.handle(soft, heads)
+		if w.Runs {
+			HoldBack(heads, errs)
+		}
+		for k, verdict := range w.judge(ctx, soft, heads, errs) {
+			verdicts[at[k]] = verdict
+		}
 		still := open[:0]
-		for i, group := range open {
-			verdicts[at[i]] = results[i]
-			if results[i].Done && len(group) > 1 {
-				still = append(still, group[1:])
+		for _, group := range open {
+			n := w.run(group)
+			begun := slices.IndexFunc(errs[:n], func(err error) bool { return errors.Is(err, ErrNotStarted) })
+			if begun < 0 {
+				begun = n
+			}
+			errs = errs[n:]
+			if failed := slices.ContainsFunc(group[:begun], func(i int) bool { return !verdicts[i].Done }); begun > 0 && begun < len(group) && !failed {
+				still = append(still, group[begun:])
 			}
 		}
 		open = still
 	}
 	return verdicts
+}
+
+// run returns how many messages of a group are handed over at once.
+func (w *Worker) run(group []int) int {
+	if w.Runs {
+		return len(group)
+	}
+	return 1
+}
+
+// HoldBack makes ErrNotStarted the error of each message that is behind one of its group with an error.
+func HoldBack(messages []Received, errs []error) {
+	failed := map[string]bool{}
+	for i, m := range messages {
+		if failed[m.Group] {
+			errs[i] = ErrNotStarted
+		}
+		failed[m.Group] = errs[i] != nil
+	}
 }
 
 // withSoftDeadline returns a context that ends SoftMargin before ctx does, so that time is left to release claims and publish dead

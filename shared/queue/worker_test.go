@@ -379,3 +379,54 @@ func TestAStandardQueuesMessagesThatWaitAlikeAreToldOnce(t *testing.T) {
 		t.Errorf("%d lines: %s", lines, out.String())
 	}
 }
+
+// TestAHandlerOfRunsGetsAllOfAGroup, and what it did not begin only when all before it is done.
+func TestAHandlerOfRunsGetsAllOfAGroup(t *testing.T) {
+	broken := fault.New(fault.Retryable, "x", nil)
+	for name, c := range map[string]struct {
+		batch string
+		errs  map[string]error // of the first time
+		calls string
+		done  string
+	}{
+		"all at once":                                {"a1 a2 b1 a3", nil, "[[a1 a2 a3 b1]]", "a1 a2 b1 a3"},
+		"what was not begun has the next turn":       {"a1 a2 a3 b1", map[string]error{"a2": queue.ErrNotStarted}, "[[a1 a2 a3 b1] [a2 a3]]", "a1 a2 a3 b1"},
+		"what is behind a failure goes back":         {"a1 a2 a3 b1", map[string]error{"a2": broken}, "[[a1 a2 a3 b1]]", "a1 b1"},
+		"a first one that is not begun ends its run": {"a1 a2 b1", map[string]error{"a1": queue.ErrNotStarted}, "[[a1 a2 b1]]", "b1"},
+		"a dead letter is done":                      {"a1 a2", map[string]error{"a1": fault.New(fault.Permanent, "x", nil)}, "[[a1 a2] [a2]]", "a1 a2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := &handler{work: func(_ context.Context, r queue.Received) error {
+				defer delete(c.errs, r.ID)
+				return c.errs[r.ID]
+			}}
+			w := newWorker(h, &taker{}, &bytes.Buffer{})
+			w.Runs = true
+			batch := received(strings.Fields(c.batch)...)
+			var done []string
+			for i, v := range w.Process(t.Context(), batch) {
+				if v.Done {
+					done = append(done, batch[i].ID)
+				}
+			}
+			if calls := fmt.Sprint(h.calls); calls != c.calls || strings.Join(done, " ") != c.done {
+				t.Errorf("calls %s, want %s; done %v, want %s", calls, c.calls, done, c.done)
+			}
+		})
+	}
+}
+
+func TestARunThatPanicsIsHandledOneByOneUpToItsFailure(t *testing.T) {
+	h := &handler{work: func(_ context.Context, r queue.Received) error {
+		if r.ID == "a2" {
+			panic("boom")
+		}
+		return nil
+	}}
+	w := newWorker(h, &taker{}, &bytes.Buffer{})
+	w.Runs = true
+	verdicts := w.Process(t.Context(), received("a1", "a2", "a3", "b1"))
+	if got := fmt.Sprint(h.calls); got != "[[a1 a2 a3 b1] [a1] [a2] [b1]]" || !verdicts[0].Done || verdicts[1].Done || verdicts[2].Done || !verdicts[3].Done {
+		t.Errorf("%s, %+v", got, verdicts)
+	}
+}

@@ -283,7 +283,7 @@ func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.
 }
 
 // opening opens what a handler gets.
-func (p *pipeline) opening(h queue.Handler) queue.Handler {
+func (p *pipeline) opening(h queue.Handler) *envelope.Opening {
 	return &envelope.Opening{Handler: h, Opener: p.ring, Logger: p.logger, Meter: p.meter}
 }
 
@@ -295,10 +295,13 @@ type stateTable interface {
 
 // newRoute returns the worker of a router's process.
 func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
-	return p.worker("route", p.opening(router.New(p.ring, router.Parts{
+	opening := p.opening(router.New(p.ring, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
 		Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
-	})), p.eventsDead)
+	}))
+	worker := p.worker("route", opening, p.eventsDead)
+	opening.Runs, worker.Runs = true, true
+	return worker
 }
 
 // outbox returns where a router sends what a kind of CRM is to do, with one queue.

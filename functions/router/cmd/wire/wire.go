@@ -16,7 +16,8 @@ func Route(f *function.Function) *queue.Worker {
 	worker, outbox := sends(f, "route", "DELIVER_QUEUE_PREFIX", ".fifo")
 	ring := f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
 	state := f.Table(f.String("STATE_TABLE"))
-	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.New(ring, router.Parts{
+	worker.Runs = true
+	worker.Handler = &envelope.Opening{Runs: true, Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.New(ring, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 	})}
