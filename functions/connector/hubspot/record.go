@@ -123,10 +123,11 @@ const (
 
 // newRecord returns the request for a record that is made with an association to a contact.
 func newRecord(properties map[string]string, contact string, kind int) connector.Object {
-	return connector.Object{"properties", properties, "associations", []connector.Object{{
+	to := connector.Object{
 		"to", connector.Object{"id", contact},
 		"types", []connector.Object{{"associationCategory", "HUBSPOT_DEFINED", "associationTypeId", kind}},
-	}}}
+	}
+	return connector.Object{"properties", properties, "associations", []connector.Object{to}}
 }
 
 // lead creates the lead record of a new contact. A lead must be created with its contact, which an upsert cannot do: it is
