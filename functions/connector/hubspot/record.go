@@ -123,10 +123,8 @@ const (
 
 // newRecord returns the request for a record that is made with an association to a contact.
 func newRecord(properties map[string]string, contact string, kind int) connector.Object {
-	to := connector.Object{
-		"to", connector.Object{"id", contact},
-		"types", []connector.Object{{"associationCategory", "HUBSPOT_DEFINED", "associationTypeId", kind}},
-	}
+	types := []connector.Object{{"associationCategory", "HUBSPOT_DEFINED", "associationTypeId", kind}}
+	to := connector.Object{"to", connector.Object{"id", contact}, "types", types}
 	return connector.Object{"properties", properties, "associations", []connector.Object{to}}
 }
 
