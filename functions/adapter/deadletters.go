@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -86,26 +87,25 @@ func (d *DeadLetters) writeBytes(ctx context.Context, r deadletter.Record, w Web
 	if data, err = d.sealer.SealTenant(ctx, sealedFor(r, headSort), data); err != nil {
 		return err
 	}
-	var batch []store.Record
+	var records []store.Record
 	for part := range r.Parts {
 		rest, key := w.Body[part*bytesPart:], deadletter.PartKey(r, part)
 		sealed, err := d.sealer.SealTenant(ctx, sealedFor(r, key.Sort), rest[:min(len(rest), bytesPart)])
 		if err != nil {
 			return err
 		}
-		batch = append(batch, store.Record{Key: key, Expires: expires, Data: sealed})
-		if len(batch) == partsPerCall {
-			if err := d.bytes.Note(ctx, batch...); err != nil {
-				return err
-			}
-			batch = nil
+		records = append(records, store.Record{Key: key, Expires: expires, Data: sealed})
+	}
+	records = append(records, store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data})
+	if again {
+		records = append(records, retryPointer(r))
+	}
+	for batch := range slices.Chunk(records, partsPerCall) {
+		if err := d.bytes.Note(ctx, batch...); err != nil {
+			return err
 		}
 	}
-	batch = append(batch, store.Record{Key: store.Key{Partition: r.BytesKey, Sort: headSort}, Expires: expires, Data: data})
-	if again {
-		batch = append(batch, retryPointer(r))
-	}
-	return d.bytes.Note(ctx, batch...)
+	return nil
 }
 
 // headSort is the sort key of what describes the parts.

@@ -139,11 +139,7 @@ func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent in
 	if published != nil {
 		d.Logger.WarnContext(ctx, "spooled events were not accepted", slog.Int("refused", len(records)-len(accepted)),
 			slog.String("code", fault.Of(published).Code), slog.Any("error", published))
-		if !d.block(to, l, published) {
-			published = errNotDrained
-		} else {
-			published = nil
-		}
+		published = d.block(to, l, published)
 	}
 	if err := d.remove(ctx, accepted); err != nil {
 		return 0, err
@@ -152,14 +148,15 @@ func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent in
 }
 
 // block notes the groups of what was not accepted, if nothing but messages of their own was the reason: then the queue is there.
-func (d *drainRun) block(to string, l spooledBatch, published error) bool {
+// Otherwise it returns errNotDrained.
+func (d *drainRun) block(to string, l spooledBatch, published error) error {
 	partial, ok := errors.AsType[*queue.PartialError](published)
 	if !ok || len(partial.Errs) != len(l.messages) {
-		return false
+		return errNotDrained
 	}
 	for _, err := range partial.Errs {
 		if sorted := fault.Of(err); sorted != nil && sorted.Kind != fault.Permanent && sorted.Code != inorder.CodeHeldBack {
-			return false
+			return errNotDrained
 		}
 	}
 	for i, err := range partial.Errs {
@@ -171,7 +168,7 @@ func (d *drainRun) block(to string, l spooledBatch, published error) bool {
 			d.blocked[l.messages[i].ID] = true
 		}
 	}
-	return true
+	return nil
 }
 
 // decode leaves out what cannot be read, counted at every run, and what waits behind a message that its queue will never take.

@@ -31,37 +31,25 @@ func RawVendor(policy tenant.RawVendor, fields []VendorField) json.RawMessage {
 		size += len(f.Name) + len(f.Value) + 8
 	}
 	out := append(make([]byte, 0, size), '{')
-	for i := 0; i < len(fields); {
-		end := i + 1
-		for end < len(fields) && fields[end].Name == fields[i].Name {
-			end++
-		}
+	for i, f := range fields {
+		first := i == 0 || fields[i-1].Name != f.Name
+		last := i == len(fields)-1 || fields[i+1].Name != f.Name
 		if i > 0 {
 			out = append(out, ',')
 		}
-		out = append(jsontext.AppendString(out, fields[i].Name), ':')
-		out = appendValues(out, policy, fields[i:end])
-		i = end
-	}
-	return append(out, '}')
-}
-
-// appendValues appends the values of one name.
-func appendValues(out []byte, policy tenant.RawVendor, same []VendorField) []byte {
-	if len(same) > 1 {
-		out = append(out, '[')
-	}
-	for i, f := range same {
-		if i > 0 {
-			out = append(out, ',')
+		if first {
+			out = append(jsontext.AppendString(out, f.Name), ':')
+		}
+		if first && !last {
+			out = append(out, '[')
 		}
 		if policy != tenant.RawVendorFull && !f.Open && f.Value != "" {
 			f.Value = Redacted
 		}
 		out = jsontext.AppendString(out, f.Value)
+		if last && !first {
+			out = append(out, ']')
+		}
 	}
-	if len(same) > 1 {
-		out = append(out, ']')
-	}
-	return out
+	return append(out, '}')
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
@@ -85,7 +86,7 @@ func isText(body []byte) bool {
 // Publish implements queue.Publisher. An error says nothing about single messages: some may have been kept.
 func (s *Spool) Publish(ctx context.Context, messages ...queue.Message) error {
 	now := time.Now()
-	batch := make([]store.Record, 0, spoolBatch)
+	records := make([]store.Record, len(messages))
 	for i, m := range messages {
 		data, err := s.data(m)
 		if err != nil {
@@ -96,15 +97,11 @@ func (s *Spool) Publish(ctx context.Context, messages ...queue.Message) error {
 		if s.queue != "" { // without an order to keep, a tenant's messages need no partition of their own
 			together = m.ID
 		}
-		batch = append(batch, store.Record{Key: store.Key{
-			Partition: partition(shard(together)),
-			Sort:      at.UTC().Format(sortTime) + "/" + m.ID,
-		}, Data: data})
-		if len(batch) == spoolBatch || i == len(messages)-1 {
-			if err := s.notes.Note(ctx, batch...); err != nil {
-				return err
-			}
-			batch = batch[:0]
+		records[i] = store.Record{Data: data, Key: store.Key{Partition: partition(shard(together)), Sort: at.UTC().Format(sortTime) + "/" + m.ID}}
+	}
+	for batch := range slices.Chunk(records, spoolBatch) {
+		if err := s.notes.Note(ctx, batch...); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -18,8 +18,8 @@ func NewEventID(tenant, provider, account, kind, key string) EventID {
 	u := sum[:16]
 	u[6] = u[6]&0x0f | 0x40
 	u[8] = u[8]&0x3f | 0x80
-	return EventID(hex.EncodeToString(u[:4]) + "-" + hex.EncodeToString(u[4:6]) + "-" + hex.EncodeToString(u[6:8]) + "-" +
-		hex.EncodeToString(u[8:10]) + "-" + hex.EncodeToString(u[10:]))
+	id := hex.EncodeToString(u)
+	return EventID(id[:8] + "-" + id[8:12] + "-" + id[12:16] + "-" + id[16:20] + "-" + id[20:])
 }
 
 // Pepper is a tenant's key for MACs over identifiers. Phone numbers can be enumerated, so that a bare hash would hide nothing.

@@ -37,28 +37,25 @@ type PersonSealer interface {
 
 // Event returns the sealed form of an event's JSON: under the tenant's key, for nobody knows the person yet.
 func Event(ctx context.Context, s TenantSealer, e *canonical.Event, body []byte) ([]byte, error) {
-	sealed, err := s.SealTenant(ctx, keyring.Place{Tenant: e.TenantID, Purpose: purposeEvent, Name: string(e.EventID)}, body)
+	h := header{eventHeader: headerOf(e)}
+	at, _ := h.place()
+	sealed, err := s.SealTenant(ctx, at, body)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, headerRoom+base64.StdEncoding.EncodedLen(len(sealed)))
-	out = appendEvent(append(out, '{'), e.TenantID, string(e.EventID), e.ReceivedAt)
-	return appendSealed(out, sealed), nil
+	return h.with(sealed), nil
 }
 
 // Delivery returns the sealed form of a delivery's JSON: under the key of the person it is about.
 func Delivery(ctx context.Context, s PersonSealer, d *delivery.Delivery, body []byte) ([]byte, error) {
-	at := keyring.Place{Tenant: d.Event.TenantID, Purpose: purposeDelivery, Name: string(d.ID)}
+	event := headerOf(&d.Event)
+	h := header{DeliveryID: string(d.ID), CRM: d.CRM, Generation: d.Generation, Event: &event}
+	at, _ := h.place()
 	sealed, err := s.SealPerson(ctx, at, d.Person.Key, body)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, headerRoom+base64.StdEncoding.EncodedLen(len(sealed)))
-	h := header{
-		DeliveryID: string(d.ID), CRM: d.CRM, Generation: d.Generation,
-		Event: &eventHeader{TenantID: d.Event.TenantID, EventID: string(d.Event.EventID), ReceivedAt: d.Event.ReceivedAt},
-	}
-	return appendSealed(h.append(out), sealed), nil
+	return h.with(sealed), nil
 }
 
 // headerRoom is what the clear members take, generously.
@@ -95,27 +92,33 @@ func (h header) place() (at keyring.Place, ok bool) {
 // append appends the clear members, open at the end.
 func (h header) append(out []byte) []byte {
 	if h.Event == nil {
-		return appendEvent(append(out, '{'), h.TenantID, h.EventID, h.ReceivedAt)
+		return h.eventHeader.append(append(out, '{'))
 	}
 	out = jsontext.AppendString(append(out, `{"deliveryId":`...), h.DeliveryID)
 	out = jsontext.AppendString(append(out, `,"crm":`...), h.CRM)
 	out = strconv.AppendInt(append(out, `,"generation":`...), int64(h.Generation), 10)
-	out = appendEvent(append(out, `,"event":{`...), h.Event.TenantID, h.Event.EventID, h.Event.ReceivedAt)
+	out = h.Event.append(append(out, `,"event":{`...))
 	return append(out, '}')
 }
 
 // stripped returns the header without what was sealed.
 func (h header) stripped() []byte { return append(h.append(nil), '}') }
 
-func appendEvent(out []byte, tenant, event string, received time.Time) []byte {
-	out = strconv.AppendInt(append(out, `"schemaVersion":`...), Version, 10)
-	out = jsontext.AppendString(append(out, `,"tenantId":`...), tenant)
-	out = jsontext.AppendString(append(out, `,"eventId":`...), event)
-	out = received.UTC().AppendFormat(append(out, `,"receivedAt":"`...), time.RFC3339Nano)
-	return append(out, '"')
-}
-
-func appendSealed(out, sealed []byte) []byte {
+// with returns the header with what was sealed.
+func (h header) with(sealed []byte) []byte {
+	out := h.append(make([]byte, 0, headerRoom+base64.StdEncoding.EncodedLen(len(sealed))))
 	out = base64.StdEncoding.AppendEncode(append(out, `,"sealed":"`...), sealed)
 	return append(out, `"}`...)
+}
+
+func headerOf(e *canonical.Event) eventHeader {
+	return eventHeader{SchemaVersion: Version, TenantID: e.TenantID, EventID: string(e.EventID), ReceivedAt: e.ReceivedAt}
+}
+
+func (h eventHeader) append(out []byte) []byte {
+	out = strconv.AppendInt(append(out, `"schemaVersion":`...), Version, 10)
+	out = jsontext.AppendString(append(out, `,"tenantId":`...), h.TenantID)
+	out = jsontext.AppendString(append(out, `,"eventId":`...), h.EventID)
+	out = h.ReceivedAt.UTC().AppendFormat(append(out, `,"receivedAt":"`...), time.RFC3339Nano)
+	return append(out, '"')
 }

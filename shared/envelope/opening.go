@@ -99,11 +99,8 @@ func Open(ctx context.Context, opener Opener, body []byte) (plain []byte, unseal
 		return body, true, nil
 	}
 	h, err := parse(body)
-	if err != nil {
-		return nil, false, fault.New(fault.Permanent, keyring.CodeMalformed, nil)
-	}
 	at, ok := h.place()
-	if !ok {
+	if err != nil || !ok {
 		return nil, false, fault.New(fault.Permanent, keyring.CodeMalformed, nil)
 	}
 	if len(h.Sealed) == 0 { // it was given up with its content

@@ -92,11 +92,8 @@ func Verify(header http.Header, body []byte, received time.Time, secrets secret.
 	if err != nil {
 		return err
 	}
-	if !isID(id) || strings.Trim(timestamp, "0123456789") != "" {
-		return rejected(CodeMalformed)
-	}
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
+	if err != nil || !isID(id) || strings.Trim(timestamp, "0123456789") != "" {
 		return rejected(CodeMalformed)
 	}
 	if off := received.Sub(time.Unix(seconds, 0)); off > Tolerance || off < -Tolerance {
