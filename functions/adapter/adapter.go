@@ -116,7 +116,9 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 	case !ok:
 		return outcome{answer: notFound(), reason: "unknown"}
 	}
-	account, err := a.account(ctx, id, all)
+	looking, cancel := all.share(ctx, accountShare)
+	account, err := a.Directory.Account(looking, id)
+	cancel()
 	switch {
 	case errors.Is(err, tenant.ErrUnknown), err == nil && account.Provider != a.description.Provider:
 		return outcome{answer: notFound(), reason: "unknown"}
@@ -139,12 +141,6 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 		o.answer.Status = a.description.Redelivery.FailureStatus()
 	}
 	return o
-}
-
-func (a *Adapter) account(ctx context.Context, id string, all budget) (tenant.Account, error) {
-	ctx, cancel := all.share(ctx, accountShare)
-	defer cancel()
-	return a.Directory.Account(ctx, id)
 }
 
 // route reads "/v1/accounts/{account}/{provider}/{kind}". It returns false for every other path, another provider and a kind the

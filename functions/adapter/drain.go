@@ -32,18 +32,6 @@ type Drain struct {
 	Meter    *telemetry.Meter
 }
 
-// queue returns where a spooled message goes, nil if that is not known here.
-func (d *Drain) queue(name string) queue.Publisher {
-	switch name {
-	case "":
-		return d.Events
-	case receiptsLane:
-		return d.Receipts
-	default:
-		return nil
-	}
-}
-
 // errNotDrained is that a run ended early and left the rest where it is.
 var errNotDrained = errors.New("adapter: the spool was not drained")
 
@@ -52,7 +40,7 @@ var errNotDrained = errors.New("adapter: the spool was not drained")
 func (d *Drain) Run(ctx context.Context) error {
 	var sent int
 	var failed error
-	r := drainRun{Drain: d, blocked: map[string]bool{}}
+	r := drainRun{Drain: d, blocked: map[string]bool{}, queues: map[string]queue.Publisher{"": d.Events, receiptsLane: d.Receipts}}
 	for shard := range Shards {
 		n, err := r.shard(ctx, partition(shard))
 		sent += n
@@ -78,8 +66,9 @@ func (d *Drain) Run(ctx context.Context) error {
 // drainRun is one Run in progress.
 type drainRun struct {
 	*Drain
-	receiptsRefused bool            // the receipts queue did not take something: it is left alone until the next run
-	blocked         map[string]bool // groups with a message that its queue will never take: they wait for a person, and nothing else for them
+	queues          map[string]queue.Publisher // where spooled messages go, by what they remember; nil if that is not known here
+	receiptsRefused bool                       // the receipts queue did not take something: it is left alone until the next run
+	blocked         map[string]bool            // groups with a message that its queue will never take: they wait for a person, and nothing else for them
 }
 
 // shard drains one partition. It stops at the first batch that is not accepted as a whole, for the order of its groups.
@@ -129,7 +118,7 @@ type spooledBatch struct {
 // send sends a lot and removes what was accepted.
 func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent int, err error) {
 	records := l.records
-	published := d.queue(to).Publish(ctx, l.messages...)
+	published := d.queues[to].Publish(ctx, l.messages...)
 	var accepted []store.Record
 	for i, err := range queue.Errors(published, len(records)) {
 		if err == nil {
@@ -177,7 +166,7 @@ func (d *drainRun) decode(ctx context.Context, page []store.Record) map[string]s
 	lots := map[string]spooledBatch{}
 	for _, r := range page {
 		var m spooled
-		if err := json.Unmarshal(r.Data, &m); err != nil || m.ID == "" || m.Group == "" || d.queue(m.Queue) == nil {
+		if err := json.Unmarshal(r.Data, &m); err != nil || m.ID == "" || m.Group == "" || d.queues[m.Queue] == nil {
 			d.Logger.ErrorContext(ctx, "spooled record cannot be read", slog.String("partition", r.Partition), slog.String("sort", r.Sort))
 			d.Meter.Count("SpoolUnreadable", 1)
 			continue

@@ -32,7 +32,7 @@ func RawVendor(policy tenant.RawVendor, fields []VendorField) json.RawMessage {
 	}
 	out := append(make([]byte, 0, size), '{')
 	for i, f := range fields {
-		first := i == 0 || fields[i-1].Name != f.Name
+		first := i == 0 || fields[i-1].Name != f.Name //nolint:gosec // where i is 0 it is not looked at
 		last := i == len(fields)-1 || fields[i+1].Name != f.Name
 		if i > 0 {
 			out = append(out, ',')

@@ -74,7 +74,9 @@ func (a *Adapter) publish(ctx context.Context, sinks []Sink, messages []queue.Me
 		return 0, nil
 	}
 	for _, sink := range sinks {
-		err = publishTo(ctx, sink, messages, all)
+		attempt, cancel := all.share(ctx, sink.Share)
+		err = sink.Queue.Publish(attempt, messages...)
+		cancel()
 		rest := refused(messages, err)
 		if sink.Spool {
 			spooled += len(messages) - len(rest)
@@ -87,12 +89,6 @@ func (a *Adapter) publish(ctx context.Context, sinks []Sink, messages []queue.Me
 		messages = rest
 	}
 	return spooled, err
-}
-
-func publishTo(ctx context.Context, sink Sink, messages []queue.Message, all budget) error {
-	ctx, cancel := all.share(ctx, sink.Share)
-	defer cancel()
-	return sink.Queue.Publish(ctx, messages...)
 }
 
 // refused returns the messages that a Publish did not accept, in their order.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
 )
@@ -62,15 +61,16 @@ func (s *spooled) body() []byte {
 	return s.Body
 }
 
-// spool makes a record's data of a message.
-func (s *Spool) data(m queue.Message) ([]byte, error) {
+// data makes a record's data of a message.
+func (s *Spool) data(m queue.Message) []byte {
 	out := spooled{Queue: s.queue, ID: m.ID, Group: m.Group, Trace: m.Trace}
 	if isText(m.Body) {
 		out.Text = string(m.Body)
 	} else {
 		out.Body = m.Body
 	}
-	return json.Marshal(out)
+	data, _ := json.Marshal(out) // strings and bytes always encode
+	return data
 }
 
 // isText reports whether every byte takes one byte of JSON too, or two at most.
@@ -88,16 +88,12 @@ func (s *Spool) Publish(ctx context.Context, messages ...queue.Message) error {
 	now := time.Now()
 	records := make([]store.Record, len(messages))
 	for i, m := range messages {
-		data, err := s.data(m)
-		if err != nil {
-			return fault.New(fault.Permanent, "spool_encoding", nil)
-		}
 		at := now.Add(time.Duration(i)) // a nanosecond apart: messages of one call keep their order
 		together := m.Group
 		if s.queue != "" { // without an order to keep, a tenant's messages need no partition of their own
 			together = m.ID
 		}
-		records[i] = store.Record{Data: data, Key: store.Key{Partition: partition(shard(together)), Sort: at.UTC().Format(sortTime) + "/" + m.ID}}
+		records[i] = store.Record{Data: s.data(m), Key: store.Key{Partition: partition(shard(together)), Sort: at.UTC().Format(sortTime) + "/" + m.ID}}
 	}
 	for batch := range slices.Chunk(records, spoolBatch) {
 		if err := s.notes.Note(ctx, batch...); err != nil {

@@ -27,7 +27,9 @@ type Reply struct {
 }
 
 // headReply returns the reply as threads' heads have it.
-func (r *Reply) headReply() conversation.Reply { return conversation.Reply{Event: r.Event, At: r.At} }
+func (r *Reply) headReply() conversation.Message {
+	return conversation.Message{Event: r.Event, At: r.At}
+}
 
 // isOutreach reports whether an event is something we sent that a person can answer. An answer that a machine of ours gave by
 // itself is none.
@@ -80,11 +82,11 @@ func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conver
 
 // findAnswer looks for the first message of a thread that is an answer to an outreach which comes to be known only now. Most
 // outreach is known before anybody answers, and then there is nothing behind it in the log.
-func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (conversation.Reply, error) {
+func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (conversation.Message, error) {
 	after := logPointer(outreach, time.Time{}).Key
 	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: "log/", After: after.Sort, Limit: store.MaxGet}) {
 		if err != nil {
-			return conversation.Reply{}, err
+			return conversation.Message{}, err
 		}
 		keys := make([]store.Key, len(page))
 		for i, pointer := range page {
@@ -92,7 +94,7 @@ func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (con
 		}
 		records, err := r.Store.Get(ctx, keys...)
 		if err != nil {
-			return conversation.Reply{}, err
+			return conversation.Message{}, err
 		}
 		for _, record := range records {
 			if reply, err := r.readAnswer(ctx, record, outreach); err != nil || !reply.At.IsZero() {
@@ -100,31 +102,31 @@ func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (con
 			}
 		}
 	}
-	return conversation.Reply{}, nil
+	return conversation.Message{}, nil
 }
 
 // readAnswer reads the record of an event that is in the thread's log behind an outreach. A pointer without a record is of a message
 // that was not routed; should it be, it finds the outreach.
-func (r *Router) readAnswer(ctx context.Context, held store.Record, outreach *canonical.Event) (conversation.Reply, error) {
+func (r *Router) readAnswer(ctx context.Context, held store.Record, outreach *canonical.Event) (conversation.Message, error) {
 	if held.Version == 0 {
-		return conversation.Reply{}, nil
+		return conversation.Message{}, nil
 	}
 	record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
 	if sorted := fault.Of(err); sorted != nil && sorted.Code == keyring.CodeErased {
-		return conversation.Reply{}, nil // whoever it was of is to be forgotten
+		return conversation.Message{}, nil // whoever it was of is to be forgotten
 	}
 	if err != nil {
-		return conversation.Reply{}, err
+		return conversation.Message{}, err
 	}
 	e, err := canonical.Decode(record.Event)
 	if err != nil {
-		return conversation.Reply{}, fault.New(fault.Permanent, CodeRecord, nil)
+		return conversation.Message{}, fault.New(fault.Permanent, CodeRecord, nil)
 	}
 	// A copy of a webhook that gives no time of its own leaves a pointer at the time of the copy.
 	if !canReply(&e) || !e.Timestamp.After(outreach.Timestamp) || e.ThreadID != outreach.ThreadID {
-		return conversation.Reply{}, nil
+		return conversation.Message{}, nil
 	}
-	return conversation.Reply{Event: e.EventID, At: e.Timestamp.UTC()}, nil
+	return conversation.Message{Event: e.EventID, At: e.Timestamp.UTC()}, nil
 }
 
 // addOutreach brings an outreach that nobody has answered into the thread's head. The head is written before the record: one that is
@@ -134,7 +136,7 @@ func (r *Router) addOutreach(ctx context.Context, e *canonical.Event, d Decision
 		return nil
 	}
 	return conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
-		return h.AddOutreach(conversation.Outreach{Event: e.EventID, At: e.Timestamp.UTC()})
+		return h.AddOutreach(conversation.Message{Event: e.EventID, At: e.Timestamp.UTC()})
 	})
 }
 

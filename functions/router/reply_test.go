@@ -179,11 +179,11 @@ func TestWhoeverLooksAtAnOutreachSeesItsReply(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got conversation.Reply
+	var got conversation.Message
 	if err := json.Unmarshal(held[0].Data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if want := (conversation.Reply{Event: reply.EventID, At: minute(2)}); !cmp.Equal(want, got) {
+	if want := (conversation.Message{Event: reply.EventID, At: minute(2)}); !cmp.Equal(want, got) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if r, _ := w.record(t, reply); !slices.Equal(r.Decision.Reply.Outreach, []canonical.EventID{outreach.EventID}) {

@@ -121,16 +121,10 @@ func unblackened(r rune) rune {
 // Start and Help only in one of words alone. A consent that is an event of itself holds, whatever it came by: with a receipt, a
 // provider tells what it was asked for earlier.
 func FromEvent(e *canonical.Event) *canonical.Consent {
-	if e.Type == canonical.TypeConsent {
+	if e.Type == canonical.TypeConsent || e.Direction == canonical.Inbound && e.Consent != nil {
 		return e.Consent
 	}
-	if e.Direction != canonical.Inbound {
-		return nil
-	}
-	if e.Consent != nil {
-		return e.Consent
-	}
-	if e.Type != canonical.TypeMessage || e.Message == nil {
+	if e.Direction != canonical.Inbound || e.Type != canonical.TypeMessage || e.Message == nil {
 		return nil
 	}
 	keyword := Keyword(e.Message.Text)

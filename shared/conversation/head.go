@@ -20,8 +20,8 @@ type Head struct {
 	PersonKey string                             `json:"personKey,omitempty"` // canonical.PersonKey, as far as it was recorded
 	Links     map[string]map[string]string       `json:"links,omitempty"`     // by CRM binding, the CRM's object kind to its id
 	Consent   map[canonical.Channel]ConsentState `json:"consent,omitempty"`
-	Outreach  []Outreach                         `json:"outreach,omitempty"` // what nobody has answered, oldest first
-	Reply     *Reply                             `json:"reply,omitempty"`    // the newest
+	Outreach  []Message                          `json:"outreach,omitempty"` // what of ours the person has not answered, oldest first
+	Reply     *Message                           `json:"reply,omitempty"`    // when the person last answered an outreach, and with what
 	Unknown   unknown.Members                    `json:"-"`
 }
 

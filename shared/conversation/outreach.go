@@ -8,46 +8,25 @@ import (
 	"signalbox/shared/unknown"
 )
 
-// Outreach is a message of ours that the person has not answered yet.
-type Outreach struct {
-	Event canonical.EventID `json:"eventId"` // the outbound event
-	At    time.Time         `json:"at"`      // its event time
-
-	Unknown unknown.Members `json:"-"`
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (o *Outreach) UnmarshalJSON(data []byte) (err error) {
-	type plain Outreach
-	o.Unknown, err = unknown.Unmarshal(data, (*plain)(o))
-	return err
-}
-
-// MarshalJSON implements json.Marshaler.
-func (o Outreach) MarshalJSON() ([]byte, error) {
-	type plain Outreach
-	return unknown.Marshal(plain(o), o.Unknown)
-}
-
-// Reply is when the person last answered an outreach, and with what.
-type Reply struct {
+// Message is one of a thread's: an outreach, or the answer to it.
+type Message struct {
 	Event canonical.EventID `json:"eventId"`
-	At    time.Time         `json:"at"` // event time of the reply
+	At    time.Time         `json:"at"` // its event time
 
 	Unknown unknown.Members `json:"-"`
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (r *Reply) UnmarshalJSON(data []byte) (err error) {
-	type plain Reply
-	r.Unknown, err = unknown.Unmarshal(data, (*plain)(r))
+func (m *Message) UnmarshalJSON(data []byte) (err error) {
+	type plain Message
+	m.Unknown, err = unknown.Unmarshal(data, (*plain)(m))
 	return err
 }
 
 // MarshalJSON implements json.Marshaler.
-func (r Reply) MarshalJSON() ([]byte, error) {
-	type plain Reply
-	return unknown.Marshal(plain(r), r.Unknown)
+func (m Message) MarshalJSON() ([]byte, error) {
+	type plain Message
+	return unknown.Marshal(plain(m), m.Unknown)
 }
 
 // maxOutreach bounds Head.Outreach, so that a head stays small however often somebody is written to in vain. Those after the oldest
@@ -67,21 +46,21 @@ func (h *Head) OutreachBefore(at time.Time) []canonical.EventID {
 }
 
 // AddOutreach adds an outreach, unless it is there or is older than the newest reply, and reports whether that changed the head.
-func (h *Head) AddOutreach(o Outreach) bool {
-	held := slices.ContainsFunc(h.Outreach, func(other Outreach) bool { return other.Event == o.Event })
+func (h *Head) AddOutreach(o Message) bool {
+	held := slices.ContainsFunc(h.Outreach, func(other Message) bool { return other.Event == o.Event })
 	if held || h.Reply != nil && h.Reply.At.After(o.At) {
 		return false
 	}
 	all := append(slices.Clone(h.Outreach), o)
-	slices.SortStableFunc(all, func(a, b Outreach) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(all, func(a, b Message) int { return a.At.Compare(b.At) })
 	h.Outreach = slices.Delete(all, 1, 1+max(0, len(all)-maxOutreach))
 	return true
 }
 
 // AddReply ends the outreaches that a reply answers and reports whether that changed the head. It may be told of one reply any
 // number of times, and of several in any order.
-func (h *Head) AddReply(r Reply) bool {
-	open := slices.DeleteFunc(slices.Clone(h.Outreach), func(o Outreach) bool { return o.At.Before(r.At) })
+func (h *Head) AddReply(r Message) bool {
+	open := slices.DeleteFunc(slices.Clone(h.Outreach), func(o Message) bool { return o.At.Before(r.At) })
 	changed := len(open) < len(h.Outreach)
 	if h.Outreach = open; len(open) == 0 {
 		h.Outreach = nil

@@ -15,12 +15,12 @@ import (
 func hour(n int) time.Time { return time.Date(2026, 1, 18, n, 0, 0, 0, time.UTC) }
 
 // waiting returns an outreach of an hour.
-func waiting(n int) conversation.Outreach {
-	return conversation.Outreach{Event: canonical.EventID(fmt.Sprintf("o%d", n)), At: hour(n)}
+func waiting(n int) conversation.Message {
+	return conversation.Message{Event: canonical.EventID(fmt.Sprintf("o%d", n)), At: hour(n)}
 }
 
-func answer(n int) conversation.Reply {
-	return conversation.Reply{Event: canonical.EventID(fmt.Sprintf("m%d", n)), At: hour(n)}
+func answer(n int) conversation.Message {
+	return conversation.Message{Event: canonical.EventID(fmt.Sprintf("m%d", n)), At: hour(n)}
 }
 
 func TestOutreachWaitsForItsAnswer(t *testing.T) {

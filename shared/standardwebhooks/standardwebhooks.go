@@ -5,6 +5,7 @@ package standardwebhooks
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -80,16 +81,10 @@ func Sign(s secret.Value, id string, at time.Time, body []byte) http.Header {
 // Verify returns nil if the request was signed with one of secrets not far from the time it was received, and a fault.Rejected
 // otherwise. A secret that Key does not accept signs nothing.
 func Verify(header http.Header, body []byte, received time.Time, secrets secret.Versions) error {
-	id, err := once(header, HeaderID, maxID)
-	if err != nil {
-		return err
-	}
-	timestamp, err := once(header, HeaderTimestamp, maxTimestamp)
-	if err != nil {
-		return err
-	}
-	signatures, err := once(header, HeaderSignature, maxSignature)
-	if err != nil {
+	id, err1 := once(header, HeaderID, maxID)
+	timestamp, err2 := once(header, HeaderTimestamp, maxTimestamp)
+	signatures, err3 := once(header, HeaderSignature, maxSignature)
+	if err := cmp.Or(err1, err2, err3); err != nil {
 		return err
 	}
 	seconds, err := strconv.ParseInt(timestamp, 10, 64)

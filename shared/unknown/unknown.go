@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"signalbox/shared/jsontext"
 )
 
 // Members are those of one object, by name. A field of this type is tagged `json:"-"`.
@@ -44,11 +46,7 @@ func Marshal(v any, members Members) ([]byte, error) {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		key, err := json.Marshal(name)
-		if err != nil {
-			return nil, err
-		}
-		out = append(append(append(out, key...), ':'), members[name]...)
+		out = append(append(jsontext.AppendString(out, name), ':'), members[name]...)
 	}
 	return append(out, '}'), nil
 }

@@ -194,11 +194,13 @@ func (f *form) actor(o jsontext.Value) canonical.Actor {
 // time reads when it was sent, and how that was written.
 func (f *form) time(o jsontext.Value) (at time.Time, written string) {
 	before := len(f.problems)
-	written = f.text(whole, o, "sentAt", true, isTime, wantTime)
+	written = f.text(whole, o, "sentAt", true, func(s string) (ok bool) {
+		at, ok = canonical.ParseTime(s)
+		return ok
+	}, wantTime)
 	if len(f.problems) > before {
 		return time.Time{}, ""
 	}
-	at, _ = canonical.ParseTime(written)
 	if at.Sub(f.received) > maxAhead {
 		f.add(whole, "sentAt", canonical.ProblemRange, wantPast)
 	}
@@ -206,11 +208,6 @@ func (f *form) time(o jsontext.Value) (at time.Time, written string) {
 		at = f.received
 	}
 	return at, written
-}
-
-func isTime(s string) bool {
-	_, ok := canonical.ParseTime(s)
-	return ok
 }
 
 // isPrintable returns a test for printable ASCII.

@@ -26,11 +26,6 @@ type outreach struct {
 	actor    canonical.Actor // zero: nobody says so, a program did
 }
 
-// leftovers is metadata.outreach.
-type leftovers struct {
-	Sequence string `json:"sequence"`
-}
-
 // parsed returns the one event of a request. The person is what inbound messages of theirs carry, so that the thread is the same.
 func (o *outreach) parsed() adapter.Parsed {
 	event := canonical.Event{
@@ -51,7 +46,7 @@ func (o *outreach) parsed() adapter.Parsed {
 		event.Message.Summary = summary
 	}
 	if o.sequence != "" {
-		encoded, _ := json.Marshal(leftovers{o.sequence}) // a string always encodes
+		encoded, _ := json.Marshal(map[string]string{"sequence": o.sequence}) // a string always encodes
 		event.Metadata = map[string]json.RawMessage{Provider: encoded}
 	}
 	return adapter.Parsed{
