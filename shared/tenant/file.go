@@ -33,11 +33,11 @@ type About[S any] struct {
 
 // CRMContent is a binding to one CRM.
 type CRMContent[S any] struct {
-	Name       string          `json:"name"`
-	Kind       string          `json:"kind"` // which connector serves it: the name of its folder
-	BaseURL    string          `json:"baseUrl"`
-	APIVersion string          `json:"apiVersion"`
-	Token      S               `json:"token"`
+	Name       string          `json:"name"`               // the tenant's word for it, unique with the tenant
+	Kind       string          `json:"kind"`               // which connector serves it: the name of its folder
+	BaseURL    string          `json:"baseUrl"`            // without a slash at the end
+	APIVersion string          `json:"apiVersion"`         // the CRM's own notation
+	Token      S               `json:"token"`              // what requests are authorised with
 	Settings   json.RawMessage `json:"settings,omitempty"` // an object that only the connector understands; no credentials
 }
 

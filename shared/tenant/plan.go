@@ -58,16 +58,13 @@ func (l leaf) shown() string {
 
 func leaves(f File) map[string]leaf {
 	out := map[string]leaf{}
-	put := func(path, value string) {
+	add := func(path, value string, hidden bool) {
 		if value != "" {
-			out[path] = leaf{value, false}
+			out[path] = leaf{value, hidden}
 		}
 	}
-	hide := func(path, value string) {
-		if value != "" {
-			out[path] = leaf{value, true}
-		}
-	}
+	put := func(path, value string) { add(path, value, false) }
+	hide := func(path, value string) { add(path, value, true) }
 	put("tenant.id", f.Tenant.ID)
 	put("tenant.name", f.Tenant.Name)
 	put("tenant.region", f.Tenant.Region)

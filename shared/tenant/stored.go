@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,15 +19,12 @@ const documentFormat = 1
 
 // document is what the current record and every version hold.
 type document struct {
-	Format    int               `json:"format"`
-	Version   int               `json:"version"`
-	Releasing []claim           `json:"releasing,omitempty"` // claims that this version gives up and may not have removed yet
-	Content   Content[[]byte]   `json:"content"`
-	open      *Content[plainly] // with the credentials opened, filled by openDocument
+	Format    int             `json:"format"`
+	Version   int             `json:"version"`
+	Releasing []claim         `json:"releasing,omitempty"` // claims that this version gives up and may not have removed yet
+	Content   Content[[]byte] `json:"content"`
+	open      *File           // with the credentials opened, filled by openDocument
 }
-
-// plainly is a credential in the clear.
-type plainly = secret.Value
 
 // lineID is how messages name a line.
 type lineID struct{ account, address string }
@@ -45,12 +43,12 @@ func openDocument(ctx context.Context, opener Opener, tenant string, data []byte
 	if err := json.Unmarshal(data, &d); err != nil || d.Format != documentFormat || d.Version < 1 || d.Content.Tenant.ID != tenant {
 		return nil, errInvalid
 	}
-	content, err := convert(d.Content, func(place string, sealed []byte) (plainly, error) {
+	content, err := convert(d.Content, func(place string, sealed []byte) (secret.Value, error) {
 		if len(sealed) == 0 {
 			return "", nil
 		}
 		plain, err := opener.Open(ctx, binding(tenant), sealed, []byte(place))
-		return plainly(plain), err
+		return secret.Value(plain), err
 	})
 	switch {
 	case errors.Is(err, keyring.ErrMalformed), err != nil && fault.Of(err).Kind == fault.Permanent: // the value, or its wrapped key
@@ -64,7 +62,7 @@ func openDocument(ctx context.Context, opener Opener, tenant string, data []byte
 
 // sealContent seals every credential.
 func sealContent(ctx context.Context, box Box, f File) (Content[[]byte], error) {
-	return convert(f, func(place string, value plainly) ([]byte, error) {
+	return convert(f, func(place string, value secret.Value) ([]byte, error) {
 		if value == "" {
 			return nil, nil
 		}
@@ -81,24 +79,19 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 	c := &config{
 		recordVersion: record.Version,
 		tenant: Tenant{
-			ID: tenant, Name: d.open.Tenant.Name, Region: d.open.Tenant.Region, RawVendor: d.open.Tenant.RawVendor, Version: d.Version,
-			Rules: rules.Default(),
+			ID: tenant, Name: d.open.Tenant.Name, Region: d.open.Tenant.Region, RawVendor: cmp.Or(d.open.Tenant.RawVendor, RawVendorRedacted), Version: d.Version,
+			CRMs: d.open.Tenant.CRMs, Rules: rules.Default(),
 		},
 		accounts: map[string]Account{},
 		lines:    map[lineID]Line{},
 	}
-	if c.tenant.RawVendor == "" {
-		c.tenant.RawVendor = RawVendorRedacted
-	}
 	if d.open.Tenant.Rules != nil {
 		c.tenant.Rules = *d.open.Tenant.Rules
 	}
-	for _, m := range d.open.Tenant.CRMs {
-		crm := CRM{Name: m.Name, Kind: m.Kind, BaseURL: m.BaseURL, Token: m.Token, APIVersion: m.APIVersion, Settings: m.Settings}
-		if crm.Settings == nil {
-			crm.Settings = json.RawMessage("{}")
+	for i, crm := range c.tenant.CRMs {
+		if crm.Settings == nil { // connectors read an object
+			c.tenant.CRMs[i].Settings = json.RawMessage("{}")
 		}
-		c.tenant.CRMs = append(c.tenant.CRMs, crm)
 	}
 	for _, a := range d.open.Accounts {
 		account := Account{

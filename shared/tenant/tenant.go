@@ -6,7 +6,6 @@ package tenant
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,24 +44,16 @@ const (
 	RawVendorFull     RawVendor = "full"
 )
 
-// CRM is a tenant's binding to one CRM.
-type CRM struct {
-	Name       string          // the tenant's word for it, unique with the tenant
-	Kind       string          // which connector serves it
-	BaseURL    string          // without a slash at the end
-	Token      secret.Value    // what requests are authorised with
-	APIVersion string          // the CRM's own notation
-	Settings   json.RawMessage // a JSON object that only the connector understands; never nil
-}
+// CRM is a tenant's binding to one CRM, as its file has it.
+type CRM = CRMContent[secret.Value]
 
 // CRM returns the binding of this name.
 func (t Tenant) CRM(name string) (CRM, bool) {
-	for _, c := range t.CRMs {
-		if c.Name == name {
-			return c, true
-		}
+	i := slices.IndexFunc(t.CRMs, func(c CRM) bool { return c.Name == name })
+	if i < 0 {
+		return CRM{}, false
 	}
-	return CRM{}, false
+	return t.CRMs[i], true
 }
 
 // CRMNames returns the names of the bindings, in their order.

@@ -353,7 +353,7 @@ func (p *pipeline) load() {
 	if p.file, err = tenant.Decode(data); err != nil {
 		p.t.Fatal(err)
 	}
-	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRMContent[secret.Value]) bool { return c.Kind != p.kind })
+	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRM) bool { return c.Kind != p.kind })
 	p.client = samples.NewTenantClient(plugins.Channels(), samples.Target{PublicBaseURL: base}, plain)
 	first := p.client.New(samples.Load{Kind: samples.Message})
 	p.provider, p.account = first.Provider(), first.Account()

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"signalbox/shared/tenant"
 )
 
 // ApplyUsage says how a tenant file is applied.
@@ -34,11 +36,8 @@ func Apply(ctx context.Context, out io.Writer, action, path string, invoke Invok
 		return err
 	}
 	var answer struct {
-		Version  *int `json:"version"`
-		Problems []struct {
-			Path   string `json:"path"`
-			Reason string `json:"reason"`
-		} `json:"problems"`
+		Version  *int             `json:"version"`
+		Problems []tenant.Problem `json:"problems"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return fmt.Errorf("apply-tenant returned no JSON: %w", err)
