@@ -216,7 +216,7 @@ func (r *run) storm(ctx context.Context) error {
 	return spoiled
 }
 
-// feed sends further messages, and a receipt now and then, until every kill was carried out: a function without work has nothing to
+// feed sends further messages, and a receipt and an outreach now and then, until every kill was carried out: a function without work has nothing to
 // be killed at.
 func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 	sent := len(r.plan.Threads[0])
@@ -232,6 +232,7 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 		r.sender.deliver(ctx, r.sender.message(person, sent+n/persons, r.plan.Threads[person][sent-1].Machine))
 		if n%8 == 0 {
 			r.sender.outbound(ctx, len(r.plan.Outbound)+n/8, Outbound{Receipts: []Receipt{{State: "sent"}}})
+			r.sender.deliver(ctx, r.sender.outreach(teacher+1, 1+n/8, r.began.Add(-longAgo))) // to nobody who writes
 		}
 		sleep(ctx, 10*time.Millisecond)
 	}
