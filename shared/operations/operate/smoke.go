@@ -68,6 +68,7 @@ func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 	if s.Target.CRMs, err = s.simulators(ctx, out, tenant); err != nil {
 		return err
 	}
+	s.Target.HTTP = http.DefaultClient // one message is not many senders'
 	return s.send(ctx, out, samples.NewTenantClient(plugins.Channels(), s.Target, tenant), sample)
 }
 
