@@ -29,9 +29,7 @@ func Install(ctx context.Context, out io.Writer, client *http.Client, file []byt
 	var known inFile
 	for _, c := range content.Tenant.CRMs {
 		if c.Kind == Kind {
-			known.CRMs = append(known.CRMs, tenant.CRM{
-				Name: c.Name, Kind: c.Kind, BaseURL: c.BaseURL, Token: c.Token, APIVersion: c.APIVersion, Settings: c.Settings,
-			})
+			known.CRMs = append(known.CRMs, c)
 		}
 	}
 	if len(known.CRMs) == 0 {

@@ -195,7 +195,7 @@ func (q ring2) Send(ctx context.Context, batch ...queue.Message) ([]memqueue.Sen
 // Receive asks as a mapping does, and for everything that SQS says.
 func (q ring2) Receive(ctx context.Context, r memqueue.Request) ([]memqueue.Delivery, error) {
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-		QueueUrl: &q.url, MaxNumberOfMessages: int32(r.Max), WaitTimeSeconds: int32(r.Wait / time.Second), //nolint:gosec // of a case
+		QueueUrl: &q.url, MaxNumberOfMessages: int32(r.Max), WaitTimeSeconds: int32(r.Wait / time.Second),
 		MessageAttributeNames: []string{inorder.TraceAttribute}, MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
 	})
 	if err != nil {

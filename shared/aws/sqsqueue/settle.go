@@ -46,5 +46,5 @@ func (q *Queue) ChangeVisibility(ctx context.Context, waits ...Wait) error {
 // seconds rounds d up to whole seconds within what SQS takes.
 func seconds(d time.Duration) int32 {
 	d = min(max(d, 0), maxVisibility)
-	return int32((d + time.Second - 1) / time.Second) //nolint:gosec // at most 43,200
+	return int32((d + time.Second - 1) / time.Second) // at most 43,200
 }

@@ -77,18 +77,7 @@ func promises() map[string]func(*testing.T, Harness) {
 				fails(t, h, binding(), bad, fault.Permanent)
 			}
 		},
-		"a disabled key is a blocked fault until it is enabled": func(t *testing.T, h Harness) {
-			plain, wrapped := made(t, h, binding())
-			h.Disable(true)
-			fails(t, h, binding(), wrapped, fault.Blocked)
-			if _, _, err := h.Keys.New(t.Context(), binding()); err == nil || fault.Of(err).Kind != fault.Blocked {
-				t.Errorf("New answered %v", err)
-			}
-			h.Disable(false)
-			if opened := opened(t, h, binding(), wrapped); !bytes.Equal(opened, plain) {
-				t.Error("another key was opened")
-			}
-		},
+		"a disabled key is a blocked fault until it is enabled": disabled,
 		"what was wrapped before a rotation still opens": func(t *testing.T, h Harness) {
 			plain, wrapped := made(t, h, binding())
 			h.Rotate()
@@ -97,6 +86,20 @@ func promises() map[string]func(*testing.T, Harness) {
 				t.Error("another key was opened")
 			}
 		},
+	}
+}
+
+func disabled(t *testing.T, h Harness) {
+	t.Helper()
+	plain, wrapped := made(t, h, binding())
+	h.Disable(true)
+	fails(t, h, binding(), wrapped, fault.Blocked)
+	if _, _, err := h.Keys.New(t.Context(), binding()); err == nil || fault.Of(err).Kind != fault.Blocked {
+		t.Errorf("New returned %v", err)
+	}
+	h.Disable(false)
+	if opened := opened(t, h, binding(), wrapped); !bytes.Equal(opened, plain) {
+		t.Error("another key was opened")
 	}
 }
 
