@@ -52,7 +52,7 @@ type Linker interface {
 	Links(d delivery.Delivery, done Progress) map[string]string
 }
 
-// Links keeps what was learned for a thread's next deliveries.
+// Links keeps what was learned for a thread's next deliveries, beside what the delivery was told.
 type Links interface {
-	Link(ctx context.Context, tenant string, thread canonical.ThreadID, crm string, links map[string]string) error
+	Link(ctx context.Context, tenant string, thread canonical.ThreadID, crm string, known, links map[string]string) error
 }

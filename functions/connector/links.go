@@ -11,8 +11,8 @@ import (
 type ThreadLinks struct{ Store conversation.Store }
 
 // Link adds links to a thread's head.
-func (l ThreadLinks) Link(ctx context.Context, tenant string, thread canonical.ThreadID, crm string, links map[string]string) error {
-	return conversation.Link(ctx, l.Store, tenant, thread, crm, links)
+func (l ThreadLinks) Link(ctx context.Context, tenant string, thread canonical.ThreadID, crm string, known, links map[string]string) error {
+	return conversation.Link(ctx, l.Store, tenant, thread, crm, known, links)
 }
 
 var _ Links = ThreadLinks{}

@@ -82,7 +82,7 @@ type linked struct {
 	err   error
 }
 
-func (l *linked) Link(_ context.Context, tenant string, thread canonical.ThreadID, crm string, links map[string]string) error {
+func (l *linked) Link(_ context.Context, tenant string, thread canonical.ThreadID, crm string, _, links map[string]string) error {
 	l.calls = append(l.calls, fmt.Sprint(tenant, " ", thread, " ", crm, " ", links["contact"]))
 	return l.err
 }

@@ -193,7 +193,7 @@ func (c *Connector[R]) link(ctx context.Context, it *item) {
 	if !news {
 		return
 	}
-	if err := c.options.Links.Link(ctx, d.Event.TenantID, d.Event.ThreadID, d.CRM, links); err != nil {
+	if err := c.options.Links.Link(ctx, d.Event.TenantID, d.Event.ThreadID, d.CRM, d.Person.Links, links); err != nil {
 		c.options.Logger.WarnContext(ctx, "links were not kept", slog.String("code", fault.Of(err).Code))
 	}
 }

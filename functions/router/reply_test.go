@@ -364,7 +364,7 @@ func TestOneIDForTwoPeople(t *testing.T) {
 	if err := w.route(t, message(t, first)); err != nil {
 		t.Fatal(err)
 	}
-	if err := conversation.Link(t.Context(), w.store, "demo", second.ThreadID, "hubspot", map[string]string{"contacts": "999"}); err != nil {
+	if err := conversation.Link(t.Context(), w.store, "demo", second.ThreadID, "hubspot", nil, map[string]string{"contacts": "999"}); err != nil {
 		t.Fatal(err)
 	}
 	for attempt := 1; attempt <= 3; attempt++ {

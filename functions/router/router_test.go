@@ -173,7 +173,7 @@ func (w *world) route(t testing.TB, m queue.Received) error {
 // link makes the sender of event known to a CRM.
 func (w *world) link(t testing.TB, e canonical.Event) {
 	t.Helper()
-	if err := conversation.Link(t.Context(), w.store, "demo", e.ThreadID, "hubspot", map[string]string{"contacts": "501"}); err != nil {
+	if err := conversation.Link(t.Context(), w.store, "demo", e.ThreadID, "hubspot", nil, map[string]string{"contacts": "501"}); err != nil {
 		t.Fatal(err)
 	}
 	w.calls = nil

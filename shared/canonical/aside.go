@@ -37,7 +37,7 @@ func (e *Event) cut(p Problem) bool {
 	root, rest, _ := strings.Cut(strings.TrimPrefix(p.Path, "$."), ".")
 	switch root, _, _ = strings.Cut(root, "["); root {
 	case "sender", "recipient", "participants", "actor", "attribution", "trace", "metadata":
-	case "relatesTo", "receipt", "message":
+	case "relatesTo", "receipt", "message", "identity":
 		if rest == "" || rest == "text" { // the type requires it; or it is what was said
 			return false
 		}

@@ -74,7 +74,7 @@ func TestAnAddressThatIsANumberIsThePhoneOnNumberedChannels(t *testing.T) {
 		}
 	}
 	kept := canonical.Participant{Phone: "+15550000000", ChannelAddress: "+15551234567"}
-	if got := (canonical.Event{Channel: canonical.SMS, Sender: kept}).WithDefaults(); got.Sender != kept {
+	if got := (canonical.Event{Channel: canonical.SMS, Sender: kept}).WithDefaults(); !cmp.Equal(got.Sender, kept) {
 		t.Errorf("a phone was replaced: %v", got.Sender)
 	}
 }

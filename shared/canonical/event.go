@@ -30,6 +30,7 @@ const (
 	TypeReaction Type = "reaction"
 	TypeConsent  Type = "consent"
 	TypeChange   Type = "change"
+	TypeIdentity Type = "identity" // what a person is known by has changed; no message
 )
 
 // Channel is where it happened. The set is open (lower-case letters, digits and "_"), so that a new one needs no schema change.
@@ -78,6 +79,7 @@ type Event struct {
 	Reaction          *Reaction                  `json:"reaction,omitempty"`
 	Receipt           *Receipt                   `json:"receipt,omitempty"`
 	Consent           *Consent                   `json:"consent,omitempty"`
+	Identity          *Identity                  `json:"identity,omitempty"`
 	Attribution       *Attribution               `json:"attribution,omitempty"`
 	Timestamp         time.Time                  `json:"timestamp"` // when it happened, by the provider's word where it gives one
 	ReceivedAt        time.Time                  `json:"receivedAt,omitzero"`
@@ -108,12 +110,49 @@ func (e Event) WithoutRawVendor() Event {
 // Participant is one side of a conversation. Any field may be empty (a web visitor has no phone, an agent no name), but the
 // customer's side has one of ID, Phone, HashedEmail and ChannelAddress: an event of nobody belongs to no thread.
 type Participant struct {
-	ID             string `json:"id,omitempty"`             // the channel's own opaque identifier
-	Phone          string `json:"phone,omitempty"`          // E.164
-	HashedEmail    string `json:"hashedEmail,omitempty"`    // hex SHA-256 of the lower-case address
-	DisplayName    string `json:"displayName,omitempty"`    // what the person calls themselves
-	ChannelAddress string `json:"channelAddress,omitempty"` // as the channel writes it: a short code, an agent id, an alphanumeric sender
+	ID             string       `json:"id,omitempty"`             // the channel's own opaque identifier
+	Phone          string       `json:"phone,omitempty"`          // E.164
+	HashedEmail    string       `json:"hashedEmail,omitempty"`    // hex SHA-256 of the lower-case address
+	DisplayName    string       `json:"displayName,omitempty"`    // what the person calls themselves
+	ChannelAddress string       `json:"channelAddress,omitempty"` // as the channel writes it: a short code, an agent id, an alphanumeric sender
+	Identifiers    []Identifier `json:"identifiers,omitzero"`     // what one authentic message names together: proof that they are one person's
 }
+
+// Identifier is something a person is known by.
+type Identifier struct {
+	Kind    string `json:"kind"`              // one of the kinds below; the set is open, and a kind that is not known leads to nobody
+	Scope   string `json:"scope,omitempty"`   // within what it names one person, "" for the world
+	Value   string `json:"value"`             // as the provider writes it, compared byte by byte; E.164 of a phone, lower case of an e-mail address
+	Claimed bool   `json:"claimed,omitempty"` // the person's own word, which proves nothing
+}
+
+// The kinds of identifiers. A user name is none: it changes at will, and is only shown.
+const (
+	KindPhone       = "phone"
+	KindBSUID       = "wa_bsuid"  // WhatsApp's, of a user to a business portfolio
+	KindParentBSUID = "wa_parent" // the same to several portfolios
+	KindRCS         = "rcs"       // of a user without a phone number
+	KindApple       = "apple"     // opaque, of a user to a business
+	KindEmail       = "email"
+	KindHashedEmail = "hemail" // hex SHA-256 of the lower-case address
+	KindWeb         = "web"    // of a visitor
+	KindChat        = "chat"   // of a group
+)
+
+// Identity is a change of what a person is known by, by the word of the provider.
+type Identity struct {
+	Reason   string       `json:"reason"` // number_changed, rotated, deactivated, reassigned
+	Previous []Identifier `json:"previous,omitzero"`
+	Current  []Identifier `json:"current,omitzero"`
+}
+
+// The reasons of a change of identity.
+const (
+	NumberChanged = "number_changed" // the person has another phone number
+	Rotated       = "rotated"        // the provider gave the same person another identifier
+	Deactivated   = "deactivated"    // nobody has it any more
+	Reassigned    = "reassigned"     // somebody else has it now
+)
 
 // Actor says who acted and through what.
 type Actor struct {

@@ -12,7 +12,8 @@ import (
 )
 
 // TestTheSchemaOnlyGrew compares the schema with the copy that was released. A document that was valid must stay valid, and
-// what it says must mean the same. The copy is never changed; a released addition adds to it.
+// what it says must mean the same. The copy is never changed; a released addition adds to it, as the condition of type identity, which
+// was no type before, did.
 func TestTheSchemaOnlyGrew(t *testing.T) {
 	released := tree(t, read(t, "testdata/released/v2/event.json"))
 	for _, broken := range breaks("$", released, tree(t, schema.Event())) {

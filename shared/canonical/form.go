@@ -17,6 +17,7 @@ const (
 	oneRelation
 	oneState
 	oneKeyword
+	oneReason
 	oneConsent
 	formUUID
 	formName
@@ -34,7 +35,7 @@ const (
 func (f form) fits(s string) (ok bool, due string) {
 	switch f {
 	case oneType:
-		return one(Type(s), TypeMessage, TypeEdit, TypeRetract, TypeReceipt, TypeReaction, TypeConsent, TypeChange)
+		return one(Type(s), TypeMessage, TypeEdit, TypeRetract, TypeReceipt, TypeReaction, TypeConsent, TypeChange, TypeIdentity)
 	case oneDirection:
 		return one(Direction(s), Inbound, Outbound, Status)
 	case oneActor:
@@ -45,6 +46,8 @@ func (f form) fits(s string) (ok bool, due string) {
 		return one(s, "queued", "sending", "sent", "delivered", "read", "failed", "canceled")
 	case oneKeyword:
 		return one(s, "stop", "start", "help")
+	case oneReason:
+		return one(s, NumberChanged, Rotated, Deactivated, Reassigned)
 	case oneConsent:
 		return one(s, "opted_out", "opted_in")
 	case formUUID:

@@ -42,6 +42,19 @@ func PersonKey(p Pepper, identifier string) string {
 	return hex.EncodeToString(mac(p.key, "person", identifier))
 }
 
+// AliasID returns the name that an identifier is kept under, so that it is found and cannot be read: 64 hex digits of
+// HMAC-SHA-256(pepper, "alias", kind, scope, value).
+func AliasID(p Pepper, i Identifier) string {
+	return hex.EncodeToString(mac(p.key, "alias", i.Kind, i.Scope, i.Value))
+}
+
+// NextThreadID returns the thread of whoever has the identifier that a thread is named by after an event took it from who had it
+// before: HMAC-SHA-256(pepper, "thread", thread, event). Its person's key is made of the same.
+func NextThreadID(p Pepper, thread ThreadID, event EventID) (next ThreadID, personKey string) {
+	return ThreadID("t1_" + hex.EncodeToString(mac(p.key, "thread", string(thread), string(event)))),
+		hex.EncodeToString(mac(p.key, "person", string(thread), string(event)))
+}
+
 // MessageKey returns the external id of a message's record in a CRM, the same for the message and its receipts: 64 lower-case
 // hex digits, which every CRM accepts in a key.
 func MessageKey(tenant, provider, account, providerMessageID string) string {

@@ -23,6 +23,16 @@ type vectors struct {
 		ThreadID                     canonical.ThreadID
 		PersonKey                    string
 	}
+	Aliases []struct {
+		Platform, Tenant, Kind, Scope, Value string
+		AliasID                              string
+	}
+	Next []struct {
+		Platform, Tenant string
+		Thread, ThreadID canonical.ThreadID
+		Event            canonical.EventID
+		PersonKey        string
+	}
 	Messages []struct{ Tenant, Provider, Account, ProviderMessageID, Key string }
 }
 
@@ -31,7 +41,7 @@ func TestIDsAreWhatTheyHaveAlwaysBeen(t *testing.T) {
 	if err := json.Unmarshal(read(t, "testdata/vectors.json"), &v); err != nil {
 		t.Fatal(err)
 	}
-	if len(v.Events) < 8 || len(v.People) < 6 || len(v.Messages) < 4 {
+	if len(v.Events) < 8 || len(v.People) < 6 || len(v.Aliases) < 5 || len(v.Next) < 2 || len(v.Messages) < 4 {
 		t.Fatal("vectors are missing")
 	}
 	seen := map[string]bool{}
@@ -57,6 +67,21 @@ func TestIDsAreWhatTheyHaveAlwaysBeen(t *testing.T) {
 		}
 		once(string(c.ThreadID))
 		once(c.PersonKey)
+	}
+	for _, c := range v.Aliases {
+		i := canonical.Identifier{Kind: c.Kind, Scope: c.Scope, Value: c.Value, Claimed: true} // who says so is no part of it
+		if got := canonical.AliasID(canonical.NewPepper(secret.Value(c.Platform), c.Tenant), i); got != c.AliasID {
+			t.Errorf("alias %q %q %q: %s, want %s", c.Kind, c.Scope, c.Value, got, c.AliasID)
+		}
+		once(c.AliasID)
+	}
+	for _, c := range v.Next {
+		thread, key := canonical.NextThreadID(canonical.NewPepper(secret.Value(c.Platform), c.Tenant), c.Thread, c.Event)
+		if thread != c.ThreadID || key != c.PersonKey {
+			t.Errorf("next of %s: %s, %s, want %s, %s", c.Thread, thread, key, c.ThreadID, c.PersonKey)
+		}
+		once(string(thread))
+		once(key)
 	}
 	for _, c := range v.Messages {
 		if got := canonical.MessageKey(c.Tenant, c.Provider, c.Account, c.ProviderMessageID); got != c.Key {

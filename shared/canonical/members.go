@@ -22,7 +22,7 @@ const (
 func (r rule) mustAppear() bool { return r == always }
 
 // mostMembers is how many an object has at most.
-const mostMembers = 27
+const mostMembers = 28
 
 // members appends the members of a struct of the schema. It is a switch over types and no method of theirs, so that lists stay on the
 // stack: a message is read and written several times.
@@ -51,6 +51,7 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 			{"reaction", 0, 0, &o.Reaction},
 			{"receipt", 0, 0, &o.Receipt},
 			{"consent", 0, 0, &o.Consent},
+			{"identity", 0, 0, &o.Identity},
 			{"attribution", 0, 0, &o.Attribution},
 			{"timestamp", 0, 0, &o.Timestamp},
 			{"receivedAt", 0, 0, &o.ReceivedAt},
@@ -65,6 +66,15 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 			{"hashedEmail", filled, formSHA256, &o.HashedEmail},
 			{"displayName", 0, maxLabel, &o.DisplayName},
 			{"channelAddress", filled, maxIdentifier, &o.ChannelAddress},
+			{"identifiers", 0, maxIdentifiers, &o.Identifiers},
+		}...)
+	case *Identifier:
+		return append(to, []member{
+			{"kind", always | filled, formWord, &o.Kind}, {"scope", 0, maxIdentifier, &o.Scope}, {"value", always | filled, maxIdentifier, &o.Value}, {"claimed", 0, 0, &o.Claimed},
+		}...)
+	case *Identity:
+		return append(to, []member{
+			{"reason", always | filled, oneReason, &o.Reason}, {"previous", 0, maxIdentifiers, &o.Previous}, {"current", 0, maxIdentifiers, &o.Current},
 		}...)
 	case *Actor:
 		return append(to, []member{{"kind", always | filled, oneActor, &o.Kind}, {"via", 0, maxIdentifier, &o.Via}}...)

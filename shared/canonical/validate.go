@@ -27,6 +27,7 @@ const (
 	maxParticipants = 1000
 	maxAttachments  = 256
 	maxSuggestions  = 64
+	maxIdentifiers  = 64
 	maxLatitude     = 90
 	maxLongitude    = 180
 	maxVariables    = 256
@@ -136,6 +137,7 @@ func (r *report) event(e *Event) {
 	needs("reaction", e.Reaction == nil, TypeReaction)
 	needs("receipt", e.Receipt == nil, TypeReceipt)
 	needs("consent", e.Consent == nil, TypeConsent)
+	needs("identity", e.Identity == nil, TypeIdentity)
 	if kind == TypeReceipt && e.Direction != Status {
 		r.addOf("direction", ProblemValue, `must be "status" on a receipt`)
 	}

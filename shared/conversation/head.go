@@ -22,7 +22,9 @@ type Head struct {
 	Consent   map[canonical.Channel]ConsentState `json:"consent,omitempty"`
 	Outreach  []Message                          `json:"outreach,omitempty"` // what of ours the person has not answered, oldest first
 	Reply     *Message                           `json:"reply,omitempty"`    // when the person last answered an outreach, and with what
-	Unknown   unknown.Members                    `json:"-"`
+	Identity
+
+	Unknown unknown.Members `json:"-"`
 }
 
 // ConsentState is the newest consent known on one channel. The record of package consent decides; this is a copy.
@@ -81,10 +83,16 @@ type Store interface {
 // one connector a CRM, so that five in a row mean that something else is wrong.
 const maxAttempts = 5
 
-// Link adds what crm holds for the person of a thread: the CRM's object kind to its id. Nothing is written when the head says
-// so already. After five lost races the error is retryable.
-func Link(ctx context.Context, s Store, tenant string, thread canonical.ThreadID, crm string, links map[string]string) error {
+// Link adds what crm holds for the person of a thread: the CRM's object kind to its id. Known is what the delivery that found it out
+// was told. Nothing is written when the head says so already. What a person has beside what the head says, since they were two when
+// it was made, is a duplicate. After five lost races the error is retryable.
+func Link(ctx context.Context, s Store, tenant string, thread canonical.ThreadID, crm string, known, links map[string]string) error {
 	return Update(ctx, s, Key(tenant, thread), nil, func(h *Head) bool {
+		for object, id := range links {
+			if held := h.Links[crm][object]; len(h.Members) > 0 && held != "" && held != id && held != known[object] {
+				return h.addDuplicate(crm, links)
+			}
+		}
 		changed := false
 		for object, id := range links {
 			if h.Links[crm][object] == id {
@@ -103,19 +111,24 @@ func Link(ctx context.Context, s Store, tenant string, thread canonical.ThreadID
 }
 
 // Update reads a head (held, where the caller has read the record of this very key already, spares the first read), changes it and
-// writes it at the version that was read. Change returns false to leave it as it is, and may be called again with a newer head.
+// writes it at the version that was read. The head of a thread that is part of another is that other one's. Change returns false to
+// leave it as it is, and may be called again with a newer head.
 func Update(ctx context.Context, s Store, key store.Key, held *store.Record, change func(*Head) bool) error {
-	if held == nil || held.Key != key { // versions of two records may be the same
-		records, err := s.Get(ctx, key)
-		if err != nil {
-			return err
+	for attempts := 0; attempts < maxAttempts; {
+		if held == nil || held.Key != key { // versions of two records may be the same
+			records, err := s.Get(ctx, key)
+			if err != nil {
+				return err
+			}
+			held = &records[0]
 		}
-		held = &records[0]
-	}
-	for range maxAttempts {
 		h, err := Decode(held.Data)
 		if err != nil {
 			return err
+		}
+		if h.Joined != nil {
+			key = Beside(key, h.Joined.Thread)
+			continue
 		}
 		if !change(&h) {
 			return nil
@@ -129,7 +142,7 @@ func Update(ctx context.Context, s Store, key store.Key, held *store.Record, cha
 		if !lost {
 			return err
 		}
-		held = new(conflict.Held)
+		held, attempts = new(conflict.Held), attempts+1
 	}
 	return fault.New(fault.Retryable, "head_contended", nil)
 }

@@ -39,7 +39,7 @@ func TestLinksOfSeveralCRMsAreKeptTogether(t *testing.T) {
 		{"hubspot", map[string]string{"contacts": "1"}},
 		{"hubspot", nil},
 	} {
-		if err := conversation.Link(t.Context(), s, "demo", "t1_x", l.crm, l.links); err != nil {
+		if err := conversation.Link(t.Context(), s, "demo", "t1_x", l.crm, nil, l.links); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestALostRaceStartsAgainWithWhatWon(t *testing.T) {
 	s := memstore.New()
 	key := conversation.Key("demo", "t1_x")
 	held := store.Record{Key: key} // read before the other writer
-	if err := conversation.Link(t.Context(), s, "demo", "t1_x", "hubspot", map[string]string{"contacts": "1"}); err != nil {
+	if err := conversation.Link(t.Context(), s, "demo", "t1_x", "hubspot", nil, map[string]string{"contacts": "1"}); err != nil {
 		t.Fatal(err)
 	}
 	at := time.Date(2026, 1, 18, 14, 23, 12, 0, time.UTC)
@@ -102,7 +102,7 @@ func TestARaceThatIsAlwaysLostEndsRetryable(t *testing.T) {
 	calls := 0
 	err := conversation.Update(t.Context(), s, conversation.Key("demo", "t1_x"), nil, func(h *conversation.Head) bool {
 		calls++
-		if err := conversation.Link(t.Context(), s, "demo", "t1_x", "hubspot", map[string]string{"n": time.Duration(calls).String()}); err != nil {
+		if err := conversation.Link(t.Context(), s, "demo", "t1_x", "hubspot", nil, map[string]string{"n": time.Duration(calls).String()}); err != nil {
 			t.Fatal(err)
 		}
 		h.PersonKey = "x"

@@ -225,7 +225,7 @@ type links struct {
 	held map[canonical.ThreadID]map[string]string
 }
 
-func (l *links) Link(_ context.Context, _ string, thread canonical.ThreadID, _ string, found map[string]string) error {
+func (l *links) Link(_ context.Context, _ string, thread canonical.ThreadID, _ string, _, found map[string]string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held[thread] == nil {
