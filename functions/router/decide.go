@@ -25,6 +25,9 @@ import (
 // prepare makes the deliveries of a message by its decision, which is recorded, by this receive or an earlier one.
 func (r *Router) prepare(ctx context.Context, j *job) error {
 	event := j.event
+	if j.moved != "" {
+		return r.forward(ctx, j)
+	}
 	if j.recorded != nil { // that stands: a copy of a webhook may have another time
 		var err error
 		if j.record, err = OpenRecord(ctx, r.sealer, Key(event.TenantID, event.EventID), j.recorded.Data); err != nil {
@@ -34,7 +37,13 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 			return fault.New(fault.Permanent, CodeRecord, nil)
 		}
 		if event.ThreadID != j.event.ThreadID {
-			return fault.New(fault.Permanent, CodeReused, nil)
+			same, err := r.sameThread(ctx, event.TenantID, event.ThreadID, j.event.ThreadID)
+			if err != nil {
+				return err
+			}
+			if !same {
+				return fault.New(fault.Permanent, CodeReused, nil)
+			}
 		}
 		if j.completed {
 			return nil
@@ -96,23 +105,23 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		j.recorded = &held[1]
 		return nil
 	}
-	j.newThread = held[0].Version == 0
-	if j.consent == nil {
-		j.threadHead = &held[0]
-	}
-	head, err := conversation.Decode(held[0].Data)
-	if err != nil {
+	threadHead, head, err := r.findThread(ctx, j, pepper, held[0])
+	if err != nil || j.moved != "" {
 		return err
+	}
+	j.newThread = threadHead.Version == 0
+	if j.consent == nil {
+		j.threadHead = &threadHead
 	}
 	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
 	if d.Reply, err = r.findReply(ctx, e, &head); err != nil {
 		return err
 	}
-	if d.Superseded, err = r.applyConsent(ctx, e, d, head, held[0]); err != nil {
+	if d.Superseded, err = r.applyConsent(ctx, e, d, head, threadHead); err != nil {
 		return err
 	}
-	if err := r.addOutreach(ctx, e, d, held[0]); err != nil {
+	if err := r.addOutreach(ctx, e, d, threadHead); err != nil {
 		return err
 	}
 	r.applyRules(e, j.tenant, head, &d)
@@ -161,6 +170,9 @@ func (r *Router) applyRules(e *canonical.Event, t tenant.Tenant, head conversati
 	names := t.CRMNames()
 	for _, name := range names {
 		facts.Known[name] = head.LinkedTo(name)
+	}
+	if e.Type == canonical.TypeIdentity { // nobody said anything
+		names = nil
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
 	d.Matched = decided.Matched
@@ -245,6 +257,14 @@ func (d *Decision) kind(c CRMDecision, t tenant.Tenant) string {
 	return crm.Kind
 }
 
+// regenerated returns the id of a message of a generation.
+func regenerated(id string, generation int) string {
+	if generation == 0 {
+		return id
+	}
+	return id + ":" + strconv.Itoa(generation)
+}
+
 // maxDelivery is the largest body of a delivery in bytes: an event of the largest size, and the person, actions and reasons,
 // which a tenant's rules bound.
 const maxDelivery = queue.MaxBody + 56<<10
@@ -272,13 +292,9 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 		if err != nil {
 			return nil, err
 		}
-		id := string(d.ID)
-		if j.generation > 0 {
-			id += ":" + strconv.Itoa(j.generation)
-		}
 		kind, stage := decision.kind(c, j.tenant), deadletter.StageDeliver(c.CRM)
 		out = append(out, &outgoing{kind: kind, stage: stage, from: &j.head, message: queue.Message{
-			ID: id, Group: string(event.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, event.Trace.Traceparent),
+			ID: regenerated(string(d.ID), j.generation), Group: string(event.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, event.Trace.Traceparent),
 		}})
 	}
 	return out, nil

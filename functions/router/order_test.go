@@ -75,7 +75,7 @@ func orderUnderFaults(t *testing.T, random *rand.Rand, texts []string) {
 		MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second, Random: func() float64 { return float64(roll(1000)) / 1000 }, Logger: logger, Meter: meter,
 		Runs: true,
 		Handler: router.New(w.ring, router.Parts{
-			Store: state, Log: state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Claims: idempotency.New(state, 35*time.Second),
+			Store: state, Log: state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Events: events, Claims: idempotency.New(state, 35*time.Second),
 			Outbox: router.Outbox{
 				Deliveries:  map[string]queue.Publisher{"hubspot": deliver},
 				DeadLetters: dead, Version: "1", Logger: logger, Meter: meter,

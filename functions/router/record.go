@@ -67,11 +67,19 @@ func eventKey(tenant string, event canonical.EventID, sort string) store.Key {
 // logTime has a fixed width, so that the order of bytes is the order of time.
 const logTime = "2006-01-02T15:04:05.000Z"
 
+// logPrefix is what the entries of a thread's log begin with.
+const logPrefix = "log/"
+
+// loggedEvent returns the event of an entry.
+func loggedEvent(entry store.Record) canonical.EventID {
+	return canonical.EventID(entry.Sort[strings.LastIndexByte(entry.Sort, '/')+1:])
+}
+
 // logPointer returns the entry of an event in its thread's log.
 func logPointer(e *canonical.Event, expires time.Time) store.Record {
 	return store.Record{Expires: expires, Key: store.Key{
 		Partition: e.TenantID + "/thread/" + string(e.ThreadID),
-		Sort:      "log/" + e.Timestamp.UTC().Format(logTime) + "/" + string(e.EventID),
+		Sort:      logPrefix + e.Timestamp.UTC().Format(logTime) + "/" + string(e.EventID),
 	}}
 }
 

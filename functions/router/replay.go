@@ -284,12 +284,11 @@ func (r *Replayer) searchShard(ctx context.Context, w *search, at *position) (fu
 
 // searchLog goes through one thread's log from at on. It returns true when the request has enough.
 func (r *Replayer) searchLog(ctx context.Context, w *search, at *position) (full bool, err error) {
-	const prefix = "log/"
-	from, to := prefix+w.q.From.UTC().Format(logTime), prefix+w.q.To.UTC().Format(logTime)
+	from, to := logPrefix+w.q.From.UTC().Format(logTime), logPrefix+w.q.To.UTC().Format(logTime)
 	w.seen++
 log:
 	for page, err := range store.Pages(ctx, r.store, store.Range{
-		Partition: w.q.Tenant + "/thread/" + at.thread, Prefix: prefix, After: max(at.entry, from), Limit: w.limit,
+		Partition: w.q.Tenant + "/thread/" + at.thread, Prefix: logPrefix, After: max(at.entry, from), Limit: w.limit,
 	}) {
 		if err != nil {
 			return false, err
@@ -301,7 +300,7 @@ log:
 			if len(w.ids) == w.limit {
 				return true, nil
 			}
-			w.ids = append(w.ids, pointer.Sort[strings.LastIndexByte(pointer.Sort, '/')+1:])
+			w.ids = append(w.ids, string(loggedEvent(pointer)))
 			at.entry = pointer.Sort
 		}
 	}

@@ -84,13 +84,13 @@ func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conver
 // outreach is known before anybody answers, and then there is nothing behind it in the log.
 func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (conversation.Message, error) {
 	after := logPointer(outreach, time.Time{}).Key
-	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: "log/", After: after.Sort, Limit: store.MaxGet}) {
+	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: logPrefix, After: after.Sort, Limit: store.MaxGet}) {
 		if err != nil {
 			return conversation.Message{}, err
 		}
 		keys := make([]store.Key, len(page))
 		for i, pointer := range page {
-			keys[i] = Key(outreach.TenantID, canonical.EventID(pointer.Sort[strings.LastIndexByte(pointer.Sort, '/')+1:]))
+			keys[i] = Key(outreach.TenantID, loggedEvent(pointer))
 		}
 		records, err := r.Store.Get(ctx, keys...)
 		if err != nil {

@@ -71,9 +71,10 @@ type Claims interface {
 	Release(ctx context.Context, claim *idempotency.Claim, reason string, crashed bool) error
 }
 
-// Sealer seals under persons' keys and opens; *keyring.Ring is one.
+// Sealer seals under persons' and tenants' keys and opens; *keyring.Ring is one.
 type Sealer interface {
 	SealPerson(ctx context.Context, at keyring.Place, person string, plain []byte) ([]byte, error)
+	SealTenant(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error)
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
@@ -87,6 +88,7 @@ type Parts struct {
 	Peppers Peppers
 	Engine  Engine
 	Claims  Claims
+	Events  queue.Publisher // to the queue that events come from
 }
 
 // Router implements queue.Handler. It is safe for concurrent use.
@@ -113,9 +115,11 @@ type job struct {
 	change     *store.Change // of the record, nil where one is recorded already
 	pointers   []store.Record
 	outgoing   []*outgoing
-	completed  bool          // by an earlier receive of an event of this id
-	newThread  bool          // the thread has no head yet
-	threadHead *store.Record // the thread's head, as far as it was read and is still so
+	moved      canonical.ThreadID // the thread that it is of, if it came in another's group
+	forwarded  *queue.Message     // to that one's group
+	completed  bool               // by an earlier receive of an event of this id
+	newThread  bool               // the thread has no head yet
+	threadHead *store.Record      // the thread's head, as far as it was read and is still so
 	err        error
 }
 
@@ -145,6 +149,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	r.writeRecords(ctx, jobs)
 	r.each(ctx, jobs, r.prepare)
 	r.publish(ctx, jobs)
+	r.publishForwarded(ctx, jobs)
 	open(jobs) // who is behind one that was not sent
 	finishing, cancel := queue.Finishing(ctx)
 	defer cancel()
@@ -298,8 +303,10 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 	}
 	switch {
 	case j.claim == nil:
-	case j.err == nil:
+	case j.err == nil && j.moved == "":
 		j.err = r.Claims.Complete(ctx, j.claim)
+	case j.err == nil: // it goes on in the group of another thread
+		j.err = r.Claims.Release(ctx, j.claim, "moved", false)
 	default:
 		sorted := fault.Of(j.err)
 		if err := r.Claims.Release(ctx, j.claim, sorted.Code, sorted.Code == queue.CodePanic); err != nil {
@@ -313,6 +320,6 @@ func (r *Router) finish(ctx context.Context, j *job) error {
 		return nil
 	}
 	r.Logger.InfoContext(ctx, "routed", slog.String("tenant", j.event.TenantID), slog.String("type", string(j.event.Type)),
-		slog.String("channel", string(j.event.Channel)), slog.Int("deliveries", len(j.outgoing)), slog.Bool("repeated", j.recorded != nil))
+		slog.String("channel", string(j.event.Channel)), slog.Int("deliveries", len(j.outgoing)), slog.Bool("repeated", j.recorded != nil), slog.Bool("moved", j.moved != ""))
 	return nil
 }

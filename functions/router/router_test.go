@@ -72,7 +72,7 @@ func sealedBy(s router.Sealer) *world {
 		return w.called(call)
 	}))
 	w.router = router.New(s, router.Parts{
-		Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{},
+		Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Events: w,
 		Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(),
 	})
 	return w

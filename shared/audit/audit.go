@@ -71,21 +71,31 @@ func Check(by, reason string) (problems []string) {
 	return problems
 }
 
+// Changes returns what adds an entry at the end, for a Write of the caller's: with what the entry is about, or not at all. A conflict
+// may be of another entry that came between.
+func (c Chain) Changes(ctx context.Context, e Entry) ([]store.Change, error) {
+	head, last, err := c.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.Previous = last
+	data, err := json.Marshal(e)
+	if err != nil {
+		return nil, fault.New(fault.Permanent, CodeInvalid, nil)
+	}
+	entry := store.Record{Key: c.key(head.Number + 1), Data: data}
+	head.Number, head.Data = head.Number+1, []byte(`"`+hash(data)+`"`)
+	return []store.Change{{Kind: store.Put, Record: head}, {Kind: store.Put, Record: entry}}, nil
+}
+
 // Append adds an entry at the end: entry and head in one write.
 func (c Chain) Append(ctx context.Context, e Entry) error {
 	for range 8 {
-		head, last, err := c.head(ctx)
+		changes, err := c.Changes(ctx, e)
 		if err != nil {
 			return err
 		}
-		e.Previous = last
-		data, err := json.Marshal(e)
-		if err != nil {
-			return fault.New(fault.Permanent, CodeInvalid, nil)
-		}
-		entry := store.Record{Key: c.key(head.Number + 1), Data: data}
-		head.Number, head.Data = head.Number+1, []byte(`"`+hash(data)+`"`)
-		_, err = c.store.Write(ctx, store.Change{Kind: store.Put, Record: head}, store.Change{Kind: store.Put, Record: entry})
+		_, err = c.store.Write(ctx, changes...)
 		if _, lost := errors.AsType[*store.ConflictError](err); !lost {
 			return err
 		}

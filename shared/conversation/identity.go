@@ -19,6 +19,7 @@ type Identity struct {
 	Members    []canonical.ThreadID           `json:"members,omitempty"`    // the threads that are part of this one
 	Keys       []string                       `json:"keys,omitempty"`       // the person keys of members, beside PersonKey
 	Aliases    []string                       `json:"aliases,omitempty"`    // canonical.AliasID of what is known to lead here
+	Reassigned bool                           `json:"reassigned,omitempty"` // what the thread is named after was another person's before
 	Duplicates map[string][]map[string]string `json:"duplicates,omitempty"` // by CRM binding, what it holds of the person beside Links
 }
 

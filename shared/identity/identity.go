@@ -17,14 +17,14 @@ import (
 	"signalbox/shared/unknown"
 )
 
-// Alias is where an identifier leads, and why.
+// Alias is where an identifier leads, and why. It leads there for good: what a provider replaces it gives to nobody else. A phone number
+// is given to others, which conversation.Successor tells.
 type Alias struct {
 	Thread  canonical.ThreadID `json:"thread"`
-	Since   time.Time          `json:"since"`          // event time of the proof
-	Until   time.Time          `json:"until,omitzero"` // event time from which on it was somebody else's, or nobody's
-	Written time.Time          `json:"written"`        // when this was kept
-	Event   canonical.EventID  `json:"event"`          // the proof
-	Rule    Rule               `json:"rule"`           // what kind of proof it is
+	Since   time.Time          `json:"since"`   // event time of the proof
+	Written time.Time          `json:"written"` // when this was kept
+	Event   canonical.EventID  `json:"event"`   // the proof
+	Rule    Rule               `json:"rule"`    // what kind of proof it is
 	Unknown unknown.Members    `json:"-"`
 }
 
@@ -131,7 +131,7 @@ func Lookup(ctx context.Context, s Getter, tenant string, p canonical.Pepper, id
 		if err != nil {
 			return "", err
 		}
-		if a.Until.IsZero() && time.Since(a.Written) >= Settled {
+		if time.Since(a.Written) >= Settled {
 			return a.Thread, nil
 		}
 	}

@@ -25,7 +25,7 @@ func Unmarshal(data []byte, v any) (Members, error) {
 	if err := json.Unmarshal(data, &all); err != nil { // not an object: null
 		return nil, err
 	}
-	for field := range reflect.TypeOf(v).Elem().Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(v).Elem()) { // of embedded structs, too
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		delete(all, name)
 	}

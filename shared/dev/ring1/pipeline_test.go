@@ -297,7 +297,7 @@ type stateTable interface {
 func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
 	opening := p.opening(router.New(p.ring, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
-		Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
+		Events: p.events, Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
 	}))
 	worker := p.worker("route", opening, p.eventsDead)
 	opening.Runs, worker.Runs = true, true

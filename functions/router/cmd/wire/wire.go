@@ -19,7 +19,7 @@ func Route(f *function.Function) *queue.Worker {
 	worker.Runs = true
 	worker.Handler = &envelope.Opening{Runs: true, Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.New(ring, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
-		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
+		Events: f.Queue(f.String("QUEUE_URL")), Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 	})}
 	return worker
 }

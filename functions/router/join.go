@@ -1,0 +1,274 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/shared/audit"
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
+	"signalbox/shared/conversation"
+	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
+)
+
+// elapsed is how much older than a change of number the history of the new number is at least if it is another person's: clocks of
+// providers differ.
+const elapsed = 10 * time.Minute
+
+// join makes the thread of an event part of another: what is held of its person, and one entry of the audit chain, in one write. A
+// thread that has nothing yet is only another name of that one.
+func (r *Router) join(ctx context.Context, j *job, pepper canonical.Pepper, held store.Record, head conversation.Head, to lead) error {
+	e := &j.event
+	records, err := r.Store.Get(ctx, conversation.Key(e.TenantID, to.thread))
+	if err != nil {
+		return err
+	}
+	root, err := conversation.Decode(records[0].Data)
+	if err != nil {
+		return err
+	}
+	if root.Joined != nil { // a moment ago
+		return &store.ConflictError{Held: records[0]}
+	}
+	began, err := r.began(ctx, e.TenantID, e.ThreadID)
+	if err != nil {
+		return err
+	}
+	if holdsPhone(e, pepper) && e.Type == canonical.TypeIdentity && !began.IsZero() && began.Before(e.Timestamp.Add(-elapsed)) {
+		return r.takeNumber(ctx, e, held, head, to.thread)
+	}
+	root.PersonKey = cmp.Or(root.PersonKey, to.personKey)
+	head.PersonKey = person(e, j.tenant, pepper, head).Key
+	var changes []store.Change
+	if held.Version > 0 || !began.IsZero() {
+		if changes, err = r.absorb(ctx, e, head, &root, to.thread); err != nil {
+			return err
+		}
+	}
+	if phone := customer(e).Phone; phone != "" {
+		root.AddAliases(canonical.AliasID(pepper, canonical.Identifier{Kind: canonical.KindPhone, Value: phone}))
+	}
+	head.Joined = &conversation.Joined{Thread: to.thread, At: time.Now().UTC().Truncate(time.Millisecond), Event: e.EventID}
+	for _, h := range []struct {
+		record store.Record
+		head   conversation.Head
+	}{{held, head}, {records[0], root}} {
+		data, err := conversation.Encode(h.head)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, store.Change{Kind: store.Put, Record: store.Record{Key: h.record.Key, Version: h.record.Version, Data: data}})
+	}
+	_, err = r.Store.Write(ctx, changes...)
+	return err
+}
+
+// absorb brings what is held of one person to another, and returns the entry of it in the tenant's audit chain. The person's key is that of
+// whom CRMs were asked to hold first, so that no further record is made by the other's.
+func (r *Router) absorb(ctx context.Context, e *canonical.Event, head conversation.Head, root *conversation.Head, to canonical.ThreadID) ([]store.Change, error) {
+	if len(root.Links) == 0 {
+		known := len(head.Links) > 0
+		if !known {
+			asked, err := r.asked(ctx, e.TenantID, e.ThreadID, to)
+			if err != nil {
+				return nil, err
+			}
+			known = asked[0] && !asked[1]
+		}
+		if known {
+			root.PersonKey, head.PersonKey = head.PersonKey, root.PersonKey
+		}
+	}
+	if err := r.copyConsent(ctx, e.TenantID, head.PersonKey, root.PersonKey); err != nil {
+		return nil, err
+	}
+	root.Absorb(e.ThreadID, head)
+	return audit.Of(r.Store, e.TenantID, "identity").Changes(ctx, audit.Entry{
+		At: time.Now().UTC().Truncate(time.Millisecond), Action: "join", By: "router", Reason: "one event proves both to be one person",
+		Subjects: []string{string(to), string(e.ThreadID), string(e.EventID)},
+	})
+}
+
+// copyConsent applies what one person said to another, who is the same one. The newer holds, as if both had been known to be one.
+func (r *Router) copyConsent(ctx context.Context, tenant, from, to string) error {
+	if from == to {
+		return nil
+	}
+	const prefix = "now/consent/"
+	partition := consent.Key(tenant, from, "").Partition
+	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: partition, Prefix: prefix}) {
+		if err != nil {
+			return err
+		}
+		for _, record := range page {
+			state, err := consent.Decode(record.Data)
+			if err != nil {
+				return err
+			}
+			channel, _, _ := strings.Cut(strings.TrimPrefix(record.Sort, prefix), "/")
+			if _, err := consent.Apply(ctx, r.Store, tenant, to, canonical.Channel(channel), state); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// maxAsked is how many events of a thread are looked at for one that asked a CRM for its person. Most do.
+const maxAsked = 25
+
+// asked reports of each thread whether a CRM was asked to hold its person.
+func (r *Router) asked(ctx context.Context, tenant string, threads ...canonical.ThreadID) ([]bool, error) {
+	asked := make([]bool, len(threads))
+	for n, thread := range threads {
+		page, _, err := r.Log.List(ctx, store.Range{Partition: conversation.Key(tenant, thread).Partition, Prefix: logPrefix, Limit: maxAsked})
+		if err != nil || len(page) == 0 {
+			return asked, err
+		}
+		keys := make([]store.Key, len(page))
+		for i, pointer := range page {
+			keys[i] = Key(tenant, loggedEvent(pointer))
+		}
+		records, err := r.Store.Get(ctx, keys...)
+		if err != nil {
+			return nil, err
+		}
+		for _, held := range records {
+			if held.Version == 0 {
+				continue
+			}
+			record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
+			if fault.Is(err, keyring.CodeErased) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			asked[n] = asked[n] || slices.ContainsFunc(record.Decision.CRMs, func(c CRMDecision) bool {
+				return slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity })
+			})
+		}
+	}
+	return asked, nil
+}
+
+// takeNumber gives a phone number that was another person's to a thread, from an event on. What that person had said by it stays theirs.
+func (r *Router) takeNumber(ctx context.Context, e *canonical.Event, held store.Record, head conversation.Head, to canonical.ThreadID) error {
+	if !head.AddSuccessor(conversation.Successor{Thread: to, At: e.Timestamp.UTC(), Event: e.EventID}) {
+		return nil
+	}
+	data, err := conversation.Encode(head)
+	if err == nil {
+		_, err = r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: held.Key, Version: held.Version, Data: data}})
+	}
+	return err
+}
+
+// closeNumbers ends the time in which phone numbers were the person's from whom an event takes them: whoever writes by one of them
+// later is somebody else, who has a thread and a key of their own and nothing of what was before. One that nobody wrote by is left alone.
+func (r *Router) closeNumbers(ctx context.Context, e *canonical.Event, pepper canonical.Pepper) error {
+	if e.Identity == nil || e.Identity.Reason == canonical.Rotated {
+		return nil
+	}
+	for _, i := range e.Identity.Previous {
+		if !isPhone(i) || i.Claimed || slices.Contains(e.Identity.Current, i) {
+			continue
+		}
+		if err := r.closeNumber(ctx, e, pepper, canonical.NewThreadID(pepper, i.Value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Router) closeNumber(ctx context.Context, e *canonical.Event, pepper canonical.Pepper, thread canonical.ThreadID) error {
+	next, personKey := canonical.NextThreadID(pepper, thread, e.EventID)
+	keys := []store.Key{conversation.Key(e.TenantID, thread), conversation.Key(e.TenantID, next)}
+	held, err := r.Store.Get(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	if held[0].Version == 0 {
+		if began, err := r.began(ctx, e.TenantID, thread); err != nil || began.IsZero() {
+			return err
+		}
+	}
+	head, err := conversation.Decode(held[0].Data)
+	if err != nil || !head.AddSuccessor(conversation.Successor{Thread: next, At: e.Timestamp.UTC(), Event: e.EventID}) {
+		return err
+	}
+	successor := conversation.Head{PersonKey: personKey, Identity: conversation.Identity{Reassigned: true}}
+	var changes []store.Change
+	for n, h := range []conversation.Head{head, successor} {
+		data, err := conversation.Encode(h)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, store.Change{Kind: store.Put, Record: store.Record{Key: keys[n], Version: held[n].Version, Data: data}})
+	}
+	pointer := canonical.Event{TenantID: e.TenantID, ThreadID: next}
+	if err := r.Store.Note(ctx, threadPointer(&pointer)); err != nil {
+		return err
+	}
+	_, err = r.Store.Write(ctx, changes...)
+	return err
+}
+
+// forward makes the message by which a job goes on in the group of the thread that it is of. It has an id of its own there: the queue
+// drops what it was sent in the last five minutes.
+func (r *Router) forward(ctx context.Context, j *job) error {
+	e := j.event
+	e.ThreadID = j.moved
+	body, err := canonical.Encode(e)
+	if err == nil {
+		body, err = envelope.Event(ctx, r.sealer, &e, body)
+	}
+	if err != nil {
+		return err
+	}
+	id := string(e.EventID) + "." + strings.TrimPrefix(string(e.ThreadID), "t1_")[:16]
+	j.forwarded = &queue.Message{ID: regenerated(id, j.generation), Group: string(e.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, e.Trace.Traceparent)}
+	return nil
+}
+
+// publishForwarded sends what is of other threads than it came in.
+func (r *Router) publishForwarded(ctx context.Context, jobs []*job) {
+	var messages []queue.Message
+	var of []*job
+	for _, j := range open(jobs) {
+		if j.forwarded != nil {
+			messages, of = append(messages, *j.forwarded), append(of, j)
+		}
+	}
+	if len(messages) == 0 {
+		return
+	}
+	for i, err := range queue.Errors(r.Events.Publish(ctx, messages...), len(messages)) {
+		of[i].err = err
+	}
+}
+
+// sameThread reports whether an event that came in one thread may be the one that is recorded in another: both are part of one, or a
+// number went from the one's person to the other's, and a copy of a webhook has a later time.
+func (r *Router) sameThread(ctx context.Context, tenant string, recorded, came canonical.ThreadID) (bool, error) {
+	a, err1 := r.root(ctx, tenant, recorded)
+	b, err2 := r.root(ctx, tenant, came)
+	if err := errors.Join(err1, err2); err != nil || a == b {
+		return err == nil, err
+	}
+	held, err := r.Store.Get(ctx, conversation.Key(tenant, recorded))
+	if err != nil {
+		return false, err
+	}
+	head, err := conversation.Decode(held[0].Data)
+	return slices.ContainsFunc(head.Successors, func(s conversation.Successor) bool { return s.Thread == came || s.Thread == b }), err
+}
