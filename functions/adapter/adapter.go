@@ -12,6 +12,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/identity"
 	"signalbox/shared/keyring"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -47,7 +48,7 @@ type Sealer interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// Parts is what an Adapter is made of. All but Lanes are needed.
+// Parts is what an Adapter is made of. All but Lanes and Aliases are needed.
 type Parts struct {
 	Channel   Channel
 	Directory Directory
@@ -55,7 +56,10 @@ type Parts struct {
 	Sinks     []Sink // where an event may become durable, in this order
 	// Lanes are the places of event types whose order is no matter, so that a flood of them delays no conversation. A type
 	// without a lane goes with the other events.
-	Lanes       map[canonical.Type][]Sink
+	Lanes map[canonical.Type][]Sink
+	// Aliases are where it is kept which thread an identifier leads to. An event of somebody without a phone number costs a read of them.
+	// Where none is found the thread is the identifier's own, and the router knows better.
+	Aliases     identity.Getter
 	DeadLetters DeadLetterWriter
 	Logger      *slog.Logger
 	Meter       *telemetry.Meter

@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/identity"
 	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -93,6 +94,7 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	}
 	trace := telemetry.Trace(ctx)
 	complete(p, w, line, a.description.Provider, pepper)
+	a.redirect(ctx, &p.Event, pepper)
 	p.Event.Trace.Traceparent = trace
 	if raw := RawVendor(line.RawVendor, p.Vendor); raw != nil {
 		if p.Event.Metadata == nil {
@@ -150,6 +152,22 @@ func (a *Adapter) line(ctx context.Context, account string, p *Parsed) (tenant.L
 		tried = address
 	}
 	return tenant.Line{}, none
+}
+
+// redirect makes an event one of the thread that its sender is known to be of, where the identifier that it came by has another of its
+// own. An event with a phone number is in the group of that, whatever is known: nothing is read for it.
+func (a *Adapter) redirect(ctx context.Context, e *canonical.Event, pepper canonical.Pepper) {
+	customer := e.Customer()
+	if a.Aliases == nil || a.Lanes[e.Type] != nil || customer.Phone != "" || e.Type == canonical.TypeIdentity {
+		return
+	}
+	thread, err := identity.Lookup(ctx, a.Aliases, e.TenantID, pepper, identity.Of(customer))
+	switch {
+	case err != nil: // the router finds it out
+		a.Logger.WarnContext(ctx, "aliases cannot be read", slog.String("code", fault.Of(err).Code))
+	case thread != "":
+		e.ThreadID = thread
+	}
 }
 
 // complete adds what depends on whose line it is, and when it came. What a channel did not give gets its default as it is encoded.

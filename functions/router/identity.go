@@ -21,14 +21,6 @@ const CodeContended = "identity_contended"
 // maxHops bounds how far a thread is followed that is part of another, and that of another again.
 const maxHops = 8
 
-// customer returns the participant who is not ours.
-func customer(e *canonical.Event) canonical.Participant {
-	if e.Direction == canonical.Inbound {
-		return e.Sender
-	}
-	return e.Recipient
-}
-
 // lead is where an identifier leads.
 type lead struct {
 	id        canonical.Identifier
@@ -102,7 +94,7 @@ func (r *Router) tryThread(ctx context.Context, j *job, pepper canonical.Pepper,
 
 // holdsPhone reports whether an event is of whoever has the phone number that its thread is named by now.
 func holdsPhone(e *canonical.Event, pepper canonical.Pepper) bool {
-	phone := customer(e).Phone
+	phone := e.Customer().Phone
 	if e.Identity != nil && !slices.ContainsFunc(e.Identity.Current, func(i canonical.Identifier) bool { return isPhone(i) && i.Value == phone }) {
 		return false
 	}
@@ -115,7 +107,7 @@ func isPhone(i canonical.Identifier) bool { return i.Kind == canonical.KindPhone
 func proofs(e *canonical.Event) []canonical.Identifier {
 	switch {
 	case e.Type != canonical.TypeIdentity:
-		return identity.Of(customer(e))
+		return identity.Of(e.Customer())
 	case e.Identity == nil || e.Identity.Reason == canonical.Deactivated || e.Identity.Reason == canonical.Reassigned:
 		return nil
 	default:
@@ -310,7 +302,7 @@ func (r *Router) leadHere(e *canonical.Event, pepper canonical.Pepper, l lead, n
 	switch {
 	case e.Type == canonical.TypeIdentity:
 		rule = identity.ProvidersWord
-	case named == 1 && customer(e).Phone == "":
+	case named == 1 && e.Customer().Phone == "":
 		rule = identity.First
 	}
 	change.Data, err = identity.Encode(identity.Alias{Thread: e.ThreadID, Since: e.Timestamp.UTC(), Written: now, Event: e.EventID, Rule: rule})

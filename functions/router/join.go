@@ -54,7 +54,7 @@ func (r *Router) join(ctx context.Context, j *job, pepper canonical.Pepper, held
 			return err
 		}
 	}
-	if phone := customer(e).Phone; phone != "" {
+	if phone := e.Customer().Phone; phone != "" {
 		root.AddAliases(canonical.AliasID(pepper, canonical.Identifier{Kind: canonical.KindPhone, Value: phone}))
 	}
 	head.Joined = &conversation.Joined{Thread: to.thread, At: time.Now().UTC().Truncate(time.Millisecond), Event: e.EventID}

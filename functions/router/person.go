@@ -13,7 +13,7 @@ import (
 
 // person returns whom an event is about: the customer's side of it.
 func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head conversation.Head) delivery.Person {
-	customer := customer(e)
+	customer := e.Customer()
 	key := head.PersonKey
 	if key == "" {
 		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))

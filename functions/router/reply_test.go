@@ -426,7 +426,9 @@ func (*forgetful) SealPerson(_ context.Context, _ keyring.Place, _ string, plain
 	return append([]byte("\x02SEAL"), plain...), nil
 }
 
-func (*forgetful) SealTenant(_ context.Context, _ keyring.Place, plain []byte) ([]byte, error) { return plain, nil }
+func (*forgetful) SealTenant(_ context.Context, _ keyring.Place, plain []byte) ([]byte, error) {
+	return plain, nil
+}
 
 func (f *forgetful) Open(_ context.Context, _ keyring.Place, sealed []byte) ([]byte, error) {
 	if f.erased {

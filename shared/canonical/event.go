@@ -107,6 +107,14 @@ func (e Event) WithoutRawVendor() Event {
 	return e
 }
 
+// Customer returns the side of an event that is not ours.
+func (e *Event) Customer() Participant {
+	if e.Direction == Inbound {
+		return e.Sender
+	}
+	return e.Recipient
+}
+
 // Participant is one side of a conversation. Any field may be empty (a web visitor has no phone, an agent no name), but the
 // customer's side has one of ID, Phone, HashedEmail and ChannelAddress: an event of nobody belongs to no thread.
 type Participant struct {

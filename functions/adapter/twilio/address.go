@@ -32,6 +32,42 @@ func split(written string) address {
 	return a
 }
 
+// externalUser returns a WhatsApp user's identifier. The documentation has two names of the parameter.
+func (f form) externalUser() string { return f.first("ExternalUserId", "ExternalUserIdentifier") }
+
+// identifiers returns what a webhook of an account says of a WhatsApp user beside the phone number: the identifier to the account's
+// business portfolio, by whichever of the addresses has it. What has not the form of one proves nothing.
+func identifiers(account string, addresses ...address) []canonical.Identifier {
+	for _, a := range addresses {
+		if kind := userKind(a.bare); kind != "" && a.channel == canonical.WhatsApp {
+			return []canonical.Identifier{{Kind: kind, Scope: account, Value: a.bare}}
+		}
+	}
+	return nil
+}
+
+// userKind returns the kind of a WhatsApp user's identifier, "" for what is none: two capital letters of a country, a dot, and letters
+// and digits, to several portfolios with "ENT." before them.
+func userKind(s string) string {
+	country, rest, ok := strings.Cut(s, ".")
+	if !ok || len(country) != 2 || strings.Trim(country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return ""
+	}
+	kind := canonical.KindBSUID
+	if parent, ok := strings.CutPrefix(rest, "ENT."); ok {
+		kind, rest = canonical.KindParentBSUID, parent
+	}
+	for i := range len(rest) {
+		if b := rest[i]; (b < '0' || b > '9') && (b|0x20 < 'a' || b|0x20 > 'z') {
+			return ""
+		}
+	}
+	if rest == "" || len(rest) > 128 {
+		return ""
+	}
+	return kind
+}
+
 // identifier is what a person is known by: the bare E.164 wherever there is one, so that RCS falling back to SMS stays one
 // thread, otherwise the channel's own identifier behind the channel's name.
 func (a address) identifier() string {

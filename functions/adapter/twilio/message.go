@@ -32,7 +32,7 @@ type leftovers struct {
 // opt-out word, it stays a message with Consent filled: the router changes the consent and logs the activity.
 func message(f form, _ time.Time) ([]adapter.Parsed, error) {
 	sid := f.first("MessageSid", "SmsMessageSid", "SmsSid")
-	from, to := split(f.first("From", "ExternalUserId")), split(f.value("To"))
+	from, to := split(cmp.Or(f.value("From"), f.externalUser())), split(f.value("To"))
 	switch {
 	case sid == "":
 		return nil, malformed("message_sid_missing")
@@ -90,8 +90,9 @@ func (l leftovers) metadata() map[string]json.RawMessage {
 
 // person is the customer. A WhatsApp user may have no phone; then ExternalUserId (scoped to the business) is all there is.
 func person(f form, from address) canonical.Participant {
+	user := f.externalUser()
 	p := canonical.Participant{Phone: from.phone, DisplayName: f.value("ProfileName")}
-	switch id := f.first("ExternalUserId", "WaId"); {
+	switch id := cmp.Or(user, f.value("WaId")); {
 	case strings.Contains(id, ":"):
 		p.ID = id
 	case id != "":
@@ -101,6 +102,10 @@ func person(f form, from address) canonical.Participant {
 	}
 	if from.phone == "" {
 		p.ChannelAddress = from.bare
+	}
+	p.Identifiers = identifiers(f.value("AccountSid"), from, split(user))
+	if number := "+" + f.value("WaId"); from.channel == canonical.WhatsApp && canonical.IsE164(number) && number != from.phone {
+		p.Identifiers = append(p.Identifiers, canonical.Identifier{Kind: canonical.KindPhone, Value: number}) // the same, written by other rules of its country
 	}
 	return p
 }

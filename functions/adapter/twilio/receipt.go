@@ -62,7 +62,7 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 			Direction:         canonical.Status,
 			ProviderMessageID: sid,
 			Sender:            ours(from),
-			Recipient:         recipient(to),
+			Recipient:         recipient(f.value("AccountSid"), to),
 			RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
 			Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code},
 			Timestamp:         at,
@@ -100,11 +100,11 @@ func refused(receipt adapter.Parsed, sid string, received time.Time) adapter.Par
 	return receipt
 }
 
-func recipient(to address) canonical.Participant {
+func recipient(account string, to address) canonical.Participant {
 	if to.phone != "" {
 		return canonical.Participant{Phone: to.phone}
 	}
-	return canonical.Participant{ID: to.identifier(), ChannelAddress: to.bare}
+	return canonical.Participant{ID: to.identifier(), ChannelAddress: to.bare, Identifiers: identifiers(account, to)}
 }
 
 // doneDate reads RawDlrDoneDate, the carrier's YYMMDDhhmm without a zone, if it can only be UTC: zones are a quarter of an

@@ -278,6 +278,7 @@ func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.
 		Channel: channel, Directory: p.directory, Peppers: p.peppers,
 		Sinks:       adapter.Sinks(events, adapter.NewSpool(p.spool)),
 		DeadLetters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
+		Aliases:     p.state,
 		Logger:      p.logger, Meter: p.meter,
 	})
 }

@@ -31,6 +31,7 @@ func New(f *function.Function, options ...Option) Parts {
 		Directory: f.Tenants(), Peppers: f.Peppers(),
 		Sinks:       adapter.Sinks(f.Queue(f.String("EVENTS_QUEUE_URL")), spool),
 		DeadLetters: adapter.NewDeadLetters(p.ring, p.bytes, p.state, f.Identity.Version),
+		Aliases:     p.state,
 		Logger:      f.Logger, Meter: f.Meter,
 	}
 	for _, add := range options {
