@@ -137,16 +137,24 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, d Decisio
 	if e.Direction == canonical.Status && known.Consent[e.Channel].State == d.Consent.State {
 		return true, nil
 	}
-	now, err := consent.Apply(ctx, r.Store, e.TenantID, d.Person.Key, e.Channel, consent.State{
-		State: d.Consent.State, At: e.Timestamp, EventID: e.EventID, Keyword: d.Consent.Keyword, Source: d.Consent.Source,
-	})
-	if err != nil {
-		return false, err
+	for key, of := "", d.Person.Key; key != of; {
+		key = of
+		now, err := consent.Apply(ctx, r.Store, e.TenantID, key, e.Channel, consent.State{
+			State: d.Consent.State, At: e.Timestamp, EventID: e.EventID, Keyword: d.Consent.Keyword, Source: d.Consent.Source,
+		})
+		if err != nil {
+			return false, err
+		}
+		superseded = now.EventID != e.EventID
+		err = conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
+			of = cmp.Or(h.PersonKey, key) // another one since a moment ago, if the person was found to be somebody
+			return h.SetConsent(e.Channel, conversation.ConsentState{State: now.State, At: now.At})
+		})
+		if err != nil {
+			return false, err
+		}
 	}
-	err = conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
-		return h.SetConsent(e.Channel, conversation.ConsentState{State: now.State, At: now.At})
-	})
-	return now.EventID != e.EventID, err
+	return superseded, nil
 }
 
 // maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.

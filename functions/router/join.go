@@ -174,7 +174,7 @@ func (r *Router) takeNumber(ctx context.Context, e *canonical.Event, held store.
 }
 
 // closeNumbers ends the time in which phone numbers were the person's from whom an event takes them: whoever writes by one of them
-// later is somebody else, who has a thread and a key of their own and nothing of what was before. One that nobody wrote by is left alone.
+// later is somebody else, who has a thread and a key of their own and nothing of what was before. What comes late is of its own time.
 func (r *Router) closeNumbers(ctx context.Context, e *canonical.Event, pepper canonical.Pepper) error {
 	if e.Identity == nil || e.Identity.Reason == canonical.Rotated {
 		return nil
@@ -196,11 +196,6 @@ func (r *Router) closeNumber(ctx context.Context, e *canonical.Event, pepper can
 	held, err := r.Store.Get(ctx, keys...)
 	if err != nil {
 		return err
-	}
-	if held[0].Version == 0 {
-		if began, err := r.began(ctx, e.TenantID, thread); err != nil || began.IsZero() {
-			return err
-		}
 	}
 	head, err := conversation.Decode(held[0].Data)
 	if err != nil || !head.AddSuccessor(conversation.Successor{Thread: next, At: e.Timestamp.UTC(), Event: e.EventID}) {
