@@ -26,6 +26,7 @@ import (
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/rules"
 	"signalbox/shared/secret"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 )
@@ -185,6 +186,12 @@ func (o *office) deliverAll() {
 
 func (o *office) carryOut(d delivery.Delivery) {
 	o.t.Helper()
+	work := idempotency.New(o.state, 35*time.Second)
+	key := store.Key{Partition: "demo/event/" + string(d.Event.EventID), Sort: idempotency.DeliveryClaims + d.CRM}
+	claims, errs := work.ClaimAll(o.t.Context(), []idempotency.Wanted{{Key: key, MaxUnfinished: idempotency.MaxUnfinished}})
+	if errs[0] != nil {
+		o.t.Fatal(errs[0])
+	}
 	lead := d.Person.Links["contact"]
 	if lead == "" {
 		lead = o.leads[d.Person.Key]
@@ -201,6 +208,9 @@ func (o *office) carryOut(d delivery.Delivery) {
 		}
 	}
 	o.shown = append(o.shown, d)
+	if err := work.Complete(o.t.Context(), claims[0]); err != nil {
+		o.t.Fatal(err)
+	}
 }
 
 // home returns the thread that a person's name leads to in the end, and its head.

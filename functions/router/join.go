@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
@@ -50,6 +52,12 @@ func (r *Router) join(ctx context.Context, j *job, pepper canonical.Pepper, held
 	head.PersonKey = person(e, j.tenant, pepper, head).Key
 	var changes []store.Change
 	if held.Version > 0 || !began.IsZero() {
+		switch busy, err := r.underWay(ctx, e.TenantID, e.ThreadID); {
+		case err != nil:
+			return err
+		case busy:
+			return &queue.HeldError{For: joinWait}
+		}
 		if changes, err = r.absorb(ctx, e, head, &root, to.thread); err != nil {
 			return err
 		}
@@ -78,11 +86,12 @@ func (r *Router) absorb(ctx context.Context, e *canonical.Event, head conversati
 	if len(root.Links) == 0 {
 		known := len(head.Links) > 0
 		if !known {
-			asked, err := r.asked(ctx, e.TenantID, e.ThreadID, to)
-			if err != nil {
+			theirs, err1 := r.asked(ctx, e.TenantID, e.ThreadID)
+			ours, err2 := r.asked(ctx, e.TenantID, to)
+			if err := errors.Join(err1, err2); err != nil {
 				return nil, err
 			}
-			known = asked[0] && !asked[1]
+			known = theirs && !ours
 		}
 		if known {
 			root.PersonKey, head.PersonKey = head.PersonKey, root.PersonKey
@@ -123,42 +132,88 @@ func (r *Router) copyConsent(ctx context.Context, tenant, from, to string) error
 	return nil
 }
 
-// maxAsked is how many events of a thread are looked at for one that asked a CRM for its person. Most do.
-const maxAsked = 25
+// Bounds of looking at what was decided in a thread.
+const (
+	maxAsked = 25          // events, of which most asked a CRM for the person
+	joinWait = time.Second // until a delivery that is under way is looked at again
+	joinMost = time.Minute // after it was decided, a delivery is waited for no longer: its CRM may be down
+)
 
-// asked reports of each thread whether a CRM was asked to hold its person.
-func (r *Router) asked(ctx context.Context, tenant string, threads ...canonical.ThreadID) ([]bool, error) {
-	asked := make([]bool, len(threads))
-	for n, thread := range threads {
-		page, _, err := r.Log.List(ctx, store.Range{Partition: conversation.Key(tenant, thread).Partition, Prefix: logPrefix, Limit: maxAsked})
-		if err != nil || len(page) == 0 {
-			return asked, err
-		}
-		keys := make([]store.Key, len(page))
-		for i, pointer := range page {
-			keys[i] = Key(tenant, loggedEvent(pointer))
-		}
-		records, err := r.Store.Get(ctx, keys...)
-		if err != nil {
-			return nil, err
-		}
-		for _, held := range records {
-			if held.Version == 0 {
-				continue
+// underWay reports whether a CRM has not yet what was decided last in a thread. A delivery of what comes next, in another group of the
+// CRM's queue, could overtake that. The order of deliveries within a group makes the last one of each CRM tell of all before it.
+func (r *Router) underWay(ctx context.Context, tenant string, thread canonical.ThreadID) (bool, error) {
+	records, err := r.decided(ctx, tenant, thread, true)
+	if err != nil {
+		return false, err
+	}
+	last := map[string]store.Key{} // by CRM
+	for _, record := range records {
+		for _, c := range record.Decision.CRMs {
+			if _, later := last[c.CRM]; !later && time.Since(record.RoutedAt) < joinMost {
+				last[c.CRM] = eventKey(tenant, record.event, idempotency.DeliveryClaims+c.CRM)
 			}
-			record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
-			if fault.Is(err, keyring.CodeErased) {
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			asked[n] = asked[n] || slices.ContainsFunc(record.Decision.CRMs, func(c CRMDecision) bool {
-				return slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity })
-			})
 		}
 	}
-	return asked, nil
+	if len(last) == 0 {
+		return false, nil
+	}
+	claims, err := r.Store.Get(ctx, slices.Collect(maps.Values(last))...)
+	if err != nil {
+		return false, err
+	}
+	for _, claim := range claims {
+		if ended, err := idempotency.Ended(claim); err != nil || !ended {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// asked reports whether a CRM was asked to hold the person of a thread.
+func (r *Router) asked(ctx context.Context, tenant string, thread canonical.ThreadID) (bool, error) {
+	records, err := r.decided(ctx, tenant, thread, false)
+	return slices.ContainsFunc(records, func(record decided) bool {
+		return slices.ContainsFunc(record.Decision.CRMs, func(c CRMDecision) bool {
+			return slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity })
+		})
+	}), err
+}
+
+// decided is an event's record.
+type decided struct {
+	Record
+	event canonical.EventID
+}
+
+// decided returns the records of the first events of a thread, or of the last ones, the last first. Those of an erased person are gone.
+func (r *Router) decided(ctx context.Context, tenant string, thread canonical.ThreadID, last bool) ([]decided, error) {
+	page, _, err := r.Log.List(ctx, store.Range{Partition: conversation.Key(tenant, thread).Partition, Prefix: logPrefix, Limit: maxAsked, Descending: last})
+	if err != nil || len(page) == 0 {
+		return nil, err
+	}
+	keys := make([]store.Key, len(page))
+	for i, pointer := range page {
+		keys[i] = Key(tenant, loggedEvent(pointer))
+	}
+	records, err := r.Store.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	var all []decided
+	for i, held := range records {
+		if held.Version == 0 {
+			continue
+		}
+		record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
+		switch {
+		case fault.Is(err, keyring.CodeErased):
+		case err != nil:
+			return nil, err
+		default:
+			all = append(all, decided{record, loggedEvent(page[i])})
+		}
+	}
+	return all, nil
 }
 
 // takeNumber gives a phone number that was another person's to a thread, from an event on. What that person had said by it stays theirs.

@@ -18,7 +18,7 @@ func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head c
 	if key == "" {
 		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))
 	}
-	p := delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region}
+	p := delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region, Unmatched: head.Reassigned}
 	if p.Phone == "" {
 		p.Email = email(customer.ChannelAddress, strings.TrimPrefix(customer.ID, string(e.Channel)+":"))
 	}

@@ -30,6 +30,8 @@ type Person struct {
 	Phone  string            `json:"phone,omitempty"`  // E.164
 	Region string            `json:"region,omitempty"` // ISO 3166 alpha-2, the tenant's default: what a CRM's national numbers are read with
 	Links  map[string]string `json:"links,omitempty"`  // the CRM's object kind to its id, opaque to all but that CRM
+	// Unmatched: what the person is known by was somebody else's, whom a CRM may hold under it. Nobody is looked for by it.
+	Unmatched bool `json:"unmatched,omitempty"`
 }
 
 // Action is one intent. What it becomes (a call, part of a graph, a property a customer's workflow listens to) is the CRM's affair.

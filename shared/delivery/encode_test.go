@@ -19,6 +19,8 @@ func fill(t *testing.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString("\"quoted\" <angle> & \\ \n\t\x01 é \u2028 " + v.Type().Name())
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.Int:
 		v.SetInt(7)
 	case reflect.Struct:

@@ -40,6 +40,15 @@ type content struct {
 	Unknown    unknown.Members              `json:"-"`
 }
 
+// Ended reports whether the work of a claim is over, by its record: it is completed, or was given up.
+func Ended(held store.Record) (bool, error) {
+	if held.Version == 0 {
+		return false, nil
+	}
+	c, err := decode(held.Data)
+	return c.State == Completed || c.State == Dead, err
+}
+
 func (c content) encode() ([]byte, error) {
 	data, err := unknown.Marshal(c, c.Unknown)
 	if err != nil {

@@ -270,3 +270,36 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestAUsersIdentifierIsOneByItsForm: what is none costs nobody the message, and proves nothing.
+func TestAUsersIdentifierIsOneByItsForm(t *testing.T) {
+	const body = "AccountSid=AC1&MessageSid=SM1&To=whatsapp%3A%2B15557654321&Body=x&"
+	user := func(kind, value string) []canonical.Identifier {
+		return []canonical.Identifier{{Kind: kind, Scope: "AC1", Value: value}}
+	}
+	for fields, want := range map[string][]canonical.Identifier{
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=whatsapp%3AUS.1349":         user(canonical.KindBSUID, "US.1349"),
+		"From=whatsapp%3A%2B15552010001&ExternalUserIdentifier=whatsapp%3AUS.1349": user(canonical.KindBSUID, "US.1349"),
+		"From=whatsapp%3AUS.13aZ":                                            user(canonical.KindBSUID, "US.13aZ"),
+		"From=whatsapp%3AUS.1&ExternalUserId=whatsapp%3AUS.1":                user(canonical.KindBSUID, "US.1"),
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=whatsapp%3AUS.ENT.99": user(canonical.KindParentBSUID, "US.ENT.99"),
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=whatsapp%3Afoo_bar":   nil,
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=whatsapp%3Aus.1":      nil,
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=whatsapp%3AUS.":       nil,
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=whatsapp%3AUS.1-2":    nil,
+		"From=whatsapp%3A%2B15552010001&ExternalUserId=rcs%3AUS.1":           nil,
+		"From=%2B15552010001":                                nil,
+		"From=whatsapp%3A%2B15552010001&WaId=15552010001":    nil,
+		"From=whatsapp%3A%2B5215512345678&WaId=525512345678": {{Kind: canonical.KindPhone, Value: "+525512345678"}},
+		"From=whatsapp%3A%2B15552010001&WaId=US.1":           nil,
+	} {
+		parsed, err := parse(Messages, body+fields)
+		if err != nil {
+			t.Errorf("%s: %v", fields, err)
+			continue
+		}
+		if diff := cmp.Diff(want, parsed[0].Event.Sender.Identifiers); diff != "" {
+			t.Errorf("%s: -want +got:\n%s", fields, diff)
+		}
+	}
+}

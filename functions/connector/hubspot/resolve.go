@@ -18,6 +18,10 @@ import (
 // is there is never replaced: it is another person's, or the same person's under another identifier.
 func (p *portal) resolve(ctx context.Context, w batch) {
 	w.Each(p.resolveByKey(ctx, w), func(i int) {
+		if w.Request(i).delivery.Person.Unmatched {
+			w.Succeed(i)
+			return
+		}
 		switch found := p.resolveByEmail(ctx, w, i); {
 		case found:
 		case w.Request(i).delivery.Person.Phone == "":

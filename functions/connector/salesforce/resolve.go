@@ -85,7 +85,7 @@ func lookupsOf(r Request) []lookup {
 			all = append(all, lookup{object, fieldPersonKey, p.Key, false})
 		}
 	}
-	if email := connector.EmailOf(r.delivery); email != "" {
+	if email := connector.EmailOf(r.delivery); email != "" && !p.Unmatched {
 		for _, object := range []string{contactObject, leadObject} {
 			all = append(all, lookup{object, "Email", email, true})
 		}
@@ -163,7 +163,7 @@ func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nod
 		o.identify(ctx, w, i, found)
 		return
 	}
-	if r.delivery.Person.Phone == "" {
+	if r.delivery.Person.Phone == "" || r.delivery.Person.Unmatched {
 		w.Succeed(i)
 		return
 	}
