@@ -45,7 +45,7 @@ func (l late) Get(ctx context.Context, keys ...store.Key) ([]store.Record, error
 	return l.Store.Get(ctx, keys...)
 }
 
-func (l late) Link(ctx context.Context, _ string, _ canonical.ThreadID, _ string, _ map[string]string) error {
+func (l late) Link(ctx context.Context, _ string, _ canonical.ThreadID, _ string, _, _ map[string]string) error {
 	return l.hang(ctx)
 }
 

@@ -92,6 +92,19 @@ func (r *Router) tryThread(ctx context.Context, j *job, pepper canonical.Pepper,
 	return r.bind(ctx, j, pepper, held, head, leads)
 }
 
+// proves reports whether a job may change whose its thread is, by the head that is held for it.
+func (r *Router) proves(ctx context.Context, j *job) bool {
+	if j.event.Type == canonical.TypeIdentity {
+		return true
+	}
+	if len(j.event.Customer().Identifiers) == 0 {
+		return false
+	}
+	pepper, err1 := r.Peppers.Pepper(ctx, j.event.TenantID)
+	head, err2 := conversation.Decode(j.held[0].Data)
+	return err1 != nil || err2 != nil || head.Joined == nil && len(unknownTo(&j.event, pepper, &head)) > 0
+}
+
 // holdsPhone reports whether an event is of whoever has the phone number that its thread is named by now.
 func holdsPhone(e *canonical.Event, pepper canonical.Pepper) bool {
 	phone := e.Customer().Phone

@@ -119,6 +119,7 @@ type job struct {
 	forwarded  *queue.Message     // to that one's group
 	completed  bool               // by an earlier receive of an event of this id
 	newThread  bool               // the thread has no head yet
+	proves     bool               // it may change whose its thread is
 	threadHead *store.Record      // the thread's head, as far as it was read and is still so
 	err        error
 }
@@ -203,9 +204,10 @@ func apart(before, j *job) bool {
 	})
 }
 
-// answers reports whether one of two jobs of a thread may change the head because an outreach waits for its answer.
-func answers(_, j *job) bool {
-	if j.held == nil {
+// answers reports whether one of two jobs of a thread may change the head: because an outreach waits for its answer, or by what it
+// proves.
+func answers(before, j *job) bool {
+	if j.held == nil || before.proves || j.proves {
 		return true
 	}
 	head, err := conversation.Decode(j.held[0].Data)
@@ -275,6 +277,7 @@ func (r *Router) readHeld(ctx context.Context, jobs []*job) {
 	for _, j := range jobs {
 		n := len(j.keys())
 		j.held, held = held[:n], held[n:]
+		j.proves = r.proves(ctx, j)
 	}
 }
 
