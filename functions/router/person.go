@@ -8,6 +8,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
+	"signalbox/shared/identity"
 	"signalbox/shared/tenant"
 )
 
@@ -19,9 +20,16 @@ func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head c
 		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))
 	}
 	p := delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region, Unmatched: head.Reassigned}
-	if p.Phone == "" {
-		p.Email = email(customer.ChannelAddress, strings.TrimPrefix(customer.ID, string(e.Channel)+":"))
+	var addresses []string
+	for _, i := range identity.Proving(customer.Identifiers) {
+		if i.Kind == canonical.KindEmail {
+			addresses = append(addresses, i.Value)
+		}
 	}
+	if p.Phone == "" {
+		addresses = append(addresses, customer.ChannelAddress, strings.TrimPrefix(customer.ID, string(e.Channel)+":"))
+	}
+	p.Email = email(addresses...)
 	return p
 }
 

@@ -18,6 +18,10 @@ func TestAnAddressThatIsAnEmailAddressIsThePersons(t *testing.T) {
 		"the id without its channel":    {canonical.Participant{ID: "imessage:ana@example.test"}, "ana@example.test"},
 		"an opaque id":                  {canonical.Participant{ID: "imessage:urn:mbid:AQ", ChannelAddress: "urn:mbid:AQ"}, ""},
 		"who has a phone":               {canonical.Participant{Phone: "+15552010001", ChannelAddress: "ana@example.test"}, ""},
+		"an identifier beside a phone":  {canonical.Participant{Phone: "+15552010001", Identifiers: mailboxes("ana@example.test")}, "ana@example.test"},
+		"the first identifier that is":  {canonical.Participant{Identifiers: mailboxes("ana@localhost", "ana@example.test"), ChannelAddress: "b@example.test"}, "ana@example.test"},
+		"what somebody claims":          {canonical.Participant{Phone: "+15552010001", Identifiers: []canonical.Identifier{{Kind: canonical.KindEmail, Value: "ana@example.test", Claimed: true}}}, ""},
+		"a hash":                        {canonical.Participant{Phone: "+15552010001", Identifiers: []canonical.Identifier{{Kind: canonical.KindHashedEmail, Value: "ana@example.test"}}}, ""},
 		"no domain":                     {canonical.Participant{ChannelAddress: "ana@localhost"}, ""},
 		"quoted":                        {canonical.Participant{ChannelAddress: `"ana ruiz"@example.test`}, ""},
 		"with a name":                   {canonical.Participant{ChannelAddress: "Ana <ana@example.test>"}, ""},
@@ -37,4 +41,11 @@ func TestAnAddressThatIsAnEmailAddressIsThePersons(t *testing.T) {
 			}
 		})
 	}
+}
+
+func mailboxes(addresses ...string) (all []canonical.Identifier) {
+	for _, address := range addresses {
+		all = append(all, canonical.Identifier{Kind: canonical.KindEmail, Value: address})
+	}
+	return all
 }
