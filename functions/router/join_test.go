@@ -285,3 +285,19 @@ func TestLinksFollowAThreadThatIsPartOfAnother(t *testing.T) {
 		}
 	})
 }
+
+// TestAnOutreachFindsItsAnswerInAThreadThatIsPartOfItsOwn: it comes to be known after the answer, and after two were found to be one.
+func TestAnOutreachFindsItsAnswerInAThreadThatIsPartOfItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := quiet(t)
+		outreach := says("outreach", 1, "shall we talk?", canonical.SMS, canonical.Participant{Phone: phone})
+		outreach.Direction, outreach.Sender, outreach.Recipient = canonical.Outbound, outreach.Recipient, outreach.Sender
+		answer := says("1", 2, "yes, let us", canonical.SMS, canonical.Participant{Phone: phone})
+		o.receiveAll(says("0", 0, "hi", canonical.WhatsApp, byUser(user)), answer, says("2", 3, "me", canonical.WhatsApp, byBoth(phone, user)), outreach)
+		last := o.shown[len(o.shown)-1]
+		if last.Event.EventID != outreach.EventID || len(last.Actions) != 2 || last.Actions[0].Value["at"] != answer.Timestamp.Format(time.RFC3339Nano) {
+			t.Errorf("the outreach was answered at %s: %+v", answer.Timestamp, last)
+		}
+	})
+}

@@ -69,12 +69,18 @@ func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conver
 			return &Reply{e.EventID, e.Timestamp.UTC(), answered}, nil
 		}
 	case isOutreach(e):
-		earlier, err := r.findAnswer(ctx, e)
-		if err != nil {
-			return nil, err
+		var first conversation.Message
+		for _, thread := range append([]canonical.ThreadID{e.ThreadID}, head.Members...) {
+			earlier, err := r.findAnswer(ctx, e, thread)
+			if err != nil {
+				return nil, err
+			}
+			if first.At.IsZero() || !earlier.At.IsZero() && earlier.At.Before(first.At) {
+				first = earlier
+			}
 		}
-		if !earlier.At.IsZero() {
-			return &Reply{earlier.Event, earlier.At, []canonical.EventID{e.EventID}}, nil
+		if !first.At.IsZero() {
+			return &Reply{first.Event, first.At, []canonical.EventID{e.EventID}}, nil
 		}
 	}
 	return nil, nil
@@ -82,8 +88,10 @@ func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conver
 
 // findAnswer looks for the first message of a thread that is an answer to an outreach which comes to be known only now. Most
 // outreach is known before anybody answers, and then there is nothing behind it in the log.
-func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (conversation.Message, error) {
-	after := logPointer(outreach, time.Time{}).Key
+func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event, thread canonical.ThreadID) (conversation.Message, error) {
+	in := *outreach
+	in.ThreadID = thread
+	after := logPointer(&in, time.Time{}).Key
 	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: logPrefix, After: after.Sort, Limit: store.MaxGet}) {
 		if err != nil {
 			return conversation.Message{}, err
@@ -97,7 +105,7 @@ func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event) (con
 			return conversation.Message{}, err
 		}
 		for _, record := range records {
-			if reply, err := r.readAnswer(ctx, record, outreach); err != nil || !reply.At.IsZero() {
+			if reply, err := r.readAnswer(ctx, record, &in); err != nil || !reply.At.IsZero() {
 				return reply, err
 			}
 		}
