@@ -101,6 +101,17 @@ func namedBefore[R any](w *world[R]) {
 	w.called("Given Here")
 }
 
+// unmatched is somebody who has a number that was another person's, whom the CRM holds under it.
+func unmatched[R any](w *world[R]) {
+	w.AddPerson(phone(1), "Given Here", "")
+	d := w.unknown(1, 1)
+	d.Person.Unmatched = true
+	w.finish(d)
+	if held := w.Held().Persons; len(held) != 2 {
+		w.t.Errorf("persons %+v, want another one", held)
+	}
+}
+
 // advertisement is what brought somebody here.
 func advertisement() *canonical.Attribution {
 	return &canonical.Attribution{

@@ -166,7 +166,11 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 	}
 	if id == "" || done["activity"]["gone"] != "" {
 		if _, ok := done["find"]; !ok {
-			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?region=" + d.Person.Region + "&phone=" + strings.Replace(d.Person.Phone, "+", "%2B", 1), nil}}, true, nil
+			by := strings.Replace(d.Person.Phone, "+", "%2B", 1)
+			if d.Person.Unmatched {
+				by = ""
+			}
+			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?region=" + d.Person.Region + "&phone=" + by, nil}}, true, nil
 		}
 		id = done["find"]["person"]
 		makes := slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {

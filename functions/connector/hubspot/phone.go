@@ -18,6 +18,7 @@ const candidates = 100
 const (
 	propertyCountry     = "country"
 	propertyCountryCode = "hs_country_region_code"
+	propertyOwner       = "hubspot_owner_id"
 )
 
 func phoneProperties() []string {
@@ -43,7 +44,7 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	} {
 		groups = append(groups, connector.Object{"filters", []connector.Object{{"propertyName", f[0], "operator", f[1], "value", f[2]}}})
 	}
-	properties := append(phoneProperties(), propertyCountry, propertyCountryCode, firstName, lastName, "lastmodifieddate",
+	properties := append(phoneProperties(), propertyCountry, propertyCountryCode, firstName, lastName, "lastmodifieddate", propertyOwner,
 		p.binding.Properties.SenderKey)
 	request := connector.Object{
 		"after", "0", "limit", candidates, "sorts", []string{"-lastmodifieddate"}, "properties", properties, "filterGroups", groups,

@@ -74,7 +74,7 @@ func (p *portal) resolveByEmail(ctx context.Context, w batch, i int) bool {
 	case len(found) == 0:
 		return false
 	default:
-		p.identify(ctx, w, i, found[0])
+		p.identify(ctx, w, i, found[0], "")
 	}
 	return true
 }
@@ -92,16 +92,17 @@ func (p *portal) resolveByPhone(ctx context.Context, w batch, i int) {
 		w.Succeed(i)
 		return
 	}
-	chosen := slices.MaxFunc(matching, func(a, b object) int {
-		return cmp.Or(a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID))
-	})
+	names := p.binding.Properties
+	chosen, rule := connector.Choose(matching, []connector.Rule[object]{
+		{Name: connector.RuleWritten, Has: func(o object) bool { return o.Properties[names.SenderKey] != "" }},
+		{Name: connector.RuleOwned, Has: func(o object) bool { return o.Properties[propertyOwner] != "" }},
+	}, func(a, b object) int { return cmp.Or(a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID)) })
 	if len(matching) > 1 {
-		p.crm.options.Logger.WarnContext(ctx, "several contacts have the phone number; the most recently modified one is taken",
-			slog.String("tenant", p.of.Tenant), slog.String("code", "ambiguous"), slog.Int("contacts", len(matching)),
-			slog.String("contact", chosen.ID))
+		p.crm.options.Logger.WarnContext(ctx, "several contacts have the phone number; a rule chose one", slog.String("tenant", p.of.Tenant),
+			slog.String("code", "ambiguous"), slog.String("rule", rule), slog.Int("contacts", len(matching)), slog.String("contact", chosen.ID))
 		p.crm.options.Meter.Count("HubSpotAmbiguousContact", 1)
 	}
-	p.identify(ctx, w, i, chosen)
+	p.identify(ctx, w, i, chosen, rule)
 }
 
 func (o object) modified() time.Time {
@@ -113,9 +114,9 @@ func (o object) modified() time.Time {
 	return time.Time{}
 }
 
-// identify concludes a step with a contact that was not found by our key and gives it that key. Should another contact have taken the key
+// identify concludes a step with a contact that was not found by our key, but perhaps by a rule among several, and gives it that key. Should another contact have taken the key
 // in between, this one stays without: the next message finds the other.
-func (p *portal) identify(ctx context.Context, w batch, i int, found object) {
+func (p *portal) identify(ctx context.Context, w batch, i int, found object, rule string) {
 	key := p.binding.Properties.SenderKey
 	person := w.Request(i).delivery.Person
 	if found.Properties[key] == "" && person.Key != "" {
@@ -130,7 +131,7 @@ func (p *portal) identify(ctx context.Context, w batch, i int, found object) {
 			return
 		}
 	}
-	w.Succeed(i, resultContact, found.ID, connector.ResultNamed, named(w.Request(i), found.Properties))
+	w.Succeed(i, resultContact, found.ID, connector.ResultNamed, named(w.Request(i), found.Properties), connector.ResultRule, rule)
 }
 
 // create upserts by our key the contacts that were not found.

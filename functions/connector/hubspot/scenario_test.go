@@ -143,6 +143,18 @@ func TestScenarios(t *testing.T) {
 			none(t, errs)
 			return 4
 		}},
+		"of several contacts with one phone the one who is somebody's is taken before the newer, and the rule is told": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
+			owned := s.Add("contacts", map[string]string{"firstname": "Ana", "mobilephone": "555.123.4567", "hubspot_owner_id": "77"})
+			time.Sleep(time.Minute)
+			s.Add("contacts", contact)
+			s.Add("contacts", contact)
+			done, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
+			none(t, errs)
+			if links := crm.Links(newcomer(1), done[0]); links["contact"] != owned || done[0]["resolve"][connector.ResultRule] != connector.RuleOwned {
+				t.Errorf("%s is taken by %q, not %s", links["contact"], done[0]["resolve"][connector.ResultRule], owned)
+			}
+			return 5
+		}},
 		"a linked contact that was archived is looked for once more": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			id := s.Add("contacts", contact)
 			s.Archive("contacts", id)

@@ -41,6 +41,8 @@ type person struct {
 	Modified    string `json:"LastModifiedDate"`
 	Converted   bool   `json:"IsConverted"`
 	ConvertedTo string `json:"ConvertedContactId"`
+
+	rule string // that chose it among several
 }
 
 // readFields returns what is read of an object.
@@ -66,9 +68,12 @@ func (p person) who() string {
 
 func (p person) modified() time.Time { return instantOf(p.Modified) }
 
-// better orders persons: contacts before leads, then whoever was modified last, then the older id.
-func better(a, b person) int {
-	return cmp.Or(cmp.Compare(kindOf(b.who()), kindOf(a.who())), a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID))
+// choose returns the one of several persons to whom messages go, and the rule that chose.
+func choose(several []person) (person, string) {
+	return connector.Choose(several, []connector.Rule[person]{
+		{Name: connector.RuleContact, Has: func(p person) bool { return kindOf(p.who()) == contactObject }},
+		{Name: connector.RuleWritten, Has: func(p person) bool { return p.Key != "" }},
+	}, func(a, b person) int { return cmp.Or(a.modified().Compare(b.modified()), cmp.Compare(b.ID, a.ID)) })
 }
 
 // lookup is one record that may be the person: by our key, by e-mail, or the one that was linked and turned out to be gone.
@@ -211,19 +216,24 @@ func (o *org) best(ctx context.Context, object string, urls []string) (person, e
 	if err := o.call(ctx, http.MethodPost, o.path("composite/sobjects/"+object), request, &found); err != nil {
 		return person{}, err
 	}
-	var best person
+	var several []person
 	for _, p := range found {
-		if p != nil && p.who() != "" && (best.ID == "" || better(*p, best) > 0) {
-			best = *p
+		if p != nil && p.who() != "" {
+			several = append(several, *p)
 		}
 	}
+	if len(several) == 0 {
+		return person{}, nil
+	}
+	best, rule := choose(several)
+	best.rule = rule
 	o.ambiguous(ctx, len(ids), best)
 	return best, nil
 }
 
 func (o *org) ambiguous(ctx context.Context, several int, chosen person) {
-	o.crm.options.Logger.WarnContext(ctx, "several records may be the person; a contact, modified most recently, is taken",
-		slog.String("tenant", o.at.Tenant), slog.String("code", "ambiguous"), slog.Int("records", several), slog.String("record", chosen.ID))
+	o.crm.options.Logger.WarnContext(ctx, "several records may be the person; a rule chose one",
+		slog.String("tenant", o.at.Tenant), slog.String("code", "ambiguous"), slog.String("rule", chosen.rule), slog.Int("records", several), slog.String("record", chosen.ID))
 	o.crm.options.Meter.Count("SalesforceAmbiguousPerson", 1)
 }
 
@@ -269,7 +279,7 @@ func (o *org) identify(ctx context.Context, w batch, i int, found person) {
 		w.Succeed(i)
 	default:
 		known := named(w.Request(i).delivery, found.FirstName, found.LastName) // a contact has the name of its lead
-		w.Succeed(i, resultWho, found.who(), connector.ResultNamed, strconv.FormatBool(known))
+		w.Succeed(i, resultWho, found.who(), connector.ResultNamed, strconv.FormatBool(known), connector.ResultRule, found.rule)
 	}
 }
 
@@ -308,7 +318,8 @@ func (o *org) searchPhone(ctx context.Context, w batch, i int) {
 			w.Fail(i, err)
 			return
 		case len(same) > 0:
-			chosen := slices.MaxFunc(same, better)
+			chosen, rule := choose(same)
+			chosen.rule = rule
 			if len(same) > 1 {
 				o.ambiguous(ctx, len(same), chosen)
 			}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
@@ -79,6 +80,19 @@ func TestScenarios(t *testing.T) {
 				t.Errorf("%s is taken, not %s", who, newer)
 			}
 			return 4
+		}},
+		"of several with one e-mail the one that messages went to is taken before the newer, and the rule is told": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
+			written := s.Add("Contact", map[string]any{"LastName": "Ruiz", "Email": "ana@example.test", "Msg_Sender_Key__c": "another"})
+			time.Sleep(time.Minute)
+			s.Add("Contact", map[string]any{"LastName": "Ruiz", "Email": "ana@example.test"})
+			d := newcomer(1)
+			d.Person.Email = "ana@example.test"
+			done, errs := connectortest.Carry(t.Context(), crm, d)
+			none(t, errs)
+			if who := crm.Links(d, done[0])["who"]; who != written || done[0]["resolve"][connector.ResultRule] != connector.RuleWritten {
+				t.Errorf("%s is taken by %q, not %s", who, done[0]["resolve"][connector.ResultRule], written)
+			}
+			return 3
 		}},
 		"the same national digits in another country are another person": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			s.Add("Contact", map[string]any{"LastName": "Other", "Phone": "+445551234567"})
