@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -55,15 +54,27 @@ type Directory struct {
 	opener   Opener
 	logger   *slog.Logger
 	meter    *telemetry.Meter
-	accounts *cache.Cache[string, string] // account id to the tenant that owns it
+	accounts *cache.Cache[string, *held]
+	owners   *cache.Cache[lineAt, string] // the tenants of lines of accounts with files of their own
 	configs  *cache.Cache[string, *config]
 }
+
+// held is whose an account is: a tenant's, in whose configuration it is, or by a file of its own that of several.
+type held struct {
+	recordVersion int64
+	tenant        string
+	account       Account // with a file of its own
+	document      *accountDocument
+}
+
+// lineAt is where the owner of a line is found.
+type lineAt struct{ provider, address string }
 
 // NewDirectory returns a Directory over the configuration table.
 func NewDirectory(records Records, opener Opener, logger *slog.Logger, meter *telemetry.Meter) *Directory {
 	return &Directory{
 		records: records, opener: opener, logger: logger, meter: meter,
-		accounts: cache.New[string, string](policy()), configs: cache.New[string, *config](policy()),
+		accounts: cache.New[string, *held](policy()), owners: cache.New[lineAt, string](policy()), configs: cache.New[string, *config](policy()),
 	}
 }
 
@@ -73,7 +84,10 @@ func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
 		return Account{}, ErrUnknown
 	}
 	var account Account
-	err := d.find(ctx, id, func(c *config) bool {
+	err := d.find(ctx, id, "", func(a *held, c *config) bool {
+		if account = a.account; a.document != nil {
+			return true
+		}
 		var ok bool
 		account, ok = c.accounts[id]
 		return ok
@@ -84,11 +98,12 @@ func (d *Directory) Account(ctx context.Context, id string) (Account, error) {
 // Line returns the line of an account with exactly this address, or else with the address behind its channel's prefix (a
 // number that serves WhatsApp and SMS is one line), that serves channel; "" asks for no channel. A line of another channel is
 // ErrUnserved. One that is not in the configuration held, or does not serve the channel there, is looked for in a new one when
-// the held one is half a minute old, so that a tenant file that was just corrected is in force soon.
+// the held one is half a minute old, so that a tenant file that was just corrected is in force soon. Of an account with a file of its own
+// it is the line of whichever tenant has the address, if the file names that tenant.
 func (d *Directory) Line(ctx context.Context, accountID, address string, channel canonical.Channel) (Line, error) {
 	var line Line
 	listed := false
-	err := d.find(ctx, accountID, func(c *config) bool {
+	err := d.find(ctx, accountID, address, func(_ *held, c *config) bool {
 		line, listed = c.lines[lineID{accountID, address}]
 		if _, bare, prefixed := strings.Cut(address, ":"); prefixed && !listed {
 			line, listed = c.lines[lineID{accountID, bare}]
@@ -110,38 +125,97 @@ func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
 	return c.tenant, nil
 }
 
-// find looks into the configuration of the tenant that owns an account, and once more into a newer one.
-func (d *Directory) find(ctx context.Context, accountID string, in func(*config) bool) error {
-	tenant, err := d.accounts.Get(ctx, accountID, d.readOwner)
-	if err != nil {
-		return err
+// find looks into the configuration of the tenant that owns an account, or the line at an address of it, and once more into a newer one.
+func (d *Directory) find(ctx context.Context, accountID, address string, in func(*held, *config) bool) error {
+	a, c, err := d.configOf(ctx, accountID, address, 0)
+	if err == nil && in(a, c) {
+		return nil
 	}
-	c, err := d.configs.Get(ctx, tenant, d.readConfig)
-	if err != nil || in(c) {
-		return err
+	if err == nil || errors.Is(err, ErrUnknown) {
+		a, c, err = d.configOf(ctx, accountID, address, newest)
 	}
-	if tenant, err = d.accounts.Newer(ctx, accountID, newest, d.readOwner); err != nil {
-		return err
-	}
-	if c, err = d.configs.Newer(ctx, tenant, newest, d.readConfig); err != nil || in(c) {
+	if err != nil || in(a, c) {
 		return err
 	}
 	return ErrUnknown
 }
 
-func (d *Directory) readOwner(ctx context.Context, accountID, held string) (string, error) {
+// configOf returns whose an account is and the configuration that has it, or the line at the address: none if the account has a file of its
+// own and there is no address. What is older than age is read again, unless that is 0.
+func (d *Directory) configOf(ctx context.Context, accountID, address string, age time.Duration) (*held, *config, error) {
+	a, err := look(ctx, d.accounts, accountID, age, d.readAccount)
+	if err != nil {
+		return nil, nil, err
+	}
+	tenant := a.tenant
+	if a.document != nil {
+		if address == "" {
+			return a, nil, nil
+		}
+		if tenant, err = look(ctx, d.owners, lineAt{a.account.Provider, address}, age, d.readOwner); err != nil {
+			return nil, nil, err
+		}
+		if !a.document.allows(tenant) {
+			return nil, nil, ErrUnknown
+		}
+	}
+	c, err := look(ctx, d.configs, tenant, age, d.readConfig)
+	return a, c, err
+}
+
+func look[K comparable, V any](ctx context.Context, in *cache.Cache[K, V], key K, age time.Duration, read cache.Reader[K, V]) (V, error) {
+	if age == 0 {
+		return in.Get(ctx, key, read)
+	}
+	return in.Newer(ctx, key, age, read)
+}
+
+func (d *Directory) readAccount(ctx context.Context, accountID string, before *held) (*held, error) {
 	records, err := d.records.Get(ctx, accountKey(accountID))
+	if err != nil {
+		return nil, err
+	}
+	record := records[0]
+	if record.Version == 0 {
+		return nil, ErrUnknown
+	}
+	if before != nil && before.recordVersion == record.Version {
+		return before, nil
+	}
+	o, err := holder(record)
+	var file AccountFile
+	if err == nil && o.Shared != nil {
+		file, err = o.Shared.open(ctx, d.opener)
+	}
+	switch {
+	case errors.Is(err, errInvalid), err == nil && o.Tenant == "" && o.Shared == nil:
+		return before, d.refuse(ctx, "account", record, before != nil)
+	case err != nil:
+		return nil, err
+	}
+	return &held{record.Version, o.Tenant, newAccount(file.Owner, file.Account), o.Shared}, nil
+}
+
+// readOwner reads who has a line at exactly this address, or else at the address behind its channel's prefix.
+func (d *Directory) readOwner(ctx context.Context, at lineAt, before string) (string, error) {
+	keys := []store.Key{lineKey(at.provider, at.address)}
+	if _, bare, prefixed := strings.Cut(at.address, ":"); prefixed {
+		keys = append(keys, lineKey(at.provider, bare))
+	}
+	records, err := d.records.Get(ctx, keys...)
 	if err != nil {
 		return "", err
 	}
-	if records[0].Version == 0 {
-		return "", ErrUnknown
+	for _, r := range records {
+		o, err := holder(r)
+		if err != nil || r.Version > 0 && o.Tenant == "" {
+			return before, d.refuse(ctx, "line", r, before != "")
+		}
+		if o.Tenant != "" {
+			return o.Tenant, nil
+		}
 	}
-	var o owner
-	if err := json.Unmarshal(records[0].Data, &o); err != nil || o.Tenant == "" {
-		return held, d.refuse(ctx, "account", records[0], held != "")
-	}
-	return o.Tenant, nil
+	return "", ErrUnknown
 }
 
 func (d *Directory) readConfig(ctx context.Context, tenant string, held *config) (*config, error) {

@@ -53,7 +53,7 @@ type AccountContent[S any] struct {
 // LineContent is an address of ours.
 type LineContent struct {
 	ID       string              `json:"id"`
-	Account  string              `json:"account"` // the id of an account in this file
+	Account  string              `json:"account"` // the id of an account in this file, or of one with a file of its own that names the tenant
 	Address  string              `json:"address"` // as the provider writes it
 	Channels []canonical.Channel `json:"channels"`
 }
@@ -70,7 +70,7 @@ type InvalidError struct{ Problems []Problem }
 // Error lists the problems.
 func (e *InvalidError) Error() string {
 	var b strings.Builder
-	b.WriteString("the tenant file is refused")
+	b.WriteString("the file is refused")
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "; %s %s", p.Path, p.Reason)
 	}
@@ -107,11 +107,10 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 		})
 	}
 	for _, a := range c.Accounts {
-		out.Accounts = append(out.Accounts, AccountContent[T]{
-			ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount,
-			AuthToken:         convertOne("account/"+a.ID+"/authToken", a.AuthToken),
-			PreviousAuthToken: convertOne("account/"+a.ID+"/previousAuthToken", a.PreviousAuthToken),
-		})
+		account, err := convertAccount(a, change)
+		if out.Accounts = append(out.Accounts, account); err != nil && failed == nil {
+			failed = err
+		}
 	}
 	return out, failed
 }

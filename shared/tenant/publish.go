@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +35,7 @@ type Outcome struct {
 	Changes []Change // by path; empty when the file is what is in force
 }
 
-// claim is the record of an account, a provider's account, a signing key or a line: that this tenant, and no other, has it.
+// claim is the record of an account, a provider's account, a signing key or a line: that this tenant, or account, and no other has it.
 type claim struct {
 	Partition string `json:"partition"`
 	Sort      string `json:"sort"`
@@ -45,6 +46,7 @@ type claim struct {
 const (
 	takenName = "belongs to another tenant, which has to give it up first"
 	takenKey  = "signs for an account of another tenant: make a new one for this account"
+	takenFile = "is the id of an account with a file of its own: take the account out of this file"
 )
 
 func (c claim) key() store.Key { return store.Key{Partition: c.Partition, Sort: c.Sort} }
@@ -69,26 +71,26 @@ func Publish(ctx context.Context, s Store, box Box, peppers *Peppers, f File) (O
 		return Outcome{}, err
 	}
 	if len(p.changes) == 0 { // an earlier release did not make all of these claims
-		return p.outcome(), p.write(ctx, s, slices.Concat(p.claims, p.releases))
+		return p.outcome(), writeAll(ctx, s, slices.Concat(p.claims, p.releases))
 	}
-	atOnce := len(p.claims)+len(p.releases)+3 <= store.MaxWrite // the three of core
+	atOnce := len(p.claims)+len(p.releases)+len(p.joins)+3 <= store.MaxWrite // the three of core
 	core, err := p.core(ctx, box, atOnce)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if atOnce {
-		err = p.write(ctx, s, slices.Concat(core, p.claims, p.releases))
+		err = writeAll(ctx, s, slices.Concat(core, p.claims, p.releases))
 		return p.outcome(), err
 	}
 	// What was claimed and then not used stays this tenant's and is found again by the next attempt; what was given up and
 	// then not removed is named in the new record and removed by the next publication.
-	if err := p.write(ctx, s, p.claims); err != nil {
+	if err := writeAll(ctx, s, p.claims); err != nil {
 		return Outcome{}, err
 	}
-	if err := p.write(ctx, s, core); err != nil {
+	if err := writeAll(ctx, s, core); err != nil {
 		return Outcome{}, err
 	}
-	return p.outcome(), p.write(ctx, s, p.releases)
+	return p.outcome(), writeAll(ctx, s, p.releases)
 }
 
 // publication is a file with all that was read to publish it.
@@ -100,6 +102,7 @@ type publication struct {
 	changes  []Change
 	claims   []store.Change
 	releases []store.Change
+	joins    []store.Change // checks of accounts with files of their own that lines are new at: they still name the tenant
 }
 
 func (p *publication) outcome() Outcome {
@@ -122,21 +125,75 @@ func prepare(ctx context.Context, s Store, box Box, peppers *Peppers, f File) (*
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := claimsOf(ctx, peppers, f)
+	if before == nil {
+		before = &document{}
+	}
+	providers, err := p.join(ctx, s, before.open)
 	if err != nil {
 		return nil, err
 	}
-	var held []claim
-	if before == nil {
-		p.changes = difference(nil, f)
-	} else {
-		p.changes = difference(before.open, f)
-		if held, err = claimsOf(ctx, peppers, *before.open); err != nil {
+	if p.changes, err = difference(before.open, &f, coveredFile); err != nil {
+		return nil, err
+	}
+	wanted, err := claimsOf(ctx, peppers, f, providers)
+	if err != nil {
+		return nil, err
+	}
+	held := before.Releasing
+	if before.open != nil {
+		claims, err := claimsOf(ctx, peppers, *before.open, providers)
+		if err != nil {
 			return nil, err
 		}
-		held = append(held, before.Releasing...)
+		held = append(claims, held...)
 	}
-	return p, p.claim(ctx, s, wanted, held)
+	me := owner{Tenant: f.Tenant.ID}
+	p.claims, p.releases, err = settle(ctx, s, me, func(o owner, _ bool) bool { return o.Tenant == me.Tenant }, wanted, held)
+	return p, err
+}
+
+// maxJoins is how many accounts with files of their own a tenant may come to have lines of at once: one transaction checks them.
+const maxJoins = store.MaxWrite - 5
+
+// join checks lines of accounts with files of their own, and returns the providers of those of the file and of what was in force before.
+func (p *publication) join(ctx context.Context, s Store, before *File) (map[string]string, error) {
+	wanted, held := foreign(p.file), []string(nil)
+	if before != nil {
+		held = foreign(*before)
+	}
+	accounts, err := readShared(ctx, s, slices.Concat(wanted, held))
+	if err != nil {
+		return nil, err
+	}
+	providers, named := map[string]string{}, map[string]string{}
+	for id, a := range accounts {
+		providers[id] = a.Content.Account.Provider
+		if !a.allows(p.file.Tenant.ID) {
+			continue
+		}
+		named[id] = providers[id]
+		if slices.Contains(wanted, id) && !slices.Contains(held, id) {
+			p.joins = append(p.joins, store.Change{Kind: store.Check, Record: store.Record{Key: a.record.Key, Version: a.record.Version}})
+		}
+	}
+	v := &validation{grammar: newGrammar()}
+	v.owners(p.file, named)
+	v.want(len(p.joins) <= maxJoins, "lines", fmt.Sprintf("are new at more than %d accounts with files of their own: apply some of them first", maxJoins))
+	return providers, invalid(v.problems)
+}
+
+// foreign returns the accounts of lines that are not in the file.
+func foreign(f File) (ids []string) {
+	own := map[string]bool{}
+	for _, a := range f.Accounts {
+		own[a.ID] = true
+	}
+	for _, l := range f.Lines {
+		if !own[l.Account] {
+			ids = append(ids, l.Account)
+		}
+	}
+	return ids
 }
 
 // inForce reads the configuration in force, nil when there is none or it cannot be read: then all of the file is new.
@@ -161,17 +218,21 @@ func (p *publication) inForce(ctx context.Context, s Store, box Box) (*document,
 	return nil, err
 }
 
-// claim works out which claims are to be written and removed.
-func (p *publication) claim(ctx context.Context, s Store, wanted, held []claim) error {
-	all := slices.Clone(wanted)
+// settle works out which claims are to be written for me and removed. Ours reports whether a record's owner may give way to me, who knows
+// whether the claim was held before.
+func settle(
+	ctx context.Context, s Store, me owner, ours func(o owner, wasHeld bool) bool, wanted, held []claim,
+) (claims, releases []store.Change, err error) {
+	all, before := slices.Clone(wanted), map[store.Key]bool{}
 	for _, c := range held {
+		before[c.key()] = true
 		if !slices.ContainsFunc(all, func(known claim) bool { return known.key() == c.key() }) {
 			all = append(all, c)
 		}
 	}
-	data, err := json.Marshal(owner{p.file.Tenant.ID})
+	data, err := json.Marshal(me)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	var problems []Problem
 	for start := 0; start < len(all); start += store.MaxGet {
@@ -182,28 +243,33 @@ func (p *publication) claim(ctx context.Context, s Store, wanted, held []claim) 
 		}
 		records, err := s.Get(ctx, wants...)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		for i, r := range records {
-			var o owner
-			_ = json.Unmarshal(r.Data, &o) // what cannot be read is nobody's to take
-			mine, want := r.Version > 0 && o.Tenant == p.file.Tenant.ID, start+i < len(wanted)
+			o, err := holder(r) // what cannot be read is nobody's to take
+			mine, want := err == nil && r.Version > 0 && ours(o, before[wants[i]]), start+i < len(wanted)
 			switch {
-			case want && r.Version == 0:
-				p.claims = append(p.claims, store.Change{Kind: store.Put, Record: store.Record{Key: wants[i], Data: data}})
+			case want && (r.Version == 0 || mine && o != me):
+				claims = append(claims, store.Change{Kind: store.Put, Record: store.Record{Key: wants[i], Version: r.Version, Data: data}})
+			case want && o.Shared != nil:
+				problems = append(problems, Problem{part[i].path, takenFile})
 			case want && !mine:
 				problems = append(problems, Problem{part[i].path, part[i].taken})
 			case !want && mine:
-				p.releases = append(p.releases, store.Change{Kind: store.Delete, Record: store.Record{Key: wants[i], Version: r.Version}})
+				releases = append(releases, store.Change{Kind: store.Delete, Record: store.Record{Key: wants[i], Version: r.Version}})
 			}
 		}
 	}
-	return invalid(slices.Compact(problems)) // an address may make two claims
+	return claims, releases, invalid(slices.Compact(problems)) // an address may make two claims
 }
 
-// claimsOf returns the claims of a file, accounts first, each in the file's order. Keys are claimed by their marks.
-func claimsOf(ctx context.Context, peppers *Peppers, f File) ([]claim, error) {
-	providers := map[string]string{}
+// claimsOf returns the claims of a file, accounts first, each in the file's order. Keys are claimed by their marks. Others are the providers
+// of accounts that are not in the file.
+func claimsOf(ctx context.Context, peppers *Peppers, f File, others map[string]string) ([]claim, error) {
+	providers := maps.Clone(others)
+	if providers == nil {
+		providers = map[string]string{}
+	}
 	var claims []claim
 	claimed := map[store.Key]bool{}
 	add := func(k store.Key, taken, path string, i int) {
@@ -242,7 +308,7 @@ func claimsOf(ctx context.Context, peppers *Peppers, f File) ([]claim, error) {
 
 // core returns the changes that put the configuration into force.
 func (p *publication) core(ctx context.Context, box Box, atOnce bool) ([]store.Change, error) {
-	content, err := sealContent(ctx, box, p.file)
+	content, err := convert(p.file, sealing(ctx, box, p.file.Tenant.ID))
 	if err != nil {
 		return nil, err
 	}
@@ -260,18 +326,18 @@ func (p *publication) core(ctx context.Context, box Box, atOnce bool) ([]store.C
 		return nil, invalid([]Problem{{"", fmt.Sprintf("the configuration takes %d bytes, more than %d", len(data), store.MaxData)}})
 	}
 	tenant := p.file.Tenant.ID
-	core := []store.Change{
-		{Kind: store.Put, Record: store.Record{Key: currentKey(tenant), Version: p.current.Version, Data: data}},
-		{Kind: store.Put, Record: store.Record{Key: versionKey(tenant, d.Version), Data: data}},
-	}
+	core := append(p.joins,
+		store.Change{Kind: store.Put, Record: store.Record{Key: currentKey(tenant), Version: p.current.Version, Data: data}},
+		store.Change{Kind: store.Put, Record: store.Record{Key: versionKey(tenant, d.Version), Data: data}},
+	)
 	if !p.listed {
 		core = append(core, store.Change{Kind: store.Put, Record: store.Record{Key: listKey(tenant)}})
 	}
 	return core, nil
 }
 
-// write makes changes, as many at once as the store takes. A record that changed since it was read is another publication.
-func (p *publication) write(ctx context.Context, s Store, changes []store.Change) error {
+// writeAll makes changes, as many at once as the store takes. A record that changed since it was read is another publication.
+func writeAll(ctx context.Context, s Store, changes []store.Change) error {
 	for part := range slices.Chunk(changes, store.MaxWrite) {
 		_, err := s.Write(ctx, part...)
 		if _, lost := errors.AsType[*store.ConflictError](err); lost {

@@ -1,7 +1,6 @@
 package tenant
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -43,31 +42,52 @@ func openDocument(ctx context.Context, opener Opener, tenant string, data []byte
 	if err := json.Unmarshal(data, &d); err != nil || d.Format != documentFormat || d.Version < 1 || d.Content.Tenant.ID != tenant {
 		return nil, errInvalid
 	}
-	content, err := convert(d.Content, func(place string, sealed []byte) (secret.Value, error) {
-		if len(sealed) == 0 {
-			return "", nil
-		}
-		plain, err := opener.Open(ctx, binding(tenant), sealed, []byte(place))
-		return secret.Value(plain), err
-	})
-	switch {
-	case errors.Is(err, keyring.ErrMalformed), err != nil && fault.Of(err).Kind == fault.Permanent: // the value, or its wrapped key
-		return nil, errInvalid
-	case err != nil:
-		return nil, err
+	content, err := convert(d.Content, opening(ctx, opener, tenant))
+	if err != nil {
+		return nil, permanently(err)
 	}
 	d.open = &content
 	return &d, nil
 }
 
-// sealContent seals every credential.
-func sealContent(ctx context.Context, box Box, f File) (Content[[]byte], error) {
-	return convert(f, func(place string, value secret.Value) ([]byte, error) {
+// decodeDocument reads the record of a configuration, with its credentials sealed. Of a tenant that is not configured it is empty.
+func decodeDocument(r store.Record) (d document, err error) {
+	if r.Version == 0 {
+		return d, nil
+	}
+	if err := json.Unmarshal(r.Data, &d); err != nil || d.Format != documentFormat {
+		return document{}, errInvalid
+	}
+	return d, nil
+}
+
+// opening opens the credentials of an owner.
+func opening(ctx context.Context, opener Opener, owner string) func(place string, sealed []byte) (secret.Value, error) {
+	return func(place string, sealed []byte) (secret.Value, error) {
+		if len(sealed) == 0 {
+			return "", nil
+		}
+		plain, err := opener.Open(ctx, binding(owner), sealed, []byte(place))
+		return secret.Value(plain), err
+	}
+}
+
+// sealing seals the credentials of an owner.
+func sealing(ctx context.Context, box Box, owner string) func(place string, value secret.Value) ([]byte, error) {
+	return func(place string, value secret.Value) ([]byte, error) {
 		if value == "" {
 			return nil, nil
 		}
-		return box.Seal(ctx, binding(f.Tenant.ID), []byte(value), []byte(place))
-	})
+		return box.Seal(ctx, binding(owner), []byte(value), []byte(place))
+	}
+}
+
+// permanently returns errInvalid for a credential that never will be opened: it is damaged, or its wrapped key is.
+func permanently(err error) error {
+	if errors.Is(err, keyring.ErrMalformed) || err != nil && fault.Of(err).Kind == fault.Permanent {
+		return errInvalid
+	}
+	return err
 }
 
 // open makes a current record ready to be looked up in.
@@ -94,13 +114,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 		}
 	}
 	for _, a := range d.open.Accounts {
-		account := Account{
-			ID: a.ID, TenantID: tenant, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthTokens: secret.Versions{a.AuthToken},
-		}
-		if a.PreviousAuthToken != "" {
-			account.AuthTokens = append(account.AuthTokens, a.PreviousAuthToken)
-		}
-		c.accounts[a.ID] = account
+		c.accounts[a.ID] = newAccount(tenant, a)
 	}
 	for _, l := range d.open.Lines {
 		c.lines[lineID{l.Account, l.Address}] = Line{
@@ -110,17 +124,11 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 	return c, nil
 }
 
-// compact returns JSON without blanks and with the names of objects in order, for comparing and for keeping.
-func compact(raw json.RawMessage) json.RawMessage {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var value any
-	if err := d.Decode(&value); err != nil {
-		return raw
+// newAccount returns an account as functions see it.
+func newAccount(owner string, a AccountContent[secret.Value]) Account {
+	account := Account{ID: a.ID, TenantID: owner, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthTokens: secret.Versions{a.AuthToken}}
+	if a.PreviousAuthToken != "" {
+		account.AuthTokens = append(account.AuthTokens, a.PreviousAuthToken)
 	}
-	ordered, err := json.Marshal(value)
-	if err != nil {
-		return raw
-	}
-	return ordered
+	return account
 }

@@ -65,10 +65,10 @@ func (t Tenant) CRMNames() []string {
 	return names
 }
 
-// Account is credentials at one provider. It belongs to one tenant.
+// Account is credentials at one provider. Its lines may be of several tenants.
 type Account struct {
 	ID              string
-	TenantID        string
+	TenantID        string          // whose file it is in, or the owner that its own file names
 	Provider        string          // the channel that serves it
 	ProviderAccount string          // the provider's own name for it, e.g. an AccountSid
 	AuthTokens      secret.Versions // the current one, then the previous one while both are accepted
@@ -89,8 +89,8 @@ func (l Line) Serves(channel canonical.Channel) bool {
 	return slices.Contains(l.Channels, channel)
 }
 
-// Where configuration is kept. The records of accounts, providers' accounts and lines hold their owner and nothing else: they keep
-// two tenants from naming the same one, and lead from an account to its tenant.
+// Where configuration is kept. The records of accounts, providers' accounts and lines hold their owner: they keep two tenants from naming
+// the same one, and lead from an account to its tenant, or from an account of several and an address to the line's.
 
 func accountKey(id string) store.Key {
 	return store.Key{Partition: "account/" + id, Sort: "current"}
@@ -113,6 +113,9 @@ func lineKey(provider, address string) store.Key {
 	return store.Key{Partition: "line/" + provider, Sort: hex.EncodeToString(sum[:])}
 }
 
+// accountsKey places an account with a file of its own in the list of them.
+func accountsKey(id string) store.Key { return store.Key{Partition: "accounts", Sort: id} }
+
 func currentKey(tenant string) store.Key {
 	return store.Key{Partition: tenant + "/config", Sort: "current"}
 }
@@ -123,9 +126,11 @@ func versionKey(tenant string, version int) store.Key {
 
 func listKey(tenant string) store.Key { return store.Key{Partition: "tenants", Sort: tenant} }
 
-// owner is the data of an account or line record.
+// owner is the data of the record of an account, a provider's account, a signing key or a line: whose it is. It has one member.
 type owner struct {
-	Tenant string `json:"tenant"`
+	Tenant  string           `json:"tenant,omitempty"`  // the tenant that has it, by its file
+	Account string           `json:"account,omitempty"` // the account that has it, by a file of its own
+	Shared  *accountDocument `json:"shared,omitempty"`  // of an account with a file of its own: what that says
 }
 
 // binding is what the data key of a tenant's credentials is bound to.

@@ -2,8 +2,8 @@ package tenant
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 
 	"signalbox/shared/store"
 )
@@ -18,6 +18,9 @@ type Listing interface {
 // credentials. A configuration that cannot be read is an error: nobody knows what it uses.
 func Used(ctx context.Context, records Listing) (crms, providers map[string][]string, err error) {
 	crms, providers = map[string][]string{}, map[string][]string{}
+	if err := usedByAccounts(ctx, records, providers); err != nil {
+		return nil, nil, err
+	}
 	for page, err := range store.Pages(ctx, records, store.Range{Partition: listKey("").Partition}) {
 		if err != nil {
 			return nil, nil, err
@@ -28,8 +31,8 @@ func Used(ctx context.Context, records Listing) (crms, providers map[string][]st
 				return nil, nil, fmt.Errorf("the configuration of the tenant %s: %w", listed.Sort, err)
 			}
 			add := func(to map[string][]string, name string) {
-				if users := to[name]; len(users) == 0 || users[len(users)-1] != listed.Sort {
-					to[name] = append(users, listed.Sort)
+				if !slices.Contains(to[name], listed.Sort) {
+					to[name] = append(to[name], listed.Sort)
 				}
 			}
 			for _, m := range d.Content.Tenant.CRMs {
@@ -43,14 +46,37 @@ func Used(ctx context.Context, records Listing) (crms, providers map[string][]st
 	return crms, providers, nil
 }
 
+// usedByAccounts adds the owners of accounts with files of their own.
+func usedByAccounts(ctx context.Context, records Listing, providers map[string][]string) error {
+	for page, err := range store.Pages(ctx, records, store.Range{Partition: accountsKey("").Partition}) {
+		if err != nil {
+			return err
+		}
+		for _, listed := range page {
+			found, err := records.Get(ctx, accountKey(listed.Sort))
+			if err != nil {
+				return err
+			}
+			o, err := holder(found[0])
+			if err != nil {
+				return fmt.Errorf("the configuration of the account %s: %w", listed.Sort, err)
+			}
+			if o.Shared == nil {
+				continue
+			}
+			if at := o.Shared.Content; !slices.Contains(providers[at.Account.Provider], at.Owner) {
+				providers[at.Account.Provider] = append(providers[at.Account.Provider], at.Owner)
+			}
+		}
+	}
+	return nil
+}
+
 // readCurrent reads the configuration in force, with its credentials sealed. Of a tenant that is not configured it is empty.
 func readCurrent(ctx context.Context, records Records, tenant string) (d document, err error) {
 	found, err := records.Get(ctx, currentKey(tenant))
-	if err != nil || found[0].Version == 0 {
+	if err != nil {
 		return d, err
 	}
-	if err := json.Unmarshal(found[0].Data, &d); err != nil || d.Format != documentFormat {
-		return document{}, errInvalid
-	}
-	return d, nil
+	return decodeDocument(found[0])
 }

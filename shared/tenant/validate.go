@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,13 +42,31 @@ const (
 )
 
 // Validate lists what is wrong with a file beyond what its schema says: what has to be unique or to be there, and what is told by
-// more than a pattern. It is in the order of the file.
+// more than a pattern. It is in the order of the file. Whose accounts its lines are of is for Plan and Publish to tell.
 func Validate(f File) []Problem {
 	v := &validation{grammar: newGrammar()}
 	v.tenant(f)
 	v.accounts(f.Accounts)
 	v.lines(f)
 	return v.problems
+}
+
+// owners checks whose accounts lines are of, and that no line has the address of another one. Named are the providers of the accounts with
+// files of their own that name the tenant.
+func (v *validation) owners(f File, named map[string]string) {
+	providers := maps.Clone(named)
+	for _, a := range f.Accounts {
+		providers[a.ID] = a.Provider
+	}
+	held := map[[2]string]bool{}
+	for i, l := range f.Lines {
+		path := fmt.Sprintf("lines[%d]", i)
+		provider, ok := providers[l.Account]
+		v.want(ok, path+".account", "is not the id of an account in this file, nor of one with a file of its own that names this tenant")
+		address := [2]string{provider, l.Address}
+		v.want(!ok || !held[address], path+".address", "is that of an earlier line at the same provider")
+		held[address] = true
+	}
 }
 
 type validation struct {
@@ -117,12 +136,17 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 		v.want(!ids[a.ID], path+".id", "is the id of an earlier account")
 		name := [2]string{a.Provider, a.ProviderAccount}
 		v.want(!held[name], path+".providerAccount", "is that of an earlier account")
-		v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
-		v.want(a.PreviousAuthToken == "" || isToken(string(a.PreviousAuthToken)), path+".previousAuthToken", wantPrintable)
-		v.signing(path, i, a, signing)
-		v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
+		v.account(path, i, a, signing)
 		ids[a.ID], held[name] = true, true
 	}
+}
+
+// account checks what an account is by itself, and its signing keys against those of the accounts before it.
+func (v *validation) account(path string, i int, a AccountContent[secret.Value], signing map[string]int) {
+	v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
+	v.want(a.PreviousAuthToken == "" || isToken(string(a.PreviousAuthToken)), path+".previousAuthToken", wantPrintable)
+	v.signing(path, i, a, signing)
+	v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
 }
 
 // signing checks the signing keys of the account at i against those of earlier ones: what is signed does not name the account.
@@ -139,20 +163,12 @@ func (v *validation) signing(path string, i int, a AccountContent[secret.Value],
 }
 
 func (v *validation) lines(f File) {
-	providers := map[string]string{}
-	for _, a := range f.Accounts {
-		providers[a.ID] = a.Provider
-	}
-	ids, held := map[string]bool{}, map[[2]string]bool{}
+	ids := map[string]bool{}
 	for i, l := range f.Lines {
 		path := fmt.Sprintf("lines[%d]", i)
 		v.want(!ids[l.ID], path+".id", "is the id of an earlier line")
-		provider, ok := providers[l.Account]
-		v.want(ok, path+".account", "is not the id of an account in this file")
 		v.address(path+".address", l)
-		address := [2]string{provider, l.Address}
-		v.want(!ok || !held[address], path+".address", "is that of an earlier line at the same provider")
-		ids[l.ID], held[address] = true, true
+		ids[l.ID] = true
 	}
 }
 
