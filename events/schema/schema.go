@@ -6,7 +6,7 @@ package schema
 
 import "embed"
 
-//go:embed v2/*.json tenant.json
+//go:embed v2/*.json tenant.json account.json
 var files embed.FS
 
 // Event returns the JSON Schema (draft 2020-12) of the canonical event, version 2.
@@ -15,6 +15,9 @@ func Event() []byte { return read("v2/event.json") }
 // Tenant returns the JSON Schema (draft 2020-12) of a tenant's file. What it calls crm-url is the base of a CRM's API, which the
 // deployment may restrict; each CRM has a schema of its settings.
 func Tenant() []byte { return read("tenant.json") }
+
+// Account returns the JSON Schema (draft 2020-12) of the file of an account that several tenants have lines of. It refers to Tenant's.
+func Account() []byte { return read("account.json") }
 
 func read(name string) []byte {
 	data, err := files.ReadFile(name)

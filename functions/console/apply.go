@@ -1,5 +1,5 @@
-// Package console is what operators do through functions that are invoked directly. This release plans and applies tenant
-// files.
+// Package console is what operators do through functions that are invoked directly. This release plans and applies the files of
+// tenants and of accounts that several of them have lines of.
 package console
 
 import (
@@ -22,7 +22,7 @@ const (
 // Request is what apply-tenant is invoked with. The file holds credentials, so that nothing of a request is logged.
 type Request struct {
 	Action string          `json:"action"`
-	File   json.RawMessage `json:"file"` // a tenant file
+	File   json.RawMessage `json:"file"` // a tenant's file, or that of an account
 }
 
 // Result says what is in force, or would be, and what changes; or, with Problems, why the file was refused. Then the last
@@ -38,7 +38,7 @@ func Refuse(problem string) Result {
 	return Result{Problems: []tenant.Problem{{Reason: problem}}}
 }
 
-// Tenants applies tenant files.
+// Tenants applies the files of tenants and accounts.
 type Tenants struct {
 	store   tenant.Store
 	box     tenant.Box
@@ -57,43 +57,79 @@ func NewTenants(s tenant.Store, box tenant.Box, p *tenant.Peppers, d Deployment,
 // Apply carries out a request. A file that is refused is a Result with Problems; the error is what is not the file's fault,
 // by its code alone: the same request may be sent again.
 func (t *Tenants) Apply(ctx context.Context, r Request) (Result, error) {
-	carry := tenant.Publish
-	switch r.Action {
-	case ActionApply:
-	case ActionPlan:
-		carry = tenant.Plan
-	default:
+	if r.Action != ActionApply && r.Action != ActionPlan {
 		return Result{Problems: []tenant.Problem{{Path: "action", Reason: "is not plan or apply"}}}, nil
 	}
-	file, err := t.decode(r.File)
-	var outcome tenant.Outcome
-	if err == nil {
-		outcome, err = carry(ctx, t.store, t.box, t.peppers, file)
+	carry, whose := t.tenant, "tenant"
+	if isAccount(r.File) {
+		carry, whose = t.account, "account"
 	}
+	id, outcome, err := carry(ctx, r)
 	if refused, ok := errors.AsType[*tenant.InvalidError](err); ok {
-		t.logger.WarnContext(ctx, "tenant file refused", slog.String("action", r.Action), slog.Int("problems", len(refused.Problems)))
+		t.logger.WarnContext(ctx, "file refused", slog.String("action", r.Action), slog.Int("problems", len(refused.Problems)))
 		return Result{Problems: refused.Problems}, nil
 	}
 	if err != nil {
 		sorted := fault.Of(err)
 		t.meter.Count(telemetry.Failures, 1)
-		t.logger.ErrorContext(ctx, "tenant file not applied", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
+		t.logger.ErrorContext(ctx, "file not applied", slog.String("action", r.Action), slog.String(whose, id),
 			slog.String("code", sorted.Code), slog.String("reason", sorted.Error()))
 		return Result{}, errors.New(sorted.Code)
 	}
-	t.logger.InfoContext(ctx, "tenant file", slog.String("action", r.Action), slog.String("tenant", file.Tenant.ID),
+	t.logger.InfoContext(ctx, "file", slog.String("action", r.Action), slog.String(whose, id),
 		slog.Int("version", outcome.Version), slog.Int("changes", len(outcome.Changes)))
 	return Result{Version: outcome.Version, Changes: outcome.Changes}, nil
 }
 
+// isAccount reports whether a file is that of an account. What is neither is refused as a tenant's.
+func isAccount(data []byte) bool {
+	var top map[string]json.RawMessage
+	_ = json.Unmarshal(data, &top) // a file that cannot be read has no members
+	return top["account"] != nil && top["tenant"] == nil
+}
+
+// tenant carries out a request with a tenant's file and returns its id.
+func (t *Tenants) tenant(ctx context.Context, r Request) (id string, o tenant.Outcome, err error) {
+	check := func(data []byte) ([]tenant.Problem, error) {
+		return t.schemas.check(data, func(accounts []string) (map[string]string, error) { return tenant.Providers(ctx, t.store, accounts) })
+	}
+	f, err := decode(r.File, check, tenant.Decode)
+	if err != nil {
+		return "", o, err
+	}
+	carry := tenant.Publish
+	if r.Action == ActionPlan {
+		carry = tenant.Plan
+	}
+	o, err = carry(ctx, t.store, t.box, t.peppers, f)
+	return f.Tenant.ID, o, err
+}
+
+// account carries out a request with an account's file and returns its id.
+func (t *Tenants) account(ctx context.Context, r Request) (id string, o tenant.Outcome, err error) {
+	f, err := decode(r.File, t.schemas.checkAccountFile, tenant.DecodeAccount)
+	if err != nil {
+		return "", o, err
+	}
+	carry := tenant.PublishAccount
+	if r.Action == ActionPlan {
+		carry = tenant.PlanAccount
+	}
+	o, err = carry(ctx, t.store, t.box, t.peppers, f)
+	return f.Account.ID, o, err
+}
+
 // decode reads a file that fits its schema.
-func (t *Tenants) decode(data []byte) (tenant.File, error) {
+func decode[F any](data []byte, check func([]byte) ([]tenant.Problem, error), read func([]byte) (F, error)) (f F, err error) {
 	problems := tenant.Syntax(data)
 	if len(problems) == 0 {
-		problems = t.schemas.check(data)
+		problems, err = check(data)
 	}
-	if len(problems) > 0 {
-		return tenant.File{}, &tenant.InvalidError{Problems: problems}
+	switch {
+	case err != nil:
+		return f, err
+	case len(problems) > 0:
+		return f, &tenant.InvalidError{Problems: problems}
 	}
-	return tenant.Decode(data)
+	return read(data)
 }

@@ -25,6 +25,7 @@ import (
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
+	"signalbox/shared/tenant/tenantfile"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -75,34 +76,43 @@ func demoFile(t testing.TB, old, replacement string) []byte {
 // says, then for the rest. A deployment with public hosts accepts it once all of that is done.
 func TestTheExampleFile(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("../../events/tenants/example.json")
+	data, err := os.ReadFile("../../events/tenants/example.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	key := strings.ReplaceAll(regexp.MustCompile(`-----BEGIN PRIVATE KEY-----[^"]*`).FindString(string(demoFile(t, "", ""))), `\n`, "\n        ")
 	order := [][2]string{ // paths in the order of the file, and values
 		{"tenant.crms[0].token", "pat-na1-00000000-0000-0000-0000-000000000000"},
 		{"tenant.crms[1].baseUrl", "https://acme.my.salesforce.com"},
-		{"tenant.crms[1].token", regexp.MustCompile(`-----BEGIN PRIVATE KEY-----[^"]*`).FindString(string(demoFile(t, "", "")))},
+		{"tenant.crms[1].token", key},
 		{"tenant.crms[1].settings.clientId", "3MVG9"},
 		{"tenant.crms[1].settings.username", "signalbox@acme.example"},
 		{"accounts[0].providerAccount", "AC00000000000000000000000000000001"},
 		{"accounts[0].authToken", "0123456789abcdef0123456789abcdef"},
 		{"lines[0].address", "+12025550123"},
 	}
-	places, done := regexp.MustCompile(`"(?:https://)?REPLACE: [^"]*"`), map[string]bool{}
+	places, done := regexp.MustCompile(`"(?:https://)?REPLACE: [^"]*"|(?m:^        REPLACE$)`), map[string]bool{}
 	for {
 		next := -1
 		filled := places.ReplaceAllStringFunc(string(data), func(place string) string {
 			next++
-			if done[order[next][0]] {
-				return `"` + order[next][1] + `"`
+			switch value := order[next][1]; {
+			case !done[order[next][0]]:
+				return place
+			case value == key:
+				return "        " + key
+			default:
+				return `"` + value + `"`
 			}
-			return place
 		})
 		if next != len(order)-1 {
 			t.Fatalf("%d places are to be replaced, want %d", next+1, len(order))
 		}
-		problems := plan(t, hosts.Public, []byte(filled))
+		file, err := tenantfile.Parse("example.yaml", []byte(filled))
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := plan(t, hosts.Public, file.JSON)
 		if len(problems) == 0 {
 			break
 		}
@@ -167,7 +177,7 @@ func TestATenantsFile(t *testing.T) {
 		}},
 		"no previous token": {`,
       "previousAuthToken": "local-use-only-previous-twilio-auth-token"`, "", nil},
-		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-telnyx"`, []string{"lines[0].account is not the id of an account in this file"}},
+		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-telnyx"`, []string{"lines[0].account is not the id of an account in this file, nor of one with a file of its own that names this tenant"}},
 		"the same address twice":                 {"rcs:acme_demo_agent", "+15557654321", []string{"lines[1].address is that of an earlier line at the same provider"}},
 		"a number without its plus sign":         {"+15557654321", "15557654321", []string{"lines[0].address is not E.164, a short code, an alphanumeric sender, or an identifier that may stand behind a channel's prefix"}},
 		"a short code":                           {"+15557654321", "55512", nil},

@@ -42,6 +42,7 @@ type Deployment struct {
 type schemas struct {
 	Deployment
 	file    *document
+	account *document            // of a file of its own
 	plugins map[string]*document // by the names of their files, without the extension
 }
 
@@ -51,7 +52,11 @@ func newSchemas(d Deployment) (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &schemas{d, file, map[string]*document{}}
+	account, err := compile("account", schema.Account(), d.Hosts, file)
+	if err != nil {
+		return nil, err
+	}
+	s := &schemas{d, file, account, map[string]*document{}}
 	var names []string
 	for _, kind := range d.CRMs {
 		names = append(names, crmSchema(kind), settingsSchema(kind))
@@ -76,13 +81,37 @@ func settingsSchema(kind string) string    { return "connector/" + kind + "/sett
 func accountSchema(provider string) string { return "adapter/" + provider + "/account" }
 func lineSchema(provider string) string    { return "adapter/" + provider + "/line" }
 
-// check lists what is wrong with a tenant's file, by path. What is not JSON is tenant.Syntax's.
-func (s *schemas) check(data []byte) []tenant.Problem {
+// parse reads what is to be checked. What is not JSON is tenant.Syntax's.
+func parse(data []byte) (any, []tenant.Problem) {
 	file, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
-		return []tenant.Problem{{Reason: "the file is not one JSON value"}}
+		return nil, []tenant.Problem{{Reason: "the file is not one JSON value"}}
 	}
-	problems := s.file.check("", file)
+	return file, nil
+}
+
+// checkAccountFile lists what is wrong with the file of an account, by path.
+func (s *schemas) checkAccountFile(data []byte) ([]tenant.Problem, error) {
+	file, problems := parse(data)
+	if len(problems) > 0 {
+		return problems, nil
+	}
+	problems = s.account.check("", file)
+	top, _ := file.(map[string]any)
+	account, _ := top["account"].(map[string]any)
+	if provider, ok := account["provider"].(string); ok {
+		problems = append(problems, s.checkAccount("account", provider, account)...)
+	}
+	return problems, nil
+}
+
+// check lists what is wrong with a tenant's file, by path. Others returns the providers of accounts with files of their own.
+func (s *schemas) check(data []byte, others func(accounts []string) (map[string]string, error)) ([]tenant.Problem, error) {
+	file, problems := parse(data)
+	if len(problems) > 0 {
+		return problems, nil
+	}
+	problems = s.file.check("", file)
 	top, _ := file.(map[string]any)
 	about, _ := top["tenant"].(map[string]any)
 	crms, _ := about["crms"].([]any)
@@ -104,6 +133,9 @@ func (s *schemas) check(data []byte) []tenant.Problem {
 		}
 	}
 	lines, _ := top["lines"].([]any)
+	if err := foreign(lines, providers, others); err != nil {
+		return nil, err
+	}
 	for i, element := range lines {
 		line, _ := element.(map[string]any)
 		id, _ := line["account"].(string)
@@ -111,7 +143,24 @@ func (s *schemas) check(data []byte) []tenant.Problem {
 			problems = append(problems, d.check(fmt.Sprintf("lines[%d]", i), line)...)
 		}
 	}
-	return problems
+	return problems, nil
+}
+
+// foreign adds the providers of the accounts of lines that are not in the file.
+func foreign(lines []any, providers map[string]string, others func(accounts []string) (map[string]string, error)) error {
+	var ids []string
+	for _, element := range lines {
+		line, _ := element.(map[string]any)
+		if id, ok := line["account"].(string); ok && providers[id] == "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := others(ids)
+	maps.Copy(providers, found)
+	return err
 }
 
 // checkCRM refuses a CRM that nothing here serves, for all that it was to have would be dead letters, and checks what only its kind
@@ -151,12 +200,17 @@ type document struct {
 	compiled   *jsonschema.Schema
 	ownBaseURL *jsonschema.Schema // of addresses that only this kind of CRM has; nil if it does not tell
 	source     any
+	name       string    // of its file
+	refers     *document // to the one that it refers to; nil for none
 }
+
+// place is where schemas are for each other.
+const place = "https://signalbox.invalid/schema/"
 
 // ownBaseURL is where a CRM's schema has that.
 const ownBaseURL = "#/$defs/ownBaseUrl"
 
-func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
+func compile(name string, data []byte, policy hosts.Policy, refers ...*document) (*document, error) {
 	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", name, err)
@@ -179,11 +233,17 @@ func compile(name string, data []byte, policy hosts.Policy) (*document, error) {
 		}
 		return nil
 	}})
-	url := "https://signalbox.invalid/schema/" + name + ".json"
+	d := &document{source: source, name: name + ".json"}
+	for _, other := range refers {
+		d.refers = other
+		if err := c.AddResource(place+other.name, other.source); err != nil {
+			return nil, fmt.Errorf("schema of %s: %w", name, err)
+		}
+	}
+	url := place + d.name
 	if err := c.AddResource(url, source); err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", name, err)
 	}
-	d := &document{source: source}
 	d.compiled, err = c.Compile(url)
 	if err == nil && d.at(ownBaseURL) != nil {
 		d.ownBaseURL, err = c.Compile(url + ownBaseURL)
@@ -257,8 +317,11 @@ func locate(path string, value any, location []string) string {
 
 // at returns the part of the schema that a URL names, by the JSON pointer behind its number sign.
 func (d *document) at(url string) map[string]any {
-	_, pointer, _ := strings.Cut(url, "#")
+	file, pointer, _ := strings.Cut(url, "#")
 	part := d.source
+	if d.refers != nil && strings.TrimPrefix(file, place) == d.refers.name {
+		part = d.refers.source
+	}
 	for _, step := range strings.Split(pointer, "/")[1:] {
 		switch v := part.(type) {
 		case map[string]any:
@@ -279,10 +342,10 @@ func property(rule map[string]any, name string) map[string]any {
 
 // wanted returns the description of a part behind before, "" if it has none.
 func (d *document) wanted(before string, rule map[string]any) string {
-	if reference, ok := rule["$ref"].(string); ok {
-		rule = d.at(reference)
-	}
 	description, ok := rule["description"].(string)
+	if reference, refers := rule["$ref"].(string); refers && !ok {
+		description, ok = d.at(reference)["description"].(string)
+	}
 	if !ok {
 		return ""
 	}

@@ -70,7 +70,7 @@ type InvalidError struct{ Problems []Problem }
 // Error lists the problems.
 func (e *InvalidError) Error() string {
 	var b strings.Builder
-	b.WriteString("the file is refused")
+	b.WriteString("the tenant file is refused")
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "; %s %s", p.Path, p.Reason)
 	}

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,6 +18,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/secret"
+	"signalbox/shared/tenant/tenantfile"
 )
 
 // DemoTenant is the tenant file whose accounts and lines the samples are of.
@@ -136,11 +136,11 @@ type Account struct {
 
 // ReadTenant reads a tenant file. No error quotes it.
 func ReadTenant(path string) (t Tenant, err error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator's own file
+	file, err := tenantfile.Read(path)
 	if err != nil {
 		return t, fmt.Errorf("samples: %w", err)
 	}
-	if err := json.Unmarshal(data, &t); err != nil {
+	if err := json.Unmarshal(file.JSON, &t); err != nil {
 		return t, fmt.Errorf("samples: %s is no tenant file", path)
 	}
 	return t, nil

@@ -45,4 +45,4 @@ func StackName(lookup func(string) string, usage string) (string, error) {
 	}
 }
 
-var errRefused = errors.New("the tenant file was refused; what was in force stays in force")
+var errRefused = errors.New("the file was refused; what was in force stays in force")

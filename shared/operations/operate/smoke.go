@@ -164,7 +164,7 @@ func (s Smoke) inForce(ctx context.Context, tenant samples.Tenant) (map[string]s
 	if s.Invoke == nil || !local {
 		return bases, nil
 	}
-	event, err := applyRequest("plan", s.Tenant)
+	_, event, err := applyRequest("plan", s.Tenant)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector/hubspot"
+	"signalbox/shared/tenant/tenantfile"
 )
 
 func main() {
@@ -22,11 +23,11 @@ func main() {
 
 func install(arguments []string) error {
 	if len(arguments) != 1 {
-		return errors.New("name one tenant file, for example acme.json")
+		return errors.New("name one tenant file, for example acme.yaml")
 	}
-	file, err := os.ReadFile(arguments[0]) //nolint:gosec // the operator's own file
+	file, err := tenantfile.Read(arguments[0])
 	if err != nil {
 		return err
 	}
-	return hubspot.Install(context.Background(), os.Stdout, &http.Client{Timeout: 30 * time.Second}, file)
+	return hubspot.Install(context.Background(), os.Stdout, &http.Client{Timeout: 30 * time.Second}, file.JSON)
 }
