@@ -85,7 +85,7 @@ func (t *Tenants) Apply(ctx context.Context, r Request) (Result, error) {
 func isAccount(data []byte) bool {
 	var top map[string]json.RawMessage
 	_ = json.Unmarshal(data, &top) // a file that cannot be read has no members
-	return top["account"] != nil && top["tenant"] == nil
+	return top["tenant"] == nil && (top["account"] != nil || top["owner"] != nil)
 }
 
 // tenant carries out a request with a tenant's file and returns its id.

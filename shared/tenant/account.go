@@ -125,10 +125,7 @@ func Providers(ctx context.Context, s Records, ids []string) (map[string]string,
 // PlanAccount returns what PublishAccount would change. It writes nothing.
 func PlanAccount(ctx context.Context, s Store, box Box, peppers *Peppers, f AccountFile) (Outcome, error) {
 	p, err := prepareAccount(ctx, s, box, peppers, f)
-	if err != nil {
-		return Outcome{}, err
-	}
-	return p.outcome(), nil
+	return p.outcome(), err
 }
 
 // PublishAccount puts an account's file into force, in one transaction. An account that its owner's file has becomes one with a file of
@@ -137,7 +134,7 @@ func PlanAccount(ctx context.Context, s Store, box Box, peppers *Peppers, f Acco
 func PublishAccount(ctx context.Context, s Store, box Box, peppers *Peppers, f AccountFile) (Outcome, error) {
 	p, err := prepareAccount(ctx, s, box, peppers, f)
 	if err != nil || len(p.changes) == 0 {
-		return Outcome{p.version, p.changes}, err
+		return p.outcome(), err
 	}
 	document, err := p.document(ctx, box)
 	if err != nil {
@@ -155,8 +152,12 @@ type accountPublication struct {
 	writes  []store.Change // beside the account's own record
 }
 
+// outcome returns the zero Outcome of a file that is refused.
 func (p *accountPublication) outcome() Outcome {
-	if len(p.changes) == 0 {
+	switch {
+	case p == nil:
+		return Outcome{}
+	case len(p.changes) == 0:
 		return Outcome{p.version, p.changes}
 	}
 	return Outcome{p.version + 1, p.changes}
@@ -203,11 +204,13 @@ func prepareAccount(ctx context.Context, s Store, box Box, peppers *Peppers, f A
 	}
 	ours := func(o owner, wasHeld bool) bool { return o.Account == id || wasHeld && o.Tenant == f.Owner }
 	claims, releases, err := settle(ctx, s, owner{Account: id}, ours, wanted, held)
-	p.writes = slices.Concat(p.writes, claims, releases)
-	if err == nil && len(p.writes) >= store.MaxWrite {
+	if p.writes = slices.Concat(p.writes, claims, releases); err == nil && len(p.writes) >= store.MaxWrite {
 		err = invalid([]Problem{{"tenants", fmt.Sprintf("takes more than %d tenants off at once: take some off, apply, and then the others", store.MaxWrite-10)}})
 	}
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // inForce reads the file in force, or what the owner's own file says of the account, and who may have lines of it.
