@@ -154,7 +154,7 @@ remove: $(OPERATE) ## Show what a deleted stack kept, and delete it for good, al
 .PHONY: apply
 apply: export ACTION := $(ACTION)
 apply: export TENANT := $(TENANT)
-apply: $(OPERATE) ## Plan or apply a tenant file: make apply STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme.json ACTION=plan|apply
+apply: $(OPERATE) ## Plan or apply the file of a tenant or an account: make apply STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme.yaml ACTION=plan|apply
 	@$(OPERATE) apply
 
 .PHONY: redrive
@@ -166,7 +166,7 @@ redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... 
 
 .PHONY: smoke
 smoke: export TENANT := $(TENANT)
-smoke: $(OPERATE) ## Send one signed message and follow it: make smoke STACK=... | ENDPOINT=http://127.0.0.1:4566 | URL=... TENANT=acme.json
+smoke: $(OPERATE) ## Send one signed message and follow it: make smoke STACK=... | ENDPOINT=http://127.0.0.1:4566 | URL=... TENANT=acme.yaml
 	@$(OPERATE) smoke
 
 .PHONY: $(OPERATE)

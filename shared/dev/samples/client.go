@@ -146,6 +146,19 @@ func ReadTenant(path string) (t Tenant, err error) {
 	return t, nil
 }
 
+// ReadAccount reads the file of an account that several tenants have lines of. No error quotes it.
+func ReadAccount(path string) (Account, error) {
+	var f struct{ Account Account }
+	file, err := tenantfile.Read(path)
+	if err != nil {
+		return f.Account, fmt.Errorf("samples: %w", err)
+	}
+	if err := json.Unmarshal(file.JSON, &f); err != nil || f.Account.ID == "" {
+		return f.Account, fmt.Errorf("samples: %s is no account's file", path)
+	}
+	return f.Account, nil
+}
+
 // NewClient returns a client of channels, by their names, with the credentials of the demo tenant's accounts.
 func NewClient(root string, channels map[string]Channel, target Target) (*Client, error) {
 	tenant, err := ReadTenant(filepath.Join(root, DemoTenant))

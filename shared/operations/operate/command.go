@@ -58,7 +58,7 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 			return err
 		}
 		return Smoke{
-			Root: root, Target: target, Tenant: lookup("TENANT"), Invoke: invoke, Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
+			Root: root, Target: target, Tenant: lookup("TENANT"), Account: lookup("ACCOUNT"), Invoke: invoke, Token: secret.Value(lookup("AUTH_TOKEN")), Provider: lookup("PROVIDER"), Sample: lookup("SAMPLE"),
 		}.Run(ctx, out)
 	case "check":
 		return checkCommand(ctx, out, root, lookup, stack)

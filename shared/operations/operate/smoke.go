@@ -25,6 +25,7 @@ import (
 // SmokeUsage says how one signed webhook is sent.
 const SmokeUsage = `make smoke STACK=<stack> | ENDPOINT=http://127.0.0.1:4566 | URL=<gateway> PUBLIC_BASE_URL=<what is signed for>
     TENANT=<file>          the tenant file that was applied; its account's token signs, or AUTH_TOKEN of the environment
+    ACCOUNT=               the file of an account of several tenants that the tenant has a line of: the message is one to it
     PROVIDER= SAMPLE=      which account's provider, and which sample of events/<provider>; else the first message
 It sends one message from a number that nobody has: every CRM of the tenant gets a record of it.`
 
@@ -40,6 +41,7 @@ type Smoke struct {
 	Root             string // of the repository, which has the samples
 	Target           samples.Target
 	Tenant           string // file
+	Account          string // file of an account of several tenants; "" for none
 	Invoke           Invoke // of the stack, which knows where the CRMs in force are; nil if there is only a gateway
 	Token            secret.Value
 	Provider, Sample string
@@ -51,6 +53,13 @@ func (s Smoke) Run(ctx context.Context, out io.Writer) error {
 	tenant, err := samples.ReadTenant(s.Tenant)
 	if err != nil {
 		return err
+	}
+	if s.Account != "" {
+		account, err := samples.ReadAccount(s.Account)
+		if err != nil {
+			return err
+		}
+		tenant.Accounts = slices.Insert(tenant.Accounts, 0, account)
 	}
 	number := make([]byte, 16)
 	_, _ = rand.Read(number) // it never fails

@@ -113,6 +113,40 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
+// TestSmokeOfALineOfASharedAccount signs with the token that is in the account's own file.
+func TestSmokeOfALineOfASharedAccount(t *testing.T) {
+	o := &outside{status: http.StatusOK}
+	server := httptest.NewServer(o)
+	t.Cleanup(server.Close)
+	folder := t.TempDir()
+	for name, content := range map[string]string{
+		"acme.yaml": "tenant: {id: acme, crms: [{kind: invented, baseUrl: '" + server.URL + "'}]}\naccounts: []\nlines: [{account: agency, address: +15550100200}]\n",
+		"agency.yaml": "account: {id: agency, provider: twilio, providerAccount: AC00000000000000000000000000000acm, authToken: s3cret-of-acme}\n" +
+			"owner: agency\ntenants: [acme]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	variables := map[string]string{"URL": server.URL, "TENANT": filepath.Join(folder, "acme.yaml")}
+	smoke := func() (string, error) {
+		var out strings.Builder
+		err := operate.Command(t.Context(), &out, root, "smoke", func(name string) string { return variables[name] }, never)
+		return out.String(), err
+	}
+	if out, err := smoke(); err == nil || o.path != "" {
+		t.Errorf("without the account: %v, printed %q", err, out)
+	}
+	variables["ACCOUNT"] = filepath.Join(folder, "agency.yaml")
+	if out, err := smoke(); err != nil || !strings.Contains(out, "in every simulator ") || !strings.HasPrefix(o.path, "/v1/accounts/agency/") || o.form.Get("To") != "+15550100200" {
+		t.Errorf("%v, printed %q, sent %v to %s", err, out, o.form, o.path)
+	}
+	variables["ACCOUNT"] = variables["TENANT"]
+	if _, err := smoke(); err == nil || !strings.Contains(err.Error(), "is no account's file") {
+		t.Errorf("a tenant's file as the account's: %v", err)
+	}
+}
+
 // TestSmokeOfAnOutreachHasToNameIt: nothing is sent in the name of a sales tool unless somebody asks for it.
 func TestSmokeOfAnOutreachHasToNameIt(t *testing.T) {
 	variables := map[string]string{"URL": "http://127.0.0.1:1", "TENANT": filepath.Join(root, "events/tenants/demo.json"), "PROVIDER": "outreach"}
