@@ -94,22 +94,30 @@ type shared struct {
 func readShared(ctx context.Context, s Records, ids []string) (map[string]shared, error) {
 	found := map[string]shared{}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	for part := range slices.Chunk(slices.DeleteFunc(ids, func(id string) bool { return !isID(id) }), store.MaxGet) {
-		keys := make([]store.Key, len(part))
-		for i, id := range part {
-			keys[i] = accountKey(id)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !isID(id) })
+	keys := make([]store.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = accountKey(id)
+	}
+	records, err := getAll(ctx, s, keys)
+	for i, r := range records {
+		if o, err := holder(r); err == nil && o.Shared != nil { // what cannot be read is nobody's to take
+			found[ids[i]] = shared{o.Shared, r}
 		}
-		records, err := s.Get(ctx, keys...)
+	}
+	return found, err
+}
+
+// getAll reads any number of records.
+func getAll(ctx context.Context, s Records, keys []store.Key) (all []store.Record, err error) {
+	for part := range slices.Chunk(keys, store.MaxGet) {
+		records, err := s.Get(ctx, part...)
 		if err != nil {
 			return nil, err
 		}
-		for i, r := range records {
-			if o, err := holder(r); err == nil && o.Shared != nil { // what cannot be read is nobody's to take
-				found[part[i]] = shared{o.Shared, r}
-			}
-		}
+		all = append(all, records...)
 	}
-	return found, nil
+	return all, nil
 }
 
 // Providers returns the providers of those of some accounts that have files of their own, by id.
@@ -217,7 +225,9 @@ func prepareAccount(ctx context.Context, s Store, box Box, peppers *Peppers, f A
 func (p *accountPublication) inForce(ctx context.Context, s Store, box Box) (before *AccountFile, users []string, err error) {
 	o, err := holder(p.current)
 	switch {
-	case err != nil || p.current.Version == 0: // what cannot be read is new as a whole
+	case err != nil: // of a later release, perhaps
+		return nil, nil, fault.New(fault.Blocked, CodeInvalid, err)
+	case p.current.Version == 0:
 		return nil, nil, nil
 	case o.Shared != nil:
 		p.version = o.Shared.Version

@@ -234,30 +234,27 @@ func settle(
 	if err != nil {
 		return nil, nil, err
 	}
+	keys := make([]store.Key, len(all))
+	for i, c := range all {
+		keys[i] = c.key()
+	}
+	records, err := getAll(ctx, s, keys)
+	if err != nil {
+		return nil, nil, err
+	}
 	var problems []Problem
-	for start := 0; start < len(all); start += store.MaxGet {
-		part := all[start:min(start+store.MaxGet, len(all))]
-		var wants []store.Key
-		for _, c := range part {
-			wants = append(wants, c.key())
-		}
-		records, err := s.Get(ctx, wants...)
-		if err != nil {
-			return nil, nil, err
-		}
-		for i, r := range records {
-			o, err := holder(r) // what cannot be read is nobody's to take
-			mine, want := err == nil && r.Version > 0 && ours(o, before[wants[i]]), start+i < len(wanted)
-			switch {
-			case want && (r.Version == 0 || mine && o != me):
-				claims = append(claims, store.Change{Kind: store.Put, Record: store.Record{Key: wants[i], Version: r.Version, Data: data}})
-			case want && o.Shared != nil:
-				problems = append(problems, Problem{part[i].path, takenFile})
-			case want && !mine:
-				problems = append(problems, Problem{part[i].path, part[i].taken})
-			case !want && mine:
-				releases = append(releases, store.Change{Kind: store.Delete, Record: store.Record{Key: wants[i], Version: r.Version}})
-			}
+	for i, r := range records {
+		o, err := holder(r) // what cannot be read is nobody's to take
+		mine, want := err == nil && r.Version > 0 && ours(o, before[keys[i]]), i < len(wanted)
+		switch {
+		case want && (r.Version == 0 || mine && o != me):
+			claims = append(claims, store.Change{Kind: store.Put, Record: store.Record{Key: keys[i], Version: r.Version, Data: data}})
+		case want && o.Shared != nil:
+			problems = append(problems, Problem{all[i].path, takenFile})
+		case want && !mine:
+			problems = append(problems, Problem{all[i].path, all[i].taken})
+		case !want && mine:
+			releases = append(releases, store.Change{Kind: store.Delete, Record: store.Record{Key: keys[i], Version: r.Version}})
 		}
 	}
 	return claims, releases, invalid(slices.Compact(problems)) // an address may make two claims

@@ -120,8 +120,8 @@ func TestSmokeOfALineOfASharedAccount(t *testing.T) {
 	t.Cleanup(server.Close)
 	folder := t.TempDir()
 	for name, content := range map[string]string{
-		"acme.yaml": "tenant: {id: acme, crms: [{kind: invented, baseUrl: '" + server.URL + "'}]}\naccounts: []\nlines: [{account: agency, address: +15550100200}]\n",
-		"agency.yaml": "account: {id: agency, provider: twilio, providerAccount: AC00000000000000000000000000000acm, authToken: s3cret-of-acme}\n" +
+		"acme.yaml": "tenant: {id: acme, crms: [{kind: invented, baseUrl: '" + server.URL + "'}]}\naccounts: []\nlines: [{account: acme-messages, address: +15550100200}]\n",
+		"agency.yaml": "account: {id: acme-messages, provider: twilio, providerAccount: AC00000000000000000000000000000acm, authToken: s3cret-of-acme}\n" +
 			"owner: agency\ntenants: [acme]\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
@@ -138,7 +138,7 @@ func TestSmokeOfALineOfASharedAccount(t *testing.T) {
 		t.Errorf("without the account: %v, printed %q", err, out)
 	}
 	variables["ACCOUNT"] = filepath.Join(folder, "agency.yaml")
-	if out, err := smoke(); err != nil || !strings.Contains(out, "in every simulator ") || !strings.HasPrefix(o.path, "/v1/accounts/agency/") || o.form.Get("To") != "+15550100200" {
+	if out, err := smoke(); err != nil || !strings.Contains(out, "in every simulator ") || !strings.HasPrefix(o.path, "/v1/accounts/acme-messages/") || o.form.Get("To") != "+15550100200" {
 		t.Errorf("%v, printed %q, sent %v to %s", err, out, o.form, o.path)
 	}
 	variables["ACCOUNT"] = variables["TENANT"]

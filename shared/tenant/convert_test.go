@@ -1,0 +1,68 @@
+package tenant
+
+import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"signalbox/shared/secret"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestNoMemberOfAFileIsLostWhenItIsSealed: what is added to the types of a file is kept, and shown by a plan.
+func TestNoMemberOfAFileIsLostWhenItIsSealed(t *testing.T) {
+	t.Parallel()
+	var f File
+	fill(reflect.ValueOf(&f).Elem())
+	paths := func(file any) []string {
+		all := leaves{}
+		if err := all.read(file); err != nil {
+			t.Fatal(err)
+		}
+		return slices.Sorted(maps.Keys(all))
+	}
+	kept, err := convert(f, func(_ string, value secret.Value) (string, error) { return string(value), nil })
+	if diff := cmp.Diff(paths(f), paths(kept)); diff != "" || err != nil {
+		t.Errorf("%v: -written +kept: %s", err, diff)
+	}
+	if len(paths(f)) < 25 {
+		t.Errorf("only %d members are looked at", len(paths(f)))
+	}
+}
+
+// fill gives everything in v a value.
+func fill(v reflect.Value) {
+	if v.Type() == reflect.TypeFor[json.RawMessage]() {
+		v.SetBytes([]byte(`{"a":1}`))
+		return
+	}
+	switch v.Kind() {
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Int, reflect.Int64:
+		v.SetInt(1)
+	case reflect.Float64:
+		v.SetFloat(1)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0))
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key)
+		fill(value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i))
+		}
+	}
+}
