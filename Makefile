@@ -68,7 +68,7 @@ bench: export PEER_BODY := $(value PEER_BODY)
 bench: export PEER_TOKEN := $(PEER_TOKEN)
 bench: export PEER_SINK := $(PEER_SINK)
 bench: export PEER_PIDS := $(PEER_PIDS)
-bench: $(BENCHMARK) ## Measure everything, print it beside the last committed run (BENCH=quick counts alone, BENCH=keep commits to this run), and beside a peer (PEER=http://127.0.0.1:3333/api/v1 PEER_PATH= PEER_BODY= PEER_TOKEN= PEER_SINK= PEER_PIDS=, BENCH=beside alone)
+bench: $(BENCHMARK) ## Measure everything and print it beside the last committed run (BENCH=quick times each thing once, BENCH=keep commits to this run) and a peer (PEER=, see shared/docs/bench)
 	@$(BENCHMARK) -json $(BUILD)/bench.json $(if $(filter quick,$(BENCH)),-quick) $(if $(filter keep,$(BENCH)),-keep) $(if $(filter beside,$(BENCH)),-beside)
 
 .PHONY: $(BENCHMARK)

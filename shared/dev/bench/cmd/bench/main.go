@@ -17,8 +17,8 @@ import (
 	"signalbox/shared/dev/local"
 )
 
-// limit is how long everything may take.
-const limit = 5 * time.Minute
+// limit is how long everything may take, compiling included.
+const limit = 15 * time.Minute
 
 func main() {
 	quick := flag.Bool("quick", false, "count in full, but time only so far that everything runs once")
@@ -27,7 +27,7 @@ func main() {
 	keep := flag.Bool("keep", false, "make this run the one that later ones are compared with")
 	flag.Parse()
 	local.Main(func(ctx context.Context, root string) error {
-		ctx, cancel := context.WithTimeout(ctx, limit)
+		ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("bench: stopped after %s", limit))
 		defer cancel()
 		kept := filepath.Join(root, filepath.FromSlash(bench.Kept))
 		before, err := bench.Read(kept)
@@ -40,7 +40,7 @@ func main() {
 		}
 		report, err := bench.Run(ctx, bench.Options{Root: root, Quick: *quick, Log: os.Stderr, Peer: peer, Beside: *beside})
 		if err != nil {
-			return err
+			return errors.Join(err, context.Cause(ctx))
 		}
 		if worse := report.Print(os.Stdout, before); len(worse) > 0 {
 			fmt.Println("more than a tenth worse than the committed run:", strings.Join(worse, "; "))

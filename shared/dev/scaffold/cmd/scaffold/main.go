@@ -31,6 +31,6 @@ func write(kind, name string) error {
 		return err
 	}
 	fmt.Printf("%s is there, and its name in template.yaml. What is to be written: go test ./%s\n", folder, filepath.ToSlash(folder))
-	fmt.Println("Once it is written, what the tree keeps of it, to be read: SAM_PYTHON=.bin/venv/bin/python go test ./shared/architecture ./shared/dev/samlocal -run 'RightsAre|HasAnEvent' -update")
+	fmt.Println("Once it is written, what the tree keeps of it, to be read: SAM_PYTHON=.bin/venv/bin/python go test ./shared/architecture ./shared/dev/samlocal -run 'RightsAre|HasAnEvent|Environments' -update")
 	return nil
 }
