@@ -12,6 +12,10 @@ var files embed.FS
 // Event returns the JSON Schema (draft 2020-12) of the canonical event, version 2.
 func Event() []byte { return read("v2/event.json") }
 
+// Door returns the JSON Schema (draft 2020-12) of what programs may tell as events: canonical ones, of which what is known here may be missing.
+// It refers to that of Event as event.json, beside it.
+func Door() []byte { return read("v2/door.json") }
+
 // Tenant returns the JSON Schema (draft 2020-12) of a tenant's file. What it calls crm-url is the base of a CRM's API, which the
 // deployment may restrict; each CRM has a schema of its settings.
 func Tenant() []byte { return read("tenant.json") }

@@ -28,6 +28,7 @@ const (
 	CodeChannel = "channel_not_served" // authentic, but no line with the address it came to serves its channel
 	CodePanic   = "panic"
 	CodeLarge   = "event_too_large"
+	CodeReused  = "request_id_reused" // of an Answerer alone: the id was that of a webhook with another body
 )
 
 // Directory finds what is configured; *tenant.Directory is one, and caches. What is not configured is tenant.ErrUnknown, and a
@@ -48,7 +49,7 @@ type Sealer interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// Parts is what an Adapter is made of. All but Lanes and Aliases are needed.
+// Parts is what an Adapter is made of. All but Lanes, Aliases and Requests are needed.
 type Parts struct {
 	Channel   Channel
 	Directory Directory
@@ -61,6 +62,7 @@ type Parts struct {
 	// Where none is found the thread is the identifier's own, and the router knows better.
 	Aliases     identity.Getter
 	DeadLetters DeadLetterWriter
+	Requests    *Requests // needed by a channel whose contents are Answerers
 	Logger      *slog.Logger
 	Meter       *telemetry.Meter
 }
@@ -171,11 +173,14 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner 
 			return err
 		}
 		o.event = work.first()
+		if answerer, ok := content.(Answerer); ok {
+			return a.answer(telemetry.WithEvent(ctx, o.event), w, answerer, work, all, &o)
+		}
 		if o.spool, err = a.publishAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
 			return fault.New(fault.Retryable, codeNotDurable, nil)
 		}
 		o.events = work.count()
-		return work.Unowned
+		return work.Unused
 	})
 	if err == nil {
 		return o

@@ -17,6 +17,7 @@ const (
 	queueShare      = 7
 	spoolShare      = 20
 	deadLetterShare = 22 // to keep it as a dead letter
+	requestShare    = 11 // to claim it, and to note its answer, of those whose senders are told and have no dead letters
 )
 
 // defaultBudget is the time of what is not called by a provider, and of a function that is given no end.

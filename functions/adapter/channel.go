@@ -43,6 +43,22 @@ type Refuser interface {
 	Refuse(cause *fault.Error) (answer webhook.Response, ok bool)
 }
 
+// Answerer is a Content whose sender gives each webhook an id and reads what became of its events: again a program of an integrator's. An event
+// that cannot be used is told and is no dead letter. The channel is a Refuser, too, for what cannot be read at all, and for CodeReused.
+type Answerer interface {
+	// RequestID returns what the sender calls an authentic webhook: the same on every repeat.
+	RequestID() string
+	// Answer returns what the sender is told when everything that can be used is durable: 2xx if that is anything, and else a 4xx. There is
+	// a verdict for each event that Parse returned, in its order. A repeat gets the answer of the first.
+	Answer(verdicts []Verdict) webhook.Response
+}
+
+// Verdict is what became of one event.
+type Verdict struct {
+	Event canonical.EventID // its id; "" if it cannot be used
+	Err   error             // why: Parsed.Err, or a fault with CodeUnowned, CodeChannel or CodeLarge
+}
+
 // Description is what the adapter has to know of a provider.
 type Description struct {
 	Provider   string                      // the third part of the path, and Event.Provider
@@ -94,4 +110,7 @@ type Parsed struct {
 	Side string
 	// Vendor is what was received, for metadata.rawVendor.
 	Vendor []VendorField
+	// Err is why the event cannot be used, a fault.Permanent, where others of the webhook can. Only an Answerer has such: others leave the
+	// webhook unread as a whole.
+	Err error
 }

@@ -78,7 +78,7 @@ func TestALineServesItsChannelsAndNoOther(t *testing.T) {
 				t.Fatal(err)
 			}
 			code, line := "", ""
-			if sorted := fault.Of(work.Unowned); sorted != nil {
+			if sorted := fault.Of(work.Unused); sorted != nil {
 				code = sorted.Code
 				if sorted.Kind != fault.Permanent {
 					t.Errorf("%s is %s: only a corrected file mends it", code, sorted.Kind)

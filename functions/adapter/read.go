@@ -18,12 +18,13 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// Batch is what a webhook amounts to: the messages for the events queue, in order, and what is to be a dead letter because
-// part of it came to an address that is nobody's.
+// Batch is what a webhook amounts to: the messages for the events queue, in order, and why part of it cannot be used. That is told, or
+// makes a dead letter.
 type Batch struct {
 	Messages []queue.Message
 	Lanes    map[canonical.Type][]queue.Message // those of types with a lane of their own
-	Unowned  error
+	Verdicts []Verdict                          // of an Answerer's
+	Unused   error
 }
 
 func (w *Batch) count() int {
@@ -65,25 +66,45 @@ func (a *Adapter) Parse(ctx context.Context, w Webhook, content Content) (Batch,
 		return Batch{}, err
 	}
 	work := Batch{Messages: make([]queue.Message, 0, len(parsed))}
+	_, answers := content.(Answerer)
 	for i := range parsed {
 		message, err := a.message(ctx, w, &parsed[i])
+		unused := unusable(&parsed[i], err)
 		switch {
-		case errors.Is(err, tenant.ErrUnknown):
-			work.Unowned = fault.New(fault.Permanent, CodeUnowned, nil)
-		case errors.Is(err, tenant.ErrUnserved):
-			work.Unowned = fault.New(fault.Permanent, CodeChannel, nil)
+		case unused != nil:
+			work.Unused = unused
 		case err != nil:
 			return Batch{}, err
 		default:
 			work.add(message, &parsed[i].Event, a.Lanes)
 		}
+		if answers {
+			work.Verdicts = append(work.Verdicts, Verdict{Event: canonical.EventID(message.ID), Err: unused})
+		}
 	}
 	return work, nil
+}
+
+// unusable returns why an event alone cannot be used, nil where it can or where the error is the whole webhook's.
+func unusable(p *Parsed, err error) error {
+	switch {
+	case errors.Is(err, tenant.ErrUnknown):
+		return fault.New(fault.Permanent, CodeUnowned, nil)
+	case errors.Is(err, tenant.ErrUnserved):
+		return fault.New(fault.Permanent, CodeChannel, nil)
+	case p.Err != nil, err != nil && fault.Of(err).Code == CodeLarge:
+		return err
+	default:
+		return nil
+	}
 }
 
 // message completes one event and encodes it. It returns tenant.ErrUnknown or tenant.ErrUnserved for one that belongs to no
 // line: only a corrected tenant file mends that.
 func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Message, error) {
+	if p.Err != nil {
+		return queue.Message{}, p.Err
+	}
 	line, err := a.line(ctx, w.AccountID, p)
 	if err != nil {
 		return queue.Message{}, err

@@ -143,7 +143,7 @@ func (r *Reparser) parse(ctx context.Context, send bool, l *letter) (generation 
 	case err != nil:
 		return 0, err
 	case !send:
-		return 0, work.Unowned
+		return 0, work.Unused
 	}
 	generation, err = r.claims.NextGeneration(ctx, deadletter.Key(l.record).Partition, max(l.record.Generation, l.record.RedrivenAs))
 	if err != nil {
@@ -153,7 +153,7 @@ func (r *Reparser) parse(ctx context.Context, send bool, l *letter) (generation 
 	if _, err = r.adapter.publishAll(ctx, work, defaultBudget); err != nil {
 		return 0, err
 	}
-	return generation, work.Unowned // it stays a dead letter until every address of it has a line
+	return generation, work.Unused // it stays a dead letter until every address of it has a line
 }
 
 // regenerate gives the messages ids that were never used: the queue drops what it was sent in the last five minutes.

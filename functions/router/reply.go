@@ -54,11 +54,11 @@ func canReply(e *canonical.Event) bool {
 	}
 }
 
-// saysSomething reports whether a message has content, or had some that was set aside.
+// saysSomething reports whether a message has content, had some that was set aside, or has some that only a device shows.
 func saysSomething(e *canonical.Event) bool {
 	m := e.Message
 	return m != nil && (e.Metadata[canonical.MetadataSetAside] != nil || len(m.Attachments) > 0 || m.Postback != nil || m.Location != nil || m.Template != nil ||
-		strings.TrimFunc(m.Text, invisible) != "")
+		m.ContentType == canonical.ContentEncrypted || strings.TrimFunc(m.Text, invisible) != "")
 }
 
 // findReply returns the reply that an event is, or that an outreach already has; nil if there is none. Event times decide, not arrival.

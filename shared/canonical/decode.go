@@ -77,6 +77,30 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Draft is an event that its reader is to complete: it may lack what every event has, where the reader knows it better.
+type Draft struct {
+	Event Event
+	read  []Problem
+}
+
+// NewDraft reads what stands in v.
+func NewDraft(v jsontext.Value) *Draft {
+	d := &Draft{}
+	r := reader{report: report{path: make([]step, 0, 8)}, draft: true}
+	r.object(&d.Event, v)
+	d.read = r.problems
+	return d
+}
+
+// Problems returns what is wrong with what was read and, by the rules, with the event as it is now.
+func (d *Draft) Problems() []Problem {
+	rules := report{path: make([]step, 0, 8), parsed: true}
+	rules.object(&d.Event)
+	all := report{problems: d.read}
+	all.merge(rules.problems)
+	return all.problems
+}
+
 // read fills an empty event with what stands in data, and returns what could not be read of it.
 func read(data []byte, e *Event) (*reader, error) {
 	if len(data) > MaxSize {
@@ -103,6 +127,7 @@ func read(data []byte, e *Event) (*reader, error) {
 type reader struct {
 	report
 	twice bool // a member appears twice
+	draft bool // the event may lack members, and one that appears twice is a problem of its own
 }
 
 func (r *reader) object(o any, v jsontext.Value) {
@@ -119,17 +144,29 @@ func (r *reader) object(o any, v jsontext.Value) {
 		if i < 0 {
 			continue
 		}
-		r.twice = r.twice || has&(1<<i) != 0
+		r.enter(name)
+		if has&(1<<i) != 0 {
+			r.repeated()
+		}
 		has |= 1 << i
 		next = i + 1
-		r.enter(name)
 		r.member(members[i], value)
 		r.leave()
 	}
 	for i, m := range members {
+		if _, whole := o.(*Event); whole && r.draft {
+			break
+		}
 		if m.rule.mustAppear() && has&(1<<i) == 0 {
 			r.addOf(m.name, ProblemRequired, "is required")
 		}
+	}
+}
+
+// repeated notes that the member which the path leads to appears twice: which value is meant nobody knows.
+func (r *reader) repeated() {
+	if r.twice = true; r.draft {
+		r.add(ProblemDuplicate, "must not appear twice")
 	}
 }
 
@@ -212,8 +249,9 @@ func table[T any](r *reader, v jsontext.Value, value func(jsontext.Value) T) map
 		if len(values) > maxKept { // it is one too many already
 			break
 		}
-		_, twice := values[name]
-		r.twice = r.twice || twice
+		if _, has := values[name]; has {
+			r.repeated()
+		}
 		values[name] = value(v)
 	}
 	r.leave()

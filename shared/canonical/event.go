@@ -187,6 +187,10 @@ type Message struct {
 	Location    *Location    `json:"location,omitempty"`
 }
 
+// ContentEncrypted is the ContentType of a message that arrived end-to-end encrypted. It has no content here: who is to read it has it on a
+// device.
+const ContentEncrypted = "encrypted"
+
 // Attachment is a file the provider holds.
 type Attachment struct {
 	URL         string `json:"url"`

@@ -14,6 +14,8 @@ const (
 	ProblemFormat   = "format"   // it does not have the form
 	ProblemLength   = "length"   // it is too long, or has too many members
 	ProblemRange    = "range"    // it is too small or too large
+
+	ProblemDuplicate = "duplicate" // it appears twice
 )
 
 // Problem is one reason why a document is no event. It never holds what the document says, for that is personal data.

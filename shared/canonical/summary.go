@@ -18,6 +18,7 @@ const SummaryLength = 120
 //	a location           [location: its label], else its address, else [location]
 //	a template           [template: its id]
 //	suggestions          [suggestions: Yes, No]
+//	nothing, encrypted   [encrypted message, read on the device]
 //	nothing              [empty message]
 func Summarize(m Message) string {
 	if text := oneLine(m.Text); text != "" {
@@ -40,6 +41,8 @@ func Summarize(m Message) string {
 			texts[i] = s.Text
 		}
 		return label("suggestions", strings.Join(texts, ", "))
+	case m.ContentType == ContentEncrypted:
+		return "[encrypted message, read on the device]"
 	default:
 		return "[empty message]"
 	}

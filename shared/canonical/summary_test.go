@@ -50,6 +50,7 @@ func TestSummarize(t *testing.T) {
 		"a bare place":                      {canonical.Message{Location: &canonical.Location{}}, "[location]"},
 		"a template":                        {canonical.Message{Template: &canonical.Template{ID: "HX1"}}, "[template: HX1]"},
 		"suggestions":                       {canonical.Message{Suggestions: []canonical.Suggestion{{Text: "Yes"}, {Text: "No"}}}, "[suggestions: Yes, No]"},
+		"what only a device shows":          {canonical.Message{ContentType: canonical.ContentEncrypted}, "[encrypted message, read on the device]"},
 		"nothing":                           {canonical.Message{}, "[empty message]"},
 	}
 	for name, c := range cases {

@@ -1,11 +1,12 @@
-// Package standardwebhooks signs and verifies requests by Standard Webhooks 1.0.0, version v1 of its signatures (HMAC-SHA256):
-// what programs use that call us. Asymmetric signatures (v1a) are skipped like any version it does not know.
+// Package standardwebhooks signs and verifies requests by Standard Webhooks 1.0.0: what programs use that call us. A secret (whsec_)
+// verifies signatures of the version v1 (HMAC-SHA256), a public key (whpk_) those of v1a (Ed25519), and neither the other's.
 // See https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
 package standardwebhooks
 
 import (
 	"bytes"
 	"cmp"
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -23,7 +24,7 @@ import (
 const (
 	HeaderID        = "Webhook-Id"        // the same on every attempt of one request
 	HeaderTimestamp = "Webhook-Timestamp" // of the attempt, in seconds of Unix time
-	HeaderSignature = "Webhook-Signature" // "v1,<base64>", several with spaces between them while a secret is being changed
+	HeaderSignature = "Webhook-Signature" // "v1,<base64>" or "v1a,<base64>", several with spaces between them while a key is being changed
 )
 
 // Tolerance is how far the time of an attempt may be from the time of its receipt, on either side.
@@ -45,25 +46,45 @@ const (
 	maxSignatures = 10
 )
 
-// The form of a secret: whsec_ and so many bytes in base64.
+// The forms of a secret, whsec_ and so many bytes in base64, and of a public key.
 const (
-	prefix   = "whsec_"
-	leastKey = 24
-	mostKey  = 64
+	prefix       = "whsec_"
+	leastKey     = 24
+	mostKey      = 64
+	prefixPublic = "whpk_"
 )
 
 // Key returns the key that a secret stands for, and false for what is not whsec_ and 24 to 64 bytes in base64. Two keys that sign
 // alike are equal: zero bytes at the end, which HMAC adds itself, are left out.
 func Key(s secret.Value) ([]byte, bool) {
+	key, ok := decode(s, prefix, leastKey, mostKey)
+	return bytes.TrimRight(key, "\x00"), ok
+}
+
+// PublicKey returns the key that a whpk_ and 32 bytes in base64 stand for, and false for anything else.
+func PublicKey(s secret.Value) (ed25519.PublicKey, bool) {
+	return decode(s, prefixPublic, ed25519.PublicKeySize, ed25519.PublicKeySize)
+}
+
+// Identify returns what tells keys apart, of a Key and of a PublicKey, and false for what is neither.
+func Identify(s secret.Value) ([]byte, bool) {
+	if key, ok := Key(s); ok {
+		return key, true
+	}
+	return PublicKey(s)
+}
+
+// decode returns the bytes behind a prefix.
+func decode(s secret.Value, prefix string, least, most int) ([]byte, bool) {
 	encoded, ok := strings.CutPrefix(string(s), prefix)
-	if !ok || len(encoded) > base64.StdEncoding.EncodedLen(mostKey) || strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
+	if !ok || len(encoded) > base64.StdEncoding.EncodedLen(most) || strings.ContainsAny(encoded, "\r\n") { // which the decoder would skip
 		return nil, false
 	}
 	key, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || len(key) < leastKey || len(key) > mostKey {
+	if err != nil || len(key) < least || len(key) > most {
 		return nil, false
 	}
-	return bytes.TrimRight(key, "\x00"), true
+	return key, true
 }
 
 // Sign returns the three headers of a request with this body that is sent at this time. The secret is one that Key accepts; with
@@ -78,8 +99,8 @@ func Sign(s secret.Value, id string, at time.Time, body []byte) http.Header {
 	}
 }
 
-// Verify returns nil if the request was signed with one of secrets not far from the time it was received, and a fault.Rejected
-// otherwise. A secret that Key does not accept signs nothing.
+// Verify returns nil if the request was signed with one of secrets, or with the private half of one that is a public key, not far from the
+// time it was received, and a fault.Rejected otherwise. What neither Key nor PublicKey accepts signs nothing.
 func Verify(header http.Header, body []byte, received time.Time, secrets secret.Versions) error {
 	id, err1 := once(header, HeaderID, maxID)
 	timestamp, err2 := once(header, HeaderTimestamp, maxTimestamp)
@@ -100,26 +121,39 @@ func Verify(header http.Header, body []byte, received time.Time, secrets secret.
 	return nil
 }
 
-// signed reports whether one of the first signatures is that of one of the secrets. What is compared is the encoded form, of which
-// there is one.
+// signed reports whether one of the first signatures is that of one of the secrets. Of v1 the encoded form is compared, of which there
+// is one.
 func signed(signatures, id, timestamp string, body []byte, secrets secret.Versions) bool {
 	for _, s := range secrets {
-		key, ok := Key(s)
-		if !ok {
+		var expected []byte
+		key, symmetric := Key(s)
+		public, asymmetric := PublicKey(s)
+		switch {
+		case symmetric:
+			expected = signature(key, id, timestamp, body)
+		case !asymmetric:
 			continue
 		}
-		expected := signature(key, id, timestamp, body)
 		rest := signatures
 		for range maxSignatures {
 			var one string
 			one, rest, _ = strings.Cut(rest, " ")
 			version, given, _ := strings.Cut(one, ",")
-			if version == "v1" && subtle.ConstantTimeCompare(expected, []byte(given)) == 1 {
+			switch {
+			case symmetric && version == "v1" && subtle.ConstantTimeCompare(expected, []byte(given)) == 1:
+				return true
+			case asymmetric && version == "v1a" && signedBy(public, given, id, timestamp, body):
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// signedBy reports whether a signature in base64 is one of the private half of a key.
+func signedBy(key ed25519.PublicKey, encoded, id, timestamp string, body []byte) bool {
+	given, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	return err == nil && len(given) == ed25519.SignatureSize && ed25519.Verify(key, append([]byte(id+"."+timestamp+"."), body...), given)
 }
 
 // signature returns the base64 of the MAC over what is signed. Neither id nor timestamp holds a ".", so that nothing can be moved

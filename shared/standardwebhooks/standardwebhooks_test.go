@@ -34,6 +34,7 @@ const (
 	changeBody   = `{"specversion":"1.0","id":"evt_01JDEXAMPLE1","source":"/channels/webchat/site_7","type":"com.example.message.received.v1","subject":"conv_9f","time":"2026-11-23T12:00:00Z","datacontenttype":"application/json","data":{"text":"héllo"}}`
 	newSignature = "v1,u42Mp7DNfUGbD4WreN+7pOSN8MxaZrg+7TGpmu7q7w4="
 	oldSignature = "v1,W+Xf6SlfbXTSITz3vbydvkTgdAq762z2Xda6ghBJ8Qo="
+	publicKey    = "whpk_5/FioQvsVZr+oZXk3OhLaVaNXSywlj60RsBoXisX8vA="
 	asymmetric   = "v1a,FEZFSVeZQZBNytm8SaLfbDn0x9z04mO9zc62PqU2X/5qRAZJ6lF9x9YeSJLYE1Rci/Fltt6Aldtu6Xf6tPD+AA=="
 )
 
@@ -103,7 +104,16 @@ func TestVerify(t *testing.T) {
 		"the signature of the new secret alone":       {changing(newSignature), changeBody, time.Unix(changeTime, 0), secret.Versions{newSecret, oldSecret}, ""},
 		"the signature of the old secret alone":       {changing(oldSignature), changeBody, time.Unix(changeTime, 0), secret.Versions{newSecret, oldSecret}, ""},
 		"both, for who has the old secret alone":      {changing(newSignature, oldSignature), changeBody, time.Unix(changeTime, 0), secret.Versions{oldSecret}, ""},
-		"an asymmetric one is not known":              {changing(asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{newSecret, oldSecret}, CodeWrong},
+		"an asymmetric one":                           {changing(asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{publicKey}, ""},
+		"an asymmetric one, by the key before":        {changing(asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{otherPublicKey, publicKey}, ""},
+		"an asymmetric one, by another key":           {changing(asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{otherPublicKey}, CodeWrong},
+		"an asymmetric one over another body":         {changing(asymmetric), changeBody + " ", time.Unix(changeTime, 0), secret.Versions{publicKey}, CodeWrong},
+		"an asymmetric one that is called symmetric":  {changing(strings.Replace(asymmetric, "v1a", "v1", 1)), changeBody, time.Unix(changeTime, 0), secret.Versions{publicKey}, CodeWrong},
+		"a symmetric one with the public key":         {changing(reference(strings.Replace(publicKey, "whpk_", "whsec_", 1), changeID+"."+strconv.Itoa(changeTime)+"."+changeBody)), changeBody, time.Unix(changeTime, 0), secret.Versions{publicKey}, CodeWrong},
+		"both, a secret and a public key":             {changing("v1a,AAAA", asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{newSecret, publicKey}, ""},
+		"a secret while a public key is live too":     {changing(newSignature), changeBody, time.Unix(changeTime, 0), secret.Versions{publicKey, newSecret}, ""},
+		"a public key that is too short":              {changing(asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{"whpk_AAAA"}, CodeWrong},
+		"an asymmetric one verifies by no secret":     {changing(asymmetric), changeBody, time.Unix(changeTime, 0), secret.Versions{newSecret, oldSecret}, CodeWrong},
 		"an asymmetric one is skipped":                {changing(asymmetric, newSignature), changeBody, time.Unix(changeTime, 0), secret.Versions{newSecret}, ""},
 		"an unknown version is skipped":               {change(HeaderSignature, "v2,x "+publishedSignature), publishedBody, at, published, ""},
 		"an unknown version is not v1":                {change(HeaderSignature, "v2"+strings.TrimPrefix(publishedSignature, "v1")), publishedBody, at, published, CodeWrong},
@@ -132,6 +142,9 @@ func TestVerify(t *testing.T) {
 		})
 	}
 }
+
+// otherPublicKey is the key of another pair.
+const otherPublicKey = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 
 // reference signs by the book.
 func reference(s, content string) string {
@@ -168,6 +181,19 @@ func TestKey(t *testing.T) {
 	}
 	if by := reference(string(longer), "x"); by != reference("whsec_"+encoded(24), "x") {
 		t.Errorf("another signature by the book: %s", by)
+	}
+}
+
+func TestIdentify(t *testing.T) {
+	key, ok := Identify(publicKey)
+	same, _ := Identify(secret.Value(strings.Replace(publicKey, "whpk_", "whsec_", 1)))
+	if !ok || !bytes.Equal(key, same) || len(key) != 32 {
+		t.Errorf("a public key is %x, and as a secret, which anybody could sign with, %x", key, same)
+	}
+	for _, s := range []secret.Value{"", "whpk_", "whpk_AAAA", publicKey + "A", secret.Value(publicKey[5:]), secret.Value("whsk_" + publicKey[5:])} {
+		if _, ok := Identify(s); ok {
+			t.Errorf("%s is a key", s)
+		}
 	}
 }
 

@@ -278,12 +278,12 @@ func claimsOf(ctx context.Context, peppers *Peppers, f File, others map[string]s
 	for i, a := range f.Accounts {
 		providers[a.ID] = a.Provider
 		add(accountKey(a.ID), takenName, "accounts[%d].id", i)
-		if _, signs := standardwebhooks.Key(a.AuthToken); !signs {
+		if _, signs := standardwebhooks.Identify(a.AuthToken); !signs {
 			add(providerAccountKey(a.Provider, a.ProviderAccount), takenName, "accounts[%d].providerAccount", i)
 		}
 		// Each tenant names the other accounts as it likes. What is signed does not name the account: a key proves only whose it is.
 		for _, t := range tokens(a) {
-			key, signs := standardwebhooks.Key(t.value)
+			key, signs := standardwebhooks.Identify(t.value)
 			if !signs {
 				continue
 			}

@@ -82,8 +82,8 @@ func (w *world) adapter() *adapter.Adapter {
 	return adapter.New(w.ring, adapter.Parts{
 		Channel: w.channel, Directory: w, Peppers: w,
 		Sinks:       adapter.Sinks(w.events, adapter.NewSpool(w.spool)),
-		DeadLetters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version),
-		Logger:      telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
+		DeadLetters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version), Requests: adapter.NewRequests(w.state),
+		Logger: telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
 	})
 }
 

@@ -117,6 +117,15 @@ func (w *world) outreach(to samples.Sample) samples.Sample {
 	})
 }
 
+// event is a message that a program tells, of a person who was never seen.
+func (w *world) event() samples.Sample {
+	n := len(w.sent) + 1
+	id := fmt.Sprintf("evt-%d-%d", w.number, n)
+	body := fmt.Sprintf(`{"eventId":%q,"channel":"rcs","direction":"inbound","sender":{"phone":"+1555%03d%04d"},`+
+		`"recipient":{"phone":"+15557654321"},"message":{"text":"Is this still available?"}}`, id, 400+w.number, n)
+	return samples.Sample{Name: id, Path: "/v1/accounts/demo-edge/edge/events", JSON: []byte(body)}
+}
+
 // send sends a new message as a client that tries again does.
 func (w *world) send(ctx context.Context) {
 	w.Helper()
@@ -359,6 +368,14 @@ func scenarios() []scenario {
 			w.rest(ctx)
 			if !w.shown(ctx, outreach) {
 				w.Errorf("not every CRM shows that %s was answered", w.client.ID(outreach))
+			}
+		}},
+		{"an event through the door", []string{"edgeReceive"}, func(ctx context.Context, w *world) {
+			s := w.event()
+			w.deliver(ctx, s)
+			w.rest(ctx)
+			if !w.shown(ctx, s) {
+				w.Errorf("not every CRM shows event %s once", w.client.ID(s))
 			}
 		}},
 		{"an outreach that is told of after its reply", []string{"Route"}, func(ctx context.Context, w *world) {

@@ -3,6 +3,7 @@
 package plugins
 
 import (
+	edge "signalbox/functions/adapter/edge/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
 	hubspot "signalbox/functions/connector/hubspot/hubspottest"
@@ -14,6 +15,7 @@ import (
 // Channels returns the channels by the names of their folders in functions/adapter.
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
+		"edge":     edge.Channel{},
 		"outreach": outreach.Channel{},
 		"twilio":   twilio.Channel{},
 	}

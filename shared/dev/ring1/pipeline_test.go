@@ -279,6 +279,7 @@ func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.
 		Sinks:       adapter.Sinks(events, adapter.NewSpool(p.spool)),
 		DeadLetters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
 		Aliases:     p.state,
+		Requests:    adapter.NewRequests(p.state),
 		Logger:      p.logger, Meter: p.meter,
 	})
 }

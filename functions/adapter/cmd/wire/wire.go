@@ -46,6 +46,11 @@ func Receipts(f *function.Function, p *Parts, spool *adapter.Spool) {
 	p.parts.Lanes = map[canonical.Type][]adapter.Sink{canonical.TypeReceipt: adapter.ReceiptSinks(queue, spool)}
 }
 
+// Requests is for a channel whose senders give each request an id and get the first answer again when they repeat it.
+func Requests(_ *function.Function, p *Parts, _ *adapter.Spool) {
+	p.parts.Requests = adapter.NewRequests(p.state)
+}
+
 // Adapter returns what receives the webhooks of a channel.
 func (p Parts) Adapter(channel adapter.Channel) *adapter.Adapter {
 	p.parts.Channel = channel

@@ -1,0 +1,123 @@
+// Package edge is the door for canonical events: a program of the tenant's, or of a partner, tells what happened on a channel that has no
+// adapter here, by signed requests. What it leaves out has a default, and what it gets wrong it is told, event by event. The contract for
+// integrators is README.md, and events/schema/v2/door.json.
+package edge
+
+import (
+	"net/http"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/jsontext"
+	"signalbox/shared/secret"
+	"signalbox/shared/standardwebhooks"
+	"signalbox/shared/webhook"
+)
+
+// Provider is the channel's name in paths and events.
+const Provider = "edge"
+
+// Events is the only kind of request: the last part of the path.
+const Events = "events"
+
+// Channel is the door. Its zero value is ready.
+type Channel struct{}
+
+// Describe implements adapter.Channel. Callers are told to repeat a request after these statuses and no other.
+func (*Channel) Describe() adapter.Description {
+	return adapter.Description{
+		Provider: Provider,
+		Responses: map[string]webhook.Response{
+			Events: {Status: http.StatusAccepted, ContentType: mediaJSON, Body: []byte(`{"status":"accepted"}`)},
+		},
+		Redelivery: adapter.RedeliveryPolicy{On: []int{
+			http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+			http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		}},
+	}
+}
+
+// Decode implements adapter.Channel: the signature is made over the body as it stands.
+func (*Channel) Decode(w adapter.Webhook) adapter.Content { return &content{Webhook: w} }
+
+// content is one request.
+type content struct {
+	adapter.Webhook
+	batch  bool
+	places []place // of the events that Parse returned
+}
+
+// place is where an event stands in the body, and where in the event our side's address does: paths.
+type place struct{ event, ours string }
+
+// Verify implements adapter.Content: requests are signed by Standard Webhooks, with an account's tokens as the keys.
+func (c *content) Verify(tokens secret.Versions) error {
+	return standardwebhooks.Verify(c.Header, c.Body, c.Received, tokens)
+}
+
+// RequestID implements adapter.Answerer: it is part of what is signed.
+func (c *content) RequestID() string { return c.Header.Get(standardwebhooks.HeaderID) }
+
+// Parse implements adapter.Content. What is wrong with one event is its Parsed.Err, and wraps a *canonical.ValidationError.
+func (c *content) Parse() ([]adapter.Parsed, error) {
+	f, ok := formOf(c.Header)
+	if !ok {
+		return nil, invalid(CodeMedia, canonical.Problem{Path: whole, Code: canonical.ProblemType, Reason: wantMedia})
+	}
+	body, err := jsontext.Parse(c.Body, maxDepth)
+	if err != nil {
+		return nil, invalid(CodeSyntax, canonical.Problem{Path: whole, Code: canonical.ProblemFormat, Reason: wantJSON})
+	}
+	c.batch = f.batch || f.either && body[0] == '['
+	if !c.batch {
+		return []adapter.Parsed{c.read(whole, body, f.cloud, nil)}, nil
+	}
+	if body[0] != '[' {
+		return nil, invalid(CodeSyntax, canonical.Problem{Path: whole, Code: canonical.ProblemType, Reason: wantArray})
+	}
+	return c.readAll(body, f.cloud)
+}
+
+// readAll reads a batch.
+func (c *content) readAll(body jsontext.Value, cloud bool) ([]adapter.Parsed, error) {
+	var all []adapter.Parsed
+	keys := map[string]bool{}
+	for v := range body.Elements() {
+		if len(all) == maxBatch {
+			return nil, invalid(CodeBatch, canonical.Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantBatch})
+		}
+		all = append(all, c.read(element(len(all)), v, cloud, keys))
+	}
+	if len(all) == 0 {
+		return nil, invalid(CodeBatch, canonical.Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantBatch})
+	}
+	return all, nil
+}
+
+// read reads one event. Keys are those of the events before it in a batch.
+func (c *content) read(at string, v jsontext.Value, cloud bool, keys map[string]bool) adapter.Parsed {
+	in := input{at: at, account: c.AccountID, received: c.Received}
+	if cloud {
+		v = in.unwrap(v)
+	}
+	var parsed adapter.Parsed
+	if v != "" {
+		parsed = in.parse(v)
+	}
+	if keys[parsed.Key] && len(in.problems) == 0 {
+		in.add(in.idPath, canonical.ProblemDuplicate, wantNewID)
+	}
+	if len(in.problems) > 0 {
+		parsed.Err = invalid(CodeInvalid, in.problems...)
+	} else if keys != nil {
+		keys[parsed.Key] = true
+	}
+	c.places = append(c.places, place{in.at, in.oursPath})
+	return parsed
+}
+
+// invalid is a fault of this one request, or of one event of it.
+func invalid(code string, problems ...canonical.Problem) error {
+	return fault.New(fault.Permanent, code, &canonical.ValidationError{Problems: problems})
+}

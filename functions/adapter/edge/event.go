@@ -1,0 +1,235 @@
+package edge
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
+)
+
+// The limits of a request, beside those of the canonical event.
+const (
+	maxDepth    = 100
+	maxBatch    = 100
+	maxID       = 256
+	maxSource   = 200
+	maxPerson   = 200 // of an id, in characters: it may get the account's name in front
+	maxMetadata = 60  // members: the door adds to them
+	maxThread   = 512 // of a conversation, in characters
+)
+
+// whole is the path of the request itself.
+const whole = "$"
+
+// input is one event as it is read.
+type input struct {
+	at       string // its path
+	account  string
+	received time.Time
+	problems []canonical.Problem
+
+	cloud      bool // it is the data of a CloudEvent, whose are id, source and time
+	id, idPath string
+	source     string
+	time       time.Time
+
+	said                 *canonical.Message // as it came
+	conversation         string
+	ours, theirs         *canonical.Participant
+	oursPath, theirsPath string
+}
+
+// add reports a problem, the first of its path.
+func (in *input) add(path, code, reason string) {
+	if !slices.ContainsFunc(in.problems, func(p canonical.Problem) bool { return p.Path == path }) {
+		in.problems = append(in.problems, canonical.Problem{Path: path, Code: code, Reason: reason})
+	}
+}
+
+// parse reads an event and completes it by the defaults.
+func (in *input) parse(v jsontext.Value) adapter.Parsed {
+	if v[0] != '{' {
+		in.add(in.at, canonical.ProblemType, wantObject)
+		return adapter.Parsed{}
+	}
+	draft := canonical.NewDraft(v)
+	e := &draft.Event
+	if !in.cloud {
+		in.id, in.idPath = string(e.EventID), in.at+".eventId"
+	}
+	in.said, in.conversation = e.Message, e.ConversationID
+	in.sides(e)
+	in.complete(e)
+	for _, p := range draft.Problems() {
+		p.Path = in.at + p.Path[len(whole):]
+		in.problems = append(in.problems, p)
+	}
+	in.check(e)
+	vendor := in.metadata(e)
+	address := cmp.Or(in.ours.Phone, in.ours.ChannelAddress, in.ours.ID)
+	return adapter.Parsed{
+		Event:     *e,
+		Kind:      "event",
+		Key:       key(in.source, in.id),
+		Addresses: []string{address, string(e.Channel) + ":" + address},
+		Person:    in.person(e.Channel),
+		Side:      cmp.Or(in.conversation, address),
+		Vendor:    vendor,
+	}
+}
+
+// key returns what an event is known by within its account. The length keeps two pairs apart that read alike one after the other.
+func key(source, id string) string { return strconv.Itoa(len(source)) + ":" + source + id }
+
+// sides tells the customer's side from ours.
+func (in *input) sides(e *canonical.Event) {
+	in.ours, in.oursPath, in.theirs, in.theirsPath = &e.Sender, in.at+".sender", &e.Recipient, in.at+".recipient"
+	if e.Direction == canonical.Inbound {
+		in.ours, in.theirs = in.theirs, in.ours
+		in.oursPath, in.theirsPath = in.theirsPath, in.oursPath
+	}
+}
+
+// complete puts in what has a default, and stands in for what is the adapter's to say.
+func (in *input) complete(e *canonical.Event) {
+	e.EventID, e.ConversationID = "00000000-0000-4000-8000-000000000000", "x:x:conv:x"
+	e.TenantID, e.AccountID, e.LineID, e.ThreadID, e.Provider = "", "", "", "", ""
+	e.ReceivedAt, e.Trace, e.Flags.Replayed = time.Time{}, canonical.Trace{}, false
+	if e.SchemaVersion == 0 {
+		e.SchemaVersion = canonical.SchemaVersion
+	}
+	in.times(e)
+	in.knownBy(e)
+	*e = e.WithDefaults()
+	if e.Actor == nil && e.Direction == canonical.Outbound {
+		e.Actor = &canonical.Actor{Kind: "automation", Via: in.account}
+	}
+	switch {
+	case e.Type == canonical.TypeReceipt:
+		if e.ProviderMessageID == "" && e.RelatesTo != nil {
+			e.ProviderMessageID = e.RelatesTo.ProviderMessageID
+		}
+	case e.ProviderMessageID == "" && !in.cloud:
+		e.ProviderMessageID = in.id
+	}
+}
+
+// times puts in when it happened. What is told before it happens has happened by our clock: a later time would hide what follows.
+func (in *input) times(e *canonical.Event) {
+	for _, at := range []*time.Time{&e.Timestamp, &in.time} {
+		if at.After(in.received) {
+			*at, e.Flags.TimeEstimated = in.received, true
+		}
+	}
+	switch {
+	case !e.Timestamp.IsZero():
+	case !in.time.IsZero():
+		e.Timestamp = in.time
+	default:
+		e.Timestamp, e.Flags.TimeEstimated = in.received, true
+	}
+	if e.Receipt != nil && e.Receipt.At.After(in.received) {
+		e.Receipt.At = in.received
+	}
+}
+
+// knownBy writes what the customer is known by as every other channel does. An id that is a number is the phone where people have numbers,
+// and one without a name in front is the account's own: two programs may call two people alike.
+func (in *input) knownBy(e *canonical.Event) {
+	p := in.theirs
+	if utf8.RuneCountInString(p.ID) > maxPerson {
+		in.add(in.theirsPath+".id", canonical.ProblemLength, wantPerson)
+	}
+	switch e.Channel {
+	case canonical.SMS, canonical.RCS, canonical.WhatsApp, canonical.IMessage:
+		if number := strings.TrimPrefix(p.ID, string(e.Channel)+":"); p.Phone == "" && canonical.IsE164(number) {
+			p.Phone = number
+		}
+	default:
+	}
+	if name, _, scoped := strings.Cut(p.ID, ":"); p.ID != "" && (!scoped || !canonical.IsChannel(name)) {
+		p.ID = in.ownID(e.Channel, p.ID)
+	}
+}
+
+// ownID returns an id of the account's own as it is in events. A long name of an account is a digest of it.
+func (in *input) ownID(channel canonical.Channel, id string) string {
+	const most = 20
+	account := in.account
+	if len(account) > most {
+		sum := sha256.Sum256([]byte(account))
+		account = hex.EncodeToString(sum[:8])
+	}
+	return string(channel) + ":" + account + ":" + id
+}
+
+// person returns the strongest identifier of the customer. On the web that is the visitor's: what a visitor types is no proof.
+func (in *input) person(channel canonical.Channel) string {
+	if channel == canonical.Web {
+		return in.theirs.ID
+	}
+	return cmp.Or(in.theirs.Phone, in.theirs.ID, in.theirs.HashedEmail, in.theirs.ChannelAddress)
+}
+
+// own is what the door adds to the metadata: the caller's own names for the event, and what a visitor says of themselves.
+type own struct {
+	ID           string                 `json:"id,omitempty"`
+	Source       string                 `json:"source,omitempty"`
+	Conversation string                 `json:"conversation,omitempty"`
+	Claimed      *canonical.Participant `json:"claimed,omitempty"`
+}
+
+// metadata takes out of it what is kept by a tenant's policy, and puts the door's own in.
+func (in *input) metadata(e *canonical.Event) []adapter.VendorField {
+	raw := jsontext.Value(e.Metadata[canonical.RawVendor])
+	delete(e.Metadata, canonical.RawVendor)
+	delete(e.Metadata, canonical.MetadataSetAside)
+	said, _ := json.Marshal(own{in.id, in.source, in.conversation, in.claimed(e.Channel)}) // texts always encode
+	if e.Metadata == nil {
+		e.Metadata = make(map[string]json.RawMessage, 2)
+	}
+	e.Metadata[Provider] = said
+	return vendor(raw)
+}
+
+// claimed takes what a visitor of a site says of themselves off their side: it is kept beside the event, and nobody is found by it.
+func (in *input) claimed(channel canonical.Channel) *canonical.Participant {
+	p := in.theirs
+	if channel != canonical.Web || p.ID == "" || p.Phone == "" && p.HashedEmail == "" && p.ChannelAddress == "" {
+		return nil
+	}
+	said := canonical.Participant{Phone: p.Phone, HashedEmail: p.HashedEmail, ChannelAddress: p.ChannelAddress}
+	p.Phone, p.HashedEmail, p.ChannelAddress = "", "", ""
+	return &said
+}
+
+// vendor returns the fields of a provider's own document, each as a text.
+func vendor(raw jsontext.Value) []adapter.VendorField {
+	if raw == "" {
+		return nil
+	}
+	if raw[0] != '{' {
+		return []adapter.VendorField{{Name: "body", Value: plain(raw)}}
+	}
+	var fields []adapter.VendorField
+	for name, value := range raw.Members() {
+		fields = append(fields, adapter.VendorField{Name: name, Value: plain(value)})
+	}
+	return fields
+}
+
+func plain(v jsontext.Value) string {
+	if v[0] == '"' {
+		return v.Text()
+	}
+	return string(v)
+}

@@ -1,0 +1,108 @@
+package edge
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
+)
+
+// The media types of requests.
+const (
+	mediaJSON        = "application/json"
+	mediaCloud       = "application/cloudevents+json"
+	mediaCloudEvents = "application/cloudevents-batch+json"
+)
+
+// form is how a request holds its events.
+type form struct {
+	cloud  bool // in CloudEvents
+	batch  bool // in an array
+	either bool // one alone, or an array of them
+}
+
+// formOf returns the form that the headers tell, and false for one that is not taken. CloudEvents in binary mode have attributes in headers,
+// which no signature covers.
+func formOf(header http.Header) (form, bool) {
+	media, _, _ := strings.Cut(header.Get("Content-Type"), ";")
+	switch strings.ToLower(strings.TrimSpace(media)) {
+	case mediaJSON:
+		return form{either: true}, header.Get("Ce-Specversion") == "" && header.Get("Ce-Id") == ""
+	case mediaCloud:
+		return form{cloud: true}, true
+	case mediaCloudEvents:
+		return form{cloud: true, batch: true}, true
+	default:
+		return form{}, false
+	}
+}
+
+// element returns the path of an element of a batch.
+func element(i int) string { return whole + "[" + strconv.Itoa(i) + "]" }
+
+// unwrap reads a CloudEvent and returns its data, "" where it has none. An attribute that is null is not there, and extensions are not read.
+func (in *input) unwrap(v jsontext.Value) jsontext.Value {
+	in.cloud, in.idPath = true, in.at+".id"
+	if v[0] != '{' {
+		in.add(in.at, canonical.ProblemType, wantObject)
+		return ""
+	}
+	attributes := map[string]jsontext.Value{}
+	for name, value := range v.Members() {
+		if _, twice := attributes[name]; twice {
+			in.add(in.at+".*", canonical.ProblemDuplicate, wantOnce)
+		}
+		if value != "null" {
+			attributes[name] = value
+		}
+	}
+	text := func(name string, required bool, has func(string) bool, want string) string {
+		value, ok := attributes[name]
+		switch {
+		case !ok && required:
+			in.add(in.at+"."+name, canonical.ProblemRequired, wantMember)
+		case !ok:
+		case value[0] != '"':
+			in.add(in.at+"."+name, canonical.ProblemType, wantString)
+		case !has(value.Text()):
+			in.add(in.at+"."+name, canonical.ProblemFormat, want)
+		default:
+			return value.Text()
+		}
+		return ""
+	}
+	text("specversion", true, func(s string) bool { return s == "1.0" }, wantSpec)
+	in.id = text("id", true, isPrintable(maxID), wantID)
+	in.source = text("source", true, isPrintable(maxSource), wantSource)
+	text("type", true, isPrintable(maxID), wantID)
+	text("datacontenttype", false, isJSON, wantDataType)
+	text("time", false, func(s string) (ok bool) { in.time, ok = canonical.ParseTime(s); return ok }, wantTime)
+	if _, has := attributes["data_base64"]; has {
+		in.add(in.at+".data_base64", canonical.ProblemValue, wantData)
+	}
+	data, ok := attributes["data"]
+	if in.at += ".data"; !ok {
+		in.add(in.at, canonical.ProblemRequired, wantMember)
+	}
+	return data
+}
+
+// isJSON reports whether a media type is JSON's.
+func isJSON(s string) bool {
+	media, _, _ := strings.Cut(strings.ToLower(s), ";")
+	return media == mediaJSON || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+// isPrintable returns a test for printable ASCII without a space at either end.
+func isPrintable(most int) func(string) bool {
+	return func(s string) bool {
+		for i := range len(s) {
+			if s[i] < ' ' || s[i] > '~' {
+				return false
+			}
+		}
+		return s != "" && len(s) <= most && strings.Trim(s, " ") == s
+	}
+}
