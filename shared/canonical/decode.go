@@ -80,6 +80,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 // Draft is an event that its reader is to complete: it may lack what every event has, where the reader knows it better.
 type Draft struct {
 	Event Event
+	path  []step // room for one
 	read  []Problem
 }
 
@@ -88,13 +89,13 @@ func NewDraft(v jsontext.Value) *Draft {
 	d := &Draft{}
 	r := reader{report: report{path: make([]step, 0, 8)}, draft: true}
 	r.object(&d.Event, v)
-	d.read = r.problems
+	d.path, d.read = r.path, r.problems
 	return d
 }
 
 // Problems returns what is wrong with what was read and, by the rules, with the event as it is now.
 func (d *Draft) Problems() []Problem {
-	rules := report{path: make([]step, 0, 8), parsed: true}
+	rules := report{path: d.path, parsed: true}
 	rules.object(&d.Event)
 	all := report{problems: d.read}
 	all.merge(rules.problems)

@@ -106,7 +106,7 @@ func (c *content) refusal(i int, cause *fault.Error) refusal {
 	at := c.places[i]
 	switch cause.Code {
 	case adapter.CodeUnowned:
-		told.Problems = []canonical.Problem{{Path: at.ours, Code: codeUnowned, Reason: wantLine}}
+		told.Problems = []canonical.Problem{{Path: at.event + "." + at.ours, Code: codeUnowned, Reason: wantLine}}
 	case adapter.CodeChannel:
 		told.Problems = []canonical.Problem{{Path: at.event + ".channel", Code: codeUnserved, Reason: wantServed}}
 	case adapter.CodeLarge:

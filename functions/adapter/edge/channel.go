@@ -46,9 +46,10 @@ type content struct {
 	adapter.Webhook
 	batch  bool
 	places []place // of the events that Parse returned
+	room   [1]place
 }
 
-// place is where an event stands in the body, and where in the event our side's address does: paths.
+// place is where an event stands in the body, by its path, and which member of it our side is.
 type place struct{ event, ours string }
 
 // Verify implements adapter.Content: requests are signed by Standard Webhooks, with an account's tokens as the keys.
@@ -70,6 +71,7 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 		return nil, invalid(CodeSyntax, canonical.Problem{Path: whole, Code: canonical.ProblemFormat, Reason: wantJSON})
 	}
 	c.batch = f.batch || f.either && body[0] == '['
+	c.places = c.room[:0]
 	if !c.batch {
 		return []adapter.Parsed{c.read(whole, body, f.cloud, nil)}, nil
 	}
@@ -106,14 +108,14 @@ func (c *content) read(at string, v jsontext.Value, cloud bool, keys map[string]
 		parsed = in.parse(v)
 	}
 	if keys[parsed.Key] && len(in.problems) == 0 {
-		in.add(in.idPath, canonical.ProblemDuplicate, wantNewID)
+		in.add(in.idPath(), canonical.ProblemDuplicate, wantNewID)
 	}
 	if len(in.problems) > 0 {
 		parsed.Err = invalid(CodeInvalid, in.problems...)
 	} else if keys != nil {
 		keys[parsed.Key] = true
 	}
-	c.places = append(c.places, place{in.at, in.oursPath})
+	c.places = append(c.places, place{in.at, in.oursName})
 	return parsed
 }
 

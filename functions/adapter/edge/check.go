@@ -49,9 +49,9 @@ func (in *input) check(e *canonical.Event) {
 	switch {
 	case in.cloud:
 	case in.id == "":
-		in.add(in.idPath, canonical.ProblemRequired, wantMember)
+		in.add(in.idPath(), canonical.ProblemRequired, wantMember)
 	case !isPrintable(maxID)(in.id):
-		in.add(in.idPath, canonical.ProblemFormat, wantID)
+		in.add(in.idPath(), canonical.ProblemFormat, wantID)
 	}
 	if utf8.RuneCountInString(in.conversation) > maxThread {
 		in.add(in.at+".conversationId", canonical.ProblemLength, wantThread)
@@ -78,10 +78,10 @@ func (in *input) checkSides(e *canonical.Event) {
 		in.add(in.at+".actor.kind", canonical.ProblemValue, wantActor)
 	}
 	if e.Channel == canonical.Web && in.theirs.ID == "" {
-		in.add(in.theirsPath+".id", canonical.ProblemRequired, wantVisitor)
+		in.add(in.theirsPath(".id"), canonical.ProblemRequired, wantVisitor)
 	}
 	if in.ours.Phone == "" && in.ours.ChannelAddress == "" && in.ours.ID == "" {
-		in.add(in.oursPath, codeUnowned, wantLine)
+		in.add(in.at+"."+in.oursName, codeUnowned, wantLine)
 	}
 }
 

@@ -42,7 +42,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 			line("edge-site", "demo-edge", "web:acme.example/chat", canonical.Web),
 			rivals,
 		},
-		Sample:    sample(tb, "text"),
+		Sample:    sample(tb, "seed"),
 		Malformed: sample(tb, "malformed"),
 		Needed:    []string{"message"},
 		Update:    *update,

@@ -19,7 +19,7 @@ import (
 // received is when the requests of these tests come.
 func received() time.Time { return adaptertest.Clock() }
 
-// told parses a body and answers it, as if every event of it that can be read were of a line.
+// told returns what a body becomes and its answer, as if every event of it that can be read were of a line.
 func told(media, body string) (parsed []adapter.Parsed, answer webhook.Response) {
 	channel := &Channel{}
 	w := adapter.Webhook{

@@ -38,15 +38,25 @@ type input struct {
 	problems []canonical.Problem
 
 	cloud      bool // it is the data of a CloudEvent, whose are id, source and time
-	id, idPath string
-	source     string
+	id, source string
 	time       time.Time
 
 	said                 *canonical.Message // as it came
 	conversation         string
 	ours, theirs         *canonical.Participant
-	oursPath, theirsPath string
+	oursName, theirsName string
 }
+
+// idPath returns the path of the id.
+func (in *input) idPath() string {
+	if in.cloud {
+		return strings.TrimSuffix(in.at, ".data") + ".id"
+	}
+	return in.at + ".eventId"
+}
+
+// theirsPath returns the path of a member of the customer's side.
+func (in *input) theirsPath(member string) string { return in.at + "." + in.theirsName + member }
 
 // add reports a problem, the first of its path.
 func (in *input) add(path, code, reason string) {
@@ -64,7 +74,7 @@ func (in *input) parse(v jsontext.Value) adapter.Parsed {
 	draft := canonical.NewDraft(v)
 	e := &draft.Event
 	if !in.cloud {
-		in.id, in.idPath = string(e.EventID), in.at+".eventId"
+		in.id = string(e.EventID)
 	}
 	in.said, in.conversation = e.Message, e.ConversationID
 	in.sides(e)
@@ -92,10 +102,9 @@ func key(source, id string) string { return strconv.Itoa(len(source)) + ":" + so
 
 // sides tells the customer's side from ours.
 func (in *input) sides(e *canonical.Event) {
-	in.ours, in.oursPath, in.theirs, in.theirsPath = &e.Sender, in.at+".sender", &e.Recipient, in.at+".recipient"
+	in.ours, in.oursName, in.theirs, in.theirsName = &e.Sender, "sender", &e.Recipient, "recipient"
 	if e.Direction == canonical.Inbound {
-		in.ours, in.theirs = in.theirs, in.ours
-		in.oursPath, in.theirsPath = in.theirsPath, in.oursPath
+		in.ours, in.oursName, in.theirs, in.theirsName = in.theirs, in.theirsName, in.ours, in.oursName
 	}
 }
 
@@ -147,7 +156,7 @@ func (in *input) times(e *canonical.Event) {
 func (in *input) knownBy(e *canonical.Event) {
 	p := in.theirs
 	if utf8.RuneCountInString(p.ID) > maxPerson {
-		in.add(in.theirsPath+".id", canonical.ProblemLength, wantPerson)
+		in.add(in.theirsPath(".id"), canonical.ProblemLength, wantPerson)
 	}
 	switch e.Channel {
 	case canonical.SMS, canonical.RCS, canonical.WhatsApp, canonical.IMessage:
@@ -180,36 +189,46 @@ func (in *input) person(channel canonical.Channel) string {
 	return cmp.Or(in.theirs.Phone, in.theirs.ID, in.theirs.HashedEmail, in.theirs.ChannelAddress)
 }
 
-// own is what the door adds to the metadata: the caller's own names for the event, and what a visitor says of themselves.
-type own struct {
-	ID           string                 `json:"id,omitempty"`
-	Source       string                 `json:"source,omitempty"`
-	Conversation string                 `json:"conversation,omitempty"`
-	Claimed      *canonical.Participant `json:"claimed,omitempty"`
-}
-
 // metadata takes out of it what is kept by a tenant's policy, and puts the door's own in.
 func (in *input) metadata(e *canonical.Event) []adapter.VendorField {
 	raw := jsontext.Value(e.Metadata[canonical.RawVendor])
 	delete(e.Metadata, canonical.RawVendor)
 	delete(e.Metadata, canonical.MetadataSetAside)
-	said, _ := json.Marshal(own{in.id, in.source, in.conversation, in.claimed(e.Channel)}) // texts always encode
+	claimed := in.claimed(e.Channel)
 	if e.Metadata == nil {
 		e.Metadata = make(map[string]json.RawMessage, 2)
 	}
-	e.Metadata[Provider] = said
+	e.Metadata[Provider] = in.own(claimed)
 	return vendor(raw)
 }
 
+// own returns what the door adds to the metadata: the caller's own names for the event, and what a visitor says of themselves.
+func (in *input) own(claimed canonical.Participant) json.RawMessage {
+	out := append(make([]byte, 0, 128), '{')
+	for _, m := range [...][2]string{
+		{"id", in.id}, {"source", in.source}, {"conversation", in.conversation},
+		{"claimedPhone", claimed.Phone}, {"claimedHashedEmail", claimed.HashedEmail}, {"claimedAddress", claimed.ChannelAddress},
+	} {
+		if m[1] == "" {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = jsontext.AppendString(append(jsontext.AppendString(out, m[0]), ':'), m[1])
+	}
+	return append(out, '}')
+}
+
 // claimed takes what a visitor of a site says of themselves off their side: it is kept beside the event, and nobody is found by it.
-func (in *input) claimed(channel canonical.Channel) *canonical.Participant {
+func (in *input) claimed(channel canonical.Channel) canonical.Participant {
 	p := in.theirs
-	if channel != canonical.Web || p.ID == "" || p.Phone == "" && p.HashedEmail == "" && p.ChannelAddress == "" {
-		return nil
+	if channel != canonical.Web || p.ID == "" {
+		return canonical.Participant{}
 	}
 	said := canonical.Participant{Phone: p.Phone, HashedEmail: p.HashedEmail, ChannelAddress: p.ChannelAddress}
 	p.Phone, p.HashedEmail, p.ChannelAddress = "", "", ""
-	return &said
+	return said
 }
 
 // vendor returns the fields of a provider's own document, each as a text.

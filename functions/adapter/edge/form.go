@@ -44,7 +44,7 @@ func element(i int) string { return whole + "[" + strconv.Itoa(i) + "]" }
 
 // unwrap reads a CloudEvent and returns its data, "" where it has none. An attribute that is null is not there, and extensions are not read.
 func (in *input) unwrap(v jsontext.Value) jsontext.Value {
-	in.cloud, in.idPath = true, in.at+".id"
+	in.cloud = true
 	if v[0] != '{' {
 		in.add(in.at, canonical.ProblemType, wantObject)
 		return ""
