@@ -80,22 +80,22 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 // Draft is an event that its reader is to complete: it may lack what every event has, where the reader knows it better.
 type Draft struct {
 	Event Event
-	path  []step // room for one
 	read  []Problem
+	room  [8]step // of paths
 }
 
 // NewDraft reads what stands in v.
 func NewDraft(v jsontext.Value) *Draft {
 	d := &Draft{}
-	r := reader{report: report{path: make([]step, 0, 8)}, draft: true}
+	r := reader{report: report{path: d.room[:0]}, draft: true}
 	r.object(&d.Event, v)
-	d.path, d.read = r.path, r.problems
+	d.read = r.problems
 	return d
 }
 
 // Problems returns what is wrong with what was read and, by the rules, with the event as it is now.
 func (d *Draft) Problems() []Problem {
-	rules := report{path: d.path, parsed: true}
+	rules := report{path: d.room[:0], parsed: true}
 	rules.object(&d.Event)
 	all := report{problems: d.read}
 	all.merge(rules.problems)
