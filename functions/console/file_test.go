@@ -39,7 +39,7 @@ func tenants(t testing.TB, policy hosts.Policy, log io.Writer) *console.Tenants 
 func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Writer) *console.Tenants {
 	t.Helper()
 	deployment := console.Deployment{
-		CRMs: []string{"hubspot", "salesforce"}, Providers: []string{"outreach", "twilio"}, Schemas: functions.Schemas(), Hosts: policy,
+		CRMs: []string{"hubspot", "salesforce"}, Providers: []string{"edge", "outreach", "twilio"}, Schemas: functions.Schemas(), Hosts: policy,
 	}
 	all, err := console.NewTenants(s, keyring.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})), tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"), deployment,
 		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
@@ -184,7 +184,7 @@ func TestATenantsFile(t *testing.T) {
 		"an alphanumeric sender":                 {"+15557654321", "ACME Shop", nil},
 		"a WhatsApp address that is no number":   {"rcs:acme_demo_agent", "whatsapp:acme", []string{"lines[1].address is not E.164 behind whatsapp:", "lines[1].address has the prefix of another channel than the line's"}},
 		"a channel that nobody knows":            {`["rcs"]`, `["fax"]`, []string{"lines[1].channels[0] is not rcs, imessage, sms, whatsapp or web"}},
-		"a rule for the channel of no line":      {`"known": false`, `"channels": ["smss"]`, []string{"tenant.rules.rules[0].when.channels[0] is not one of [rcs sms whatsapp]"}},
+		"a rule for the channel of no line":      {`"known": false`, `"channels": ["smss"]`, []string{"tenant.rules.rules[0].when.channels[0] is not one of [imessage rcs sms whatsapp]"}},
 		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is not a list of one or more different channels"}},
 		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels is not a list of one or more different channels"}},
 		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
@@ -277,8 +277,8 @@ func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 		"a private key without its first line":  {key, key[len(`-----BEGIN PRIVATE KEY-----\n`):], noKey},
 		"a version of the other CRM":            {"2026-03", "v66.0", "tenant.crms[0].apiVersion is not a version of this API: 2026-03, 2026-09 or v3"},
 		"and the other way":                     {"v66.0", "2026-03", "tenant.crms[1].apiVersion is not a version of this API, v50.0 to v99.0"},
-		"a provider that nobody serves":         {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
-		"an odd name of one":                    {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has outreach, twilio"},
+		"a provider that nobody serves":         {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has edge, outreach, twilio"},
+		"an odd name of one":                    {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has edge, outreach, twilio"},
 		"the account of another provider":       {"AC00000000000000000000000000000de0", "acme", noAccount},
 		"an account cut short":                  {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000de", noAccount},
 		"the SID of a key":                      {"AC00000000000000000000000000000de0", "SK00000000000000000000000000000de0", noAccount},

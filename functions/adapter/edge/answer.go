@@ -89,7 +89,7 @@ func (c *content) Answer(verdicts []adapter.Verdict) webhook.Response {
 	default:
 		status, word = http.StatusBadRequest, "refused"
 	}
-	var body any = all[0]
+	body := all[0]
 	if c.batch {
 		body = struct {
 			Status string `json:"status"`

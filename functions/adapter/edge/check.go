@@ -95,8 +95,13 @@ func (in *input) checkEncrypted(e *canonical.Event) {
 		name string
 		has  bool
 	}{
-		{"text", m.Text != ""}, {"summary", m.Summary != ""}, {"attachments", m.Attachments != nil}, {"suggestions", m.Suggestions != nil},
-		{"postback", m.Postback != nil}, {"template", m.Template != nil}, {"location", m.Location != nil},
+		{"text", m.Text != ""},
+		{"summary", m.Summary != ""},
+		{"attachments", m.Attachments != nil},
+		{"suggestions", m.Suggestions != nil},
+		{"postback", m.Postback != nil},
+		{"template", m.Template != nil},
+		{"location", m.Location != nil},
 	} {
 		if part.has {
 			in.add(in.at+".message."+part.name, canonical.ProblemValue, wantNothing)

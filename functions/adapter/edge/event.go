@@ -206,8 +206,12 @@ func (in *input) metadata(e *canonical.Event) []adapter.VendorField {
 func (in *input) own(claimed canonical.Participant) json.RawMessage {
 	out := append(make([]byte, 0, 128), '{')
 	for _, m := range [...][2]string{
-		{"id", in.id}, {"source", in.source}, {"conversation", in.conversation},
-		{"claimedPhone", claimed.Phone}, {"claimedHashedEmail", claimed.HashedEmail}, {"claimedAddress", claimed.ChannelAddress},
+		{"id", in.id},
+		{"source", in.source},
+		{"conversation", in.conversation},
+		{"claimedPhone", claimed.Phone},
+		{"claimedHashedEmail", claimed.HashedEmail},
+		{"claimedAddress", claimed.ChannelAddress},
 	} {
 		if m[1] == "" {
 			continue

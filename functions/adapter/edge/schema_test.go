@@ -170,8 +170,16 @@ func everywhere(path string, v any, try func(what string)) {
 // values are put in every place: each type, form and word, and both sides of limits.
 func values() []any {
 	all := []any{
-		nil, true, 0, 2, 3, 1.5, -91, 1 << 41, map[string]any{}, map[string]any{"x": 1}, map[string]any{"id": "x"}, map[string]any{"kind": "agent"},
-		map[string]any{"phone": "+15551234567"}, map[string]any{"channelAddress": "x"}, map[string]any{"contentType": "encrypted"}, []any{}, []any{nil},
+		nil, true, 0, 2, 3, 1.5, -91, 1 << 41,
+		map[string]any{},
+		map[string]any{"x": 1},
+		map[string]any{"id": "x"},
+		map[string]any{"kind": "agent"},
+		map[string]any{"phone": "+15551234567"},
+		map[string]any{"channelAddress": "x"},
+		map[string]any{"contentType": "encrypted"},
+		[]any{},
+		[]any{nil},
 		"", " ", "x", " x", "X y", "é", "+15551234567", "sms:+15551234567", "https://x", "x\n", "1.0", "application/json",
 		"2026-01-18T14:23:12Z", "2031-01-18T14:23:12+01:00", "1970-01-01T00:00:00Z", "message", "edit", "retract", "receipt", "reaction", "consent", "change",
 		"inbound", "outbound", "status", "sms", "web", "customer", "agent", "automation", "encrypted", "stop", "opted_in", "delivered",
