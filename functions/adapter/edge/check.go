@@ -31,12 +31,13 @@ const (
 	wantTime     = "must be RFC 3339 with an offset, between the years 1970 and 9999"
 	wantDataType = "must be application/json, or left out"
 	wantData     = "must not be there: the event is an object in data"
-	wantType     = "must be message, edit, retract, receipt, reaction or consent"
+	wantType     = "must be message, edit, retract, receipt, reaction, consent or identity"
 	wantThread   = "must be at most 512 characters"
 	wantMetadata = "must have at most 60 members"
 	wantMessage  = "is required of a receipt, here or in relatesTo: the id that the message was sent with"
 	wantActor    = "must be customer or automation of what came in, agent or automation of what went out"
 	wantPerson   = "must be at most 200 characters"
+	wantKnown    = "must be at most 60"
 	wantVisitor  = "is required on the web: what visitors say of themselves tells nobody apart"
 	wantNothing  = "must not be there: an encrypted message has no content here"
 	wantAllowed  = "must be encryption alone, on an encrypted message: an object of decryptedBy and consentReference, texts of 1 to 256 characters"
@@ -60,7 +61,7 @@ func (in *input) check(e *canonical.Event) {
 		in.add(in.at+".metadata", canonical.ProblemLength, wantMetadata)
 	}
 	switch e.Type {
-	case canonical.TypeMessage, canonical.TypeEdit, canonical.TypeRetract, canonical.TypeReaction, canonical.TypeConsent:
+	case canonical.TypeMessage, canonical.TypeEdit, canonical.TypeRetract, canonical.TypeReaction, canonical.TypeConsent, canonical.TypeIdentity:
 	case canonical.TypeReceipt:
 		if e.ProviderMessageID == "" {
 			in.add(in.at+".providerMessageId", canonical.ProblemRequired, wantMessage)
@@ -76,6 +77,9 @@ func (in *input) check(e *canonical.Event) {
 func (in *input) checkSides(e *canonical.Event) {
 	if e.Actor != nil && (e.Direction == canonical.Inbound && e.Actor.Kind == "agent" || e.Direction == canonical.Outbound && e.Actor.Kind == "customer") {
 		in.add(in.at+".actor.kind", canonical.ProblemValue, wantActor)
+	}
+	if len(in.theirs.Identifiers) > maxKnown {
+		in.add(in.theirsPath(".identifiers"), canonical.ProblemLength, wantKnown)
 	}
 	if e.Channel == canonical.Web && in.theirs.ID == "" {
 		in.add(in.theirsPath(".id"), canonical.ProblemRequired, wantVisitor)

@@ -89,7 +89,7 @@ func TestTheSeedsExampleIsAccepted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"testdata/seed/request.json", "samples/13-canonical-event.json"} {
+	for _, file := range []string{"testdata/seed/request.json", "samples/14-canonical-event.json"} {
 		p := provider(t)
 		p.Sample = adaptertest.ReadCase(t, file)
 		if diff := cmp.Diff(strings.TrimSpace(string(agreed)), string(p.Sample.JSON)); diff != "" {

@@ -23,7 +23,8 @@ const (
 	maxID       = 256
 	maxSource   = 200
 	maxPerson   = 200 // of an id, in characters: it may get the account's name in front
-	maxMetadata = 60  // members: the door adds to them
+	maxKnown    = 60  // identifiers: the door adds to them
+	maxMetadata = 60  // members: likewise
 	maxThread   = 512 // of a conversation, in characters
 )
 
@@ -85,14 +86,15 @@ func (in *input) parse(v jsontext.Value) adapter.Parsed {
 	}
 	in.check(e)
 	vendor := in.metadata(e)
-	address := cmp.Or(in.ours.Phone, in.ours.ChannelAddress, in.ours.ID)
+	in.claim(e.Channel)
+	ours := cmp.Or(in.ours.Phone, in.ours.ChannelAddress, in.ours.ID)
 	return adapter.Parsed{
 		Event:     *e,
 		Kind:      "event",
 		Key:       key(in.source, in.id),
-		Addresses: []string{address, string(e.Channel) + ":" + address},
+		Addresses: []string{ours, string(e.Channel) + ":" + ours},
 		Person:    in.person(e.Channel),
-		Side:      cmp.Or(in.conversation, address),
+		Side:      cmp.Or(in.conversation, ours),
 		Vendor:    vendor,
 	}
 }
@@ -194,24 +196,20 @@ func (in *input) metadata(e *canonical.Event) []adapter.VendorField {
 	raw := jsontext.Value(e.Metadata[canonical.RawVendor])
 	delete(e.Metadata, canonical.RawVendor)
 	delete(e.Metadata, canonical.MetadataSetAside)
-	claimed := in.claimed(e.Channel)
 	if e.Metadata == nil {
 		e.Metadata = make(map[string]json.RawMessage, 2)
 	}
-	e.Metadata[Provider] = in.own(claimed)
+	e.Metadata[Provider] = in.own()
 	return vendor(raw)
 }
 
-// own returns what the door adds to the metadata: the caller's own names for the event, and what a visitor says of themselves.
-func (in *input) own(claimed canonical.Participant) json.RawMessage {
+// own returns what the door adds to the metadata: the caller's own names for the event.
+func (in *input) own() json.RawMessage {
 	out := append(make([]byte, 0, 128), '{')
 	for _, m := range [...][2]string{
 		{"id", in.id},
 		{"source", in.source},
 		{"conversation", in.conversation},
-		{"claimedPhone", claimed.Phone},
-		{"claimedHashedEmail", claimed.HashedEmail},
-		{"claimedAddress", claimed.ChannelAddress},
 	} {
 		if m[1] == "" {
 			continue
@@ -224,15 +222,32 @@ func (in *input) own(claimed canonical.Participant) json.RawMessage {
 	return append(out, '}')
 }
 
-// claimed takes what a visitor of a site says of themselves off their side: it is kept beside the event, and nobody is found by it.
-func (in *input) claimed(channel canonical.Channel) canonical.Participant {
+// claim marks what a visitor of a site says of themselves: it is kept as a claim, and nobody is found by it. The visitor's id stays.
+func (in *input) claim(channel canonical.Channel) {
 	p := in.theirs
-	if channel != canonical.Web || p.ID == "" {
-		return canonical.Participant{}
+	if channel != canonical.Web {
+		return
 	}
-	said := canonical.Participant{Phone: p.Phone, HashedEmail: p.HashedEmail, ChannelAddress: p.ChannelAddress}
+	for i := range p.Identifiers {
+		p.Identifiers[i].Claimed = p.Identifiers[i].Claimed || p.Identifiers[i].Kind != canonical.KindWeb
+	}
+	for _, said := range []canonical.Identifier{
+		{Kind: canonical.KindPhone, Value: p.Phone}, {Kind: canonical.KindHashedEmail, Value: p.HashedEmail}, {Kind: address(p.ChannelAddress), Value: p.ChannelAddress},
+	} {
+		if said.Value != "" {
+			said.Claimed = true
+			p.Identifiers = append(p.Identifiers, said)
+		}
+	}
 	p.Phone, p.HashedEmail, p.ChannelAddress = "", "", ""
-	return said
+}
+
+// address returns the kind of an address that a visitor typed.
+func address(s string) string {
+	if strings.Contains(s, "@") {
+		return canonical.KindEmail
+	}
+	return "address"
 }
 
 // vendor returns the fields of a provider's own document, each as a text.
