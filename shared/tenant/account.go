@@ -190,7 +190,7 @@ func prepareAccount(ctx context.Context, s Store, box Box, peppers *Peppers, f A
 	}
 	var held []claim
 	if before != nil {
-		if before.Account.Provider != f.Account.Provider {
+		if before.Account.Provider != f.Account.Provider { // records of lines are found by it
 			return nil, invalid([]Problem{{"account.provider", "is another provider than that of the account in force: give the new account an id of its own"}})
 		}
 		if held, err = accountClaims(ctx, peppers, *before); err != nil {
@@ -232,8 +232,8 @@ func (p *accountPublication) inForce(ctx context.Context, s Store, box Box) (bef
 	case o.Shared != nil:
 		p.version = o.Shared.Version
 		file, err := o.Shared.open(ctx, box)
-		if errors.Is(err, errInvalid) {
-			return nil, o.Shared.Content.Tenants, nil
+		if errors.Is(err, errInvalid) { // all but the credentials is known
+			err = nil
 		}
 		return &file, o.Shared.Content.Tenants, err
 	case o.Tenant != p.file.Owner:

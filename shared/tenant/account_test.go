@@ -2,6 +2,7 @@ package tenant_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -348,5 +349,36 @@ func TestAnAccountsRecordThatCannotBeReadIsTold(t *testing.T) {
 	}
 	if _, err := tenant.Publish(t.Context(), s, box, peppers, guest(t, "acme", "+15550001111")); !strings.HasPrefix(reason(t, err), "lines[0].account is not ") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestAnAccountWhoseCredentialsAreLostIsMendedByItsFile, and is the same account still.
+func TestAnAccountWhoseCredentialsAreLostIsMendedByItsFile(t *testing.T) {
+	t.Parallel()
+	s, box := memstore.New(), newBox()
+	publishAccount(t, s, box, agency("acme"))
+	publish(t, s, box, guest(t, "acme", "+15550001111"))
+	for r := range s.All() {
+		if r.Partition == "account/agency-twilio" {
+			r.Data = regexp.MustCompile(`"authToken":"[^"]*"`).ReplaceAll(r.Data, []byte(`"authToken":"AAAA"`))
+			if _, err := s.Write(t.Context(), store.Change{Record: r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	other := agency("acme")
+	other.Account.Provider = "other"
+	if _, err := tenant.PublishAccount(t.Context(), s, box, peppers, other); !strings.HasPrefix(reason(t, err), "account.provider ") {
+		t.Errorf("another provider: %v", err)
+	}
+	if o := publishAccount(t, s, box, agency("acme")); o.Version != 2 || len(o.Changes) != 1 {
+		t.Errorf("%+v", o)
+	}
+	d := directory(s, box)
+	if account, err := d.Account(t.Context(), "agency-twilio"); err != nil || account.AuthTokens[0] != "local-use-only-agency-token" {
+		t.Errorf("%v", err)
+	}
+	if line, err := d.Line(t.Context(), "agency-twilio", "+15550001111", ""); err != nil || line.TenantID != "acme" {
+		t.Errorf("%+v, %v", line, err)
 	}
 }
