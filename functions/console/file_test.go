@@ -138,7 +138,7 @@ func TestATenantsFile(t *testing.T) {
 	}{
 		"the demo file is fine": {"", "", nil},
 		"a name that nobody knows": {`"region"`, `"rigeon": "US", "region"`, []string{
-			"tenant.rigeon is not a name known here, which are crms, id, name, rawVendor, region, rules",
+			"tenant.rigeon is not a name known here, which are crms, id, leads, name, rawVendor, region, rules, zone",
 		}},
 		"a name in other letters is not the name": {`"authToken"`, `"AuthToken"`, []string{
 			"accounts[0].AuthToken is not a name known here, which are authToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
@@ -187,7 +187,48 @@ func TestATenantsFile(t *testing.T) {
 		"a rule for the channel of no line":      {`"known": false`, `"channels": ["smss"]`, []string{"tenant.rules.rules[0].when.channels[0] is not one of [imessage rcs sms whatsapp]"}},
 		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is not a list of one or more different channels"}},
 		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels is not a list of one or more different channels"}},
-		"a rule that is wrong":                   {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
+		"colleagues":                             {`"leads": { "dailyCap": 1000000 }`, `"leads": {"staff": ["+12025550123"]}`, nil},
+		"a colleague whose number has no plus sign": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"staff": ["12025550123"]}`, []string{
+			"tenant.leads.staff[0] is not a number in E.164, such as +12025550123",
+		}},
+		"a zone": {`"region"`, `"zone": "America/New_York", "region"`, nil},
+		"a zone that is none": {`"region"`, `"zone": "Eastern Time", "region"`, []string{
+			"tenant.zone is not a time zone of the IANA database, such as America/New_York",
+		}},
+		"the zone of whoever reads it": {`"region"`, `"zone": "Local", "region"`, []string{
+			"tenant.zone is not a time zone of the IANA database, such as America/New_York",
+		}},
+		"people who have leads": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"holidays": ["2026-12-25"], "people": [
+			{"name": "ana", "users": {"salesforce": "005000000000007AAA", "hubspot": "4711"}, "hours": [{"days": ["mon"], "from": "09:00", "to": "24:00"}]}
+		]}`, nil},
+		"people as nobody can be": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"holidays": ["Christmas"], "people": [
+			{"name": "Ana", "users": {"salesforce": "4711", "hubspot": "ana@acme.example"}, "hours": [{"days": ["monday"], "from": "24:00", "to": "9am"}]}, {"name": "bo"}
+		]}`, []string{
+			"tenant.leads.holidays[0] is not a date, such as 2026-12-25",
+			"tenant.leads.people[0].hours[0].days[0] is not mon, tue, wed, thu, fri, sat or sun",
+			"tenant.leads.people[0].hours[0].from is not the first minute, 00:00 to 23:59",
+			"tenant.leads.people[0].hours[0].to is not the first minute after it, 00:00 to 24:00; one that is not after from is on the next day",
+			"tenant.leads.people[0].name is not 1 to 31 lower-case letters, digits and hyphens: what lines call them",
+			"tenant.leads.people[0].users.hubspot is not the id of a user in this CRM",
+			"tenant.leads.people[1].users is missing: an object: the name of a CRM, and the id of their user there",
+			"tenant.leads.people[0].users.hubspot is not the id of an owner, which is digits alone and not that of the user",
+			"tenant.leads.people[0].users.salesforce is not the id of a user or of a queue for leads, which begins with 005 or 00G",
+		}},
+		"people of a CRM that is not there, and twice": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"people": [
+			{"name": "ana", "users": {"dynamics": "1"}}, {"name": "ana", "users": {}}
+		]}`, []string{
+			"tenant.leads.people[0].users.dynamics is not the name of a CRM in this file",
+			"tenant.leads.people[1].name is the name of an earlier person",
+		}},
+		"a line that gives leads to nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"assign": "owner", "people": ["ana"]}`, []string{
+			"lines[1].leads.owner is missing: the name of one of tenant.leads.people, who gets the leads",
+			"lines[1].leads.people[0] is not the name of one of tenant.leads.people",
+		}},
+		"a line that gives leads in turn to nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"assign": "turn", "owner": "bo"}`, []string{
+			"lines[1].leads.owner is not the name of one of tenant.leads.people",
+			"lines[1].leads.people is missing: names of tenant.leads.people, who get the leads in turn",
+		}},
+		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

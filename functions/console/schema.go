@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // where functions run there are no zones
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
@@ -21,14 +23,17 @@ import (
 
 // What schemas call what no pattern can tell.
 const (
-	formatURL = "crm-url"         // the base of a CRM's API
-	formatKey = "rsa-private-key" // in PEM
+	formatURL  = "crm-url"         // the base of a CRM's API
+	formatKey  = "rsa-private-key" // in PEM
+	formatZone = "time-zone"       // of the IANA database
 )
 
 // leastKey is how many bits the keys of RS256 have at least (RFC 7518, section 3.3).
 const leastKey = 2048
 
 var errKey = fmt.Errorf("is not a whole RSA private key in PEM, PKCS #8 or PKCS #1, of %d bits or more, that is not encrypted", leastKey)
+
+var errZone = errors.New("is not a time zone of the IANA database, such as America/New_York")
 
 // Deployment is what tenants' files may ask of it.
 type Deployment struct {
@@ -121,6 +126,7 @@ func (s *schemas) check(data []byte, others func(accounts []string) (map[string]
 			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm)...)
 		}
 	}
+	problems = append(problems, s.checkUsers(about)...)
 	providers := map[string]string{} // by an account's id
 	accounts, _ := top["accounts"].([]any)
 	for i, element := range accounts {
@@ -199,6 +205,7 @@ func (s *schemas) checkAccount(path, provider string, account map[string]any) []
 type document struct {
 	compiled   *jsonschema.Schema
 	ownBaseURL *jsonschema.Schema // of addresses that only this kind of CRM has; nil if it does not tell
+	user       *jsonschema.Schema // of the ids of its users; nil if it does not tell
 	source     any
 	name       string    // of its file
 	refers     *document // to the one that it refers to; nil for none
@@ -207,8 +214,11 @@ type document struct {
 // place is where schemas are for each other.
 const place = "https://signalbox.invalid/schema/"
 
-// ownBaseURL is where a CRM's schema has that.
-const ownBaseURL = "#/$defs/ownBaseUrl"
+// Where a CRM's schema has what it says of addresses and users.
+const (
+	ownBaseURL = "#/$defs/ownBaseUrl"
+	user       = "#/$defs/user"
+)
 
 func compile(name string, data []byte, policy hosts.Policy, refers ...*document) (*document, error) {
 	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
@@ -233,6 +243,13 @@ func compile(name string, data []byte, policy hosts.Policy, refers ...*document)
 		}
 		return nil
 	}})
+	c.RegisterFormat(&jsonschema.Format{Name: formatZone, Validate: func(v any) error {
+		raw, ok := v.(string)
+		if _, err := time.LoadLocation(raw); ok && (err != nil || raw == "" || raw == "Local") {
+			return errZone
+		}
+		return nil
+	}})
 	d := &document{source: source, name: name + ".json"}
 	for _, other := range refers {
 		d.refers = other
@@ -247,6 +264,9 @@ func compile(name string, data []byte, policy hosts.Policy, refers ...*document)
 	d.compiled, err = c.Compile(url)
 	if err == nil && d.at(ownBaseURL) != nil {
 		d.ownBaseURL, err = c.Compile(url + ownBaseURL)
+	}
+	if err == nil && d.at(user) != nil {
+		d.user, err = c.Compile(url + user)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", name, err)

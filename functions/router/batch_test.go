@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -30,6 +31,21 @@ func (w *world) made(kind memstore.Operation) (n int) {
 		}
 	}
 	return n
+}
+
+// linkAll makes the senders of messages known to a CRM.
+func (w *world) linkAll(t *testing.T, heads []queue.Received) []queue.Received {
+	t.Helper()
+	fault := w.fault
+	w.fault = nil
+	for _, head := range heads {
+		var e canonical.Event
+		if json.Unmarshal(head.Body, &e) == nil {
+			w.link(t, e)
+		}
+	}
+	w.fault = fault
+	return heads
 }
 
 func TestABatchIsReadAndNotedByOneCallEach(t *testing.T) {
@@ -63,7 +79,7 @@ func TestABatchIsReadAndNotedByOneCallEach(t *testing.T) {
 					})))
 				}
 				heads = slices.Insert(heads, 1, queue.Received{Message: queue.Message{ID: "broken", Group: "broken", Body: []byte("{")}})
-				errs := w.router.Handle(t.Context(), heads)
+				errs := w.router.Handle(t.Context(), w.linkAll(t, heads))
 				for i, err := range errs {
 					if (err != nil) != (i == 1) {
 						t.Errorf("message %d: %v", i, err)
@@ -85,6 +101,21 @@ func TestABatchIsReadAndNotedByOneCallEach(t *testing.T) {
 	}
 }
 
+// TestABatchOfNewPeopleIsCountedTogether: besides, one read, one write a line and one of all that are counted.
+func TestABatchOfNewPeopleIsCountedTogether(t *testing.T) {
+	for name, heads := range map[string][]queue.Received{"people": different(t, 10), "messages of one": run(t, "a", "b", "c")} {
+		w := newWorld()
+		for i, err := range w.router.Handle(t.Context(), heads) {
+			if err != nil {
+				t.Errorf("%s, message %d: %v", name, i, err)
+			}
+		}
+		if got := strings.Join(w.calls, ", "); got != "get head, get lead, write leads, write lead, note log, write event, publish" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // different returns messages of different threads, all saying the same.
 func different(t *testing.T, n int) (heads []queue.Received) {
 	t.Helper()
@@ -100,7 +131,7 @@ func different(t *testing.T, n int) (heads []queue.Received) {
 
 func TestABatchIsRecordedByOneCallAndClaimedByOneWhenItCameBefore(t *testing.T) {
 	w := newWorld()
-	heads := different(t, 10)
+	heads := w.linkAll(t, different(t, 10))
 	for i, err := range w.router.Handle(t.Context(), heads) {
 		if err != nil {
 			t.Errorf("message %d: %v", i, err)
@@ -121,7 +152,7 @@ func TestABatchIsRecordedByOneCallAndClaimedByOneWhenItCameBefore(t *testing.T) 
 
 func TestABatchOfMoreThanOneWriteTakes(t *testing.T) {
 	w := newWorld()
-	for i, err := range w.router.Handle(t.Context(), different(t, store.MaxWrite+5)) {
+	for i, err := range w.router.Handle(t.Context(), w.linkAll(t, different(t, store.MaxWrite+5))) {
 		if err != nil {
 			t.Errorf("message %d: %v", i, err)
 		}
@@ -351,7 +382,8 @@ func TestARunOfAThreadSharesItsCallsUpToWhatChangesTheThread(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, heads := newWorld(), run(t, strings.Fields(c.texts)...)
+			w := newWorld()
+			heads := w.linkAll(t, run(t, strings.Fields(c.texts)...))
 			if c.change != nil {
 				c.change(w, heads)
 			}

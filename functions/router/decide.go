@@ -124,7 +124,14 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if err := r.addOutreach(ctx, e, d, threadHead); err != nil {
 		return err
 	}
-	r.applyRules(e, j.tenant, head, &d)
+	decided := r.askRules(e, j.tenant, head, &d)
+	if makesLead(decided, head) {
+		if d.NoLead = noLead(e, d.AutoReply, j.tenant); d.NoLead == "" && counts(e) {
+			j.newcomer = &newcomer{decision: d, decided: decided, head: head}
+			return nil
+		}
+	}
+	applyRules(e, j.tenant, head, decided, given{}, &d)
 	return r.makeRecord(ctx, j, d)
 }
 
@@ -160,8 +167,8 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, d Decisio
 // maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
 const maxDescription = 2000
 
-// applyRules completes a decision by what the tenant's rules say.
-func (r *Router) applyRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) {
+// askRules returns what the tenant's rules say.
+func (r *Router) askRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) rules.Decision {
 	facts := rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}}
 	if e.Message != nil {
 		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), maxDescription)
@@ -182,13 +189,24 @@ func (r *Router) applyRules(e *canonical.Event, t tenant.Tenant, head conversati
 	if e.Type == canonical.TypeIdentity { // nobody said anything
 		names = nil
 	}
-	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
+	return r.Engine.Decide(t.Rules, t.Version, names, facts)
+}
+
+// applyRules completes a decision by what the tenant's rules say and what becomes of whom they make.
+func applyRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, decided rules.Decision, made given, d *Decision) {
 	d.Matched = decided.Matched
 	for _, c := range decided.CRMs {
 		// Receipts have a lane of their own. One that is here changes no status: connectors take that from their receipts queue.
 		c.Actions = slices.DeleteFunc(c.Actions, func(a delivery.Action) bool {
 			return a.Kind == delivery.RaiseStatus || a.Kind == delivery.SetConsent && d.Superseded
 		})
+		switch {
+		case head.LinkedTo(c.CRM):
+		case d.NoLead != "":
+			c.Actions = withoutLead(c.Actions, made, c.CRM)
+		default:
+			c.Actions = withOwner(c.Actions, made, c.CRM)
+		}
 		c.Actions = withOptOuts(c.Actions, c.CRM, t.Rules, head)
 		if len(c.Actions) == 0 {
 			continue

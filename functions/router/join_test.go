@@ -235,9 +235,12 @@ func TestWhatIdentifiersCost(t *testing.T) {
 		}
 		return w.calls
 	}
-	if diff := cmp.Diff([]string{"get head", "get now", "note t1_", "write now", "note log", "write event", "publish"}, first(route("1", byBoth(phone, user)))); diff != "" {
+	if diff := cmp.Diff([]string{"get head", "get now", "note t1_", "write now", "get lead", "write leads", "write lead", "note log", "write event", "publish"}, first(route("1", byBoth(phone, user)))); diff != "" {
 		t.Errorf("the first time: %s", diff)
 	}
+	known := says("1", 0, "hello", canonical.WhatsApp, byBoth(phone, user))
+	known.ThreadID = canonical.NewThreadID(canonical.NewPepper("local-use-only-pepper", "demo"), phone)
+	w.link(t, known)
 	for id, from := range map[string]canonical.Participant{"2": byBoth(phone, user), "3": byUser(user), "4": {Phone: phone}} {
 		if diff := cmp.Diff(steady, route(id, from)); diff != "" {
 			t.Errorf("by %v: %s", from, diff)

@@ -39,6 +39,7 @@ type Decision struct {
 	Consent    *canonical.Consent       `json:"consent,omitempty"`    // what the person asked for
 	Superseded bool                     `json:"superseded,omitempty"` // the consent had been set already, so that nothing changed
 	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp
+	NoLead     string                   `json:"noLead,omitempty"`     // why nobody is made of somebody unknown: NoLeadStaff and the like
 	AutoReply  bool                     `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
 	Reply      *Reply                   `json:"reply,omitempty"`      // what of ours was answered
 	CRMs       []CRMDecision            `json:"crms,omitempty"`

@@ -45,9 +45,12 @@ type Kind string
 
 // The kinds and their values.
 const (
-	// EnsurePerson makes sure the CRM holds the person: "source" ("messaging"), "channel", "description" (the first message).
+	// EnsurePerson makes sure the CRM holds the person: "source" ("messaging"), "channel", "description" (the first message). A person
+	// who is made by it belongs to Owner; without one to whom the CRM's own rules say. Nobody else's owner changes. With Tell a task tells
+	// whoever it is.
 	EnsurePerson Kind = "ensure_person"
-	// LogActivity puts the event on the person's timeline. Everything it needs is in the event.
+	// LogActivity puts the event on the person's timeline, and makes a person whom the CRM does not hold, unless OfWhom is Held:
+	// then nothing is done about somebody unknown. Everything else it needs is in the event.
 	LogActivity Kind = "log_activity"
 	// SetConsent records a consent change: "channel", "state" ("opted_out" or "opted_in"), "at" (RFC 3339, event time).
 	SetConsent Kind = "set_consent"
@@ -58,15 +61,35 @@ const (
 	// reply), because they answered. A CRM that cannot do so itself sets a documented property that the customer's automation
 	// listens to. It makes no person, and is never without a MarkReplied of the same time.
 	CancelSequences Kind = "cancel_sequences"
+	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person.
+	Notify Kind = "notify"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.
 	RaiseStatus Kind = "raise_status"
 )
 
+// Values of EnsurePerson and Notify: users of the CRM by its own ids.
+const (
+	Owner   = "owner"
+	StandIn = "standIn" // of EnsurePerson: who is told where the person has no owner
+	Tell    = "tell"    // of EnsurePerson: not empty if the owner is to be told that the person was made
+)
+
+// OfWhom is a value of LogActivity, and Held is what it may be.
+const (
+	OfWhom = "person"
+	Held   = "held"
+)
+
+// MakesPerson reports whether an action makes somebody whom the CRM does not hold.
+func (a Action) MakesPerson() bool {
+	return a.Kind == EnsurePerson || a.Kind == LogActivity && a.Value[OfWhom] != Held
+}
+
 // Carried reports whether deliveries may ask for k: a Kind of this release, and not that of the receipts' lane.
 func (k Kind) Carried() bool {
 	switch k {
-	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences:
+	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify:
 		return true
 	case RaiseStatus:
 	}

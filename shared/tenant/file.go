@@ -26,9 +26,11 @@ type About[S any] struct {
 	ID        string          `json:"id"` // lower-case letters, digits, hyphens
 	Name      string          `json:"name"`
 	Region    string          `json:"region"`              // ISO 3166 alpha-2
+	Zone      string          `json:"zone,omitempty"`      // of the IANA database; UTC when left out
 	RawVendor RawVendor       `json:"rawVendor,omitempty"` // "redacted" when left out
 	CRMs      []CRMContent[S] `json:"crms"`
 	Rules     *rules.Set      `json:"rules,omitempty"` // rules.Default when left out
+	Leads     *Leads          `json:"leads,omitempty"`
 }
 
 // CRMContent is a binding to one CRM.
@@ -56,6 +58,7 @@ type LineContent struct {
 	Account  string              `json:"account"` // the id of an account in this file, or of one with a file of its own that names the tenant
 	Address  string              `json:"address"` // as the provider writes it
 	Channels []canonical.Channel `json:"channels"`
+	Leads    *LineLeads          `json:"leads,omitempty"`
 }
 
 // Problem is one thing that is wrong with a file. Neither field holds a value of the file.
@@ -89,6 +92,7 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 	out := Content[T]{
 		Tenant: About[T]{
 			ID: c.Tenant.ID, Name: c.Tenant.Name, Region: c.Tenant.Region, RawVendor: c.Tenant.RawVendor, Rules: c.Tenant.Rules,
+			Zone: c.Tenant.Zone, Leads: c.Tenant.Leads,
 		},
 		Lines: c.Lines,
 	}

@@ -99,7 +99,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 	c := &config{
 		recordVersion: record.Version,
 		tenant: Tenant{
-			ID: tenant, Name: d.open.Tenant.Name, Region: d.open.Tenant.Region, RawVendor: cmp.Or(d.open.Tenant.RawVendor, RawVendorRedacted), Version: d.Version,
+			ID: tenant, Name: d.open.Tenant.Name, Region: d.open.Tenant.Region, Zone: d.open.Tenant.Zone, RawVendor: cmp.Or(d.open.Tenant.RawVendor, RawVendorRedacted), Version: d.Version,
 			CRMs: d.open.Tenant.CRMs, Rules: rules.Default(),
 		},
 		accounts: map[string]Account{},
@@ -107,6 +107,9 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 	}
 	if d.open.Tenant.Rules != nil {
 		c.tenant.Rules = *d.open.Tenant.Rules
+	}
+	if d.open.Tenant.Leads != nil {
+		c.tenant.Leads = *d.open.Tenant.Leads
 	}
 	for i, crm := range c.tenant.CRMs {
 		if crm.Settings == nil { // connectors read an object
@@ -117,9 +120,14 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 		c.accounts[a.ID] = newAccount(tenant, a)
 	}
 	for _, l := range d.open.Lines {
-		c.lines[lineID{l.Account, l.Address}] = Line{
+		line := Line{
 			ID: l.ID, TenantID: tenant, AccountID: l.Account, Address: l.Address, Channels: l.Channels, RawVendor: c.tenant.RawVendor,
 		}
+		if l.Leads != nil {
+			line.Leads = *l.Leads
+		}
+		c.lines[lineID{l.Account, l.Address}] = line
+		c.tenant.Lines = append(c.tenant.Lines, line)
 	}
 	return c, nil
 }

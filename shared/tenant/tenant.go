@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/keyring"
@@ -28,9 +29,12 @@ type Tenant struct {
 	ID        string
 	Name      string
 	Region    string // ISO 3166 alpha-2: what national numbers are read with
+	Zone      string // of the IANA database; "" is UTC
 	RawVendor RawVendor
 	CRMs      []CRM
 	Rules     rules.Set
+	Lines     []Line
+	Leads     Leads
 	Version   int // of the configuration, from 1
 }
 
@@ -65,6 +69,28 @@ func (t Tenant) CRMNames() []string {
 	return names
 }
 
+// Line returns the line of this id.
+func (t Tenant) Line(id string) (Line, bool) {
+	i := slices.IndexFunc(t.Lines, func(l Line) bool { return l.ID == id })
+	if i < 0 {
+		return Line{}, false
+	}
+	return t.Lines[i], true
+}
+
+// HasLine reports whether an address, with or without the prefix of its channel, is that of one of the tenant's lines.
+func (t Tenant) HasLine(address string) bool {
+	return address != "" && slices.ContainsFunc(t.Lines, func(l Line) bool { return bare(l.Address) == bare(address) })
+}
+
+// bare returns an address without the prefix of its channel.
+func bare(address string) string {
+	if _, rest, prefixed := strings.Cut(address, ":"); prefixed {
+		return rest
+	}
+	return address
+}
+
 // Account is credentials at one provider. Its lines may be of several tenants.
 type Account struct {
 	ID              string
@@ -82,6 +108,7 @@ type Line struct {
 	Address   string // as the provider writes it
 	Channels  []canonical.Channel
 	RawVendor RawVendor // its tenant's
+	Leads     LineLeads
 }
 
 // Serves reports whether messages of this channel come to the line.

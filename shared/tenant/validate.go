@@ -48,6 +48,7 @@ func Validate(f File) []Problem {
 	v.tenant(f)
 	v.accounts(f.Accounts)
 	v.lines(f)
+	v.leads(f)
 	return v.problems
 }
 
