@@ -53,7 +53,7 @@ func Asks(d delivery.Delivery, kinds ...delivery.Kind) bool {
 
 // MakesPerson reports whether a delivery is for somebody whom the CRM is to have.
 func MakesPerson(d delivery.Delivery) bool {
-	return Asks(d, delivery.EnsurePerson, delivery.LogActivity)
+	return slices.ContainsFunc(d.Actions, delivery.Action.MakesPerson)
 }
 
 // CarriesName reports whether a delivery that makes sure of the person says what they are called.

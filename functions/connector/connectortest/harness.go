@@ -38,6 +38,9 @@ type Harness[R any] struct {
 	// Enrol puts a person, by the CRM's id, into a sequence of the CRM that begins at an instant, as a user of the CRM would.
 	// Nil: the CRM does not tell when a sequence began.
 	Enrol func(person string, began time.Time)
+	Users [2]string // ids of users of the CRM
+	// Give makes somebody the owner of a person, by the CRM's ids, as a user of the CRM would.
+	Give func(person, user string)
 	// Held returns what the simulator holds.
 	Held func() Held
 	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.
@@ -53,11 +56,20 @@ type Harness[R any] struct {
 type Held struct {
 	Persons    []Person
 	Activities []Activity
+	Notices    []Notice
+}
+
+// Notice is a task that tells somebody something.
+type Notice struct {
+	To      string // the id of a user, "" for nobody
+	Person  string // whom it is about, "" for nobody
+	Subject string
 }
 
 // Person is a contact, a lead, whatever the CRM calls it.
 type Person struct {
 	ID      string
+	Owner   string // the id of a user, "" for who is nobody's
 	Key     string // delivery.Person.Key, when the CRM holds it
 	Phone   string // E.164
 	Name    string // what the CRM calls them: all parts of it

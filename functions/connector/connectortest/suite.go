@@ -46,6 +46,15 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"what spoils a shared call costs the others one try":          spoiltCall[R],
 		"somebody who is looked for holds up nobody who is known":     searched[R],
 		"a row the CRM refuses does not fail the rest of a batch":     spoiltRow[R],
+		"nobody is made of who makes no lead":                         noLead[R],
+		"who makes no lead and is known gets an activity":             noLeadKnown[R],
+		"the owner of a new person is told":                           ownerTold[R],
+		"of a new person without an owner somebody else is told":      standInTold[R],
+		"a new person of whom nobody is told is counted":              nobodyTold[R],
+		"who is there stays their owner's, and nobody is told":        ownedBefore[R],
+		"who was given to somebody else stays theirs":                 ownedLater[R],
+		"a notice about nobody is a task":                             notified[R],
+		"only who was made costs the question whose they are":         ownerCosts[R],
 	}
 	for name, run := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -68,6 +77,30 @@ func unknownSender[R any](w *world[R]) {
 	if p := w.Held().Persons; len(p) == 1 && (p[0].Key != d.Person.Key || p[0].Phone != d.Person.Phone) {
 		w.t.Errorf("person %+v, want key %s and phone %s", p[0], d.Person.Key, d.Person.Phone)
 	}
+	if len(w.links.of(d.Event.ThreadID)) == 0 {
+		w.t.Error("no link was learned")
+	}
+}
+
+// held returns the delivery of message m of person n, whom nobody is to be made of.
+func (w *world[R]) held(n, m int) delivery.Delivery {
+	d := w.unknown(n, m)
+	d.Actions = []delivery.Action{{Kind: delivery.LogActivity, Value: map[string]string{delivery.OfWhom: delivery.Held}}}
+	return d
+}
+
+func noLead[R any](w *world[R]) {
+	w.finish(w.held(1, 1))
+	w.holds(0)
+	w.finish(w.unknown(1, 2)) // who is made later is made as if it were the first message
+	w.holds(1, w.unknown(1, 2))
+}
+
+func noLeadKnown[R any](w *world[R]) {
+	w.AddPerson(phone(1), "Person 01", "")
+	d := w.held(1, 1)
+	w.finish(d)
+	w.holds(1, d)
 	if len(w.links.of(d.Event.ThreadID)) == 0 {
 		w.t.Error("no link was learned")
 	}

@@ -2,6 +2,7 @@ package connectortest_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +22,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/telemetry"
 )
 
 // ledger is a CRM in memory: people by key and activities by external id, both upserted by PUT.
@@ -28,11 +30,13 @@ type ledger struct {
 	mu         sync.Mutex
 	people     []*person
 	activities map[string]*note
+	notices    map[string]connectortest.Notice
 }
 
 type person struct {
 	ID      string                 `json:"id"`
 	Key     string                 `json:"key"`
+	Owner   string                 `json:"owner,omitempty"`
 	Phone   string                 `json:"phone"`
 	Country string                 `json:"country,omitempty"`
 	Consent map[string]string      `json:"consent,omitempty"`
@@ -101,9 +105,11 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held == nil {
 			held = l.add(person{Key: id})
 		}
-		mine := held.ID
+		mine, owner := held.ID, held.Owner
 		_ = json.NewDecoder(r.Body).Decode(held)
-		held.ID = mine
+		if held.ID = mine; owner != "" {
+			held.Owner = owner
+		}
 	case "PATCH people":
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
 			_ = json.NewDecoder(r.Body).Decode(held)
@@ -120,6 +126,10 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
 			held.replied(at)
 		}
+	case "PUT notices":
+		var n connectortest.Notice
+		_ = json.NewDecoder(r.Body).Decode(&n)
+		l.notices[id], held = n, &person{}
 	case "PUT activities":
 		var n note
 		_ = json.NewDecoder(r.Body).Decode(&n)
@@ -140,9 +150,10 @@ func (l *ledger) held() connectortest.Held {
 	var held connectortest.Held
 	for _, p := range l.people {
 		held.Persons = append(held.Persons, connectortest.Person{
-			ID: p.ID, Key: p.Key, Phone: p.Phone, Name: p.Name, Address: p.Address, First: p.First, Ad: ad(p.Ad), Consent: p.Consent, RepliedAt: p.Replied, Ended: p.Ended,
+			ID: p.ID, Owner: p.Owner, Key: p.Key, Phone: p.Phone, Name: p.Name, Address: p.Address, First: p.First, Ad: ad(p.Ad), Consent: p.Consent, RepliedAt: p.Replied, Ended: p.Ended,
 		})
 	}
+	held.Notices = slices.Collect(maps.Values(l.notices))
 	for id, n := range l.activities {
 		held.Activities = append(held.Activities, connectortest.Activity{ExternalID: id, Persons: []string{n.Person}, At: n.At, Text: n.Text, Ad: ad(n.Ad)})
 	}
@@ -150,14 +161,17 @@ func (l *ledger) held() connectortest.Held {
 }
 
 // toy is the connector.CRM of a ledger.
-type toy struct{ client *http.Client }
+type toy struct {
+	client *http.Client
+	logger *slog.Logger
+}
 
 type request struct {
 	method, path string
 	body         any
 }
 
-func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[request], bool, error) {
+func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[request], bool, error) {
 	id := d.Person.Links["person"]
 	for _, name := range []string{"find", "make"} {
 		if found := done[name]["person"]; found != "" && (id == "" || done["gone"] != nil) {
@@ -173,17 +187,14 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 			return connector.Step[request]{Name: "find", Seen: true, Request: request{"GET", "people?region=" + d.Person.Region + "&phone=" + by, nil}}, true, nil
 		}
 		id = done["find"]["person"]
-		makes := slices.ContainsFunc(d.Actions, func(a delivery.Action) bool {
-			return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity
-		})
-		if id == "" && !makes {
-			return connector.Step[request]{}, false, nil
+		if id == "" && !connector.MakesPerson(d) {
+			return c.notice(d, done, "")
 		}
 		if id == "" {
 			made, ok := done["make"]
 			if !ok {
 				return connector.Step[request]{Name: "make", Request: request{"PUT", "people/" + d.Person.Key, person{
-					Phone: d.Person.Phone, Key: d.Person.Key, Name: connector.CalledBy(d), Address: connector.AddressOf(d),
+					Phone: d.Person.Phone, Key: d.Person.Key, Owner: connector.OwnerOf(d), Name: connector.CalledBy(d), Address: connector.AddressOf(d),
 					First: connector.Said(d.Event), Ad: d.Event.Attribution,
 				}}}, true, nil
 			}
@@ -213,6 +224,21 @@ func (toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[re
 	if _, ok := done["name"]; !ok && id != "" && done["make"] == nil && connector.CarriesName(d) && d.Person.Links["named"] == "" {
 		none := []string{"", d.Person.Phone, connector.AddressOf(d)}
 		return connector.Step[request]{Name: "name", Request: request{"POST", "names/" + id, naming{d.Person.Name, none}}}, true, nil
+	}
+	return c.notice(d, done, id)
+}
+
+// notice is the last step of a plan.
+func (c toy) notice(d delivery.Delivery, done connector.Progress, id string) (connector.Step[request], bool, error) {
+	if n, wanted := connector.NoticeOf(d); wanted && done["notice"] == nil && (!n.Person || done["make"] != nil) {
+		told := connectortest.Notice{To: n.Owner, Subject: n.Subject}
+		if n.Person {
+			told.To, told.Person = cmp.Or(connector.OwnerOf(d), n.Owner), id
+		}
+		if !n.Person || told.To != "" {
+			return connector.Step[request]{Name: "notice", Request: request{"PUT", "notices/" + n.Key, told}}, true, nil
+		}
+		connector.Untold(context.Background(), c.logger, telemetry.NewMeter(io.Discard, telemetry.Identity{}), d)
 	}
 	return connector.Step[request]{}, false, nil
 }
@@ -287,9 +313,9 @@ func (toy) Links(d delivery.Delivery, done connector.Progress) map[string]string
 
 func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 	connectortest.Run(t, func(*testing.T) connectortest.Harness[request] {
-		l := &ledger{activities: map[string]*note{}}
+		l := &ledger{activities: map[string]*note{}, notices: map[string]connectortest.Notice{}}
 		return connectortest.Harness[request]{
-			New:       func(client *http.Client, _ *slog.Logger) connector.CRM[request] { return toy{client} },
+			New:       func(client *http.Client, logger *slog.Logger) connector.CRM[request] { return toy{client, logger} },
 			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1, Singly: true,
 			AddPerson: func(phone, name, country string) string {
 				l.mu.Lock()
@@ -305,6 +331,12 @@ func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 				l.mu.Lock()
 				defer l.mu.Unlock()
 				l.find(func(p *person) bool { return p.ID == id }).Began = began
+			},
+			Users: [2]string{"ana", "bo"},
+			Give: func(id, user string) {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				l.find(func(p *person) bool { return p.ID == id }).Owner = user
 			},
 			Held:     l.held,
 			Refusals: []connectortest.Refusal{{Name: "conflict", Status: http.StatusConflict, Want: fault.Permanent, Code: "toy_bad_row"}},

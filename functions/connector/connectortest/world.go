@@ -142,6 +142,7 @@ func (w *world[R]) holds(persons int, ds ...delivery.Delivery) {
 	}
 	for _, d := range ds {
 		w.holdsMessage(held, d)
+		w.holdsNotice(held, d)
 	}
 }
 

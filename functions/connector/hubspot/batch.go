@@ -30,6 +30,7 @@ type row struct {
 type written struct {
 	ID      string `json:"id"`
 	TraceID string `json:"objectWriteTraceId"`
+	New     *bool  `json:"new"`
 }
 
 type writeReply struct {

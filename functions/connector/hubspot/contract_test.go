@@ -122,6 +122,8 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Enrol: func(person string, began time.Time) {
 			s.Set("contacts", person, map[string]string{"hs_latest_sequence_enrolled_date": hubspotTime(began)})
 		},
+		Users:    [2]string{"4711", "4712"},
+		Give:     func(person, user string) { s.Set("contacts", person, map[string]string{"hubspot_owner_id": user}) },
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: statuses,
@@ -163,9 +165,15 @@ func held(s *simulator.Simulator) connectortest.Held {
 		}
 		replied, _ := time.Parse(time.RFC3339, c.Properties["msg_last_reply_at"])
 		h.Persons = append(h.Persons, connectortest.Person{
-			ID: c.ID, Key: c.Properties["msg_sender_key"], Name: strings.TrimSpace(c.Properties["firstname"] + " " + c.Properties["lastname"]),
+			ID: c.ID, Owner: c.Properties["hubspot_owner_id"], Key: c.Properties["msg_sender_key"], Name: strings.TrimSpace(c.Properties["firstname"] + " " + c.Properties["lastname"]),
 			Address: c.Properties["msg_address"], First: c.Properties["msg_first_message"], Ad: ad(c.Properties), Phone: c.Properties["hs_calculated_phone_number"], Consent: consent,
 			RepliedAt: replied, Ended: c.Properties["msg_stop_automation"] == "true",
+		})
+	}
+	tasks, _ := s.Records("tasks")
+	for _, one := range tasks {
+		h.Notices = append(h.Notices, connectortest.Notice{
+			To: one.Properties["hubspot_owner_id"], Person: strings.Join(one.Associations["contacts"], " "), Subject: one.Properties["hs_task_subject"],
 		})
 	}
 	communications, _ := s.Records("communications")

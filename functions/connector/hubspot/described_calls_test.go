@@ -1,6 +1,7 @@
 package hubspot_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -76,6 +77,9 @@ func describedCalls() []describedCall {
 		mixed   = `{"inputs":[{"id":"k3","idProperty":"msg_sender_key","objectWriteTraceId":"a","properties":{}},{"id":"k4","idProperty":"msg_sender_key","objectWriteTraceId":"b","properties":{"email":"bo@example.test"}}]}`
 		message = `"properties":{"hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM","hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[{"to":{"id":"1001"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":81}]}]`
 		pairs   = `{"inputs":[{"from":{"id":"1003"},"to":{"id":"1002"}},{"from":{"id":"1003"},"to":{"id":"77"}}]}`
+		task    = `"properties":{"hs_task_subject":"New lead","hs_task_status":"NOT_STARTED","hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[{"to":{"id":"1001"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":204}]}]`
+		tasks   = `{"after":"0","limit":1,"sorts":[],"properties":["hs_task_body"],"filterGroups":[{"filters":[{"propertyName":"hs_task_subject","operator":"EQ","value":"New lead"}]}]}`
+		owned   = `{"properties":{"email":"cy@example.test","hubspot_owner_id":"%s"},"associations":[]}`
 		taken   = `{"properties":{"email":"bo@example.test"}}`
 	)
 	var calls []describedCall
@@ -103,6 +107,10 @@ func describedCalls() []describedCall {
 			describedCall{"POST", v.objects + "/contacts/search", `{"limit":1}`, 400, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/contacts/batch/upsert", mixed, v.mixed, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/communications", "{" + message + "}", 201, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/tasks", "{" + task + "}", 201, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/tasks/search", tasks, 200, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/contacts", fmt.Sprintf(owned, "4711"), 201, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/contacts", fmt.Sprintf(owned, "ana"), 400, simulator.Options{}, ""},
 			describedCall{"POST", v.associations + "/communications/contacts/batch/associate/default", pairs, 200, simulator.Options{}, ""},
 			describedCall{"POST", v.associations + "/contacts/communications/batch/read", `{"inputs":[{"id":"1001"}]}`, 200, simulator.Options{}, ""},
 			describedCall{"POST", v.associations + "/contacts/communications/batch/read", `{"inputs":[{"id":"1001"},{"id":"1002"}]}`, v.mixed, simulator.Options{}, ""},

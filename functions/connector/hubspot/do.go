@@ -30,6 +30,8 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			consent:      (*portal).consent,
 			replied:      (*portal).replied,
 			name:         (*portal).name,
+			owner:        (*portal).owner,
+			notice:       (*portal).tell,
 		}[first.kind]
 		if do == nil {
 			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
@@ -77,6 +79,7 @@ const (
 	contacts       = "contacts"
 	communications = "communications"
 	leads          = "leads"
+	tasks          = "tasks"
 )
 
 // end is one end of an association.

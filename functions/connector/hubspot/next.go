@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -14,7 +15,9 @@ type Request struct {
 	delivery delivery.Delivery
 	action   delivery.Action // the one this step serves, zero for those that serve all
 	contact  string          // the contact's id, once it is known
-	gone     string          // the contact that is gone, which a search may still find; no other is looked for after the one then found
+	notice   connector.Notice
+	looks    bool   // the notice may be there
+	gone     string // the contact that is gone, which a search may still find; no other is looked for after the one then found
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
@@ -29,6 +32,8 @@ const (
 	consent      kind = "consent"       // the contact's consent properties
 	replied      kind = "reply"         // the contact's properties of an answered outreach
 	name         kind = "name"          // the contact's name, where it has none
+	owner        kind = "owner"         // whose a contact is that was made
+	notice       kind = "notice"        // the task that tells somebody
 )
 
 // What results say. Ids are HubSpot's.
@@ -38,6 +43,14 @@ const (
 	resultAdopted = "adopted" // the contact existed although nothing found it: HubSpot named it when refusing a second one
 	resultOnce    = "once"    // nothing was done: the portal needs activityOnce
 	resultSkipped = "skipped" // nothing was done: the portal has no such object
+	resultMade    = "made"    // the contact was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
+	resultOwner   = "owner"
+)
+
+// Values of resultMade.
+const (
+	madeNow    = "now"
+	madeBefore = "before"
 )
 
 // linkContact is the key of delivery.Person.Links.
@@ -64,6 +77,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			next = p.amend(consent, string(consent)+"."+strconv.Itoa(i), action)
 		case delivery.MarkReplied, delivery.CancelSequences: // one step for both
 			next = p.amend(replied, string(replied), delivery.Action{})
+		case delivery.Notify: // it comes last
 		default:
 			return step{}, false, fault.New(fault.Permanent, "hubspot_action_unknown", nil)
 		}
@@ -76,7 +90,31 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			return *next, true, nil
 		}
 	}
+	if next := p.tell(); next != nil {
+		return *next, true, nil
+	}
 	return step{}, false, nil
+}
+
+// tell plans what tells somebody: first whose a new contact is, then the task.
+func (p plan) tell() *step {
+	n, wanted := connector.NoticeOf(p.Delivery)
+	made := p.Result(string(create))
+	if !wanted || n.Person && made[resultMade] == "" || p.Finished(string(notice)) {
+		return nil
+	}
+	contact := ""
+	if n.Person {
+		contact = made[resultContact]
+		known := p.Result(string(owner))
+		if known == nil {
+			return p.step(owner, string(owner), delivery.Action{}, contact)
+		}
+		n.Owner = cmp.Or(known[resultOwner], n.Owner)
+	}
+	next := p.step(notice, string(notice), delivery.Action{}, contact)
+	next.Once, next.Request.notice, next.Request.looks = true, n, made[resultMade] == madeBefore
+	return next
 }
 
 // named reports whether the contact of this round is known to have a name.
@@ -101,8 +139,8 @@ func (p plan) logActivity(action delivery.Action) *step {
 	if p.Finished(string(k)) {
 		return nil
 	}
-	contact, next := p.person(true)
-	if next == nil {
+	contact, next := p.person(connector.MakesPerson(p.Delivery))
+	if next == nil && contact != "" {
 		next = p.step(k, string(k), action, contact)
 		next.Once = k == activityOnce
 	}

@@ -35,6 +35,7 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 	source, channel, said := connector.Ensured(d)
 	return fill(append(attributionOf(d.Event, names),
 		names.SenderKey, d.Person.Key,
+		ownerProperty, connector.OwnerOf(d),
 		"phone", d.Person.Phone,
 		"email", connector.EmailOf(d),
 		"firstname", first,
@@ -46,6 +47,9 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 		names.FirstMessage, connector.Cut(said, maxText),
 	)...)
 }
+
+// ownerProperty is HubSpot's, of contacts, leads and tasks alike. It is written when a record is made and never again.
+const ownerProperty = "hubspot_owner_id"
 
 // nameOf returns a first and a last name. Who has none is called by number or address: a last name, so that nobody is greeted by it.
 func nameOf(d delivery.Delivery) (first, last string) {
@@ -119,6 +123,7 @@ func (p *portal) activity(ctx context.Context, w batch) {
 const (
 	communicationToContact = 81
 	leadToPrimaryContact   = 578
+	taskToContact          = 204
 )
 
 // newRecord returns the request for a record that is made with an association to a contact.
@@ -145,9 +150,14 @@ func (p *portal) lead(ctx context.Context, w batch) {
 			"hs_lead_name", connector.Cut(strings.TrimPrefix(connector.CalledBy(r.delivery)+" – "+connector.ChannelLabel(e.Channel), " – "), maxLeadName),
 			"hs_lead_type", p.binding.LeadType,
 			property, connector.MessageKey(e),
+			ownerProperty, connector.OwnerOf(r.delivery),
 		)
 		var made object
 		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord(properties, r.contact, leadToPrimaryContact), &made)
+		if ofOwner(err) {
+			delete(properties, ownerProperty)
+			err = p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord(properties, r.contact, leadToPrimaryContact), &made)
+		}
 		if fault.Is(err, codeConflict) {
 			query := "?idProperty=" + url.QueryEscape(property)
 			err = p.call(ctx, http.MethodGet, p.routes.record(leads, connector.MessageKey(e))+query, nil, &made)

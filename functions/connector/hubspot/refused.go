@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,7 @@ type ResponseError struct {
 	Category      string // HubSpot's word, e.g. VALIDATION_ERROR
 	Detail        string // HubSpot's code of the first detail or the policy, e.g. PROPERTY_DOESNT_EXIST
 	CorrelationID string // what HubSpot's support asks for
+	ofOwner       bool   // it is about whose the record is to be
 	existing      string // the id of the record that has the value, when HubSpot names it
 }
 
@@ -73,6 +75,7 @@ type refusal struct {
 type detail struct {
 	Code  string `json:"code"`
 	Error string `json:"error"`
+	Name  string `json:"name"` // of a property
 }
 
 var (
@@ -117,7 +120,9 @@ func (r refusal) safe(status int) *ResponseError {
 	} else if reached := limit.FindStringSubmatch(r.Message); reached != nil {
 		e.Detail = strings.ToUpper(reached[1])
 	}
-	for _, d := range r.details() {
+	codes, properties := r.details()
+	e.ofOwner = slices.Contains(properties, ownerProperty)
+	for _, d := range codes {
 		if word.MatchString(d) && (e.Detail == "" || d == propertyMissing) { // the tenant's trouble outweighs the message's
 			e.Detail = d
 		}
@@ -128,9 +133,9 @@ func (r refusal) safe(status int) *ResponseError {
 	return e
 }
 
-// details returns the codes of a refusal. Those inside a message are read as the JSON they are: a search for the words would
+// details returns the codes of a refusal and the properties that it names. Those inside a message are read as the JSON they are: a search for the words would
 // find them in a customer's text.
-func (r refusal) details() []string {
+func (r refusal) details() (codes, properties []string) {
 	found := r.Errors
 	if _, list, ok := strings.Cut(r.Message, "Property values were not valid: "); ok {
 		var inside []detail
@@ -138,8 +143,8 @@ func (r refusal) details() []string {
 			found = append(found, inside...)
 		}
 	}
-	var codes []string
 	for _, d := range found {
+		properties = append(properties, d.Name)
 		if d.Code != "" {
 			codes = append(codes, d.Code)
 		}
@@ -147,7 +152,7 @@ func (r refusal) details() []string {
 			codes = append(codes, d.Error)
 		}
 	}
-	return codes
+	return codes, properties
 }
 
 // byCode returns nil when HubSpot's words decide nothing.
@@ -190,6 +195,12 @@ func raced(err error) error {
 		return fault.New(fault.Retryable, "hubspot_write_raced", err)
 	}
 	return err
+}
+
+// ofOwner reports whether a refusal is about whose a record is to be.
+func ofOwner(err error) bool {
+	refusal, ok := errors.AsType[*ResponseError](err)
+	return ok && refusal.ofOwner
 }
 
 // existing returns the id of the record that a conflict names, or "".

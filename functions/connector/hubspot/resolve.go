@@ -134,32 +134,82 @@ func (p *portal) identify(ctx context.Context, w batch, i int, found object, rul
 	w.Succeed(i, resultContact, found.ID, connector.ResultNamed, named(w.Request(i), found.Properties), connector.ResultRule, rule)
 }
 
-// create upserts by our key the contacts that were not found.
+// create makes the contacts that were not found: those that are given to somebody one by one, the others by an upsert by our key.
 func (p *portal) create(ctx context.Context, w batch) {
-	rows := make([]input, 0, w.Len())
-	at := make([]int, 0, w.Len())
+	var given, rest []int
 	for i := range w.Len() {
-		person := w.Request(i).delivery.Person
-		if person.Key == "" {
+		switch d := w.Request(i).delivery; {
+		case d.Person.Key == "":
 			w.Fail(i, fault.New(fault.Permanent, "hubspot_person_key_missing", nil))
-			continue
+		case connector.OwnerOf(d) != "":
+			given = append(given, i)
+		default:
+			rest = append(rest, i)
 		}
-		at = append(at, i)
-		rows = append(rows, input{
-			ID:         person.Key,
-			IDProperty: p.binding.Properties.SenderKey,
-			Properties: newContact(w.Request(i).delivery, p.binding.Properties),
-		})
+	}
+	refused := make([]bool, w.Len())
+	w.Each(given, func(i int) { refused[i] = p.createOwned(ctx, w, i) })
+	for _, i := range given {
+		if refused[i] {
+			rest = append(rest, i)
+		}
+	}
+	p.upsert(ctx, w, rest)
+}
+
+// upsert makes the contacts of the steps at without an owner.
+func (p *portal) upsert(ctx context.Context, w batch, at []int) {
+	rows := make([]input, len(at))
+	for k, i := range at {
+		d := connector.WithoutOwner(w.Request(i).delivery)
+		rows[k] = input{ID: d.Person.Key, IDProperty: p.binding.Properties.SenderKey, Properties: newContact(d, p.binding.Properties)}
 	}
 	for k, r := range p.write(ctx, contacts, "upsert", rows) {
-		i := at[k]
+		i, made := at[k], madeNow
+		if r.object.New != nil && !*r.object.New {
+			made = madeBefore
+		}
 		switch id := existing(r.err); {
 		case r.err == nil:
-			w.Succeed(i, resultContact, r.object.ID, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
+			w.Succeed(i, resultContact, r.object.ID, resultMade, made, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		default:
 			w.Fail(i, raced(r.err))
 		}
 	}
+}
+
+// createOwned makes a contact of somebody's and reports whether the portal refuses that one. It is no upsert: one that finds the
+// contact there would give it to somebody a second time.
+func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused bool) {
+	d, key := w.Request(i).delivery, p.binding.Properties.SenderKey
+	var made object
+	request := connector.Object{"properties", newContact(d, p.binding.Properties), "associations", []connector.Object{}}
+	err := p.call(ctx, http.MethodPost, p.routes.object(contacts), request, &made)
+	switch id := existing(err); {
+	case err == nil && made.ID != "":
+		w.Succeed(i, resultContact, made.ID, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(d)))
+	case err == nil:
+		w.Fail(i, fault.New(fault.Permanent, codeSilent, nil))
+	case ofOwner(err):
+		p.crm.options.Logger.WarnContext(ctx, "the portal refuses the owner of a new contact, which is made without one",
+			slog.String("tenant", p.of.Tenant), slog.String("crm", p.of.CRM))
+		return true
+	case id != "":
+		w.Succeed(i, resultContact, id, resultAdopted, "true")
+	case fault.Is(err, codeConflict): // an earlier try made it, or another thread of the same person
+		found, readErr := p.read(ctx, contacts, key, []string{d.Person.Key}, []string{firstName, lastName})
+		switch {
+		case readErr != nil:
+			w.Fail(i, readErr)
+		case len(found) == 0:
+			w.Fail(i, raced(err))
+		default:
+			w.Succeed(i, resultContact, found[0].ID, resultMade, madeBefore, connector.ResultNamed, named(w.Request(i), found[0].Properties))
+		}
+	default:
+		w.Fail(i, err)
+	}
+	return false
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -122,4 +123,43 @@ func newcomerAt(n int, phone string) delivery.Delivery {
 	d := newcomer(n)
 	d.Person.Phone = phone
 	return d
+}
+
+// TestWhoIsToldOfALead: the owner whom the rule or the file chose; for a queue, the integration user and one who has left, the stand-in.
+func TestWhoIsToldOfALead(t *testing.T) {
+	const rep, queue, left, standIn = "005000000000007AAA", "00G000000000001EAA", "005000000000009AAA", "005000000000008AAA"
+	for name, c := range map[string]struct {
+		rule, file  string // whom the org's rule chooses, and the tenant's file
+		owner, told string
+	}{
+		"by the rule":                   {rep, "", rep, rep},
+		"by the file, whatever it says": {queue, rep, rep, rep},
+		"a queue":                       {queue, "", queue, standIn},
+		"a queue by the file":           {rep, queue, queue, standIn},
+		"no rule":                       {"", "", "005000000000001AAA", standIn},
+		"one who has left":              {"", left, "005000000000001AAA", standIn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &assigning{Simulator: simulator.New(simulator.Options{Apps: apps(t), LeadQueue: c.rule, Inactive: left})}
+				b := org()
+				b.Capabilities.AssignLeads = true
+				d := newcomer(1)
+				d.Actions[0].Value = map[string]string{delivery.Tell: "owner", delivery.StandIn: standIn, delivery.Owner: c.file}
+				_, errs := connectortest.Carry(t.Context(), newPlace().crm(b, a, slog.New(slog.DiscardHandler)), d)
+				none(t, errs)
+				lead := a.owner(t, c.owner)
+				tasks, _ := a.Records("Task")
+				tasks = slices.DeleteFunc(tasks, func(r simulator.Record) bool { return r.Properties["Status"] == "Completed" })
+				if len(tasks) != 1 || tasks[0].Properties["OwnerId"] != c.told || tasks[0].Properties["WhoId"] != lead {
+					t.Errorf("tasks %v, want one of %s", tasks, c.told)
+				}
+				for _, call := range a.calls {
+					if strings.HasSuffix(call, "TRUE") && (!strings.HasPrefix(call, "creates") || c.file == rep) {
+						t.Error(call)
+					}
+				}
+			})
+		})
+	}
 }

@@ -23,6 +23,12 @@ const (
 	fieldTaskKey   = "Msg_Event_Key__c"
 )
 
+// The fields of every record that say whose it is and who made it.
+const (
+	fieldOwner   = "OwnerId"
+	fieldCreator = "CreatedById"
+)
+
 // Lengths that Salesforce keeps.
 const (
 	maxFirstName = 40
@@ -56,7 +62,7 @@ func newPerson(d delivery.Delivery, object string, by origin) connector.Object {
 		company = "(from " + label + ")"
 	}
 	return connector.Object{
-		fieldPersonKey, d.Person.Key,
+		fieldPersonKey, d.Person.Key, fieldOwner, connector.OwnerOf(d),
 		"FirstName", first, "LastName", last, "Company", company,
 		"Phone", connector.Cut(d.Person.Phone, maxPhone), "Email", connector.EmailOf(d),
 		"LeadSource", connector.Cut(label, maxFirstName),

@@ -43,6 +43,8 @@ type holding struct {
 	LastReply string `json:"Msg_Last_Reply_At__c"`
 	FirstName string `json:"FirstName"`
 	LastName  string `json:"LastName"`
+	Owner     string `json:"OwnerId"`
+	Creator   string `json:"CreatedById"`
 	err       error
 	row       connector.Object // what is to be written
 }

@@ -166,6 +166,8 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 			s.Set(person, map[string]any{"FirstName": "", "LastName": name})
 		},
 		Enrol: enrol,
+		Users: [2]string{"005000000000007AAA", "005000000000008AAA"},
+		Give:  s.Give,
 		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
 		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, Calls: 2, State: func(s receipt.Status) string {
@@ -220,7 +222,7 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 			h.Persons = append(h.Persons, connectortest.Person{
 				ID: p.ID, Key: p.Properties["Msg_Sender_Key__c"], Name: strings.TrimSpace(p.Properties["FirstName"] + " " + p.Properties["LastName"]),
 				Address: p.Properties["Msg_Address__c"], First: p.Properties["Msg_First_Message__c"], Ad: ad(p.Properties, "Msg_Ad_"), Phone: p.Properties["Phone"], Consent: consent,
-				RepliedAt: replied, Ended: !running && (stop || enrolled),
+				RepliedAt: replied, Ended: !running && (stop || enrolled), Owner: ownerOf(p),
 			})
 		}
 	}
@@ -228,6 +230,10 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 	task := map[string][]string{}
 	for _, one := range all {
 		k := one.Properties["Msg_Event_Key__c"]
+		if one.Properties["Status"] != "Completed" {
+			h.Notices = append(h.Notices, connectortest.Notice{To: ownerOf(one), Person: one.Properties["WhoId"], Subject: one.Properties["Subject"]})
+			continue
+		}
 		task[k] = append(task[k], one.Properties["WhoId"]+" "+one.Properties["Msg_Occurred_At__c"])
 	}
 	events, _ := s.Records("Msg_Event__c")
@@ -244,6 +250,14 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 		})
 	}
 	return h
+}
+
+// ownerOf returns whose a record is, "" for whom the integration user still has.
+func ownerOf(r simulator.Record) string {
+	if owner := r.Properties["OwnerId"]; owner != "005000000000001AAA" {
+		return owner
+	}
+	return ""
 }
 
 // refusals are Salesforce's own, in its words.

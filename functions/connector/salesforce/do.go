@@ -25,6 +25,8 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			taskOnce: (*org).taskOnce,
 			consent:  (*org).consent,
 			reply:    (*org).reply,
+			owner:    (*org).owner,
+			notice:   (*org).notice,
 			name:     (*org).name,
 		}[first.kind]
 		if do == nil {

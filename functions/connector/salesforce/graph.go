@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -102,7 +103,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	var g graph
 	d := r.delivery
 	if who == "" {
-		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads
+		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads && connector.OwnerOf(d) == ""
 		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.originOf(d))})
 		who = "@{" + refPerson + ".id}"
 	} else {
@@ -145,20 +146,20 @@ func (o *org) writeGraphs(ctx context.Context, w batch) {
 	}
 	results := make([]written, w.Len())
 	o.send(ctx, graphs, all, results)
-	w.Each(all, func(i int) { o.concludeGraph(ctx, w, i, w.Request(i).who, results[i]) })
+	w.Each(all, func(i int) { o.concludeGraph(ctx, w, i, w.Request(i).who, "", results[i]) })
 }
 
 // concludeGraph turns what became of a graph into a step's outcome.
-func (o *org) concludeGraph(ctx context.Context, w batch, i int, who string, got written) {
+func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created string, got written) {
 	if got.err == nil {
 		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
-			who, known = made, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery))
+			who, created, known = made, madeNow, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery))
 		}
 		if logs(w.Request(i).delivery) && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
-		w.Succeed(i, resultWho, who, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)
+		w.Succeed(i, resultWho, who, resultMade, created, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)
 		return
 	}
 	switch {
@@ -174,8 +175,15 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who string, got
 // instead writes the message to the person whom Salesforce names when it refuses a new one: the match of a duplicate rule, or
 // who has our key already. A lead of our key that was converted to a contact who is gone becomes a contact.
 func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
-	r := w.Request(i)
-	if !fault.Is(refused, codeDuplicates) && (!fault.Is(refused, codeDuplicateValue) || !ofOurKey(refused)) {
+	r, created := w.Request(i), ""
+	switch {
+	case fault.Is(refused, codeDuplicates):
+	case fault.Is(refused, codeDuplicateValue) && ofOurKey(refused):
+		created = madeBefore
+	case connector.OwnerOf(r.delivery) != "" && ofOwner(refused):
+		o.unowned(ctx, w, i, refused)
+		return
+	default:
 		w.Fail(i, refused)
 		return
 	}
@@ -190,7 +198,7 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	}
 	g := o.graphOf(r, who, contactObject)
 	if len(g.Nodes) == 0 {
-		w.Succeed(i, resultWho, who)
+		w.Succeed(i, resultWho, who, resultMade, created)
 		return
 	}
 	results := make([]written, 1)
@@ -199,7 +207,23 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 		w.Fail(i, raced(err))
 		return
 	}
-	o.concludeGraph(ctx, w, i, who, results[0])
+	o.concludeGraph(ctx, w, i, who, created, results[0])
+}
+
+// unowned makes a person without the owner whom the org refuses: the tenant's file names somebody who has left, and no message is lost
+// for it.
+func (o *org) unowned(ctx context.Context, w batch, i int, refused error) {
+	o.crm.options.Logger.WarnContext(ctx, "the org refuses the owner of a new person, who is made without one",
+		slog.String("tenant", o.at.Tenant), slog.String("crm", o.at.CRM), slog.String("code", fault.Of(refused).Code))
+	r := w.Request(i)
+	r.delivery = connector.WithoutOwner(r.delivery)
+	results := make([]written, 1)
+	o.send(ctx, []graph{o.graphOf(r, "", o.newObject())}, []int{0}, results)
+	if err := results[0].err; err != nil && results[0].ref == refPerson {
+		w.Fail(i, raced(err))
+		return
+	}
+	o.concludeGraph(ctx, w, i, "", "", results[0])
 }
 
 // send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give

@@ -14,7 +14,9 @@ type Request struct {
 	delivery delivery.Delivery
 	action   delivery.Action // of consent
 	who      string          // the id of the lead or contact
-	lost     string          // the id of the one that turned out to be gone; no other is looked for after the one then found
+	notice   connector.Notice
+	looks    bool   // the notice may be there
+	lost     string // the id of the one that turned out to be gone; no other is looked for after the one then found
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
@@ -25,6 +27,8 @@ const (
 	record   kind = "record"    // one graph: the person if nobody was found, the message, its task
 	taskOnce kind = "task.once" // the task, where the org has no key to upsert it by
 	consent  kind = "consent"   // the person's consent fields
+	owner    kind = "owner"     // whose the person is who was made
+	notice   kind = "notice"    // the task that tells somebody
 	reply    kind = "reply"     // the person's reply fields, and the end of their cadences
 	name     kind = "name"      // the person's name, where there is none
 )
@@ -34,6 +38,14 @@ const (
 	resultWho   = linkWho // a lead's or contact's id
 	resultEvent = "event"
 	resultOnce  = "once" // the task is left to taskOnce
+	resultMade  = "made" // the person was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
+	resultOwner = "owner"
+)
+
+// Values of resultMade.
+const (
+	madeNow    = "now"
+	madeBefore = "before"
 )
 
 // linkWho is the key of delivery.Person.Links: Salesforce's word for "a lead or a contact". Which of them, the id says.
@@ -49,7 +61,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	p := plan{connector.RoundsOf(d, done)}
 	for _, action := range d.Actions {
 		switch action.Kind {
-		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences:
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify:
 		default:
 			return connector.Step[Request]{}, false, fault.New(fault.Permanent, "salesforce_action_unknown", nil)
 		}
@@ -73,7 +85,32 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	if connector.CarriesName(d) && who != "" && !p.named() {
 		return p.step(name, string(name), Request{who: who}), true, nil
 	}
+	if step, more = p.noticeStep(who); more {
+		return step, true, nil
+	}
 	return connector.Step[Request]{}, false, nil
+}
+
+// noticeStep returns what tells somebody: first whose a new person is, then the task.
+func (p plan) noticeStep(who string) (connector.Step[Request], bool) {
+	n, wanted := connector.NoticeOf(p.Delivery)
+	made := p.Result(string(record))[resultMade]
+	if !wanted || n.Person && made == "" || p.Finished(string(notice)) {
+		return connector.Step[Request]{}, false
+	}
+	r := Request{looks: made == madeBefore, notice: n}
+	if n.Person {
+		known := p.Result(string(owner))
+		if known == nil {
+			return p.step(owner, string(owner), Request{who: who}), true
+		}
+		if r.who = who; known[resultOwner] != "" {
+			r.notice.Owner = known[resultOwner]
+		}
+	}
+	step := p.step(notice, string(notice), r)
+	step.Once = true
+	return step, true
 }
 
 // named reports whether the person of this round is known to have a name.
@@ -91,8 +128,11 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 		return linked, step, false
 	}
 	found := p.Result(string(resolve))
-	if found == nil && len(p.Delivery.Actions) > 0 {
-		return "", p.step(resolve, string(resolve), Request{}), true
+	if found == nil && connector.Asks(p.Delivery, delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences) {
+		step := p.step(resolve, string(resolve), Request{})
+		_, tells := connector.NoticeOf(p.Delivery)
+		step.Seen = tells && connector.MakesPerson(p.Delivery) // that nobody was there must be known once somebody is
+		return "", step, true
 	}
 	return found[resultWho], step, false
 }
@@ -101,7 +141,8 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 // to the CRM cannot be written to from it, and the decision itself is kept by the router. Nor does a reply alone: nobody who is
 // unknown to the CRM is in a sequence of its.
 func (p plan) recordStep(who string) (connector.Step[Request], bool) {
-	if (who == "" && connector.MakesPerson(p.Delivery) || logs(p.Delivery)) && !p.Finished(string(record)) {
+	makes := who == "" && connector.MakesPerson(p.Delivery)
+	if (makes || who != "" && logs(p.Delivery)) && !p.Finished(string(record)) {
 		return p.step(record, string(record), Request{who: who}), true
 	}
 	if p.Says(string(record), resultOnce) && !p.Finished(string(taskOnce)) {

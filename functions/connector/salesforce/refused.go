@@ -34,6 +34,7 @@ const (
 	codeSchema          = "salesforce_schema"
 	codeCrowded         = "salesforce_request_limit"
 	codeForbidden       = "salesforce_forbidden"
+	codeOwner           = "salesforce_owner_inactive"
 	codeInvalid         = "salesforce_invalid_data"
 )
 
@@ -175,6 +176,7 @@ func meanings() []connector.Meaning {
 		{Words: "DUPLICATE_VALUE", Kind: fault.Permanent, Code: codeDuplicateValue},
 		{Words: "DUPLICATES_DETECTED", Kind: fault.Permanent, Code: codeDuplicates},
 		{Words: "CANNOT_UPDATE_CONVERTED_LEAD ENTITY_IS_DELETED INVALID_CROSS_REFERENCE_KEY MALFORMED_ID", Kind: fault.Permanent, Code: codeGone},
+		{Words: inactiveOwner, Kind: fault.Permanent, Code: codeOwner},
 		{Words: "NOT_FOUND", Kind: fault.Permanent, Code: codeNotFound},
 		{Words: orgCode, Kind: fault.Permanent, Code: "salesforce_org_code"},
 		{Words: "PROCESSING_HALTED", Kind: fault.Retryable, Code: codeHalted},
@@ -186,6 +188,15 @@ func meanings() []connector.Meaning {
 		{Words: "REQUIRED_FIELD_MISSING STRING_TOO_LONG INVALID_EMAIL_ADDRESS", Kind: fault.Permanent, Code: codeInvalid},
 		{Words: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST FIELD_INTEGRITY_EXCEPTION NUMBER_OUTSIDE_VALID_RANGE", Kind: fault.Permanent, Code: codeInvalid},
 	}
+}
+
+// inactiveOwner is Salesforce's word for an owner who has left.
+const inactiveOwner = "INACTIVE_OWNER_OR_USER"
+
+// ofOwner reports whether a refusal is about who is to have the record.
+func ofOwner(err error) bool {
+	refused, ok := errors.AsType[*ResponseError](err)
+	return ok && (refused.Code == inactiveOwner || slices.Contains(refused.Fields, fieldOwner))
 }
 
 // orgCode are the words for refusals by what runs inside an org.

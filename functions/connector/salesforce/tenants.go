@@ -26,7 +26,7 @@ type Settings struct {
 	Tasks           *bool  `json:"tasks"`           // false: messages are records of our object alone
 	TaskUpsert      *bool  `json:"taskUpsert"`      // false for an org that refuses an external id on activities
 	AllowDuplicates bool   `json:"allowDuplicates"` // save although a duplicate rule warns
-	AssignLeads     bool   `json:"assignLeads"`     // the active assignment rule gives out new leads; otherwise the integration user has them
+	AssignLeads     *bool  `json:"assignLeads"`     // false: the active assignment rule does not give out new leads, and the integration user has them
 	SalesEngagement bool   `json:"salesEngagement"` // end running cadences when the person replies
 	Package         int    `json:"package"`         // the release of package/ that is deployed, 1 where none is told
 	CountryCodes    bool   `json:"countryCodes"`    // State and Country/Territory Picklists are on, which give addresses codes of countries
@@ -46,7 +46,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		Package: s.Package,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
-			AssignLeads: s.AssignLeads, SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,
+			AssignLeads: unless(s.AssignLeads), SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,
 		},
 	}, nil
 }

@@ -30,11 +30,11 @@ func bindings(kind, settings string) tenants {
 func TestBindingsComeFromTheTenantsSettings(t *testing.T) {
 	bound := salesforce.Binding{
 		BaseURL: "https://acme.example", Version: "v66.0", ClientID: "c", Username: "u", Key: "key",
-		Capabilities: salesforce.Capabilities{Leads: true, Tasks: true, TaskUpsert: true},
+		Capabilities: salesforce.Capabilities{Leads: true, Tasks: true, TaskUpsert: true, AssignLeads: true},
 	}
 	changed := bound
 	changed.LoginURL, changed.Audience = "https://test.salesforce.com", "https://test.salesforce.com"
-	changed.Capabilities = salesforce.Capabilities{AllowDuplicates: true, AssignLeads: true, SalesEngagement: true, CountryCodes: true}
+	changed.Capabilities = salesforce.Capabilities{AllowDuplicates: true, SalesEngagement: true, CountryCodes: true}
 	changed.Package = 2
 	outage := errors.New("the store is away")
 	cases := map[string]struct {
@@ -44,7 +44,7 @@ func TestBindingsComeFromTheTenantsSettings(t *testing.T) {
 	}{
 		"what has to be said": {bindings("salesforce", `{"clientId":"c","username":"u","later":1}`), bound, ""},
 		"all that can be said": {bindings("salesforce", `{"clientId":"c","username":"u","loginUrl":"https://test.salesforce.com","audience":"https://test.salesforce.com",
-			"leads":false,"tasks":false,"taskUpsert":false,"allowDuplicates":true,"assignLeads":true,"salesEngagement":true,"countryCodes":true,"package":2}`), changed, ""},
+			"leads":false,"tasks":false,"taskUpsert":false,"allowDuplicates":true,"assignLeads":false,"salesEngagement":true,"countryCodes":true,"package":2}`), changed, ""},
 		"settings of another shape":  {bindings("salesforce", `{"leads":"yes"}`), salesforce.Binding{}, "salesforce_settings_invalid"},
 		"another CRM of that name":   {bindings("hubspot", `{}`), salesforce.Binding{}, "salesforce_not_bound"},
 		"no CRM of that name":        {tenants{}, salesforce.Binding{}, "salesforce_not_bound"},

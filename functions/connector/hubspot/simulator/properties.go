@@ -22,6 +22,7 @@ const (
 	contacts       = "contacts"
 	communications = "communications"
 	leads          = "leads"
+	tasks          = "tasks"
 )
 
 // property is one that records of a type may have.
@@ -39,6 +40,12 @@ var (
 
 // hubspotsGroup is the group of properties that contacts come with. Those of other objects are not known.
 const hubspotsGroup = "contactinformation"
+
+// ownerProperty says whose a record is. Every number is an owner's but that of who has left the portal.
+const (
+	ownerProperty = "hubspot_owner_id"
+	left          = "999"
+)
 
 // maxText is how many characters a text property keeps.
 const maxText = 65536
@@ -84,6 +91,10 @@ func wrong(p definitions.Property, value string) string {
 	case p.Name == "email":
 		if _, err := mail.ParseAddress(value); err != nil {
 			return "INVALID_EMAIL"
+		}
+	case p.Name == ownerProperty:
+		if notDigit.MatchString(value) || value == left {
+			return "INVALID_OPTION"
 		}
 	case p.Type == "enumeration" || p.Type == "bool":
 		if !slices.ContainsFunc(p.Options, func(o definitions.Option) bool { return o.Value == value }) {

@@ -71,7 +71,7 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 		return decoded(body, func(in batch) reply { return s.write(t, in, false) })
 	case path == "POST batch/read":
 		return decoded(body, func(in batchRead) reply { return s.read(t, in) })
-	case path == "POST search" && t.name == contacts:
+	case path == "POST search" && (t.name == contacts || t.name == tasks):
 		return decoded(body, func(in searchRequest) reply { return s.search(t, in) })
 	case single:
 		return s.record(r, t, rest[0], body)

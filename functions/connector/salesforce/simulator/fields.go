@@ -22,7 +22,7 @@ const (
 
 // field is what a record may hold under a name.
 type field struct {
-	Kind     string   `json:"kind"` // Text, LongTextArea, Checkbox, DateTime, Date, Number, Lookup, Email
+	Kind     string   `json:"kind"` // Text, LongTextArea, Checkbox, DateTime, Date, Number, Lookup, Email, Owner
 	Length   int      `json:"length"`
 	To       []string `json:"to"` // of a Lookup
 	Required bool     `json:"required"`
@@ -99,7 +99,7 @@ func (s *Simulator) check(t *table, values map[string]any) *fault {
 		if fault := s.checkValue(t, name, f, value); fault != nil {
 			return fault
 		}
-		if id, isText := value.(string); isText && f.Kind == "Lookup" {
+		if id, isText := value.(string); isText && (f.Kind == "Lookup" || f.Kind == kindOwner) {
 			values[name] = canonical(id)
 		}
 	}
@@ -125,12 +125,31 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 		}
 	case f.Kind == "Lookup":
 		return s.checkLookup(name, f, text)
+	case f.Kind == kindOwner:
+		return s.checkOwner(t, name, text)
 	case utf8.RuneCountInString(text) > f.Length:
 		return bad("STRING_TOO_LONG", t.object+": "+name+": data value too large", name)
 	case f.Kind == "Email":
 		if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
 			return bad("INVALID_EMAIL_ADDRESS", name+": invalid email address: "+text, name)
 		}
+	}
+	return nil
+}
+
+// kindOwner is the kind of a field that holds a user, or of a lead a queue.
+const kindOwner = "Owner"
+
+// checkOwner refuses who cannot have a record. Every id of a user is one of the org's.
+func (s *Simulator) checkOwner(t *table, name, id string) *fault {
+	queue := t.object == leadObject && strings.HasPrefix(id, "00G")
+	switch {
+	case len(id) != 15 && len(id) != 18:
+		return bad("MALFORMED_ID", "Owner ID: id value of incorrect type: "+id, name)
+	case !queue && !strings.HasPrefix(id, "005"):
+		return bad("FIELD_INTEGRITY_EXCEPTION", "Owner ID: id value of incorrect type: "+id, name)
+	case id == s.options.Inactive:
+		return bad("INACTIVE_OWNER_OR_USER", "operation performed with inactive user ["+id+"] as owner of "+strings.ToLower(t.object))
 	}
 	return nil
 }

@@ -124,12 +124,8 @@ func (s *Simulator) owned(t *table, values map[string]any) map[string]any {
 	return values
 }
 
-// Give makes somebody the owner of a lead, as a user of the org would.
-func (s *Simulator) Give(lead, owner string) {
-	s.Mu.Lock()
-	defer s.Mu.Unlock()
-	s.set(s.Tables[leadObject], s.Tables[leadObject].Rows[lead], map[string]any{"OwnerId": owner})
-}
+// Give makes somebody the owner of a record, as a user of the org would.
+func (s *Simulator) Give(id, owner string) { s.Set(id, map[string]any{"OwnerId": owner}) }
 
 // touched returns the ids of the records that a write locks: the record's own and those it refers to.
 func touched(held *record, values map[string]any) []string {
@@ -164,7 +160,12 @@ func (s *Simulator) add(t *table, values map[string]any) *record {
 	r := t.Add(newID(t.object, s.lastID))
 	s.undo = append(s.undo, func() { t.Drop(r) })
 	if t.object == leadObject {
-		s.set(t, r, map[string]any{"IsConverted": false, "OwnerId": integrationUser})
+		s.set(t, r, map[string]any{"IsConverted": false})
+	}
+	for _, name := range []string{"OwnerId", "CreatedById"} {
+		if _, has := t.fields[name]; has {
+			s.set(t, r, map[string]any{name: integrationUser})
+		}
 	}
 	s.set(t, r, values)
 	return r

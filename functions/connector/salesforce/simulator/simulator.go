@@ -31,6 +31,7 @@ type Options struct {
 	IndexLag    time.Duration // how long a new record stays hidden from searches
 	NoCadences  bool          // Sales Engagement is not licensed
 	LeadQueue   string        // to whom an active assignment rule gives leads; empty is no rule
+	Inactive    string        // a user who has left
 	Picklists   bool          // State and Country/Territory Picklists are on, so that addresses have codes of countries
 }
 

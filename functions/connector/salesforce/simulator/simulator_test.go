@@ -263,7 +263,7 @@ func TestTheSimulatorSaysWhatItIs(t *testing.T) {
 	if status, _, _ := call(t, s, "POST", "/_simulator/records?object=Nothing", `{}`); status != 400 {
 		t.Errorf("%d", status)
 	}
-	if _, answer, _ := call(t, s, "GET", "/_simulator/records?object=Lead", ""); !strings.Contains(answer, `"properties":{"IsConverted":"false","LastName":"Ruiz","OwnerId":"005000000000001AAA"},"associations":{}`) {
+	if _, answer, _ := call(t, s, "GET", "/_simulator/records?object=Lead", ""); !strings.Contains(answer, `"properties":{"CreatedById":"005000000000001AAA","IsConverted":"false","LastName":"Ruiz","OwnerId":"005000000000001AAA"},"associations":{}`) {
 		t.Errorf("%s", answer)
 	}
 	if status, _, _ := call(t, s, "DELETE", "/_simulator", ""); status != http.StatusNoContent {

@@ -1,0 +1,141 @@
+package connectortest
+
+import (
+	"strings"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+)
+
+// owned makes a delivery one that gives the person whom it makes to owner and tells whoever it is, or else standIn. Either may be "".
+func owned(d delivery.Delivery, owner, standIn string) delivery.Delivery {
+	value := d.Actions[0].Value
+	value[delivery.Tell] = "owner"
+	for name, user := range map[string]string{delivery.Owner: owner, delivery.StandIn: standIn} {
+		if user != "" {
+			value[name] = user
+		}
+	}
+	return d
+}
+
+// notify returns a delivery of somebody unknown with a task that is about nobody.
+func (w *world[R]) notify(n, m int) delivery.Delivery {
+	d := w.held(n, m)
+	d.Actions = append(d.Actions, delivery.Action{Kind: delivery.Notify, Value: map[string]string{
+		"about": "leads/line/2026-01-18", "subject": "line has had its new leads of 2026-01-18", "text": "No more today.", delivery.Owner: w.Users[1],
+	}})
+	return d
+}
+
+// told fails the test unless the CRM holds these notices: to whom, and about whom.
+func (w *world[R]) told(want ...Notice) {
+	w.t.Helper()
+	got := w.Held().Notices
+	if len(got) != len(want) {
+		w.t.Errorf("notices %+v, want %+v", got, want)
+		return
+	}
+	for i, n := range want {
+		if got[i].To != n.To || got[i].Person != n.Person || got[i].Subject == "" {
+			w.t.Errorf("notices %+v, want %+v", got, want)
+		}
+	}
+}
+
+// holdsNotice fails the test unless what a delivery wants told is told once.
+func (w *world[R]) holdsNotice(held Held, d delivery.Delivery) {
+	w.t.Helper()
+	n, wanted := connector.NoticeOf(d)
+	if !wanted {
+		return
+	}
+	found := 0
+	for _, held := range held.Notices {
+		if held.Subject == n.Subject {
+			found++
+		}
+	}
+	if found != 1 {
+		w.t.Errorf("what %s tells is told %d times", d.ID, found)
+	}
+}
+
+func ownerTold[R any](w *world[R]) {
+	d := owned(w.unknown(1, 1), w.Users[0], w.Users[1])
+	w.finish(d)
+	w.holds(1, d)
+	made := w.Held().Persons[0]
+	if made.Owner != w.Users[0] {
+		w.t.Errorf("the person belongs to %q, want %q", made.Owner, w.Users[0])
+	}
+	w.told(Notice{To: w.Users[0], Person: made.ID})
+	w.finish(d)
+	w.told(Notice{To: w.Users[0], Person: made.ID})
+}
+
+func standInTold[R any](w *world[R]) {
+	d := owned(w.unknown(1, 1), "", w.Users[1])
+	w.finish(d)
+	w.holds(1, d)
+	w.told(Notice{To: w.Users[1], Person: w.Held().Persons[0].ID})
+}
+
+func nobodyTold[R any](w *world[R]) {
+	d := owned(w.unknown(1, 1), "", "")
+	w.finish(d)
+	if len(w.Held().Persons) != 1 || len(w.Held().Activities) != 1 {
+		w.t.Errorf("%+v", w.Held())
+	}
+	w.told()
+	if !strings.Contains(w.out.String(), "a new person has no owner") {
+		w.t.Error("nobody is told, and nothing says so")
+	}
+}
+
+// ownedBefore is somebody who is in the CRM: whose they are stays so, and nobody is told.
+func ownedBefore[R any](w *world[R]) {
+	id := w.AddPerson(phone(1), "Person 01", "")
+	w.Give(id, w.Users[1])
+	d := owned(w.unknown(1, 1), w.Users[0], w.Users[0])
+	w.finish(d)
+	if owner := w.Held().Persons[0].Owner; owner != w.Users[1] {
+		w.t.Errorf("the person belongs to %q, want %q", owner, w.Users[1])
+	}
+	w.told()
+}
+
+// ownedLater is somebody whom a user gave to somebody else: a copy, a redrive and another message leave it so, and nobody is told again.
+func ownedLater[R any](w *world[R]) {
+	d := owned(w.unknown(1, 1), w.Users[0], "")
+	w.finish(d)
+	made := w.Held().Persons[0].ID
+	w.Give(made, w.Users[1])
+	w.finish(d)
+	w.finish(owned(w.unknown(1, 2), w.Users[0], ""))
+	time.Sleep(40 * 24 * time.Hour) // the claim is forgotten
+	w.finish(d)
+	if owner := w.Held().Persons[0].Owner; owner != w.Users[1] {
+		w.t.Errorf("the person belongs to %q, want %q", owner, w.Users[1])
+	}
+	w.told(Notice{To: w.Users[0], Person: made})
+}
+
+func notified[R any](w *world[R]) {
+	w.finish(w.notify(1, 1))
+	w.finish(w.notify(1, 1))
+	w.told(Notice{To: w.Users[1]})
+	w.holds(0)
+}
+
+// ownerCosts: whose somebody is, is asked of who was made and of nobody else.
+func ownerCosts[R any](w *world[R]) {
+	w.finish(owned(w.unknown(1, 1), w.Users[0], ""))
+	w.wire.spoil(nil)
+	d := w.known(1, 2)
+	w.finish(d)
+	if n := w.wire.count(); n > w.KnownCalls {
+		w.t.Errorf("%d requests, the limit is %d", n, w.KnownCalls)
+	}
+}

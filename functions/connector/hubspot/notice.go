@@ -1,0 +1,122 @@
+package hubspot
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+)
+
+// owner finds whose the contacts are that were made.
+func (p *portal) owner(ctx context.Context, w batch) {
+	ids := make([]string, w.Len())
+	for i := range ids {
+		ids[i] = w.Request(i).contact
+	}
+	found, err := p.read(ctx, contacts, "", ids, []string{ownerProperty})
+	if err != nil {
+		w.FailAll(err)
+		return
+	}
+	held := map[string]string{}
+	for _, o := range found {
+		held[o.ID] = o.Properties[ownerProperty]
+	}
+	for i, id := range ids {
+		w.Succeed(i, resultOwner, held[id])
+	}
+}
+
+// The properties of tasks. See https://developers.hubspot.com/docs/api-reference/2026-03/crm/activities/tasks/guide.
+const (
+	taskSubject = "hs_task_subject"
+	taskBody    = "hs_task_body"
+)
+
+// tell makes the tasks that tell users something. One that may be there is looked for first.
+func (p *portal) tell(ctx context.Context, w batch) {
+	w.Each(w.All(), func(i int) {
+		r := w.Request(i)
+		if r.notice.Person && r.notice.Owner == "" {
+			connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
+			w.Succeed(i, resultSkipped, "true")
+			return
+		}
+		task := ""
+		var err error
+		if r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event) {
+			task, err = p.told(ctx, r)
+		}
+		if err == nil && task == "" {
+			task, err = p.postTask(ctx, r)
+		}
+		switch {
+		case r.notice.Owner != "" && ofOwner(err): // who has left
+			connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
+			w.Succeed(i, resultSkipped, "true")
+		case fault.Is(err, codeNotFound) && r.contact != "": // whom it is about is gone
+			w.Succeed(i, resultSkipped, "true")
+		case err != nil:
+			w.Fail(i, err)
+		default:
+			w.Succeed(i, resultRecord, task)
+		}
+	})
+}
+
+// markOf ends the text of a task, so that it can be found again.
+func markOf(n connector.Notice) string { return "[msg:" + n.Key + "]" }
+
+func (p *portal) postTask(ctx context.Context, r Request) (string, error) {
+	end := "<p>" + markOf(r.notice) + "</p>"
+	request := connector.Object{"properties", fill(
+		taskSubject, connector.Cut(r.notice.Subject, maxLeadName),
+		taskBody, "<p>"+escape(r.notice.Text, maxText-len(end)-len("<p></p>"))+"</p>"+end,
+		"hs_task_status", "NOT_STARTED", "hs_task_priority", "HIGH", "hs_task_type", "TODO",
+		"hs_timestamp", connector.Instant(r.notice.Due), ownerProperty, r.notice.Owner,
+	), "associations", []connector.Object{}}
+	if r.contact != "" {
+		properties, _ := request[1].(map[string]string)
+		request = newRecord(properties, r.contact, taskToContact)
+	}
+	var made object
+	err := p.call(ctx, http.MethodPost, p.routes.object(tasks), request, &made)
+	if err == nil && made.ID == "" {
+		err = fault.New(fault.Permanent, codeSilent, nil)
+	}
+	return made.ID, err
+}
+
+// told returns the task of a notice, "" if there is none. One about nobody is searched for, which a task that was made seconds ago may
+// escape.
+func (p *portal) told(ctx context.Context, r Request) (string, error) {
+	var found []object
+	if r.contact == "" {
+		filter := connector.Object{"propertyName", taskSubject, "operator", "EQ", "value", connector.Cut(r.notice.Subject, maxLeadName)}
+		request := connector.Object{
+			"after", "0", "limit", candidates, "sorts", []string{}, "properties", []string{taskBody},
+			"filterGroups", []connector.Object{{"filters", []connector.Object{filter}}},
+		}
+		var reply readReply
+		if err := p.call(ctx, http.MethodPost, p.routes.search(tasks), request, &reply); err != nil {
+			return "", err
+		}
+		found = reply.Results
+	} else {
+		ids, _, err := p.related(ctx, contacts, r.contact, tasks, "")
+		if err == nil {
+			found, err = p.read(ctx, tasks, "", ids, []string{taskBody})
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	for _, o := range found {
+		if strings.Contains(o.Properties[taskBody], markOf(r.notice)) {
+			return o.ID, nil
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,76 @@
+package connector
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"time"
+
+	"signalbox/shared/delivery"
+	"signalbox/shared/telemetry"
+)
+
+// Notice is a task that tells a user of the CRM something, once.
+type Notice struct {
+	Key     string // names it; 64 hex digits
+	Subject string // no other notice has it, unless it is about another person
+	Text    string
+	Due     time.Time
+	Person  bool   // it is about the delivery's person, who was made, and goes to their owner
+	Owner   string // to whom else it goes: a user of the CRM, "" for nobody
+}
+
+// NoticeOf returns what a delivery wants told. That somebody is new is told once a person, by whatever delivery.
+func NoticeOf(d delivery.Delivery) (n Notice, wanted bool) {
+	about := ""
+	for _, a := range d.Actions {
+		switch {
+		case a.Kind == delivery.Notify:
+			about, n = a.Value["about"], Notice{Subject: a.Value["subject"], Text: a.Value["text"], Owner: a.Value[delivery.Owner]}
+		case a.Kind == delivery.EnsurePerson && a.Value[delivery.Tell] != "":
+			_, _, said := Ensured(d)
+			about = "person/" + d.Person.Key
+			n = Notice{
+				Subject: "New lead by " + ChannelLabel(d.Event.Channel) + ": " + CalledBy(d), Text: said,
+				Person: true, Owner: a.Value[delivery.StandIn],
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(d.Event.TenantID + "/notice/" + about))
+	n.Key, n.Due = hex.EncodeToString(sum[:]), d.Event.Timestamp
+	return n, about != ""
+}
+
+// OwnerOf returns the user of the CRM whom a delivery gives the person to whom it makes, "" for the CRM's own rules.
+func OwnerOf(d delivery.Delivery) string {
+	for _, a := range d.Actions {
+		if a.Kind == delivery.EnsurePerson {
+			return a.Value[delivery.Owner]
+		}
+	}
+	return ""
+}
+
+// WithoutOwner returns a delivery that leaves it to the CRM's own rules whose the person is whom it makes: for one that refuses the user.
+func WithoutOwner(d delivery.Delivery) delivery.Delivery {
+	actions := make([]delivery.Action, len(d.Actions))
+	for i, a := range d.Actions {
+		value := make(map[string]string, len(a.Value))
+		for name, v := range a.Value {
+			if a.Kind != delivery.EnsurePerson || name != delivery.Owner {
+				value[name] = v
+			}
+		}
+		actions[i] = delivery.Action{Kind: a.Kind, Value: value}
+	}
+	d.Actions = actions
+	return d
+}
+
+// Untold tells that somebody was made who is nobody's, and that there is nobody to be told of it.
+func Untold(ctx context.Context, logger *slog.Logger, meter *telemetry.Meter, d delivery.Delivery) {
+	logger.WarnContext(ctx, "a new person has no owner, and their line has none", slog.String("tenant", d.Event.TenantID),
+		slog.String("crm", d.CRM), slog.String("line", d.Event.LineID))
+	meter.Count("LeadsUntold", 1, telemetry.Label{Name: "tenant", Value: d.Event.TenantID}, telemetry.Label{Name: "crm", Value: d.CRM})
+}

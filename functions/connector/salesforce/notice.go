@@ -1,0 +1,72 @@
+package salesforce
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+)
+
+// owner finds whose the persons are who were made. Who still is the integration user's, which made them, is nobody's.
+func (o *org) owner(ctx context.Context, w batch) {
+	held := o.readPersons(ctx, whoOf(w), fieldOwner, fieldCreator)
+	for i := range w.Len() {
+		switch h := held[w.Request(i).who]; {
+		case h == nil: // deleted by now
+			w.Succeed(i)
+		case h.err != nil:
+			w.Fail(i, h.err)
+		case h.Owner == h.Creator || h.Owner[:min(3, len(h.Owner))] != userPrefix: // a queue has no tasks
+			w.Succeed(i)
+		default:
+			w.Succeed(i, resultOwner, h.Owner)
+		}
+	}
+}
+
+// userPrefix is what the ids of users begin with.
+const userPrefix = "005"
+
+// notice makes the tasks that tell users something. One that may be there is looked for by its key first, and one that has the key by
+// the time it is made is there.
+func (o *org) notice(ctx context.Context, w batch) {
+	w.Each(w.All(), func(i int) {
+		r := w.Request(i)
+		if r.notice.Person && r.notice.Owner == "" {
+			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
+			w.Succeed(i)
+			return
+		}
+		var there bool
+		var err error
+		if r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event) {
+			there, err = o.hasTask(ctx, r.notice.Key)
+		}
+		if err == nil && !there {
+			err = o.call(ctx, http.MethodPost, o.path("sobjects/"+taskObject), noticeTask(r.notice, r.who), nil)
+		}
+		if r.notice.Owner != "" && ofOwner(err) {
+			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
+			err = nil
+		}
+		if fault.Is(err, codeDuplicateValue) || missing(err) && r.who != "" { // it is there, or whom it is about is not
+			err = nil
+		}
+		if err != nil {
+			w.Fail(i, err)
+			return
+		}
+		w.Succeed(i)
+	})
+}
+
+// noticeTask returns a task that is to be done.
+func noticeTask(n connector.Notice, who string) connector.Object {
+	return connector.Object{
+		fieldTaskKey, n.Key, "Subject", connector.Cut(n.Subject, maxSubject), "Status", "Not Started", "Priority", "High",
+		"TaskSubtype", "Task", "ActivityDate", n.Due.UTC().Format(time.DateOnly), "WhoId", who, fieldOwner, n.Owner,
+		"Description", connector.Cut(n.Text, maxText),
+	}
+}
