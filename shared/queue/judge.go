@@ -36,18 +36,15 @@ func (w *Worker) handle(ctx context.Context, heads []Received) []error {
 	if !panicked || len(heads) == 1 {
 		return errs
 	}
-	clear(errs)
-	for i := range heads {
-		switch {
-		case ctx.Err() != nil:
+	failed := map[string]bool{}
+	for i, head := range heads {
+		if ctx.Err() != nil || w.Runs && failed[head.Group] {
 			errs[i] = ErrNotStarted
-		case errs[i] == nil:
-			alone, _ := w.call(ctx, heads[i:i+1])
-			errs[i] = alone[0]
+			continue
 		}
-		if w.Runs {
-			HoldBack(heads, errs)
-		}
+		alone, _ := w.call(ctx, heads[i:i+1])
+		errs[i] = alone[0]
+		failed[head.Group] = errs[i] != nil
 	}
 	return errs
 }

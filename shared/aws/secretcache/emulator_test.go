@@ -3,7 +3,6 @@ package secretcache_test
 import (
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"os"
 	"testing"
 
@@ -47,6 +46,6 @@ func TestSourceOnAnEmulator(t *testing.T) {
 				t.Fatalf("CreateSecret: %v", err)
 			}
 		}
-		return secretcache.New(client, slog.New(slog.DiscardHandler))
+		return secretcache.New(client)
 	}, skipped())
 }

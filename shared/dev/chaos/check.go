@@ -54,6 +54,7 @@ type Report struct {
 type message struct {
 	id, thread        string
 	machine           bool
+	nobodys           bool      // perhaps: a machine wrote it, of somebody who had written nothing, and nobody is made of that
 	sent, acked, over time.Time // first send; first answer 2xx, zero if there was none; end of the last send
 }
 
@@ -76,6 +77,7 @@ func (b *books) talk(person string) *talk {
 func Check(history []Send, o Outcome) Report {
 	r := Report{Spooled: len(o.Spooled)}
 	sent := r.read(history)
+	sent.findNobodys(o.Spooled)
 	lacking := o.lacking(sent.messages)
 	for _, name := range slices.Sorted(maps.Keys(sent.open)) {
 		if sent.open[name] {
@@ -169,6 +171,15 @@ func (b *books) message(s Send) {
 	}
 }
 
+// findNobodys finds the messages that need not be in a CRM.
+func (b *books) findNobodys(spooled map[string]bool) {
+	for _, m := range b.messages {
+		m.nobodys = m.machine && !slices.ContainsFunc(b.talk(m.thread).wrote, func(w *message) bool {
+			return !w.acked.IsZero() && w.acked.Before(m.sent) && !spooled[w.id] // what took the spool may be late
+		})
+	}
+}
+
 func (b *books) receipt(s Send) {
 	if b.outbound[s.Message] == nil {
 		b.outbound[s.Message] = &reported{id: s.Message, said: map[string]bool{}}
@@ -204,7 +215,7 @@ func (o Outcome) lacking(messages map[string]*message) func(id string) string {
 	}
 	missing := 0
 	for id, m := range messages {
-		if !held[id] && !m.acked.IsZero() {
+		if !held[id] && !m.acked.IsZero() && !m.nobodys {
 			missing++
 		}
 	}
@@ -220,7 +231,7 @@ func (o Outcome) lacking(messages map[string]*message) func(id string) string {
 func (r *Report) once(crm string, messages map[string]*message, held []string, lacking func(id string) string) {
 	times := r.twice(crm, held)
 	for _, id := range slices.Sorted(maps.Keys(messages)) {
-		if times[id] == 0 && !messages[id].acked.IsZero() {
+		if times[id] == 0 && !messages[id].acked.IsZero() && !messages[id].nobodys {
 			r.add(lacking(id), crm, id, "acknowledged at "+messages[id].acked.Format(time.RFC3339Nano))
 		}
 	}
@@ -287,7 +298,7 @@ func (r *Report) pairs(crm string, thread []*message, place map[string]int, spoo
 func (r *Report) people(messages map[string]*message, held map[string]map[string]int) {
 	wrote := map[string]bool{}
 	for _, m := range messages {
-		if !m.acked.IsZero() {
+		if !m.acked.IsZero() && !m.machine {
 			wrote[m.thread] = true
 		}
 	}

@@ -20,6 +20,13 @@ func sent(id, thread string, from, to int) Send {
 	return Send{Message: id, Thread: thread, Attempt: 1, At: at(from), Answered: at(to), Status: 200}
 }
 
+// noted is a message that a machine wrote.
+func noted(id, thread string, from, to int) Send {
+	s := sent(id, thread, from, to)
+	s.Machine = true
+	return s
+}
+
 func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 	history := []Send{sent("a1", "a", 0, 1), sent("a2", "a", 2, 3), sent("b1", "b", 2, 9), sent("b2", "b", 4, 5)}
 	people := map[string]map[string]int{"x": {"contacts": 2}}
@@ -60,6 +67,8 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 		"messages still wait":                                   {func(o *Outcome) { o.Left = 1 }, nil, []string{Waiting + " "}},
 		"a person became two contacts":                          {func(o *Outcome) { o.People = map[string]map[string]int{"x": {"contacts": 3}} }, nil, []string{People + " "}},
 		"a record of no message":                                {in("a1", "a2", "b1", "b2", "z"), nil, []string{Unknown + " z"}},
+		"a note of somebody who never wrote is nowhere":         {func(*Outcome) {}, []Send{noted("c1", "c", 1, 2)}, nil},
+		"a note of somebody who wrote before is missing":        {func(*Outcome) {}, []Send{noted("a3", "a", 60, 61)}, []string{Lost + " a3"}},
 		"no CRM at all":                                         {func(o *Outcome) { o.Messages = nil }, nil, []string{Lost + " "}},
 		"a message that nobody took":                            {func(*Outcome) {}, []Send{{Message: "a3", Thread: "a", Attempt: 1, At: at(4), Status: 503}}, []string{Unanswered + " a3"}},
 		"one that was refused first and taken then is missing":  {func(*Outcome) {}, []Send{{Message: "a3", Thread: "a", Attempt: 1, At: at(4)}, sent("a3", "a", 6, 7)}, []string{Lost + " a3"}},

@@ -157,7 +157,7 @@ func (c *correspondence) hold(p *pipeline, messages int) {
 			time.Sleep(time.Second)
 		}
 		text := "message"
-		if c.random.IntN(4) == 0 {
+		if c.random.IntN(4) == 0 && n >= c.people { // who has never written is not made by a note
 			text = "Automatic reply: not here"
 		} else {
 			c.spoken[who] = append(c.spoken[who], time.Now().Truncate(time.Millisecond))
