@@ -21,6 +21,7 @@ const (
 	newKey          = "whsec_bG9jYWwtdXNlLW9ubHktcHJldmlvdXMtc2VjcmV0"
 	otherKey        = "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCE="
 	otherKeySpelled = "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCF="
+	publicKey       = "whpk_5/FioQvsVZr+oZXk3OhLaVaNXSywlj60RsBoXisX8vA="
 	otherKeyLonger  = "whsec_bG9jYWwtdXNlLW9ubHktZW5nYWdlLXNlY3JldCEAAA=="
 )
 
@@ -55,6 +56,21 @@ func TestAProviderAccountIsKeptForWhomeverHasIt(t *testing.T) {
 	given.Accounts[0].ProviderAccount = "AC00000000000000000000000000newone"
 	publish(t, s, box, given)
 	publish(t, s, box, taker)
+}
+
+// TestAPublicKeyIsHeldByOneTenant: what its other half signs does not name the account either.
+func TestAPublicKeyIsHeldByOneTenant(t *testing.T) {
+	t.Parallel()
+	s, box := memstore.New(), newBox()
+	with := func(f tenant.File) tenant.File {
+		f.Accounts = append(f.Accounts[:1:1], signed(f.Tenant.ID+"-sales", publicKey, ""))
+		return f
+	}
+	publish(t, s, box, with(demo(t)))
+	_, err := tenant.Publish(t.Context(), s, box, peppers, with(other(t)))
+	if invalid, ok := errors.AsType[*tenant.InvalidError](err); !ok || invalid.Problems[0].Path != "accounts[1].authToken" {
+		t.Errorf("%v", err)
+	}
 }
 
 // TestASigningKeyIsHeldByOneTenantAndToldToNobody: for as long as it is accepted, and also when the file was applied by a release that

@@ -174,6 +174,9 @@ func TestPublish(t *testing.T) {
 		"also as the previous one": {func(f *tenant.File) {
 			f.Accounts = append(f.Accounts, signed("demo-sales", ownKey, otherKey))
 		}, want{1, "accounts[1].previousAuthToken signs for an account of another tenant: make a new one for this account"}},
+		"a public key of an earlier account": {func(f *tenant.File) {
+			f.Accounts = append(f.Accounts, signed("demo-sales", publicKey, ""), signed("demo-more", publicKey, ""))
+		}, want{1, "accounts[2].authToken is that of an earlier account"}},
 		"another spelling of it is the same key": {func(f *tenant.File) {
 			f.Accounts = append(f.Accounts, signed("demo-sales", otherKeySpelled, ""))
 		}, want{1, "accounts[1].authToken signs for an account of another tenant: make a new one for this account"}},

@@ -153,7 +153,7 @@ func (v *validation) account(path string, i int, a AccountContent[secret.Value],
 // signing checks the signing keys of the account at i against those of earlier ones: what is signed does not name the account.
 func (v *validation) signing(path string, i int, a AccountContent[secret.Value], held map[string]int) {
 	for _, t := range tokens(a) {
-		key, ok := standardwebhooks.Key(t.value)
+		key, ok := standardwebhooks.Identify(t.value)
 		if !ok {
 			continue
 		}
