@@ -143,7 +143,7 @@ func TestScenarios(t *testing.T) {
 			none(t, errs)
 			return 4
 		}},
-		"of several contacts with one phone the one who is somebody's is taken before the newer, and the rule is told": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
+		"of several contacts with one phone the one with an owner is taken before the newer, and the rule is told": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			owned := s.Add("contacts", map[string]string{"firstname": "Ana", "mobilephone": "555.123.4567", "hubspot_owner_id": "77"})
 			time.Sleep(time.Minute)
 			s.Add("contacts", contact)

@@ -41,7 +41,7 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 	}
 	state, events, deliver := dynamostore.New(dynamodb.NewFromConfig(config), "state"), onQueue("events"), onQueue("deliver")
 	p.adapter = p.newAdapter(p.provider, events)
-	route, connect := p.newRoute(state, deliver), p.newConnect(state, &p.outage)
+	route, connect := p.newRoute(state, p.events, deliver), p.newConnect(state, &p.outage)
 
 	through := func(n int, text string) {
 		t.Helper()

@@ -203,7 +203,7 @@ func (p *pipeline) startMortal(r *reaper) {
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	route := func(v *victim) *queue.Worker {
-		return p.newRoute(mortal{p.state, v}, publisher{p.deliver, v})
+		return p.newRoute(mortal{p.state, v}, publisher{p.events, v}, publisher{p.deliver, v})
 	}
 	connect := func(v *victim) *queue.Worker { return p.newConnect(mortal{p.state, v}, lineTo{&p.outage, v}) }
 	for range p.concurrency {

@@ -245,7 +245,7 @@ func (p *pipeline) wire() {
 	p.directory = tenant.NewDirectory(p.config, p.box, logger, meter)
 	p.adapter = p.newAdapter(p.provider, p.events)
 	p.drain = &adapter.Drain{Records: p.spool, Events: p.events, Margin: time.Second, Logger: logger, Meter: meter}
-	p.route = p.newRoute(p.state, p.deliver)
+	p.route = p.newRoute(p.state, p.events, p.deliver)
 	p.connect = p.newConnect(p.state, &p.outage)
 	p.record = p.worker("dead-letters", deadletter.NewRecorder(p.state, logger, meter), nil)
 }
@@ -296,10 +296,10 @@ type stateTable interface {
 }
 
 // newRoute returns the worker of a router's process.
-func (p *pipeline) newRoute(s stateTable, deliver queue.Publisher) *queue.Worker {
+func (p *pipeline) newRoute(s stateTable, events, deliver queue.Publisher) *queue.Worker {
 	opening := p.opening(router.New(p.ring, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
-		Events: p.events, Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
+		Events: events, Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
 	}))
 	worker := p.worker("route", opening, p.eventsDead)
 	opening.Runs, worker.Runs = true, true
@@ -465,13 +465,14 @@ type message struct {
 	to                              *samples.Client // of another tenant; nil is the demo tenant's
 	number, from, text, name, media string
 	line                            string // the account's first number when empty
+	user                            string // what the channel knows the sender by, beside a number or in its place
 	channel                         canonical.Channel
 }
 
 // sample returns a message as the provider sends it.
 func (p *pipeline) sample(m message) samples.Sample {
 	return cmp.Or(m.to, p.client).New(samples.Load{
-		Kind: samples.Message, Number: m.number, Person: m.from, Line: m.line, Text: m.text, Name: m.name, Media: m.media, Channel: m.channel,
+		Kind: samples.Message, Number: m.number, Person: m.from, Line: m.line, Text: m.text, Name: m.name, Media: m.media, Channel: m.channel, User: m.user,
 	})
 }
 

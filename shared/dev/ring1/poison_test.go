@@ -43,7 +43,7 @@ func TestARouterThatDiesOverOneMessageGivesUpNoOther(t *testing.T) {
 			key := router.Key("demo", p.event(poison))
 			p.pollMortal(ctx, p.events, func() *victim {
 				v := &victim{choose: func([]string) (death, time.Duration) { return none, 0 }}
-				v.worker = p.newRoute(deadly{mortal{p.state, v}, key}, publisher{p.deliver, v})
+				v.worker = p.newRoute(deadly{mortal{p.state, v}, key}, publisher{p.events, v}, publisher{p.deliver, v})
 				return v
 			})
 			p.poll(ctx, p.deliver, p.connect)

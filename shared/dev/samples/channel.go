@@ -44,6 +44,7 @@ type Load struct {
 	Sent    time.Time // of an outreach; of Refused when it was found out, if the provider tells
 
 	Channel canonical.Channel // of a message; "" is SMS
+	User    string            // of a message: what the channel knows the sender by beside the phone, or where Person is "" in its place
 	Name    string            // of a message: what its sender calls themselves, where the channel tells
 	Media   string            // of a message: the address of one medium
 	Problem string            // of a status: the provider's code of what went wrong

@@ -3,6 +3,7 @@
 package samples
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the scheme's own
 	"encoding/base64"
@@ -66,7 +67,7 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 	path := "/v1/accounts/" + l.Account.ID + "/twilio/"
 	switch l.Kind {
 	case samples.Message:
-		id, from, to := "SM"+l.Number, l.Person, l.Line
+		id, from, to := "SM"+l.Number, cmp.Or(l.Person, l.User), l.Line
 		if l.Channel == canonical.WhatsApp {
 			from, to = "whatsapp:"+from, "whatsapp:"+to
 		}
@@ -94,6 +95,9 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 			{"NumSegments", "1"},
 			{"ApiVersion", "2010-04-01"},
 		}}
+		if l.User != "" {
+			s.Form = append(s.Form, [2]string{"ExternalUserId", "whatsapp:" + l.User})
+		}
 		if l.Media != "" {
 			s.Form[5][1] = "1"
 			s.Form = append(s.Form, [2]string{"MediaUrl0", l.Media}, [2]string{"MediaContentType0", "image/jpeg"})
