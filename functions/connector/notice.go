@@ -18,6 +18,7 @@ type Notice struct {
 	Text    string
 	Due     time.Time
 	Person  bool   // it is about the delivery's person, who was made, and goes to their owner
+	Held    bool   // it is on the record of the delivery's person, whom the CRM holds
 	Owner   string // to whom else it goes: a user of the CRM, "" for nobody
 }
 
@@ -27,7 +28,7 @@ func NoticeOf(d delivery.Delivery) (n Notice, wanted bool) {
 	for _, a := range d.Actions {
 		switch {
 		case a.Kind == delivery.Notify:
-			about, n = a.Value["about"], Notice{Subject: a.Value["subject"], Text: a.Value["text"], Owner: a.Value[delivery.Owner]}
+			about, n = a.Value["about"], Notice{Subject: a.Value["subject"], Text: a.Value["text"], Owner: a.Value[delivery.Owner], Held: a.Value[delivery.OfWhom] == delivery.Held}
 		case a.Kind == delivery.EnsurePerson && a.Value[delivery.Tell] != "":
 			_, _, said := Ensured(d)
 			about = "person/" + d.Person.Key

@@ -51,6 +51,9 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 	}
 	err := r.addReply(ctx, j, &event, &j.record.Decision)
 	if err == nil {
+		err = r.markTold(ctx, event.TenantID, event.ThreadID, &j.record.Decision)
+	}
+	if err == nil {
 		j.outgoing, err = r.deliveries(ctx, j, event)
 	}
 	return err
@@ -214,6 +217,7 @@ func applyRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, dec
 		crm, _ := t.CRM(c.CRM)
 		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: crm.Kind, Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
 	}
+	tellDuplicates(t, head, d)
 	if d.Consent != nil && d.Consent.Keyword == consent.Help && d.Consent.Source != consent.SourceProvider {
 		d.Owed = OwedHelp
 	}

@@ -3,7 +3,6 @@ package router
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -142,14 +141,19 @@ func unknownTo(e *canonical.Event, pepper canonical.Pepper, head *conversation.H
 
 // leads returns where identifiers lead, by one read and those that follow what is part of something else.
 func (r *Router) leads(ctx context.Context, e *canonical.Event, pepper canonical.Pepper, ids []canonical.Identifier) ([]lead, error) {
-	held := map[store.Key]store.Record{}
+	var keys []store.Key
 	for _, i := range ids {
-		held[aliasKey(e, pepper, i)], held[ownKey(e, pepper, i)] = store.Record{}, store.Record{}
+		for _, key := range []store.Key{aliasKey(e, pepper, i), ownKey(e, pepper, i)} {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
 	}
-	records, err := r.Store.Get(ctx, slices.Collect(maps.Keys(held))...)
+	records, err := r.Store.Get(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
+	held := make(map[store.Key]store.Record, len(keys))
 	for _, record := range records {
 		held[record.Key] = record
 	}

@@ -174,7 +174,7 @@ func (r *Router) asked(ctx context.Context, tenant string, thread canonical.Thre
 	records, err := r.decided(ctx, tenant, thread, false)
 	return slices.ContainsFunc(records, func(record decided) bool {
 		return slices.ContainsFunc(record.Decision.CRMs, func(c CRMDecision) bool {
-			return slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.EnsurePerson || a.Kind == delivery.LogActivity })
+			return slices.ContainsFunc(c.Actions, delivery.Action.MakesPerson)
 		})
 	}), err
 }

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
+	"signalbox/shared/delivery"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -87,14 +88,20 @@ func TestAJoinTakesEverythingOver(t *testing.T) {
 		if diff := cmp.Diff(want, head.Duplicates); diff != "" || head.Links["hubspot"]["contact"] != "lead 1" {
 			t.Errorf("links %v, duplicates: %s", head.Links, diff)
 		}
-		if last := o.shown[len(o.shown)-1]; last.Event.EventID != proof.EventID || len(last.Actions) != 3 {
+		if last := o.shown[len(o.shown)-1]; last.Event.EventID != proof.EventID || len(last.Actions) != 4 || last.Actions[1].Kind != delivery.MarkReplied {
 			t.Errorf("what proved it answers what was sent to the other: %+v", last)
+		} else if tells := last.Actions[3]; tells.Kind != delivery.Notify || tells.Value["subject"] != "One person has several records: lead 1, lead 2" || tells.Value[delivery.OfWhom] != delivery.Held {
+			t.Errorf("a task says %+v", tells)
 		}
 		o.receiveAll(proof)
 		time.Sleep(10 * time.Minute)
 		o.receiveAll(proof, says("2", 1, "stop", canonical.SMS, canonical.Participant{Phone: phone}))
 		if o.joins() != 1 || len(o.shown) != 3 {
 			t.Errorf("a repeat: %d joins, %d deliveries", o.joins(), len(o.shown))
+		}
+		o.receiveAll(says("3", 9, "again", canonical.SMS, canonical.Participant{Phone: phone}))
+		if last := o.shown[len(o.shown)-1]; len(last.Actions) != 1 {
+			t.Errorf("it is told again: %+v", last.Actions)
 		}
 	})
 }
@@ -235,27 +242,17 @@ func TestWhatIdentifiersCost(t *testing.T) {
 		}
 		return w.calls
 	}
-	if diff := cmp.Diff([]string{"get head", "get now", "note t1_", "write now", "get lead", "write leads", "write lead", "note log", "write event", "publish"}, first(route("1", byBoth(phone, user)))); diff != "" {
+	of := says("0", 0, "", canonical.WhatsApp, byBoth(phone, user))
+	of.ThreadID = canonical.NewThreadID(canonical.NewPepper("local-use-only-pepper", "demo"), phone)
+	w.link(t, of)
+	if diff := cmp.Diff([]string{"get head", "get now", "write now", "note log", "write event", "publish"}, route("1", byBoth(phone, user))); diff != "" {
 		t.Errorf("the first time: %s", diff)
 	}
-	known := says("1", 0, "hello", canonical.WhatsApp, byBoth(phone, user))
-	known.ThreadID = canonical.NewThreadID(canonical.NewPepper("local-use-only-pepper", "demo"), phone)
-	w.link(t, known)
 	for id, from := range map[string]canonical.Participant{"2": byBoth(phone, user), "3": byUser(user), "4": {Phone: phone}} {
 		if diff := cmp.Diff(steady, route(id, from)); diff != "" {
 			t.Errorf("by %v: %s", from, diff)
 		}
 	}
-}
-
-// first returns calls with what keys are told apart by cut to what is common.
-func first(calls []string) []string {
-	for i, call := range calls {
-		if at := strings.Index(call, "t1_"); at >= 0 {
-			calls[i] = call[:at+3]
-		}
-	}
-	return calls
 }
 
 // TestLinksFollowAThreadThatIsPartOfAnother: what a delivery finds out, which was under way when two became one, is the one's, or a

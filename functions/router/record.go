@@ -43,6 +43,7 @@ type Decision struct {
 	AutoReply  bool                     `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
 	Reply      *Reply                   `json:"reply,omitempty"`      // what of ours was answered
 	CRMs       []CRMDecision            `json:"crms,omitempty"`
+	Duplicates map[string]int           `json:"duplicates,omitempty"` // by CRM, of how many records of the person beside its own it is told
 	Matched    []delivery.RuleReference `json:"matched,omitempty"`
 }
 

@@ -213,7 +213,7 @@ func answers(before, j *job) bool {
 		return true
 	}
 	head, err := conversation.Decode(j.held[0].Data)
-	return err != nil || len(head.Outreach) > 0
+	return err != nil || len(head.Outreach) > 0 || len(head.Duplicates) > 0
 }
 
 // each does a stage's part for every open job, in half of the time that is left.

@@ -21,6 +21,7 @@ type Identity struct {
 	Aliases    []string                       `json:"aliases,omitempty"`    // canonical.AliasID of what is known to lead here
 	Reassigned bool                           `json:"reassigned,omitempty"` // what the thread is named after was another person's before
 	Duplicates map[string][]map[string]string `json:"duplicates,omitempty"` // by CRM binding, what it holds of the person beside Links
+	Told       map[string]int                 `json:"told,omitempty"`       // by CRM binding, of how many Duplicates its users were told
 }
 
 // Joined says that a thread is part of another: it was proved that both are of one person. Nothing is decided in it any more.
@@ -102,6 +103,27 @@ const maxAliases = 64
 func (i *Identity) AddAliases(ids ...string) {
 	all := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(i.Aliases), ids...))))
 	i.Aliases = all[:min(len(all), maxAliases)]
+}
+
+// Untold returns what a CRM holds of the person that its users were not told of.
+func (i *Identity) Untold(crm string) []map[string]string {
+	all := i.Duplicates[crm]
+	return all[min(i.Told[crm], len(all)):]
+}
+
+// MarkTold notes of how many duplicates CRMs' users were told, and reports whether that changed the head.
+func (i *Identity) MarkTold(told map[string]int) bool {
+	all, changed := maps.Clone(i.Told), false
+	for crm, n := range told {
+		if all == nil {
+			all = map[string]int{}
+		}
+		if n > all[crm] {
+			all[crm], changed = n, true
+		}
+	}
+	i.Told = all
+	return changed
 }
 
 func (i *Identity) addDuplicate(crm string, links map[string]string) bool {

@@ -61,7 +61,8 @@ const (
 	// reply), because they answered. A CRM that cannot do so itself sets a documented property that the customer's automation
 	// listens to. It makes no person, and is never without a MarkReplied of the same time.
 	CancelSequences Kind = "cancel_sequences"
-	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person.
+	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person. With OfWhom
+	// it is on the record of the person, whom the CRM holds.
 	Notify Kind = "notify"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.
@@ -75,7 +76,7 @@ const (
 	Tell    = "tell"    // of EnsurePerson: not empty if the owner is to be told that the person was made
 )
 
-// OfWhom is a value of LogActivity, and Held is what it may be.
+// OfWhom is a value of LogActivity and of Notify, and Held is what it may be.
 const (
 	OfWhom = "person"
 	Held   = "held"

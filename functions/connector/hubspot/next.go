@@ -104,6 +104,12 @@ func (p plan) tell() *step {
 		return nil
 	}
 	contact := ""
+	if n.Held {
+		var next *step
+		if contact, next = p.person(false); next != nil {
+			return next
+		}
+	}
 	if n.Person {
 		contact = made[resultContact]
 		known := p.Result(string(owner))

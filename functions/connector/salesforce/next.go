@@ -99,6 +99,9 @@ func (p plan) noticeStep(who string) (connector.Step[Request], bool) {
 		return connector.Step[Request]{}, false
 	}
 	r := Request{looks: made == madeBefore, notice: n}
+	if n.Held {
+		r.who = who
+	}
 	if n.Person {
 		known := p.Result(string(owner))
 		if known == nil {
