@@ -129,6 +129,26 @@ func notified[R any](w *world[R]) {
 	w.holds(0)
 }
 
+// notifiedOfHeld is a task on the record of somebody whom the CRM holds, with their message and by itself; a copy makes no second one.
+func notifiedOfHeld[R any](w *world[R]) {
+	w.finish(w.unknown(1, 1))
+	notice := func(about string) delivery.Action {
+		return delivery.Action{Kind: delivery.Notify, Value: map[string]string{
+			"about": "merge/" + about, "subject": "One person has several records: " + about, "text": "Merge them if that is right.",
+			delivery.OfWhom: delivery.Held, delivery.Owner: w.Users[1],
+		}}
+	}
+	d := w.known(1, 2)
+	d.Actions = append(d.Actions, notice("1/2"))
+	alone := w.known(1, 3)
+	alone.Actions = []delivery.Action{notice("1/3")}
+	for _, d := range []delivery.Delivery{d, d, alone, alone} {
+		w.finish(d)
+	}
+	made := w.Held().Persons[0].ID
+	w.told(Notice{To: w.Users[1], Person: made}, Notice{To: w.Users[1], Person: made})
+}
+
 // ownerCosts: whose somebody is, is asked of who was made and of nobody else.
 func ownerCosts[R any](w *world[R]) {
 	w.finish(owned(w.unknown(1, 1), w.Users[0], ""))

@@ -54,6 +54,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"who is there stays their owner's, and nobody is told":        ownedBefore[R],
 		"who was given to somebody else stays theirs":                 ownedLater[R],
 		"a notice about nobody is a task":                             notified[R],
+		"a notice about somebody held is a task on their record":      notifiedOfHeld[R],
 		"only who was made costs the question whose they are":         ownerCosts[R],
 	}
 	for name, run := range cases {

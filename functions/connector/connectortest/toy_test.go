@@ -230,6 +230,9 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 
 // notice is the last step of a plan.
 func (c toy) notice(d delivery.Delivery, done connector.Progress, id string) (connector.Step[request], bool, error) {
+	if n, wanted := connector.NoticeOf(d); wanted && n.Held && done["notice"] == nil {
+		return connector.Step[request]{Name: "notice", Request: request{"PUT", "notices/" + n.Key, connectortest.Notice{To: n.Owner, Person: id, Subject: n.Subject}}}, true, nil
+	}
 	if n, wanted := connector.NoticeOf(d); wanted && done["notice"] == nil && (!n.Person || done["make"] != nil) {
 		told := connectortest.Notice{To: n.Owner, Subject: n.Subject}
 		if n.Person {
