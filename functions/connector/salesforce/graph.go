@@ -177,6 +177,9 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	r, created := w.Request(i), ""
 	switch {
+	case fault.Is(refused, codeDuplicates) && r.delivery.Person.Unmatched:
+		o.anyway(ctx, w, i, refused)
+		return
 	case fault.Is(refused, codeDuplicates):
 	case fault.Is(refused, codeDuplicateValue) && ofOurKey(refused):
 		created = madeBefore
@@ -208,6 +211,19 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 		return
 	}
 	o.concludeGraph(ctx, w, i, who, created, results[0])
+}
+
+// anyway makes a person although a duplicate rule warns: its match is who had the number before.
+func (o *org) anyway(ctx context.Context, w batch, i int, refused error) {
+	saves := *o
+	saves.binding.Capabilities.AllowDuplicates = true
+	results := make([]written, 1)
+	saves.send(ctx, []graph{o.graphOf(w.Request(i), "", o.newObject())}, []int{0}, results)
+	if fault.Is(results[0].err, codeDuplicates) { // the rule blocks whatever is said
+		w.Fail(i, refused)
+		return
+	}
+	saves.concludeGraph(ctx, w, i, "", "", results[0])
 }
 
 // unowned makes a person without the owner whom the org refuses: the tenant's file names somebody who has left, and no message is lost

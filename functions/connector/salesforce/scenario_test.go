@@ -154,6 +154,17 @@ func TestScenarios(t *testing.T) {
 			}
 			return 7
 		}},
+		"who took over a number is made although a duplicate rule warns": {options: simulator.Options{Duplicates: true}, run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
+			had := s.Add("Contact", map[string]any{"LastName": "Ruiz", "Phone": "+15551234567"})
+			d := newcomer(1)
+			d.Person.Unmatched = true
+			done, errs := connectortest.Carry(t.Context(), crm, d)
+			none(t, errs)
+			if links := crm.Links(d, done[0]); links["who"] == had || links["who"] == "" {
+				t.Errorf("links %v, and %s had the number", links, had)
+			}
+			return 3
+		}},
 		"an opt-out is written once": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Contact", contact)
 			for _, d := range []delivery.Delivery{stop(1, "2026-01-18T14:23:12Z"), stop(1, "2026-01-18T14:23:12Z"), stop(2, "2026-01-17T00:00:00Z")} {
