@@ -215,7 +215,9 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 			for range p.concurrency {
 				if stage == "route" {
 					p.pollMortal(ctx, p.events, func() *victim {
-						return of(stage).spawn(func(v *victim) *queue.Worker { return p.newRoute(mortal{p.state, v}, publisher{p.events, v}, publisher{p.deliver, v}) })
+						return of(stage).spawn(func(v *victim) *queue.Worker {
+							return p.newRoute(mortal{p.state, v}, publisher{p.events, v}, publisher{p.deliver, v})
+						})
 					})
 				} else {
 					p.pollMortal(ctx, p.deliver, func() *victim {
