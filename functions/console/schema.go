@@ -220,13 +220,8 @@ const (
 	user       = "#/$defs/user"
 )
 
-func compile(name string, data []byte, policy hosts.Policy, refers ...*document) (*document, error) {
-	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("schema of %s: %w", name, err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
+// registerFormats makes known what schemas call what no pattern can tell.
+func registerFormats(c *jsonschema.Compiler, policy hosts.Policy) {
 	c.RegisterFormat(&jsonschema.Format{Name: formatURL, Validate: func(v any) error {
 		if raw, ok := v.(string); ok {
 			if reason := policy.Check(raw); reason != "" {
@@ -250,6 +245,16 @@ func compile(name string, data []byte, policy hosts.Policy, refers ...*document)
 		}
 		return nil
 	}})
+}
+
+func compile(name string, data []byte, policy hosts.Policy, refers ...*document) (*document, error) {
+	source, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("schema of %s: %w", name, err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	registerFormats(c, policy)
 	d := &document{source: source, name: name + ".json"}
 	for _, other := range refers {
 		d.refers = other

@@ -134,7 +134,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 			return nil
 		}
 	}
-	applyRules(e, j.tenant, head, decided, given{}, &d)
+	applyRules(j.tenant, head, decided, given{}, &d)
 	return r.makeRecord(ctx, j, d)
 }
 
@@ -196,7 +196,7 @@ func (r *Router) askRules(e *canonical.Event, t tenant.Tenant, head conversation
 }
 
 // applyRules completes a decision by what the tenant's rules say and what becomes of whom they make.
-func applyRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, decided rules.Decision, made given, d *Decision) {
+func applyRules(t tenant.Tenant, head conversation.Head, decided rules.Decision, made given, d *Decision) {
 	d.Matched = decided.Matched
 	for _, c := range decided.CRMs {
 		// Receipts have a lane of their own. One that is here changes no status: connectors take that from their receipts queue.

@@ -93,7 +93,7 @@ func (r *Router) countLeads(ctx context.Context, jobs []*job) {
 		if j.newcomer.number == 0 {
 			d.NoLead = NoLeadCap
 		}
-		applyRules(&j.event, j.tenant, j.newcomer.head, j.newcomer.decided, j.newcomer.given(&j.event, j.tenant, now), &d)
+		applyRules(j.tenant, j.newcomer.head, j.newcomer.decided, j.newcomer.given(&j.event, j.tenant, now), &d)
 		return r.makeRecord(ctx, j, d)
 	})
 }
