@@ -96,9 +96,12 @@ func (p *portal) told(ctx context.Context, r Request) (string, error) {
 	if r.contact == "" {
 		filter := connector.Object{"propertyName", taskSubject, "operator", "EQ", "value", connector.Cut(r.notice.Subject, maxLeadName)}
 		request := connector.Object{
-			"after", "0", "limit", candidates, "sorts", []string{},
-			"properties", []string{taskBody},
-			"filterGroups", []connector.Object{{"filters", []connector.Object{filter}}},
+			"after", "0", "limit", candidates, "sorts",
+			[]string{},
+			"properties",
+			[]string{taskBody},
+			"filterGroups",
+			[]connector.Object{{"filters", []connector.Object{filter}}},
 		}
 		var reply readReply
 		if err := p.call(ctx, http.MethodPost, p.routes.search(tasks), request, &reply); err != nil {
