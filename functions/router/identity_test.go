@@ -86,11 +86,11 @@ func newOffice(t *testing.T, random *rand.Rand) *office {
 	o.worker = &queue.Worker{
 		Runs: true, Stage: "route", DeadLetters: o.dead, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second, BackoffMax: time.Minute,
 		MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second, Random: func() float64 { return float64(roll(1000)) / 1000 }, Logger: logger, Meter: meter,
-		Handler: &envelope.Opening{Runs: true, Opener: w.ring, Logger: logger, Meter: meter, Handler: router.New(w.ring, router.Parts{
-			Store: o.state, Log: o.state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Claims: idempotency.New(o.state, 35*time.Second), Events: flaky{o.events, roll, &o.failing},
-			Outbox: router.Outbox{Deliveries: map[string]queue.Publisher{"hubspot": o.deliver}, DeadLetters: o.dead, Version: "1", Logger: logger, Meter: meter},
-		})},
 	}
+	envelope.OpenFor(o.worker, w.ring, router.New(w.ring, router.Parts{
+		Store: o.state, Log: o.state, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Claims: idempotency.New(o.state, 35*time.Second), Events: flaky{o.events, roll, &o.failing},
+		Outbox: router.Outbox{Deliveries: map[string]queue.Publisher{"hubspot": o.deliver}, DeadLetters: o.dead, Version: "1", Logger: logger, Meter: meter},
+	}))
 	return o
 }
 

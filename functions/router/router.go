@@ -142,18 +142,14 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 			jobs[i].consent = consent.FromEvent(&jobs[i].event)
 		}
 	}
-	putOff(jobs, apart)
-	r.claim(ctx, jobs)
-	r.readHeld(ctx, jobs)
-	putOff(jobs, answers)
-	r.each(ctx, jobs, r.decide)
-	r.countLeads(ctx, jobs)
-	r.writePointers(ctx, jobs)
-	r.writeRecords(ctx, jobs)
-	r.each(ctx, jobs, r.prepare)
-	r.publish(ctx, jobs)
-	r.publishForwarded(ctx, jobs)
-	open(jobs) // who is behind one that was not sent
+	holdBack(jobs)
+	for _, stage := range []func(context.Context, []*job){
+		putOff(apart), r.claim, r.readHeld, putOff(answers), r.each(r.decide), r.countLeads, r.writePointers, r.writeRecords, r.each(r.prepare),
+		r.publish, r.publishForwarded,
+	} {
+		stage(ctx, jobs)
+		holdBack(jobs)
+	}
 	finishing, cancel := queue.Finishing(ctx)
 	defer cancel()
 	r.sideBySide(finishing, jobs, r.finish)
@@ -173,29 +169,39 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	return errs
 }
 
-// open returns the jobs that take part in the next stage. What is behind one of its thread that failed is not begun.
+// holdBack leaves the jobs unbegun that are behind one of their thread that failed.
+func holdBack(jobs []*job) {
+	heads, errs := make([]queue.Received, len(jobs)), make([]error, len(jobs))
+	for i, j := range jobs {
+		heads[i], errs[i] = j.head, j.err
+	}
+	queue.HoldBack(heads, errs)
+	for i, j := range jobs {
+		j.err = errs[i]
+	}
+}
+
+// open returns the jobs that take part in the next stage.
 func open(jobs []*job) (found []*job) {
-	failed := map[string]bool{}
 	for _, j := range jobs {
-		if failed[j.head.Group] {
-			j.err = cmp.Or(j.err, queue.ErrNotStarted)
-		}
-		if failed[j.head.Group] = j.err != nil; j.err == nil {
+		if j.err == nil {
 			found = append(found, j)
 		}
 	}
 	return found
 }
 
-// putOff leaves a job unbegun that is behind another of its thread if the two must not be decided side by side. What is decided of one
-// depends on those before it by the thread's head alone.
-func putOff(jobs []*job, must func(before, j *job) bool) {
-	last := map[string]*job{}
-	for _, j := range open(jobs) {
-		if before := last[j.head.Group]; before != nil && (before.err != nil || must(before, j)) {
-			j.err = queue.ErrNotStarted
+// putOff returns a stage that leaves a job unbegun that is behind another of its thread if the two must not be decided side by side.
+// What is decided of one depends on those before it by the thread's head alone.
+func putOff(must func(before, j *job) bool) func(context.Context, []*job) {
+	return func(_ context.Context, jobs []*job) {
+		last := map[string]*job{}
+		for _, j := range open(jobs) {
+			if before := last[j.head.Group]; before != nil && (before.err != nil || must(before, j)) {
+				j.err = queue.ErrNotStarted
+			}
+			last[j.head.Group] = j
 		}
-		last[j.head.Group] = j
 	}
 }
 
@@ -216,11 +222,13 @@ func answers(before, j *job) bool {
 	return err != nil || len(head.Outreach) > 0 || len(head.Duplicates) > 0
 }
 
-// each does a stage's part for every open job, in half of the time that is left.
-func (r *Router) each(ctx context.Context, jobs []*job, do func(context.Context, *job) error) {
-	ctx, cancel := queue.Half(ctx)
-	defer cancel()
-	r.sideBySide(ctx, open(jobs), do)
+// each returns a stage that does its part for every open job, in half of the time that is left.
+func (r *Router) each(do func(context.Context, *job) error) func(context.Context, []*job) {
+	return func(ctx context.Context, jobs []*job) {
+		ctx, cancel := queue.Half(ctx)
+		defer cancel()
+		r.sideBySide(ctx, open(jobs), do)
+	}
 }
 
 // sideBySide gives each job the error that do returns. A panic is its job's own.

@@ -15,13 +15,14 @@ const Forever = time.Duration(math.MaxInt64)
 
 // Policy says how long what was read is served.
 type Policy struct {
-	Most    int           // values held, and absent ones
-	Fresh   time.Duration // served without a read
-	Stale   time.Duration // served when a read fails or is slow; afterwards the error is
-	Refresh time.Duration // what a request with a stale value waits for a new one
-	Retry   time.Duration // how long after a failed refresh the next is tried
-	Absent  error         // what a read returns if there is no such thing; nil for things that are always there
-	Missing time.Duration // how long Absent is returned without a read
+	Most    int                                  // values held, and absent ones
+	Fresh   time.Duration                        // served without a read
+	Stale   time.Duration                        // served when a read fails or is slow; afterwards the error is
+	Refresh time.Duration                        // what a request with a stale value waits for a new one
+	Retry   time.Duration                        // how long after a failed refresh the next is tried
+	Failed  func(ctx context.Context, err error) // is told of a refresh whose error nobody gets; nil for no one
+	Absent  error                                // what a read returns if there is no such thing; nil for things that are always there
+	Missing time.Duration                        // how long Absent is returned without a read
 }
 
 // Cache holds values of one kind. It is safe for concurrent use.
@@ -40,10 +41,11 @@ type kept[V any] struct {
 	retry time.Time // no refresh is tried before
 }
 
-// reading is a read under way. Err is set before done is closed.
+// reading is a read under way. The rest is set before done is closed.
 type reading struct {
-	done chan struct{}
-	err  error
+	done      chan struct{}
+	err       error
+	abandoned bool // by the request that led it: its error says nothing about others
 }
 
 // errPanic is what those get who waited for a read that panicked.
@@ -116,9 +118,8 @@ func (c *Cache[K, V]) get(ctx context.Context, key K, fresh, longest time.Durati
 			return held.value, ctx.Err()
 		case <-running.done:
 		}
-		// The leader's own deadline says nothing about this request, which then leads itself.
-		if err := running.err; err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			return held.value, err
+		if running.err != nil && !running.abandoned {
+			return held.value, running.err
 		}
 	}
 }
@@ -131,20 +132,25 @@ func (c *Cache[K, V]) lead(ctx context.Context, key K, held kept[V], stale bool,
 		c.mu.Unlock()
 		close(running.done)
 	}()
+	asked := ctx
 	if stale {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.policy.Refresh)
 		defer cancel()
 	}
+	began := time.Now() // what was read may have changed since
 	value, err := read(ctx, key, held.value)
-	running.err = err
+	running.err, running.abandoned = err, asked.Err() != nil
+	if stale && err != nil && c.policy.Failed != nil {
+		c.policy.Failed(ctx, err)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
 	switch {
 	case err == nil:
 		delete(c.absent, key)
-		keep(c.held, key, kept[V]{value: value, read: now}, c.policy.Most)
+		keep(c.held, key, kept[V]{value: value, read: began}, c.policy.Most)
 		return value, nil
 	case c.policy.Absent != nil && errors.Is(err, c.policy.Absent):
 		delete(c.held, key)

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +49,65 @@ func TestAReadThatPanicsEndsForThoseWhoWait(t *testing.T) {
 		}
 		if value, err := c.Get(t.Context(), 1, constant); value != 1 || err != nil {
 			t.Errorf("%d, %v", value, err)
+		}
+	})
+}
+
+// TestAReadThatTimesOutByItselfIsNotRepeated: a time-out of the reader's own is an answer for all who wait; that of the request that
+// led is not.
+func TestAReadThatTimesOutByItselfIsNotRepeated(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		leader time.Duration // until the request that leads goes away
+		reads  int
+	}{
+		"the reader gives up":  {time.Minute, 1},
+		"the leader goes away": {time.Second, 2},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := New[int, int](Policy{Most: 10, Fresh: Forever})
+				reads := 0
+				read := func(ctx context.Context, _, _ int) (int, error) {
+					reads++
+					ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+					defer cancel()
+					<-ctx.Done()
+					return 0, ctx.Err()
+				}
+				leader, cancel := context.WithTimeout(t.Context(), test.leader)
+				defer cancel()
+				go func() { _, _ = c.Get(leader, 1, read) }()
+				synctest.Wait()
+				var waiters sync.WaitGroup
+				for range 10 {
+					waiters.Go(func() {
+						if _, err := c.Get(t.Context(), 1, read); !errors.Is(err, context.DeadlineExceeded) {
+							t.Errorf("the error is %v", err)
+						}
+					})
+				}
+				waiters.Wait()
+				if reads != test.reads {
+					t.Errorf("%d reads", reads)
+				}
+			})
+		})
+	}
+}
+
+// TestAValueIsAsOldAsTheBeginningOfItsRead: what changes during a read may be missing in what it returns.
+func TestAValueIsAsOldAsTheBeginningOfItsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New[int, int](Policy{Most: 10})
+		if _, err := c.Newer(t.Context(), 1, time.Minute, func(context.Context, int, int) (int, error) {
+			time.Sleep(10 * time.Second)
+			return 1, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Second)
+		if _, ok := c.Held(1, time.Minute); ok {
+			t.Error("a value is held that was asked for a minute ago")
 		}
 	})
 }

@@ -74,9 +74,12 @@ func (i *inner) Handle(_ context.Context, heads []queue.Received) []error {
 	return errs
 }
 
-func opening(r *keyring.Ring, h queue.Handler, log io.Writer) *envelope.Opening {
+// opening returns a worker whose Handler opens for h.
+func opening(r envelope.Opener, h queue.Handler, log io.Writer) *queue.Worker {
 	id := telemetry.Identity{Function: "test", Version: "1"}
-	return &envelope.Opening{Handler: h, Opener: r, Logger: telemetry.NewLogger(log, id), Meter: telemetry.NewMeter(log, id)}
+	w := &queue.Worker{Logger: telemetry.NewLogger(log, id), Meter: telemetry.NewMeter(log, id)}
+	envelope.OpenFor(w, r, h)
+	return w
 }
 
 func received(id string, body []byte) queue.Received {
@@ -151,7 +154,7 @@ func TestWhatOpensIsHandedOnAndTheRestAnswered(t *testing.T) {
 		refused := errors.New("refused")
 		in := &inner{errs: map[string]error{"refused": refused}}
 		altered := bytes.Replace(anEvent(t, r, "e1"), []byte(`"eventId":"e1"`), []byte(`"eventId":"e2"`), 1)
-		errs := opening(r, in, &log).Handle(t.Context(), []queue.Received{
+		errs := opening(r, in, &log).Handler.Handle(t.Context(), []queue.Received{
 			received("altered", altered), received("event", anEvent(t, r, "e1")), received("plain", []byte(`{"schemaVersion":2}`)),
 			received("refused", aDelivery(t, r, "e1", "a")), received("cut", []byte(`{"schemaVersion":1001,`)),
 		})
@@ -189,7 +192,7 @@ func TestOfARunNothingIsHandedOnBehindWhatDoesNotOpen(t *testing.T) {
 	o := opening(ring(), in, io.Discard)
 	o.Runs = true
 	heads := []queue.Received{received("a", body(`"n":1`)), received("a", []byte(`{"schemaVersion":1001,`)), received("b", body(`"n":3`)), received("a", body(`"n":4`))}
-	errs := o.Handle(t.Context(), heads)
+	errs := o.Handler.Handle(t.Context(), heads)
 	if errs[0] != nil || fault.Of(errs[1]).Code != keyring.CodeMalformed || errs[2] != nil || !errors.Is(errs[3], queue.ErrNotStarted) || len(in.bodies) != 2 {
 		t.Errorf("%v, %d handed on", errs, len(in.bodies))
 	}
@@ -204,12 +207,10 @@ func TestWhatIsQueuedForAnErasedPersonBecomesADeadLetterWithoutContent(t *testin
 			t.Fatal(err)
 		}
 		var dead sent
-		id := telemetry.Identity{Function: "test", Version: "1"}
 		in := &inner{errs: map[string]error{"e3": fault.New(fault.Permanent, keyring.CodeErased, nil)}}
-		w := &queue.Worker{
-			Stage: "deliver-hubspot", Handler: opening(r, in, io.Discard), DeadLetters: &dead, Random: func() float64 { return 0 },
-			Patience: time.Hour, MessageTime: time.Minute, Logger: telemetry.NewLogger(io.Discard, id), Meter: telemetry.NewMeter(io.Discard, id),
-		}
+		w := opening(r, in, io.Discard)
+		w.Stage, w.DeadLetters, w.Random = "deliver-hubspot", &dead, func() float64 { return 0 }
+		w.Patience, w.MessageTime = time.Hour, time.Minute
 		for i, v := range w.Process(t.Context(), []queue.Received{received("e1", gone), received("e2", stays), found}) {
 			if !v.Done {
 				t.Errorf("message %d is retried", i)
@@ -272,9 +273,8 @@ func TestAPanicWhileOneIsOpenedIsItsOwn(t *testing.T) {
 		for _, bad := range []string{"e1", "e2"} { // in a goroutine, and in that of the batch
 			var log bytes.Buffer
 			in := &inner{}
-			o := opening(r, in, &log)
-			o.Opener = panicking{r, bad}
-			errs := o.Handle(t.Context(), []queue.Received{received("e1", anEvent(t, r, "e1")), received("e2", anEvent(t, r, "e2"))})
+			o := opening(panicking{r, bad}, in, &log)
+			errs := o.Handler.Handle(t.Context(), []queue.Received{received("e1", anEvent(t, r, "e1")), received("e2", anEvent(t, r, "e2"))})
 			for i, id := range []string{"e1", "e2"} {
 				if f := fault.Of(errs[i]); (id == bad) != (f != nil && f.Code == queue.CodePanic) {
 					t.Errorf("%s, when %s panics: %v", id, bad, errs[i])
@@ -313,11 +313,10 @@ func (h *timed) Handle(ctx context.Context, heads []queue.Received) []error {
 func TestAKeyThatHangsLeavesTheOthersTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, in := ring(), &timed{}
-		o := opening(r, in, io.Discard)
-		o.Opener = hanging{r}
+		o := opening(hanging{r}, in, io.Discard)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		errs := o.Handle(ctx, []queue.Received{received("e1", anEvent(t, r, "e1")), received("e2", anEvent(t, r, "e2"))})
+		errs := o.Handler.Handle(ctx, []queue.Received{received("e1", anEvent(t, r, "e1")), received("e2", anEvent(t, r, "e2"))})
 		if fault.Of(errs[0]) == nil || errs[1] != nil || len(in.bodies) != 1 || in.left != 10*time.Second {
 			t.Errorf("%v; %d handed on with %s left", errs, len(in.bodies), in.left)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"strconv"
 
 	"signalbox/shared/fault"
@@ -19,20 +18,24 @@ type Opener interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// Opening is a queue.Handler that opens bodies for the one behind it. What cannot be opened is not handed on. The worker in
-// front of it keeps the body as it was received: a dead letter is as sealed as the message was. A body that is not sealed, of
-// a release before, is handed on as it is and counted as UnsealedBody: sealing hides content, it does not say who sent it.
-type Opening struct {
-	Handler queue.Handler
-	Runs    bool // as the worker has it: what is behind one of its group that does not open is not handed on either
-	Opener  Opener
-	Logger  *slog.Logger
-	Meter   *telemetry.Meter
+// opening is a queue.Handler that opens bodies for the one behind it.
+type opening struct {
+	worker  *queue.Worker // in front of it
+	opener  Opener
+	handler queue.Handler
+}
+
+// OpenFor makes the Handler of a worker one that opens bodies for h. What cannot be opened is not handed on, and neither is what is
+// behind it in its group if the worker has Runs. The worker keeps the body as it was received: a dead letter is as sealed as the message
+// was. A body that is not sealed, of a release before, is handed on as it is and counted as UnsealedBody: sealing hides content, it
+// does not say who sent it.
+func OpenFor(worker *queue.Worker, o Opener, h queue.Handler) {
+	worker.Handler = &opening{worker, o, h}
 }
 
 // Handle opens the heads, each with the key of its tenant or person, hands those on that opened within half of the time, and returns
 // one error each.
-func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
+func (o *opening) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
 	opened := make([]queue.Received, len(heads))
 	unsealed := make([]bool, len(heads))
@@ -42,13 +45,13 @@ func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
 		ctx := telemetry.WithTrace(half, head.Trace)
 		defer func() {
 			if value := recover(); value != nil { // its own: in a goroutine it would take the process with it
-				errs[i] = queue.Recovered(ctx, o.Logger, o.Meter, value)
+				errs[i] = queue.Recovered(ctx, o.worker.Logger, o.worker.Meter, value)
 			}
 		}()
 		opened[i] = head
-		opened[i].Body, unsealed[i], errs[i] = Open(ctx, o.Opener, head.Body)
+		opened[i].Body, unsealed[i], errs[i] = Open(ctx, o.opener, head.Body)
 	})
-	if o.Runs {
+	if o.worker.Runs {
 		queue.HoldBack(heads, errs)
 	}
 	var going []queue.Received
@@ -63,12 +66,12 @@ func (o *Opening) Handle(ctx context.Context, heads []queue.Received) []error {
 		}
 	}
 	if plain > 0 {
-		o.Meter.Count("UnsealedBody", plain)
+		o.worker.Meter.Count("UnsealedBody", plain)
 	}
 	if len(going) == 0 {
 		return errs
 	}
-	results := o.Handler.Handle(ctx, going)
+	results := o.handler.Handle(ctx, going)
 	if len(results) != len(going) {
 		return results // the worker knows what to do about an answer of the wrong length
 	}
@@ -134,5 +137,3 @@ func parse(body []byte) (h header, err error) {
 	h.Sealed, err = base64.StdEncoding.AppendDecode(nil, body[at+len(begin):len(body)-len(end)])
 	return h, err
 }
-
-var _ queue.Handler = (*Opening)(nil)

@@ -177,9 +177,13 @@ func (r *Ring) openingKey(ctx context.Context, tenant string, header []byte) (pe
 	if key, ok := r.persons.Held(id, PersonFresh); ok && key.id == wanted {
 		return key, nil
 	}
+	read := time.Now()
 	key, found, err := r.readPerson(ctx, id, wanted)
 	if err != nil {
 		return personKey{}, err
+	}
+	if found {
+		r.persons.Put(id, key, read)
 	}
 	if !found || key.id != wanted {
 		return personKey{}, fault.New(fault.Permanent, CodeErased, nil)

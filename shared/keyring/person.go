@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"time"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
@@ -56,20 +55,20 @@ func (r *Ring) personKey(ctx context.Context, id personID) (personKey, error) {
 	})
 }
 
-// readPerson reads a person's key. The first look is the cheap one of a reader that may be a moment behind; what it does not
+// readPerson reads a person's key, and holds none. The first look is the cheap one of a reader that may be a moment behind; what it does not
 // find, or finds to be another than the wanted one, is read consistently.
 func (r *Ring) readPerson(ctx context.Context, id personID, wanted [idLength]byte) (key personKey, found bool, err error) {
 	if r.Persons == nil {
 		return key, false, fault.New(fault.Blocked, "person_keys_not_configured", nil)
 	}
-	read := time.Now()
 	page, _, err := r.Persons.List(ctx, store.Range{Partition: id.partition(), Prefix: keySort, Limit: 1, Stale: true})
 	if err != nil {
 		return key, false, err
 	}
 	any := wanted == [idLength]byte{}
 	if len(page) == 1 && (any || recorded(page[0]) == wanted) {
-		return r.keepPerson(ctx, id, page[0], read)
+		key, err = r.unwrapPerson(ctx, id, page[0])
+		return key, err == nil, err
 	}
 	held, err := r.Persons.Get(ctx, id.key())
 	if err != nil {
@@ -79,7 +78,8 @@ func (r *Ring) readPerson(ctx context.Context, id personID, wanted [idLength]byt
 		r.persons.Drop(id)
 		return key, false, nil
 	}
-	return r.keepPerson(ctx, id, held[0], read)
+	key, err = r.unwrapPerson(ctx, id, held[0])
+	return key, err == nil, err
 }
 
 // recorded returns the id of the key in a record.
@@ -90,25 +90,24 @@ func recorded(record store.Record) (id [idLength]byte) {
 	return id
 }
 
-// keepPerson unwraps the key of a record and holds it.
-func (r *Ring) keepPerson(ctx context.Context, id personID, record store.Record, read time.Time) (personKey, bool, error) {
+// unwrapPerson returns the key of a record.
+func (r *Ring) unwrapPerson(ctx context.Context, id personID, record store.Record) (personKey, error) {
 	if len(record.Data) <= recordHeader || record.Data[0] != recordFormat || record.Data[recordHeader] != underTenant {
-		return personKey{}, false, fault.New(fault.Blocked, CodeKeyInvalid, errRecord)
+		return personKey{}, fault.New(fault.Blocked, CodeKeyInvalid, errRecord)
 	}
 	key := personKey{id: recorded(record)}
 	plain, err := r.Open(ctx, id.place(key.id), record.Data[recordHeader:])
 	if sorted := fault.Of(err); sorted != nil {
 		if sorted.Kind == fault.Permanent {
-			return personKey{}, false, fault.New(fault.Blocked, CodeKeyInvalid, errRecord)
+			return personKey{}, fault.New(fault.Blocked, CodeKeyInvalid, errRecord)
 		}
-		return personKey{}, false, err
+		return personKey{}, err
 	}
 	defer wipe(plain)
 	if key.aead, err = newAEAD(plain); err != nil {
-		return personKey{}, false, err
+		return personKey{}, err
 	}
-	r.persons.Put(id, key, read)
-	return key, true, nil
+	return key, nil
 }
 
 // makePerson makes a person's key, or takes that of who was faster.
@@ -125,7 +124,6 @@ func (r *Ring) makePerson(ctx context.Context, id personID) (personKey, error) {
 		return personKey{}, err
 	}
 	data := append(append([]byte{recordFormat}, keyID[:]...), sealed...)
-	read := time.Now()
 	written, err := r.Persons.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: id.key(), Data: data}})
 	record := store.Record{Data: data}
 	if conflict, lost := errors.AsType[*store.ConflictError](err); lost {
@@ -139,6 +137,5 @@ func (r *Ring) makePerson(ctx context.Context, id personID) (personKey, error) {
 	if err != nil {
 		return personKey{}, err
 	}
-	key, _, err := r.keepPerson(ctx, id, record, read)
-	return key, err
+	return r.unwrapPerson(ctx, id, record)
 }

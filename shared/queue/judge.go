@@ -36,15 +36,18 @@ func (w *Worker) handle(ctx context.Context, heads []Received) []error {
 	if !panicked || len(heads) == 1 {
 		return errs
 	}
-	failed := map[string]bool{}
-	for i, head := range heads {
-		if ctx.Err() != nil || w.Runs && failed[head.Group] {
+	clear(errs)
+	for i := range heads {
+		switch {
+		case ctx.Err() != nil:
 			errs[i] = ErrNotStarted
-			continue
+		case errs[i] == nil:
+			alone, _ := w.call(ctx, heads[i:i+1])
+			errs[i] = alone[0]
 		}
-		alone, _ := w.call(ctx, heads[i:i+1])
-		errs[i] = alone[0]
-		failed[head.Group] = errs[i] != nil
+		if w.Runs {
+			HoldBack(heads, errs)
+		}
 	}
 	return errs
 }

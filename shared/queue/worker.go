@@ -32,7 +32,8 @@ type Verdict struct {
 
 // Worker decides what becomes of the messages of a batch. It is the only place that acts on fault kinds: handlers say what
 // went wrong, the Worker decides whether the message waits, for how long, or becomes a dead letter. Within a group nothing is
-// begun behind a message that is not done. All fields but DeadLetters and Unordered are required. A Worker is safe for concurrent use.
+// carried out behind a message that is not done: the Worker sees to that, or its Handler with Runs. DeadLetters, Unordered and Runs may
+// be left out, all else is required. A Worker is safe for concurrent use.
 type Worker struct {
 	Stage   string // what dead letters, metrics and logs call this worker, e.g. "route"
 	Handler Handler
@@ -61,8 +62,8 @@ type Worker struct {
 }
 
 // Process handles a batch and returns one verdict a message, in their order. The deadline of ctx is the function's time-out.
-// The first message of each group that is not done stops its group: the later ones go back unattempted with no wait. Other
-// groups go on.
+// The first message of each group that is not done stops its group: the later ones go back with no wait, as not begun. Other groups
+// go on.
 func (w *Worker) Process(ctx context.Context, batch []Received) []Verdict {
 	verdicts := make([]Verdict, len(batch))
 	soft, cancel := w.withSoftDeadline(ctx)
@@ -86,13 +87,13 @@ func (w *Worker) Process(ctx context.Context, batch []Received) []Verdict {
 		still := open[:0]
 		for _, group := range open {
 			n := w.run(group)
-			begun := slices.IndexFunc(errs[:n], func(err error) bool { return errors.Is(err, ErrNotStarted) })
-			if begun < 0 {
-				begun = n
+			rest := slices.IndexFunc(errs[:n], func(err error) bool { return errors.Is(err, ErrNotStarted) }) // the first that was not begun
+			if rest < 0 {
+				rest = n
 			}
 			errs = errs[n:]
-			if failed := slices.ContainsFunc(group[:begun], func(i int) bool { return !verdicts[i].Done }); begun > 0 && begun < len(group) && !failed {
-				still = append(still, group[begun:])
+			if failed := slices.ContainsFunc(group[:rest], func(i int) bool { return !verdicts[i].Done }); rest > 0 && rest < len(group) && !failed {
+				still = append(still, group[rest:])
 			}
 		}
 		open = still

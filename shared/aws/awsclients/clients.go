@@ -4,6 +4,7 @@ package awsclients
 
 import (
 	"crypto/rand"
+	"log/slog"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -63,7 +64,7 @@ func (c *Clients) Ring(key, config, persons string) *keyring.Ring {
 	return keyring.New(o)
 }
 
-// Secrets returns the cached secrets.
-func (c *Clients) Secrets() *secretcache.Cache {
-	return secretcache.New(secretsmanager.NewFromConfig(c.config))
+// Secrets returns the cached secrets. What cannot be refreshed is logged.
+func (c *Clients) Secrets(logger *slog.Logger) *secretcache.Cache {
+	return secretcache.New(secretsmanager.NewFromConfig(c.config), logger)
 }

@@ -57,7 +57,7 @@ func (f *Function) Tenants() *tenant.Directory {
 
 // Peppers returns the tenants' peppers, which are made of PEPPER_SECRET.
 func (f *Function) Peppers() *tenant.Peppers {
-	return tenant.NewPeppers(f.Secrets(), f.String("PEPPER_SECRET"))
+	return tenant.NewPeppers(f.Secrets(f.Logger), f.String("PEPPER_SECRET"))
 }
 
 // Box returns what seals credentials under DATA_KEY, and opens them.

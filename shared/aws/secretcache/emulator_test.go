@@ -3,6 +3,7 @@ package secretcache_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"testing"
 
@@ -46,6 +47,6 @@ func TestSourceOnAnEmulator(t *testing.T) {
 				t.Fatalf("CreateSecret: %v", err)
 			}
 		}
-		return secretcache.New(client)
+		return secretcache.New(client, slog.New(slog.DiscardHandler))
 	}, skipped())
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ const (
 // callLimit is how long one fetch may take with all its attempts, which are the SDK's.
 const callLimit = 4 * time.Second
 
-// Cache is a secret.Source. A refresh that fails or is slow keeps the last good value. It is safe for concurrent use.
+// Cache is a secret.Source. A refresh that fails or is slow keeps the last good value for an hour. It is safe for concurrent use.
 type Cache struct {
 	client *secretsmanager.Client
 	held   *cache.Cache[string, secret.Versions]
@@ -38,10 +39,18 @@ type Cache struct {
 
 var _ secret.Source = (*Cache)(nil)
 
-// New returns an empty Cache.
-func New(client *secretsmanager.Client) *Cache {
+// What was read is used for an hour although it cannot be read again: most outages of Secrets Manager are shorter, and what waits for
+// the end of a longer one is not lost, while a version that was taken back, or a right to read it, is not used for the life of a process.
+const stale = time.Hour
+
+// New returns an empty Cache. What fails while a value is held is logged.
+func New(client *secretsmanager.Client, logger *slog.Logger) *Cache {
 	return &Cache{client, cache.New[string, secret.Versions](cache.Policy{
-		Most: 100, Fresh: 5 * time.Minute, Stale: cache.Forever, Refresh: 200 * time.Millisecond, Retry: 30 * time.Second,
+		Most: 100, Fresh: 5 * time.Minute, Stale: stale, Refresh: time.Second, Retry: 30 * time.Second,
+		Failed: func(ctx context.Context, err error) {
+			f := fault.Of(err)
+			logger.LogAttrs(ctx, slog.LevelWarn, "secret was not refreshed", slog.String("code", f.Code), slog.String("reason", err.Error()))
+		},
 	})}
 }
 

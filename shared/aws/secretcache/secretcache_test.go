@@ -1,8 +1,11 @@
 package secretcache_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,10 +24,10 @@ import (
 	"signalbox/shared/secret/secrettest"
 )
 
-func cache(h http.Handler) *secretcache.Cache {
+func cache(h http.Handler, log io.Writer) *secretcache.Cache {
 	config := awsconfig.Base("eu-central-1", &http.Client{Transport: inprocess.Transport{Handler: h}})
 	config.Credentials = awsconfig.Static("local", "local", "")
-	return secretcache.New(secretsmanager.NewFromConfig(config))
+	return secretcache.New(secretsmanager.NewFromConfig(config), slog.New(slog.NewTextHandler(log, nil)))
 }
 
 func TestSource(t *testing.T) {
@@ -43,7 +46,7 @@ func TestSource(t *testing.T) {
 			}
 			h.Set(name, string(encoded))
 		}
-		return cache(h)
+		return cache(h, io.Discard)
 	})
 }
 
@@ -64,7 +67,7 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
-			got, err := cache(cloud.New(map[string]string{"s": c.value})).Secret(t.Context(), "s")
+			got, err := cache(cloud.New(map[string]string{"s": c.value}), io.Discard).Secret(t.Context(), "s")
 			var texts []string
 			for _, v := range got {
 				texts = append(texts, string(v))
@@ -105,6 +108,35 @@ func TestCache(t *testing.T) {
 			s.cloud.Set("s", "two")
 			time.Sleep(30 * time.Second)
 			s.reads("two", asked+1)
+		},
+		"each refresh that fails is logged, without the secret": func(t *testing.T, s *script) {
+			s.reads("one", 1)
+			s.fault = cloud.Failed
+			for range 2 {
+				time.Sleep(5 * time.Minute)
+				s.reads("one", -1)
+				s.reads("one", -1)
+			}
+			if lines := s.log.String(); strings.Count(lines, "secret was not refreshed") != 2 || strings.Contains(lines, "one") {
+				t.Errorf("the log is %s", lines)
+			}
+		},
+		"a refresh of nearly a second is waited for": func(t *testing.T, s *script) {
+			s.reads("one", 1)
+			s.cloud.Set("s", "two")
+			s.delay = 900 * time.Millisecond
+			time.Sleep(5 * time.Minute)
+			s.reads("two", 2)
+		},
+		"a value that could not be read again for an hour is used no longer": func(t *testing.T, s *script) {
+			s.reads("one", 1)
+			s.fault = cloud.Failed
+			time.Sleep(time.Hour - time.Second)
+			s.reads("one", -1)
+			time.Sleep(time.Second)
+			if _, err := s.cache.Secret(t.Context(), "s"); err == nil || fault.Of(err).Kind != fault.Retryable {
+				t.Errorf("the error is %v", err)
+			}
 		},
 		"a first call that fails is not remembered": func(t *testing.T, s *script) {
 			s.fault = cloud.Throttled
@@ -148,7 +180,7 @@ func TestCache(t *testing.T) {
 					time.Sleep(s.delay)
 					return s.fault
 				}
-				s.cache = cache(s.cloud)
+				s.cache = cache(s.cloud, &s.log)
 				test(t, s)
 				synctest.Wait()
 			})
@@ -162,6 +194,7 @@ type script struct {
 	cache *secretcache.Cache
 	fault cloud.Fault
 	delay time.Duration // of each reply
+	log   bytes.Buffer
 }
 
 // reads holds the value to be want, and the calls made until now to be so many; -1 for any.

@@ -101,8 +101,8 @@ func (l *lottery) tableFault(c dynamodb.Call) dynamodb.Fault {
 		{dynamodb.After, 4, nil},
 		{dynamodb.Dropped, 3, nil},
 		{dynamodb.Lost, 3, nil},
-		{dynamodb.Busy, 3, []string{"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}},
-		{dynamodb.Unprocessed, 20, []string{"BatchGetItem", "BatchWriteItem"}},
+		{dynamodb.Busy, 3, []string{"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchExecuteStatement"}},
+		{dynamodb.Unprocessed, 20, []string{"BatchGetItem", "BatchWriteItem", "BatchExecuteStatement"}},
 	} {
 		if lot -= f.share; lot < 0 {
 			if f.only != nil && !slices.Contains(f.only, c.Operation) {

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -66,7 +67,7 @@ func TestEveryQueueOperationFailsNowAndThen(t *testing.T) {
 
 func TestEveryCallToATableFailsNowAndThen(t *testing.T) {
 	l := newLottery(1)
-	for _, operation := range []string{"GetItem", "PutItem", "BatchGetItem", "TransactWriteItems"} {
+	for _, operation := range []string{"GetItem", "PutItem", "BatchGetItem", "TransactWriteItems", "BatchExecuteStatement"} {
 		seen := map[dynamodb.Fault]int{}
 		for range 4000 {
 			seen[l.tableFault(dynamodb.Call{Operation: operation})]++
@@ -80,8 +81,9 @@ func TestEveryCallToATableFailsNowAndThen(t *testing.T) {
 		}
 		l.on.Store(false)
 		for f := dynamodb.Throttled; f <= dynamodb.Unprocessed; f++ {
-			wants := f != dynamodb.Busy && f != dynamodb.Unprocessed || f == dynamodb.Busy && (operation == "PutItem" || operation == "TransactWriteItems") ||
-				f == dynamodb.Unprocessed && operation == "BatchGetItem"
+			wants := f != dynamodb.Busy && f != dynamodb.Unprocessed ||
+				f == dynamodb.Busy && slices.Contains([]string{"PutItem", "TransactWriteItems", "BatchExecuteStatement"}, operation) ||
+				f == dynamodb.Unprocessed && slices.Contains([]string{"BatchGetItem", "BatchExecuteStatement"}, operation)
 			if (seen[f] > 0) != wants || seen[f] > 150 {
 				t.Errorf("fault %d of %s: %d times", f, operation, seen[f])
 			}

@@ -284,9 +284,11 @@ func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.
 	})
 }
 
-// opening opens what a handler gets.
-func (p *pipeline) opening(h queue.Handler) *envelope.Opening {
-	return &envelope.Opening{Handler: h, Opener: p.ring, Logger: p.logger, Meter: p.meter}
+// opening returns a worker whose handler gets what was sealed.
+func (p *pipeline) opening(stage string, h queue.Handler, dead queue.Publisher) *queue.Worker {
+	w := p.worker(stage, nil, dead)
+	envelope.OpenFor(w, p.ring, h)
+	return w
 }
 
 // stateTable is what a router needs of it.
@@ -297,12 +299,11 @@ type stateTable interface {
 
 // newRoute returns the worker of a router's process.
 func (p *pipeline) newRoute(s stateTable, events, deliver queue.Publisher) *queue.Worker {
-	opening := p.opening(router.New(p.ring, router.Parts{
+	worker := p.opening("route", router.New(p.ring, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
 		Events: events, Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
-	}))
-	worker := p.worker("route", opening, p.eventsDead)
-	opening.Runs, worker.Runs = true, true
+	}), p.eventsDead)
+	worker.Runs = true
 	return worker
 }
 
@@ -321,10 +322,10 @@ type claimTable interface {
 
 // newConnect returns the worker of a connector's process.
 func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
-	return p.worker("deliver-"+p.kind, p.opening(p.crm.Deliver(p.parts(portal), connector.Options{
+	return p.opening("deliver-"+p.kind, p.crm.Deliver(p.parts(portal), connector.Options{
 		Claims: idempotency.New(s, lease), Store: s, Links: connector.ThreadLinks{Store: s}, Width: connector.Width,
 		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
-	})), p.deliverDead)
+	}), p.deliverDead)
 }
 
 // parts returns what a process of the CRM's behind portal is made of.

@@ -62,21 +62,20 @@ func (l *lane) start() {
 	rest := l.stop
 	l.stop = func() { stop(); rest() }
 	for range l.routers {
-		l.gather(ctx, l.receipts, l.unordered("route-receipts", l.opening(router.NewReceipts(router.ReceiptParts{
+		l.gather(ctx, l.receipts, unordered(l.opening("route-receipts", router.NewReceipts(router.ReceiptParts{
 			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Outbox: l.outbox(l.kind, l.updates, l.receiptsDead),
-		})), l.receiptsDead))
+		}), l.receiptsDead)))
 	}
 	for range l.writers {
-		l.gather(ctx, l.updates, l.unordered("receipts-"+l.kind, connector.NewReceipts(connector.ReceiptOptions{
+		l.gather(ctx, l.updates, unordered(l.worker("receipts-"+l.kind, connector.NewReceipts(connector.ReceiptOptions{
 			CRM: l.crm.Statuses(l.parts(l.line)), Store: l.state, Width: l.crm.Width, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
-		}), l.updatesDead))
+		}), l.updatesDead)))
 	}
 	l.poll(ctx, l.receiptsDead, l.record)
 	l.poll(ctx, l.updatesDead, l.record)
 }
 
-func (l *lane) unordered(stage string, h queue.Handler, dead queue.Publisher) *queue.Worker {
-	w := l.worker(stage, h, dead)
+func unordered(w *queue.Worker) *queue.Worker {
 	w.Unordered = true
 	return w
 }

@@ -25,11 +25,11 @@ func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *qu
 	worker.DeadLetters = f.DeadLetters()
 	ring := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
 	state := f.Table(f.String("STATE_TABLE"))
-	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: connector.New(crm, connector.Options{
+	envelope.OpenFor(worker, ring, connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Links: connector.ThreadLinks{Store: state},
 		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
-	})}
+	}))
 	return worker
 }
 

@@ -17,10 +17,10 @@ func Route(f *function.Function) *queue.Worker {
 	ring := f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
 	state := f.Table(f.String("STATE_TABLE"))
 	worker.Runs = true
-	worker.Handler = &envelope.Opening{Runs: true, Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.New(ring, router.Parts{
+	envelope.OpenFor(worker, ring, router.New(ring, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
 		Events: f.Queue(f.String("QUEUE_URL")), Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
-	})}
+	}))
 	return worker
 }
 
@@ -29,9 +29,9 @@ func Receipts(f *function.Function) *queue.Worker {
 	worker, outbox := sends(f, "route-receipts", "RECEIPTS_QUEUE_PREFIX", "")
 	worker.Unordered = true
 	ring := f.Ring("", f.String("CONFIG_TABLE"), "")
-	worker.Handler = &envelope.Opening{Opener: ring, Logger: f.Logger, Meter: f.Meter, Handler: router.NewReceipts(router.ReceiptParts{
+	envelope.OpenFor(worker, ring, router.NewReceipts(router.ReceiptParts{
 		Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Engine: rules.Ordered{}, Outbox: outbox,
-	})}
+	}))
 	return worker
 }
 
