@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/queue/inorder"
 	"signalbox/shared/receipt"
 	"signalbox/shared/tenant"
 
@@ -89,6 +90,30 @@ func TestOneCRMsMissingQueueHoldsNobodyElse(t *testing.T) {
 				t.Errorf("its body is %s, %v", got.Body, err)
 			}
 		})
+	}
+}
+
+// inOrder is a queue as package inorder sends to it.
+type inOrder inorder.Send
+
+func (send inOrder) Publish(ctx context.Context, messages ...queue.Message) error {
+	return inorder.Publish(ctx, messages, inorder.Send(send))
+}
+
+// TestARunWithoutAQueueIsGivenUpTogether: what is held back behind a message without a queue has none either.
+func TestARunWithoutAQueueIsGivenUpTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.router.Deliveries = map[string]queue.Publisher{w.tenant.CRMs[0].Kind: inOrder(func(context.Context, []queue.Message) ([]error, error) {
+		return nil, fault.New(fault.Blocked, queue.CodeMissing, nil)
+	})}
+	for i, err := range w.router.Handle(t.Context(), run(t, "a", "b", "c", "d")) {
+		if err != nil {
+			t.Errorf("message %d: %v", i, err)
+		}
+	}
+	if len(w.letters.held) != 4 {
+		t.Errorf("%d dead letters", len(w.letters.held))
 	}
 }
 

@@ -58,7 +58,12 @@ func publish(ctx context.Context, to queue.Publisher, all []*outgoing) {
 	for i, x := range all {
 		messages[i] = x.message
 	}
-	for i, err := range queue.Errors(to.Publish(ctx, messages...), len(all)) {
+	errs := queue.Errors(to.Publish(ctx, messages...), len(all))
+	missing := slices.IndexFunc(errs, func(err error) bool { return fault.Is(err, queue.CodeMissing) })
+	for i, err := range errs {
+		if err != nil && missing >= 0 {
+			err = errs[missing] // what was held back has no queue either
+		}
 		all[i].err = err
 	}
 }

@@ -58,8 +58,8 @@ func TestEveryCRMHasASchemaOfItsSettings(t *testing.T) {
 			return true
 		})
 	}
-	if found < 2 {
-		t.Errorf("the settings of %d CRMs were found", found)
+	if found == 0 {
+		t.Error("the settings of no CRM were found")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"signalbox/shared/fault"
 )
 
 // Forever is how long a value that never changes is served.
@@ -115,7 +117,7 @@ func (c *Cache[K, V]) get(ctx context.Context, key K, fresh, longest time.Durati
 		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return held.value, ctx.Err()
+			return held.value, fault.New(fault.Retryable, fault.CodeOutOfTime, ctx.Err())
 		case <-running.done:
 		}
 		if running.err != nil && !running.abandoned {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"signalbox/shared/fault"
 )
 
 var errAbsent = errors.New("absent")
@@ -108,6 +110,24 @@ func TestAValueIsAsOldAsTheBeginningOfItsRead(t *testing.T) {
 		time.Sleep(50 * time.Second)
 		if _, ok := c.Held(1, time.Minute); ok {
 			t.Error("a value is held that was asked for a minute ago")
+		}
+	})
+}
+
+// TestAWaitThatEndsIsSorted: whoever waits for another's read has an error that workers understand.
+func TestAWaitThatEndsIsSorted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New[int, int](Policy{Most: 10, Fresh: Forever})
+		read := func(ctx context.Context, _, _ int) (int, error) { <-ctx.Done(); return 0, ctx.Err() }
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		go func() { _, _ = c.Get(ctx, 1, read) }()
+		synctest.Wait()
+		waiter, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := c.Get(waiter, 1, read)
+		if !fault.Is(err, fault.CodeOutOfTime) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the error is %v", err)
 		}
 	})
 }

@@ -109,7 +109,7 @@ def replaced(node, values: dict, mappings: dict):
         return values[node["Ref"]]
     if list(node) == ["Fn::FindInMap"]:
         name, row, column, *default = replaced(node["Fn::FindInMap"], values, mappings)
-        entries = mappings.get(name, {}).get(row, {})
+        entries = (mappings.get(name) or {}).get(row) or {}
         if column not in entries and not default:
             raise SystemExit(f"resolve_parameters: the mapping {name} has no {row}.{column}: correct template.yaml")
         return entries[column] if column in entries else default[0]["DefaultValue"]
