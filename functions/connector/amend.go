@@ -1,6 +1,10 @@
 package connector
 
-import "slices"
+import (
+	"slices"
+
+	"signalbox/shared/fault"
+)
 
 // Amendment changes what a CRM holds of persons, by what it holds: H. Deliveries of one thread come one after the other, which keeps
 // two changes from meeting between the reading and the writing.
@@ -8,7 +12,7 @@ type Amendment[H any] struct {
 	Who      func(i int) string                             // the person of a step
 	Read     func(persons []string) (map[string]*H, error)  // who is not there is left out
 	Change   func(i int, held *H) (changed bool, err error) // changes what is held, which is nil of who is not there
-	Write    func(persons []string, changed []*H) []error   // returns an error each
+	Write    func(persons []string, changed []*H) []error   // returns an error each; nil is changed of who is not there
 	Conclude func(i int, err error)
 }
 
@@ -24,8 +28,11 @@ func (a Amendment[H]) Make(steps int) {
 		}
 		about[who] = append(about[who], i)
 	}
+	if len(persons) == 0 {
+		return
+	}
 	held, unread := a.Read(persons)
-	slices.Sort(persons)
+	slices.Sort(persons) // two calls that write some of the same records then write them in one order
 	differs := map[string]bool{}
 	for _, who := range persons {
 		about[who] = slices.DeleteFunc(about[who], func(i int) bool {
@@ -46,11 +53,19 @@ func (a Amendment[H]) Make(steps int) {
 		}
 	}
 	persons = slices.DeleteFunc(persons, func(who string) bool { return !differs[who] })
+	if len(persons) == 0 {
+		return
+	}
 	changed := make([]*H, len(persons))
 	for k, who := range persons {
 		changed[k] = held[who]
 	}
-	for k, err := range a.Write(persons, changed) {
+	errs := a.Write(persons, changed)
+	for k := range persons {
+		err := error(fault.New(fault.Retryable, "write_unanswered", nil)) // no outcome is not a good one
+		if k < len(errs) {
+			err = errs[k]
+		}
 		for _, i := range about[persons[k]] {
 			a.Conclude(i, err)
 		}
