@@ -164,6 +164,16 @@ redrive: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
 redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
 	@$(OPERATE) redrive
 
+# Addresses reach it through its environment, and no plan is ever an apply: of the defaults above none counts.
+.PHONY: consent consent-import
+consent consent-import: export ACTION := $(if $(filter file,$(origin ACTION)),,$(ACTION))
+consent consent-import: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
+consent: $(OPERATE) ## Show, enter or export consent: make consent STACK=... | ENDPOINT=... TENANT=acme ADDRESS=+1... ACTION=show|enter|export
+	@$(OPERATE) consent
+
+consent-import: $(OPERATE) ## Import consent with its evidence: make consent-import STACK=... | ENDPOINT=... TENANT=acme FILE=x.csv ACTION=plan|apply
+	@$(OPERATE) consent-import
+
 .PHONY: smoke
 smoke: export TENANT := $(TENANT)
 smoke: $(OPERATE) ## Send one signed message and follow it: make smoke STACK=... | ENDPOINT=http://127.0.0.1:4566 | URL=... TENANT=acme.yaml

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -78,12 +79,22 @@ func (p Permissions) Summary() (out []string, newest time.Time) {
 	return out, newest
 }
 
+// ApplyAll takes a change for each of several channels, and reports whether anything is different now.
+func (p Permissions) ApplyAll(channels []string, change Permission) (changed bool) {
+	for _, channel := range channels {
+		changed = p.Apply(channel, change) || changed
+	}
+	return changed
+}
+
 // PermissionOf reads the values of a delivery.SetConsent; ok is false when they make no sense.
-func PermissionOf(value map[string]string) (channel string, change Permission, ok bool) {
+func PermissionOf(value map[string]string) (channels []string, change Permission, ok bool) {
 	at, err := time.Parse(time.RFC3339, value["at"])
 	state := value["state"]
-	if err != nil || !channelName(value["channel"]) || state != OptedOut && state != OptedIn {
-		return "", Permission{}, false
+	channels = strings.Split(cmp.Or(value["channels"], value["channel"]), ";")
+	invalid := func(name string) bool { return !channelName(name) }
+	if err != nil || slices.ContainsFunc(channels, invalid) || state != OptedOut && state != OptedIn {
+		return nil, Permission{}, false
 	}
-	return value["channel"], Permission{state, at.UTC()}, true
+	return channels, Permission{state, at.UTC()}, true
 }

@@ -16,6 +16,7 @@ func TestWhatMakesNoSenseIsNoPermission(t *testing.T) {
 		"another state":          {"channel": "sms", "state": "maybe", "at": "2026-01-18T14:23:12Z"},
 		"no channel":             {"state": "opted_out", "at": "2026-01-18T14:23:12Z"},
 		"a channel that would break the field open": {"channel": "sms=opted_in@2027-01-01T00:00:00Z;x", "state": "opted_out", "at": "2026-01-18T14:23:12Z"},
+		"channels, one of which would":              {"channel": "sms", "channels": "sms;rcs=opted_in@2027-01-01T00:00:00Z", "state": "opted_out", "at": "2026-01-18T14:23:12Z"},
 	}
 	for name, value := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -23,6 +24,23 @@ func TestWhatMakesNoSenseIsNoPermission(t *testing.T) {
 				t.Errorf("%s %v", channel, change)
 			}
 		})
+	}
+}
+
+// TestAChangeMayConcernSeveralChannels: each has its own time, and a later one stays.
+func TestAChangeMayConcernSeveralChannels(t *testing.T) {
+	channels, change, ok := connector.PermissionOf(map[string]string{"channel": "rcs", "channels": "rcs;sms", "state": "opted_out", "at": "2026-01-18T14:23:12Z"})
+	if !ok {
+		t.Fatal("refused")
+	}
+	for held, want := range map[string]string{
+		"":                                      "rcs=opted_out@2026-01-18T14:23:12.000Z;sms=opted_out@2026-01-18T14:23:12.000Z",
+		"sms=opted_in@2026-01-18T15:00:00.000Z": "rcs=opted_out@2026-01-18T14:23:12.000Z;sms=opted_in@2026-01-18T15:00:00.000Z",
+	} {
+		p := connector.DecodePermissions(held)
+		if !p.ApplyAll(channels, change) || p.Encode() != want || p.ApplyAll(channels, change) {
+			t.Errorf("%q became %q, want %q", held, p.Encode(), want)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package console is what operators do through functions that are invoked directly. This release plans and applies the files of
-// tenants and of accounts that several of them have lines of.
+// Package console is what operators do through a function that is invoked directly: plan and apply the files of tenants and of accounts
+// that several of them have lines of, show and enter consent.
 package console
 
 import (
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"signalbox/shared/consent"
 	"signalbox/shared/fault"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -19,10 +20,11 @@ const (
 	ActionApply = "apply" // change it
 )
 
-// Request is what apply-tenant is invoked with. The file holds credentials, so that nothing of a request is logged.
+// Request is what apply-tenant is invoked with. A file holds credentials and consent addresses, so that nothing of a request is logged.
 type Request struct {
-	Action string          `json:"action"`
-	File   json.RawMessage `json:"file"` // a tenant's file, or that of an account
+	Action  string           `json:"action"`            // of this package, or of package consent
+	File    json.RawMessage  `json:"file,omitempty"`    // a tenant's file, or that of an account
+	Consent *consent.Request `json:"consent,omitempty"` // of an action of consent
 }
 
 // Result says what is in force, or would be, and what changes; or, with Problems, why the file was refused. Then the last
@@ -31,11 +33,28 @@ type Result struct {
 	Version  int              `json:"version,omitempty"`
 	Changes  []tenant.Change  `json:"changes,omitzero"` // empty, not missing, when the file is what is in force
 	Problems []tenant.Problem `json:"problems,omitempty"`
+	Consent  *consent.Result  `json:"consent,omitempty"` // of an action of consent
 }
 
 // Refuse returns the result of a request that cannot be read.
 func Refuse(problem string) Result {
 	return Result{Problems: []tenant.Problem{{Reason: problem}}}
+}
+
+// Serve returns what carries out any request.
+func Serve(t *Tenants, c *Consents) func(context.Context, Request) (Result, error) {
+	return func(ctx context.Context, r Request) (Result, error) {
+		switch r.Action {
+		case consent.Show, consent.Plan, consent.Enter, consent.Export:
+		default:
+			return t.Apply(ctx, r)
+		}
+		if r.Consent == nil {
+			return Result{Problems: []tenant.Problem{{Path: "consent", Reason: "is missing"}}}, nil
+		}
+		result, err := c.Do(ctx, r.Action, *r.Consent)
+		return Result{Consent: &result}, err
+	}
 }
 
 // Tenants applies the files of tenants and accounts.

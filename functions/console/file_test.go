@@ -138,7 +138,7 @@ func TestATenantsFile(t *testing.T) {
 	}{
 		"the demo file is fine": {"", "", nil},
 		"a name that nobody knows": {`"region"`, `"rigeon": "US", "region"`, []string{
-			"tenant.rigeon is not a name known here, which are crms, id, leads, name, rawVendor, region, rules, zone",
+			"tenant.rigeon is not a name known here, which are consent, crms, id, leads, name, rawVendor, region, rules, zone",
 		}},
 		"a name in other letters is not the name": {`"authToken"`, `"AuthToken"`, []string{
 			"accounts[0].AuthToken is not a name known here, which are authToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
@@ -229,6 +229,20 @@ func TestATenantsFile(t *testing.T) {
 			"lines[1].leads.people is missing: names of tenant.leads.people, who get the leads in turn",
 		}},
 		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
+		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
+			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
+			"lines[2].brand is missing, and tenant.consent.scope is brand",
+		}},
+		"a channel in two families": {`"region": "US"`, `"region": "US", "consent": {"families": [["sms", "rcs"], ["whatsapp", "rcs"]]}`, []string{
+			"tenant.consent.families[1][1] is in a family already",
+		}},
+		"a family of one": {`"region": "US"`, `"region": "US", "consent": {"families": [["sms"]]}`, []string{"tenant.consent.families[0] is not a list of two or more channels"}},
+		"a day that is none": {`"region": "US"`, `"region": "US", "consent": {"revokeAll": "2027-02-31"}`, []string{
+			"tenant.consent.revokeAll is not a day like 2027-01-31",
+		}},
+		"every setting of consent": {`"region": "US"`, `"region": "US", "consent": {"scope": "line", "families": [["sms", "whatsapp"]], "revokeAll": "2026-12-01"}`, nil},
+		"who answers":              {`["rcs"]`, `["rcs"], "brand": "acme", "answers": {"stop": "provider", "help": "nobody"}`, nil},
+		"somebody else answers":    {`["rcs"]`, `["rcs"], "answers": {"stop": "twilio"}`, []string{"lines[1].answers.stop is not provider, us or nobody"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -55,7 +55,7 @@ func TestABatchIsReadAndNotedByOneCallEach(t *testing.T) {
 		reads, notes int
 	}{
 		"one call for all":                            {"hello", "", 1, 1},
-		"a change of consent is noted before":         {"STOP", "", 1, 2},
+		"a change of consent is noted before":         {"STOP", "", 2, 2},
 		"if it fails each message reads alone":        {"hello", memstore.Get, 4, 1},
 		"if it fails each message is noted by itself": {"hello", memstore.Note, 1, 4},
 	} {

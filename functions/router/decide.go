@@ -77,7 +77,7 @@ func decode(head queue.Received) (canonical.Event, error) {
 // completely the record says whether it is this one.
 func (j *job) keys() []store.Key {
 	keys := []store.Key{conversation.Key(j.event.TenantID, j.event.ThreadID)}
-	if j.consent != nil || j.completed || isOutreach(&j.event) {
+	if j.consent != nil || j.yes || j.completed || isOutreach(&j.event) {
 		keys = append(keys, Key(j.event.TenantID, j.event.EventID))
 	}
 	return keys
@@ -113,15 +113,21 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		return err
 	}
 	j.newThread = threadHead.Version == 0
-	if j.consent == nil {
+	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
+	subject := consent.NewSubject(pepper, e.TenantID, identifier(e.Customer()), d.Person.Key, head.Reassigned)
+	if j.yes {
+		if d.Consent, err = r.answersPending(ctx, e, j.tenant.Consent, subject); err != nil {
+			return err
+		}
+	}
+	if d.Consent == nil {
 		j.threadHead = &threadHead
 	}
-	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
 	if d.Reply, err = r.findReply(ctx, e, &head); err != nil {
 		return err
 	}
-	if d.Superseded, err = r.applyConsent(ctx, e, d, head, threadHead); err != nil {
+	if d.Superseded, err = r.applyConsent(ctx, e, d.Consent, change{j.tenant, pepper, subject, head, threadHead}); err != nil {
 		return err
 	}
 	if err := r.addOutreach(ctx, e, d, threadHead); err != nil {
@@ -136,35 +142,6 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	}
 	applyRules(j.tenant, head, decided, given{}, &d)
 	return r.makeRecord(ctx, j, d)
-}
-
-// applyConsent records a change of consent before anything else is written, and reports whether none was made, because of a newer one
-// or because a provider told with a receipt what is known: every message that it refuses to send tells it again.
-func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, d Decision, known conversation.Head, head store.Record) (superseded bool, err error) {
-	if d.Consent == nil || d.Consent.State == "" {
-		return false, nil
-	}
-	if e.Direction == canonical.Status && known.Consent[e.Channel].State == d.Consent.State {
-		return true, nil
-	}
-	for key, of := "", d.Person.Key; key != of; {
-		key = of
-		now, err := consent.Apply(ctx, r.Store, e.TenantID, key, e.Channel, consent.State{
-			State: d.Consent.State, At: e.Timestamp, EventID: e.EventID, Keyword: d.Consent.Keyword, Source: d.Consent.Source,
-		})
-		if err != nil {
-			return false, err
-		}
-		superseded = now.EventID != e.EventID
-		err = conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {
-			of = cmp.Or(h.PersonKey, key) // another one since a moment ago, if the person was found to be somebody
-			return h.SetConsent(e.Channel, conversation.ConsentState{State: now.State, At: now.At})
-		})
-		if err != nil {
-			return false, err
-		}
-	}
-	return superseded, nil
 }
 
 // maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
@@ -210,6 +187,7 @@ func applyRules(t tenant.Tenant, head conversation.Head, decided rules.Decision,
 		default:
 			c.Actions = withOwner(c.Actions, made, c.CRM)
 		}
+		closeTogether(c.Actions, t)
 		c.Actions = withOptOuts(c.Actions, c.CRM, t.Rules, head)
 		if len(c.Actions) == 0 {
 			continue
@@ -218,34 +196,7 @@ func applyRules(t tenant.Tenant, head conversation.Head, decided rules.Decision,
 		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: crm.Kind, Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
 	}
 	tellDuplicates(t, head, d)
-	if d.Consent != nil && d.Consent.Keyword == consent.Help && d.Consent.Source != consent.SourceProvider {
-		d.Owed = OwedHelp
-	}
-}
-
-// withOptOuts returns actions with the opt-outs that are held of a person whom the CRM is not known to hold: it was told of none,
-// or nobody was there to write them to. They come behind the person and before the message, and only to a CRM that the tenant's
-// rules tell of consent. One that is told twice changes nothing: the time of the event decides.
-func withOptOuts(actions []delivery.Action, crm string, set rules.Set, head conversation.Head) []delivery.Action {
-	if head.LinkedTo(crm) || !set.Asks(crm, delivery.SetConsent) {
-		return actions
-	}
-	at := slices.IndexFunc(actions, func(a delivery.Action) bool { return a.Kind != delivery.EnsurePerson })
-	if at < 0 {
-		at = len(actions)
-	}
-	for _, channel := range slices.Sorted(maps.Keys(head.Consent)) {
-		held := head.Consent[channel]
-		told := slices.ContainsFunc(actions, func(a delivery.Action) bool {
-			return a.Kind == delivery.SetConsent && a.Value["channel"] == string(channel)
-		})
-		if held.State == consent.OptedOut && !told {
-			actions = slices.Insert(actions, at, delivery.Action{Kind: delivery.SetConsent, Value: map[string]string{
-				"channel": string(channel), "state": held.State, "at": held.At.UTC().Format(time.RFC3339Nano),
-			}})
-		}
-	}
-	return actions
+	d.Owed = owed(d.Consent, t.Answers[e.LineID])
 }
 
 func shorten(s string, most int) string {

@@ -314,12 +314,18 @@ func (o *office) checkOne(events []canonical.Event) {
 			o.t.Errorf("%s leads to %s, not to %s", name, thread, root)
 		}
 	}
-	held, err := o.state.Get(o.t.Context(), consent.Key("demo", head.PersonKey, canonical.WhatsApp))
-	if err != nil {
-		o.t.Fatal(err)
+	for name, want := range map[string]consent.Verdict{user: consent.Denied, user2: consent.Allowed, user3: consent.Denied} {
+		held, err := consent.Read(o.t.Context(), o.state, consent.NewSubject(o.pepper, "demo", byUser(name).ID, head.PersonKey, false))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		now := consent.DefaultPolicy().May(held.Address, held.Person, consent.Question{Channel: canonical.WhatsApp, Purpose: consent.Messaging})
+		if now.Verdict != want {
+			o.t.Errorf("a stop is of the person, a start of what it came by: %s is %+v, want %s", name, now, want)
+		}
 	}
-	if now, err := consent.Decode(held[0].Data); err != nil || now.State != consent.OptedIn || head.Consent[canonical.WhatsApp].State != consent.OptedIn {
-		o.t.Errorf("the newest of stop and start is start: %+v %v, the head says %+v", now, err, head.Consent)
+	if head.Consent[canonical.WhatsApp].State != consent.OptedIn {
+		o.t.Errorf("the newest of stop and start is start: the head says %+v", head.Consent)
 	}
 	made := o.made
 	for n, from := range []canonical.Participant{{Phone: phone2}, byUser(user), byUser(user2), byUser(user3), byBoth(phone2, user3)} {

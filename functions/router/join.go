@@ -97,39 +97,16 @@ func (r *Router) absorb(ctx context.Context, e *canonical.Event, head conversati
 			root.PersonKey, head.PersonKey = head.PersonKey, root.PersonKey
 		}
 	}
-	if err := r.copyConsent(ctx, e.TenantID, head.PersonKey, root.PersonKey); err != nil {
-		return nil, err
+	if head.PersonKey != root.PersonKey {
+		if err := consent.JoinPersons(ctx, r.Store, e.TenantID, head.PersonKey, root.PersonKey); err != nil {
+			return nil, err
+		}
 	}
 	root.Absorb(e.ThreadID, head)
 	return audit.Of(r.Store, e.TenantID, "identity").Changes(ctx, audit.Entry{
 		At: time.Now().UTC().Truncate(time.Millisecond), Action: "join", By: "router", Reason: "one event proves both to be one person",
 		Subjects: []string{string(to), string(e.ThreadID), string(e.EventID)},
 	})
-}
-
-// copyConsent applies what one person said to another, who is the same one. The newer holds, as if both had been known to be one.
-func (r *Router) copyConsent(ctx context.Context, tenant, from, to string) error {
-	if from == to {
-		return nil
-	}
-	const prefix = "now/consent/"
-	partition := consent.Key(tenant, from, "").Partition
-	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: partition, Prefix: prefix}) {
-		if err != nil {
-			return err
-		}
-		for _, record := range page {
-			state, err := consent.Decode(record.Data)
-			if err != nil {
-				return err
-			}
-			channel, _, _ := strings.Cut(strings.TrimPrefix(record.Sort, prefix), "/")
-			if _, err := consent.Apply(ctx, r.Store, tenant, to, canonical.Channel(channel), state); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Bounds of looking at what was decided in a thread.

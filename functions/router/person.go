@@ -12,12 +12,17 @@ import (
 	"signalbox/shared/tenant"
 )
 
+// identifier returns the strongest identifier of a participant.
+func identifier(p canonical.Participant) string {
+	return cmp.Or(p.Phone, p.ID, p.HashedEmail, p.ChannelAddress)
+}
+
 // person returns whom an event is about: the customer's side of it.
 func person(e *canonical.Event, t tenant.Tenant, pepper canonical.Pepper, head conversation.Head) delivery.Person {
 	customer := e.Customer()
 	key := head.PersonKey
 	if key == "" {
-		key = canonical.PersonKey(pepper, cmp.Or(customer.Phone, customer.ID, customer.HashedEmail, customer.ChannelAddress))
+		key = canonical.PersonKey(pepper, identifier(customer))
 	}
 	p := delivery.Person{Key: key, Name: customer.DisplayName, Phone: customer.Phone, Region: t.Region, Unmatched: head.Reassigned}
 	var addresses []string

@@ -38,7 +38,7 @@ type Decision struct {
 	Person     delivery.Person          `json:"person"`
 	Consent    *canonical.Consent       `json:"consent,omitempty"`    // what the person asked for
 	Superseded bool                     `json:"superseded,omitempty"` // the consent had been set already, so that nothing changed
-	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp
+	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp, OwedStop
 	NoLead     string                   `json:"noLead,omitempty"`     // why nobody is made of somebody unknown: NoLeadStaff and the like
 	AutoReply  bool                     `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
 	Reply      *Reply                   `json:"reply,omitempty"`      // what of ours was answered
@@ -47,8 +47,11 @@ type Decision struct {
 	Matched    []delivery.RuleReference `json:"matched,omitempty"`
 }
 
-// OwedHelp is an answer to HELP that the provider did not give itself. Nothing sends it yet.
-const OwedHelp = "help_answer"
+// What is owed: an answer to HELP, or to STOP, that the provider did not give itself. Nothing sends it yet.
+const (
+	OwedHelp = "help_answer"
+	OwedStop = "stop_answer"
+)
 
 // CRMDecision is what one CRM is to do.
 type CRMDecision struct {

@@ -106,7 +106,8 @@ type job struct {
 	head       queue.Received
 	event      canonical.Event
 	tenant     tenant.Tenant
-	consent    *canonical.Consent // by a keyword of the event
+	consent    *canonical.Consent // that the event asks for
+	yes        bool               // the event is a yes, which opens what is pending
 	held       []store.Record     // under the keys wanted, nil while nobody has looked
 	generation int
 	claim      *idempotency.Claim
@@ -139,7 +140,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	for i, head := range heads {
 		jobs[i] = &job{head: head, generation: queue.Generation(head.ID)}
 		if jobs[i].event, jobs[i].err = decode(head); jobs[i].err == nil {
-			jobs[i].consent = consent.FromEvent(&jobs[i].event)
+			jobs[i].consent, jobs[i].yes = asked(&jobs[i].event), consent.IsYes(&jobs[i].event)
 		}
 	}
 	holdBack(jobs)
@@ -208,7 +209,7 @@ func putOff(must func(before, j *job) bool) func(context.Context, []*job) {
 // apart reports whether one of two jobs of a thread changes the head by what it is, or is claimed.
 func apart(before, j *job) bool {
 	return slices.ContainsFunc([]*job{before, j}, func(j *job) bool {
-		return j.consent != nil || isOutreach(&j.event) || j.head.Attempt >= claimFrom
+		return j.consent != nil || j.yes || isOutreach(&j.event) || j.head.Attempt >= claimFrom
 	})
 }
 

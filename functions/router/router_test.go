@@ -326,7 +326,8 @@ func TestWhatAMessageCosts(t *testing.T) {
 		want    []string
 	}{
 		"a known contact":        {"hello", 1, []string{"get head", "note log", "write event", "publish"}},
-		"consent goes first":     {"stop", 1, []string{"get head", "note log", "write now", "write head", "note log", "write event", "publish"}},
+		"consent goes first":     {"stop", 1, []string{"get head", "note log", "get consent", "write consent", "write consent", "write head", "note log", "write event", "publish"}},
+		"a yes is looked into":   {"yes", 1, []string{"get head", "get consent", "note log", "write event", "publish"}},
 		"from the third receive": {"hello", 3, []string{"write claim", "get head", "note log", "write event", "publish", "write claim"}},
 	}
 	for name, tt := range tests {
@@ -455,20 +456,9 @@ func TestConsentHoldsByEventTime(t *testing.T) {
 			}
 			all := w.deliveries(t)
 			last := all[len(all)-1]
-			held, err := w.store.Get(t.Context(), consent.Key("demo", last.Person.Key, canonical.SMS), conversation.Key("demo", tt.events[0].ThreadID))
-			if err != nil {
-				t.Fatal(err)
-			}
-			state, err := consent.Decode(held[0].Data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			head, err := conversation.Decode(held[1].Data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if state.State != tt.want || head.Consent[canonical.SMS].State != tt.want {
-				t.Errorf("%s holds and the head says %s, want %s", state.State, head.Consent[canonical.SMS].State, tt.want)
+			state, head := w.may(t, tt.events[0])
+			if state.Mark.State != tt.want || head.Consent[canonical.SMS].State != tt.want {
+				t.Errorf("%s holds and the head says %s, want %s", state.Mark.State, head.Consent[canonical.SMS].State, tt.want)
 			}
 			sets := slices.ContainsFunc(last.Actions, func(a delivery.Action) bool { return a.Kind == delivery.SetConsent })
 			if sets != tt.last {

@@ -55,6 +55,12 @@ func NextThreadID(p Pepper, thread ThreadID, event EventID) (next ThreadID, pers
 		hex.EncodeToString(mac(p.key, "person", string(thread), string(event)))
 }
 
+// Digest returns what a value of a kind ("address", "words") is known by where it must not stand itself: 64 hex digits of
+// HMAC-SHA-256(pepper, kind, value).
+func Digest(p Pepper, kind, value string) string {
+	return hex.EncodeToString(mac(p.key, kind, value))
+}
+
 // MessageKey returns the external id of a message's record in a CRM, the same for the message and its receipts: 64 lower-case
 // hex digits, which every CRM accepts in a key.
 func MessageKey(tenant, provider, account, providerMessageID string) string {

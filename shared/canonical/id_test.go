@@ -65,6 +65,9 @@ func TestIDsAreWhatTheyHaveAlwaysBeen(t *testing.T) {
 		if got := canonical.PersonKey(p, c.Identifier); got != c.PersonKey {
 			t.Errorf("person %q: %s, want %s", c.Identifier, got, c.PersonKey)
 		}
+		if got := canonical.Digest(p, "person", c.Identifier); got != c.PersonKey {
+			t.Errorf("the digest of person %q: %s, want %s", c.Identifier, got, c.PersonKey)
+		}
 		once(string(c.ThreadID))
 		once(c.PersonKey)
 	}

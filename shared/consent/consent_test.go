@@ -3,12 +3,9 @@ package consent_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
-	"signalbox/shared/store"
-	"signalbox/shared/store/memstore"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -25,7 +22,7 @@ func TestKeyword(t *testing.T) {
 		"end":                      {"end", consent.Stop},
 		"quit":                     {"quit", consent.Stop},
 		"start":                    {"start", consent.Start},
-		"yes":                      {"Yes", consent.Start},
+		"a yes answers a question": {"Yes", ""},
 		"unstop":                   {"unstop", consent.Start},
 		"help":                     {"help", consent.Help},
 		"info":                     {"info", consent.Help},
@@ -164,20 +161,31 @@ func TestRecognise(t *testing.T) {
 		"the provider's word goes first":             {event(func(e *canonical.Event) { e.Consent = byProvider }), byProvider},
 		"what we send asks for nothing":              {event(func(e *canonical.Event) { e.Direction = canonical.Outbound }), nil},
 		"an opt-out below a picture":                 {event(func(e *canonical.Event) { e.Message.Attachments = picture }), byWord},
-		"an opt-in below a picture is talk":          {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "yes", picture }), nil},
+		"an opt-in below a picture is talk":          {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "start", picture }), nil},
 		"a call for help below a picture is talk":    {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "help", picture }), nil},
 		"a caption is talk":                          {event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "the stop sign", picture }), nil},
 		"an opt-out told as a reaction":              {event(func(e *canonical.Event) { e.RelatesTo = reaction }), byWord},
-		"an opt-in told as a reaction is none":       {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", reaction }), nil},
+		"an opt-in told as a reaction is none":       {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "start", reaction }), nil},
 		"a call for help told as a reaction is none": {event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "help", reaction }), nil},
 		"an opt-in in reply to a message": {
-			event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "yes", &canonical.Relation{Kind: "reply"} }),
+			event(func(e *canonical.Event) { e.Message.Text, e.RelatesTo = "start", &canonical.Relation{Kind: "reply"} }),
 			&canonical.Consent{Keyword: "start", State: "opted_in", Source: "keyword"},
 		},
 		"a button that says so": {event(func(e *canonical.Event) {
 			e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Stop", Payload: "x"}
 		}), byWord},
-		"a button opts nobody in": {event(func(e *canonical.Event) { e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Yes"} }), nil},
+		"a button opts nobody in": {event(func(e *canonical.Event) { e.Message.Text, e.Message.Postback = "", &canonical.Postback{Text: "Start"} }), nil},
+		"an opt-out in plain words": {
+			event(func(e *canonical.Event) { e.Message.Text = "Please stop texting me." }),
+			&canonical.Consent{Keyword: "stop", State: "opted_out", Source: "phrase"},
+		},
+		"plain words below a picture are a caption": {
+			event(func(e *canonical.Event) { e.Message.Text, e.Message.Attachments = "Please stop texting me.", picture }), nil,
+		},
+		"plain words of a machine are nobody's": {
+			event(func(e *canonical.Event) { e.Message.Text, e.Flags.AutoReply = "Do not text me.", true }), nil,
+		},
+		"a yes by itself opens nothing": {event(func(e *canonical.Event) { e.Message.Text = "yes" }), nil},
 		"a button's payload is our own": {event(func(e *canonical.Event) {
 			e.Message.Text, e.Message.Postback = "", &canonical.Postback{Payload: "stop"}
 		}), nil},
@@ -192,64 +200,6 @@ func TestRecognise(t *testing.T) {
 			t.Parallel()
 			if diff := cmp.Diff(tt.want, consent.FromEvent(tt.event)); diff != "" {
 				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestRecord(t *testing.T) {
-	t.Parallel()
-	at := time.Date(2026, 1, 18, 14, 23, 12, 0, time.UTC)
-	change := func(state string, after time.Duration, event canonical.EventID) consent.State {
-		return consent.State{State: state, At: at.Add(after), EventID: event}
-	}
-	tests := map[string]struct {
-		changes []consent.State
-		want    canonical.EventID // whose state holds
-	}{
-		"the first one holds":                               {[]consent.State{change("opted_in", 0, "a")}, "a"},
-		"a newer one replaces it":                           {[]consent.State{change("opted_in", 0, "a"), change("opted_out", 1e9, "b")}, "b"},
-		"an older one that comes later changes nothing":     {[]consent.State{change("opted_out", 1e9, "b"), change("opted_in", 0, "a")}, "b"},
-		"the same again changes nothing":                    {[]consent.State{change("opted_out", 0, "a"), change("opted_out", 0, "a")}, "a"},
-		"at the same instant the opt-out replaces":          {[]consent.State{change("opted_in", 0, "a"), change("opted_out", 0, "b")}, "b"},
-		"at the same instant the opt-out is not replaced":   {[]consent.State{change("opted_out", 0, "b"), change("opted_in", 0, "a")}, "b"},
-		"parts of a millisecond do not tell instants apart": {[]consent.State{change("opted_out", 0, "b"), change("opted_in", 900, "a")}, "b"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := memstore.New()
-			var answered consent.State
-			for _, c := range tt.changes {
-				var err error
-				if answered, err = consent.Apply(t.Context(), s, "demo", "p", canonical.SMS, c); err != nil {
-					t.Fatal(err)
-				}
-			}
-			records, err := s.Get(t.Context(), consent.Key("demo", "p", canonical.SMS))
-			if err != nil {
-				t.Fatal(err)
-			}
-			held, err := consent.Decode(records[0].Data)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if held.EventID != tt.want || answered.EventID != tt.want {
-				t.Errorf("%q is held and %q was answered, want %q", held.EventID, answered.EventID, tt.want)
-			}
-			if want := held.At.UnixMilli(); records[0].Number != want {
-				t.Errorf("the record's number is %d, not the event time %d", records[0].Number, want)
-			}
-			log, _, err := s.List(t.Context(), store.Range{Partition: "demo/person/p", Prefix: "log/consent/"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			events := map[string]bool{}
-			for _, c := range tt.changes {
-				events[string(c.EventID)] = true
-			}
-			if len(log) != len(events) {
-				t.Errorf("%d entries in the log of %d events", len(log), len(events))
 			}
 		})
 	}

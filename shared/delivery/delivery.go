@@ -52,7 +52,8 @@ const (
 	// LogActivity puts the event on the person's timeline, and makes a person whom the CRM does not hold, unless OfWhom is Held:
 	// then nothing is done about somebody unknown. Everything else it needs is in the event.
 	LogActivity Kind = "log_activity"
-	// SetConsent records a consent change: "channel", "state" ("opted_out" or "opted_in"), "at" (RFC 3339, event time).
+	// SetConsent records a consent change: "channel", "state" ("opted_out" or "opted_in"), "at" (RFC 3339, event time), and where it
+	// concerns more than that channel "channels", all of them with semicolons between.
 	SetConsent Kind = "set_consent"
 	// MarkReplied notes on the person that an outreach was answered: "at" (RFC 3339, the event time of the reply). Of several the
 	// newest stands, in whatever order they come one after the other. It makes no person.

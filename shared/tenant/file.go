@@ -31,6 +31,14 @@ type About[S any] struct {
 	CRMs      []CRMContent[S] `json:"crms"`
 	Rules     *rules.Set      `json:"rules,omitempty"` // rules.Default when left out
 	Leads     *Leads          `json:"leads,omitempty"`
+	Consent   *ConsentContent `json:"consent,omitempty"` // consent.DefaultPolicy where something is left out
+}
+
+// ConsentContent is how what persons said is read.
+type ConsentContent struct {
+	Scope     string                `json:"scope,omitempty"`     // which lines a stop closes: tenant, brand, line
+	Families  [][]canonical.Channel `json:"families,omitzero"`   // channels that are closed and opened together
+	RevokeAll string                `json:"revokeAll,omitempty"` // a day: a stop since then closes every line
 }
 
 // CRMContent is a binding to one CRM.
@@ -59,6 +67,8 @@ type LineContent struct {
 	Address  string              `json:"address"` // as the provider writes it
 	Channels []canonical.Channel `json:"channels"`
 	Leads    *LineLeads          `json:"leads,omitempty"`
+	Brand    string              `json:"brand,omitempty"`
+	Answers  Answers             `json:"answers,omitzero"`
 }
 
 // Problem is one thing that is wrong with a file. Neither field holds a value of the file.
@@ -93,6 +103,7 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 		Tenant: About[T]{
 			ID: c.Tenant.ID, Name: c.Tenant.Name, Region: c.Tenant.Region, RawVendor: c.Tenant.RawVendor, Rules: c.Tenant.Rules,
 			Zone: c.Tenant.Zone, Leads: c.Tenant.Leads,
+			Consent: c.Tenant.Consent,
 		},
 		Lines: c.Lines,
 	}

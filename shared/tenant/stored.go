@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
@@ -100,7 +101,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 		recordVersion: record.Version,
 		tenant: Tenant{
 			ID: tenant, Name: d.open.Tenant.Name, Region: d.open.Tenant.Region, Zone: d.open.Tenant.Zone, RawVendor: cmp.Or(d.open.Tenant.RawVendor, RawVendorRedacted), Version: d.Version,
-			CRMs: d.open.Tenant.CRMs, Rules: rules.Default(),
+			CRMs: d.open.Tenant.CRMs, Rules: rules.Default(), Consent: consentPolicy(d.Content), Answers: map[string]Answers{},
 		},
 		accounts: map[string]Account{},
 		lines:    map[lineID]Line{},
@@ -128,7 +129,11 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 		}
 		c.lines[lineID{l.Account, l.Address}] = line
 		c.tenant.Lines = append(c.tenant.Lines, line)
+		c.tenant.Answers[l.ID] = l.Answers
+		c.tenant.Channels = append(c.tenant.Channels, l.Channels...)
 	}
+	slices.Sort(c.tenant.Channels)
+	c.tenant.Channels = slices.Compact(c.tenant.Channels)
 	return c, nil
 }
 

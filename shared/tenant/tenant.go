@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/keyring"
 	"signalbox/shared/rules"
 	"signalbox/shared/secret"
@@ -35,7 +36,33 @@ type Tenant struct {
 	Rules     rules.Set
 	Lines     []Line
 	Leads     Leads
-	Version   int // of the configuration, from 1
+	Consent   consent.Policy
+	Answers   map[string]Answers  // by the id of a line
+	Channels  []canonical.Channel // of its lines, in byte order
+	Version   int                 // of the configuration, from 1
+}
+
+// ClosedWith returns the channels that a change of consent on one concerns, itself among them: those that the tenant has.
+func (t Tenant) ClosedWith(c canonical.Channel) []canonical.Channel {
+	return slices.DeleteFunc(slices.Sorted(slices.Values(t.Consent.Family(c))), func(other canonical.Channel) bool {
+		return other != c && !slices.Contains(t.Channels, other)
+	})
+}
+
+// Answerer is who answers a person that asks for help or to be left alone.
+type Answerer string
+
+// The answerers.
+const (
+	Provider Answerer = "provider"
+	Us       Answerer = "us"
+	Nobody   Answerer = "nobody"
+)
+
+// Answers says who answers on a line. What is empty is not known: the provider's word tells whether it did.
+type Answers struct {
+	Stop Answerer `json:"stop,omitempty"`
+	Help Answerer `json:"help,omitempty"`
 }
 
 // RawVendor is how much of what a provider sent is kept with an event.

@@ -46,6 +46,7 @@ const (
 func Validate(f File) []Problem {
 	v := &validation{grammar: newGrammar()}
 	v.tenant(f)
+	v.consent(f)
 	v.accounts(f.Accounts)
 	v.lines(f)
 	v.leads(f)

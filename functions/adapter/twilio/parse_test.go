@@ -54,6 +54,7 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
 	const status = "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus="
 	for body, consents := range map[string]int{
 		status + "failed&ErrorCode=21610": 1, status + "undelivered&ErrorCode=21610": 1,
+		status + "failed&ErrorCode=63014": 1, status + "undelivered&ErrorCode=63033": 1, status + "failed&ErrorCode=63024": 0,
 		status + "failed&ErrorCode=30007": 0, status + "failed": 0, status + "delivered": 0,
 		status + "delivered&ErrorCode=21610": 0, status + "read&ErrorCode=21610": 0, status + "sent&ErrorCode=21610": 0,
 	} {
@@ -67,7 +68,7 @@ func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
 		}
 		receipt, told := parsed[0], parsed[1]
 		if told.Event.Type != canonical.TypeConsent || told.Event.Direction != canonical.Status || told.Event.Channel != canonical.SMS ||
-			told.Event.Consent == nil || *told.Event.Consent != (canonical.Consent{Keyword: "stop", State: "opted_out", Source: "provider"}) {
+			told.Event.Consent == nil || *told.Event.Consent != (canonical.Consent{Keyword: "stop", State: "opted_out", Source: "receipt"}) {
 			t.Errorf("%s: %+v", body, told.Event)
 		}
 		if told.Person != receipt.Person || told.Kind == receipt.Kind || told.Event.ProviderMessageID != "" ||

@@ -74,15 +74,23 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 		Side:      cmp.Or(service, from.bare),
 	}
 	told := []adapter.Parsed{parsed}
-	if code == optedOut && reached == "failed" {
+	if isRefusal(code) && reached == "failed" {
 		told = append(told, refused(parsed, sid, received))
 	}
 	return told, nil
 }
 
-// optedOut is the code of a message that was not sent, since the recipient had opted out of the sender's messages.
-// See https://www.twilio.com/docs/api/errors/21610.
-const optedOut = "21610"
+// isRefusal reports whether a message was not sent because of what the recipient said: they opted out of the sender's messages (21610), or
+// blocked the sender on this channel (63014, and 63033 as it was called before).
+// See https://www.twilio.com/docs/api/errors/21610 and https://www.twilio.com/docs/api/errors/63014.
+func isRefusal(code string) bool {
+	switch code {
+	case "21610", "63014", "63033":
+		return true
+	default:
+		return false
+	}
+}
 
 // refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs. It is of the end of
 // the carrier's minute, for a START of the same minute may have come before the opt-out, or of when the receipt came, if that is earlier.
@@ -90,7 +98,7 @@ func refused(receipt adapter.Parsed, sid string, received time.Time) adapter.Par
 	receipt.Kind, receipt.Key = "consent", sid
 	receipt.Event.Type, receipt.Event.Receipt, receipt.Event.Metadata = canonical.TypeConsent, nil, nil
 	receipt.Event.ProviderMessageID = ""
-	receipt.Event.Consent = consent.Of(consent.Stop, consent.SourceProvider)
+	receipt.Event.Consent = consent.Of(consent.Stop, consent.SourceReceipt)
 	if at := &receipt.Event.Timestamp; !at.IsZero() {
 		*at = at.Add(time.Minute - time.Millisecond)
 		if !at.Before(received) {

@@ -13,12 +13,12 @@ import (
 func (p *portal) consent(ctx context.Context, w batch) {
 	names := p.binding.Properties
 	p.amend(ctx, w, []string{names.Consent}, func(r Request, held map[string]string) (map[string]string, error) {
-		channel, news, sensible := connector.PermissionOf(r.action.Value)
+		channels, news, sensible := connector.PermissionOf(r.action.Value)
 		if !sensible {
 			return nil, fault.New(fault.Permanent, "hubspot_consent_invalid", nil)
 		}
 		permissions := connector.DecodePermissions(held[names.Consent])
-		if !permissions.Apply(channel, news) {
+		if !permissions.ApplyAll(channels, news) {
 			return nil, nil
 		}
 		return permitted(permissions, names), nil

@@ -23,12 +23,12 @@ func consentRow(id string, p connector.Permissions) connector.Object {
 // consent writes consent changes where they are newer than what the persons say.
 func (o *org) consent(ctx context.Context, w batch) {
 	o.amend(ctx, w, func(r Request, held *holding) (connector.Object, error) {
-		channel, news, sensible := connector.PermissionOf(r.action.Value)
+		channels, news, sensible := connector.PermissionOf(r.action.Value)
 		if !sensible {
 			return nil, fault.New(fault.Permanent, "salesforce_consent_invalid", nil)
 		}
 		permissions := connector.DecodePermissions(held.Consent)
-		if !permissions.Apply(channel, news) {
+		if !permissions.ApplyAll(channels, news) {
 			return nil, nil
 		}
 		held.Consent = permissions.Encode()

@@ -2,9 +2,12 @@ package local_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/samples"
 )
@@ -68,5 +71,58 @@ func TestAnOptOutIsShownInEveryCRM(t *testing.T) {
 	}
 	if dead := w.held(ctx)["recorded dead letters"]; dead > 0 {
 		t.Errorf("%d dead letters", dead)
+	}
+}
+
+// TestConsentIsShownAndEnteredByHand through the stack, with the rights that its function has: a stop by SMS closes RCS, and nothing that an
+// operator enters of the time before it opens it again.
+func TestConsentIsShownAndEnteredByHand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes")
+	}
+	w := newWorld(t, 0, local.Options{})
+	ctx := t.Context()
+	stop := w.sample()
+	stop.Form[4] = [2]string{"Body", "Please stop texting me"}
+	phone := stop.Form[2][1]
+	w.deliver(ctx, stop)
+	w.rest(ctx)
+	ask := func(action string, asked consent.Request) consent.Result {
+		asked.Tenant = "demo"
+		var answer struct {
+			Consent  consent.Result `json:"consent"`
+			Problems any            `json:"problems"`
+		}
+		if err := json.Unmarshal(w.invoke(ctx, "ApplyTenant", map[string]any{"action": action, "consent": asked}), &answer); err != nil || answer.Problems != nil {
+			t.Fatalf("%+v, %v", answer, err)
+		}
+		return answer.Consent
+	}
+	verdict := func(channel canonical.Channel) consent.Verdict {
+		for _, h := range ask(consent.Show, consent.Request{Address: phone}).Holds {
+			if h.Channel == channel && h.Purpose == consent.Messaging {
+				return h.Verdict
+			}
+		}
+		return ""
+	}
+	if rcs, whatsapp := verdict(canonical.RCS), verdict(canonical.WhatsApp); rcs != consent.Denied || whatsapp != consent.Unknown {
+		t.Errorf("RCS is %s, WhatsApp %s", rcs, whatsapp)
+	}
+	entered := ask(consent.Enter, consent.Request{By: "ada", Reason: "INC-7", Rows: []consent.Row{
+		{Number: 2, Address: phone, Channel: "sms", State: consent.OptedIn, At: "2020-01-31", Proof: "form 12"},
+		{Number: 3, Address: phone, State: consent.OptedOut, Channel: "whatsapp"},
+	}})
+	if len(entered.Rows) != 2 || entered.Rows[0].Outcome != consent.History || entered.Rows[1].Outcome != consent.Taken {
+		t.Errorf("%+v", entered)
+	}
+	if sms, whatsapp := verdict(canonical.SMS), verdict(canonical.WhatsApp); sms != consent.Denied || whatsapp != consent.Denied {
+		t.Errorf("SMS is %s, WhatsApp %s", sms, whatsapp)
+	}
+	if evidence := ask(consent.Show, consent.Request{Address: phone}).Evidence; len(evidence) != 3 || evidence[1].Mark.Source != consent.SourcePhrase || evidence[1].Words == "" {
+		t.Errorf("%+v", evidence)
+	}
+	if known := ask(consent.Export, consent.Request{}).Known; len(known) != 1 || len(known[0].Marks) != 3 {
+		t.Errorf("%+v", known)
 	}
 }

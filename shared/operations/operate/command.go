@@ -52,6 +52,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 			return err
 		}
 		return choice.Run(ctx, out, at.Invoke)
+	case "consent", "consent-import":
+		return consentCommand(ctx, out, command, lookup, stack)
 	case "smoke":
 		target, invoke, err := smokeTarget(ctx, lookup, stack)
 		if err != nil {
@@ -76,9 +78,21 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
-		"say what to do: operate apply, redrive, smoke, check, recover or remove",
-		strings.Join([]string{ApplyUsage, RedriveUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
+		"say what to do: operate apply, redrive, consent, consent-import, smoke, check, recover or remove",
+		strings.Join([]string{ApplyUsage, RedriveUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
+}
+
+func consentCommand(ctx context.Context, out io.Writer, command string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	do, usage := Consent, ConsentUsage
+	if command == "consent-import" {
+		do, usage = ConsentImport, ConsentImportUsage
+	}
+	at, err := stack(usage)
+	if err != nil {
+		return err
+	}
+	return do(ctx, out, lookup, at.Invoke)
 }
 
 func checkCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {

@@ -1,5 +1,5 @@
-// Command apply-tenant plans and applies tenant files. It is invoked directly, and only so that its caller waits for the
-// answer: a request holds credentials, which must not come to lie in a queue of asynchronous invocations.
+// Command apply-tenant plans and applies tenant files, and shows and enters consent. It is invoked directly, and only so that its caller
+// waits for the answer: a request holds credentials or addresses, which must not come to lie in a queue of asynchronous invocations.
 package main
 
 import (
@@ -8,13 +8,17 @@ import (
 	"signalbox/shared/aws/function"
 	"signalbox/shared/aws/lambdainvoke"
 	"signalbox/shared/hosts"
+	"signalbox/shared/tenant"
 )
 
 func main() {
 	f := function.Begin("apply-tenant")
-	tenants, err := console.NewTenants(f.Table(f.String("CONFIG_TABLE")), f.Box(), f.Peppers(), console.Deployment{
+	config, peppers := f.Table(f.String("CONFIG_TABLE")), f.Peppers()
+	tenants, err := console.NewTenants(config, f.Box(), peppers, console.Deployment{
 		CRMs: f.List("CRMS"), Providers: f.List("CHANNELS"), Schemas: functions.Schemas(), Hosts: hosts.Policy(f.String("CRM_HOSTS")),
 	}, f.Logger, f.Meter)
 	f.Check(err)
-	f.Start(lambdainvoke.Handler(tenants.Apply, console.Refuse))
+	f.Start(lambdainvoke.Handler(console.Serve(tenants, &console.Consents{
+		Store: f.Table(f.String("STATE_TABLE")), Policies: tenant.NewBindings(config), Peppers: peppers, Logger: f.Logger, Meter: f.Meter,
+	}), console.Refuse))
 }
