@@ -231,7 +231,7 @@ func TestATenantsFile(t *testing.T) {
 		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
 		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
 			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
-			"lines[2].brand is missing, and tenant.consent.scope is brand",
+			"lines[2].brand is missing, and tenant.consent.scope is brand", "lines[3].brand is missing, and tenant.consent.scope is brand",
 		}},
 		"a channel in two families": {`"region": "US"`, `"region": "US", "consent": {"families": [["sms", "rcs"], ["whatsapp", "rcs"]]}`, []string{
 			"tenant.consent.families[1][1] is in a family already",

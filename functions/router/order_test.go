@@ -51,8 +51,9 @@ func orderUnderFaults(t *testing.T, random *rand.Rand, texts []string) {
 		return r.IntN(n)
 	}
 	w := newWorld()
-	state := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault {
-		if roll(8) > 0 {
+	state := memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
+		claims := len(c.Keys) > 0 && c.Keys[0].Sort == idempotency.RouteClaim // one that cannot be released three times is a crash: another test
+		if claims || roll(8) > 0 {
 			return memstore.None
 		}
 		return faults[roll(3)]
