@@ -123,6 +123,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Consent == nil {
 		j.threadHead = &threadHead
 	}
+	d.Owed = owed(d.Consent, j.tenant.Answers[e.LineID])
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
 	if d.Reply, err = r.findReply(ctx, e, &head); err != nil {
 		return err
@@ -196,7 +197,6 @@ func applyRules(t tenant.Tenant, head conversation.Head, decided rules.Decision,
 		d.CRMs = append(d.CRMs, CRMDecision{CRM: c.CRM, Kind: crm.Kind, Links: head.Links[c.CRM], Actions: c.Actions, Why: c.Why})
 	}
 	tellDuplicates(t, head, d)
-	d.Owed = owed(d.Consent, t.Answers[e.LineID])
 }
 
 func shorten(s string, most int) string {
