@@ -111,9 +111,9 @@ func (r *Router) absorb(ctx context.Context, e *canonical.Event, head conversati
 
 // Bounds of looking at what was decided in a thread.
 const (
-	maxAsked = 25          // events, of which most asked a CRM for the person
-	joinWait = time.Second // until a delivery that is under way is looked at again
-	joinMost = time.Minute // after it was decided, a delivery is waited for no longer: its CRM may be down
+	maxAsked = 25              // events, of which most asked a CRM for the person
+	joinWait = time.Second     // until a delivery that is under way is looked at again
+	joinMost = 5 * time.Minute // after it was decided, a delivery is waited for no longer: its CRM may be down
 )
 
 // underWay reports whether a CRM has not yet what was decided last in a thread. A delivery of what comes next, in another group of the
