@@ -52,7 +52,11 @@ func (a Amendment[H]) Make(steps int) {
 			}
 		}
 	}
-	persons = slices.DeleteFunc(persons, func(who string) bool { return !differs[who] })
+	a.write(slices.DeleteFunc(persons, func(who string) bool { return !differs[who] }), held, about)
+}
+
+// write writes what was changed and concludes the steps about it.
+func (a Amendment[H]) write(persons []string, held map[string]*H, about map[string][]int) {
 	if len(persons) == 0 {
 		return
 	}

@@ -107,25 +107,30 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 		}
 		return s, true
 	case samples.Status, samples.Refused:
-		id := "MM" + l.Number
-		s := samples.Sample{Name: id + " " + l.Text, Path: path + "status", Form: [][2]string{
-			{"MessageSid", id},
-			{"AccountSid", l.Account.ProviderAccount},
-			{"From", l.Line},
-			{"To", l.Person},
-			{"MessageStatus", l.Text},
-		}}
-		if l.Kind == samples.Refused { // https://www.twilio.com/docs/api/errors/21610
-			s.Form[4][1], l.Problem = "failed", "21610"
-		}
-		if l.Problem != "" {
-			s.Form = append(s.Form, [2]string{"ErrorCode", l.Problem})
-		}
-		if !l.Sent.IsZero() {
-			s.Form = append(s.Form, [2]string{"RawDlrDoneDate", l.Sent.UTC().Format("0601021504")})
-		}
-		return s, true
+		return status(path, l), true
 	default:
 		return samples.Sample{}, false
 	}
+}
+
+// status returns what becomes of a message that was sent.
+func status(path string, l samples.Load) samples.Sample {
+	id := "MM" + l.Number
+	s := samples.Sample{Name: id + " " + l.Text, Path: path + "status", Form: [][2]string{
+		{"MessageSid", id},
+		{"AccountSid", l.Account.ProviderAccount},
+		{"From", l.Line},
+		{"To", l.Person},
+		{"MessageStatus", l.Text},
+	}}
+	if l.Kind == samples.Refused { // https://www.twilio.com/docs/api/errors/21610
+		s.Form[4][1], l.Problem = "failed", "21610"
+	}
+	if l.Problem != "" {
+		s.Form = append(s.Form, [2]string{"ErrorCode", l.Problem})
+	}
+	if !l.Sent.IsZero() {
+		s.Form = append(s.Form, [2]string{"RawDlrDoneDate", l.Sent.UTC().Format("0601021504")})
+	}
+	return s
 }
