@@ -86,23 +86,9 @@ func (j *job) keys() []store.Key {
 // decide finds the event's record where one was written before, or makes one.
 func (r *Router) decide(ctx context.Context, j *job) error {
 	e := &j.event
-	var err error
-	j.tenant, err = r.Tenants.Tenant(ctx, e.TenantID)
-	if errors.Is(err, tenant.ErrUnknown) {
-		return fault.New(fault.Blocked, CodeTenantUnknown, nil)
-	}
+	pepper, held, err := r.lookUp(ctx, j)
 	if err != nil {
 		return err
-	}
-	pepper, err := r.Peppers.Pepper(ctx, e.TenantID)
-	if err != nil {
-		return err
-	}
-	held := j.held
-	if held == nil {
-		if held, err = r.Store.Get(ctx, j.keys()...); err != nil {
-			return err
-		}
 	}
 	if len(held) > 1 && held[1].Version > 0 {
 		j.recorded = &held[1]
@@ -143,6 +129,22 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	}
 	applyRules(j.tenant, head, decided, given{}, &d)
 	return r.makeRecord(ctx, j, d)
+}
+
+// lookUp finds the job's tenant, and returns the tenant's pepper and what is held under the job's keys.
+func (r *Router) lookUp(ctx context.Context, j *job) (pepper canonical.Pepper, held []store.Record, err error) {
+	j.tenant, err = r.Tenants.Tenant(ctx, j.event.TenantID)
+	if errors.Is(err, tenant.ErrUnknown) {
+		return pepper, nil, fault.New(fault.Blocked, CodeTenantUnknown, nil)
+	}
+	if err != nil {
+		return pepper, nil, err
+	}
+	if pepper, err = r.Peppers.Pepper(ctx, j.event.TenantID); err != nil || j.held != nil {
+		return pepper, j.held, err
+	}
+	held, err = r.Store.Get(ctx, j.keys()...)
+	return pepper, held, err
 }
 
 // maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
