@@ -13,12 +13,12 @@ import (
 
 func main() {
 	f := function.Begin("apply-tenant")
-	config, peppers := f.Table(f.String("CONFIG_TABLE")), f.Peppers()
+	config, state, peppers := f.Table(f.String("CONFIG_TABLE")), f.Table(f.String("STATE_TABLE")), f.Peppers()
 	tenants, err := console.NewTenants(config, f.Box(), peppers, console.Deployment{
 		CRMs: f.List("CRMS"), Providers: f.List("CHANNELS"), Schemas: functions.Schemas(), Hosts: hosts.Policy(f.String("CRM_HOSTS")),
 	}, f.Logger, f.Meter)
 	f.Check(err)
 	f.Start(lambdainvoke.Handler(console.Serve(tenants, &console.Consents{
-		Store: f.Table(f.String("STATE_TABLE")), Policies: tenant.NewBindings(config), Peppers: peppers, Logger: f.Logger, Meter: f.Meter,
+		Store: state, Policies: tenant.NewBindings(config), Peppers: peppers, Logger: f.Logger, Meter: f.Meter,
 	}), console.Refuse))
 }
