@@ -174,7 +174,7 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner 
 		}
 		o.event = work.first()
 		if answerer, ok := content.(Answerer); ok {
-			return a.answer(telemetry.WithEvent(ctx, o.event), w, answerer, work, all, &o)
+			return a.respond(telemetry.WithEvent(ctx, o.event), w, answerer, work, all, &o)
 		}
 		if o.spool, err = a.publishAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
 			return fault.New(fault.Retryable, codeNotDurable, nil)

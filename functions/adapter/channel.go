@@ -72,6 +72,14 @@ type RedeliveryPolicy struct {
 	On []int // the statuses after which the same webhook comes again; empty: it never does
 }
 
+// RepeatedByPrograms returns the policy of senders that follow a page of ours: they repeat a request after these statuses and no other.
+func RepeatedByPrograms() RedeliveryPolicy {
+	return RedeliveryPolicy{On: []int{
+		http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+	}}
+}
+
 // Never reports whether what is not accepted now is lost.
 func (p RedeliveryPolicy) Never() bool { return len(p.On) == 0 }
 

@@ -102,9 +102,9 @@ func (q *Requests) write(ctx context.Context, r *request) (err error) {
 // reasonRepeated is that of a webhook that was answered before.
 const reasonRepeated = "repeated"
 
-// answer makes what can be used of a webhook durable, and answers. A webhook of which nothing can be used leaves nothing behind, so that its
+// respond makes what can be used of a webhook durable, and sets the response. A webhook of which nothing can be used leaves nothing behind, so that its
 // sender may correct it under the same id.
-func (a *Adapter) answer(ctx context.Context, w Webhook, content Answerer, work Batch, all budget, o *outcome) error {
+func (a *Adapter) respond(ctx context.Context, w Webhook, content Answerer, work Batch, all budget, o *outcome) error {
 	given := content.Answer(work.Verdicts)
 	if work.Unused != nil {
 		o.reason = fault.Of(work.Unused).Code

@@ -31,8 +31,8 @@ func question(e *canonical.Event) consent.Question {
 	return consent.Question{Channel: e.Channel, Line: e.LineID, Purpose: consent.Messaging}
 }
 
-// answersPending returns the opt-in that a yes is where the person was asked for one, nil where it is talk.
-func (r *Router) answersPending(ctx context.Context, e *canonical.Event, p consent.Policy, who consent.Subject) (*canonical.Consent, error) {
+// pendingOptIn returns the opt-in that a yes is if the person was asked for one, nil if it is talk.
+func (r *Router) pendingOptIn(ctx context.Context, e *canonical.Event, p consent.Policy, who consent.Subject) (*canonical.Consent, error) {
 	held, err := consent.Read(ctx, r.Store, who)
 	if err != nil || !p.Pending(held.Address, question(e), e.Timestamp) {
 		return nil, err

@@ -322,8 +322,8 @@ func TestEvidenceSaysWhereAChangeCameFrom(t *testing.T) {
 	}
 }
 
-// TestWhoAnswersIsSaidOfTheLine: a HELP that the provider answers is owed nothing, and a STOP only where we said that we would.
-func TestWhoAnswersIsSaidOfTheLine(t *testing.T) {
+// TestALineNamesWhoRepliesToKeywords: a HELP that the provider replies to is owed nothing, and a STOP only where it is ours to reply.
+func TestALineNamesWhoRepliesToKeywords(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		text string

@@ -74,7 +74,7 @@ func decode(head queue.Received) (canonical.Event, error) {
 // keys returns the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
 // event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
 // stands, so that such a copy changes no consent, and no outreach waits again that was answered. Of an event that was routed
-// completely the record says whether it is this one.
+// completely it shows whether that was this one.
 func (j *job) keys() []store.Key {
 	keys := []store.Key{conversation.Key(j.event.TenantID, j.event.ThreadID)}
 	if j.consent != nil || j.yes || j.completed || isOutreach(&j.event) {
@@ -102,7 +102,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
 	subject := consent.NewSubject(pepper, e.TenantID, identifier(e.Customer()), d.Person.Key, head.Reassigned)
 	if j.yes {
-		if d.Consent, err = r.answersPending(ctx, e, j.tenant.Consent, subject); err != nil {
+		if d.Consent, err = r.pendingOptIn(ctx, e, j.tenant.Consent, subject); err != nil {
 			return err
 		}
 	}

@@ -145,7 +145,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	}
 	holdBack(jobs)
 	for _, stage := range []func(context.Context, []*job){
-		putOff(apart), r.claim, r.readHeld, putOff(answers), r.each(r.decide), r.countLeads, r.writePointers, r.writeRecords, r.each(r.prepare),
+		putOff(apart), r.claim, r.readHeld, putOff(changesHead), r.each(r.decide), r.countLeads, r.writePointers, r.writeRecords, r.each(r.prepare),
 		r.publish, r.publishForwarded,
 	} {
 		stage(ctx, jobs)
@@ -213,9 +213,9 @@ func apart(before, j *job) bool {
 	})
 }
 
-// answers reports whether one of two jobs of a thread may change the head: because an outreach waits for its answer, or by what it
+// changesHead reports whether one of two jobs of a thread may change the head: because an outreach waits for its answer, or by what it
 // proves.
-func answers(before, j *job) bool {
+func changesHead(before, j *job) bool {
 	if j.held == nil || before.proves || j.proves {
 		return true
 	}

@@ -171,7 +171,7 @@ func (p Policy) answer(address, person Ledger, q Question) Answer {
 	return Answer{Verdict: Unknown, Why: WhyNever}
 }
 
-// Pending reports whether a yes at an instant answers what the owner of an address was asked, and they have not stopped since.
+// Pending reports whether the owner of an address had been asked for consent by an instant, not long before, and has not stopped since.
 func (p Policy) Pending(address Ledger, q Question, at time.Time) bool {
 	asked, ok := p.newest(address, Pending, q)
 	if !ok || at.Before(asked.At) || at.After(asked.At.Add(pendingFor)) {

@@ -17,7 +17,7 @@ var (
 	_ adapter.Answerer = (*content)(nil)
 )
 
-// Codes of what cannot be used: they are in answers, in the log and in metrics.
+// Codes of what cannot be used, in responses, in the log and in metrics.
 const (
 	CodeInvalid = "event_refused" // some of its members are wrong
 	CodeSyntax  = "json_malformed"

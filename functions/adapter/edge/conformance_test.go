@@ -1,15 +1,12 @@
 package edge
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -34,7 +31,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 	return adaptertest.Provider{
 		Channel: &Channel{},
 		Sign:    sign,
-		Token:   token,
+		Token:   adaptertest.StandardSecret,
 		Account: tenant.Account{ID: "demo-edge", TenantID: "demo", Provider: Provider, ProviderAccount: "demo-edge"},
 		Lines: []tenant.Line{
 			line("edge-number", "demo-edge", "+15557654321", canonical.SMS, canonical.RCS, canonical.WhatsApp),
@@ -54,29 +51,10 @@ func sample(tb testing.TB, name string) adaptertest.Case {
 	return adaptertest.ReadCase(tb, "testdata/"+name+"/request.json")
 }
 
-// token makes a secret of a word.
-func token(word string) secret.Value {
-	sum := sha256.Sum256([]byte(word))
-	return secret.Value("whsec_" + base64.StdEncoding.EncodeToString(sum[:]))
-}
-
-// sign signs a request as it would be sent at the moment it is received, written apart from the code that verifies. A body has an id of
-// its own.
+// sign signs a request under an id that is its body's own.
 func sign(r webhook.Request, token secret.Value) webhook.Request {
 	sum := sha256.Sum256(r.Body)
-	return signAs(r, token, "msg_"+hex.EncodeToString(sum[:8]))
-}
-
-func signAs(r webhook.Request, token secret.Value, id string) webhook.Request {
-	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(token), "whsec_"))
-	timestamp := strconv.FormatInt(r.Received.Unix(), 10)
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(id + "." + timestamp + "." + string(r.Body)))
-	r.Header = r.Header.Clone()
-	r.Header.Set("webhook-id", id)
-	r.Header.Set("webhook-timestamp", timestamp)
-	r.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	return r
+	return adaptertest.SignStandard(r, token, "msg_"+hex.EncodeToString(sum[:8]))
 }
 
 func TestChannel(t *testing.T) { adaptertest.Run(t, provider(t)) }

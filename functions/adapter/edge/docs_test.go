@@ -100,8 +100,8 @@ func TestTheCommandsOfThePageAreAccepted(t *testing.T) {
 	}
 }
 
-// TestThePageShowsWhatIsAnswered compares the answers on the page with those that are given, and its statuses for repeats.
-func TestThePageShowsWhatIsAnswered(t *testing.T) {
+// TestThePageShowsTheResponses compares those on the page with those that are given, and its statuses for repeats.
+func TestThePageShowsTheResponses(t *testing.T) {
 	_, one := told(mediaJSON, event(t, `{"sender":{"phone":"5"}}`))
 	_, batch := told(mediaJSON, "["+event(t, `{}`)+","+event(t, `{"eventId":"evt-2","recipient":{}}`)+"]")
 	text := page(t)

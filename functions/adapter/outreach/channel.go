@@ -24,17 +24,14 @@ const Messages = "messages"
 // Channel is the outreach API. Its zero value is ready.
 type Channel struct{}
 
-// Describe implements adapter.Channel. Callers are told to repeat a request after these statuses and no other.
+// Describe implements adapter.Channel.
 func (*Channel) Describe() adapter.Description {
 	return adapter.Description{
 		Provider: Provider,
 		Responses: map[string]webhook.Response{
 			Messages: {Status: http.StatusAccepted, ContentType: contentType, Body: []byte(`{"status":"accepted"}`)},
 		},
-		Redelivery: adapter.RedeliveryPolicy{On: []int{
-			http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
-			http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-		}},
+		Redelivery: adapter.RepeatedByPrograms(),
 	}
 }
 

@@ -1,14 +1,9 @@
 package outreach
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 
 	"signalbox/functions/adapter/adaptertest"
@@ -28,7 +23,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 	return adaptertest.Provider{
 		Channel: &Channel{},
 		Sign:    sign,
-		Token:   token,
+		Token:   adaptertest.StandardSecret,
 		Account: tenant.Account{ID: "demo-outreach", TenantID: "demo", Provider: Provider, ProviderAccount: "demo-outreach"},
 		Lines: []tenant.Line{
 			line("outreach-number", "+15557654321", canonical.SMS, canonical.WhatsApp, "call"),
@@ -49,22 +44,8 @@ func sample(tb testing.TB, name string) adaptertest.Case {
 }
 
 // token makes a secret of a word.
-func token(word string) secret.Value {
-	sum := sha256.Sum256([]byte(word))
-	return secret.Value("whsec_" + base64.StdEncoding.EncodeToString(sum[:]))
-}
-
-// sign signs a request as it would be sent at the moment it is received, written apart from the code that verifies.
 func sign(r webhook.Request, token secret.Value) webhook.Request {
-	key, _ := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(token), "whsec_"))
-	timestamp := strconv.FormatInt(r.Received.Unix(), 10)
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte("msg_1." + timestamp + "." + string(r.Body)))
-	r.Header = r.Header.Clone()
-	r.Header.Set("webhook-id", "msg_1")
-	r.Header.Set("webhook-timestamp", timestamp)
-	r.Header.Set("webhook-signature", "v1,"+base64.StdEncoding.EncodeToString(mac.Sum(nil)))
-	return r
+	return adaptertest.SignStandard(r, token, "msg_1")
 }
 
 func TestChannel(t *testing.T) { adaptertest.Run(t, provider(t)) }
