@@ -142,6 +142,18 @@ func isConversation(s string) bool {
 	return ok && all(opaque, 1, 512, isVisible)
 }
 
+// Printable returns a test for printable ASCII of at most so many bytes, without a space at either end.
+func Printable(most int) func(string) bool {
+	return func(s string) bool {
+		for i := range len(s) {
+			if s[i] < ' ' || s[i] > '~' {
+				return false
+			}
+		}
+		return s != "" && len(s) <= most && strings.Trim(s, " ") == s
+	}
+}
+
 // IsE164 reports whether s has the form of E.164: "+" and 7 to 15 digits, the first not 0. Whether there is such a number is asked by
 // those who have the tables for it.
 func IsE164(s string) bool {

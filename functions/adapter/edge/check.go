@@ -51,7 +51,7 @@ func (in *input) check(e *canonical.Event) {
 	case in.cloud:
 	case in.id == "":
 		in.add(in.idPath(), canonical.ProblemRequired, wantMember)
-	case !isPrintable(maxID)(in.id):
+	case !canonical.Printable(maxID)(in.id):
 		in.add(in.idPath(), canonical.ProblemFormat, wantID)
 	}
 	if utf8.RuneCountInString(in.conversation) > maxThread {

@@ -74,9 +74,9 @@ func (in *input) unwrap(v jsontext.Value) jsontext.Value {
 		return ""
 	}
 	text("specversion", true, func(s string) bool { return s == "1.0" }, wantSpec)
-	in.id = text("id", true, isPrintable(maxID), wantID)
-	in.source = text("source", true, isPrintable(maxSource), wantSource)
-	text("type", true, isPrintable(maxID), wantID)
+	in.id = text("id", true, canonical.Printable(maxID), wantID)
+	in.source = text("source", true, canonical.Printable(maxSource), wantSource)
+	text("type", true, canonical.Printable(maxID), wantID)
 	text("datacontenttype", false, isJSON, wantDataType)
 	text("time", false, func(s string) (ok bool) { in.time, ok = canonical.ParseTime(s); return ok }, wantTime)
 	if _, has := attributes["data_base64"]; has {
@@ -93,16 +93,4 @@ func (in *input) unwrap(v jsontext.Value) jsontext.Value {
 func isJSON(s string) bool {
 	media, _, _ := strings.Cut(strings.ToLower(s), ";")
 	return media == mediaJSON || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
-}
-
-// isPrintable returns a test for printable ASCII without a space at either end.
-func isPrintable(most int) func(string) bool {
-	return func(s string) bool {
-		for i := range len(s) {
-			if s[i] < ' ' || s[i] > '~' {
-				return false
-			}
-		}
-		return s != "" && len(s) <= most && strings.Trim(s, " ") == s
-	}
 }

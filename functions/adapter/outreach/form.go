@@ -83,13 +83,13 @@ func (f *form) add(path, name, code, reason string) {
 func (f *form) outreach(o jsontext.Value) outreach {
 	f.once(whole, o, "id", "from", "to", "channel", "sentAt", "text", "sequence", "actor")
 	var out outreach
-	out.id = f.text(whole, o, "id", true, isPrintable(maxID), wantID)
-	out.from = f.text(whole, o, "from", true, isPrintable(maxLong), wantLong)
+	out.id = f.text(whole, o, "id", true, canonical.Printable(maxID), wantID)
+	out.from = f.text(whole, o, "from", true, canonical.Printable(maxLong), wantLong)
 	out.to = f.to(o)
 	out.channel = canonical.Channel(f.text(whole, o, "channel", true, canonical.IsChannel, wantWord))
 	out.sentAt, out.written = f.time(o)
 	out.text = f.text(whole, o, "text", false, nil, "")
-	out.sequence = f.text(whole, o, "sequence", false, isPrintable(maxID), wantID)
+	out.sequence = f.text(whole, o, "sequence", false, canonical.Printable(maxID), wantID)
 	out.actor = f.actor(o)
 	return out
 }
@@ -210,18 +210,6 @@ func (f *form) time(o jsontext.Value) (at time.Time, written string) {
 	return at, written
 }
 
-// isPrintable returns a test for printable ASCII.
-func isPrintable(most int) func(string) bool {
-	return func(s string) bool {
-		for i := range len(s) {
-			if s[i] < ' ' || s[i] > '~' {
-				return false
-			}
-		}
-		return s != "" && len(s) <= most && strings.Trim(s, " ") == s
-	}
-}
-
 func isName(s string) bool {
 	return s != "" && utf8.RuneCountInString(s) <= maxLong && !strings.ContainsFunc(s, unicode.IsControl)
 }
@@ -229,7 +217,7 @@ func isName(s string) bool {
 // isKnown reports whether s is what a channel knows a person by, behind the channel's name.
 func isKnown(s string) bool {
 	channel, identifier, ok := strings.Cut(s, ":")
-	return ok && canonical.IsChannel(channel) && identifier != "" && isPrintable(maxLong)(s) && !strings.Contains(s, " ")
+	return ok && canonical.IsChannel(channel) && identifier != "" && canonical.Printable(maxLong)(s) && !strings.Contains(s, " ")
 }
 
 // isNumber reports whether an id is a phone number in disguise. Inbound messages of such a person have a phone, of which their thread
