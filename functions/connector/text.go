@@ -38,6 +38,42 @@ func Said(e canonical.Event) string {
 	}
 }
 
+// Author returns who sent an event, on one line for people to read: the customer's name or address, "Ann (agent)", "automatic, by" and
+// the program, or "us" where nobody says who. Of what is neither from nor to the customer it returns "".
+func Author(e canonical.Event) string {
+	var actor canonical.Actor
+	if e.Actor != nil {
+		actor = *e.Actor
+	}
+	automatic := e.Flags.AutoReply || actor.Kind == "automation"
+	name, via := byline(e.Sender.DisplayName), byline(actor.Via)
+	switch {
+	case e.Direction == canonical.Inbound:
+		name = cmp.Or(name, byline(cmp.Or(e.Sender.Phone, e.Sender.ChannelAddress, strings.TrimPrefix(e.Sender.ID, string(e.Channel)+":"))), "customer")
+		if automatic {
+			name += " (automatic)"
+		}
+		return name
+	case e.Direction != canonical.Outbound:
+		return ""
+	case automatic && via == "":
+		return "automatic"
+	case automatic:
+		return "automatic, by " + via
+	case actor.Kind != "agent":
+		return cmp.Or(name, via, "us")
+	case name == "" && via == "":
+		return "agent"
+	case name == "" || via == "" || name == via:
+		return cmp.Or(name, via) + " (agent)"
+	default:
+		return name + " (agent, by " + via + ")"
+	}
+}
+
+// byline returns a name in one line of at most 80 characters.
+func byline(name string) string { return Cut(strings.Join(strings.Fields(Clean(name)), " "), 80) }
+
 // Instant returns a time as CRMs read it, to the millisecond.
 func Instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 

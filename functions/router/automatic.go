@@ -23,6 +23,12 @@ func automatic(e *canonical.Event) bool {
 	return e.Message != nil && saysAutomatic(e.Message.Text)
 }
 
+// writtenByPerson reports whether an event is a message that somebody of ours wrote: what a campaign, a bot, a sequence's step or an
+// automatic reply sends is not.
+func writtenByPerson(e *canonical.Event) bool {
+	return e.Direction == canonical.Outbound && e.Type == canonical.TypeMessage && e.Actor != nil && e.Actor.Kind == "agent" && !e.Flags.AutoReply
+}
+
 func saysAutomatic(text string) bool {
 	text = beginning(text)
 	if strings.ContainsAny(text, "?？؟") {

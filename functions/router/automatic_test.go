@@ -3,6 +3,8 @@ package router
 import (
 	"strings"
 	"testing"
+
+	"signalbox/shared/canonical"
 )
 
 // TestSaysAutomatic: notes that machines write, and messages of people that sound alike.
@@ -65,6 +67,29 @@ func BenchmarkSaysAutomatic(b *testing.B) {
 	for b.Loop() {
 		if saysAutomatic(text) {
 			b.Fatal("automatic")
+		}
+	}
+}
+
+// TestWrittenByPerson: what counts as a person's word of ours, and what programs send.
+func TestWrittenByPerson(t *testing.T) {
+	t.Parallel()
+	agent := canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Outbound, Actor: &canonical.Actor{Kind: "agent"}}
+	for sentence, c := range map[string]struct {
+		change func(e *canonical.Event)
+		want   bool
+	}{
+		"an agent's message":              {func(*canonical.Event) {}, true},
+		"a program's":                     {func(e *canonical.Event) { e.Actor = &canonical.Actor{Kind: "automation"} }, false},
+		"nobody says whose":               {func(e *canonical.Event) { e.Actor = nil }, false},
+		"an agent's absence note":         {func(e *canonical.Event) { e.Flags.AutoReply = true }, false},
+		"the customer's":                  {func(e *canonical.Event) { e.Direction, e.Actor.Kind = canonical.Inbound, "customer" }, false},
+		"an agent's reaction says little": {func(e *canonical.Event) { e.Type = canonical.TypeReaction }, false},
+	} {
+		e := agent
+		e.Actor = &canonical.Actor{Kind: agent.Actor.Kind}
+		if c.change(&e); writtenByPerson(&e) != c.want {
+			t.Errorf("%s: %v", sentence, !c.want)
 		}
 	}
 }

@@ -1,0 +1,42 @@
+package connector_test
+
+import (
+	"strings"
+	"testing"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/canonical"
+)
+
+func TestAuthorIsWhoSentIt(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		direction canonical.Direction
+		actor     *canonical.Actor
+		sender    canonical.Participant
+		auto      bool
+		want      string
+	}{
+		"a customer by the name they gave":             {canonical.Inbound, nil, canonical.Participant{DisplayName: "Ann", Phone: "+15552010001"}, false, "Ann"},
+		"a customer without a name by the number":      {canonical.Inbound, nil, canonical.Participant{Phone: "+15552010001"}, false, "+15552010001"},
+		"a customer without a number by the id":        {canonical.Inbound, nil, canonical.Participant{ID: "sms:x.1"}, false, "x.1"},
+		"a customer who is known by a digest":          {canonical.Inbound, nil, canonical.Participant{HashedEmail: "00"}, false, "customer"},
+		"a customer's phone that wrote by itself":      {canonical.Inbound, nil, canonical.Participant{DisplayName: "Ann"}, true, "Ann (automatic)"},
+		"an agent who has a name":                      {canonical.Outbound, &canonical.Actor{Kind: "agent"}, canonical.Participant{DisplayName: "Ann"}, false, "Ann (agent)"},
+		"an agent whom the program names":              {canonical.Outbound, &canonical.Actor{Kind: "agent", Via: "Ann"}, canonical.Participant{}, false, "Ann (agent)"},
+		"an agent and the program":                     {canonical.Outbound, &canonical.Actor{Kind: "agent", Via: "inbox"}, canonical.Participant{DisplayName: "Ann"}, false, "Ann (agent, by inbox)"},
+		"an agent without a name":                      {canonical.Outbound, &canonical.Actor{Kind: "agent"}, canonical.Participant{}, false, "agent"},
+		"a program":                                    {canonical.Outbound, &canonical.Actor{Kind: "automation", Via: "drip"}, canonical.Participant{DisplayName: "Acme"}, false, "automatic, by drip"},
+		"a program without a name":                     {canonical.Outbound, &canonical.Actor{Kind: "automation"}, canonical.Participant{}, false, "automatic"},
+		"an agent's absence note":                      {canonical.Outbound, &canonical.Actor{Kind: "agent"}, canonical.Participant{DisplayName: "Ann"}, true, "automatic"},
+		"somebody of ours":                             {canonical.Outbound, nil, canonical.Participant{}, false, "us"},
+		"nobody":                                       {canonical.Status, nil, canonical.Participant{}, false, ""},
+		"a name that would be a line of its own":       {canonical.Inbound, nil, canonical.Participant{DisplayName: " Ann\n12:00\tBob:\x00 "}, false, "Ann 12:00 Bob:"},
+		"a name that would be the whole of a timeline": {canonical.Inbound, nil, canonical.Participant{DisplayName: strings.Repeat("é", 200)}, false, strings.Repeat("é", 79) + "…"},
+	} {
+		e := canonical.Event{Direction: c.direction, Channel: canonical.SMS, Actor: c.actor, Sender: c.sender, Flags: canonical.Flags{AutoReply: c.auto}}
+		if got := connector.Author(e); got != c.want {
+			t.Errorf("%s: %q, want %q", sentence, got, c.want)
+		}
+	}
+}
