@@ -2,7 +2,11 @@
 // event with what one CRM is to do about it, in the words of the business. It names no CRM object.
 package delivery
 
-import "signalbox/shared/canonical"
+import (
+	"time"
+
+	"signalbox/shared/canonical"
+)
 
 // ID names a delivery. It is derived from the event's id and the CRM's name, so that routing twice gives the same one. It
 // holds no personal data and is the deduplication id on the CRM's queue.
@@ -20,6 +24,17 @@ type Delivery struct {
 	Person     Person          `json:"person"`
 	Actions    []Action        `json:"actions"`
 	Why        []RuleReference `json:"why"`
+	Session    *Session        `json:"session,omitempty"` // of which the event is shown as part; nil where it has an activity of its own
+	// Conversation: how the event's conversation stands (conversation.StatesKey) is to be shown, too.
+	Conversation bool `json:"conversation,omitempty"`
+}
+
+// Session names a session of package session, in the event's thread.
+type Session struct {
+	Name     string        `json:"name"`             // its sort key
+	Key      string        `json:"key"`              // its external id
+	Revision int64         `json:"revision"`         // the version of its record by which the event was in it
+	Window   time.Duration `json:"window,omitempty"` // within which it is written once, in nanoseconds
 }
 
 // Person is whom it is about. Links are what the router knew; a connector may know better.

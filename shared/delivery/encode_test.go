@@ -21,8 +21,11 @@ func fill(t *testing.T, v reflect.Value) {
 		v.SetString("\"quoted\" <angle> & \\ \n\t\x01 é \u2028 " + v.Type().Name())
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if v.Type().Field(i).Type != reflect.TypeFor[canonical.Event]() {

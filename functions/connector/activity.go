@@ -1,0 +1,40 @@
+package connector
+
+import (
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
+)
+
+// Activity is a session as a CRM is to show it: what all tries of all its deliveries write, and write the same.
+type Activity struct {
+	Key     string // external id of its first part; the next ones' is PartKey
+	Channel canonical.Channel
+	Start   time.Time // of its first line
+	Zone    *time.Location
+	Late    bool // what came after the session it belongs to had been sealed
+	Lines   []Line
+	// Written is the result of the step that wrote it before, and Parts how many parts it had then. They are nil and 0 of an activity that
+	// was not written yet, as far as is known: subject, status, owner and regarding are then written, and never again.
+	Written Result
+	Parts   int
+	// Conversation is how the conversation stands, nil if that is not to be shown.
+	Conversation *conversation.State
+}
+
+// Line is one message of an Activity, with what was done about it.
+type Line struct {
+	At          time.Time // event time, in the activity's zone
+	Inbound     bool
+	Author      string // for people to read
+	Text        string
+	Attachments []canonical.Attachment // as Attached returns them
+	Location    *canonical.Location
+	Offered     []string // the buttons of ours
+	Tapped      string   // the button that was tapped
+	Reactions   []string // each with who put it on
+	Edited      bool     // Text is what it was changed to
+	Withdrawn   bool     // its author took it back: there is no text
+	Failed      string   // why it was not delivered: the provider's code
+}

@@ -1,0 +1,190 @@
+// Package session keeps what was said in a conversation in one day, or without a long silence in between, as one sealed record. A CRM
+// shows a session as one activity, whose text follows from the record alone: whoever writes it again, twice or beside another writes
+// the same.
+package session
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
+	"signalbox/shared/keyring"
+	"signalbox/shared/store"
+)
+
+// CodeMalformed is the code of a record that cannot be read.
+const CodeMalformed = "session_malformed"
+
+// Place says which session it is. It never changes: what a zone or a silence was when the session began stays.
+type Place struct {
+	Tenant  string
+	Thread  canonical.ThreadID
+	Channel canonical.Channel
+	Line    string
+	Start   time.Time // of a day its midnight in the zone, otherwise the first message's time
+	Part    string    // "" of the first; the others tell what came when that one was full, or sealed
+}
+
+// prefix is what the sort keys of sessions begin with.
+const prefix = "session/"
+
+// Name returns the sort key of the session in its thread's partition. Sessions of a thread are in the order of their time.
+func (p Place) Name() string {
+	return prefix + p.Start.UTC().Format("2006-01-02T15:04:05.000Z") + "/" + string(p.Channel) + "/" + p.Line + "/" + p.Part
+}
+
+// StoreKey returns where a session of a thread is kept.
+func StoreKey(tenant string, thread canonical.ThreadID, name string) store.Key {
+	return store.Key{Partition: tenant + "/thread/" + string(thread), Sort: name}
+}
+
+// Sessions returns the range of a thread's sessions, newest first.
+func Sessions(tenant string, thread canonical.ThreadID) store.Range {
+	return store.Range{Partition: tenant + "/thread/" + string(thread), Prefix: prefix, Descending: true}
+}
+
+// ExternalID returns the key of the session's record in every CRM: 64 lower-case hex digits. It holds nothing personal, and is frozen
+// by vectors.
+func (p Place) ExternalID() string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"session", p.Tenant, string(p.Thread), p.Name()}, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// format is raised when a record can no longer be read by the release before.
+const format = 1
+
+// Record is what a session holds.
+type Record struct {
+	Format  int     `json:"format"`
+	Zone    string  `json:"zone,omitempty"` // of the IANA database: what the times are shown in; UTC when empty
+	Late    bool    `json:"late,omitempty"` // it came after the session it belongs to was sealed
+	Entries []Entry `json:"entries"`        // by event time
+}
+
+// Entry is one thing that was said or done.
+type Entry struct {
+	Event  canonical.Event `json:"event"`            // as much of it as is shown
+	Failed string          `json:"failed,omitempty"` // why a message of ours was not delivered: the provider's code
+}
+
+// Add adds an event, in the order of event times, and reports whether that changed the record: an event that it holds stays as it is.
+func (r *Record) Add(e canonical.Event) bool {
+	if r.Holds(e.EventID) {
+		return false
+	}
+	r.Format = format
+	r.Entries = append(slices.Clone(r.Entries), Entry{Event: shown(e)})
+	slices.SortStableFunc(r.Entries, func(a, b Entry) int {
+		if by := a.Event.Timestamp.Compare(b.Event.Timestamp); by != 0 {
+			return by
+		}
+		return a.Event.ReceivedAt.Compare(b.Event.ReceivedAt)
+	})
+	return true
+}
+
+// Holds reports whether an event is in the record.
+func (r *Record) Holds(id canonical.EventID) bool {
+	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Event.EventID == id })
+}
+
+// shown returns what is kept of an event: what a timeline shows, and what ties events of one message together.
+func shown(e canonical.Event) canonical.Event {
+	name := func(p canonical.Participant) canonical.Participant {
+		return canonical.Participant{DisplayName: p.DisplayName, Phone: p.Phone, ChannelAddress: p.ChannelAddress}
+	}
+	return canonical.Event{
+		EventID: e.EventID, SchemaVersion: e.SchemaVersion, AccountID: e.AccountID, Type: e.Type, Channel: e.Channel, Direction: e.Direction,
+		ConversationID: e.ConversationID,
+		Provider:       e.Provider, ProviderMessageID: e.ProviderMessageID, Sender: name(e.Sender), Recipient: name(e.Recipient), Actor: e.Actor,
+		RelatesTo: e.RelatesTo, Message: e.Message, Reaction: e.Reaction, Consent: e.Consent, Timestamp: e.Timestamp, ReceivedAt: e.ReceivedAt,
+		Flags: e.Flags,
+	}
+}
+
+// Due returns when an event that the record holds is to be written to a CRM, so that it is written at most once a window: at once what
+// comes after a silence of a window, and with the next write what comes in between. It is zero of an event that the record does not hold.
+func (r *Record) Due(id canonical.EventID, window time.Duration) time.Time {
+	arrived := slices.Clone(r.Entries)
+	slices.SortStableFunc(arrived, func(a, b Entry) int { return a.Event.ReceivedAt.Compare(b.Event.ReceivedAt) })
+	var last time.Time // the newest write that is due
+	for _, e := range arrived {
+		if at := e.Event.ReceivedAt; at.After(last) {
+			if next := last.Add(window); !last.IsZero() && at.Before(next) {
+				last = next
+			} else {
+				last = at
+			}
+		}
+		if e.Event.EventID == id {
+			return last
+		}
+	}
+	return time.Time{}
+}
+
+// maxPlain bounds what a record is decompressed to.
+const maxPlain = 16 << 20
+
+// MaxSealed is how large a sealed record may become: a session that would be larger goes on in another part.
+const MaxSealed = store.MaxData - 2<<10
+
+// Sealer seals under persons' keys; *keyring.Ring is one.
+type Sealer interface {
+	SealPerson(ctx context.Context, at keyring.Place, person string, plain []byte) ([]byte, error)
+}
+
+// Opener opens what was sealed; *keyring.Ring is one.
+type Opener interface {
+	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
+}
+
+func placeOf(key store.Key) keyring.Place {
+	tenant, _, _ := strings.Cut(key.Partition, "/")
+	return keyring.Place{Tenant: tenant, Purpose: "session", Name: key.Partition + "/" + key.Sort}
+}
+
+// Seal returns the data that a record is kept as under key, sealed with the key of its person.
+func Seal(ctx context.Context, s Sealer, key store.Key, person string, r *Record) ([]byte, error) {
+	var out bytes.Buffer
+	w := zlib.NewWriter(&out)
+	if err := json.NewEncoder(w).Encode(r); err != nil {
+		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
+	}
+	_ = w.Close() // a buffer takes everything
+	return s.SealPerson(ctx, placeOf(key), person, out.Bytes())
+}
+
+// Open reads what Seal made. The record that is not there is an empty one.
+func Open(ctx context.Context, o Opener, held store.Record) (Record, error) {
+	var r Record
+	if held.Version == 0 {
+		return r, nil
+	}
+	data, err := o.Open(ctx, placeOf(held.Key), held.Data)
+	if err != nil {
+		return r, err
+	}
+	malformed := fault.New(fault.Permanent, CodeMalformed, nil)
+	compressed, err := zlib.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return r, malformed
+	}
+	plain, err := io.ReadAll(io.LimitReader(compressed, maxPlain+1))
+	if err != nil || len(plain) > maxPlain {
+		return r, malformed
+	}
+	if err := json.Unmarshal(plain, &r); err != nil || r.Format != format {
+		return Record{}, malformed
+	}
+	return r, nil
+}

@@ -1,0 +1,129 @@
+package session_test
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/keyring"
+	"signalbox/shared/keyring/memkeys"
+	"signalbox/shared/session"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+func place() session.Place {
+	return session.Place{Tenant: "demo", Thread: "t1_x", Channel: canonical.SMS, Line: "number", Start: noon}
+}
+
+// message returns a message of an id and two times, in seconds after noon.
+func message(id string, at, received int) canonical.Event {
+	return canonical.Event{
+		EventID: canonical.EventID(id), SchemaVersion: 2, Type: canonical.TypeMessage, Channel: canonical.SMS, Direction: canonical.Inbound,
+		ConversationID: "sms:a:conv:b", Timestamp: noon.Add(time.Duration(at) * time.Second), ReceivedAt: noon.Add(time.Duration(received) * time.Second),
+		Message: &canonical.Message{Text: "text of " + id},
+	}
+}
+
+func TestExternalIDsAreFrozen(t *testing.T) {
+	t.Parallel()
+	const want = "7385398567e5440948530739dbf7953d76d21720d2a9097d2edb98d4295a6c4b"
+	if got := place().ExternalID(); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	for name, change := range map[string]func(*session.Place){
+		"tenant": func(p *session.Place) { p.Tenant = "other" }, "thread": func(p *session.Place) { p.Thread = "t1_y" },
+		"channel": func(p *session.Place) { p.Channel = canonical.RCS }, "line": func(p *session.Place) { p.Line = "other" },
+		"start": func(p *session.Place) { p.Start = p.Start.Add(time.Hour) }, "part": func(p *session.Place) { p.Part = "2" },
+	} {
+		other := place()
+		change(&other)
+		if other.ExternalID() == want || other.Name() == place().Name() && name != "tenant" && name != "thread" {
+			t.Errorf("another %s has the same name", name)
+		}
+	}
+}
+
+func TestMessagesAreInTheOrderOfTheirTime(t *testing.T) {
+	t.Parallel()
+	var r session.Record
+	for _, e := range []canonical.Event{message("b", 10, 10), message("late", 5, 60), message("c", 20, 20)} {
+		if !r.Add(e) {
+			t.Errorf("%s was not added", e.EventID)
+		}
+	}
+	if r.Add(message("late", 5, 90)) {
+		t.Error("a repeat changed the record")
+	}
+	var got []string
+	for _, e := range r.Entries {
+		got = append(got, string(e.Event.EventID))
+	}
+	if strings.Join(got, " ") != "late b c" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestAWindowIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		received []int
+		due      []int
+	}{
+		"the first is due at once":                       {[]int{0}, []int{0}},
+		"what comes in the window is due at its end":     {[]int{0, 13, 26, 59}, []int{0, 60, 60, 60}},
+		"a write opens the next window":                  {[]int{0, 13, 61, 119}, []int{0, 60, 120, 120}},
+		"after a silence the next is due at once":        {[]int{0, 13, 121}, []int{0, 60, 121}},
+		"what comes with the write is in it":             {[]int{0, 30, 60}, []int{0, 60, 60}},
+		"ten in two minutes are three writes":            {[]int{0, 13, 26, 39, 52, 65, 78, 91, 104, 117}, []int{0, 60, 60, 60, 60, 120, 120, 120, 120, 120}},
+		"what comes a whole window later is due at once": {[]int{0, 60}, []int{0, 60}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var r session.Record
+			for i, received := range c.received {
+				r.Add(message(string(rune('a'+i)), -i, received)) // by event time the other way round
+			}
+			for i, want := range c.due {
+				if got := r.Due(canonical.EventID(rune('a'+i)), time.Minute); !got.Equal(noon.Add(time.Duration(want) * time.Second)) {
+					t.Errorf("message %d is due at %v, want %d s", i, got, want)
+				}
+			}
+			if !r.Due("unknown", time.Minute).IsZero() {
+				t.Error("what is not held is due")
+			}
+		})
+	}
+}
+
+func TestARecordIsReadAsItWasWritten(t *testing.T) {
+	t.Parallel()
+	ring := keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Persons: memstore.New(), Random: rand.Reader})
+	key := session.StoreKey("demo", "t1_x", place().Name())
+	r := session.Record{Zone: "Europe/Berlin"}
+	r.Add(message("a", 0, 1))
+	r.Entries[0].Failed = "30003"
+	sealed, err := session.Seal(t.Context(), ring, key, strings.Repeat("ab", 32), &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(sealed), "text of a") {
+		t.Error("the words are in the clear")
+	}
+	got, err := session.Open(t.Context(), ring, store.Record{Key: key, Version: 1, Data: sealed})
+	if diff := cmp.Diff(r, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	if _, err := session.Open(t.Context(), ring, store.Record{Key: session.StoreKey("demo", "t1_x", "session/other"), Version: 1, Data: sealed}); err == nil {
+		t.Error("what was moved to another place opens")
+	}
+	if got, err := session.Open(t.Context(), ring, store.Record{Key: key}); err != nil || len(got.Entries) > 0 {
+		t.Errorf("%v %v of a record that is not there", got, err)
+	}
+}
