@@ -36,8 +36,8 @@ func (w *world) events() map[string]int {
 	return counts
 }
 
-// TestTwoTenantsOfOneAccount: signed requests to one account's address end in the tenant that has the line. The account was its owner's
-// alone, whose messages go on.
+// TestTwoTenantsOfOneAccount: signed requests to one account's address end in the tenant that has the line, and so do the events of one
+// request. The account was its owner's alone, whose messages go on.
 func TestTwoTenantsOfOneAccount(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes")
@@ -60,20 +60,28 @@ func TestTwoTenantsOfOneAccount(t *testing.T) {
 	who["crms"] = crms[:1]
 	guest["accounts"] = []any{}
 	lines, _ := guest["lines"].([]any)
-	line, _ := lines[0].(map[string]any)
-	line = maps.Clone(line)
-	line["id"], line["address"] = "guest-number", "+15557650001"
-	guest["lines"] = []any{line}
-	account := map[string]any{"account": accounts[0], "owner": "demo", "tenants": []any{"demo", "guest"}}
+	line := func(n int, id string) map[string]any {
+		like, _ := lines[n].(map[string]any)
+		like = maps.Clone(like)
+		like["id"], like["address"] = id, "+15557650001"
+		return like
+	}
+	guest["lines"] = []any{line(0, "guest-number"), line(len(lines)-1, "guest-door")}
+	shared := func(account any) map[string]any {
+		return map[string]any{"account": account, "owner": "demo", "tenants": []any{"demo", "guest"}}
+	}
+	account, door := shared(accounts[0]), shared(accounts[len(accounts)-1])
 
 	const stranger = "lines[0].account is not the id of an account in this file, nor of one with a file of its own that names this tenant"
-	if got := w.apply(ctx, guest); len(got) != 1 || got[0] != stranger {
+	if got := w.apply(ctx, guest); len(got) == 0 || got[0] != stranger {
 		t.Fatalf("a line of another tenant's account: %q", got)
 	}
-	if got := w.apply(ctx, account); got != nil {
-		t.Fatalf("the account: %q", got)
+	for _, file := range []map[string]any{account, door} {
+		if got := w.apply(ctx, file); got != nil {
+			t.Fatalf("the account: %q", got)
+		}
 	}
-	own["accounts"] = accounts[1:]
+	own["accounts"] = accounts[1 : len(accounts)-1]
 	for who, file := range map[string]map[string]any{"the owner": own, "the guest": guest} {
 		if got := w.apply(ctx, file); got != nil {
 			t.Fatalf("%s: %q", who, got)
@@ -87,15 +95,19 @@ func TestTwoTenantsOfOneAccount(t *testing.T) {
 	w.deliver(ctx, to("+15557654321"))
 	w.deliver(ctx, to("+15557650001"))
 	w.deliver(ctx, to("+15557650001"))
+	batch := w.event()
+	told := strings.ReplaceAll(string(batch.JSON), "evt", "other")
+	batch.JSON = json.RawMessage(`[` + string(batch.JSON) + `,` + strings.ReplaceAll(told, "+15557654321", "+15557650001") + `]`)
+	w.deliver(ctx, batch)
 	w.rest(ctx)
-	if got := w.events(); got["demo"] != 1 || got["guest"] != 2 || len(got) != 2 {
+	if got := w.events(); got["demo"] != 2 || got["guest"] != 3 || len(got) != 2 {
 		t.Errorf("events by tenant: %v", got)
 	}
 	first, _ := crms[0].(map[string]any)
 	for crm, about := range w.Simulated {
-		want := 1
+		want := 2
 		if crm == first["name"] {
-			want = 3
+			want = 5
 		}
 		if records, err := w.client.Records(ctx, crm, about.Messages); err != nil || len(records) != want {
 			t.Errorf("%s holds %d messages, want %d: %v", crm, len(records), want, err)
