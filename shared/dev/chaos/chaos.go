@@ -1,8 +1,10 @@
 // Package chaos runs the whole of Signalbox with unmodified binaries and breaks it under load: kill -9 at any moment and at every
 // call boundary, batches that wait for their invocation and processes that stand still until others receive the same messages, webhooks delivered twice, late and out of order, tables, queues, keys and secrets that refuse, lose replies and deliver again,
 // entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, and gateways and queues with
-// wrong clocks. The load is what people write, receipts of what we sent, and outreach that some of them answer. Then a checker
-// holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, each
+// wrong clocks. The load is what people write, by their provider and by a program that tells
+// it, receipts of what we sent, outreach that some of them answer, and people who are known by one thing until an event proves that they are
+// somebody who was known by another. Then a checker
+// holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, whoever is one person on one record, each
 // message of ours as far as it got, each reply shown and nothing shown as one that is none, none dead-lettered.
 //
 // One seed makes one plan. It does not make one run: which messages a batch holds and when a process makes a call is up to the
@@ -43,14 +45,15 @@ type Options struct {
 
 // The load: so many people, each with a message every few seconds, whatever the duration.
 const (
-	persons = 240
+	writers = 240
 	pause   = 4 * time.Second
 	perKill = 400 * time.Millisecond
 )
 
-// The person of the first few messages, and our message of the first few receipts: behind all others.
+// Those who are known by two things, the person of the first few messages, and our message of the first few receipts: behind all others.
 const (
-	teacher = persons + strangers
+	joiner  = writers + strangers
+	teacher = joiner + 2*joiners
 	lesson  = 1_000_000
 )
 
@@ -129,7 +132,8 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	if r.client, err = samples.NewClient(o.Root, plugins.Channels(), r.cloud.Target()); err != nil {
 		return err
 	}
-	r.sender = &sender{client: r.client, history: r.history}
+	r.sender = &sender{client: r.client, history: r.history, decided: r.decided}
+	r.striker.spool = func() []string { return r.spool(ctx) }
 	if err := r.learn(ctx); err != nil {
 		return err
 	}
@@ -145,15 +149,16 @@ func (r *run) learn(ctx context.Context) error {
 	now := time.Now()
 	r.sender.asked(ctx, now, teacher, []Asked{{Sent: -longAgo}})
 	r.sender.outbound(ctx, lesson, Outbound{Receipts: []Receipt{{State: "sent"}, {State: "queued"}}})
-	r.sender.thread(ctx, teacher, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond}})
+	r.sender.thread(ctx, teacher, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond, Sender: 1}})
+	r.sender.thread(ctx, joiner+joiners, []Webhook{{}, {By: byUser}, {By: byBoth}, {By: byUser}})
 	r.sender.asked(ctx, now, teacher+1, []Asked{{Sent: ahead}})
 	r.lottery.closed.Store(true)
-	r.sender.deliver(ctx, r.sender.message(teacher, 3, false))
+	r.sender.deliver(ctx, r.sender.message(teacher, 3, Webhook{}))
 	r.lottery.closed.Store(false)
 	for n := range 2 { // of people whom nobody knows, and then does
 		var all sync.WaitGroup
 		for person := range crowd {
-			all.Go(func() { r.sender.deliver(ctx, r.sender.message(teacher+2+person, n, false)) })
+			all.Go(func() { r.sender.deliver(ctx, r.sender.message(teacher+2+person, n, Webhook{Sender: person})) })
 		}
 		all.Wait()
 		r.rest(ctx, restIn)
@@ -166,7 +171,7 @@ func (r *run) learn(ctx context.Context) error {
 		faults[name] = len(about.Failures)
 	}
 	size := Size{
-		Kills: r.options.Kills, Duration: r.options.Duration, Threads: persons, Messages: max(1, int(r.options.Duration/pause)),
+		Kills: r.options.Kills, Duration: r.options.Duration, Threads: writers, Messages: max(1, int(r.options.Duration/pause)),
 	}
 	r.plan = NewPlan(r.options.Seed, size, r.striker.boundaries(), faults, r.striker.holds.functions())
 	data, err := json.MarshalIndent(r.plan, "", " ")
@@ -176,9 +181,9 @@ func (r *run) learn(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(r.folder, "plan.json"), data, 0o600); err != nil {
 		return fmt.Errorf("chaos: %w", err)
 	}
-	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people, %d messages, CRMs %s, times divided by %d\n",
+	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people and %d who come to be known by two things, %d messages, CRMs %s, times divided by %d\n",
 		r.plan.Seed, r.plan.Digest(), len(r.plan.Strikes), 2*len(r.striker.boundaries()), r.options.Duration, size.Threads,
-		size.Threads*size.Messages, strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
+		len(r.plan.Joins), (size.Threads+len(r.plan.Joins))*size.Messages, strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
 	return nil
 }
 
@@ -193,6 +198,9 @@ func (r *run) storm(ctx context.Context) error {
 	var threads, others sync.WaitGroup
 	for person, webhooks := range r.plan.Threads {
 		threads.Go(func() { r.sender.thread(ctx, person, webhooks) })
+	}
+	for n, webhooks := range r.plan.Joins {
+		threads.Go(func() { r.sender.thread(ctx, joiner+n, webhooks) })
 	}
 	for n, o := range r.plan.Outbound {
 		threads.Go(func() { r.sender.outbound(ctx, n, o) })
@@ -228,8 +236,8 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 			return
 		default:
 		}
-		person := n % persons
-		r.sender.deliver(ctx, r.sender.message(person, sent+n/persons, r.plan.Threads[person][sent-1].Machine))
+		person := n % writers
+		r.sender.deliver(ctx, r.sender.message(person, sent+n/writers, Webhook{Machine: r.plan.Threads[person][sent-1].Machine, Sender: n}))
 		if n%8 == 0 {
 			r.sender.outbound(ctx, len(r.plan.Outbound)+n/8, Outbound{Receipts: []Receipt{{State: "sent"}}})
 			r.sender.deliver(ctx, r.sender.outreach(teacher+1, 1+n/8, r.began.Add(-longAgo))) // to nobody who writes
@@ -258,13 +266,28 @@ func (r *run) left(ctx context.Context) int {
 			n += counters.Visible + counters.InFlight
 		}
 	}
+	return n + len(r.spool(ctx))
+}
+
+// spool returns the ids of what is in the spool.
+func (r *run) spool(ctx context.Context) (ids []string) {
 	for shard := range 16 {
 		page, _, err := r.cloud.Table("SpoolTable").List(ctx, store.Range{Partition: fmt.Sprintf("spool/%d", shard)})
-		if err == nil {
-			n += len(page)
+		if err != nil { // it is memory
+			continue
+		}
+		for _, record := range page {
+			_, id, _ := strings.Cut(record.Sort, "/")
+			ids = append(ids, id)
 		}
 	}
-	return n
+	return ids
+}
+
+// decided reports whether the router has recorded an event.
+func (r *run) decided(ctx context.Context, event string) bool {
+	held, err := r.cloud.Table("StateTable").Get(ctx, store.Key{Partition: "demo/event/" + event, Sort: "event"})
+	return err == nil && held[0].Version > 0
 }
 
 // judge waits for rest, and holds what there is against the history.

@@ -35,6 +35,7 @@ type Outcome struct {
 	Replies  map[string]map[string][]Shown  // by CRM and person: what each of their records shows
 	Also     map[string][]string            // by CRM and another object: the messages whose keys its records hold
 	People   map[string]map[string]int      // by CRM and object: how many records there are of people
+	Whose    map[string]map[string][]string // by CRM and message: the people whose it is
 	Spooled  map[string]bool                // what took the spool: it may be late
 	Dead     []string                       // the dead letters that wait for a person
 	Again    []string                       // those of webhooks that a schedule parses again by itself
@@ -44,16 +45,19 @@ type Outcome struct {
 // Report is what the checker says.
 type Report struct {
 	Messages, Webhooks, Duplicates, Retries, Spooled int
-	Outbound, Receipts                               int // messages of ours; what was sent about them, repetitions not counted
-	Asked, Replied                                   int // outreach; people who certainly answered one
-	Pairs                                            int // whose order was checked, in all CRMs
+	Outbound, Receipts                               int            // messages of ours; what was sent about them, repetitions not counted
+	Asked, Replied                                   int            // outreach; people who certainly answered one
+	Joined                                           int            // people who were known by two things, of whom it was proved
+	By                                               map[string]int // messages, by the account they came by
+	Pairs                                            int            // whose order was checked, in all CRMs
 	Problems                                         []Problem
 }
 
 // message is what the history says of one.
 type message struct {
 	id, thread        string
-	machine           bool
+	person            string // who
+	machine, proves   bool
 	nobodys           bool      // perhaps: a machine wrote it, of somebody who had written nothing, and nobody is made of that
 	sent, acked, over time.Time // first send; first answer 2xx, zero if there was none; end of the last send
 }
@@ -64,6 +68,7 @@ type books struct {
 	outbound map[string]*reported // of ours
 	talks    map[string]*talk     // by person
 	open     map[string]bool      // what was sent, by its name; true if it was not acknowledged
+	by       map[string]int       // messages of people, by the account they came by
 }
 
 func (b *books) talk(person string) *talk {
@@ -78,7 +83,7 @@ func Check(history []Send, o Outcome) Report {
 	r := Report{Spooled: len(o.Spooled)}
 	sent := r.read(history)
 	sent.findNobodys(o.Spooled)
-	lacking := o.lacking(sent.messages)
+	lacking, people := o.lacking(sent.messages), personsOf(sent.messages)
 	for _, name := range slices.Sorted(maps.Keys(sent.open)) {
 		if sent.open[name] {
 			r.add(Unanswered, "", name, "")
@@ -89,6 +94,7 @@ func Check(history []Send, o Outcome) Report {
 		r.order(crm, sent.messages, o)
 		r.statuses(crm, sent.outbound, o.Statuses[crm])
 		r.replies(crm, sent.talks, o.Replies[crm])
+		r.joined(crm, people, o.Whose[crm])
 	}
 	for _, object := range slices.Sorted(maps.Keys(o.Also)) {
 		r.twice(object, o.Also[object])
@@ -105,7 +111,7 @@ func Check(history []Send, o Outcome) Report {
 	if o.Left > 0 {
 		r.add(Waiting, "", "", fmt.Sprintf("%d messages", o.Left))
 	}
-	r.people(sent.messages, o.People)
+	r.people(people, o.People)
 	return r
 }
 
@@ -115,7 +121,7 @@ func (r *Report) add(kind, crm, id, detail string) {
 
 // read returns what a history says.
 func (r *Report) read(history []Send) books {
-	b := books{messages: map[string]*message{}, outbound: map[string]*reported{}, talks: map[string]*talk{}, open: map[string]bool{}}
+	b := books{messages: map[string]*message{}, outbound: map[string]*reported{}, talks: map[string]*talk{}, open: map[string]bool{}, by: map[string]int{}}
 	for _, s := range history {
 		r.Webhooks++
 		switch {
@@ -147,16 +153,17 @@ func (r *Report) read(history []Send) books {
 			r.Replied++
 		}
 	}
-	r.Messages, r.Outbound = len(b.messages), len(b.outbound)
+	r.Messages, r.Outbound, r.By = len(b.messages), len(b.outbound), b.by
 	return b
 }
 
 func (b *books) message(s Send) {
 	m := b.messages[s.Message]
 	if m == nil {
-		m = &message{id: s.Message, thread: s.Thread, machine: s.Machine, sent: s.At}
+		m = &message{id: s.Message, thread: s.Thread, person: cmp.Or(s.Person, s.Thread), machine: s.Machine, proves: s.Proves, sent: s.At}
 		b.messages[s.Message] = m
-		if t := b.talk(s.Thread); !s.Machine {
+		b.by[s.Sender]++
+		if t := b.talk(m.person); !s.Machine {
 			t.wrote = append(t.wrote, m)
 		}
 	}
@@ -174,7 +181,7 @@ func (b *books) message(s Send) {
 // findNobodys finds the messages that need not be in a CRM.
 func (b *books) findNobodys(spooled map[string]bool) {
 	for _, m := range b.messages {
-		m.nobodys = m.machine && !slices.ContainsFunc(b.talk(m.thread).wrote, func(w *message) bool {
+		m.nobodys = m.machine && !slices.ContainsFunc(b.talk(m.person).wrote, func(w *message) bool {
 			return !w.acked.IsZero() && w.acked.Before(m.sent) && !spooled[w.id] // what took the spool may be late
 		})
 	}
@@ -295,17 +302,17 @@ func (r *Report) pairs(crm string, thread []*message, place map[string]int, spoo
 }
 
 // people compares how many records of people there are with how many people wrote.
-func (r *Report) people(messages map[string]*message, held map[string]map[string]int) {
-	wrote := map[string]bool{}
-	for _, m := range messages {
-		if !m.acked.IsZero() && !m.machine {
-			wrote[m.thread] = true
+func (r *Report) people(wrote persons, held map[string]map[string]int) {
+	for _, one := range wrote {
+		if at := proof(one); at < len(one) {
+			r.Joined++
 		}
 	}
+	want := wrote.records()
 	for _, crm := range slices.Sorted(maps.Keys(held)) {
 		for _, object := range slices.Sorted(maps.Keys(held[crm])) {
-			if n := held[crm][object]; n != len(wrote) {
-				r.add(People, crm, "", fmt.Sprintf("%d people wrote, and there are %d %s", len(wrote), n, object))
+			if n := held[crm][object]; n != want {
+				r.add(People, crm, "", fmt.Sprintf("%d people wrote who were to become %d records, and there are %d %s", len(wrote), want, n, object))
 			}
 		}
 	}

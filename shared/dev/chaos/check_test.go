@@ -111,7 +111,7 @@ func TestWhichDeadLettersAreParsedAgain(t *testing.T) {
 
 func TestTheCheckerCounts(t *testing.T) {
 	h := NewHistory(io.Discard)
-	h.Note(Send{Message: "a1", Thread: "a", Attempt: 1, At: at(0)})
+	h.Note(Send{Message: "a1", Sender: "x", Thread: "a", Attempt: 1, At: at(0)})
 	h.Note(Send{Message: "a1", Thread: "a", Attempt: 2, At: at(1), Answered: at(2), Status: 200})
 	h.Note(Send{Message: "a1", Thread: "a", At: at(3), Answered: at(4), Status: 200})
 	h.Note(sent("a2", "a", 5, 6))
@@ -120,7 +120,7 @@ func TestTheCheckerCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := Outcome{Messages: map[string][]string{"x": {"a1", "a2"}, "y": {"a1", "a2"}}}
-	want := Report{Messages: 2, Webhooks: 4, Duplicates: 1, Retries: 1, Pairs: 2}
+	want := Report{Messages: 2, Webhooks: 4, Duplicates: 1, Retries: 1, By: map[string]int{"x": 1, "": 1}, Pairs: 2}
 	if diff := cmp.Diff(want, Check(sends, o)); diff != "" {
 		t.Error(diff)
 	}

@@ -21,7 +21,11 @@ type Send struct {
 	Kind     string    `json:"kind"`
 	Message  string    `json:"message"`           // the provider's id; of a receipt, that of the message it is about
 	Key      string    `json:"key,omitempty"`     // of its record in every CRM
-	Thread   string    `json:"thread"`            // the person
+	Event    string    `json:"event,omitempty"`   // its id
+	Sender   string    `json:"sender,omitempty"`  // the account it comes by
+	Thread   string    `json:"thread"`            // what it knows the person by, in whose order it is
+	Person   string    `json:"person,omitempty"`  // who, where that is known by something else, too
+	Proves   bool      `json:"proves,omitempty"`  // it knows the person by both
 	Machine  bool      `json:"machine,omitempty"` // of a message: an out-of-office note
 	State    string    `json:"state,omitempty"`   // of a receipt
 	Asked    time.Time `json:"asked,omitzero"`    // of an outreach: when it says it was sent

@@ -17,17 +17,19 @@ import (
 // known is how what was sent is recognised in a CRM's records.
 type known struct {
 	messages map[string]string // ids of messages, by the key of their records
+	events   map[string]string // likewise, by the id of their events
 	people   map[string]string // who wrote or was written to; their phone is its own name
 	ours     map[string]bool   // by id: the message is one of ours
 }
 
 func (r *run) known() known {
-	k := known{map[string]string{}, map[string]string{}, map[string]bool{}}
+	k := known{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}
 	sends, _ := r.history.Sends() // judge reports the error
 	for _, s := range sends {
 		k.people[s.Thread] = s.Thread
 		if s.Kind != OfAsking {
 			k.messages[s.Key] = s.Message
+			k.events[s.Event] = s.Message
 			k.ours[s.Message] = s.Kind == OfReceipt
 		}
 	}
@@ -38,9 +40,14 @@ func (r *run) known() known {
 func (r *run) outcome(ctx context.Context) (Outcome, error) {
 	o := Outcome{
 		Messages: map[string][]string{}, Statuses: map[string]map[string][]string{}, Replies: map[string]map[string][]Shown{},
-		Also: map[string][]string{}, People: map[string]map[string]int{}, Spooled: r.striker.spooled, Left: r.left(ctx),
+		Also: map[string][]string{}, People: map[string]map[string]int{}, Whose: map[string]map[string][]string{}, Spooled: map[string]bool{}, Left: r.left(ctx),
 	}
 	k := r.known()
+	for event := range r.striker.spooled {
+		if message := k.events[event]; message != "" {
+			o.Spooled[message] = true
+		}
+	}
 	for name := range r.cloud.CRMs {
 		if err := r.messages(ctx, name, k, &o); err != nil {
 			return o, err
@@ -63,13 +70,14 @@ func (r *run) messages(ctx context.Context, name string, k known, o *Outcome) er
 	if err != nil {
 		return err
 	}
-	o.Statuses[name], o.Messages[name] = map[string][]string{}, nil
+	o.Statuses[name], o.Messages[name], o.Whose[name] = map[string][]string{}, nil, map[string][]string{}
 	for _, record := range records {
 		id := identify(record, k.messages)
 		if k.ours[id] {
 			o.Statuses[name][id] = append(o.Statuses[name][id], record.Properties[r.cloud.Simulated[name].Status])
 		} else {
 			o.Messages[name] = append(o.Messages[name], id)
+			o.Whose[name][id] = record.Associations[r.cloud.Simulated[name].People[0]]
 		}
 	}
 	return nil

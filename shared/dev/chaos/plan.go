@@ -69,6 +69,8 @@ type Webhook struct {
 	Overlap   bool            `json:"overlap,omitempty"`   // those behind it do not wait for its answer
 	Duplicate []time.Duration `json:"duplicate,omitempty"` // sent again, so long after the first send
 	Machine   bool            `json:"machine,omitempty"`   // an out-of-office note: the answer to nothing
+	Sender    int             `json:"sender,omitempty"`    // the account it comes by, of those that can bring it, beginning anew behind the last
+	By        Known           `json:"by,omitempty"`        // what it knows the person by
 }
 
 // Spoil is one fault of a CRM, by its place among the failures that the CRM's simulator tells of.
@@ -94,6 +96,7 @@ type Plan struct {
 	Spoils   []Spoil     `json:"spoils"`
 	Outbound []Outbound  `json:"outbound"`
 	Asked    [][]Asked   `json:"asked"` // by person; the last ones never write
+	Joins    [][]Webhook `json:"joins"` // by person: these are none of Threads
 	Outages  []Outage    `json:"outages"`
 	Holds    []Hold      `json:"holds"`
 }
@@ -123,6 +126,8 @@ func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]in
 	p.asked(random, size)
 	p.outages(random, size)
 	p.holds(random, size, held)
+	p.joins(random, size)
+	p.senders(random)
 	return p
 }
 
@@ -173,6 +178,19 @@ func thread(random *rand.Rand, size Size) []Webhook {
 		out[i] = w
 	}
 	return out
+}
+
+// senders lets a quarter of what people write by a phone come by another account: in one thread with the rest.
+func (p *Plan) senders(random *rand.Rand) {
+	for _, threads := range [][][]Webhook{p.Threads, p.Joins} {
+		for _, webhooks := range threads {
+			for i := range webhooks {
+				if random.IntN(4) == 0 && webhooks[i].By == byPhone {
+					webhooks[i].Sender = 1
+				}
+			}
+		}
+	}
 }
 
 // spoils spreads about one fault of each CRM a second.

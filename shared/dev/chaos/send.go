@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/dev/samples"
 )
 
@@ -16,6 +17,9 @@ type sender struct {
 	history *History
 	end     time.Time    // from when on no thread begins another message; zero is never
 	late    atomic.Int64 // messages that were not sent for it
+
+	// decided reports whether the router has recorded an event.
+	decided func(ctx context.Context, event string) bool
 }
 
 // again is how long a webhook without an answer waits for its next attempt, twice as long each time up to answerIn, so that a machine
@@ -32,12 +36,21 @@ type parcel struct {
 }
 
 // sample returns the n-th message of a person.
-func sample(c *samples.Client, person, n int, machine bool) samples.Sample {
-	text := fmt.Sprintf("message %d", n)
-	if machine {
-		text = "Automatic reply: I am away and read this on Monday."
+func sample(c *samples.Client, person, n int, w Webhook) samples.Sample {
+	l := samples.Load{Kind: samples.Message, Number: fmt.Sprintf("%016x%016x", person, n), Person: samples.Phone(person), Text: fmt.Sprintf("message %d", n)}
+	if w.Machine {
+		l.Text = "Automatic reply: I am away and read this on Monday."
 	}
-	return c.New(samples.Load{Kind: samples.Message, Number: fmt.Sprintf("%016x%016x", person, n), Person: samples.Phone(person), Text: text})
+	if w.By != byPhone {
+		l.Channel, l.User = canonical.WhatsApp, user(person)
+	}
+	if w.By == byUser {
+		l.Person = ""
+	}
+	if senders := c.Senders(l); len(senders) > 0 {
+		l.Account.ID = senders[w.Sender%len(senders)]
+	}
+	return c.New(l)
 }
 
 // callback returns what is reported of the n-th message of ours.
@@ -45,8 +58,15 @@ func callback(c *samples.Client, n int, state string) samples.Sample {
 	return c.New(samples.Load{Kind: samples.Status, Number: fmt.Sprintf("%032x", n), Person: samples.Phone(n), Text: state})
 }
 
-func (s *sender) message(person, n int, machine bool) parcel {
-	return s.parcel(sample(s.client, person, n, machine), Send{Kind: OfPerson, Thread: samples.Phone(person), Machine: machine})
+func (s *sender) message(person, n int, w Webhook) parcel {
+	m := sample(s.client, person, n, w)
+	note := Send{
+		Kind: OfPerson, Thread: samples.Phone(person), Machine: w.Machine, Event: string(s.client.EventID(m)), Sender: m.Account(), Proves: w.By == byBoth,
+	}
+	if w.By == byUser {
+		note.Thread, note.Person = user(person), samples.Phone(person)
+	}
+	return s.parcel(m, note)
 }
 
 func (s *sender) receipt(n int, state string) parcel {
@@ -65,19 +85,32 @@ func (s *sender) parcel(m samples.Sample, note Send) parcel {
 }
 
 // thread sends one person's webhooks, each at its time or, on a machine that cannot keep up, as soon as the one before is
-// acknowledged. It returns when all are acknowledged, or ctx is done.
+// acknowledged. It returns when all are acknowledged, or ctx is done. The first message that proves who the person is follows when what
+// they wrote before is decided, and the next one when that is itself: what overtakes a proof is before it.
 func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	at := time.Now()
+	at, proved, last := time.Now(), false, parcel{}
 	for n, w := range webhooks {
 		at = at.Add(w.Gap)
 		if !sleep(ctx, time.Until(at)) || !s.end.IsZero() && time.Now().After(s.end) {
 			s.late.Add(int64(len(webhooks) - n))
 			return
 		}
-		m := s.message(person, n, w.Machine)
+		m := s.message(person, n, w)
+		first := w.By == byBoth && !proved
+		if n > 0 && first && !s.settled(ctx, last) {
+			return
+		}
+		last = m
 		s.repeat(ctx, &all, m, w.Duplicate)
+		if proved = proved || first; first {
+			s.deliver(ctx, m)
+			if !s.settled(ctx, m) {
+				return
+			}
+			continue
+		}
 		if !w.Overlap {
 			s.deliver(ctx, m)
 			continue
@@ -88,6 +121,16 @@ func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 			}
 		})
 	}
+}
+
+// settled waits until the event of a webhook is decided.
+func (s *sender) settled(ctx context.Context, p parcel) bool {
+	for !s.decided(ctx, p.note.Event) {
+		if !sleep(ctx, again) {
+			return false
+		}
+	}
+	return true
 }
 
 // outbound sends what is reported of the n-th message of ours, likewise.

@@ -17,7 +17,7 @@ import (
 // mostKills is how often the function that works on a message may be killed, at each stage. The next one makes a dead letter.
 const mostKills = 2
 
-// receiver ends the names of the functions that answer webhooks; what they write to a table is spooled.
+// receiver ends the names of the functions that answer webhooks.
 const receiver = "Receive"
 
 // processes is what a striker needs of the local cloud.
@@ -33,6 +33,7 @@ type striker struct {
 	hangs func() bool                            // reports whether the next call to a table is to hang; nil is never
 	loses func(cloud.Call) (request, reply bool) // reports what of a call gets lost; nil is nothing
 	holds *holder
+	spool func() []string // returns the ids of the messages that are in the spool now; nil is none
 
 	mu      sync.Mutex
 	calls   map[Boundary]int // seen
@@ -41,7 +42,7 @@ type striker struct {
 	done    map[string]int   // strikes carried out, by their words
 	missed  map[string]int   // those that found nothing to kill
 	total   int              //
-	spooled map[string]bool  // messages
+	spooled map[string]bool  // messages, by the ids of their events
 }
 
 // waiting is a strike that waits for its boundary.
@@ -60,7 +61,7 @@ func newStriker() *striker {
 // Pass carries out the first strike that is due at this call.
 func (s *striker) Pass(c cloud.Call, effect func()) bool {
 	b := boundaryOf(c)
-	s.note(c, b)
+	s.note(b)
 	if s.strike(c, b, false) {
 		return false
 	}
@@ -76,6 +77,7 @@ func (s *striker) Pass(c cloud.Call, effect func()) bool {
 		s.stand(c, hold)
 	}
 	effect()
+	s.lookAtSpool(b)
 	if holds && hold.After {
 		s.stand(c, hold)
 	}
@@ -148,19 +150,24 @@ func (s *striker) ended(i local.Invocation) {
 	}
 }
 
-// note counts a call, and the messages of a receiver that writes to a table.
-func (s *striker) note(c cloud.Call, b Boundary) {
-	spools := strings.HasSuffix(b.Function, receiver) && b.Service == "dynamodb" &&
-		slices.Contains([]string{"PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems"}, b.Operation)
-	var messages []string
-	if spools {
-		messages = s.working(c.Caller)
-	}
+// note counts a call.
+func (s *striker) note(b Boundary) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[b]++
-	for _, m := range messages {
-		s.spooled[m] = true
+}
+
+// lookAtSpool notes what is in the spool when a receiver has written to a table. What it wrote there cannot be gone yet: that waits for a schedule.
+func (s *striker) lookAtSpool(b Boundary) {
+	if s.spool == nil || !strings.HasSuffix(b.Function, receiver) || b.Service != "dynamodb" ||
+		!slices.Contains([]string{"PutItem", "BatchWriteItem"}, b.Operation) {
+		return
+	}
+	ids := s.spool()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range ids {
+		s.spooled[id] = true
 	}
 }
 

@@ -36,7 +36,7 @@ const (
 // Load says which sample to make.
 type Load struct {
 	Kind    string
-	Account Account   // the Client's to fill
+	Account Account   // the Client's to fill; an ID chooses one of its accounts
 	Number  string    // what the message is called: of a message and a status 32 hexadecimal digits
 	Person  string    // phone
 	Line    string    // of ours, "" for the account's first number

@@ -178,6 +178,9 @@ func NewTenantClient(channels map[string]Channel, target Target, tenant Tenant) 
 // has where l says no Line. The zero Sample, which nobody can send, is for a tenant without one.
 func (c *Client) New(l Load) Sample {
 	for _, account := range c.tenant.Accounts {
+		if l.Account.ID != "" && l.Account.ID != account.ID {
+			continue
+		}
 		own := l
 		own.Account, own.Line = account, cmp.Or(l.Line, c.tenant.number(account))
 		channel := c.channels[account.Provider]
@@ -189,6 +192,16 @@ func (c *Client) New(l Load) Sample {
 		}
 	}
 	return Sample{}
+}
+
+// Senders returns the ids of the tenant's accounts that New can make a sample for.
+func (c *Client) Senders(l Load) (ids []string) {
+	for _, account := range c.tenant.Accounts {
+		if l.Account.ID = account.ID; c.New(l).Path != "" {
+			ids = append(ids, account.ID)
+		}
+	}
+	return ids
 }
 
 // identify returns what a sample is about.

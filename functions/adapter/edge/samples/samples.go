@@ -38,7 +38,7 @@ func (Channel) Identify(body []byte) samples.Identity {
 // Receiver returns the channel that reads what is sent.
 func (Channel) Receiver(string) (adapter.Channel, error) { return &edge.Channel{}, nil }
 
-// New returns a person's message.
+// New returns a message of a person who has a phone.
 func (Channel) New(l samples.Load) (samples.Sample, bool) {
 	message := canonical.Message{Text: l.Text}
 	if l.Media != "" {
@@ -49,5 +49,5 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 		"sender": canonical.Participant{Phone: l.Person, DisplayName: l.Name}, "recipient": canonical.Participant{Phone: l.Line},
 		"message": message,
 	})
-	return samples.Sample{Name: "event", Path: "/v1/accounts/" + l.Account.ID + "/edge/events", JSON: body}, l.Kind == samples.Message
+	return samples.Sample{Name: "event", Path: "/v1/accounts/" + l.Account.ID + "/edge/events", JSON: body}, l.Kind == samples.Message && l.User == ""
 }
