@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode/utf16"
 
 	"signalbox/shared/canonical"
 )
@@ -39,7 +39,7 @@ func Said(e canonical.Event) string {
 }
 
 // Author returns who sent an event, on one line for people to read: the customer's name or address, "Ann (agent)", "automatic, by" and
-// the program, or "us" where nobody says who. Of what is neither from nor to the customer it returns "".
+// the program, or Us where nobody says who. Of what is neither from nor to the customer it returns "".
 func Author(e canonical.Event) string {
 	var actor canonical.Actor
 	if e.Actor != nil {
@@ -61,7 +61,7 @@ func Author(e canonical.Event) string {
 	case automatic:
 		return "automatic, by " + via
 	case actor.Kind != "agent":
-		return cmp.Or(name, via, "us")
+		return cmp.Or(name, via, Us)
 	case name == "" && via == "":
 		return "agent"
 	case name == "" || via == "" || name == via:
@@ -70,6 +70,9 @@ func Author(e canonical.Event) string {
 		return name + " (agent, by " + via + ")"
 	}
 }
+
+// Us is whoever of ours sent something, as far as is known.
+const Us = "us"
 
 // byline returns a name in one line of at most 80 characters.
 func byline(name string) string { return Cut(strings.Join(strings.Fields(Clean(name)), " "), 80) }
@@ -102,18 +105,32 @@ func Clean(text string) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
+// Length returns how many characters CRMs count in text: those outside the basic plane, as most emoji are, are two.
+func Length(text string) (n int) {
+	for _, r := range text {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
 // Cut returns at most limit characters of text, cleaned.
 func Cut(text string, limit int) string {
 	text = Clean(text)
-	if utf8.RuneCountInString(text) <= limit {
+	if Length(text) <= limit {
 		return text
 	}
-	return string([]rune(text)[:limit-1]) + "…"
+	left := limit - 1
+	for at, r := range text {
+		if left -= utf16.RuneLen(r); left < 0 {
+			return text[:at] + "…"
+		}
+	}
+	return text
 }
 
 // Whole returns text, cleaned, and "" if it is longer than limit characters: what is left of an id or an address is none.
 func Whole(text string, limit int) string {
-	if text = Clean(text); utf8.RuneCountInString(text) > limit {
+	if text = Clean(text); Length(text) > limit {
 		return ""
 	}
 	return text

@@ -40,3 +40,22 @@ func TestAuthorIsWhoSentIt(t *testing.T) {
 		}
 	}
 }
+
+func TestATextIsCutToWhatCRMsCount(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		text  string
+		limit int
+		want  string
+	}{
+		"what fits stays":                       {"héllo", 5, "héllo"},
+		"what does not ends with a sign":        {"hélloo", 5, "héll…"},
+		"emoji are two characters":              {"🙂🙂", 4, "🙂🙂"},
+		"an emoji is not cut in two":            {"🙂🙂🙂", 4, "🙂…"},
+		"what is no text at all is made a text": {"\xff\x00", 5, "\uFFFD"},
+	} {
+		if got := connector.Cut(c.text, c.limit); got != c.want {
+			t.Errorf("%s: %q, want %q", sentence, got, c.want)
+		}
+	}
+}

@@ -127,8 +127,12 @@ func newTask(e canonical.Event, key, who string) connector.Object {
 	}
 }
 
-// text returns what was said, with attachments and place as addresses.
+// text returns what was said, with who said it where that was one of us, and attachments and place as addresses.
 func text(e canonical.Event) string {
+	said := connector.Said(e)
+	if by := connector.Author(e); e.Direction == canonical.Outbound && by != connector.Us {
+		said = by + ":\n" + said
+	}
 	var after strings.Builder
 	if e.Message != nil {
 		for _, a := range connector.Attached(*e.Message) {
@@ -140,7 +144,7 @@ func text(e canonical.Event) string {
 	}
 	left := maxText - len(after.String())
 	if left < maxText/4 { // addresses of absurd length: the text matters more
-		return connector.Cut(connector.Said(e), maxText)
+		return connector.Cut(said, maxText)
 	}
-	return connector.Cut(connector.Said(e), left) + after.String()
+	return connector.Cut(said, left) + after.String()
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"signalbox/functions/connector"
@@ -56,6 +57,27 @@ func TestTextsSayWhatWasSaid(t *testing.T) {
 	}
 }
 
+func TestWhatWeSentSaysWhoSentIt(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		direction canonical.Direction
+		actor     *canonical.Actor
+		want      string
+	}{
+		"an agent":           {canonical.Outbound, &canonical.Actor{Kind: "agent", Via: "inbox"}, "inbox (agent):\nhello"},
+		"a program":          {canonical.Outbound, &canonical.Actor{Kind: "automation", Via: "drip"}, "automatic, by drip:\nhello"},
+		"nobody says who":    {canonical.Outbound, nil, "hello"},
+		"a customer is told": {canonical.Inbound, nil, "hello"},
+	} {
+		e := canonical.Event{Direction: c.direction, Actor: c.actor, Message: &canonical.Message{Text: "hello"}}
+		if got := text(e); got != c.want {
+			t.Errorf("%s: %q, want %q", sentence, got, c.want)
+		}
+		if got := member(newTask(e, "", ""), "Subject"); strings.Contains(got, "inbox") {
+			t.Errorf("%s: subject %q", sentence, got)
+		}
+	}
+}
+
 func manyLinks() []canonical.Attachment {
 	links := make([]canonical.Attachment, 60)
 	for i := range links {
@@ -66,6 +88,7 @@ func manyLinks() []canonical.Attachment {
 
 func FuzzBodies(f *testing.F) {
 	f.Add("hello", "Ana Ruiz", "https://files.example.test/1")
+	f.Add(strings.Repeat("🙂", 16001), strings.Repeat("🙂", 41), "")
 	f.Add(strings.Repeat("é", 40000), "\xff", strings.Repeat("x", 3000))
 	f.Fuzz(func(t *testing.T, said, name, address string) {
 		e := canonical.Event{
@@ -87,7 +110,7 @@ func FuzzBodies(f *testing.F) {
 			"first message": {member(person, "Msg_First_Message__c"), 32000},
 			"headline":      {by.headline, 255}, "click": {by.click, 255}, "ad": {by.id, 255}, "source": {by.source, 64}, "page": {by.url, 4096},
 		} {
-			if n := utf8.RuneCountInString(c.text); n > c.most || !utf8.ValidString(c.text) {
+			if n := len(utf16.Encode([]rune(c.text))); n > c.most || !utf8.ValidString(c.text) {
 				t.Errorf("%s has %d characters: %.100q", what, n, c.text)
 			}
 		}

@@ -27,6 +27,7 @@ func TestWhatSalesforceTakesInOtherForms(t *testing.T) {
 		"no fields to read: all of them":          {"GET", lead, ``, `"Company":"X"`},
 		"the id is there in any case":             {"GET", lead + "?fields=LastName", ``, `"LastName":"Ruiz","Id":"00Q000000000001EAA"}`},
 		"a slash at the end":                      {"GET", data + "/limits/", ``, `DailyApiRequests`},
+		"a name of as many emoji as fit":          {"POST", data + "/sobjects/Contact", `{"LastName":"` + strings.Repeat("🙂", 40) + `"}`, `"success":true`},
 		"attributes in a record alone":            {"POST", data + "/sobjects/Lead/", `{"attributes":{"type":"Lead"},"LastName":"X","Company":"Y"}`, `"success":true`},
 	}
 	for name, c := range cases {

@@ -2,11 +2,12 @@ package simulator
 
 import (
 	_ "embed"
+	"fmt"
 	"net/http"
 	"net/mail"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode/utf16"
 
 	definitions "signalbox/functions/connector/salesforce/package"
 )
@@ -127,8 +128,8 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 		return s.checkLookup(name, f, text)
 	case f.Kind == kindOwner:
 		return s.checkOwner(t, name, text)
-	case utf8.RuneCountInString(text) > f.Length:
-		return bad("STRING_TOO_LONG", t.object+": "+name+": data value too large", name)
+	case characters(text) > f.Length:
+		return bad("STRING_TOO_LONG", fmt.Sprintf("%s: data value too large: %s (max length=%d)", name, text, f.Length), name)
 	case f.Kind == "Email":
 		if a, err := mail.ParseAddress(text); err != nil || a.Address != text {
 			return bad("INVALID_EMAIL_ADDRESS", name+": invalid email address: "+text, name)
@@ -136,6 +137,10 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 	}
 	return nil
 }
+
+// characters returns how long Salesforce takes a text to be: a surrogate pair counts as two.
+// See https://help.salesforce.com/s/articleView?id=005166849.
+func characters(text string) int { return len(utf16.Encode([]rune(text))) }
 
 // kindOwner is the kind of a field that holds a user, or of a lead a queue.
 const kindOwner = "Owner"
