@@ -138,7 +138,7 @@ func TestATenantsFile(t *testing.T) {
 	}{
 		"the demo file is fine": {"", "", nil},
 		"a name that nobody knows": {`"region"`, `"rigeon": "US", "region"`, []string{
-			"tenant.rigeon is not a name known here, which are consent, crms, id, leads, name, rawVendor, region, rules, zone",
+			"tenant.rigeon is not a name known here, which are consent, crms, id, leads, name, rawVendor, region, rules, timeline, zone",
 		}},
 		"a name in other letters is not the name": {`"authToken"`, `"AuthToken"`, []string{
 			"accounts[0].AuthToken is not a name known here, which are authToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
@@ -191,7 +191,18 @@ func TestATenantsFile(t *testing.T) {
 		"a colleague whose number has no plus sign": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"staff": ["12025550123"]}`, []string{
 			"tenant.leads.staff[0] is not a number in E.164, such as +12025550123",
 		}},
-		"a zone": {`"region"`, `"zone": "America/New_York", "region"`, nil},
+		"days that are shown whole": {`"granularity": "message"`, `"granularity": "day", "sealAfter": "240h", "words": "digest"`, nil},
+		"a granularity that is none": {`"granularity": "message"`, `"granularity": "week"`, []string{
+			"tenant.timeline.granularity is not day, session, message or summary: what one activity shows; day by default",
+		}},
+		"a duration in days": {`"granularity": "message"`, `"close": "3d"`, []string{
+			"tenant.timeline.close is not a duration in hours, minutes and seconds, such as 72h or 1h30m",
+		}},
+		"a window of an hour": {`"granularity": "message"`, `"window": "1h"`, []string{
+			"tenant.timeline.window is not a duration from 0s to 15m, such as 90m or 72h",
+		}},
+		"a line's own timeline": {`"channels": ["rcs"]`, `"channels": ["rcs"], "timeline": {"granularity": "day"}`, nil},
+		"a zone":                {`"region"`, `"zone": "America/New_York", "region"`, nil},
 		"a zone that is none": {`"region"`, `"zone": "Eastern Time", "region"`, []string{
 			"tenant.zone is not a time zone of the IANA database, such as America/New_York",
 		}},

@@ -23,15 +23,16 @@ type Content[S any] struct {
 
 // About is the tenant itself.
 type About[S any] struct {
-	ID        string          `json:"id"` // lower-case letters, digits, hyphens
-	Name      string          `json:"name"`
-	Region    string          `json:"region"`              // ISO 3166 alpha-2
-	Zone      string          `json:"zone,omitempty"`      // of the IANA database; UTC when left out
-	RawVendor RawVendor       `json:"rawVendor,omitempty"` // "redacted" when left out
-	CRMs      []CRMContent[S] `json:"crms"`
-	Rules     *rules.Set      `json:"rules,omitempty"` // rules.Default when left out
-	Leads     *Leads          `json:"leads,omitempty"`
-	Consent   *ConsentContent `json:"consent,omitempty"` // consent.DefaultPolicy where something is left out
+	ID        string           `json:"id"` // lower-case letters, digits, hyphens
+	Name      string           `json:"name"`
+	Region    string           `json:"region"`              // ISO 3166 alpha-2
+	Zone      string           `json:"zone,omitempty"`      // of the IANA database; UTC when left out
+	RawVendor RawVendor        `json:"rawVendor,omitempty"` // "redacted" when left out
+	CRMs      []CRMContent[S]  `json:"crms"`
+	Rules     *rules.Set       `json:"rules,omitempty"` // rules.Default when left out
+	Leads     *Leads           `json:"leads,omitempty"`
+	Consent   *ConsentContent  `json:"consent,omitempty"` // consent.DefaultPolicy where something is left out
+	Timeline  *TimelineContent `json:"timeline,omitempty"`
 }
 
 // ConsentContent is how what persons said is read.
@@ -69,6 +70,7 @@ type LineContent struct {
 	Leads    *LineLeads          `json:"leads,omitempty"`
 	Brand    string              `json:"brand,omitempty"`
 	Answers  Answers             `json:"answers,omitzero"`
+	Timeline *TimelineContent    `json:"timeline,omitempty"`
 }
 
 // Problem is one thing that is wrong with a file. Neither field holds a value of the file.
@@ -103,7 +105,7 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 		Tenant: About[T]{
 			ID: c.Tenant.ID, Name: c.Tenant.Name, Region: c.Tenant.Region, RawVendor: c.Tenant.RawVendor, Rules: c.Tenant.Rules,
 			Zone: c.Tenant.Zone, Leads: c.Tenant.Leads,
-			Consent: c.Tenant.Consent,
+			Consent: c.Tenant.Consent, Timeline: c.Tenant.Timeline,
 		},
 		Lines: c.Lines,
 	}

@@ -102,6 +102,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 		tenant: Tenant{
 			ID: tenant, Name: d.open.Tenant.Name, Region: d.open.Tenant.Region, Zone: d.open.Tenant.Zone, RawVendor: cmp.Or(d.open.Tenant.RawVendor, RawVendorRedacted), Version: d.Version,
 			CRMs: d.open.Tenant.CRMs, Rules: rules.Default(), Consent: consentPolicy(d.Content), Answers: map[string]Answers{},
+			Timeline: d.open.Tenant.Timeline.over(DefaultTimeline()),
 		},
 		accounts: map[string]Account{},
 		lines:    map[lineID]Line{},
@@ -123,6 +124,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 	for _, l := range d.open.Lines {
 		line := Line{
 			ID: l.ID, TenantID: tenant, AccountID: l.Account, Address: l.Address, Channels: l.Channels, RawVendor: c.tenant.RawVendor,
+			Timeline: l.Timeline.over(c.tenant.Timeline),
 		}
 		if l.Leads != nil {
 			line.Leads = *l.Leads

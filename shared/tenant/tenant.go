@@ -37,6 +37,7 @@ type Tenant struct {
 	Lines     []Line
 	Leads     Leads
 	Consent   consent.Policy
+	Timeline  Timeline            // of lines that have none
 	Answers   map[string]Answers  // by the id of a line
 	Channels  []canonical.Channel // of its lines, in byte order
 	Version   int                 // of the configuration, from 1
@@ -136,6 +137,7 @@ type Line struct {
 	Channels  []canonical.Channel
 	RawVendor RawVendor // its tenant's
 	Leads     LineLeads
+	Timeline  Timeline
 }
 
 // Serves reports whether messages of this channel come to the line.

@@ -50,6 +50,7 @@ func Validate(f File) []Problem {
 	v.accounts(f.Accounts)
 	v.lines(f)
 	v.leads(f)
+	v.timelines(f)
 	return v.problems
 }
 
