@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
@@ -14,38 +13,54 @@ import (
 // maxText is how many characters HubSpot keeps of a body or a text property.
 const maxText = 65536
 
-// body returns what the timeline shows, in HTML: where it came from if the communication's type does not tell, the text or
+// body returns what the timeline shows, in HTML: where it came from if the communication's type does not tell, who of us sent it, the text or
 // the summary, and the attachments as links. It is at most maxText-reserve characters long, cut in the text and never in a tag.
 func body(e canonical.Event, reserve int) string {
-	var before, after strings.Builder
+	var before, after string
+	var said []string
 	if channelType(e.Channel) != channelTypeOf(e.Channel) {
-		before.WriteString("<p><em>" + html.EscapeString(connector.ChannelLabel(e.Channel)) + "</em></p>")
+		said = append(said, connector.ChannelLabel(e.Channel))
+	}
+	if by := connector.Author(e); e.Direction == canonical.Outbound && by != connector.Us {
+		said = append(said, by)
+	}
+	if len(said) > 0 {
+		before = "<p><em>" + html.EscapeString(strings.Join(said, " · ")) + "</em></p>"
 	}
 	if e.Message != nil {
-		for _, a := range connector.Attached(*e.Message) {
-			after.WriteString("<li>" + link(a.URL, a.Name) + "</li>")
-		}
-		if after.Len() > 0 {
-			list := after.String()
-			after.Reset()
-			after.WriteString("<ul>" + list + "</ul>")
-		}
-		if place := e.Message.Location; place != nil {
-			after.WriteString("<p>" + link(mapURL(place), "Location on a map") + "</p>")
-		}
+		after = files(connector.Attached(*e.Message), e.Message.Location)
 	}
-	left := maxText - reserve - utf8.RuneCountInString(before.String()) - utf8.RuneCountInString(after.String()) - len("<p></p>")
+	left := maxText - reserve - connector.Length(before) - connector.Length(after) - len("<p></p>")
 	if left < maxText/4 { // links of absurd length: the text matters more
-		after.Reset()
-		left = maxText - reserve - utf8.RuneCountInString(before.String()) - len("<p></p>")
+		left += connector.Length(after)
+		after = ""
 	}
-	return before.String() + "<p>" + escape(connector.Said(e), left) + "</p>" + after.String()
+	return before + "<p>" + escape(connector.Said(e), left) + "</p>" + after
 }
+
+// files returns attachments as links, and a place as one to a map.
+func files(attached []canonical.Attachment, place *canonical.Location) string {
+	var b strings.Builder
+	for _, a := range attached {
+		b.WriteString("<li>" + link(a.URL, a.Name) + "</li>")
+	}
+	list := b.String()
+	if list != "" {
+		list = "<ul>" + list + "</ul>"
+	}
+	if place != nil {
+		list += "<p>" + link(mapURL(place), "Location on a map") + "</p>"
+	}
+	return list
+}
+
+// maxLink is how long an address may be for browsers to open it.
+const maxLink = 8 << 10
 
 // link returns an anchor, or the label alone when the address is not one a browser should open.
 func link(address, label string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(address) > maxLink {
 		return escape(label, 300)
 	}
 	return `<a href="` + html.EscapeString(u.String()) + `" rel="noopener noreferrer">` + escape(label, 300) + "</a>"
@@ -65,7 +80,7 @@ func escape(text string, limit int) string {
 		if r == '\n' || r == '\r' {
 			piece = "<br>"
 		}
-		n := utf8.RuneCountInString(piece)
+		n := connector.Length(piece)
 		if used+n > limit-1 {
 			b.WriteString("…")
 			break

@@ -3,6 +3,7 @@ package hubspot
 import (
 	"strings"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"signalbox/shared/canonical"
@@ -41,8 +42,18 @@ func TestBodiesAreSafeHTML(t *testing.T) {
 			canonical.Event{Channel: canonical.WhatsApp, Message: &canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}},
 			`<p>Location</p><p><a href="https://www.google.com/maps/search/?api=1&amp;query=41.400000%2C2.170000" rel="noopener noreferrer">Location on a map</a></p>`,
 		},
-		"a button":   {canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}}, `<p>[button: Yes]</p>`},
-		"a reaction": {canonical.Event{Channel: canonical.SMS, Reaction: &canonical.Reaction{Emoji: "👍"}}, `<p>👍</p>`},
+		"a button": {canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}}, `<p>[button: Yes]</p>`},
+		"an agent of ours": {
+			canonical.Event{Channel: canonical.RCS, Direction: canonical.Outbound, Actor: &canonical.Actor{Kind: "agent", Via: "inbox"}, Message: &canonical.Message{Text: "hello"}},
+			`<p><em>RCS · inbox (agent)</em></p><p>hello</p>`,
+		},
+		"a program of ours": {
+			canonical.Event{Channel: canonical.SMS, Direction: canonical.Outbound, Actor: &canonical.Actor{Kind: "automation", Via: "<drip>"}, Message: &canonical.Message{Text: "hello"}},
+			`<p><em>automatic, by &lt;drip&gt;</em></p><p>hello</p>`,
+		},
+		"whom of us nobody says": {canonical.Event{Channel: canonical.SMS, Direction: canonical.Outbound, Message: &canonical.Message{Text: "hello"}}, `<p>hello</p>`},
+		"the customer's name":    {canonical.Event{Channel: canonical.SMS, Direction: canonical.Inbound, Sender: canonical.Participant{DisplayName: "Ana"}, Message: &canonical.Message{Text: "hello"}}, `<p>hello</p>`},
+		"a reaction":             {canonical.Event{Channel: canonical.SMS, Reaction: &canonical.Reaction{Emoji: "👍"}}, `<p>👍</p>`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +67,7 @@ func TestBodiesAreSafeHTML(t *testing.T) {
 func FuzzBody(f *testing.F) {
 	f.Add("hello", "https://files.example.test/1", 100)
 	f.Add(strings.Repeat("<", 70000), strings.Repeat("&", 10), 0)
+	f.Add(strings.Repeat("🙂", 40000), "", 90)
 	f.Add("\xff\n", "https://x.test/"+strings.Repeat("\"", 20000), 5)
 	f.Fuzz(func(t *testing.T, text, address string, reserve int) {
 		if reserve < 0 || reserve > 1000 {
@@ -63,7 +75,7 @@ func FuzzBody(f *testing.F) {
 		}
 		e := canonical.Event{Channel: canonical.RCS, Message: &canonical.Message{Text: text, Attachments: []canonical.Attachment{{URL: address}}}}
 		got := body(e, reserve)
-		if n := utf8.RuneCountInString(got); n > maxText-reserve {
+		if n := len(utf16.Encode([]rune(got))); n > maxText-reserve {
 			t.Errorf("%d characters", n)
 		}
 		if !utf8.ValidString(got) || strings.Contains(got, "<script") || strings.Count(got, "<p>") != strings.Count(got, "</p>") {

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode/utf16"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -47,7 +47,7 @@ const (
 	left          = "999"
 )
 
-// maxText is how many characters a text property keeps.
+// maxText is how many characters a text property keeps. It is published of notes; that it is so of all and that an emoji is two is our reading.
 const maxText = 65536
 
 // hubspots are HubSpot's own properties of each object type, as far as they are simulated.
@@ -106,7 +106,11 @@ func wrong(p definitions.Property, value string) string {
 		if notISO != nil && notMS != nil {
 			return "INVALID_DATE"
 		}
-	case utf8.RuneCountInString(value) > maxText:
+	case p.Type == "number":
+		if _, err := strconv.ParseFloat(value, 64); err != nil || strings.ContainsAny(value, "eExXnN_") {
+			return "INVALID_INTEGER" // as HubSpot says of every number
+		}
+	case len(utf16.Encode([]rune(value))) > maxText:
 		return "PROPERTY_VALUE_TOO_LONG"
 	}
 	return ""

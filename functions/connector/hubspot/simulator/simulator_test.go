@@ -66,6 +66,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"a stage that is none":                    {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"lifecyclestage":"goat"}}]}`, 400, `INVALID_OPTION`},
 		"a communication of a type HubSpot lacks": {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"RCS","hs_communication_logged_from":"CRM","hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[]}`, 400, `INVALID_OPTION`},
 		"a communication without time":            {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM"},"associations":[]}`, 400, `hs_timestamp`},
+		"a body that is too long":                 {"POST", objects + "/communications/batch/upsert", `{"inputs":[{"id":"a","idProperty":"msg_event_key","properties":{"hs_communication_body":"` + strings.Repeat("🙂", 32769) + `"}}]}`, 400, `PROPERTY_VALUE_TOO_LONG`},
 		"a lead on its own":                       {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[]}`, 400, `associated`},
 		"a record made without associations":      {"POST", objects + "/communications", `{"properties":{}}`, 400, `associations are required`},
 		"a lead tied by another type":             {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[{"to":{"id":"1"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":1}]}]}`, 400, `association type`},
