@@ -14,7 +14,7 @@ import (
 func TestAnAmendmentConcludesEveryStepOnce(t *testing.T) {
 	unread, refused := errors.New("unread"), errors.New("refused")
 	for sentence, test := range map[string]struct {
-		steps   string // person and letter
+		steps   string // person and letter, and others of whom it is, too
 		held    map[string]string
 		read    error
 		write   []error // an error each; nil for no error of anybody
@@ -27,13 +27,19 @@ func TestAnAmendmentConcludesEveryStepOnce(t *testing.T) {
 		"all of a person share its outcome":       {"ax ay bz", map[string]string{"a": "x", "b": ""}, nil, []error{refused, nil}, "a=xy b=z", "refused refused ok"},
 		"who is not there is the step's to judge": {"ax by", map[string]string{"a": ""}, nil, nil, "a=x", "ok absent"},
 		"what is not read is not written":         {"ax by", nil, unread, nil, "", "unread unread"},
+		"others are written as well":              {"axbc by", map[string]string{"a": "", "b": "", "c": "x"}, nil, nil, "a=x b=xy", "ok ok"},
+		"others who are not there do not count":   {"axbc", map[string]string{"a": "", "b": ""}, nil, []error{nil, errors.New("gone")}, "a=x b=x", "ok"},
+		"others who are refused do":               {"axb", map[string]string{"a": "", "b": ""}, nil, []error{nil, refused}, "a=x b=x", "refused"},
+		"who is gone counts, whoever is refused":  {"axb", map[string]string{"b": ""}, nil, []error{refused}, "b=x", "absent"},
 		"what a write says nothing about failed":  {"ax by", map[string]string{"a": "", "b": ""}, nil, []error{nil}, "a=x b=y", "ok write_unanswered"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			steps, written := strings.Fields(test.steps), []string{}
 			results := make([]string, len(steps))
 			connector.Amendment[string]{
-				Who: func(i int) string { return steps[i][:1] },
+				Who:  func(i int) string { return steps[i][:1] },
+				Also: func(i int) []string { return strings.Split(steps[i][2:], "") },
+				Gone: func(err error) bool { return err.Error() == "gone" },
 				Read: func(persons []string) (map[string]*string, error) {
 					if len(persons) == 0 {
 						t.Error("nobody is read")
@@ -45,7 +51,7 @@ func TestAnAmendmentConcludesEveryStepOnce(t *testing.T) {
 					return all, test.read
 				},
 				Change: func(i int, held *string) (bool, error) {
-					letter := steps[i][1:]
+					letter := steps[i][1:2]
 					switch {
 					case held == nil:
 						return false, errors.New("absent")

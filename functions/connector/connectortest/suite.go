@@ -24,6 +24,9 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a copy after the claim is forgotten changes nothing":         forgotten[R],
 		"a message that comes late keeps its own time":                late[R],
 		"consent is set on the person":                                consentSet[R],
+		"a consent change is on every record with the number":         consentEverywhere[R],
+		"a consent change of somebody unknown makes nobody":           consentOfNobody[R],
+		"a consent change is not on who had the number before":        consentUnmatched[R],
 		"a reply marks the person and ends their sequences":           replied[R],
 		"a reply that comes late undoes nothing":                      repliedLate[R],
 		"a reply ends no sequence that began after it":                enrolledLater[R],
@@ -174,22 +177,6 @@ func late[R any](w *world[R]) {
 	w.finish(second)
 	w.finish(first)
 	w.holds(1, first, second)
-}
-
-func consentSet[R any](w *world[R]) {
-	w.finish(w.unknown(1, 1))
-	states := []string{"opted_out", "opted_in"}
-	for i, state := range states {
-		d := w.known(1, i+2)
-		d.Actions = []delivery.Action{{Kind: delivery.SetConsent, Value: map[string]string{
-			"channel": "sms", "state": state, "at": d.Event.Timestamp.Format(time.RFC3339Nano),
-		}}}
-		w.finish(d)
-		w.finish(d)
-		if p := w.Held().Persons; len(p) != 1 || p[0].Consent["sms"] != state {
-			w.t.Errorf("consent %+v, want %s", p, state)
-		}
-	}
 }
 
 // reply returns the delivery of message m of person n, who is known, as one that answers an outreach.

@@ -55,6 +55,12 @@ type naming struct {
 	None []string `json:"none"`
 }
 
+// consenting is the ledger's own call, too: of a person, and all who have the number.
+type consenting struct {
+	Phone   string            `json:"phone"`
+	Consent map[string]string `json:"consent"`
+}
+
 // replied is the ledger's own call: the newest reply stands, and a sequence that began after it goes on.
 func (p *person) replied(at time.Time) {
 	if at.Before(p.Replied) {
@@ -119,6 +125,15 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewDecoder(r.Body).Decode(&n)
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil && slices.Contains(n.None, held.Name) {
 			held.Name = n.Name
+		}
+	case "PUT consents":
+		var c consenting
+		_ = json.NewDecoder(r.Body).Decode(&c)
+		held = l.find(func(p *person) bool { return p.ID == id })
+		for _, p := range l.people {
+			if p == held || connector.SameNumber(c.Phone, "US", p.Phone) {
+				p.Consent = c.Consent
+			}
 		}
 	case "POST replies":
 		var at time.Time
@@ -210,7 +225,11 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 				name = "activity.again"
 			}
 		case delivery.SetConsent:
-			name, next = "consent", request{"PATCH", "people/" + id, map[string]any{"consent": map[string]string{action.Value["channel"]: action.Value["state"]}}}
+			said := consenting{d.Person.Phone, map[string]string{action.Value["channel"]: action.Value["state"]}}
+			if d.Person.Unmatched {
+				said.Phone = ""
+			}
+			name, next = "consent", request{"PUT", "consents/" + id, said}
 		case delivery.MarkReplied:
 			reply, _ := connector.ReplyOf(d.Actions)
 			name, next = "reply", request{"POST", "replies/" + id, reply.At}

@@ -14,10 +14,11 @@ type change func(r Request, held map[string]string) (map[string]string, error)
 // amended is a contact: these properties as they were read, and as they are to be written.
 type amended struct{ held, changed map[string]string }
 
-// amend changes contacts by what they say, in two calls for all steps.
-func (p *portal) amend(ctx context.Context, w batch, properties []string, of change) {
+// amend changes contacts by what they say, in two calls for all steps: each step's own, and the others
+// that it is for.
+func (p *portal) amend(ctx context.Context, w batch, properties []string, of change, others *connector.Others) {
 	connector.Amendment[amended]{
-		Who: func(i int) string { return w.Request(i).contact },
+		Who: func(i int) string { return w.Request(i).contact }, Also: others.Of,
 		Read: func(ids []string) (map[string]*amended, error) {
 			found, err := p.read(ctx, contacts, "", ids, properties)
 			all := make(map[string]*amended, len(found))
@@ -46,12 +47,13 @@ func (p *portal) amend(ctx context.Context, w batch, properties []string, of cha
 			}
 			return errs
 		},
+		Gone: func(err error) bool { return fault.Is(err, codeNotFound) },
 		Conclude: func(i int, err error) {
-			if err != nil {
+			if err = others.Outcome(i, err); err != nil {
 				p.failed(ctx, w, i, err)
 				return
 			}
-			w.Succeed(i)
+			w.Succeed(i, connector.ResultOthers, others.Count(i))
 		},
 	}.Make(w.Len())
 }

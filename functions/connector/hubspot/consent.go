@@ -2,16 +2,29 @@ package hubspot
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"strings"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 )
 
-// consent writes consent changes where they are newer than what the contacts say.
+// consent writes consent changes where they are newer than what the contacts say: on whom each is about, and on all others who have the
+// number. It is the number that is closed, whoever it is kept with.
 func (p *portal) consent(ctx context.Context, w batch) {
 	names := p.binding.Properties
+	others := connector.FindOthers(w, func(r Request) (delivery.Person, string) { return r.delivery.Person, r.contact }, func(person delivery.Person) (ids []string, err error) {
+		found, err := p.search(ctx, person.Phone)
+		if len(found) == candidates {
+			p.crm.options.Logger.WarnContext(ctx, "more contacts may have the phone number than a search finds", slog.String("tenant", p.of.Tenant))
+		}
+		for _, o := range samePhone(found, person.Phone, person.Region) {
+			ids = append(ids, o.ID)
+		}
+		return ids, err
+	})
 	p.amend(ctx, w, []string{names.Consent}, func(r Request, held map[string]string) (map[string]string, error) {
 		channels, news, sensible := connector.PermissionOf(r.action.Value)
 		if !sensible {
@@ -22,7 +35,7 @@ func (p *portal) consent(ctx context.Context, w batch) {
 			return nil, nil
 		}
 		return permitted(permissions, names), nil
-	})
+	}, others)
 }
 
 // permitted returns what the contact is to say. The visible properties follow from the hidden one: opted out while any channel

@@ -26,5 +26,5 @@ func (p *portal) name(ctx context.Context, w batch) {
 		}
 		first, last := nameOf(r.delivery)
 		return map[string]string{firstName: first, lastName: last}, nil // an empty one takes the number away
-	})
+	}, nil)
 }

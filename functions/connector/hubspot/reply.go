@@ -26,7 +26,7 @@ func (p *portal) replied(ctx context.Context, w batch) {
 			return nil, fault.New(fault.Permanent, "hubspot_reply_invalid", nil)
 		}
 		return answered(reply, held, names), nil
-	})
+	}, nil)
 }
 
 // answered returns what the contact is to say of a reply: nothing when it tells of a newer one, which ended whatever this one

@@ -188,7 +188,7 @@ func TestScenarios(t *testing.T) {
 				_, errs := connectortest.Carry(t.Context(), crm, linked(d, id))
 				none(t, errs)
 			}
-			return 4
+			return 7
 		}},
 		"an opt-out of somebody unknown creates nobody": {nil, func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM) int {
 			_, errs := connectortest.Carry(t.Context(), crm, stop(1, "2026-01-18T14:23:12Z"))

@@ -54,9 +54,12 @@ func (h holding) lastReply() time.Time { return wholeSecond(instantOf(h.LastRepl
 
 // amend changes what persons say, in two calls for all steps, by the row that change makes of what a person says, none if it says that
 // already. It keeps what it changes in held, for the next step about the person.
-func (o *org) amend(ctx context.Context, w batch, change func(r Request, held *holding) (connector.Object, error), fields ...string) {
+func (o *org) amend(
+	ctx context.Context, w batch, others *connector.Others, change func(r Request, held *holding) (connector.Object, error), fields ...string,
+) {
 	connector.Amendment[holding]{
 		Who:  func(i int) string { return w.Request(i).who },
+		Also: others.Of,
 		Read: func(ids []string) (map[string]*holding, error) { return o.readPersons(ctx, ids, fields...), nil },
 		Change: func(i int, held *holding) (bool, error) {
 			switch {
@@ -78,7 +81,14 @@ func (o *org) amend(ctx context.Context, w batch, change func(r Request, held *h
 			}
 			return o.writeRows(ctx, rows)
 		},
-		Conclude: func(i int, err error) { o.conclude(ctx, w, i, err) },
+		Gone: missing,
+		Conclude: func(i int, err error) {
+			if err = others.Outcome(i, err); err == nil {
+				w.Succeed(i, connector.ResultOthers, others.Count(i))
+				return
+			}
+			o.conclude(ctx, w, i, err)
+		},
 	}.Make(w.Len())
 }
 

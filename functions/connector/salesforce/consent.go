@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 )
 
@@ -20,9 +21,22 @@ func consentRow(id string, p connector.Permissions) connector.Object {
 		"Msg_Opt_Out__c", len(out) > 0, "Msg_Opt_Out_At__c", connector.Instant(newest), "Msg_Opt_Out_Channels__c", channels)
 }
 
-// consent writes consent changes where they are newer than what the persons say.
+// consent writes consent changes where they are newer than what the persons say: on whom each is about, and on all others who have the
+// number. It is the number that is closed, whoever it is kept with.
 func (o *org) consent(ctx context.Context, w batch) {
-	o.amend(ctx, w, func(r Request, held *holding) (connector.Object, error) {
+	others := connector.FindOthers(w, func(r Request) (delivery.Person, string) { return r.delivery.Person, r.who }, func(person delivery.Person) (ids []string, err error) {
+		for _, digits := range connector.SearchDigits(person.Phone) {
+			found, err := o.withPhone(ctx, person, "", digits)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range found {
+				ids = append(ids, p.who())
+			}
+		}
+		return ids, nil
+	})
+	o.amend(ctx, w, others, func(r Request, held *holding) (connector.Object, error) {
 		channels, news, sensible := connector.PermissionOf(r.action.Value)
 		if !sensible {
 			return nil, fault.New(fault.Permanent, "salesforce_consent_invalid", nil)
@@ -32,6 +46,6 @@ func (o *org) consent(ctx context.Context, w batch) {
 			return nil, nil
 		}
 		held.Consent = permissions.Encode()
-		return consentRow(r.who, permissions), nil
+		return consentRow(held.ID, permissions), nil
 	}, fieldConsent)
 }

@@ -27,11 +27,11 @@ func named(d delivery.Delivery, first, last string) bool {
 
 // name gives persons a name that have none. What somebody has named is left alone.
 func (o *org) name(ctx context.Context, w batch) {
-	o.amend(ctx, w, func(r Request, held *holding) (connector.Object, error) {
+	o.amend(ctx, w, nil, func(r Request, held *holding) (connector.Object, error) {
 		if named(r.delivery, held.FirstName, held.LastName) {
 			return nil, nil
 		}
 		held.FirstName, held.LastName = nameOf(r.delivery)
-		return row(kindOf(r.who), r.who, "FirstName", held.FirstName, "LastName", held.LastName), nil
+		return row(kindOf(held.ID), held.ID, "FirstName", held.FirstName, "LastName", held.LastName), nil
 	}, "FirstName", "LastName")
 }

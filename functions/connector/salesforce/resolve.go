@@ -312,7 +312,7 @@ const (
 func (o *org) searchPhone(ctx context.Context, w batch, i int) {
 	r := w.Request(i)
 	for _, digits := range connector.SearchDigits(r.delivery.Person.Phone) {
-		same, err := o.withPhone(ctx, r, digits)
+		same, err := o.withPhone(ctx, r.delivery.Person, r.lost, digits)
 		switch {
 		case err != nil:
 			w.Fail(i, err)
@@ -330,8 +330,8 @@ func (o *org) searchPhone(ctx context.Context, w batch, i int) {
 	w.Succeed(i)
 }
 
-// withPhone returns those who are found by digits of a step's number and have it.
-func (o *org) withPhone(ctx context.Context, r Request, digits string) ([]person, error) {
+// withPhone returns those who are found by digits of a person's number and have it, without one that is lost.
+func (o *org) withPhone(ctx context.Context, of delivery.Person, lost, digits string) ([]person, error) {
 	if len(digits) < 2 { // what Salesforce searches for at least
 		return nil, nil
 	}
@@ -347,7 +347,7 @@ func (o *org) withPhone(ctx context.Context, r Request, digits string) ([]person
 		return nil, err
 	}
 	return slices.DeleteFunc(reply.Records, func(c person) bool {
-		return c.who() == "" || c.who() == r.lost || c.ID == r.lost || !c.hasPhone(r.delivery.Person)
+		return c.who() == "" || c.who() == lost || c.ID == lost || !c.hasPhone(of)
 	}), nil
 }
 

@@ -171,7 +171,7 @@ func TestScenarios(t *testing.T) {
 				_, errs := connectortest.Carry(t.Context(), crm, linked(d, id))
 				none(t, errs)
 			}
-			return 4
+			return 7
 		}},
 		"an opt-out of somebody unknown creates nobody": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			_, errs := connectortest.Carry(t.Context(), crm, stop(1, "2026-01-18T14:23:12Z"))
@@ -188,7 +188,7 @@ func TestScenarios(t *testing.T) {
 			if len(leads) != 1 || leads[0].Properties["Msg_Opt_Out__c"] != "true" || leads[0].Properties["Msg_Opt_Out_Channels__c"] != "sms" {
 				t.Errorf("%v", leads)
 			}
-			return 5
+			return 6
 		}},
 		"consent of a contact, a lead and somebody who is gone": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			gone := s.Add("Contact", contact)
@@ -198,7 +198,7 @@ func TestScenarios(t *testing.T) {
 			d.Person.Phone = ""
 			_, errs := connectortest.Carry(t.Context(), crm, linked(stop(1, "2026-01-18T14:23:12Z"), s.Add("Contact", contact)), linked(stop(2, "2026-01-18T14:23:12Z"), lead), linked(d, gone))
 			none(t, errs)
-			return 5
+			return 7
 		}},
 		"an org without an external id on tasks": {
 			binding: func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, options: simulator.Options{NoTaskKey: true},
