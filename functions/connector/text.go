@@ -22,15 +22,21 @@ func MessageKey(e canonical.Event) string {
 }
 
 // Said returns what was said in an event, in plain text: the words, and of a message that has none its summary, which is what
-// the router calls it, too.
+// the router calls it, too. What is about another message says so.
 func Said(e canonical.Event) string {
 	switch {
+	case e.Type == canonical.TypeEdit && e.Message != nil:
+		return "Edited: " + cmp.Or(e.Message.Text, e.Message.Summary)
+	case e.Type == canonical.TypeRetract:
+		return "Deleted a message"
+	case e.Reaction != nil && e.Reaction.Removed:
+		return "Took back " + e.Reaction.Emoji
+	case e.Reaction != nil:
+		return "Reacted with " + e.Reaction.Emoji
 	case e.Message != nil && e.Message.Text != "":
 		return e.Message.Text
 	case e.Message != nil:
 		return e.Message.Summary
-	case e.Reaction != nil:
-		return e.Reaction.Emoji
 	case e.Consent != nil:
 		return e.Consent.Keyword
 	default:

@@ -239,7 +239,7 @@ func TestATenantsFile(t *testing.T) {
 			"lines[1].leads.owner is not the name of one of tenant.leads.people",
 			"lines[1].leads.people is missing: names of tenant.leads.people, who get the leads in turn",
 		}},
-		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[2].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
+		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[3].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
 		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
 			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
 			"lines[2].brand is missing, and tenant.consent.scope is brand", "lines[3].brand is missing, and tenant.consent.scope is brand",

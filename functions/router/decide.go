@@ -152,7 +152,9 @@ const maxDescription = 2000
 
 // askRules returns what the tenant's rules say.
 func (r *Router) askRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) rules.Decision {
-	facts := rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}}
+	facts := rules.Facts{
+		Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}, ByHand: writtenByPerson(e),
+	}
 	if e.Message != nil {
 		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), maxDescription)
 	}
@@ -172,7 +174,13 @@ func (r *Router) askRules(e *canonical.Event, t tenant.Tenant, head conversation
 	if e.Type == canonical.TypeIdentity { // nobody said anything
 		names = nil
 	}
-	return r.Engine.Decide(t.Rules, t.Version, names, facts)
+	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
+	for i, c := range decided.CRMs {
+		if makesNobody(e, c.Actions) {
+			decided.CRMs[i].Actions = withoutLead(c.Actions, given{}, c.CRM)
+		}
+	}
+	return decided
 }
 
 // applyRules completes a decision by what the tenant's rules say and what becomes of whom they make.

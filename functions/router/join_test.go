@@ -96,7 +96,7 @@ func TestAJoinTakesEverythingOver(t *testing.T) {
 		o.receiveAll(proof)
 		time.Sleep(10 * time.Minute)
 		o.receiveAll(proof, says("2", 1, "stop", canonical.SMS, canonical.Participant{Phone: phone}))
-		if o.joins() != 1 || len(o.shown) != 3 {
+		if o.joins() != 1 || len(o.shown) != 4 {
 			t.Errorf("a repeat: %d joins, %d deliveries", o.joins(), len(o.shown))
 		}
 		o.receiveAll(says("3", 9, "again", canonical.SMS, canonical.Participant{Phone: phone}))
@@ -296,7 +296,7 @@ func TestAnOutreachFindsItsAnswerInAThreadThatIsPartOfItsOwn(t *testing.T) {
 		answer := says("1", 2, "yes, let us", canonical.SMS, canonical.Participant{Phone: phone})
 		o.receiveAll(says("0", 0, "hi", canonical.WhatsApp, byUser(user)), answer, says("2", 3, "me", canonical.WhatsApp, byBoth(phone, user)), outreach)
 		last := o.shown[len(o.shown)-1]
-		if last.Event.EventID != outreach.EventID || len(last.Actions) != 2 || last.Actions[0].Value["at"] != answer.Timestamp.Format(time.RFC3339Nano) {
+		if last.Event.EventID != outreach.EventID || len(last.Actions) != 3 || last.Actions[1].Value["at"] != answer.Timestamp.Format(time.RFC3339Nano) {
 			t.Errorf("the outreach was answered at %s: %+v", answer.Timestamp, last)
 		}
 	})

@@ -47,6 +47,18 @@ func noLead(e *canonical.Event, autoReply bool, t tenant.Tenant) string {
 	return ""
 }
 
+// makesNobody reports whether an event is of somebody held alone, whatever is asked for: what we sent says nothing of who got it, and
+// a reaction, an edit and a retraction are about a message that does, unless a rule wants the person.
+func makesNobody(e *canonical.Event, actions []delivery.Action) bool {
+	switch e.Type {
+	case canonical.TypeReaction, canonical.TypeEdit, canonical.TypeRetract:
+		asked := slices.ContainsFunc(actions, func(a delivery.Action) bool { return a.Kind == delivery.EnsurePerson })
+		return e.Direction != canonical.Inbound || !asked
+	default:
+		return e.Direction != canonical.Inbound
+	}
+}
+
 // counts reports whether whoever an event makes counts as a new lead of its line, which somebody gets. What happened long ago does not.
 func counts(e *canonical.Event) bool {
 	return e.Direction == canonical.Inbound && !e.Flags.Historical

@@ -210,7 +210,7 @@ func TestWhatRepliesCost(t *testing.T) {
 		before, last canonical.Event
 		want         []string
 	}{
-		"an outreach": {said(1, "a"), sent(2), []string{"get head", "list", "write head", "note log", "write event"}},
+		"an outreach": {said(1, "a"), sent(2), []string{"get head", "list", "write head", "note log", "write event", "publish"}},
 		"a reply":     {sent(1), said(2, "a"), []string{"get head", "note log", "write event", "note replied", "write head", "publish"}},
 		"an outreach told of late": {said(2, "a"), sent(1), []string{
 			"get head", "list", "get event", "note log", "write event", "note replied", "write head", "publish",

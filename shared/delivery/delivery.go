@@ -73,9 +73,10 @@ const (
 	// MarkReplied notes on the person that an outreach was answered: "at" (RFC 3339, the event time of the reply). Of several the
 	// newest stands, in whatever order they come one after the other. It makes no person.
 	MarkReplied Kind = "mark_replied"
-	// CancelSequences takes the person out of the CRM's sequences that had begun by "at" (RFC 3339, the event time of the
-	// reply), because they answered. A CRM that cannot do so itself sets a documented property that the customer's automation
-	// listens to. It makes no person, and is never without a MarkReplied of the same time.
+	// CancelSequences takes the person out of the CRM's sequences that had begun by "at" (RFC 3339, the event time), because
+	// they answered, or because somebody of ours wrote to them by hand. A CRM that cannot do so itself sets a documented property that the
+	// customer's automation listens to. It makes no person. Of a reply it comes with a MarkReplied; without one it leaves no mark, and ends
+	// nothing that a newer reply has ended.
 	CancelSequences Kind = "cancel_sequences"
 	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person. With OfWhom
 	// it is on the record of the person, whom the CRM holds.

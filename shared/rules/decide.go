@@ -20,6 +20,7 @@ type Facts struct {
 	Summary   string          // what the person said, for a new record's description
 	Known     map[string]bool // by CRM binding
 	Replied   time.Time       // event time of the reply when the event shows that an outreach was answered, else zero
+	ByHand    bool            // somebody of ours wrote it, and no program
 }
 
 // Decision is what follows for each CRM, in the order in which the CRMs were given. A CRM that nothing follows for is left out.
@@ -74,7 +75,7 @@ func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 func (w When) holds(f Facts, crm string) bool {
 	return among(w.Types, f.Type) && among(w.Directions, f.Direction) && among(w.Channels, f.Channel) &&
 		among(w.Keywords, f.Keyword) && (w.Known == nil || *w.Known == f.Known[crm]) &&
-		(w.Reply == nil || *w.Reply == !f.Replied.IsZero())
+		(w.Reply == nil || *w.Reply == !f.Replied.IsZero()) && (w.ByHand == nil || *w.ByHand == f.ByHand)
 }
 
 func among[T comparable](values []T, value T) bool {
@@ -105,8 +106,14 @@ func values(kind delivery.Kind, f Facts) map[string]string {
 		return map[string]string{"source": "messaging", "channel": string(f.Channel), "description": f.Summary}
 	case delivery.SetConsent:
 		return map[string]string{"channel": string(f.Channel), "state": f.Consent, "at": f.At.UTC().Format(time.RFC3339Nano)}
-	case delivery.MarkReplied, delivery.CancelSequences:
+	case delivery.MarkReplied:
 		return map[string]string{"at": f.Replied.UTC().Format(time.RFC3339Nano)}
+	case delivery.CancelSequences:
+		at := f.Replied
+		if f.ByHand && f.At.After(at) {
+			at = f.At
+		}
+		return map[string]string{"at": at.UTC().Format(time.RFC3339Nano)}
 	default:
 		return nil
 	}

@@ -51,7 +51,14 @@ func TestDefaultDecisions(t *testing.T) {
 		"outreach told of after its answer": inbound(func(f *rules.Facts) {
 			f.Direction, f.Known, f.Replied = canonical.Outbound, known, f.At.Add(time.Hour)
 		}),
-		"outbound message goes nowhere": inbound(func(f *rules.Facts) { f.Direction = canonical.Outbound }),
+		"what a program sent is an activity": inbound(func(f *rules.Facts) { f.Direction, f.Known = canonical.Outbound, known }),
+		"what somebody of ours wrote is an activity and ends sequences": inbound(func(f *rules.Facts) {
+			f.Direction, f.Known, f.ByHand = canonical.Outbound, known, true
+		}),
+		"what somebody of ours wrote and is told of after its answer": inbound(func(f *rules.Facts) {
+			f.Direction, f.Known, f.ByHand, f.Replied = canonical.Outbound, known, true, f.At.Add(time.Hour)
+		}),
+		"a reaction is an activity": inbound(func(f *rules.Facts) { f.Type, f.Known = canonical.TypeReaction, known }),
 	}
 	for name, facts := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -218,6 +225,24 @@ func TestValidate(t *testing.T) {
 		"a mark for another CRM": {[]rules.Rule{{
 			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}, {CRM: "hubspot", Kind: delivery.MarkReplied}},
 		}}, []string{"rules[0].then[0].kind", "rules[0].then[1].kind"}},
+		"sequences cancelled by what is written by hand": {[]rules.Rule{{
+			ID: "one", When: rules.When{ByHand: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
+		}}, nil},
+		"a mark of what is written by hand": {[]rules.Rule{{
+			ID: "one", When: rules.When{ByHand: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}, {CRM: "*", Kind: delivery.MarkReplied}},
+		}}, []string{"rules[0].then[1].kind"}},
+		"sequences cancelled by what programs send": {[]rules.Rule{{
+			ID: "one", When: rules.When{ByHand: new(false)}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
+		}}, []string{"rules[0].then[0].kind"}},
+		"sequences cancelled by what is written by hand and no reply": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: new(false), ByHand: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
+		}}, nil},
+		"a status raised for what is written by hand": {[]rules.Rule{{
+			ID: "one", When: rules.When{Types: receipts, ByHand: &known}, Then: raise,
+		}}, []string{"rules[0].then[0].kind"}},
+		"a reply that somebody wrote marks": {[]rules.Rule{{
+			ID: "one", When: rules.When{Reply: &known, ByHand: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.CancelSequences}},
+		}}, []string{"rules[0].then[0].kind"}},
 		"marks alone": {[]rules.Rule{{
 			ID: "one", When: rules.When{Reply: &known}, Then: []rules.Action{{CRM: "*", Kind: delivery.MarkReplied}},
 		}}, nil},

@@ -37,6 +37,7 @@ type When struct {
 	Known      *bool                 `json:"known,omitempty"`    // whether the CRM is known to hold the person
 	Keywords   []string              `json:"keywords,omitempty"` // stop, start, help: what the person asked for with the whole message
 	Reply      *bool                 `json:"reply,omitempty"`    // whether the event shows that an outreach was answered
+	ByHand     *bool                 `json:"byHand,omitempty"`   // whether somebody of ours wrote it: no campaign, bot, automatic reply or sequence
 }
 
 // Action is one intent for one CRM, or for all of them.
@@ -53,11 +54,12 @@ func (s Set) Asks(crm string, kind delivery.Kind) bool {
 	})
 }
 
-// Default returns the rules of a tenant that names none: an unknown sender becomes a person, every message an activity, and
-// the consent keywords and an opt-out that a provider tells of a consent change; what becomes of sent messages is shown. What we send is recorded, and the first answer
-// to it ends the sequences it may belong to; otherwise it goes nowhere.
+// Default returns the rules of a tenant that names none: an unknown sender becomes a person; every message, whoever sent it, is on the
+// timeline, and so is what reacts to it, changes it or takes it back; the consent keywords and an opt-out that a provider tells of are a
+// consent change; what becomes of sent messages is shown. The first answer to what we sent ends the sequences it may belong to, and so
+// does what somebody of ours writes by hand.
 func Default() Set {
-	unknown, reply, inbound := false, true, []canonical.Direction{canonical.Inbound}
+	unknown, yes, inbound := false, true, []canonical.Direction{canonical.Inbound}
 	messages := []canonical.Type{canonical.TypeMessage, canonical.TypeConsent}
 	do := func(kinds ...delivery.Kind) []Action {
 		var actions []Action
@@ -73,7 +75,8 @@ func Default() Set {
 	return Set{Rules: []Rule{
 		{ID: "unknown-sender", When: When{Types: messages, Directions: inbound, Known: &unknown}, Then: do(delivery.EnsurePerson)},
 		// Of any direction: an outreach that is told of after its answer arrived says so itself.
-		{ID: "reply", When: When{Reply: &reply}, Then: do(delivery.MarkReplied, delivery.CancelSequences)},
+		{ID: "reply", When: When{Reply: &yes}, Then: do(delivery.MarkReplied, delivery.CancelSequences)},
+		{ID: "answered", When: When{ByHand: &yes}, Then: do(delivery.CancelSequences)},
 		{
 			ID: "consent-keyword", When: When{Types: messages, Directions: inbound, Keywords: []string{consent.Stop, consent.Start}},
 			Then: do(delivery.SetConsent, delivery.LogActivity), Stop: true,
@@ -83,6 +86,15 @@ func Default() Set {
 			Then: do(delivery.LogActivity), Stop: true,
 		},
 		{ID: "message", When: When{Types: messages, Directions: inbound}, Then: do(delivery.LogActivity)},
+		{
+			ID:   "sent",
+			When: When{Types: []canonical.Type{canonical.TypeMessage}, Directions: []canonical.Direction{canonical.Outbound}},
+			Then: do(delivery.LogActivity),
+		},
+		{
+			ID: "aside", When: When{Types: []canonical.Type{canonical.TypeReaction, canonical.TypeEdit, canonical.TypeRetract}},
+			Then: do(delivery.LogActivity),
+		},
 		// A provider refused to send, since the person had opted out. They wrote nothing now, and nobody is made because of it.
 		{
 			ID: "refused-recipient", When: When{
@@ -114,8 +126,9 @@ func (s Set) Validate(crms []string, channels []canonical.Channel) []Problem {
 	return v.problems
 }
 
-// replies wants that whatever ends sequences marks the person too, and the other way round where anything ends sequences: CRMs tell
-// an old reply from a new one by the mark, and leave the end of sequences to the newest.
+// replies wants that a reply which ends sequences marks the person too, and the other way round where anything ends sequences: CRMs tell
+// an old reply from a new one by the mark, and leave the end of sequences to the newest. What we wrote by hand is no reply, and leaves no
+// such mark.
 func (v *validation) replies(rules []Rule) {
 	asks := func(r Rule, kind delivery.Kind, crm string) bool {
 		return slices.ContainsFunc(r.Then, func(a Action) bool { return a.Kind == kind && a.CRM == crm })
@@ -126,7 +139,7 @@ func (v *validation) replies(rules []Rule) {
 	for i, r := range rules {
 		for k, a := range r.Then {
 			path := fmt.Sprintf("rules[%d].then[%d].kind", i, k)
-			if a.Kind == delivery.CancelSequences && !asks(r, delivery.MarkReplied, a.CRM) {
+			if a.Kind == delivery.CancelSequences && says(r.When.Reply) && !asks(r, delivery.MarkReplied, a.CRM) {
 				v.add(path, "cancel_sequences needs mark_replied for the same CRM in the same rule")
 			}
 			if a.Kind == delivery.MarkReplied && cancels && !asks(r, delivery.CancelSequences, a.CRM) {
@@ -180,18 +193,15 @@ func (v *validation) action(path string, a Action, when When) {
 		allowed = []string{"source", "channel", "description"}
 	case delivery.LogActivity:
 	case delivery.RaiseStatus:
-		// Only a receipt says how far a message got.
-		if !receipts {
-			v.add(path+".kind", "raise_status needs when.types of receipt only")
-		}
-		// The receipts lane looks at no thread and at no text, so that a flood of receipts costs next to nothing.
-		if when.Known != nil || len(when.Keywords) > 0 || when.Reply != nil {
-			v.add(path+".kind", "raise_status takes neither when.known nor when.keywords nor when.reply")
-		}
+		v.raises(path, when)
 	case delivery.MarkReplied, delivery.CancelSequences:
-		// Without the condition the action would have no reply to speak of.
-		if when.Reply == nil || !*when.Reply {
-			v.add(path+".kind", string(a.Kind)+" needs when.reply of true")
+		// Without the condition the action would have no time.
+		switch by := says(when.ByHand) && a.Kind == delivery.CancelSequences; {
+		case says(when.Reply) || by:
+		case a.Kind == delivery.MarkReplied:
+			v.add(path+".kind", "mark_replied needs when.reply of true")
+		default:
+			v.add(path+".kind", "cancel_sequences needs when.reply or when.byHand of true")
 		}
 	case delivery.SetConsent:
 		// Without the condition the action would have no state to set.
@@ -209,6 +219,20 @@ func (v *validation) action(path string, a Action, when When) {
 		}
 	}
 }
+
+// raises checks the condition of an action that raises a status.
+func (v *validation) raises(path string, when When) {
+	if len(when.Types) != 1 || when.Types[0] != canonical.TypeReceipt { // only a receipt says how far a message got
+		v.add(path+".kind", "raise_status needs when.types of receipt only")
+	}
+	// The receipts lane looks at no thread and at no text, so that a flood of receipts costs next to nothing.
+	if when.Known != nil || len(when.Keywords) > 0 || when.Reply != nil || when.ByHand != nil {
+		v.add(path+".kind", "raise_status takes neither when.known nor when.keywords nor when.reply nor when.byHand")
+	}
+}
+
+// says reports whether a condition is that something is so.
+func says(condition *bool) bool { return condition != nil && *condition }
 
 // oneOf refuses values that are not known and lists that are there and empty: an empty list would read as "never" and work as "always".
 func oneOf[T ~string](v *validation, path string, values []T, known ...T) {

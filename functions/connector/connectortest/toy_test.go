@@ -62,11 +62,13 @@ type consenting struct {
 }
 
 // replied is the ledger's own call: the newest reply stands, and a sequence that began after it goes on.
-func (p *person) replied(at time.Time) {
-	if at.Before(p.Replied) {
+func (p *person) replied(r connector.Reply) {
+	if r.At.Before(p.Replied) {
 		return
 	}
-	p.Replied, p.Ended = at, p.Ended || !p.Began.After(at)
+	if p.Ended = p.Ended || !p.Began.After(r.At); r.Mark {
+		p.Replied = r.At
+	}
 }
 
 type note struct {
@@ -136,10 +138,10 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	case "POST replies":
-		var at time.Time
-		_ = json.NewDecoder(r.Body).Decode(&at)
+		var reply connector.Reply
+		_ = json.NewDecoder(r.Body).Decode(&reply)
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
-			held.replied(at)
+			held.replied(reply)
 		}
 	case "PUT notices":
 		var n connectortest.Notice
@@ -230,9 +232,9 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 				said.Phone = ""
 			}
 			name, next = "consent", request{"PUT", "consents/" + id, said}
-		case delivery.MarkReplied:
+		case delivery.MarkReplied, delivery.CancelSequences:
 			reply, _ := connector.ReplyOf(d.Actions)
-			name, next = "reply", request{"POST", "replies/" + id, reply.At}
+			name, next = "reply", request{"POST", "replies/" + id, reply}
 		default:
 			continue
 		}

@@ -153,8 +153,8 @@ func (w *world[R]) holdsMessage(held Held, d delivery.Delivery) {
 	known := map[string]bool{}
 	for _, p := range held.Persons {
 		known[p.ID] = true
-		if p.Key == d.Person.Key && reply.Any() && (second(p.RepliedAt).Before(second(reply.At)) || !p.Ended) {
-			w.t.Errorf("person %+v does not show the reply of %s", p, d.ID)
+		if p.Key == d.Person.Key && reply.Any() && (reply.Mark && second(p.RepliedAt).Before(second(reply.At)) || !p.Ended) {
+			w.t.Errorf("person %+v does not show what %s says of sequences", p, d.ID)
 		}
 	}
 	found := 0

@@ -33,7 +33,8 @@ func (p *portal) replied(ctx context.Context, w batch) {
 // would. A sequence that began after the reply is not what it answers, and goes on.
 //
 // A repeat may find its own reply told and the property cleared: by the workflow, or because it never was set. The two look the
-// same, so it is set again. At worst the workflow runs once more, for sequences that are over.
+// same, so it is set again. At worst the workflow runs once more, for sequences that are over. So it is with what we wrote by hand, of which
+// the contact tells nothing else.
 func answered(reply connector.Reply, held map[string]string, names Properties) map[string]string {
 	last := moment(held[names.LastReplyAt])
 	if last.After(reply.At) {

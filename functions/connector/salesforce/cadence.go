@@ -85,7 +85,7 @@ func (o *org) findCadences(ctx context.Context, answers []*answer) {
 	}
 	var ids []string
 	for _, a := range answers {
-		if a.Cancel {
+		if !a.ends.IsZero() {
 			ids = append(ids, a.who)
 		}
 	}
@@ -158,7 +158,7 @@ func (o *org) endCadences(ctx context.Context, answers []*answer) {
 	var trackers []string
 	for _, a := range answers {
 		for _, c := range a.cadences {
-			if a.err == nil && !c.began().After(a.At) {
+			if a.err == nil && !c.began().After(a.ends) {
 				trackers = append(trackers, c.ID)
 			}
 		}

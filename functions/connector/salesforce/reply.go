@@ -10,14 +10,36 @@ import (
 	"signalbox/shared/fault"
 )
 
-// answer is the newest reply of one person and what the steps at are to do about it.
+// answer is what one person is to show of replies, and the end of what had begun by then, by the steps at.
 type answer struct {
-	connector.Reply
 	who      string
 	at       []int
-	written  bool      // an earlier try wrote the fields
+	replied  time.Time // of the newest reply, zero if none is to be shown
+	ends     time.Time // what had begun by then is to end; zero: nothing is
+	written  bool      // an earlier try wrote the reply
 	cadences []cadence // those that are not complete
 	err      error
+}
+
+// add makes a reply part of the answer: the newest stands.
+func (a *answer) add(r connector.Reply, step int) {
+	a.at = append(a.at, step)
+	if r.Mark && r.At.After(a.replied) {
+		a.replied = r.At
+	}
+	if r.Cancel && r.At.After(a.ends) {
+		a.ends = r.At
+	}
+}
+
+// leave takes out what a reply at an instant has made of nobody's interest: it is the newer one's own delivery that does it all.
+func (a *answer) leave(newer time.Time) {
+	if newer.After(a.replied) {
+		a.replied = time.Time{}
+	}
+	if newer.After(a.ends) {
+		a.ends = time.Time{}
+	}
 }
 
 // wholeSecond returns a time as Salesforce keeps it: fields have a precision of one second. It is written so and compared so,
@@ -27,18 +49,20 @@ func wholeSecond(t time.Time) time.Time { return t.Truncate(time.Second) }
 
 // reply shows on persons that they replied and ends what had begun by then: what they say is read, their cadences are looked
 // for, the fields are written, and the cadences removed. Every part may be repeated, so that a try that was cut off anywhere
-// is made good by the next. A person who has replied later by now is left alone: that reply's own delivery does it all.
+// is made good by the next. A person who has replied later by now is left alone: that reply's own delivery does it all. What ends without
+// a reply, because we wrote by hand, leaves no mark that a repeat could know itself by: its field is written when the rest is done.
 func (o *org) reply(ctx context.Context, w batch) {
 	answers := o.unanswered(ctx, w)
 	o.findCadences(ctx, answers)
-	o.writeReplies(ctx, answers)
+	o.writeReplies(ctx, slices.DeleteFunc(slices.Clone(answers), func(a *answer) bool { return a.replied.IsZero() }))
 	o.endCadences(ctx, answers)
+	o.writeReplies(ctx, slices.DeleteFunc(slices.Clone(answers), func(a *answer) bool { return !a.replied.IsZero() }))
 	for _, a := range answers {
 		o.concludeAll(ctx, w, a.at, a.err)
 	}
 }
 
-// unanswered returns the persons whose reply is the newest that is known, contacts before leads: rows of one object that follow
+// unanswered returns the persons of whom something is to be shown or ended, contacts before leads: rows of one object that follow
 // each other are a chunk, and a call has ten at most. The steps of all others are concluded.
 func (o *org) unanswered(ctx context.Context, w batch) []*answer {
 	answers := map[string]*answer{}
@@ -49,40 +73,40 @@ func (o *org) unanswered(ctx context.Context, w batch) []*answer {
 			continue
 		}
 		r.At = wholeSecond(r.At)
-		a := answers[w.Request(i).who]
-		switch {
-		case a == nil || a.At.Before(r.At):
-			if a != nil {
-				o.concludeAll(ctx, w, a.at, nil)
-			}
-			answers[w.Request(i).who] = &answer{Reply: r, who: w.Request(i).who, at: []int{i}}
-		case a.At.After(r.At):
-			w.Succeed(i)
-		default:
-			a.Mark, a.Cancel, a.at = a.Mark || r.Mark, a.Cancel || r.Cancel, append(a.at, i)
+		who := w.Request(i).who
+		if answers[who] == nil {
+			answers[who] = &answer{who: who}
 		}
+		answers[who].add(r, i)
 	}
 	held := o.readPersons(ctx, whoOf(w), fieldLastReply)
 	var newest []*answer
 	for _, who := range whoOf(w) { // in the steps' order
-		switch a, h := answers[who], held[who]; {
+		a, h := answers[who], held[who]
+		switch {
 		case a == nil:
+			continue
 		case h == nil:
 			o.concludeAll(ctx, w, a.at, fault.New(fault.Permanent, codeNotFound, nil))
+			continue
 		case h.err != nil:
 			o.concludeAll(ctx, w, a.at, h.err)
-		case h.lastReply().After(a.At):
-			o.concludeAll(ctx, w, a.at, nil)
-		default:
-			a.written = a.Mark && h.lastReply().Equal(a.At)
-			newest = append(newest, a)
+			continue
 		}
+		a.leave(a.replied)
+		a.leave(h.lastReply())
+		if a.replied.IsZero() && a.ends.IsZero() {
+			o.concludeAll(ctx, w, a.at, nil)
+			continue
+		}
+		a.written = !a.replied.IsZero() && h.lastReply().Equal(a.replied)
+		newest = append(newest, a)
 	}
 	slices.SortStableFunc(newest, func(a, b *answer) int { return strings.Compare(kindOf(a.who), kindOf(b.who)) })
 	return newest
 }
 
-// writeReplies writes the fields. The stop is left out while a cadence runs that began after the reply: whoever listens to it
+// writeReplies writes the fields. The stop is left out while a cadence runs that began later: whoever listens to it
 // would end that one, too; and it is never taken back from here: the org's own automation does that when it has ended what it is to
 // end. Fields that this very reply wrote are not written again: by now the org's automation may have taken
 // the stop back and begun something new.
@@ -90,16 +114,18 @@ func (o *org) writeReplies(ctx context.Context, answers []*answer) {
 	var rows []connector.Object
 	var of []*answer
 	for _, a := range answers {
-		row := row(kindOf(a.who), a.who)
-		if a.Mark {
-			row = append(row, fieldLastReply, connector.Instant(a.At))
+		if a.err != nil || a.written && !a.ends.After(a.replied) {
+			continue
 		}
-		stop := a.Cancel && !slices.ContainsFunc(a.cadences, func(c cadence) bool { return c.runs() && c.began().After(a.At) })
-		if stop {
-			row = append(row, "Msg_Stop_Automation__c", true)
+		fields := connector.Object{}
+		if !a.replied.IsZero() {
+			fields = append(fields, fieldLastReply, connector.Instant(a.replied))
 		}
-		if a.err == nil && !a.written && (a.Mark || stop) {
-			rows, of = append(rows, row), append(of, a)
+		if !a.ends.IsZero() && !slices.ContainsFunc(a.cadences, func(c cadence) bool { return c.runs() && c.began().After(a.ends) }) {
+			fields = append(fields, "Msg_Stop_Automation__c", true)
+		}
+		if len(fields) > 0 {
+			rows, of = append(rows, row(kindOf(a.who), a.who, fields...)), append(of, a)
 		}
 	}
 	for k, err := range o.writeRows(ctx, rows) {

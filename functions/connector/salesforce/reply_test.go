@@ -256,6 +256,36 @@ func TestReplies(t *testing.T) {
 			}
 			return 4
 		}},
+		"what we write after a reply in a batch takes nothing from it": {run: func(t *testing.T, s *stage) int {
+			id := s.Add("Contact", contact())
+			s.Enrol(id, replyTime.Add(30*time.Second))
+			s.play(t, answering(1, id, replyTime.Add(time.Minute), delivery.CancelSequences), answering(2, id, replyTime, delivery.MarkReplied, delivery.CancelSequences))
+			s.shows(t, id, replyTime, true)
+			s.runs(t)
+			return 4
+		}},
+		"what we write is ended by, although it is carried out again, without what began later": {run: func(t *testing.T, s *stage) int {
+			id := s.Add("Contact", contact())
+			s.Enrol(id, replyTime.Add(ago))
+			s.play(t, answering(1, id, replyTime, delivery.CancelSequences))
+			s.reset(t, id) // as the org's automation does
+			goesOn := s.Enrol(id, replyTime.Add(time.Minute))
+			s.play(t, answering(1, id, replyTime, delivery.CancelSequences))
+			s.shows(t, id, time.Time{}, false)
+			s.runs(t, goesOn)
+			return 6
+		}},
+		"a cadence that is locked keeps the field of what we write until it is removed": {run: func(t *testing.T, s *stage) int {
+			id := s.Add("Contact", contact())
+			s.Lock(s.Enrol(id, replyTime.Add(ago)), 1)
+			_, errs := connectortest.Carry(t.Context(), s.CRM, answering(1, id, replyTime, delivery.CancelSequences))
+			wants(t, errs[0], fault.Retryable, "salesforce_locked")
+			s.shows(t, id, time.Time{}, false)
+			s.play(t, answering(1, id, replyTime, delivery.CancelSequences))
+			s.shows(t, id, time.Time{}, true)
+			s.runs(t)
+			return 7
+		}},
 		"two replies of one second in a batch are one": {run: func(t *testing.T, s *stage) int {
 			id := s.Add("Contact", contact())
 			s.Enrol(id, replyTime.Add(ago))

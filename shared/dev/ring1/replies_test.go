@@ -18,6 +18,7 @@ import (
 func (p *pipeline) register(id, to string, at time.Time) int {
 	p.t.Helper()
 	s := p.client.New(samples.Load{Kind: samples.Outreach, Number: id, Person: to, Sent: at})
+	p.registered[p.client.MessageKey(s)] = 0
 	return p.receive(p.newAdapter(s.Provider(), p.events), p.posted(p.client, s))
 }
 
