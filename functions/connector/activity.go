@@ -2,6 +2,7 @@ package connector
 
 import (
 	"time"
+	_ "time/tzdata" // where functions run there are no zones
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
@@ -15,26 +16,30 @@ type Activity struct {
 	Zone    *time.Location
 	Late    bool // what came after the session it belongs to had been sealed
 	Lines   []Line
-	// Written is the result of the step that wrote it before, and Parts how many parts it had then. They are nil and 0 of an activity that
-	// was not written yet, as far as is known: subject, status, owner and regarding are then written, and never again.
+	// Written is the result of the steps that wrote it before, and Parts how many parts it had then. They are nil and 0 of an activity that
+	// was not written yet, as far as is known: subject, status, owner and regarding are then written, and never again. It may have been
+	// written all the same, by a process that died: a CRM that makes its record without a key looks first.
 	Written Result
 	Parts   int
-	// Conversation is how the conversation stands, nil if that is not to be shown.
-	Conversation *conversation.State
+	// Conversation is how the conversation stands, nil if that is not to be shown. ConversationKey is the external id of its record.
+	Conversation    *conversation.State
+	ConversationKey string
 }
 
-// Line is one message of an Activity, with what was done about it.
+// Line is one message of an Activity, with what was done about it. What was done about a message that is not in the activity is a line of
+// its own.
 type Line struct {
 	At          time.Time // event time, in the activity's zone
 	Inbound     bool
-	Author      string // for people to read
-	Text        string
+	Author      string                 // for people to read
+	Text        string                 // cleaned
 	Attachments []canonical.Attachment // as Attached returns them
 	Location    *canonical.Location
 	Offered     []string // the buttons of ours
 	Tapped      string   // the button that was tapped
 	Reactions   []string // each with who put it on
 	Edited      bool     // Text is what it was changed to
-	Withdrawn   bool     // its author took it back: there is no text
+	Withdrawn   bool     // its author took it back: nothing is left of it
 	Failed      string   // why it was not delivered: the provider's code
+	Continued   bool     // the rest of the line before, which was cut: who and when were said there
 }

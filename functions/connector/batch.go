@@ -31,6 +31,9 @@ func (b Batch[R]) Request(i int) R { return b.steps[i].Request }
 // Intended reports whether an earlier try of a Once step may have been carried out.
 func (b Batch[R]) Intended(i int) bool { return b.steps[i].Intended }
 
+// Activity returns what is to be shown of a step's session, nil if it has none.
+func (b Batch[R]) Activity(i int) *Activity { return b.steps[i].Activity }
+
 // Each calls do for each of the steps at, side by side: for what the CRM has no call for several. One that is slow holds up none
 // of the others.
 func (b Batch[R]) Each(at []int, do func(i int)) {

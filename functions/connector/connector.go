@@ -23,10 +23,14 @@ type Step[R any] struct {
 	Seen    bool // a repeat would be seen outside: its result is checkpointed at once. Not set for an upsert by external id
 	Once    bool // the CRM cannot recognise a repeat: the intent is checkpointed before, an unknown outcome is looked up
 	Last    bool // nothing follows: its checkpoint and the completion are one write
+	Logs    bool // it shows the delivery's session, or how its conversation stands: it is made again when more was said meanwhile
 	Request R
 	// Intended is set by the Connector, never by Next: an earlier try of a Once step may have been carried out. Do looks
 	// before it repeats.
 	Intended bool
+	// Activity is set by the Connector, never by Next: what is to be shown of the delivery's session. It is nil of a delivery that has none,
+	// whose event is shown by itself.
+	Activity *Activity
 }
 
 // Outcome is what became of one step. Err is sorted by package fault and holds no message text, address or secret.

@@ -1,7 +1,10 @@
 package conversation
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -52,6 +55,13 @@ const (
 // StatesKey returns where the conversations of a thread are kept.
 func StatesKey(tenant string, thread canonical.ThreadID) store.Key {
 	return store.Key{Partition: tenant + "/thread/" + string(thread), Sort: "conversations"}
+}
+
+// ExternalID returns the key of a thread's conversation in every CRM that has a record of it: 64 lower-case hex digits. It holds nothing
+// personal, and is frozen by vectors.
+func (s *State) ExternalID(tenant string, thread canonical.ThreadID) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"conversation", tenant, string(thread), s.Line, string(s.Channel)}, "\x00")))
+	return hex.EncodeToString(sum[:])
 }
 
 // UnmarshalJSON implements json.Unmarshaler.

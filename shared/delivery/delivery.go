@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/session"
+	"signalbox/shared/store"
 )
 
 // ID names a delivery. It is derived from the event's id and the CRM's name, so that routing twice gives the same one. It
@@ -35,6 +37,11 @@ type Session struct {
 	Key      string        `json:"key"`              // its external id
 	Revision int64         `json:"revision"`         // the version of its record by which the event was in it
 	Window   time.Duration `json:"window,omitempty"` // within which it is written once, in nanoseconds
+}
+
+// SessionKey returns where the record of a delivery's session is kept.
+func (d *Delivery) SessionKey() store.Key {
+	return session.StoreKey(d.Event.TenantID, d.Event.ThreadID, d.Session.Name)
 }
 
 // Person is whom it is about. Links are what the router knew; a connector may know better.

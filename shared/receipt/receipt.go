@@ -50,7 +50,17 @@ type Update struct {
 	Channel  canonical.Channel `json:"channel"`
 	// Generation is how often it was redriven.
 	Generation int `json:"generation,omitempty"`
+	// Conversation, if it is not nil, is what is to be shown instead, as it stands by then: Key and Status are those of the message whose
+	// receipt changed it, which has no record of its own.
+	Conversation *Conversation `json:"conversation,omitempty"`
 	Status
+}
+
+// Conversation names a conversation of package conversation.
+type Conversation struct {
+	Thread  canonical.ThreadID `json:"threadId"`
+	Line    string             `json:"line"`
+	Channel canonical.Channel  `json:"channel"`
 }
 
 // Retention is how long the record of a message is kept after its last rise: longer than any receipt can come late.

@@ -1,0 +1,134 @@
+package connector
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/session"
+)
+
+// Lines returns what a session's record says, in the order of event times: a line a message, with what was done about it since.
+func Lines(r session.Record, zone *time.Location) []Line {
+	t := transcript{at: map[string]int{}, reactions: map[int][]reaction{}}
+	for _, entry := range r.Entries {
+		if !amends(entry.Event) {
+			t.say(entry, zone)
+		}
+	}
+	for _, entry := range r.Entries {
+		if amends(entry.Event) {
+			t.amend(entry, zone)
+		}
+	}
+	for i, all := range t.reactions {
+		for _, put := range all[max(0, len(all)-maxReactions):] {
+			t.lines[i].Reactions = append(t.lines[i].Reactions, strings.TrimSpace(put.emoji+" "+put.by))
+		}
+	}
+	slices.SortStableFunc(t.lines, func(a, b Line) int { return a.At.Compare(b.At) })
+	return t.lines
+}
+
+// maxReactions is how many reactions to a message are shown, the newest.
+const maxReactions = 50
+
+// transcript is lines while they are made.
+type transcript struct {
+	lines     []Line
+	at        map[string]int     // where the line of a provider's message is
+	reactions map[int][]reaction // by where the line is
+}
+
+type reaction struct{ emoji, by string }
+
+// amends reports whether an event is about another message.
+func amends(e canonical.Event) bool {
+	return e.Type == canonical.TypeEdit || e.Type == canonical.TypeRetract || e.Type == canonical.TypeReaction
+}
+
+// say adds a message's line. One that several told of, such as who sent it and the provider, has one line, with the words of who knew them.
+func (t *transcript) say(entry session.Entry, zone *time.Location) {
+	line := lineOf(entry, zone)
+	line.say(entry.Event)
+	id := entry.Event.ProviderMessageID
+	at, told := t.at[id]
+	switch {
+	case id == "" || !told:
+		t.at[id] = len(t.lines)
+		t.lines = append(t.lines, line)
+	case t.lines[at].blank():
+		line.Failed = cmp.Or(line.Failed, t.lines[at].Failed)
+		t.lines[at] = line
+	default:
+		t.lines[at].Failed = cmp.Or(t.lines[at].Failed, line.Failed)
+	}
+}
+
+// lineOf returns a line that says when and who.
+func lineOf(entry session.Entry, zone *time.Location) Line {
+	e := entry.Event
+	return Line{At: e.Timestamp.In(zone), Inbound: e.Direction == canonical.Inbound, Author: Author(e), Failed: entry.Failed}
+}
+
+// say makes what an event says what the line says.
+func (l *Line) say(e canonical.Event) {
+	l.Text, l.Attachments, l.Location, l.Offered, l.Tapped = Clean(Said(e)), nil, nil, nil, ""
+	m := e.Message
+	if m == nil {
+		return
+	}
+	l.Attachments, l.Location = Attached(*m), m.Location
+	for _, s := range m.Suggestions {
+		l.Offered = append(l.Offered, byline(s.Text))
+	}
+	if m.Postback != nil {
+		l.Tapped = byline(cmp.Or(m.Postback.Text, m.Postback.Payload))
+	}
+	if m.Text == "" && (len(l.Attachments) > 0 || l.Location != nil || len(l.Offered) > 0 || l.Tapped != "") {
+		l.Text = "" // the summary says no more
+	}
+}
+
+// blank reports whether a line says nothing.
+func (l *Line) blank() bool {
+	return l.Text == "" && len(l.Attachments) == 0 && l.Location == nil && len(l.Offered) == 0 && l.Tapped == ""
+}
+
+// amend does to the line of a message what an event says of it. The events come in the order of their time, so that the newest stands.
+func (t *transcript) amend(entry session.Entry, zone *time.Location) {
+	e, at, held := entry.Event, 0, false
+	if e.RelatesTo != nil && e.RelatesTo.ProviderMessageID != "" {
+		at, held = t.at[e.RelatesTo.ProviderMessageID]
+	}
+	if !held {
+		at = len(t.lines)
+		t.lines = append(t.lines, lineOf(entry, zone))
+	}
+	line := &t.lines[at]
+	switch {
+	case e.Type == canonical.TypeReaction:
+		t.react(at, e)
+	case e.Type == canonical.TypeRetract:
+		*line = Line{At: line.At, Inbound: line.Inbound, Author: line.Author, Withdrawn: true}
+	case !line.Withdrawn:
+		line.say(e)
+		line.Edited = true
+	}
+}
+
+// react puts a reaction on a line, or takes it off: without an emoji all of its author's.
+func (t *transcript) react(at int, e canonical.Event) {
+	if e.Reaction == nil {
+		return
+	}
+	put := reaction{byline(e.Reaction.Emoji), Author(e)}
+	t.reactions[at] = slices.DeleteFunc(t.reactions[at], func(r reaction) bool {
+		return r == put || e.Reaction.Removed && put.emoji == "" && r.by == put.by
+	})
+	if !e.Reaction.Removed && put.emoji != "" {
+		t.reactions[at] = append(t.reactions[at], put)
+	}
+}
