@@ -130,6 +130,9 @@ func TestTheExampleFile(t *testing.T) {
 	}
 }
 
+// leads is what the demo file says of them.
+const leads = `"leads": { "dailyCap": 1000000, "people": [{ "name": "ana", "users": { "hubspot": "4711", "salesforce": "005000000000007AAA" } }] }`
+
 func TestATenantsFile(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -187,8 +190,8 @@ func TestATenantsFile(t *testing.T) {
 		"a rule for the channel of no line":      {`"known": false`, `"channels": ["smss"]`, []string{"tenant.rules.rules[0].when.channels[0] is not one of [imessage rcs sms whatsapp]"}},
 		"a line for no channel":                  {`["rcs"]`, `[]`, []string{"lines[1].channels is not a list of one or more different channels"}},
 		"a channel twice":                        {`["rcs"]`, `["rcs", "rcs"]`, []string{"lines[1].channels is not a list of one or more different channels"}},
-		"colleagues":                             {`"leads": { "dailyCap": 1000000 }`, `"leads": {"staff": ["+12025550123"]}`, nil},
-		"a colleague whose number has no plus sign": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"staff": ["12025550123"]}`, []string{
+		"colleagues":                             {`"leads": {`, `"leads": { "staff": ["+12025550123"],`, nil},
+		"a colleague whose number has no plus sign": {`"leads": {`, `"leads": { "staff": ["12025550123"],`, []string{
 			"tenant.leads.staff[0] is not a number in E.164, such as +12025550123",
 		}},
 		"days that are shown whole": {`"granularity": "message"`, `"granularity": "day", "sealAfter": "240h", "words": "digest"`, nil},
@@ -209,10 +212,10 @@ func TestATenantsFile(t *testing.T) {
 		"the zone of whoever reads it": {`"region"`, `"zone": "Local", "region"`, []string{
 			"tenant.zone is not a time zone of the IANA database, such as America/New_York",
 		}},
-		"people who have leads": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"holidays": ["2026-12-25"], "people": [
+		"people who have leads": {leads, `"leads": {"holidays": ["2026-12-25"], "people": [
 			{"name": "ana", "users": {"salesforce": "005000000000007AAA", "hubspot": "4711"}, "hours": [{"days": ["mon"], "from": "09:00", "to": "24:00"}]}
 		]}`, nil},
-		"people as nobody can be": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"holidays": ["Christmas"], "people": [
+		"people as nobody can be": {leads, `"leads": {"holidays": ["Christmas"], "people": [
 			{"name": "Ana", "users": {"salesforce": "4711", "hubspot": "ana@acme.example"}, "hours": [{"days": ["monday"], "from": "24:00", "to": "9am"}]}, {"name": "bo"}
 		]}`, []string{
 			"tenant.leads.holidays[0] is not a date, such as 2026-12-25",
@@ -225,13 +228,13 @@ func TestATenantsFile(t *testing.T) {
 			"tenant.leads.people[0].users.hubspot is not the id of an owner, which is digits alone and not that of the user",
 			"tenant.leads.people[0].users.salesforce is not the id of a user or of a queue for leads, which begins with 005 or 00G",
 		}},
-		"people of a CRM that is not there, and twice": {`"leads": { "dailyCap": 1000000 }`, `"leads": {"people": [
+		"people of a CRM that is not there, and twice": {leads, `"leads": {"people": [
 			{"name": "ana", "users": {"dynamics": "1"}}, {"name": "ana", "users": {}}
 		]}`, []string{
 			"tenant.leads.people[0].users.dynamics is not the name of a CRM in this file",
 			"tenant.leads.people[1].name is the name of an earlier person",
 		}},
-		"a line that gives leads to nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"assign": "owner", "people": ["ana"]}`, []string{
+		"a line that gives leads to nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"assign": "owner", "people": ["cy"]}`, []string{
 			"lines[1].leads.owner is missing: the name of one of tenant.leads.people, who gets the leads",
 			"lines[1].leads.people[0] is not the name of one of tenant.leads.people",
 		}},
@@ -243,6 +246,7 @@ func TestATenantsFile(t *testing.T) {
 		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
 			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
 			"lines[2].brand is missing, and tenant.consent.scope is brand", "lines[3].brand is missing, and tenant.consent.scope is brand",
+			"lines[4].brand is missing, and tenant.consent.scope is brand",
 		}},
 		"a channel in two families": {`"region": "US"`, `"region": "US", "consent": {"families": [["sms", "rcs"], ["whatsapp", "rcs"]]}`, []string{
 			"tenant.consent.families[1][1] is in a family already",

@@ -25,12 +25,16 @@ type About struct {
 	Key      string   `json:"key"`      // the property of a message that is its key
 	Status   string   `json:"status"`   // the property of a message that shows how far it got
 	Text     string   `json:"text"`     // the property of a message that shows what was said
+	HTML     bool     `json:"html"`     // that one holds HTML
 	Problem  string   `json:"problem"`  // the property of a message that shows why it got no further
 	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
 	Ended    string   `json:"ended"`    // the property of persons that is "true" once their sequences are to end
 	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
 	OptedOut string   `json:"optedOut"` // the property of persons that is "true" while they want no messages
 	OptOutAt string   `json:"optOutAt"` // the property of persons that says since when
+	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
+	Tasks    string   `json:"tasks"`    // the object that holds what users are told
+	Subject  string   `json:"subject"`  // the property of tasks that says what it is
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Refusals Refusals `json:"refusals"` // what it says when it refuses
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take

@@ -72,13 +72,7 @@ func (w *world) bind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tenant, _ := file["tenant"].(map[string]any)
-	all, _ := tenant["crms"].([]any)
-	tenant["crms"] = slices.DeleteFunc(all, func(one any) bool {
-		crm, _ := one.(map[string]any)
-		kind, _ := crm["kind"].(string)
-		return !slices.Contains(w.crms, kind)
-	})
+	local.Unbind(file, func(name string) bool { return slices.Contains(w.crms, name) })
 	event, err := json.Marshal(map[string]any{"action": "apply", "file": file})
 	if err != nil {
 		return fmt.Errorf("bench: %w", err)

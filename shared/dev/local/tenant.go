@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,25 @@ func readDemoTenant(root string) (file map[string]any, err error) {
 		return nil, fmt.Errorf("local: %s: %w", samples.DemoTenant, err)
 	}
 	return file, nil
+}
+
+// Unbind takes the CRMs of a tenant's file away whose names keep reports not to be wanted, and who the tenant's people are in them.
+func Unbind(file map[string]any, keep func(name string) bool) {
+	tenant, _ := file["tenant"].(map[string]any)
+	var kept []any
+	for _, crm := range bound(file) {
+		if name, _ := crm["name"].(string); keep(name) {
+			kept = append(kept, crm)
+		}
+	}
+	tenant["crms"] = kept
+	leads, _ := tenant["leads"].(map[string]any)
+	people, _ := leads["people"].([]any)
+	for _, one := range people {
+		seller, _ := one.(map[string]any)
+		users, _ := seller["users"].(map[string]any)
+		maps.DeleteFunc(users, func(name string, _ any) bool { return !keep(name) })
+	}
 }
 
 // bound returns the CRMs that a tenant's file binds.

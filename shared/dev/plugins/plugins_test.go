@@ -96,16 +96,19 @@ func unnamed(t *testing.T, path, text, name string) string {
 // unbound returns a tenant's file without a CRM, or an account and its lines.
 func unbound(t *testing.T, text, name string) string {
 	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatal(err)
+	}
+	local.Unbind(all, func(crm string) bool { return crm != name })
 	var file struct {
 		Tenant   map[string]any   `json:"tenant"`
 		Accounts []map[string]any `json:"accounts"`
 		Lines    []map[string]any `json:"lines"`
 	}
-	if err := json.Unmarshal([]byte(text), &file); err != nil {
+	if encoded, err := json.Marshal(all); err != nil || json.Unmarshal(encoded, &file) != nil {
 		t.Fatal(err)
 	}
-	crms, _ := file.Tenant["crms"].([]any)
-	file.Tenant["crms"] = slices.DeleteFunc(crms, func(crm any) bool { return crm.(map[string]any)["kind"] == name })
 	gone := map[any]bool{}
 	file.Accounts = slices.DeleteFunc(file.Accounts, func(a map[string]any) bool {
 		gone[a["id"]] = a["provider"] == name

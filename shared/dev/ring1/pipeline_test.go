@@ -358,6 +358,9 @@ func (p *pipeline) load() {
 		p.t.Fatal(err)
 	}
 	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRM) bool { return c.Kind != p.kind })
+	for _, seller := range p.file.Tenant.Leads.People {
+		maps.DeleteFunc(seller.Users, func(crm, _ string) bool { return crm != p.file.Tenant.CRMs[0].Name })
+	}
 	p.client = samples.NewTenantClient(plugins.Channels(), samples.Target{PublicBaseURL: base}, plain)
 	first := p.client.New(samples.Load{Kind: samples.Message})
 	p.provider, p.account = first.Provider(), first.Account()
@@ -630,7 +633,7 @@ func (p *pipeline) secondTenant() *samples.Client {
 	}
 	plain := samples.Tenant{Accounts: []samples.Account{{ID: own.ID, Provider: own.Provider, ProviderAccount: own.ProviderAccount, AuthToken: own.AuthToken}}}
 	plain.Tenant.ID = f.Tenant.ID
-	plain.Lines = append(plain.Lines, struct{ Account, Address string }{own.ID, address})
+	plain.Lines = append(plain.Lines, samples.Line{Account: own.ID, Address: address})
 	return samples.NewTenantClient(plugins.Channels(), samples.Target{PublicBaseURL: base}, plain)
 }
 

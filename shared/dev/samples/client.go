@@ -42,9 +42,15 @@ type Simulator struct {
 	Messages string   `json:"messages"` // the one that holds messages
 	Key      string   `json:"key"`      // the property of a message that holds its external id
 	Status   string   `json:"status"`   // the property of a message that shows how far it got
+	Text     string   `json:"text"`     // the property of a message that shows what was said
+	HTML     bool     `json:"html"`     // that one holds HTML
 	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
 	Ended    string   `json:"ended"`    // the property of persons that is "true" once their sequences are to end
 	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
+	OptedOut string   `json:"optedOut"` // the property of persons that is "true" while they want no messages
+	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
+	Tasks    string   `json:"tasks"`    // the object that holds what users are told
+	Subject  string   `json:"subject"`  // the property of tasks that says what it is
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }
@@ -118,11 +124,21 @@ type Client struct {
 // Tenant is what a Client needs of a tenant file.
 type Tenant struct {
 	Tenant struct {
-		ID   string
-		CRMs []CRM
+		ID    string
+		CRMs  []CRM
+		Leads struct{ People []Seller }
 	}
 	Accounts []Account
-	Lines    []struct{ Account, Address string }
+	Lines    []Line
+}
+
+// Line is one of the tenant's addresses.
+type Line struct{ ID, Account, Address string }
+
+// Seller is one of the tenant's people, with the user they are in each CRM.
+type Seller struct {
+	Name  string
+	Users map[string]string
 }
 
 // CRM is one that a tenant is bound to.
@@ -202,6 +218,35 @@ func (c *Client) Senders(l Load) (ids []string) {
 		}
 	}
 	return ids
+}
+
+// NewTo returns a sample of the account and to the address of a line of the tenant, by the line's id; the zero Sample if its channel
+// sends none of the kind.
+func (c *Client) NewTo(line string, l Load) Sample {
+	for _, own := range c.tenant.Lines {
+		for _, account := range c.tenant.Accounts {
+			if channel := c.channels[account.Provider]; own.ID == line && own.Account == account.ID && channel != nil {
+				l.Account, l.Line = account, own.Address
+				if s, ok := channel.New(l); ok {
+					return s
+				}
+			}
+		}
+	}
+	return Sample{}
+}
+
+// TenantID returns whose samples they are.
+func (c *Client) TenantID() string { return c.tenant.Tenant.ID }
+
+// User returns who one of the tenant's people is in a CRM, "" for nobody.
+func (c *Client) User(crm, name string) string {
+	for _, seller := range c.tenant.Tenant.Leads.People {
+		if seller.Name == name {
+			return seller.Users[crm]
+		}
+	}
+	return ""
 }
 
 // identify returns what a sample is about.

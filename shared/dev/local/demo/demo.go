@@ -1,13 +1,16 @@
 // Package demo sends the sample webhooks to a local Signalbox, some of them again, and checks that every message is in every
-// CRM exactly once.
+// CRM exactly once. Then it plays scenes, in which a CRM is to show what a person there would look for.
 package demo
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
+	"signalbox/shared/consent"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
@@ -15,6 +18,9 @@ import (
 
 // patience is how long everything may take once it runs.
 const patience = 45 * time.Second
+
+// scenePatience is how long a scene may take.
+const scenePatience = 15 * time.Second
 
 // Run starts everything, sends the samples, prints a table to w, and stops everything. The error says what is missing.
 func Run(ctx context.Context, w io.Writer, o local.Options) error {
@@ -26,10 +32,54 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	defer c.Stop()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := Send(ctx, w, o.Root, c.Target()); err != nil {
+	client, err := Send(ctx, w, o.Root, c.Target())
+	if err == nil {
+		err = play(ctx, w, o.Root, c, client)
+	}
+	if err != nil {
 		return fmt.Errorf("%w\nwhat the functions said is in %s", err, c.LogPath)
 	}
 	return nil
+}
+
+// play plays all scenes, and returns everything that is not as it is to be.
+func play(ctx context.Context, w io.Writer, root string, c *local.Cloud, client *samples.Client) error {
+	scenes, err := readScenes()
+	if err != nil {
+		return err
+	}
+	all, err := samples.Read(root)
+	if err != nil {
+		return err
+	}
+	s := &stage{client: client, target: c.Target(), all: all, now: time.Now(), ask: func(ctx context.Context, action string, r consent.Request) (consent.Result, error) {
+		r.Tenant = client.TenantID()
+		return askConsent(ctx, c, action, r)
+	}}
+	var wrong []error
+	for _, one := range scenes {
+		limited, cancel := context.WithTimeout(ctx, scenePatience)
+		wrong = append(wrong, s.play(limited, w, one))
+		cancel()
+	}
+	return errors.Join(wrong...)
+}
+
+// askConsent asks as make consent does.
+func askConsent(ctx context.Context, c *local.Cloud, action string, r consent.Request) (consent.Result, error) {
+	event, err := json.Marshal(map[string]any{"action": action, "consent": r})
+	if err != nil {
+		return consent.Result{}, err
+	}
+	answer, failed, err := c.Invoke(ctx, "ApplyTenant", event)
+	var result struct{ Consent *consent.Result }
+	if err == nil && (failed != "" || json.Unmarshal(answer, &result) != nil || result.Consent == nil) {
+		err = fmt.Errorf("the function said %s", answer)
+	}
+	if err != nil {
+		return consent.Result{}, err
+	}
+	return *result.Consent, nil
 }
 
 // Send sends the samples to where Signalbox runs, some of them again, and prints a table to w. The error says what is not in every CRM
