@@ -28,6 +28,7 @@ type Identity struct {
 // Kinds of a Load.
 const (
 	Message  = "message"  // a person's
+	Answer   = "answer"   // what somebody of ours wrote to a person, Name, as a program of ours tells it
 	Status   = "status"   // how far a message of ours got
 	Outreach = "outreach" // something we sent to a person that waits for an answer
 	Refused  = "refused"  // a message of ours failed because the person had opted out
@@ -41,11 +42,11 @@ type Load struct {
 	Person  string    // phone
 	Line    string    // of ours, "" for the account's first number
 	Text    string    // of a message; of a status its state
-	Sent    time.Time // of an outreach; of Refused when it was found out, if the provider tells
+	Sent    time.Time // of an outreach; of Refused when it was found out, of others when it happened, if the provider tells
 
 	Channel canonical.Channel // of a message; "" is SMS
 	User    string            // of a message: what the channel knows the sender by beside the phone, or where Person is "" in its place
-	Name    string            // of a message: what its sender calls themselves, where the channel tells
+	Name    string            // of a message and an answer: what its sender calls themselves, where the channel tells
 	Media   string            // of a message: the address of one medium
 	Problem string            // of a status: the provider's code of what went wrong
 }

@@ -38,16 +38,31 @@ func (Channel) Identify(body []byte) samples.Identity {
 // Receiver returns the channel that reads what is sent.
 func (Channel) Receiver(string) (adapter.Channel, error) { return &edge.Channel{}, nil }
 
-// New returns a message of a person who has a phone.
+// New returns a message of a person who has a phone, what somebody of ours wrote to them, or how far that got.
 func (Channel) New(l samples.Load) (samples.Sample, bool) {
+	person, line := canonical.Participant{Phone: l.Person, DisplayName: l.Name}, canonical.Participant{Phone: l.Line}
 	message := canonical.Message{Text: l.Text}
 	if l.Media != "" {
 		message.Attachments = []canonical.Attachment{{URL: l.Media, ContentType: "image/jpeg"}}
 	}
-	body, _ := json.Marshal(map[string]any{ // texts always encode
-		"eventId": l.Number, "channel": cmp.Or(l.Channel, canonical.SMS), "direction": canonical.Inbound,
-		"sender": canonical.Participant{Phone: l.Person, DisplayName: l.Name}, "recipient": canonical.Participant{Phone: l.Line},
-		"message": message,
-	})
-	return samples.Sample{Name: "event", Path: "/v1/accounts/" + l.Account.ID + "/edge/events", JSON: body}, l.Kind == samples.Message && l.User == ""
+	event := map[string]any{
+		"eventId": l.Number, "channel": cmp.Or(l.Channel, canonical.SMS), "direction": canonical.Outbound, "sender": line, "recipient": person,
+	}
+	switch l.Kind {
+	case samples.Message:
+		event["direction"], event["sender"], event["recipient"], event["message"] = canonical.Inbound, person, line, message
+	case samples.Answer:
+		event["actor"], event["message"] = canonical.Actor{Kind: "agent", Via: l.Name}, message
+		event["recipient"] = canonical.Participant{Phone: l.Person}
+	case samples.Status:
+		event["eventId"], event["providerMessageId"], event["direction"] = l.Number+" "+l.Text, l.Number, canonical.Status
+		event["type"], event["receipt"] = canonical.TypeReceipt, canonical.Receipt{State: l.Text, Error: l.Problem}
+	default:
+		return samples.Sample{}, false
+	}
+	if !l.Sent.IsZero() {
+		event["timestamp"] = l.Sent
+	}
+	body, _ := json.Marshal(event) // texts always encode
+	return samples.Sample{Name: "event", Path: "/v1/accounts/" + l.Account.ID + "/edge/events", JSON: body}, l.User == ""
 }
