@@ -92,23 +92,15 @@ func (o *org) originOf(d delivery.Delivery) origin {
 // newEvent returns a message. Whose it is is said in full: of the two, one is null. The status of what was sent is its receipts'
 // alone: they may have come first, and nothing is to set it back.
 func newEvent(e canonical.Event, who, object string, by origin) connector.Object {
-	var contact, lead any
-	if object == contactObject {
-		contact = who
-	} else {
-		lead = who
-	}
 	status := ""
 	if e.Direction == canonical.Inbound {
 		status = "received"
 	}
-	return connector.Object{
-		"Contact__c", contact, "Lead__c", lead,
+	return append(sheet{object: eventObject}.lookups(who, object),
 		"Direction__c", string(e.Direction), "Channel__c", string(e.Channel), "Status__c", status,
 		"Occurred_At__c", connector.Instant(e.Timestamp), "Body__c", text(e),
 		"Provider__c", connector.Cut(e.Provider, maxLabel-16), "Provider_Id__c", connector.Cut(e.ProviderMessageID, maxProvider),
-		"Ad_Source__c", by.source, "Ad_Id__c", by.id, "Ad_Url__c", by.url, "Ad_Headline__c", by.headline, "Ad_Click_Id__c", by.click,
-	}
+		"Ad_Source__c", by.source, "Ad_Id__c", by.id, "Ad_Url__c", by.url, "Ad_Headline__c", by.headline, "Ad_Click_Id__c", by.click)
 }
 
 // newTask returns a message on a person's timeline. The key is only written where it is no external id.
@@ -138,8 +130,8 @@ func text(e canonical.Event) string {
 		for _, a := range connector.Attached(*e.Message) {
 			after.WriteString("\n" + connector.Cut(a.Name, 300) + ": " + connector.Cut(a.URL, 2000))
 		}
-		if place := e.Message.Location; place != nil {
-			after.WriteString("\nLocation: " + strconv.FormatFloat(place.Latitude, 'f', 6, 64) + ", " + strconv.FormatFloat(place.Longitude, 'f', 6, 64))
+		if at := e.Message.Location; at != nil {
+			after.WriteString("\nLocation: " + coordinates(*at))
 		}
 	}
 	left := maxText - len(after.String())
@@ -147,4 +139,8 @@ func text(e canonical.Event) string {
 		return connector.Cut(said, maxText)
 	}
 	return connector.Cut(said, left) + after.String()
+}
+
+func coordinates(at canonical.Location) string {
+	return strconv.FormatFloat(at.Latitude, 'f', 6, 64) + ", " + strconv.FormatFloat(at.Longitude, 'f', 6, 64)
 }

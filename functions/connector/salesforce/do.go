@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"slices"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -12,6 +13,12 @@ type batch = connector.Batch[Request]
 
 // Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		if steps[i].Request.kind == record {
+			steps[i].Request.activity = activityOf(steps[i].Activity)
+		}
+	}
 	return connector.Outcomes(steps, func(w batch) {
 		first := w.Request(0)
 		o, err := c.org(ctx, connector.KeyOf(first.delivery))

@@ -14,9 +14,12 @@ import (
 	"signalbox/shared/fault"
 )
 
-// maxGraphs is how many graphs one call takes; with three nodes each they stay below 500 nodes.
+// maxGraphs and maxNodes are how many graphs one call takes, and how many nodes in all of them.
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/resources-composite-graph-limits.
-const maxGraphs = 75
+const (
+	maxGraphs = 75
+	maxNodes  = 500
+)
 
 // node is one request inside a composite one.
 type node struct {
@@ -54,9 +57,10 @@ type nodeReply struct {
 
 // The reference ids of a graph's nodes.
 const (
-	refPerson = "person"
-	refEvent  = "event"
-	refTask   = "task"
+	refPerson       = "person"
+	refEvent        = "event"
+	refTask         = "task"
+	refConversation = "conversation"
 )
 
 type graph struct {
@@ -97,7 +101,8 @@ func (o *org) upsert(object, field, key string) string {
 	return o.path("sobjects/" + object + "/" + field + "/" + url.PathEscape(key))
 }
 
-// graphOf returns what one step is to write: the person (as object) when there is none, the message and its task. The person is
+// graphOf returns what one step is to write: the person (as object) when there is none, and the message and its task, or the activity of
+// its session and how the conversation stands. The person is
 // created and not upserted: one whom somebody else made meanwhile is neither written over nor given to another owner.
 func (o *org) graphOf(r Request, who, object string) graph {
 	var g graph
@@ -110,6 +115,14 @@ func (o *org) graphOf(r Request, who, object string) graph {
 		object = kindOf(who)
 	}
 	if !logs(d) {
+		return g
+	}
+	if a := r.activity; a != nil {
+		g.Nodes = append(g.Nodes, o.activityNodes(a, who, object)...)
+		if a.Conversation != nil && o.binding.Package >= 3 {
+			members := append(stateOf(*a.Conversation), sheet{object: conversationObject}.lookups(who, object)...)
+			g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(conversationObject, fieldConversationKey, a.ConversationKey), refConversation, members})
+		}
 		return g
 	}
 	key := connector.MessageKey(d.Event)
@@ -130,6 +143,16 @@ func (o *org) newObject() string {
 
 // writeGraphs writes persons, messages and tasks: a graph a step, as many as fit in a call.
 func (o *org) writeGraphs(ctx context.Context, w batch) {
+	var shown []*activity
+	for i := range w.Len() {
+		if a := w.Request(i).activity; a != nil {
+			shown = append(shown, a)
+		}
+	}
+	if err := o.findParts(ctx, shown); err != nil {
+		w.FailAll(err)
+		return
+	}
 	graphs, all := make([]graph, w.Len()), make([]int, 0, w.Len())
 	for i := range graphs {
 		r := w.Request(i)
@@ -151,21 +174,27 @@ func (o *org) writeGraphs(ctx context.Context, w batch) {
 
 // concludeGraph turns what became of a graph into a step's outcome.
 func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created string, got written) {
+	r := w.Request(i)
 	if got.err == nil {
 		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
-			who, created, known = made, madeNow, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery))
+			who, created, known = made, madeNow, strconv.FormatBool(connector.CarriesName(r.delivery))
 		}
-		if logs(w.Request(i).delivery) && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
+		if logs(r.delivery) && r.activity == nil && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
-		w.Succeed(i, resultWho, who, resultMade, created, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)
+		w.Succeed(i, append(r.activity.result(got.ids),
+			resultWho, who, resultMade, created, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)...)
 		return
 	}
 	switch {
+	case r.activity.lost(got.ref, got.err): // somebody deleted it
+		results := make([]written, 1)
+		o.send(ctx, []graph{o.graphOf(r, who, o.newObject())}, []int{0}, results)
+		o.concludeGraph(ctx, w, i, who, created, results[0])
 	case got.ref == refPerson:
 		o.instead(ctx, w, i, got.err)
-	case fault.Is(got.err, codeGone) && w.Request(i).who != "":
+	case fault.Is(got.err, codeGone) && r.who != "":
 		o.conclude(ctx, w, i, got.err)
 	default:
 		w.Fail(i, raced(got.err))
@@ -247,7 +276,8 @@ func (o *org) unowned(ctx context.Context, w batch, i int, refused error) {
 func (o *org) send(ctx context.Context, graphs []graph, at []int, results []written) {
 	for _, assign := range []bool{false, true} {
 		connector.Rows{
-			Most: maxGraphs,
+			Most: maxNodes * maxGraphs,
+			Size: func(i int) int { return max(maxNodes, maxGraphs*len(graphs[i].Nodes)) },
 			Keys: func(i int) []string { return graphs[i].writes() },
 			Call: func(at []int) ([]int, error) { return o.sendGraphs(ctx, assign, graphs, at, results) },
 			Fail: func(i int, err error) { results[i] = written{err: err} },

@@ -15,8 +15,9 @@ type Request struct {
 	action   delivery.Action // of consent
 	who      string          // the id of the lead or contact
 	notice   connector.Notice
-	looks    bool   // the notice may be there
-	lost     string // the id of the one that turned out to be gone; no other is looked for after the one then found
+	looks    bool      // the notice may be there
+	activity *activity // of record, set by Do: nil for a message by itself
+	lost     string    // the id of the one that turned out to be gone; no other is looked for after the one then found
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
@@ -146,7 +147,9 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 func (p plan) recordStep(who string) (connector.Step[Request], bool) {
 	makes := who == "" && connector.MakesPerson(p.Delivery)
 	if (makes || who != "" && logs(p.Delivery)) && !p.Finished(string(record)) {
-		return p.step(record, string(record), Request{who: who}), true
+		step := p.step(record, string(record), Request{who: who})
+		step.Logs = logs(p.Delivery)
+		return step, true
 	}
 	if p.Says(string(record), resultOnce) && !p.Finished(string(taskOnce)) {
 		step := p.step(taskOnce, string(taskOnce), Request{who: who})

@@ -151,7 +151,9 @@ func (e *ResponseError) find(p problem) {
 	if match := ofRecordID.FindStringSubmatch(p.Message); match != nil {
 		e.existing = append(e.existing, match[1])
 	}
-	e.ofKey = strings.Contains(p.Message, fieldPersonKey+" ") || strings.Contains(p.Message, fieldEventKey+" ") || strings.Contains(p.Message, fieldTaskKey+" ")
+	e.ofKey = slices.ContainsFunc([]string{fieldPersonKey, fieldEventKey, fieldTaskKey, fieldConversationKey}, func(key string) bool {
+		return strings.Contains(p.Message, key+" ")
+	})
 	slices.SortStableFunc(e.existing, func(a, b string) int { return strings.Compare(a[:3], b[:3]) }) // 003 is a contact's, 00Q a lead's
 }
 

@@ -194,19 +194,39 @@ func TestScenarios(t *testing.T) {
 			gone := s.Add("Contact", contact)
 			s.Delete(gone)
 			lead := s.Add("Lead", map[string]any{"LastName": "X", "Company": "X"})
-			d := stop(3, "2026-01-18T14:23:12Z")
-			d.Person.Phone = ""
-			_, errs := connectortest.Carry(t.Context(), crm, linked(stop(1, "2026-01-18T14:23:12Z"), s.Add("Contact", contact)), linked(stop(2, "2026-01-18T14:23:12Z"), lead), linked(d, gone))
+			of, d := stop(2, "2026-01-18T14:23:12Z"), stop(3, "2026-01-18T14:23:12Z")
+			of.Person.Phone, d.Person.Phone = "", "" // searches of several go side by side, in any order
+			_, errs := connectortest.Carry(t.Context(), crm, linked(stop(1, "2026-01-18T14:23:12Z"), s.Add("Contact", contact)), linked(of, lead), linked(d, gone))
 			none(t, errs)
-			return 7
+			return 6
 		}},
 		"an org without an external id on tasks": {
-			binding: func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, options: simulator.Options{NoTaskKey: true},
+			binding: noTaskKey, options: simulator.Options{NoTaskKey: true},
 			run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				none(t, errs)
 				count(t, s, "Task", 1)
 				return 4
+			},
+		},
+		"a session of an unknown sender becomes a lead with a task and a conversation": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
+			_, errs := connectortest.Carry(t.Context(), showing{crm, []*connector.Activity{day(1)}}, newcomer(1))
+			none(t, errs)
+			return 3
+		}},
+		"of a session that is there the text is written": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
+			id, a := s.Add("Contact", contact), day(2)
+			a.Written, a.Parts = connector.Result{"who": id, "part1": s.Add("Task", map[string]any{"WhoId": id})}, 1
+			_, errs := connectortest.Carry(t.Context(), showing{crm, []*connector.Activity{a}}, linked(message(2, delivery.LogActivity), id))
+			none(t, errs)
+			return 1
+		}},
+		"a session in an org without an external id on tasks": {
+			binding: noTaskKey, options: simulator.Options{NoTaskKey: true},
+			run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
+				_, errs := connectortest.Carry(t.Context(), showing{crm, []*connector.Activity{day(1)}}, linked(message(1, delivery.LogActivity), s.Add("Contact", contact)))
+				none(t, errs)
+				return 2
 			},
 		},
 		"three known contacts, one of them with a bad row": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {

@@ -32,14 +32,23 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 	if err != nil {
 		return slices.Repeat([]error{err}, len(of))
 	}
-	held, err := o.events(ctx, of)
-	errs := slices.Repeat([]error{err}, len(of))
+	keys, states := make([]string, len(of)), make([]connector.Object, len(of))
+	for i, u := range of {
+		keys[i] = u.Key
+		states[i] = connector.Object{"Status__c", u.State, "Status_Rank__c", u.Rank(), "Status_At__c", connector.Instant(u.At), "Status_Error__c", u.Error}
+	}
+	return o.updateHeld(ctx, eventObject, fieldEventKey, keys, states)
+}
+
+// updateHeld updates those records of an object that are there by their keys, and returns an error each.
+func (o *org) updateHeld(ctx context.Context, object, field string, keys []string, members []connector.Object) []error {
+	held, err := o.idsOf(ctx, object, field, keys)
+	errs := slices.Repeat([]error{err}, len(keys))
 	var rows []connector.Object
 	var at []int
-	for i, u := range of {
-		if id := held[u.Key]; id != "" {
-			at, rows = append(at, i), append(rows, row(eventObject, id,
-				"Status__c", u.State, "Status_Rank__c", u.Rank(), "Status_At__c", connector.Instant(u.At), "Status_Error__c", u.Error))
+	for i, key := range keys {
+		if id := held[key]; id != "" {
+			at, rows = append(at, i), append(rows, row(object, id, members[i]...))
 		}
 	}
 	for k, err := range o.writeRows(ctx, rows) {
@@ -50,39 +59,32 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 	return errs
 }
 
-// events returns the ids of the records of messages that are there, by key.
-func (o *org) events(ctx context.Context, of []receipt.Update) (map[string]string, error) {
-	keys := make([]string, 0, len(of))
-	for _, u := range of {
-		if eventKey.MatchString(u.Key) { // so that nothing in the query needs escaping; no other is the key of a record
-			keys = append(keys, u.Key)
+// idsOf returns the ids of the records of an object that are there, by their keys in a field. What is no key of ours has no record.
+func (o *org) idsOf(ctx context.Context, object, field string, keys []string) (map[string]string, error) {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !keyForm.MatchString(key) }) // so that nothing in the query needs escaping
+	ids := make(map[string]string, len(keys))
+	for some := range slices.Chunk(keys, ReceiptsWidth) {
+		query := "SELECT Id, " + field + " FROM " + object + " WHERE " + field + " IN ('" + strings.Join(some, "', '") + "')"
+		var reply struct {
+			Done    bool             `json:"done"`
+			Records []map[string]any `json:"records"`
 		}
-	}
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	query := "SELECT Id, " + fieldEventKey + " FROM " + eventObject + " WHERE " + fieldEventKey + " IN ('" + strings.Join(keys, "', '") + "')"
-	var reply struct {
-		Done    bool `json:"done"`
-		Records []struct {
-			ID  string `json:"Id"`
-			Key string `json:"Event_Key__c"`
-		} `json:"records"`
-	}
-	if err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
-		return nil, err
-	}
-	if !reply.Done {
-		return nil, fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
-	}
-	ids := make(map[string]string, len(reply.Records))
-	for _, r := range reply.Records {
-		ids[r.Key] = r.ID
+		if err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
+			return nil, err
+		}
+		if !reply.Done {
+			return nil, fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
+		}
+		for _, r := range reply.Records {
+			key, _ := r[field].(string)
+			ids[key], _ = r["Id"].(string)
+		}
 	}
 	return ids, nil
 }
 
-var eventKey = regexp.MustCompile(`^[0-9a-f]{64}$`)
+// keyForm is what every key of a record is.
+var keyForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // raced sorts the error of an upsert by a key of ours. That the key is taken means that another write of the same record, such
 // as one that timed out here and went on there, was faster; repeated, the upsert finds it by the key.

@@ -1,5 +1,5 @@
 // Package definitions is what an administrator deploys to a Salesforce org before the connector can write to it: the custom
-// object of messages, the custom fields of leads, contacts and activities, and a permission set, in the Metadata API's format
+// objects of messages and conversations, the custom fields of leads, contacts and activities, and a permission set, in the Metadata API's format
 // (https://developer.salesforce.com/docs/atlas.en-us.api_meta.meta/api_meta/). The simulator has the fields that are here.
 package definitions
 
@@ -23,7 +23,9 @@ type Field struct {
 }
 
 // Objects returns the objects that have custom fields. The fields of Activity are those of Task.
-func Objects() []string { return []string{"Activity", "Contact", "Lead", "Msg_Event__c"} }
+func Objects() []string {
+	return []string{"Activity", "Contact", "Lead", "Msg_Conversation__c", "Msg_Event__c"}
+}
 
 // Fields returns the custom fields of one of Objects.
 func Fields(object string) ([]Field, error) {

@@ -37,8 +37,8 @@ func TestTheIntegrationUserMayWriteEveryField(t *testing.T) {
 			}
 		}
 	}
-	if keys != 4 {
-		t.Errorf("%d external ids, want those of leads, contacts, messages and tasks", keys)
+	if keys != 5 {
+		t.Errorf("%d external ids, want those of leads, contacts, messages, conversations and tasks", keys)
 	}
 	if fields, err := definitions.Fields("Goat"); err == nil {
 		t.Errorf("%v", fields)

@@ -14,11 +14,12 @@ import (
 
 // The objects.
 const (
-	contactObject = "Contact"
-	leadObject    = "Lead"
-	taskObject    = "Task"
-	eventObject   = "Msg_Event__c"
-	trackerObject = "ActionCadenceTracker"
+	contactObject      = "Contact"
+	leadObject         = "Lead"
+	taskObject         = "Task"
+	eventObject        = "Msg_Event__c"
+	conversationObject = "Msg_Conversation__c"
+	trackerObject      = "ActionCadenceTracker"
 )
 
 // field is what a record may hold under a name.

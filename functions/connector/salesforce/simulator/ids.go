@@ -7,7 +7,9 @@ import (
 
 // prefix returns what ids of an object begin with. That of trackers is invented: Salesforce documents none.
 func prefix(object string) string {
-	return map[string]string{contactObject: "003", leadObject: "00Q", taskObject: "00T", eventObject: "a0X", trackerObject: "77D"}[object]
+	return map[string]string{
+		contactObject: "003", leadObject: "00Q", taskObject: "00T", eventObject: "a0X", conversationObject: "a0Y", trackerObject: "77D",
+	}[object]
 }
 
 // newID returns an id in the form of 18 characters.
@@ -68,7 +70,7 @@ func canonical(id string) string {
 // objectOf returns what an id is of, "" if it is none.
 func objectOf(id string) string {
 	id = canonical(id)
-	for _, object := range []string{contactObject, leadObject, taskObject, eventObject, trackerObject} {
+	for _, object := range []string{contactObject, leadObject, taskObject, eventObject, conversationObject, trackerObject} {
 		if id != "" && strings.HasPrefix(id, prefix(object)) {
 			return object
 		}

@@ -1,5 +1,5 @@
-// Package simulator is a Salesforce org in memory, over HTTP: leads, contacts, tasks and our messages with their external ids,
-// upserts, composite graphs, collections, parameterised searches, sessions from signed assertions, duplicate rules, locks, lead
+// Package simulator is a Salesforce org in memory, over HTTP: leads, contacts, tasks, our messages and conversations with
+// their external ids, upserts, composite graphs, collections, parameterised searches, sessions from signed assertions, duplicate rules, locks, lead
 // conversion, cadences and the daily limit, as documented at https://developer.salesforce.com/docs/platform/api-rest/guide. It
 // understands the requests that the connector makes and refuses all others in Salesforce's own shape, so that a request nobody
 // documented does not pass a test.

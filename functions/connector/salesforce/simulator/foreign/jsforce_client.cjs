@@ -89,6 +89,7 @@ async function main() {
   });
   await refusal("a key that is taken", "DUPLICATE_VALUE", () => org.sobject("Lead").create({ LastName: "Ruiz", Company: "X", Msg_Sender_Key__c: key }));
   await refusal("a field that is not there", "INVALID_FIELD", () => org.sobject("Lead").create({ LastName: "Ruiz", Company: "X", Goat__c: 1 }));
+  await refusal("a text that is too long", "STRING_TOO_LONG", () => org.sobject("Task").create({ Description: "x".repeat(32001) }));
   await refusal("a record that is not there", "NOT_FOUND", () => org.sobject("Lead").retrieve("00Q000000009999EAA"));
   await refusal("two of one address", "MULTIPLE_CHOICES", async () => {
     for (let n = 0; n < 2; n++) await org.sobject("Contact").create({ LastName: "Ruiz", Email: "ana@example.test" });

@@ -14,7 +14,7 @@ from simple_salesforce import exceptions as refused
 URL, BOUND = os.environ["SIMULATOR_URL"], json.loads(os.environ["BINDING"])
 SETTINGS, VERSION = BOUND["settings"], BOUND["apiVersion"].removeprefix("v")
 DATA = f"/services/data/v{VERSION}/"
-KEY, EVENT = "ab" * 31 + "01", "cd" * 31 + "01"
+KEY, EVENT, TALK = "ab" * 31 + "01", "cd" * 31 + "01", "ef" * 31 + "01"
 
 warnings.simplefilter("ignore")  # it explains to people how a user approves an app
 report = Report("simple-salesforce " + importlib.metadata.version("simple-salesforce"))
@@ -81,6 +81,10 @@ with report.refusal("a required field that is missing", refused.SalesforceMalfor
     org.Lead.create({"LastName": "Ruiz"})
 with report.refusal("a field that is not there", refused.SalesforceMalformedRequest, "INVALID_FIELD", "Goat__c"):
     org.Lead.create({"LastName": "Ruiz", "Company": "X", "Goat__c": 1})
+with report.refusal("a text that is too long", refused.SalesforceMalformedRequest, "STRING_TOO_LONG", "max length=32000", "Description"):
+    org.Task.create({"Description": "x" * 32001})
+with report.refusal("a text of characters that count as two", refused.SalesforceMalformedRequest, "STRING_TOO_LONG"):
+    org.Task.create({"Description": "\N{SLIGHTLY SMILING FACE}" * 16001})
 with report.refusal("a key that nobody has", refused.SalesforceResourceNotFound, "NOT_FOUND"):
     org.Contact.get_by_custom_id("Msg_Sender_Key__c", "0" * 64)
 with report.refusal("two of one address", refused.SalesforceMoreThanOneRecord, "/sobjects/Contact/003"):
@@ -126,6 +130,15 @@ with report.operation("composite graphs: one comes through, one is rolled back")
     codes = [each["body"][0]["errorCode"] for each in bad["graphResponse"]["compositeResponse"]]
     equal(codes, ["REQUIRED_FIELD_MISSING", "PROCESSING_HALTED"])
 
+with report.operation("a graph that updates a task by its id and makes a conversation"):
+    session_graph = {"graphId": "session", "compositeRequest": [
+        {"method": "PATCH", "url": DATA + f"sobjects/Task/{task}", "referenceId": "part1", "body": {"Description": "x" * 32000}},
+        {"method": "PATCH", "url": DATA + f"sobjects/Msg_Conversation__c/Conversation_Key__c/{TALK}", "referenceId": "conversation",
+         "body": {"Lead__c": lead, "Contact__c": None, "Messages__c": 2, "Last_Receipt__c": None}},
+    ]}
+    updated, talk = post("composite/graph", {"graphs": [session_graph]})["graphs"][0]["graphResponse"]["compositeResponse"]
+    equal((updated["httpStatusCode"], talk["httpStatusCode"]), (204, 201))
+    equal(org.Msg_Conversation__c.get_by_custom_id("Conversation_Key__c", TALK)["Messages__c"], 2)
 with report.operation("collections: errors are in the rows"):
     rows = org.restful("composite/sobjects", method="PATCH", data=json.dumps({"allOrNone": False, "records": [
         {"attributes": {"type": "Lead"}, "Id": lead, "Msg_Consent__c": "x"},
