@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -48,6 +47,9 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 		if j.completed {
 			return nil
 		}
+		if err := r.restore(ctx, j, &event); err != nil {
+			return err
+		}
 	}
 	err := r.addReply(ctx, j, &event, &j.record.Decision)
 	if err == nil {
@@ -75,30 +77,52 @@ func decode(head queue.Received) (canonical.Event, error) {
 // event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
 // stands, so that such a copy changes no consent, and no outreach waits again that was answered. Of an event that was routed
 // completely it shows whether that was this one.
+//
+// Where what is said is shown together, that and the record are read, too: a copy with another time must not be shown twice.
 func (j *job) keys() []store.Key {
-	keys := []store.Key{conversation.Key(j.event.TenantID, j.event.ThreadID)}
-	if j.consent != nil || j.yes || j.completed || isOutreach(&j.event) {
+	keys := []store.Key{j.headKey()}
+	shown := j.shownKeys()
+	if j.consent != nil || j.yes || j.completed || isOutreach(&j.event) || len(shown) > 0 {
 		keys = append(keys, Key(j.event.TenantID, j.event.EventID))
 	}
-	return keys
+	return append(keys, shown...)
+}
+
+func (j *job) headKey() store.Key { return conversation.Key(j.event.TenantID, j.event.ThreadID) }
+
+// hold keeps what was read for a job.
+func (j *job) hold(records []store.Record) {
+	j.held = make(map[store.Key]store.Record, len(records))
+	for _, record := range records {
+		j.held[record.Key] = record
+	}
+}
+
+// findTenant finds the tenant of a job.
+func (r *Router) findTenant(ctx context.Context, j *job) (err error) {
+	j.tenant, err = r.Tenants.Tenant(ctx, j.event.TenantID)
+	if errors.Is(err, tenant.ErrUnknown) {
+		return fault.New(fault.Blocked, CodeTenantUnknown, nil)
+	}
+	return err
 }
 
 // decide finds the event's record where one was written before, or makes one.
 func (r *Router) decide(ctx context.Context, j *job) error {
 	e := &j.event
-	pepper, held, err := r.lookUp(ctx, j)
+	pepper, err := r.lookUp(ctx, j)
 	if err != nil {
 		return err
 	}
-	if len(held) > 1 && held[1].Version > 0 {
-		j.recorded = &held[1]
+	if recorded := j.held[Key(e.TenantID, e.EventID)]; recorded.Version > 0 {
+		j.recorded = &recorded
 		return nil
 	}
-	threadHead, head, err := r.findThread(ctx, j, pepper, held[0])
+	threadHead, head, err := r.findThread(ctx, j, pepper, j.held[j.headKey()])
 	if err != nil || j.moved != "" {
 		return err
 	}
-	j.newThread = threadHead.Version == 0
+	j.newThread, j.known = threadHead.Version == 0, head
 	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
 	subject := consent.NewSubject(pepper, e.TenantID, identifier(e.Customer()), d.Person.Key, head.Reassigned)
 	if j.yes {
@@ -120,7 +144,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if err := r.addOutreach(ctx, e, d, threadHead); err != nil {
 		return err
 	}
-	decided := r.askRules(e, j.tenant, head, &d)
+	decided := r.askRules(j, pepper, head, &d)
 	if makesLead(decided, head) {
 		if d.NoLead = noLead(e, d.AutoReply, j.tenant); d.NoLead == "" && counts(e) {
 			j.newcomer = &newcomer{decision: d, decided: decided, head: head}
@@ -128,35 +152,36 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		}
 	}
 	applyRules(j.tenant, head, decided, given{}, &d)
-	return r.makeRecord(ctx, j, d)
+	j.decision = &d
+	return nil
 }
 
-// lookUp finds the job's tenant, and returns the tenant's pepper and what is held under the job's keys.
-func (r *Router) lookUp(ctx context.Context, j *job) (pepper canonical.Pepper, held []store.Record, err error) {
-	j.tenant, err = r.Tenants.Tenant(ctx, j.event.TenantID)
-	if errors.Is(err, tenant.ErrUnknown) {
-		return pepper, nil, fault.New(fault.Blocked, CodeTenantUnknown, nil)
+// lookUp returns the pepper of the job's tenant, and reads what is held under the job's keys unless that was done.
+func (r *Router) lookUp(ctx context.Context, j *job) (canonical.Pepper, error) {
+	pepper, err := r.Peppers.Pepper(ctx, j.event.TenantID)
+	if err != nil || j.held != nil {
+		return pepper, err
 	}
-	if err != nil {
-		return pepper, nil, err
-	}
-	if pepper, err = r.Peppers.Pepper(ctx, j.event.TenantID); err != nil || j.held != nil {
-		return pepper, j.held, err
-	}
-	held, err = r.Store.Get(ctx, j.keys()...)
-	return pepper, held, err
+	held, err := r.Store.Get(ctx, j.keys()...)
+	j.hold(held)
+	return pepper, err
 }
 
 // maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
 const maxDescription = 2000
 
 // askRules returns what the tenant's rules say.
-func (r *Router) askRules(e *canonical.Event, t tenant.Tenant, head conversation.Head, d *Decision) rules.Decision {
+func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Head, d *Decision) rules.Decision {
+	e, t := &j.event, j.tenant
 	facts := rules.Facts{
 		Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}, ByHand: writtenByPerson(e),
 	}
 	if e.Message != nil {
-		facts.Summary = shorten(cmp.Or(e.Message.Text, e.Message.Summary), maxDescription)
+		said := *e
+		if t.TimelineOf(e.LineID).Words == tenant.WordsDigest {
+			said = withoutWords(said, pepper)
+		}
+		facts.Summary = shorten(cmp.Or(said.Message.Text, said.Message.Summary), maxDescription)
 	}
 	if d.Reply != nil {
 		facts.Replied = d.Reply.At
@@ -185,7 +210,7 @@ func (r *Router) askRules(e *canonical.Event, t tenant.Tenant, head conversation
 
 // applyRules completes a decision by what the tenant's rules say and what becomes of whom they make.
 func applyRules(t tenant.Tenant, head conversation.Head, decided rules.Decision, made given, d *Decision) {
-	d.Matched = decided.Matched
+	d.Matched, d.Owner = decided.Matched, made.owner.Name
 	for _, c := range decided.CRMs {
 		// Receipts have a lane of their own. One that is here changes no status: connectors take that from their receipts queue.
 		c.Actions = slices.DeleteFunc(c.Actions, func(a delivery.Action) bool {
@@ -220,9 +245,12 @@ func shorten(s string, most int) string {
 	return s
 }
 
-// makeRecord makes the record of a decision and its pointers, which are written before it.
-func (r *Router) makeRecord(ctx context.Context, j *job, d Decision) error {
-	now := time.Now().UTC()
+// makeRecord makes the record of what was decided now and its pointers, which are written before it.
+func (r *Router) makeRecord(ctx context.Context, j *job) error {
+	if j.decision == nil {
+		return nil
+	}
+	d, now := *j.decision, time.Now().UTC()
 	j.record = Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
 	data, err := r.codec.encode(&j.record)
@@ -263,11 +291,12 @@ const maxDelivery = queue.MaxBody + 56<<10
 // deliveries makes a message of what each CRM is to do about the event.
 func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) ([]*outgoing, error) {
 	decision := &j.record.Decision
-	event.Consent = decision.Consent
+	pepper, err := r.Peppers.Pepper(ctx, event.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	event = told(event, decision, j.tenant, pepper)
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
-	event.Flags.AutoReply = event.Flags.AutoReply || decision.AutoReply
-	event.Metadata = maps.Clone(event.Metadata)
-	delete(event.Metadata, "rawVendor")
 	var out []*outgoing
 	for _, c := range decision.CRMs {
 		d := delivery.Delivery{
@@ -275,6 +304,9 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 			Person: decision.Person, Actions: c.Actions, Why: c.Why,
 		}
 		d.Person.Links = c.Links
+		if logs(c.Actions) {
+			d.Session, d.Conversation = j.volume.reference(j.tenant.TimelineOf(event.LineID).Window), decision.Conversation
+		}
 		body := delivery.Encode(&d)
 		if len(body) > maxDelivery {
 			return nil, fault.New(fault.Permanent, CodeDelivery, nil)

@@ -100,7 +100,7 @@ func (r *Router) proves(ctx context.Context, j *job) bool {
 		return false
 	}
 	pepper, err1 := r.Peppers.Pepper(ctx, j.event.TenantID)
-	head, err2 := conversation.Decode(j.held[0].Data)
+	head, err2 := conversation.Decode(j.held[j.headKey()].Data)
 	return err1 != nil || err2 != nil || head.Joined == nil && len(unknownTo(&j.event, pepper, &head)) > 0
 }
 

@@ -88,14 +88,14 @@ func (r *Router) countLeads(ctx context.Context, jobs []*job) {
 		}
 		return
 	}
-	r.sideBySide(ctx, left, func(ctx context.Context, j *job) error {
+	for _, j := range left {
 		d := j.newcomer.decision
 		if j.newcomer.number == 0 {
 			d.NoLead = NoLeadCap
 		}
 		applyRules(j.tenant, j.newcomer.head, j.newcomer.decided, j.newcomer.given(&j.event, j.tenant, now), &d)
-		return r.makeRecord(ctx, j, d)
-	})
+		j.decision = &d
+	}
 }
 
 // number gives every newcomer the number of its thread.

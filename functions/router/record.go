@@ -34,14 +34,20 @@ type Record struct {
 
 // Decision is what is to be done about an event, and why.
 type Decision struct {
-	Rules      int                      `json:"rules"` // version of the tenant's configuration, whose rules decided
-	Person     delivery.Person          `json:"person"`
-	Consent    *canonical.Consent       `json:"consent,omitempty"`    // what the person asked for
-	Superseded bool                     `json:"superseded,omitempty"` // the consent had been set already, so that nothing changed
-	Owed       string                   `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp, OwedStop
-	NoLead     string                   `json:"noLead,omitempty"`     // why nobody is made of somebody unknown: NoLeadStaff and the like
-	AutoReply  bool                     `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
-	Reply      *Reply                   `json:"reply,omitempty"`      // what of ours was answered
+	Rules      int                `json:"rules"` // version of the tenant's configuration, whose rules decided
+	Person     delivery.Person    `json:"person"`
+	Consent    *canonical.Consent `json:"consent,omitempty"`    // what the person asked for
+	Superseded bool               `json:"superseded,omitempty"` // the consent had been set already, so that nothing changed
+	Owed       string             `json:"owed,omitempty"`       // what a sender owes the person: OwedHelp, OwedStop
+	NoLead     string             `json:"noLead,omitempty"`     // why nobody is made of somebody unknown: NoLeadStaff and the like
+	AutoReply  bool               `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
+	Reply      *Reply             `json:"reply,omitempty"`      // what of ours was answered
+	Owner      string             `json:"owner,omitempty"`      // of the tenant's people, whom the new lead was given to
+	Session    string             `json:"session,omitempty"`    // name of the session that shows the event; "" where it is shown alone
+	// Conversation: the event is counted in how its conversation stands, and CRMs show that.
+	Conversation bool `json:"conversation,omitempty"`
+	// Withheld: CRMs get no words of it.
+	Withheld   bool                     `json:"withheld,omitempty"`
 	CRMs       []CRMDecision            `json:"crms,omitempty"`
 	Duplicates map[string]int           `json:"duplicates,omitempty"` // by CRM, of how many records of the person beside its own it is told
 	Matched    []delivery.RuleReference `json:"matched,omitempty"`

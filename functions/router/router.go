@@ -106,14 +106,18 @@ type job struct {
 	head       queue.Received
 	event      canonical.Event
 	tenant     tenant.Tenant
-	consent    *canonical.Consent // that the event asks for
-	yes        bool               // the event is a yes, which opens what is pending
-	held       []store.Record     // under the keys wanted, nil while nobody has looked
+	consent    *canonical.Consent         // that the event asks for
+	yes        bool                       // the event is a yes, which opens what is pending
+	held       map[store.Key]store.Record // under the keys wanted, nil while nobody has looked
 	generation int
 	claim      *idempotency.Claim
-	recorded   *store.Record // the event's, as an earlier receive wrote it
-	newcomer   *newcomer     // whom a lead is made of if there are not too many
+	recorded   *store.Record     // the event's, as an earlier receive wrote it
+	newcomer   *newcomer         // whom a lead is made of if there are not too many
+	known      conversation.Head // what is known of whose thread it is
+	decision   *Decision         // that is made now, nil where one is recorded already
 	record     Record
+	volume     *volume       // the session that the event is shown in, if it is in one
+	merged     []*merged     // what it is written into beside its record
 	change     *store.Change // of the record, nil where one is recorded already
 	pointers   []store.Record
 	outgoing   []*outgoing
@@ -145,8 +149,8 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	}
 	holdBack(jobs)
 	for _, stage := range []func(context.Context, []*job){
-		putOff(apart), r.claim, r.readHeld, putOff(changesHead), r.each(r.decide), r.countLeads, r.writePointers, r.writeRecords, r.each(r.prepare),
-		r.publish, r.publishForwarded,
+		putOff(apart), r.claim, r.each(r.findTenant), r.readHeld, putOff(changesHead), r.each(r.decide), r.countLeads, r.show, r.each(r.makeRecord),
+		r.writePointers, r.writeRecords, r.each(r.prepare), r.publish, r.publishForwarded,
 	} {
 		stage(ctx, jobs)
 		holdBack(jobs)
@@ -219,7 +223,7 @@ func changesHead(before, j *job) bool {
 	if j.held == nil || before.proves || j.proves {
 		return true
 	}
-	head, err := conversation.Decode(j.held[0].Data)
+	head, err := conversation.Decode(j.held[j.headKey()].Data)
 	return err != nil || len(head.Outreach) > 0 || len(head.Duplicates) > 0
 }
 
@@ -287,7 +291,8 @@ func (r *Router) readHeld(ctx context.Context, jobs []*job) {
 	}
 	for _, j := range jobs {
 		n := len(j.keys())
-		j.held, held = held[:n], held[n:]
+		j.hold(held[:n])
+		held = held[n:]
 		j.proves = r.proves(ctx, j)
 	}
 }

@@ -1,8 +1,10 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"signalbox/shared/store"
 )
@@ -38,7 +40,8 @@ func (r *Router) writePointers(ctx context.Context, jobs []*job) {
 
 // writeRecords writes the records, by as few calls as can be. Where one is held already, that one and its decision stand.
 func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
-	for left := unwritten(jobs); len(left) > 0; {
+	shared := mergedOf(jobs)
+	for left := unwritten(jobs); len(left) > 0 || len(shared) > 0; shared = nil {
 		var changes []store.Change
 		var now, later []*job
 		seen := map[store.Key]bool{}
@@ -50,7 +53,7 @@ func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
 			seen[j.change.Key] = true
 			changes, now = append(changes, *j.change), append(now, j)
 		}
-		for i, outcome := range store.WriteEach(ctx, r.Store, changes) {
+		for i, outcome := range r.write(ctx, changes, shared) {
 			j := now[i]
 			if j.err = outcome.Err; j.err == nil {
 				continue
@@ -61,4 +64,21 @@ func (r *Router) writeRecords(ctx context.Context, jobs []*job) {
 		}
 		left = later
 	}
+	for _, j := range open(jobs) {
+		for _, m := range j.merged {
+			j.err = cmp.Or(j.err, m.err)
+		}
+	}
+}
+
+// mergedOf returns what open jobs are merged into, each once.
+func mergedOf(jobs []*job) (all []*merged) {
+	for _, j := range unwritten(jobs) {
+		for _, m := range j.merged {
+			if !slices.Contains(all, m) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
 }

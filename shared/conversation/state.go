@@ -3,7 +3,6 @@ package conversation
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -15,8 +14,8 @@ import (
 
 // Conversations is how a thread's conversations stand: one a line and channel. What a CRM shows of one follows from it alone.
 type Conversations struct {
-	All    []State             `json:"conversations"`
-	Recent []canonical.EventID `json:"recent,omitempty"` // the events counted last: a repeat is not counted again
+	All    []State  `json:"conversations"`
+	Recent []string `json:"recent,omitempty"` // the beginnings of the ids of events counted last: a repeat is not counted again
 
 	Unknown unknown.Members `json:"-"`
 }
@@ -26,12 +25,14 @@ type State struct {
 	Line          string            `json:"line"`
 	Channel       canonical.Channel `json:"channel"`
 	Status        Status            `json:"status"`
-	Since         time.Time         `json:"since,omitzero"` // when it got its status, by event time
+	Since         time.Time         `json:"since,omitzero"`    // event time of the message by which it is somebody's turn
+	ClosedAt      time.Time         `json:"closedAt,omitzero"` // zero of one that is not closed
 	FirstInbound  time.Time         `json:"firstInbound,omitzero"`
 	LastInbound   time.Time         `json:"lastInbound,omitzero"`
 	FirstOutbound time.Time         `json:"firstOutbound,omitzero"`
 	LastOutbound  time.Time         `json:"lastOutbound,omitzero"`
 	FirstAnswer   time.Time         `json:"firstAnswer,omitzero"` // the first message of a person of ours after FirstInbound
+	Early         []time.Time       `json:"early,omitempty"`      // messages of persons of ours that are not after FirstInbound, as far as it is known
 	Messages      int               `json:"messages"`
 	LastSent      string            `json:"lastSent,omitempty"` // canonical.MessageKey of the message of LastOutbound
 	Receipt       string            `json:"receipt,omitempty"`  // how far that one got
@@ -45,7 +46,7 @@ type State struct {
 // Status says whose turn it is.
 type Status string
 
-// The statuses.
+// The statuses. A conversation in which nobody has written yet, only machines, has none.
 const (
 	WaitingForUs   Status = "waiting_for_us"
 	WaitingForThem Status = "waiting_for_them"
@@ -92,5 +93,3 @@ func DecodeStates(data []byte) (Conversations, error) {
 	}
 	return c, nil
 }
-
-var _ json.Marshaler = State{}

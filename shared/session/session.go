@@ -5,6 +5,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"context"
 	"crypto/sha256"
@@ -34,12 +35,26 @@ type Place struct {
 	Part    string    // "" of the first; the others tell what came when that one was full, or sealed
 }
 
+// timeFormat has a fixed width, so that the order of bytes is the order of time.
+const timeFormat = "2006-01-02T15:04:05.000Z"
+
 // prefix is what the sort keys of sessions begin with.
 const prefix = "session/"
 
 // Name returns the sort key of the session in its thread's partition. Sessions of a thread are in the order of their time.
 func (p Place) Name() string {
-	return prefix + p.Start.UTC().Format("2006-01-02T15:04:05.000Z") + "/" + string(p.Channel) + "/" + p.Line + "/" + p.Part
+	return prefix + p.Start.UTC().Format(timeFormat) + "/" + string(p.Channel) + "/" + p.Line + "/" + p.Part
+}
+
+// Named returns the place of a session of a thread by its name; ok is false of what is no such name.
+func Named(tenant string, thread canonical.ThreadID, name string) (p Place, ok bool) {
+	rest, ok := strings.CutPrefix(name, prefix)
+	parts := strings.SplitN(rest, "/", 4)
+	if !ok || len(parts) < 4 {
+		return Place{}, false
+	}
+	start, err := time.Parse(timeFormat, parts[0])
+	return Place{tenant, thread, canonical.Channel(parts[1]), parts[2], start, parts[3]}, err == nil
 }
 
 // StoreKey returns where a session of a thread is kept.
@@ -54,8 +69,11 @@ func Sessions(tenant string, thread canonical.ThreadID) store.Range {
 
 // ExternalID returns the key of the session's record in every CRM: 64 lower-case hex digits. It holds nothing personal, and is frozen
 // by vectors.
-func (p Place) ExternalID() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{"session", p.Tenant, string(p.Thread), p.Name()}, "\x00")))
+func (p Place) ExternalID() string { return ExternalID(p.Tenant, p.Thread, p.Name()) }
+
+// ExternalID returns the key of a session by its name.
+func ExternalID(tenant string, thread canonical.ThreadID, name string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{"session", tenant, string(thread), name}, "\x00")))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -67,6 +85,7 @@ type Record struct {
 	Format  int     `json:"format"`
 	Zone    string  `json:"zone,omitempty"` // of the IANA database: what the times are shown in; UTC when empty
 	Late    bool    `json:"late,omitempty"` // it came after the session it belongs to was sealed
+	Next    string  `json:"next,omitempty"` // the part in which it goes on, because this one is full
 	Entries []Entry `json:"entries"`        // by event time
 }
 
@@ -87,14 +106,38 @@ func (r *Record) Add(e canonical.Event) bool {
 		if by := a.Event.Timestamp.Compare(b.Event.Timestamp); by != 0 {
 			return by
 		}
-		return a.Event.ReceivedAt.Compare(b.Event.ReceivedAt)
+		return cmp.Or(a.Event.ReceivedAt.Compare(b.Event.ReceivedAt), cmp.Compare(a.Event.EventID, b.Event.EventID))
 	})
 	return true
+}
+
+// Remove takes an event out, and reports whether it was in the record.
+func (r *Record) Remove(id canonical.EventID) bool {
+	before := len(r.Entries)
+	r.Entries = slices.DeleteFunc(slices.Clone(r.Entries), func(e Entry) bool { return e.Event.EventID == id })
+	return len(r.Entries) < before
 }
 
 // Holds reports whether an event is in the record.
 func (r *Record) Holds(id canonical.EventID) bool {
 	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Event.EventID == id })
+}
+
+// HoldsMessage reports whether the message that a provider calls id is in the record.
+func (r *Record) HoldsMessage(id string) bool {
+	return id != "" && slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Event.Type == canonical.TypeMessage && e.Event.ProviderMessageID == id })
+}
+
+// Size returns how many bytes an event takes at most in a record.
+func Size(e canonical.Event) int {
+	data, _ := json.Marshal(Entry{Event: shown(e)}) // compressed it takes less
+	return len(data)
+}
+
+// HasRoom reports whether another event may be added, with which the record would take a number of bytes sealed. One event fits by
+// itself, however large it is.
+func (r *Record) HasRoom(sealed int) bool {
+	return len(r.Entries) == 0 || r.Next == "" && len(r.Entries) < maxEntries && sealed <= MaxSealed
 }
 
 // shown returns what is kept of an event: what a timeline shows, and what ties events of one message together.
@@ -132,11 +175,14 @@ func (r *Record) Due(id canonical.EventID, window time.Duration) time.Time {
 	return time.Time{}
 }
 
-// maxPlain bounds what a record is decompressed to.
-const maxPlain = 16 << 20
+// maxPlain bounds what a record is decompressed to: more than maxEntries take, the last of them added to MaxSealed.
+const maxPlain = 32 << 20
 
-// MaxSealed is how large a sealed record may become: a session that would be larger goes on in another part.
-const MaxSealed = store.MaxData - 2<<10
+// Bounds of a session, which goes on in another part. Every message writes what was said before once more.
+const (
+	MaxSealed  = 64 << 10 // bytes of a sealed record
+	maxEntries = 250
+)
 
 // Sealer seals under persons' keys; *keyring.Ring is one.
 type Sealer interface {

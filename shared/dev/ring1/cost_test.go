@@ -1,6 +1,7 @@
 package ring1
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -20,12 +21,43 @@ import (
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store/memstore"
+	"signalbox/shared/tenant"
 )
 
 // TestWhatAMessageOfAKnownContactCosts pins what AWS bills for one message in a batch of one: the calls of our functions and of
 // the mappings, and the units of the database. An event's record must leave room below a kilobyte for longer messages and for what seals it.
+//
+// Where days are shown, what is said together is read and written by the calls that the head and the record take.
 func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
-	p := newPipeline(t, options{})
+	both := func(more map[string]int) map[string]int {
+		maps.Copy(more, map[string]int{"sqs SendMessageBatch": 2, "sqs ReceiveMessage": 2, "sqs DeleteMessageBatch": 2})
+		return more
+	}
+	for name, c := range map[string]struct {
+		timeline      *tenant.TimelineContent
+		calls         map[string]int
+		writes, reads float64
+		record        int // bytes
+	}{
+		"a message by itself": {nil, both(map[string]int{"dynamodb GetItem": 1, "dynamodb PutItem": 4}), 4, 2, 600},
+		"a message by itself, and the conversation": {
+			&tenant.TimelineContent{Granularity: tenant.ByMessage},
+			both(map[string]int{"dynamodb BatchGetItem": 1, "dynamodb PutItem": 3, "dynamodb BatchExecuteStatement": 1}), 5, 4, 600,
+		},
+		"a day, and the conversation": {
+			&tenant.TimelineContent{Granularity: tenant.ByDay},
+			both(map[string]int{"dynamodb BatchGetItem": 1, "dynamodb PutItem": 3, "dynamodb BatchExecuteStatement": 1}), 6, 5, 700,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPipeline(t, options{timeline: c.timeline})
+			costs(t, p, c.calls, c.writes, c.reads, c.record)
+		})
+	}
+}
+
+func costs(t *testing.T, p *pipeline, want map[string]int, mostWrites, mostReads float64, record int) {
+	t.Helper()
 	database := localdynamodb.New(map[string]*memstore.Store{"state": p.state})
 	database.Refused = func(m string) { t.Error(m) }
 	queues := localsqs.New(slices.Concat([]*memqueue.Queue{p.eventsDead, p.deliverDead}, []*memqueue.Queue{p.events, p.deliver})...)
@@ -62,21 +94,17 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 			total += n
 		}
 	}
-	want := map[string]int{
-		"sqs SendMessageBatch": 2, "sqs ReceiveMessage": 2, "sqs DeleteMessageBatch": 2,
-		"dynamodb GetItem": 1, "dynamodb PutItem": 4,
-	}
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	usage := database.Usage()
 	writes, reads := usage.WriteUnits-spent.WriteUnits, usage.ReadUnits-spent.ReadUnits
-	if total > 12 || writes > 4 || reads > 2 {
+	if total > 12 || writes > mostWrites || reads > mostReads {
 		t.Errorf("%d calls, %v write units, %v read units", total, writes, reads)
 	}
-	for record := range p.state.All() {
-		if record.Sort == "event" && len(record.Data) > 600 {
-			t.Errorf("an event's record has %d bytes", len(record.Data))
+	for r := range p.state.All() {
+		if r.Sort == "event" && len(r.Data) > record {
+			t.Errorf("an event's record has %d bytes", len(r.Data))
 		}
 	}
 	t.Logf("%d calls, %v write units, %v read units", total, writes, reads)

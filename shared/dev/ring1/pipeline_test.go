@@ -83,6 +83,7 @@ type pipeline struct {
 	deliver, deliverDead   *memqueue.Queue
 	crm                    simulatortest.CRM
 	kind                   string // the CRM's
+	timeline               *tenant.TimelineContent
 	about                  simulatortest.About
 	api                    string       // below which all the CRM's paths are
 	portal                 http.Handler // its simulator
@@ -157,11 +158,14 @@ type options struct {
 	concurrency            int           // mappings' pollers, 4 when zero
 	visibility             time.Duration // of the queues, as a deployment's when zero
 	quiet                  bool
+	timeline               *tenant.TimelineContent // a record a message when nil
 }
 
 func newPipeline(t testing.TB, o options) *pipeline {
 	t.Helper()
-	p := &pipeline{t: t, logs: &output{}, concurrency: max(o.concurrency, 1), kind: o.crm, registered: map[string]int{}}
+	p := &pipeline{
+		t: t, logs: &output{}, concurrency: max(o.concurrency, 1), kind: o.crm, registered: map[string]int{}, timeline: o.timeline,
+	}
 	if p.kind == "" {
 		p.kind = firstCRM(t)
 	}
@@ -356,6 +360,10 @@ func (p *pipeline) load() {
 	}
 	if p.file, err = tenant.Decode(data); err != nil {
 		p.t.Fatal(err)
+	}
+	p.file.Tenant.Timeline = p.timeline
+	if p.timeline == nil {
+		p.file.Tenant.Timeline = &tenant.TimelineContent{Granularity: tenant.ByMessage, Conversations: new(false)}
 	}
 	p.file.Tenant.CRMs = slices.DeleteFunc(p.file.Tenant.CRMs, func(c tenant.CRM) bool { return c.Kind != p.kind })
 	for _, seller := range p.file.Tenant.Leads.People {

@@ -1,0 +1,65 @@
+package router
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"strings"
+	"unicode/utf8"
+
+	"signalbox/shared/canonical"
+	"signalbox/shared/tenant"
+)
+
+// told returns an event as CRMs and sessions get it, by what was decided about it. Words that the tenant keeps back by now are not told,
+// whatever held when it came.
+func told(e canonical.Event, d *Decision, t tenant.Tenant, pepper canonical.Pepper) canonical.Event {
+	e.Consent = d.Consent
+	e.Flags.AutoReply = e.Flags.AutoReply || d.AutoReply
+	e.Metadata = maps.Clone(e.Metadata)
+	delete(e.Metadata, canonical.RawVendor)
+	if d.Withheld || withholds(t.TimelineOf(e.LineID)) {
+		e = withoutWords(e, pepper)
+	}
+	return e
+}
+
+// withholds reports whether activities show no words.
+func withholds(t tenant.Timeline) bool {
+	return t.Words == tenant.WordsDigest || t.Granularity == tenant.BySummary
+}
+
+// withoutWords returns an event without what was said in it, and without files. In its place stands how long it is, and a digest under a
+// key of the tenant, by which two can be told to be the same.
+func withoutWords(e canonical.Event, pepper canonical.Pepper) canonical.Event {
+	e.Metadata = nil
+	if e.Attribution != nil {
+		a := *e.Attribution
+		a.Headline, a.Body = "", ""
+		e.Attribution = &a
+	}
+	m := e.Message
+	if m == nil || m.ContentType == canonical.ContentEncrypted {
+		return e
+	}
+	var parts []string
+	said := m.Text
+	if m.Postback != nil {
+		parts, said = append(parts, "button"), cmp.Or(said, m.Postback.Text)
+	}
+	if m.Template != nil {
+		parts = append(parts, "template")
+	}
+	if said != "" {
+		parts = append(parts, fmt.Sprintf("%d characters, digest %s", utf8.RuneCountInString(said), canonical.Digest(pepper, "words", said)[:12]))
+	}
+	if n := len(m.Attachments); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d attached", n))
+	}
+	if m.Location != nil {
+		parts = append(parts, "location")
+	}
+	text := "[" + cmp.Or(strings.Join(parts, ", "), "no words") + "]"
+	e.Message = &canonical.Message{Text: text, Summary: text, ContentType: "text/plain"}
+	return e
+}
