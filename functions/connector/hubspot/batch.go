@@ -18,6 +18,8 @@ type input struct {
 	IDProperty string            `json:"idProperty,omitempty"`
 	TraceID    string            `json:"objectWriteTraceId,omitempty"`
 	Properties map[string]string `json:"properties,omitempty"`
+
+	Associations []connector.Object `json:"associations,omitempty"`
 }
 
 // row is what became of one input.
@@ -44,7 +46,8 @@ type readReply struct {
 	Errors  []refusal `json:"errors"`
 }
 
-// write upserts or updates (verb) records and returns one row an input. HubSpot refuses a batch that holds an ID twice.
+// write upserts, updates or creates (verb) records and returns one row an input. HubSpot refuses a batch that holds an ID twice; of a
+// record that is created it is our own name for the row.
 func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) []row {
 	rows := make([]row, len(inputs))
 	connector.Rows{
@@ -54,7 +57,9 @@ func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) [
 			sent := make([]input, len(at))
 			for k, i := range at {
 				sent[k] = inputs[i]
-				sent[k].TraceID = sent[k].ID
+				if sent[k].TraceID = sent[k].ID; verb == "create" {
+					sent[k].ID = ""
+				}
 			}
 			var reply writeReply
 			err := p.call(ctx, http.MethodPost, p.routes.batch(kind, verb), connector.Object{"inputs", sent}, &reply)

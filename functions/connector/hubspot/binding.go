@@ -29,8 +29,8 @@ type Binding struct {
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
-// the advertisement.
-const Package = 2
+// the advertisement. The third brought how the person's newest conversation stands.
+const Package = 3
 
 // Capabilities are what not every portal has.
 type Capabilities struct {
@@ -62,6 +62,19 @@ type Properties struct {
 	AdURL          string `json:"adUrl" standard:"msg_ad_url" since:"2"`
 	AdHeadline     string `json:"adHeadline" standard:"msg_ad_headline" since:"2"`
 	AdClickID      string `json:"adClickId" standard:"msg_ad_click_id" since:"2"`
+
+	ConversationStatus   string `json:"conversationStatus" standard:"msg_conversation_status" since:"3"`
+	ConversationChannel  string `json:"conversationChannel" standard:"msg_conversation_channel" since:"3"`
+	ConversationLine     string `json:"conversationLine" standard:"msg_conversation_line" since:"3"`
+	ConversationOwner    string `json:"conversationOwner" standard:"msg_conversation_owner" since:"3"`
+	WaitingSince         string `json:"waitingSince" standard:"msg_waiting_since" since:"3"`
+	FirstInboundAt       string `json:"firstInboundAt" standard:"msg_first_inbound_at" since:"3"`
+	LastInboundAt        string `json:"lastInboundAt" standard:"msg_last_inbound_at" since:"3"`
+	FirstOutboundAt      string `json:"firstOutboundAt" standard:"msg_first_outbound_at" since:"3"`
+	LastOutboundAt       string `json:"lastOutboundAt" standard:"msg_last_outbound_at" since:"3"`
+	FirstResponseSeconds string `json:"firstResponseSeconds" standard:"msg_first_response_seconds" since:"3"`
+	Messages             string `json:"messages" standard:"msg_messages" since:"3"`
+	LastReceipt          string `json:"lastReceipt" standard:"msg_last_receipt" since:"3"`
 }
 
 // resolve fills in the names for a release of package/.

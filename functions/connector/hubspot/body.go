@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
@@ -55,7 +56,7 @@ func files(attached []canonical.Attachment, place *canonical.Location) string {
 }
 
 // maxLink is how long an address may be for browsers to open it.
-const maxLink = 8 << 10
+const maxLink = 4 << 10
 
 // link returns an anchor, or the label alone when the address is not one a browser should open.
 func link(address, label string) string {
@@ -74,19 +75,24 @@ func mapURL(place *canonical.Location) string {
 // escape makes text safe inside HTML, with its line breaks, in at most limit characters.
 func escape(text string, limit int) string {
 	var b strings.Builder
-	used := 0
 	for _, r := range strings.ReplaceAll(connector.Clean(text), "\r\n", "\n") {
-		piece := html.EscapeString(string(r))
-		if r == '\n' || r == '\r' {
+		piece, n := "", 0
+		switch r {
+		case '\n', '\r':
 			piece = "<br>"
+		case '<', '>', '&', '\'', '"':
+			piece = html.EscapeString(string(r))
+		default:
+			n = utf16.RuneLen(r)
 		}
-		n := connector.Length(piece)
-		if used+n > limit-1 {
+		if limit -= n + len(piece); limit < 1 {
 			b.WriteString("…")
 			break
 		}
+		if piece == "" {
+			b.WriteRune(r)
+		}
 		b.WriteString(piece)
-		used += n
 	}
 	return b.String()
 }

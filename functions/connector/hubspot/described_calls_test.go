@@ -85,11 +85,11 @@ func describedCalls() []describedCall {
 	var calls []describedCall
 	for _, v := range map[string]struct {
 		objects, associations, properties string
-		mixed                             int
+		mixed, mixedNew                   int
 	}{
-		"2026-03": {"/crm/objects/2026-03", "/crm/associations/2026-03", "/crm/properties/2026-03", 207},
-		"2026-09": {"/crm/objects/2026-09", "/crm/associations/2026-09", "/crm/properties/2026-09", 200},
-		"legacy":  {"/crm/v3/objects", "/crm/v4/associations", "/crm/v3/properties", 207},
+		"2026-03": {"/crm/objects/2026-03", "/crm/associations/2026-03", "/crm/properties/2026-03", 207, 207},
+		"2026-09": {"/crm/objects/2026-09", "/crm/associations/2026-09", "/crm/properties/2026-09", 200, 201},
+		"legacy":  {"/crm/v3/objects", "/crm/v4/associations", "/crm/v3/properties", 207, 207},
 	} {
 		calls = append(calls,
 			describedCall{"GET", v.objects + "/contacts/1001", ``, 200, simulator.Options{}, ""},
@@ -107,6 +107,10 @@ func describedCalls() []describedCall {
 			describedCall{"POST", v.objects + "/contacts/search", `{"limit":1}`, 400, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/contacts/batch/upsert", mixed, v.mixed, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/communications", "{" + message + "}", 201, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/communications/batch/create", `{"inputs":[{"objectWriteTraceId":"a",` + message + `}]}`, 201, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/communications/batch/create", `{"inputs":[{` + message + `},{` + strings.Replace(message, "1001", "77", 1) + `}]}`, v.mixedNew, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/communications/batch/create", `{"inputs":[{"properties":{}}]}`, 400, simulator.Options{}, ""},
+			describedCall{"POST", v.objects + "/communications/batch/update", `{"inputs":[{"id":"1003","objectWriteTraceId":"a","properties":{"hs_communication_body":"x"}}]}`, 200, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/tasks", "{" + task + "}", 201, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/tasks/search", tasks, 200, simulator.Options{}, ""},
 			describedCall{"POST", v.objects + "/contacts", fmt.Sprintf(owned, "4711"), 201, simulator.Options{}, ""},

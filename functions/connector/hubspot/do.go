@@ -27,6 +27,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			lead:         (*portal).lead,
 			activity:     (*portal).activity,
 			activityOnce: (*portal).activityOnce,
+			conversing:   (*portal).conversation,
 			consent:      (*portal).consent,
 			replied:      (*portal).replied,
 			name:         (*portal).name,
@@ -93,36 +94,27 @@ type pair struct {
 	To   end `json:"to"`
 }
 
-// associate puts records on the timelines of contacts.
-func (p *portal) associate(ctx context.Context, w batch, records []string) {
-	at := slices.DeleteFunc(w.All(), func(i int) bool { return records[i] == "" })
+// associate puts communications on the timelines of contacts and returns an error each. It may be repeated.
+func (p *portal) associate(ctx context.Context, pairs []pair) []error {
+	errs := make([]error, len(pairs))
 	connector.Rows{
 		Most: maxBatch,
 		Call: func(at []int) ([]int, error) {
 			if len(at) == 1 {
-				i := at[0]
-				err := p.call(ctx, http.MethodPut, p.routes.associate(communications, records[i], contacts, w.Request(i).contact), nil, nil)
-				if err == nil {
-					w.Succeed(i, resultRecord, records[i])
-				}
-				return nil, err
+				one := pairs[at[0]]
+				return nil, p.call(ctx, http.MethodPut, p.routes.associate(communications, one.From.ID, contacts, one.To.ID), nil, nil)
 			}
-			var pairs []pair
-			for _, i := range at {
-				pairs = append(pairs, pair{end{records[i]}, end{w.Request(i).contact}})
+			sent := make([]pair, len(at))
+			for k, i := range at {
+				sent[k] = pairs[i]
 			}
 			var reply struct {
 				Results []pair `json:"results"`
 			}
-			err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), connector.Object{"inputs", pairs}, &reply)
-			return slices.DeleteFunc(slices.Clone(at), func(i int) bool {
-				made := slices.Contains(reply.Results, pair{end{records[i]}, end{w.Request(i).contact}})
-				if made {
-					w.Succeed(i, resultRecord, records[i])
-				}
-				return made
-			}), err
+			err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), connector.Object{"inputs", sent}, &reply)
+			return slices.DeleteFunc(slices.Clone(at), func(i int) bool { return slices.Contains(reply.Results, pairs[i]) }), err
 		},
-		Fail: func(i int, err error) { p.failed(ctx, w, i, err) },
-	}.Send(at)
+		Fail: func(i int, err error) { errs[i] = err },
+	}.Send(connector.Indices(len(pairs)))
+	return errs
 }

@@ -27,8 +27,9 @@ const (
 	resolve      kind = "resolve"       // find the contact
 	create       kind = "contact"       // upsert the contact that was not found
 	lead         kind = "lead"          // the lead record of a new contact
-	activity     kind = "activity"      // upsert the communication and associate it
-	activityOnce kind = "activity.once" // the same where the portal has no key to upsert by
+	activity     kind = "activity"      // the communication, or the parts of a session's, on the contact's timeline
+	activityOnce kind = "activity.once" // a message's communication where the portal has no key to upsert by
+	conversing   kind = "conversation"  // the contact's properties of how its conversation stands
 	consent      kind = "consent"       // the contact's consent properties
 	replied      kind = "reply"         // the contact's properties of an answered outreach
 	name         kind = "name"          // the contact's name, where it has none
@@ -82,6 +83,12 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			return step{}, false, fault.New(fault.Permanent, "hubspot_action_unknown", nil)
 		}
 		if next != nil {
+			return *next, true, nil
+		}
+	}
+	if d.Conversation {
+		if next := p.amend(conversing, string(conversing), delivery.Action{}); next != nil {
+			next.Logs = true
 			return *next, true, nil
 		}
 	}
@@ -142,13 +149,15 @@ func (p plan) logActivity(action delivery.Action) *step {
 	if p.Says(string(activity), resultOnce) { // the portal cannot upsert communications
 		k = activityOnce
 	}
-	if p.Finished(string(k)) {
+	// A session that was put on the timeline of a contact who turned out to be gone goes on the next one's, too.
+	moves := p.Gone != "" && p.Done[string(k)][resultContact] == p.Gone && p.Result(string(k)) == nil
+	if p.Finished(string(k)) && !moves {
 		return nil
 	}
 	contact, next := p.person(connector.MakesPerson(p.Delivery))
 	if next == nil && contact != "" {
 		next = p.step(k, string(k), action, contact)
-		next.Once = k == activityOnce
+		next.Once, next.Logs = k == activityOnce, true
 	}
 	return next
 }

@@ -66,11 +66,8 @@ func (p *portal) tell(ctx context.Context, w batch) {
 	})
 }
 
-// markOf ends the text of a task, so that it can be found again.
-func markOf(n connector.Notice) string { return "[msg:" + n.Key + "]" }
-
 func (p *portal) postTask(ctx context.Context, r Request) (string, error) {
-	end := "<p>" + markOf(r.notice) + "</p>"
+	end := marker(r.notice.Key) // so that it can be found again
 	request := connector.Object{"properties", fill(
 		taskSubject, connector.Cut(r.notice.Subject, maxLeadName),
 		taskBody, "<p>"+escape(r.notice.Text, maxText-len(end)-len("<p></p>"))+"</p>"+end,
@@ -118,7 +115,7 @@ func (p *portal) told(ctx context.Context, r Request) (string, error) {
 		}
 	}
 	for _, o := range found {
-		if strings.Contains(o.Properties[taskBody], markOf(r.notice)) {
+		if strings.Contains(o.Properties[taskBody], mark(r.notice.Key)) {
 			return o.ID, nil
 		}
 	}

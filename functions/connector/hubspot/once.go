@@ -7,17 +7,16 @@ import (
 	"strings"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 )
 
 // listPages bounds a look-up: a contact with more pages of communications is left to a person.
 const listPages = 20
 
-// marker ends the body of a communication that has no key, so that it can be found again.
-func marker(e canonical.Event) string { return "<p>" + mark(e) + "</p>" }
+// marker ends the body of a communication that has no key, so that it can be found again by this one.
+func marker(key string) string { return "<p>" + mark(key) + "</p>" }
 
-func mark(e canonical.Event) string { return "[msg:" + connector.MessageKey(e) + "]" }
+func mark(key string) string { return "[msg:" + key + "]" }
 
 // activityOnce creates communications in a portal that cannot upsert them. If an earlier try may have come through, the
 // contact's communications are searched for it first.
@@ -27,7 +26,7 @@ func (p *portal) activityOnce(ctx context.Context, w batch) {
 		record := ""
 		var err error
 		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
-			record, err = p.marked(ctx, r)
+			record, err = p.marked(ctx, r.contact, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && record == "" {
 			record, err = p.post(ctx, r)
@@ -42,9 +41,9 @@ func (p *portal) activityOnce(ctx context.Context, w batch) {
 
 func (p *portal) post(ctx context.Context, r Request) (string, error) {
 	e := r.delivery.Event
-	end := marker(e)
+	end := marker(connector.MessageKey(e))
 	properties := communication(e, p.binding.Properties, len(end))
-	properties["hs_communication_body"] += end
+	properties[bodyProperty] += end
 	var made object
 	err := p.call(ctx, http.MethodPost, p.routes.object(communications), newRecord(properties, r.contact, communicationToContact), &made)
 	if err == nil && made.ID == "" {
@@ -53,12 +52,11 @@ func (p *portal) post(ctx context.Context, r Request) (string, error) {
 	return made.ID, err
 }
 
-// marked returns the contact's communication that bears the event's marker, or "".
-func (p *portal) marked(ctx context.Context, r Request) (string, error) {
-	const bodyProperty = "hs_communication_body"
+// marked returns the communication of a contact that bears a marker, or "".
+func (p *portal) marked(ctx context.Context, contact, key string) (string, error) {
 	after := ""
 	for range listPages {
-		ids, next, err := p.related(ctx, contacts, r.contact, communications, after)
+		ids, next, err := p.related(ctx, contacts, contact, communications, after)
 		if err != nil {
 			return "", err
 		}
@@ -67,7 +65,7 @@ func (p *portal) marked(ctx context.Context, r Request) (string, error) {
 			return "", err
 		}
 		for _, o := range found {
-			if strings.Contains(o.Properties[bodyProperty], mark(r.delivery.Event)) {
+			if strings.Contains(o.Properties[bodyProperty], mark(key)) {
 				return o.ID, nil
 			}
 		}

@@ -73,51 +73,6 @@ func attributionOf(e canonical.Event, names Properties) []string {
 	}
 }
 
-// communication returns the record of an event, without the key it is upserted by. Of the body, reserve characters are left
-// free. The status of what was sent is its receipts' alone: they may have come first, and nothing is to set it back.
-func communication(e canonical.Event, names Properties, reserve int) map[string]string {
-	status := ""
-	if e.Direction == canonical.Inbound {
-		status = "received"
-	}
-	return fill(append(attributionOf(e, names),
-		"hs_communication_channel_type", channelType(e.Channel),
-		"hs_communication_logged_from", "CRM", // the only value HubSpot takes
-		"hs_communication_body", body(e, reserve),
-		"hs_timestamp", connector.Instant(e.Timestamp),
-		names.Direction, string(e.Direction),
-		names.Status, status,
-		names.Channel, string(e.Channel),
-	)...)
-}
-
-// activity upserts communications and puts them on their contacts' timelines: two calls, both of which may be repeated.
-func (p *portal) activity(ctx context.Context, w batch) {
-	names := p.binding.Properties
-	if !p.binding.Capabilities.EngagementUpsert {
-		for i := range w.Len() {
-			w.Succeed(i, resultOnce, "true")
-		}
-		return
-	}
-	rows := make([]input, w.Len())
-	for i := range rows {
-		e := w.Request(i).delivery.Event
-		properties := communication(e, names, 0)
-		properties[names.EventKey] = connector.MessageKey(e)
-		rows[i] = input{ID: connector.MessageKey(e), IDProperty: names.EventKey, Properties: properties}
-	}
-	records := make([]string, len(rows))
-	for i, r := range p.write(ctx, communications, "upsert", rows) {
-		if r.err != nil {
-			w.Fail(i, raced(r.err))
-			continue
-		}
-		records[i] = r.object.ID
-	}
-	p.associate(ctx, w, records)
-}
-
 // definedBy are HubSpot's own association types; see
 // https://developers.hubspot.com/docs/api-reference/crm-associations-v4/guide#association-type-id-values.
 const (
@@ -126,11 +81,15 @@ const (
 	taskToContact          = 204
 )
 
+// to returns the associations of a record that is made for a contact.
+func to(contact string, kind int) []connector.Object {
+	types := []connector.Object{{"associationCategory", "HUBSPOT_DEFINED", "associationTypeId", kind}}
+	return []connector.Object{{"to", connector.Object{"id", contact}, "types", types}}
+}
+
 // newRecord returns the request for a record that is made with an association to a contact.
 func newRecord(properties map[string]string, contact string, kind int) connector.Object {
-	types := []connector.Object{{"associationCategory", "HUBSPOT_DEFINED", "associationTypeId", kind}}
-	to := connector.Object{"to", connector.Object{"id", contact}, "types", types}
-	return connector.Object{"properties", properties, "associations", []connector.Object{to}}
+	return connector.Object{"properties", properties, "associations", to(contact, kind)}
 }
 
 // lead creates the lead record of a new contact. A lead must be created with its contact, which an upsert cannot do: it is

@@ -36,6 +36,34 @@ func TestTheRecipeNamesPropertiesThatAreInstalled(t *testing.T) {
 	}
 }
 
+func TestThePagesNamePropertiesThatAreInstalled(t *testing.T) {
+	installed := map[string]bool{}
+	for _, object := range definitions.Objects() {
+		properties, err := definitions.Properties(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range properties {
+			installed[p.Name] = true
+		}
+	}
+	for _, page := range []string{"people.md", "sequences.md", "timeline.md"} {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := regexp.MustCompile("`(msg_\\w+)`").FindAllStringSubmatch(string(text), -1)
+		if len(named) == 0 {
+			t.Errorf("%s names no property", page)
+		}
+		for _, match := range named {
+			if !installed[match[1]] {
+				t.Errorf("%s names %s, which is not installed", page, match[1])
+			}
+		}
+	}
+}
+
 func TestEveryPropertyIsInOurGroup(t *testing.T) {
 	for _, object := range definitions.Objects() {
 		properties, err := definitions.Properties(object)

@@ -12,30 +12,41 @@ func defaultType(from, to string) int {
 	return map[[2]string]int{{communications, contacts}: 81, {contacts, communications}: 82, {leads, contacts}: 578, {tasks, contacts}: 204, {contacts, tasks}: 203}[[2]string{from, to}]
 }
 
-// newRecord is the request of POST {object}: a record and what it is to be associated with.
+// newRecord is the request of POST {object}, and a row of batch/create: a record and what it is to be associated with.
 type newRecord struct {
 	Properties   map[string]string
 	Associations *[]struct {
 		To    endReply
 		Types []specReply
 	}
+	TraceID string `json:"objectWriteTraceId"` // of a row
+}
+
+// malformed returns what is wrong with the form of a new record, "" for nothing.
+func (in newRecord) malformed(t *table) string {
+	if in.Properties == nil || in.Associations == nil {
+		return "properties and associations are required"
+	}
+	for _, a := range *in.Associations {
+		if len(a.Types) != 1 || a.Types[0] != (specReply{hubspotDefined, defaultType(t.name, contacts)}) {
+			return "the association type is not one from " + t.name + " to contacts"
+		}
+	}
+	if t.name == leads && len(*in.Associations) == 0 {
+		return "a lead must be associated with a contact"
+	}
+	return ""
 }
 
 // create makes a record with its associations.
 func (s *Simulator) create(t *table, in newRecord) reply {
-	if in.Properties == nil || in.Associations == nil {
-		return invalid("properties and associations are required")
+	if wrong := in.malformed(t); wrong != "" || in.TraceID != "" {
+		return invalid(cmp.Or(wrong, "objectWriteTraceId is a row's"))
 	}
 	for _, a := range *in.Associations {
-		if len(a.Types) != 1 || a.Types[0] != (specReply{hubspotDefined, defaultType(t.name, contacts)}) {
-			return invalid("the association type is not one from " + t.name + " to contacts")
-		}
 		if s.Tables[contacts].Rows[a.To.ID] == nil {
 			return missing()
 		}
-	}
-	if t.name == leads && len(*in.Associations) == 0 {
-		return invalid("a lead must be associated with a contact")
 	}
 	made, refused := s.save(t, nil, in.Properties)
 	if refused.Status != 0 {
@@ -45,6 +56,45 @@ func (s *Simulator) create(t *table, in newRecord) reply {
 		associate(t, made.ID, s.Tables[contacts], a.To.ID)
 	}
 	return reply{Status: http.StatusCreated, Body: t.show(made, nil)}
+}
+
+// newRecords is the request of batch/create.
+type newRecords struct{ Inputs []newRecord }
+
+// createBatch makes records with their associations. A form or a value that is wrong is refused as a whole, what another record is in the
+// way of by row.
+func (s *Simulator) createBatch(t *table, in newRecords) reply {
+	if answer := bounded(len(in.Inputs)); answer.Status != 0 {
+		return answer
+	}
+	var faults []propertyFault
+	for _, row := range in.Inputs {
+		if wrong := row.malformed(t); wrong != "" {
+			return invalid(wrong)
+		}
+		faults = append(faults, t.check(row.Properties)...)
+	}
+	if len(faults) > 0 {
+		return reply{Status: http.StatusBadRequest, Body: wrongProperties(faults)}
+	}
+	made := mixed(each(in.Inputs, func(row newRecord) (objectReply, *refusal) {
+		trace := row.TraceID
+		row.TraceID = ""
+		answer := s.create(t, row)
+		if refused, ok := answer.Body.(refusal); ok {
+			if trace != "" {
+				return objectReply{}, refused.about("objectWriteTraceId", trace)
+			}
+			return objectReply{}, &refused
+		}
+		shown, _ := answer.Body.(objectReply)
+		shown.TraceID = trace
+		return shown, nil
+	}))
+	if made.Status == http.StatusOK {
+		made.Status = http.StatusCreated
+	}
+	return made
 }
 
 const hubspotDefined = "HUBSPOT_DEFINED"

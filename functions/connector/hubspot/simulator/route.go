@@ -48,8 +48,11 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	case area == "objects" && version != versionV4 && t != nil:
 		answer = s.object(r, t, rest[1:], body)
 	}
-	if version == version202609 && answer.Status == http.StatusMultiStatus { // which it describes no more: errors come with a 200
+	if version == version202609 && answer.Status == http.StatusMultiStatus { // which it describes no more: errors come with the status of a success
 		answer.Status = http.StatusOK
+		if strings.HasSuffix(r.URL.Path, "/batch/create") {
+			answer.Status = http.StatusCreated
+		}
 	}
 	return answer
 }
@@ -65,6 +68,8 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 	switch path := r.Method + " " + strings.Join(rest, "/"); {
 	case path == "POST ":
 		return decoded(body, func(in newRecord) reply { return s.create(t, in) })
+	case path == "POST batch/create":
+		return decoded(body, func(in newRecords) reply { return s.createBatch(t, in) })
 	case path == "POST batch/upsert":
 		return decoded(body, func(in batch) reply { return s.write(t, in, true) })
 	case path == "POST batch/update":

@@ -47,37 +47,41 @@ func TestWhatIsRefused(t *testing.T) {
 		status             int
 		says               string
 	}{
-		"an unknown path":                         {"GET", "/crm/v1/contacts", ``, 404, ``},
-		"an unknown version":                      {"GET", "/crm/objects/2025-01/contacts/1", ``, 404, ``},
-		"an unknown object":                       {"GET", objects + "/goats/1", ``, 404, ``},
-		"the v4 path of objects":                  {"GET", "/crm/v4/objects/contacts/1", ``, 404, ``},
-		"the v3 path to associate":                {"PUT", "/crm/v3/objects/communications/1/associations/default/contacts/2", ``, 404, ``},
-		"a missing record":                        {"GET", objects + "/contacts/1", ``, 404, `OBJECT_NOT_FOUND`},
-		"an unknown parameter":                    {"GET", objects + "/contacts/1?fields=x", ``, 400, `VALIDATION_ERROR`},
-		"no JSON":                                 {"POST", upsert, `{`, 400, `Invalid input JSON`},
-		"more behind the JSON":                    {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}}]} {}`, 400, `Invalid input JSON`},
-		"an unknown member":                       {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","associations":[]}]}`, 400, `Invalid input JSON`},
-		"no inputs":                               {"POST", upsert, `{"inputs":[]}`, 400, `inputs`},
-		"an id twice":                             {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}},{"id":"a","idProperty":"msg_sender_key","properties":{}}]}`, 400, `Duplicate IDs`},
-		"a property without unique values":        {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"firstname","properties":{}}]}`, 400, `unique`},
-		"an unknown property":                     {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"goat":"1"}}]}`, 400, `PROPERTY_DOESNT_EXIST`},
-		"a calculated property":                   {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"hs_calculated_phone_number":"1"}}]}`, 400, `READ_ONLY_VALUE`},
-		"an address that is none":                 {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"email":"ana"}}]}`, 400, `INVALID_EMAIL`},
-		"a stage that is none":                    {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"lifecyclestage":"goat"}}]}`, 400, `INVALID_OPTION`},
-		"a communication of a type HubSpot lacks": {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"RCS","hs_communication_logged_from":"CRM","hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[]}`, 400, `INVALID_OPTION`},
-		"a communication without time":            {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM"},"associations":[]}`, 400, `hs_timestamp`},
-		"a body that is too long":                 {"POST", objects + "/communications/batch/upsert", `{"inputs":[{"id":"a","idProperty":"msg_event_key","properties":{"hs_communication_body":"` + strings.Repeat("🙂", 32769) + `"}}]}`, 400, `PROPERTY_VALUE_TOO_LONG`},
-		"a lead on its own":                       {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[]}`, 400, `associated`},
-		"a record made without associations":      {"POST", objects + "/communications", `{"properties":{}}`, 400, `associations are required`},
-		"a lead tied by another type":             {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[{"to":{"id":"1"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":1}]}]}`, 400, `association type`},
-		"a search that leaves something out":      {"POST", objects + "/contacts/search", `{"limit":1}`, 400, `required`},
-		"a search with an unknown operator":       {"POST", objects + "/contacts/search", `{"after":"0","limit":1,"sorts":[],"properties":[],"filterGroups":[{"filters":[{"propertyName":"phone","operator":"GT","value":"1"}]}]}`, 400, `CONTAINS_TOKEN`},
-		"an association to nobody":                {"PUT", objects + "/communications/1/associations/default/contacts/2", ``, 404, `OBJECT_NOT_FOUND`},
-		"a property in a group that is not there": {"POST", "/crm/properties/2026-03/contacts", `{"name":"x","label":"x","groupName":"x","type":"string","fieldType":"text"}`, 400, `group does not exist`},
-		"a group that exists":                     {"POST", "/crm/properties/2026-03/contacts/groups", `{"name":"contactinformation","label":"x"}`, 409, `OBJECT_ALREADY_EXISTS`},
-		"a property that exists":                  {"POST", "/crm/properties/2026-03/contacts", `{"name":"msg_channel","label":"x","groupName":"x","type":"string","fieldType":"text"}`, 409, `OBJECT_ALREADY_EXISTS`},
-		"a fault that is none":                    {"POST", "/_simulator/faults", `{"statuses":1}`, 400, ``},
-		"records of nothing":                      {"GET", "/_simulator/records?object=goats", ``, 400, ``},
+		"an unknown path":                                   {"GET", "/crm/v1/contacts", ``, 404, ``},
+		"an unknown version":                                {"GET", "/crm/objects/2025-01/contacts/1", ``, 404, ``},
+		"an unknown object":                                 {"GET", objects + "/goats/1", ``, 404, ``},
+		"the v4 path of objects":                            {"GET", "/crm/v4/objects/contacts/1", ``, 404, ``},
+		"the v3 path to associate":                          {"PUT", "/crm/v3/objects/communications/1/associations/default/contacts/2", ``, 404, ``},
+		"a missing record":                                  {"GET", objects + "/contacts/1", ``, 404, `OBJECT_NOT_FOUND`},
+		"an unknown parameter":                              {"GET", objects + "/contacts/1?fields=x", ``, 400, `VALIDATION_ERROR`},
+		"no JSON":                                           {"POST", upsert, `{`, 400, `Invalid input JSON`},
+		"more behind the JSON":                              {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}}]} {}`, 400, `Invalid input JSON`},
+		"an unknown member":                                 {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","associations":[]}]}`, 400, `Invalid input JSON`},
+		"no inputs":                                         {"POST", upsert, `{"inputs":[]}`, 400, `inputs`},
+		"an id twice":                                       {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{}},{"id":"a","idProperty":"msg_sender_key","properties":{}}]}`, 400, `Duplicate IDs`},
+		"a property without unique values":                  {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"firstname","properties":{}}]}`, 400, `unique`},
+		"an unknown property":                               {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"goat":"1"}}]}`, 400, `PROPERTY_DOESNT_EXIST`},
+		"a calculated property":                             {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"hs_calculated_phone_number":"1"}}]}`, 400, `READ_ONLY_VALUE`},
+		"an address that is none":                           {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"email":"ana"}}]}`, 400, `INVALID_EMAIL`},
+		"a stage that is none":                              {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"lifecyclestage":"goat"}}]}`, 400, `INVALID_OPTION`},
+		"a communication of a type HubSpot lacks":           {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"RCS","hs_communication_logged_from":"CRM","hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[]}`, 400, `INVALID_OPTION`},
+		"a communication without time":                      {"POST", objects + "/communications", `{"properties":{"hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM"},"associations":[]}`, 400, `hs_timestamp`},
+		"a body that is too long":                           {"POST", objects + "/communications/batch/upsert", `{"inputs":[{"id":"a","idProperty":"msg_event_key","properties":{"hs_communication_body":"` + strings.Repeat("🙂", 32769) + `"}}]}`, 400, `PROPERTY_VALUE_TOO_LONG`},
+		"a lead on its own":                                 {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[]}`, 400, `associated`},
+		"a record made without associations":                {"POST", objects + "/communications", `{"properties":{}}`, 400, `associations are required`},
+		"a number that is none":                             {"POST", upsert, `{"inputs":[{"id":"a","idProperty":"msg_sender_key","properties":{"msg_messages":"1e3"}}]}`, 400, `INVALID_INTEGER`},
+		"a batch of new records with an id":                 {"POST", objects + "/communications/batch/create", `{"inputs":[{"id":"a","properties":{},"associations":[]}]}`, 400, `Invalid input JSON`},
+		"a batch of new records without their associations": {"POST", objects + "/communications/batch/create", `{"inputs":[{"properties":{}}]}`, 400, `associations are required`},
+		"a batch of a new record with a bad value":          {"POST", objects + "/communications/batch/create", `{"inputs":[{"properties":{"goat":"1"},"associations":[]}]}`, 400, `PROPERTY_DOESNT_EXIST`},
+		"a lead tied by another type":                       {"POST", objects + "/leads", `{"properties":{"hs_lead_name":"x"},"associations":[{"to":{"id":"1"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":1}]}]}`, 400, `association type`},
+		"a search that leaves something out":                {"POST", objects + "/contacts/search", `{"limit":1}`, 400, `required`},
+		"a search with an unknown operator":                 {"POST", objects + "/contacts/search", `{"after":"0","limit":1,"sorts":[],"properties":[],"filterGroups":[{"filters":[{"propertyName":"phone","operator":"GT","value":"1"}]}]}`, 400, `CONTAINS_TOKEN`},
+		"an association to nobody":                          {"PUT", objects + "/communications/1/associations/default/contacts/2", ``, 404, `OBJECT_NOT_FOUND`},
+		"a property in a group that is not there":           {"POST", "/crm/properties/2026-03/contacts", `{"name":"x","label":"x","groupName":"x","type":"string","fieldType":"text"}`, 400, `group does not exist`},
+		"a group that exists":                               {"POST", "/crm/properties/2026-03/contacts/groups", `{"name":"contactinformation","label":"x"}`, 409, `OBJECT_ALREADY_EXISTS`},
+		"a property that exists":                            {"POST", "/crm/properties/2026-03/contacts", `{"name":"msg_channel","label":"x","groupName":"x","type":"string","fieldType":"text"}`, 409, `OBJECT_ALREADY_EXISTS`},
+		"a fault that is none":                              {"POST", "/_simulator/faults", `{"statuses":1}`, 400, ``},
+		"records of nothing":                                {"GET", "/_simulator/records?object=goats", ``, 400, ``},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -145,6 +149,39 @@ func TestUniqueValuesBelongToOneRecord(t *testing.T) {
 	if len(got.Errors) != 1 || got.Errors[0].Category != "CONFLICT" || got.Errors[0].Message != "Contact already exists. Existing ID: "+id ||
 		got.Errors[0].Context["objectWriteTraceId"][0] != "t2" {
 		t.Errorf("%+v", got.Errors)
+	}
+}
+
+func TestABatchOfNewRecordsIsMadeButForWhatIsInTheWay(t *testing.T) {
+	s := simulator.New(simulator.Options{})
+	contact := s.Add("contacts", nil)
+	row := func(trace, key, contact string) string {
+		return `{"objectWriteTraceId":"` + trace + `","properties":{"msg_event_key":"` + key + `","hs_communication_channel_type":"SMS","hs_communication_logged_from":"CRM",` +
+			`"hs_timestamp":"2026-01-18T14:23:12Z"},"associations":[{"to":{"id":"` + contact + `"},"types":[{"associationCategory":"HUBSPOT_DEFINED","associationTypeId":81}]}]}`
+	}
+	body := `{"inputs":[` + row("t1", "k1", contact) + "," + row("t2", "k1", contact) + "," + row("t3", "k3", "77") + `]}`
+	status, answer, err := call(t.Context(), t, s, "POST", objects+"/communications/batch/create", body)
+	if err != nil || status != http.StatusMultiStatus {
+		t.Fatalf("%d %s %v", status, answer, err)
+	}
+	var got struct {
+		Results []struct {
+			Trace string `json:"objectWriteTraceId"`
+		}
+		Errors []struct {
+			Category string
+			Context  map[string][]string
+		}
+	}
+	if err := json.Unmarshal([]byte(answer), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Results) != 1 || got.Results[0].Trace != "t1" || len(got.Errors) != 2 || got.Errors[0].Context["objectWriteTraceId"][0] != "t2" ||
+		got.Errors[0].Category != "VALIDATION_ERROR" || got.Errors[1].Category != "OBJECT_NOT_FOUND" || got.Errors[1].Context["objectWriteTraceId"][0] != "t3" {
+		t.Errorf("%+v", got)
+	}
+	if held, _ := s.Records("communications"); len(held) != 1 || len(held[0].Associations["contacts"]) != 1 {
+		t.Errorf("%+v", held)
 	}
 }
 

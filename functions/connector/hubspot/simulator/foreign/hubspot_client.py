@@ -111,6 +111,20 @@ def timeline(crm, version, first, second):
         made = crm.objects.communications.basic_api.create(communications.SimplePublicObjectInputForCreate(properties=MADE, associations=to))
         reply = related(crm, first)
         equal((reply.results[0]._from.id, [each.to_object_id for each in reply.results[0].to]), (first, [message, made.id]))
+    with report.operation("create two communications in a batch with their association, one of which is there by its unique property"):
+        rows = [communications.SimplePublicObjectBatchInputForCreate(object_write_trace_id=each, properties={**MADE, EVENT: each}, associations=to)
+                for each in (version + "s", version)]
+        reply = crm.objects.communications.batch_api.create(communications.BatchInputSimplePublicObjectBatchInputForCreate(inputs=rows))
+        equal([each.object_write_trace_id for each in reply.results], [version + "s"])
+        session = reply.results[0].id
+        assert session in [each.to_object_id for each in related(crm, first).results[0].to]
+    with report.operation("update its body by its id"):
+        row = communications.SimplePublicObjectBatchInput(id=session, object_write_trace_id="t", properties={"hs_communication_body": "<p>Hi</p>"})
+        reply = crm.objects.communications.batch_api.update(communications.BatchInputSimplePublicObjectBatchInput(inputs=[row]))
+        equal((reply.results[0].id, reply.results[0].object_write_trace_id), (session, "t"))
+    with report.refusal("a body that is too long", communications.ApiException, "400", "VALIDATION_ERROR"):
+        row.properties = {"hs_communication_body": "x" * 65537}
+        crm.objects.communications.batch_api.update(communications.BatchInputSimplePublicObjectBatchInput(inputs=[row]))
     with report.operation("look for the communications of a contact that has none"):
         equal(related(crm, upsert(crm, upserted(version + "d", "t")).results[0].id).results, [])
     with report.operation("create a lead with its contact"):

@@ -1,0 +1,108 @@
+package hubspot
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/canonical"
+)
+
+func TestALineSaysWhenWhoWhatAndWhatBecameOfIt(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 18, 13, 23, 12, 0, time.UTC)
+	a := &connector.Activity{Channel: canonical.WhatsApp, Start: at, Zone: berlin}
+	for sentence, c := range map[string]struct {
+		line connector.Line
+		want string
+	}{
+		"a customer's message, in the activity's zone": {
+			connector.Line{At: at, Inbound: true, Author: "Ana Ruiz", Text: "a < b\nc"},
+			`<p><strong>14:23 received · Ana Ruiz:</strong> a &lt; b<br>c</p>`,
+		},
+		"an agent's": {
+			connector.Line{At: at, Author: "Bea (agent)", Text: "hello"},
+			`<p><strong>14:23 sent · Bea (agent):</strong> hello</p>`,
+		},
+		"of another day than the first": {
+			connector.Line{At: at.Add(11 * time.Hour), Author: "automatic, by <drip>", Text: "hello"},
+			`<p><strong>19 Jan 01:23 sent · automatic, by &lt;drip&gt;:</strong> hello</p>`,
+		},
+		"of nobody who is known": {connector.Line{At: at, Text: "hello"}, `<p><strong>14:23 sent:</strong> hello</p>`},
+		"buttons that were offered, and one that was tapped": {
+			connector.Line{At: at, Author: "us", Text: "When?", Offered: []string{"Today", "<b>"}, Tapped: "Today"},
+			`<p><strong>14:23 sent · us:</strong> When?<br><em>tapped: Today</em><br><em>buttons: Today, &lt;b&gt;</em></p>`,
+		},
+		"reactions and an edit": {
+			connector.Line{At: at, Inbound: true, Author: "Ana", Text: "five", Edited: true, Reactions: []string{"👍 Bea (agent)", "❤ Cy"}},
+			`<p><strong>14:23 received · Ana:</strong> five <em>(edited)</em><br><em>reactions: 👍 Bea (agent), ❤ Cy</em></p>`,
+		},
+		"withdrawn": {connector.Line{At: at, Inbound: true, Author: "Ana", Withdrawn: true}, `<p><strong>14:23 received · Ana:</strong> <em>withdrawn</em></p>`},
+		"not delivered": {
+			connector.Line{At: at, Author: "us", Text: "hello", Failed: "30003"},
+			`<p><strong>14:23 sent · us:</strong> hello<br><em>not delivered: 30003</em></p>`,
+		},
+		"the rest of one that was cut": {connector.Line{At: at, Inbound: true, Author: "Ana", Text: "and so on", Continued: true}, `<p>and so on</p>`},
+		"attachments as links, and a place": {
+			connector.Line{
+				At: at, Inbound: true, Author: "Ana", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17},
+				Attachments: []canonical.Attachment{{URL: "https://files.example.test/1", Name: "bill.pdf"}, {URL: "javascript:alert(1)", Name: "bad"}},
+			},
+			`<p><strong>14:23 received · Ana:</strong> </p><ul><li><a href="https://files.example.test/1" rel="noopener noreferrer">bill.pdf</a></li><li>bad</li></ul>` +
+				`<p><a href="https://www.google.com/maps/search/?api=1&amp;query=41.400000%2C2.170000" rel="noopener noreferrer">Location on a map</a></p>`,
+		},
+	} {
+		if got := line(a, c.line); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", sentence, got, c.want)
+		}
+	}
+}
+
+func TestAHeaderSaysWhereAndWhichDay(t *testing.T) {
+	a := &connector.Activity{Channel: canonical.RCS, Start: time.Date(2026, 1, 18, 13, 23, 12, 0, time.UTC), Zone: time.UTC}
+	if got, want := header(a, 1), `<p><em>RCS · Sunday, 18 January 2026 · UTC</em></p>`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	a.Late = true
+	if got, want := header(a, 2), `<p><em>RCS · Sunday, 18 January 2026 · UTC · arrived late · part 2</em></p>`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func FuzzTranscript(f *testing.F) {
+	f.Add("hello", "https://files.example.test/1", "👍", 3)
+	f.Add(strings.Repeat("<👩‍👩‍👧", 9000), "https://x.test/"+strings.Repeat("&", 4000), strings.Repeat("&", 5000), 2)
+	f.Add("\xff\n", "https://x.test/"+strings.Repeat("\"", 4000), "", 12)
+	f.Fuzz(func(t *testing.T, text, address, reaction string, n int) {
+		if n < 1 || n > 12 || len(text) > 100_000 || len(address) > 5000 || len(reaction) > 5000 {
+			return
+		}
+		a := &connector.Activity{Channel: canonical.SMS, Zone: time.UTC}
+		for range n {
+			a.Lines = append(a.Lines, connector.Line{
+				Text: connector.Clean(text), Attachments: slices.Repeat([]canonical.Attachment{{URL: address, Name: "file"}}, n), Reactions: slices.Repeat([]string{reaction}, n),
+			})
+		}
+		all := 0
+		for _, part := range parts(a, 77) {
+			got := transcript(a, part)
+			if n := len(utf16.Encode([]rune(got))); n > maxSession-77 {
+				t.Errorf("%d characters", n)
+			}
+			if !utf8.ValidString(got) || strings.Contains(got, "<script") || strings.Count(got, "<p>") != strings.Count(got, "</p>") {
+				t.Errorf("not safe: %.200q", got)
+			}
+			all += strings.Count(got, "<li>")
+		}
+		if all != n*n {
+			t.Errorf("%d attachments of %d", all, n*n)
+		}
+	})
+}
