@@ -31,6 +31,9 @@ func question(e *canonical.Event) consent.Question {
 	return consent.Question{Channel: e.Channel, Line: e.LineID, Purpose: consent.Messaging}
 }
 
+// ofMarketing reports whether a change is of marketing alone. It is kept, and told to nobody: CRMs and heads say who may not be written to.
+func ofMarketing(c *canonical.Consent) bool { return c != nil && c.Purpose == consent.Marketing }
+
 // pendingOptIn returns the opt-in that a yes is if the person was asked for one, nil if it is talk.
 func (r *Router) pendingOptIn(ctx context.Context, e *canonical.Event, p consent.Policy, who consent.Subject) (*canonical.Consent, error) {
 	held, err := consent.Read(ctx, r.Store, who)
@@ -55,16 +58,18 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, c *canoni
 	if c == nil || c.State == "" {
 		return false, nil
 	}
-	if e.Direction == canonical.Status && x.known.Consent[e.Channel].State == c.State {
+	if e.Direction == canonical.Status && !ofMarketing(c) && x.known.Consent[e.Channel].State == c.State {
 		return true, nil
 	}
+	about := question(e)
+	about.Purpose = cmp.Or(c.Purpose, about.Purpose)
 	for key, of := "", x.who.Person; key != of; {
 		key, x.who.Person = of, of
 		held, err := consent.Apply(ctx, r.Store, x.who, entry(e, c, x.pepper))
 		if err != nil {
 			return false, err
 		}
-		now := x.tenant.Consent.May(held.Address, held.Person, question(e))
+		now := x.tenant.Consent.May(held.Address, held.Person, about)
 		superseded = now.Mark.EventID != e.EventID
 		state := conversation.ConsentState{State: consent.OptedIn, At: now.Mark.At}
 		if now.Verdict == consent.Denied {
@@ -72,6 +77,9 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, c *canoni
 		}
 		err = conversation.Update(ctx, r.Store, x.head.Key, &x.head, func(h *conversation.Head) (changed bool) {
 			of = cmp.Or(h.PersonKey, key) // another one since a moment ago, if the person was found to be somebody
+			if ofMarketing(c) {
+				return false
+			}
 			for _, channel := range x.tenant.ClosedWith(e.Channel) {
 				changed = h.SetConsent(channel, state) || changed
 			}
@@ -87,7 +95,7 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, c *canoni
 // entry returns the evidence of what an event asks for.
 func entry(e *canonical.Event, c *canonical.Consent, pepper canonical.Pepper) consent.Entry {
 	x := consent.Entry{Actor: "customer", Recorded: cmp.Or(e.ReceivedAt, e.Timestamp), Mark: consent.Mark{
-		State: c.State, Channel: e.Channel, Line: e.LineID, Purpose: consent.Messaging, At: e.Timestamp, EventID: e.EventID, Source: c.Source,
+		State: c.State, Channel: e.Channel, Line: e.LineID, Purpose: cmp.Or(c.Purpose, consent.Messaging), At: e.Timestamp, EventID: e.EventID, Source: c.Source,
 	}}
 	switch c.Source {
 	case consent.SourceProvider, consent.SourceReceipt:
@@ -104,7 +112,7 @@ func entry(e *canonical.Event, c *canonical.Consent, pepper canonical.Pepper) co
 // owed returns what a sender owes a person who asked for something: by what the tenant says of the line, and where it says nothing, help
 // that the provider did not give.
 func owed(c *canonical.Consent, line tenant.Answers) string {
-	if c == nil || c.Source == consent.SourceProvider || c.Source == consent.SourceReceipt {
+	if c == nil || ofMarketing(c) || c.Source == consent.SourceProvider || c.Source == consent.SourceReceipt {
 		return ""
 	}
 	switch {

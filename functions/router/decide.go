@@ -188,7 +188,7 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 	}
 	if d.Consent != nil {
 		facts.Keyword = d.Consent.Keyword
-		if !d.Superseded || e.Direction == canonical.Status { // what a provider repeats may be news to a CRM
+		if !ofMarketing(d.Consent) && (!d.Superseded || e.Direction == canonical.Status) { // what a provider repeats may be news to a CRM
 			facts.Consent = d.Consent.State
 		}
 	}

@@ -243,6 +243,7 @@ type Consent struct {
 	Keyword string `json:"keyword,omitempty"` // stop, start, help
 	State   string `json:"state,omitempty"`   // opted_out, opted_in; empty for help
 	Source  string `json:"source,omitempty"`  // who recognised it: provider, keyword
+	Purpose string `json:"purpose,omitempty"` // what it is about: messaging, which is all, by default, or marketing alone
 }
 
 // Attribution says which advertisement or page brought the person here.

@@ -19,6 +19,7 @@ const (
 	oneKeyword
 	oneReason
 	oneConsent
+	onePurpose
 	formUUID
 	formName
 	formWord
@@ -50,6 +51,8 @@ func (f form) fits(s string) (ok bool, due string) {
 		return one(s, NumberChanged, Rotated, Deactivated, Reassigned)
 	case oneConsent:
 		return one(s, "opted_out", "opted_in")
+	case onePurpose:
+		return one(s, "messaging", "marketing")
 	case formUUID:
 		return isUUIDv4(s), "must be a version 4 UUID in lower case"
 	case formName:
@@ -82,7 +85,7 @@ func (f form) code() string {
 	switch {
 	case f > 0:
 		return ProblemLength
-	case f >= oneConsent:
+	case f >= onePurpose:
 		return ProblemValue
 	default:
 		return ProblemFormat

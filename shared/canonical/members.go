@@ -108,7 +108,7 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 	case *Receipt:
 		return append(to, []member{{"state", always | filled, oneState, &o.State}, {"at", 0, 0, &o.At}, {"error", 0, maxIdentifier, &o.Error}}...)
 	case *Consent:
-		return append(to, []member{{"keyword", filled, oneKeyword, &o.Keyword}, {"state", filled, oneConsent, &o.State}, {"source", 0, maxSource, &o.Source}}...)
+		return append(to, []member{{"keyword", filled, oneKeyword, &o.Keyword}, {"state", filled, oneConsent, &o.State}, {"source", 0, maxSource, &o.Source}, {"purpose", filled, onePurpose, &o.Purpose}}...)
 	case *Attribution:
 		return append(to, []member{
 			{"sourceType", 0, maxPayload, &o.SourceType},

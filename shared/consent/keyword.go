@@ -128,10 +128,10 @@ func unblackened(r rune) rune {
 // FromEvent returns what a person asked for with an event, nil for nothing. The provider's word goes first: it may know
 // words of its own. Otherwise the whole text of an inbound message counts: Stop in any message, also below a picture or as a reaction,
 // Start and Help only in one of words alone. An opt-out in plain words is one, too. A consent that is an event of itself holds, whatever
-// it came by: with a receipt, a provider tells what it was asked for earlier.
+// it came by: with a receipt, a provider tells what it was asked for earlier. One that names no keyword has that of its state.
 func FromEvent(e *canonical.Event) *canonical.Consent {
 	if e.Type == canonical.TypeConsent || e.Direction == canonical.Inbound && e.Consent != nil {
-		return e.Consent
+		return worded(e.Consent)
 	}
 	if e.Direction != canonical.Inbound || e.Type != canonical.TypeMessage || e.Message == nil {
 		return nil
@@ -148,6 +148,21 @@ func FromEvent(e *canonical.Event) *canonical.Consent {
 	default:
 		return nil
 	}
+}
+
+// worded returns a consent with the keyword that its state amounts to, where it has none. Tenants' rules ask for the keyword.
+func worded(c *canonical.Consent) *canonical.Consent {
+	if c == nil || c.Keyword != "" {
+		return c
+	}
+	with := *c
+	switch c.State {
+	case OptedOut:
+		with.Keyword = Stop
+	case OptedIn:
+		with.Keyword = Start
+	}
+	return &with
 }
 
 // Of returns the consent that a keyword amounts to, nil for what is none.

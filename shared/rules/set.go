@@ -95,10 +95,11 @@ func Default() Set {
 			ID: "aside", When: When{Types: []canonical.Type{canonical.TypeReaction, canonical.TypeEdit, canonical.TypeRetract}},
 			Then: do(delivery.LogActivity),
 		},
-		// A provider refused to send, since the person had opted out. They wrote nothing now, and nobody is made because of it.
+		// A provider refused to send, since the person had opted out, or somebody of ours entered what they were told. The person wrote
+		// nothing now, and nobody is made because of it.
 		{
 			ID: "refused-recipient", When: When{
-				Types: []canonical.Type{canonical.TypeConsent}, Directions: []canonical.Direction{canonical.Status}, Keywords: []string{consent.Stop},
+				Types: []canonical.Type{canonical.TypeConsent}, Directions: []canonical.Direction{canonical.Status}, Keywords: []string{consent.Stop, consent.Start},
 			},
 			Then: do(delivery.SetConsent),
 		},
