@@ -262,8 +262,20 @@ func (c *Connector[R]) letGo(ctx context.Context, it *item, write func(context.C
 	it.claim = nil
 }
 
+// unwrittenAfter is how long a change of consent may be unwritten before somebody is told.
+const unwrittenAfter = time.Hour
+
+// unwritten reports whether a failure leaves a CRM without a change of consent for too long, or for good.
+func unwritten(it *item, f *fault.Error) bool {
+	e := it.delivery.Event
+	return Asks(it.delivery, delivery.SetConsent) && (f.Kind == fault.Permanent || !e.ReceivedAt.IsZero() && time.Since(e.ReceivedAt) > unwrittenAfter)
+}
+
 // count counts a failure.
 func (c *Connector[R]) count(it *item, f *fault.Error) {
+	if unwritten(it, f) {
+		c.options.Meter.Count("ConsentUnwritten", 1, labels(it)...)
+	}
 	c.options.Meter.Count("DeliveryFailed", 1, append(labels(it),
 		telemetry.Label{Name: "kind", Value: f.Kind.String()}, telemetry.Label{Name: "code", Value: f.Code})...)
 }

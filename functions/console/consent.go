@@ -14,7 +14,9 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/queue"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
@@ -40,6 +42,8 @@ type Consents struct {
 	Store    ConsentStore
 	Policies Policies
 	Peppers  Peppers
+	Events   queue.Publisher       // what is entered goes to CRMs by the router
+	Sealer   envelope.TenantSealer // of what goes there
 	Logger   *slog.Logger
 	Meter    *telemetry.Meter
 }
@@ -170,48 +174,55 @@ func (d *desk) enter(ctx context.Context, r consent.Request, keep bool) (result 
 			return consent.Result{}, err
 		}
 	}
+	var events []canonical.Event
 	for _, row := range r.Rows {
 		entries, problem := d.read(row)
 		outcome := consent.Refused
 		if problem == "" {
+			var told []canonical.Event
 			address, _ := readAddress(row.Address)
-			if outcome, err = d.keep(ctx, address, entries, r.By, keep); err != nil {
+			if outcome, told, err = d.keep(ctx, address, entries, r.By, keep); err != nil {
 				return consent.Result{}, err
 			}
+			events = append(events, told...)
 		}
 		result.Rows = append(result.Rows, consent.RowResult{Number: row.Number, Outcome: outcome, Reason: problem})
 	}
-	return result, nil
+	return result, d.tell(ctx, events)
 }
 
-// keep keeps the entries of one row if that is wanted, and returns what becomes of it.
-func (d *desk) keep(ctx context.Context, address string, entries []consent.Entry, by string, keep bool) (outcome string, err error) {
+// keep keeps the entries of one row if that is wanted, and returns what becomes of it, and the events that tell CRMs.
+func (d *desk) keep(ctx context.Context, address string, entries []consent.Entry, by string, keep bool) (outcome string, told []canonical.Event, err error) {
 	who, err := d.subject(ctx, address)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	held, err := consent.Read(ctx, d.Store, who)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	outcome = consent.History
-	for _, e := range entries {
+	now := held
+	for i := range entries {
+		e := &entries[i]
 		e.Actor, e.Recorded = by, d.now
 		e.Mark.EventID = canonical.NewEventID(d.tenant, "console", e.Mark.Source, "consent", strings.Join([]string{
 			who.Address, string(e.Mark.Channel), e.Mark.Line, e.Mark.Purpose, e.Mark.State, e.Mark.At.Format(time.RFC3339Nano),
 		}, "|"))
 		after, changed := held.Address.Add(e.Mark)
-		question := consent.Question{Channel: e.Mark.Channel, Line: e.Mark.Line, Purpose: e.Mark.Purpose}
-		if changed && (e.Mark.State == consent.Pending || d.policy.May(after, held.Person, question).Mark.EventID == e.Mark.EventID) {
+		if changed && (e.Mark.State == consent.Pending || d.holds(e.Mark, after, held.Person)) {
 			outcome = consent.Taken
 		}
 		if keep {
-			if _, err := consent.Apply(ctx, d.Store, who, e); err != nil {
-				return "", err
+			if now, err = consent.Apply(ctx, d.Store, who, *e); err != nil {
+				return "", nil, err
 			}
 		}
 	}
-	return outcome, nil
+	if keep {
+		told = d.events(address, entries, now)
+	}
+	return outcome, told, nil
 }
 
 // read returns the entries of a row, or why it is refused. An opt-out is taken with whatever it says, as long as it says of what

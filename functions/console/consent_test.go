@@ -15,6 +15,8 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
+	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
 	"signalbox/shared/secret"
 	"signalbox/shared/secret/memsecret"
 	"signalbox/shared/store/memstore"
@@ -40,6 +42,30 @@ type office struct {
 	store *memstore.Store
 	log   strings.Builder
 	serve func(context.Context, console.Request) (console.Result, error)
+	shut  error             // of the queue
+	told  []canonical.Event // what was queued for the router
+	plain []canonical.Event // what was sealed
+}
+
+// SealTenant implements envelope.TenantSealer.
+func (o *office) SealTenant(_ context.Context, _ keyring.Place, plain []byte) ([]byte, error) {
+	e, err := canonical.Decode(plain)
+	o.plain = append(o.plain, e)
+	return plain, err
+}
+
+// Publish implements queue.Publisher.
+func (o *office) Publish(_ context.Context, messages ...queue.Message) error {
+	for i, m := range messages {
+		e := o.plain[len(o.plain)-len(messages)+i]
+		if m.ID != string(e.EventID) || m.Group != string(e.ThreadID) {
+			o.t.Errorf("message %s in group %s", m.ID, m.Group)
+		}
+		if o.shut == nil {
+			o.told = append(o.told, e)
+		}
+	}
+	return o.shut
 }
 
 func newOffice(t *testing.T, options ...memstore.Option) *office {
@@ -47,7 +73,7 @@ func newOffice(t *testing.T, options ...memstore.Option) *office {
 	o := &office{t: t, store: memstore.New(options...)}
 	o.serve = console.Serve(tenants(t, "any", io.Discard), &console.Consents{
 		Store: o.store, Policies: policies{}, Peppers: tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"),
-		Logger: telemetry.NewLogger(&o.log, telemetry.Identity{}), Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+		Events: o, Sealer: o, Logger: telemetry.NewLogger(&o.log, telemetry.Identity{}), Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
 	})
 	return o
 }

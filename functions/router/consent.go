@@ -65,7 +65,7 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, c *canoni
 	about.Purpose = cmp.Or(c.Purpose, about.Purpose)
 	for key, of := "", x.who.Person; key != of; {
 		key, x.who.Person = of, of
-		held, err := consent.Apply(ctx, r.Store, x.who, entry(e, c, x.pepper))
+		held, err := r.keepEntry(ctx, e, x.who, entry(e, c, x.pepper))
 		if err != nil {
 			return false, err
 		}
@@ -92,6 +92,20 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, c *canoni
 	return superseded, nil
 }
 
+// keepEntry keeps what an event asks for. Of what an operator entered the evidence is there, and says more than the event does.
+func (r *Router) keepEntry(ctx context.Context, e *canonical.Event, who consent.Subject, x consent.Entry) (consent.Held, error) {
+	if e.Provider == consent.Operator {
+		return consent.Hold(ctx, r.Store, who, x.Mark)
+	}
+	return consent.Apply(ctx, r.Store, who, x)
+}
+
+// imported reports whether an event is of an import: of very many, which CRMs are told of whom they are known to hold alone. A search for each
+// would hold up messages for hours. Who is not known yet is marked once they are.
+func imported(e *canonical.Event) bool {
+	return e.Provider == consent.Operator && e.Consent != nil && e.Consent.Source == consent.SourceImport
+}
+
 // entry returns the evidence of what an event asks for.
 func entry(e *canonical.Event, c *canonical.Consent, pepper canonical.Pepper) consent.Entry {
 	x := consent.Entry{Actor: "customer", Recorded: cmp.Or(e.ReceivedAt, e.Timestamp), Mark: consent.Mark{
@@ -111,8 +125,8 @@ func entry(e *canonical.Event, c *canonical.Consent, pepper canonical.Pepper) co
 
 // owed returns what a sender owes a person who asked for something: by what the tenant says of the line, and where it says nothing, help
 // that the provider did not give.
-func owed(c *canonical.Consent, line tenant.Answers) string {
-	if c == nil || ofMarketing(c) || c.Source == consent.SourceProvider || c.Source == consent.SourceReceipt {
+func owed(e *canonical.Event, c *canonical.Consent, line tenant.Answers) string {
+	if c == nil || ofMarketing(c) || c.Source == consent.SourceProvider || c.Source == consent.SourceReceipt || e.Provider == consent.Operator {
 		return ""
 	}
 	switch {

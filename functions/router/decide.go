@@ -133,7 +133,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Consent == nil {
 		j.threadHead = &threadHead
 	}
-	d.Owed = owed(d.Consent, j.tenant.Answers[e.LineID])
+	d.Owed = owed(e, d.Consent, j.tenant.Answers[e.LineID])
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
 	if d.Reply, err = r.findReply(ctx, e, &head); err != nil {
 		return err
@@ -195,6 +195,9 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 	names := t.CRMNames()
 	for _, name := range names {
 		facts.Known[name] = head.LinkedTo(name)
+	}
+	if imported(e) {
+		names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !facts.Known[name] })
 	}
 	if e.Type == canonical.TypeIdentity { // nobody said anything
 		names = nil

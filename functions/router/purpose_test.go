@@ -96,3 +96,68 @@ func TestAStopOfMarketingClosesMarketingAlone(t *testing.T) {
 		t.Errorf("a stop of everything tells CRMs %q", states)
 	}
 }
+
+// entered is what an operator entered of the sender of an event, and the event that tells of it.
+func entered(t *testing.T, w *world, source, state string) canonical.Event {
+	t.Helper()
+	e := told(canonical.Consent{Keyword: map[string]string{consent.OptedOut: consent.Stop, consent.OptedIn: consent.Start}[state], State: state, Source: source}, func(e *canonical.Event) {
+		e.Direction, e.Provider, e.AccountID, e.LineID = canonical.Status, consent.Operator, "", ""
+		e.EventID = canonical.NewEventID("demo", consent.Operator, source, "consent", state)
+	})
+	x := consent.Entry{Actor: "ada", Proof: "form 12", Mark: consent.Mark{
+		State: state, Channel: e.Channel, Purpose: consent.Messaging, At: e.Timestamp, EventID: e.EventID, Source: source,
+	}}
+	if _, err := consent.Apply(t.Context(), w.store, subject(event("", nil)), x); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// TestWhatAnOperatorEnteredReachesCRMs: it changed what may be sent, and every CRM showed the state before. The evidence stays what was
+// entered. An import is told to CRMs that are known to hold the person, and marks whoever writes later.
+func TestWhatAnOperatorEnteredReachesCRMs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		source, state string
+		linked        bool
+		want          []string
+		kept          string // in the head
+	}{
+		"what an agent was told":         {consent.SourceAgent, consent.OptedOut, true, []string{consent.OptedOut}, consent.OptedOut},
+		"of somebody whom no CRM holds":  {consent.SourceAgent, consent.OptedOut, false, []string{consent.OptedOut}, consent.OptedOut},
+		"an opt-in by a form":            {consent.SourceForm, consent.OptedIn, true, []string{consent.OptedIn}, consent.OptedIn},
+		"an import":                      {consent.SourceImport, consent.OptedOut, true, []string{consent.OptedOut}, consent.OptedOut},
+		"an import of who is not linked": {consent.SourceImport, consent.OptedOut, false, nil, consent.OptedOut},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld()
+			e := entered(t, w, c.source, c.state)
+			if c.linked {
+				w.link(t, e)
+			}
+			if err := w.route(t, message(t, e)); err != nil {
+				t.Fatal(err)
+			}
+			kinds, states := w.kinds(t)
+			if diff := cmp.Diff(c.want, states); diff != "" || len(kinds) != len(states) {
+				t.Error(diff, kinds)
+			}
+			evidence, err := consent.Evidence(t.Context(), w.store, subject(event("", nil)))
+			if err != nil || len(evidence) != 1 || evidence[0].Actor != "ada" || evidence[0].Proof != "form 12" {
+				t.Errorf("%+v, %v", evidence, err)
+			}
+			if _, head := w.may(t, event("", nil)); head.Consent[canonical.SMS].State != c.kept {
+				t.Errorf("the thread's head says %+v", head.Consent)
+			}
+			w.sent = nil
+			hello := event("hello there", func(e *canonical.Event) { e.Timestamp = at.Add(time.Hour) })
+			if err := w.route(t, message(t, hello)); err != nil {
+				t.Fatal(err)
+			}
+			if _, states := w.kinds(t); !c.linked && len(states) != 1 {
+				t.Errorf("whoever is made later is shown as %q", states)
+			}
+		})
+	}
+}

@@ -14,6 +14,9 @@ const (
 	Export = "consent-export" // what is held of every address
 )
 
+// Operator is the provider of the events that tell CRMs what operators entered. Its evidence is kept before they are sent.
+const Operator = "console"
+
 // MaxRows is how many rows a request has at most: well within the time of one invocation.
 const MaxRows = 100
 

@@ -206,19 +206,24 @@ func Apply(ctx context.Context, s Store, who Subject, e Entry) (Held, error) {
 	if err := s.Note(ctx, evidence, index); err != nil {
 		return Held{}, err
 	}
+	return Hold(ctx, s, who, *m)
+}
+
+// Hold is Apply of a mark whose evidence is kept already.
+func Hold(ctx context.Context, s Store, who Subject, m Mark) (Held, error) {
 	h, err := Read(ctx, s, who)
 	if err != nil {
 		return Held{}, err
 	}
-	if err := add(ctx, s, h.address, *m); err != nil {
+	if err := add(ctx, s, h.address, m); err != nil {
 		return Held{}, err
 	}
-	h.Address, _ = h.Address.Add(*m)
+	h.Address, _ = h.Address.Add(m)
 	if m.State == OptedOut {
-		if err := add(ctx, s, h.person, *m); err != nil {
+		if err := add(ctx, s, h.person, m); err != nil {
 			return Held{}, err
 		}
-		h.Person, _ = h.Person.Add(*m)
+		h.Person, _ = h.Person.Add(m)
 	}
 	return h, nil
 }

@@ -75,7 +75,7 @@ func TestAnOptOutIsShownInEveryCRM(t *testing.T) {
 }
 
 // TestConsentIsShownAndEnteredByHand through the stack, with the rights that its function has: a stop by SMS closes RCS, and nothing that an
-// operator enters of the time before it opens it again.
+// operator enters of the time before it opens it again. What one enters now is shown in every CRM that holds the person, and makes nobody.
 func TestConsentIsShownAndEnteredByHand(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts processes")
@@ -125,4 +125,36 @@ func TestConsentIsShownAndEnteredByHand(t *testing.T) {
 	if known := ask(consent.Export, consent.Request{}).Known; len(known) != 1 || len(known[0].Marks) != 3 {
 		t.Errorf("%+v", known)
 	}
+	hello := w.sample()
+	w.deliver(ctx, hello)
+	w.rest(ctx)
+	people := w.people(ctx)
+	ask(consent.Enter, consent.Request{By: "ada", Reason: "INC-8", Rows: []consent.Row{
+		{Number: 2, Address: hello.Form[2][1], State: consent.OptedOut, Source: consent.SourceAgent},
+		{Number: 3, Address: "+15559990000", State: consent.OptedOut, Source: consent.SourceAgent}, // whom no CRM holds
+	}})
+	w.rest(ctx)
+	for crm, out := range w.optedOut(ctx) {
+		if out != 2 {
+			t.Errorf("%s shows %d people who opted out, want 2", crm, out)
+		}
+	}
+	if now := w.people(ctx); now != people {
+		t.Errorf("%d people are held after what an operator entered, %d before", now, people)
+	}
+}
+
+// people returns how many records of people the CRMs hold.
+func (w *world) people(ctx context.Context) (n int) {
+	w.Helper()
+	for crm, about := range w.Simulated {
+		for _, object := range about.People {
+			records, err := w.client.Records(ctx, crm, object)
+			if err != nil {
+				w.Fatal(err)
+			}
+			n += len(records)
+		}
+	}
+	return n
 }

@@ -20,5 +20,6 @@ func main() {
 	f.Check(err)
 	f.Start(lambdainvoke.Handler(console.Serve(tenants, &console.Consents{
 		Store: state, Policies: tenant.NewBindings(config), Peppers: peppers, Logger: f.Logger, Meter: f.Meter,
+		Events: f.Queue(f.String("EVENTS_QUEUE_URL")), Sealer: f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), ""),
 	}), console.Refuse))
 }
