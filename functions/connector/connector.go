@@ -23,7 +23,7 @@ type Step[R any] struct {
 	Seen    bool // a repeat would be seen outside: its result is checkpointed at once. Not set for an upsert by external id
 	Once    bool // the CRM cannot recognise a repeat: the intent is checkpointed before, an unknown outcome is looked up
 	Last    bool // nothing follows: its checkpoint and the completion are one write
-	Logs    bool // it shows the delivery's session, or how its conversation stands: it is made again when more was said meanwhile
+	Logs    bool // it shows the delivery's session, or how its conversation stands. When more was said meanwhile its result says ResultBehind: it is not done
 	Request R
 	// Intended is set by the Connector, never by Next: an earlier try of a Once step may have been carried out. Do looks
 	// before it repeats.

@@ -11,11 +11,12 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
+	"signalbox/shared/session"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
 
-// Store is what a Connector itself needs of a store: to count a tenant's permanent faults in a row.
+// Store is what a Connector itself needs of a store: to read sessions, and to count a tenant's permanent faults in a row.
 type Store interface {
 	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
@@ -24,10 +25,11 @@ type Store interface {
 // Options are what a Connector works with. All are required but Links.
 type Options struct {
 	Claims  *idempotency.Claims
-	Store   Store         // where claims are, too
-	Links   Links         // nil: what is learned is forgotten
-	Width   int           // how many deliveries go into one Do
-	Attempt time.Duration // how long one Do may take
+	Store   Store          // where claims, sessions and conversations are, too
+	Opener  session.Opener // of sessions
+	Links   Links          // nil: what is learned is forgotten
+	Width   int            // how many deliveries go into one Do
+	Attempt time.Duration  // how long one Do may take
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
 }
@@ -74,7 +76,7 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 			opened = append(opened, items[i])
 		}
 	}
-	rest := c.workAll(ctx, opened, c.options.Width)
+	rest := c.workAll(ctx, c.gather(ctx, opened), c.options.Width)
 	if c.options.Width > 1 {
 		rest = c.workAll(ctx, rest, 1)
 	}
@@ -97,8 +99,11 @@ func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) (a
 		var done completions
 		claimed, left := c.claimAll(ctx, chunks, alone, &done)
 		aside = append(aside, left...)
-		c.advanceAll(ctx, claimed, alone, &done)
-		c.completeAll(ctx, done.drain())
+		for len(claimed) > 0 {
+			c.advanceAll(ctx, claimed, alone, &done)
+			done.addAgain(c.settle(ctx, done.drain()))
+			claimed = chunk(done.drainAgain(), width)
+		}
 	}
 	return aside
 }
@@ -207,9 +212,12 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		c.finish(ctx, it)
 		return step, false
 	}
-	if _, repeated := it.done[step.Name]; repeated {
+	if result, repeated := it.done[step.Name]; repeated && result[ResultBehind] == "" {
 		c.fail(ctx, it, fault.New(fault.Permanent, CodePlan, errors.New("the plan asks again for "+step.Name)))
 		return step, false
+	}
+	if it.show != nil {
+		step.Activity = it.show.activity
 	}
 	if !step.Once {
 		return step, true
@@ -246,7 +254,7 @@ func (c *Connector[R]) conclude(ctx context.Context, it *item, step Step[R], out
 		c.fail(ctx, it, fmt.Errorf("%s: %w", step.Name, outcome.Err))
 		return false
 	}
-	it.achieve(step.Name, outcome.Result)
+	it.achieve(step.Name, it.revised(step.Logs, outcome.Result))
 	switch {
 	case step.Last:
 		c.finish(ctx, it)

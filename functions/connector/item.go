@@ -35,6 +35,7 @@ type item struct {
 	claim    *idempotency.Claim // nil while nothing is claimed
 	done     Progress           // what Next sees: the claim's progress without intents
 	apart    bool               // its last call failed: no other delivery shares the next
+	show     *showing           // what is shown of its session, nil if it has none
 	ended    time.Time          // when nothing was left but to complete it
 	finished bool               // complete, by us or before
 	err      error
@@ -141,6 +142,7 @@ func (it *item) hold(claim *idempotency.Claim) {
 			it.done[name] = result
 		}
 	}
+	it.refresh()
 }
 
 func (it *item) intends(step string) bool {
@@ -150,12 +152,13 @@ func (it *item) intends(step string) bool {
 
 func (it *item) intend(step string) { it.claim.Progress[intent+step] = Result{} }
 
-// achieve keeps a copy of what a step learned.
+// achieve keeps a copy of what a step learned, beside what it learned when it was made before.
 func (it *item) achieve(step string, result Result) {
-	kept := maps.Clone(result)
+	kept := maps.Clone(it.claim.Progress[step])
 	if kept == nil {
 		kept = Result{}
 	}
+	maps.Copy(kept, result)
 	delete(it.claim.Progress, intent+step)
 	it.claim.Progress[step], it.done[step] = kept, kept
 }

@@ -75,7 +75,7 @@ func lineOf(entry session.Entry, zone *time.Location) Line {
 
 // say makes what an event says what the line says.
 func (l *Line) say(e canonical.Event) {
-	l.Text, l.Attachments, l.Location, l.Offered, l.Tapped = Clean(Said(e)), nil, nil, nil, ""
+	l.Text, l.Attachments, l.Location, l.Offered, l.Tapped = Clean(wording(e)), nil, nil, nil, ""
 	m := e.Message
 	if m == nil {
 		return

@@ -41,10 +41,11 @@ func (r Rounds) Name(step string) string {
 // Result returns what a step of this round learned, nil if it is not done.
 func (r Rounds) Result(step string) Result { return r.Done[r.Name(step)] }
 
-// Finished reports whether a step is done, in whichever round. One that met a person who is gone is not.
+// Finished reports whether a step is done, in whichever round. One that met a person who is gone is not, nor one that showed less than has
+// been said by now.
 func (r Rounds) Finished(step string) bool {
 	for _, name := range []string{step, step + again} {
-		if result, ok := r.Done[name]; ok && result[ResultGone] == "" {
+		if result, ok := r.Done[name]; ok && result[ResultGone] == "" && result[ResultBehind] == "" {
 			return true
 		}
 	}

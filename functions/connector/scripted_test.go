@@ -36,7 +36,7 @@ type scripted struct {
 
 func (s *scripted) Next(d delivery.Delivery, done connector.Progress) (step, bool, error) {
 	for _, next := range s.steps {
-		if _, ok := done[next.Name]; !ok || next.Request == "again" {
+		if result, ok := done[next.Name]; !ok || result[connector.ResultBehind] != "" || next.Request == "again" {
 			next.Request = string(d.ID)
 			return next, true, nil
 		}
@@ -95,6 +95,8 @@ type place struct {
 	store *memstore.Store
 	fault func(memstore.Call) memstore.Fault
 	width int
+
+	opener plain
 }
 
 func newPlace(steps ...step) *place {
@@ -116,7 +118,7 @@ func (p *place) connector() *connector.Connector[string] {
 	id := telemetry.Identity{Function: "Test", Version: "1"}
 	locked := &lockedWriter{w: p.out}
 	return connector.New(p.crm, connector.Options{
-		Claims: p.claims(), Store: p.store, Links: p.links, Width: p.width, Attempt: 10 * time.Second,
+		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, Width: p.width, Attempt: 10 * time.Second,
 		Logger: telemetry.NewLogger(locked, id), Meter: telemetry.NewMeter(locked, id),
 	})
 }

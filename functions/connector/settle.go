@@ -15,6 +15,7 @@ import (
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/receipt"
+	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
 
@@ -80,12 +81,12 @@ func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 	return true
 }
 
-// finish shows how far a message of ours got by the receipts that overtook it, and leaves the item to be completed. It comes after
-// the record was written and before the claim ends: see ADR 23.
+// finish shows how far a message of ours got by the receipts that overtook it, unless its conversation does, and leaves the item to be
+// completed. It comes after the record was written and before the claim ends: see ADR 23.
 func (c *Connector[R]) finish(ctx context.Context, it *item) {
 	e := it.delivery.Event
 	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
-	if c.receipts != nil && logged && e.Direction == canonical.Outbound {
+	if c.receipts != nil && logged && it.show == nil && e.Direction == canonical.Outbound {
 		u := receipt.Update{TenantID: e.TenantID, CRM: it.delivery.CRM, Key: MessageKey(e), Channel: e.Channel}
 		if err := c.receipts.catchUp(it.context(ctx), u); err != nil {
 			c.fail(ctx, it, fmt.Errorf("status: %w", err))
@@ -98,8 +99,9 @@ func (c *Connector[R]) finish(ctx context.Context, it *item) {
 
 // completions collects the items of a batch whose claims are to be completed.
 type completions struct {
-	mu  sync.Mutex
-	due []*item
+	mu    sync.Mutex
+	due   []*item
+	again []*item // they go on when the others of the batch are done
 }
 
 func (d *completions) add(it *item) {
@@ -116,6 +118,21 @@ func (d *completions) drain() []*item {
 	return due
 }
 
+// drainAgain returns those that go on.
+func (d *completions) drainAgain() []*item {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	again := d.again
+	d.again = nil
+	return again
+}
+
+func (d *completions) addAgain(items []*item) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.again = append(d.again, items...)
+}
+
 // gathering is how long an item that is to be completed waits for the others of its batch: one that hangs keeps none open.
 const gathering = 500 * time.Millisecond
 
@@ -127,7 +144,7 @@ func (c *Connector[R]) completeEvery(ctx context.Context, done *completions) (st
 		for {
 			select {
 			case <-time.After(gathering):
-				c.completeAll(ctx, done.drain())
+				done.addAgain(c.settle(ctx, done.drain()))
 			case <-end:
 				return
 			}
@@ -139,7 +156,7 @@ func (c *Connector[R]) completeEvery(ctx context.Context, done *completions) (st
 	}
 }
 
-// completeAll ends claims for good, by one call. What was learned about the person is kept afterwards: a link that is lost costs
+// completeAll ends claims for good, and keeps what the CRM shows of sessions, by one call. What was learned about the person is kept afterwards: a link that is lost costs
 // the next delivery a search, a link to a record that was never completed could cost more.
 func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 	if len(due) == 0 {
@@ -152,7 +169,7 @@ func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 	for i, it := range due {
 		claims[i] = it.claim
 	}
-	errs := c.options.Claims.CompleteAll(within, claims)
+	errs := c.options.Claims.CompleteAll(within, claims, marks(due)...)
 	queue.SideBySide(due, func(i int, it *item) {
 		defer c.recovered(ctx, due[i:i+1])
 		if errs[i] != nil {
@@ -164,18 +181,23 @@ func (c *Connector[R]) completeAll(ctx context.Context, due []*item) {
 	})
 }
 
+// marks returns the changes that keep what the CRM shows of items' sessions.
+func marks(items []*item) (changes []store.Change) {
+	for _, it := range items {
+		if change, ok := it.marks(); ok {
+			changes = append(changes, change)
+		}
+	}
+	return changes
+}
+
 // delivered tells of an item that is complete.
 func (c *Connector[R]) delivered(ctx context.Context, it *item) {
 	within, cancel := queue.Finishing(it.context(ctx))
 	defer cancel()
 	d := &it.delivery
 	c.streaks.succeed(d.Event.TenantID, d.CRM)
-	labels := labels(it)
-	c.options.Meter.Count("Delivered", 1, labels...)
-	if !d.Event.ReceivedAt.IsZero() {
-		c.options.Meter.Duration("EventToCRM", it.ended.Sub(d.Event.ReceivedAt), labels...)
-	}
-	c.options.Logger.InfoContext(within, "delivered", slog.String("tenant", d.Event.TenantID), slog.String("crm", d.CRM))
+	c.tell(ctx, it)
 	c.link(within, it)
 }
 
@@ -245,7 +267,13 @@ func (c *Connector[R]) release(ctx context.Context, it *item, reason string, cra
 	c.letGo(ctx, it, func(ctx context.Context) error { return c.options.Claims.Release(ctx, it.claim, reason, crashed) })
 }
 
+// giveUp ends a claim for good. What the CRM shows of the session by then is kept all the same.
 func (c *Connector[R]) giveUp(ctx context.Context, it *item, f *fault.Error) {
+	if change, ok := it.marks(); ok && it.claim != nil {
+		within, cancel := queue.Finishing(it.context(ctx))
+		defer cancel()
+		_, _ = c.options.Store.Write(within, change) // without it the next delivery writes what is written at first once more
+	}
 	c.letGo(ctx, it, func(ctx context.Context) error { return c.options.Claims.GiveUp(ctx, it.claim, f) })
 }
 

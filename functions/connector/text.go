@@ -26,17 +26,23 @@ func MessageKey(e canonical.Event) string {
 func Said(e canonical.Event) string {
 	switch {
 	case e.Type == canonical.TypeEdit && e.Message != nil:
-		return "Edited: " + cmp.Or(e.Message.Text, e.Message.Summary)
+		return "Edited: " + wording(e)
 	case e.Type == canonical.TypeRetract:
 		return "Deleted a message"
 	case e.Reaction != nil && e.Reaction.Removed:
 		return "Took back " + e.Reaction.Emoji
 	case e.Reaction != nil:
 		return "Reacted with " + e.Reaction.Emoji
-	case e.Message != nil && e.Message.Text != "":
-		return e.Message.Text
+	default:
+		return wording(e)
+	}
+}
+
+// wording returns an event's own words.
+func wording(e canonical.Event) string {
+	switch {
 	case e.Message != nil:
-		return e.Message.Summary
+		return cmp.Or(e.Message.Text, e.Message.Summary)
 	case e.Consent != nil:
 		return e.Consent.Keyword
 	default:

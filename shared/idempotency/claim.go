@@ -133,14 +133,15 @@ func (c *Claims) Complete(ctx context.Context, claim *Claim) error {
 	return c.CompleteAll(ctx, []*Claim{claim})[0]
 }
 
-// CompleteAll is Complete for several claims, by one call. It returns one error each.
-func (c *Claims) CompleteAll(ctx context.Context, claims []*Claim) []error {
+// CompleteAll is Complete for several claims, by one call. It returns one error each. The changes beside, of other records, are made by the
+// same call, each on its own: what becomes of them is no claim's affair.
+func (c *Claims) CompleteAll(ctx context.Context, claims []*Claim, beside ...store.Change) []error {
 	nexts := make([]content, len(claims))
 	for i, claim := range claims {
 		nexts[i] = claim.held
 		nexts[i].State, nexts[i].Unfinished, nexts[i].End, nexts[i].Reason = Completed, 0, time.Time{}, ""
 	}
-	return c.updateAll(ctx, claims, nexts)
+	return c.updateAll(ctx, claims, nexts, beside...)
 }
 
 // Release writes the claim's Progress and lets the next worker claim at once. The reason (a fault's code) is kept for

@@ -132,7 +132,7 @@ func (c *Claims) update(ctx context.Context, claim *Claim, next content) error {
 	return c.updateAll(ctx, []*Claim{claim}, []content{next})[0]
 }
 
-func (c *Claims) updateAll(ctx context.Context, claims []*Claim, nexts []content) []error {
+func (c *Claims) updateAll(ctx context.Context, claims []*Claim, nexts []content, beside ...store.Change) []error {
 	errs := make([]error, len(claims))
 	var changes []store.Change
 	var at []int
@@ -146,7 +146,7 @@ func (c *Claims) updateAll(ctx context.Context, claims []*Claim, nexts []content
 			changes, at = append(changes, change), append(at, i)
 		}
 	}
-	for k, outcome := range c.write(ctx, changes) {
+	for k, outcome := range c.write(ctx, append(changes, beside...))[:len(changes)] {
 		i := at[k]
 		if errs[i] = outcome.Err; conflicts(outcome.Err) {
 			errs[i] = fault.New(fault.Retryable, CodeLost, outcome.Err)

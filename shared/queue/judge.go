@@ -99,8 +99,15 @@ func (w *Worker) notStarted(ctx context.Context, head Received, err error) time.
 	if !ok {
 		return 0
 	}
-	w.Logger.LogAttrs(telemetry.WithTrace(ctx, head.Trace), slog.LevelInfo, "message is held by another worker",
-		slog.String("stage", w.Stage), slog.String("message", head.ID), slog.Int("receive", head.Attempt), slog.Duration("wait", by.For))
+	ctx = telemetry.WithTrace(ctx, head.Trace)
+	attrs := []slog.Attr{
+		slog.String("stage", w.Stage), slog.String("message", head.ID), slog.Int("receive", head.Attempt), slog.Duration("wait", by.For),
+	}
+	if by.Gathers {
+		w.Logger.LogAttrs(ctx, slog.LevelInfo, "message waits for others", attrs...)
+	} else {
+		w.Logger.LogAttrs(ctx, slog.LevelInfo, "message is held by another worker", attrs...)
+	}
 	return min(by.For, MaxWait)
 }
 

@@ -15,8 +15,11 @@ import (
 var ErrNotStarted = errors.New("queue: not begun before the deadline")
 
 // HeldError is the ErrNotStarted of a message that another worker holds, or held when it was killed: it goes back for as long
-// as that one may hold it.
-type HeldError struct{ For time.Duration }
+// as that one may hold it. One that Gathers waits for others that are to be worked on with it.
+type HeldError struct {
+	For     time.Duration
+	Gathers bool
+}
 
 // Error returns a text.
 func (*HeldError) Error() string { return "queue: held by another worker" }

@@ -27,7 +27,7 @@ func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *qu
 	state := f.Table(f.String("STATE_TABLE"))
 	envelope.OpenFor(worker, ring, connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
-		Store:  state, Links: connector.ThreadLinks{Store: state},
+		Store:  state, Opener: ring, Links: connector.ThreadLinks{Store: state},
 		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker

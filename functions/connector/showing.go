@@ -1,0 +1,253 @@
+package connector
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"signalbox/shared/conversation"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/session"
+	"signalbox/shared/store"
+	"signalbox/shared/unknown"
+)
+
+// What a Connector adds to the result of a step that Logs. ResultBehind it adds for Next alone: more was said since.
+const (
+	ResultRevision = "revision" // of what was shown
+	ResultBehind   = "behind"
+)
+
+// mark is what is kept of an activity that a CRM holds.
+type mark struct {
+	Revision     int64  `json:"revision"`               // of the session's record that the CRM shows
+	Conversation string `json:"conversation,omitempty"` // how the conversation stood that the CRM shows, but for receipts
+	Parts        int    `json:"parts"`
+	Result       Result `json:"result"`
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// markKey returns where the mark of a delivery's session is kept.
+func markKey(d *delivery.Delivery) store.Key {
+	at := d.SessionKey()
+	return store.Key{Partition: at.Partition, Sort: "written/" + d.CRM + "/" + at.Sort}
+}
+
+// showing is what is shown of an item's session.
+type showing struct {
+	session  store.Record
+	record   session.Record
+	state    *conversation.State
+	held     store.Record // the mark's
+	mark     mark
+	activity *Activity // for the next step
+	rounds   int       // how often it was read
+}
+
+// keys returns what is read of the store: the session, how the conversation stands, and what the CRM shows.
+func (it *item) keys() []store.Key {
+	d := &it.delivery
+	keys := []store.Key{d.SessionKey(), markKey(d)}
+	if d.Conversation {
+		keys = append(keys, conversation.StatesKey(d.Event.TenantID, d.Event.ThreadID))
+	}
+	return keys
+}
+
+// read makes what is held under an item's keys what the item shows. A session that is not there any more is not shown: the event then is
+// by itself.
+func (it *item) read(ctx context.Context, o session.Opener, held []store.Record) error {
+	if held[0].Version == 0 {
+		it.delivery.Session, it.delivery.Conversation, it.show = nil, false, nil
+		return nil
+	}
+	next := &showing{session: held[0], held: held[1]}
+	if it.show != nil {
+		next.rounds = it.show.rounds
+	}
+	next.rounds++
+	var err error
+	if next.record, err = session.Open(ctx, o, held[0]); err != nil {
+		return err
+	}
+	if held[1].Version > 0 {
+		if next.mark.Unknown, err = unknown.Unmarshal(held[1].Data, &next.mark); err != nil {
+			return fault.New(fault.Permanent, "session_mark_malformed", nil)
+		}
+	}
+	if len(held) > 2 {
+		if next.state, err = stateOf(it.delivery, held[2]); err != nil {
+			return err
+		}
+	}
+	it.show = next
+	it.show.activity, err = it.activity()
+	return err
+}
+
+// stateOf returns how the conversation of a delivery stands, nil if it was not counted.
+func stateOf(d delivery.Delivery, held store.Record) (*conversation.State, error) {
+	all, err := conversation.DecodeStates(held.Data)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range all.All {
+		if s.Line == d.Event.LineID && s.Channel == d.Event.Channel {
+			return &all.All[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// activity returns what the item shows.
+func (it *item) activity() (*Activity, error) {
+	d, s := &it.delivery, it.show
+	zone, err := time.LoadLocation(s.record.Zone)
+	if err != nil {
+		return nil, fault.New(fault.Permanent, session.CodeMalformed, nil)
+	}
+	a := &Activity{Key: d.Session.Key, Channel: d.Event.Channel, Start: d.Event.Timestamp.In(zone), Zone: zone, Late: s.record.Late, Lines: Lines(s.record, zone)}
+	if len(a.Lines) > 0 {
+		a.Start = a.Lines[0].At
+	}
+	if s.state != nil {
+		a.Conversation, a.ConversationKey = s.state, s.state.ExternalID(d.Event.TenantID, d.Event.ThreadID)
+	}
+	return a, nil
+}
+
+// revision names what is shown: it changes when more is said, or the conversation stands otherwise.
+func (s *showing) revision() string {
+	return strconv.FormatInt(s.session.Version, 10) + "." + fingerprint(s.state)
+}
+
+// standing names how the conversation stands, but for receipts, which are shown by a lane of their own.
+func (s *showing) standing() string {
+	if s.state == nil {
+		return ""
+	}
+	state := *s.state
+	state.Receipt, state.ReceiptAt = "", time.Time{}
+	return fingerprint(&state)
+}
+
+func fingerprint(s *conversation.State) string {
+	if s == nil {
+		return ""
+	}
+	data, _ := json.Marshal(s) // texts, numbers and times: they always encode
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8])
+}
+
+// shown reports whether the CRM shows an item's event by now, so that nothing is left to do. How the conversation stands may have been
+// written later than what was said: it is compared unless more was said since, whose delivery shows it.
+func (it *item) shown() bool {
+	s := it.show
+	stands := s.session.Version > s.mark.Revision || s.mark.Conversation == s.standing()
+	return it.onlyLogs() && s.held.Version > 0 && s.mark.Revision >= it.delivery.Session.Revision && stands &&
+		(!CarriesName(it.delivery) || it.delivery.Person.Links[LinkNamed] == "true")
+}
+
+// due returns how long an item is to wait for others of its session, with which it is written.
+func (it *item) due() time.Duration {
+	if !it.onlyLogs() {
+		return 0
+	}
+	return time.Until(it.show.record.Due(it.delivery.Event.EventID, it.delivery.Session.Window))
+}
+
+// onlyLogs reports whether an item is for nothing but the timeline.
+func (it *item) onlyLogs() bool {
+	return !slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind != delivery.LogActivity })
+}
+
+// refresh makes what Next sees of the item's progress, and what the next step shows, follow from what was read last.
+func (it *item) refresh() {
+	if it.show == nil {
+		return
+	}
+	now := it.show.revision()
+	for name, result := range it.done {
+		if was := result[ResultRevision]; was != "" && was != now {
+			behind := maps.Clone(result)
+			behind[ResultBehind] = "true"
+			it.done[name] = behind
+		}
+	}
+	next := *it.show.activity
+	next.Written, next.Parts, _ = it.written()
+	it.show.activity = &next
+}
+
+// revised returns the result of a step with what it shows, if it logs.
+func (it *item) revised(logs bool, result Result) Result {
+	if !logs || it.show == nil || result[ResultGone] != "" {
+		return result
+	}
+	tagged := maps.Clone(result)
+	if tagged == nil {
+		tagged = Result{}
+	}
+	tagged[ResultRevision] = it.show.revision()
+	return tagged
+}
+
+// written returns the result of the steps that wrote the activity, before or in this delivery, and how many parts it has: nil and 0 if
+// none did. By reports whether one of this delivery did.
+func (it *item) written() (result Result, parts int, by bool) {
+	if it.show.held.Version > 0 {
+		result, parts = maps.Clone(it.show.mark.Result), it.show.mark.Parts
+		if result == nil {
+			result = Result{}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(it.done)) {
+		wrote := it.done[name]
+		if wrote[ResultRevision] == "" {
+			continue
+		}
+		if by = true; result == nil {
+			result = Result{}
+		}
+		maps.Copy(result, wrote)
+	}
+	if n, err := strconv.Atoi(result[ResultParts]); err == nil {
+		parts = n
+	}
+	if result != nil {
+		parts = max(parts, 1)
+	}
+	for _, own := range []string{ResultRevision, ResultBehind, ResultParts} {
+		delete(result, own)
+	}
+	return result, parts, by
+}
+
+// marks returns the change that keeps what the CRM shows now. There is none where what is kept says enough: nobody but this delivery
+// would know more by it.
+func (it *item) marks() (change store.Change, ok bool) {
+	if it.show == nil {
+		return change, false
+	}
+	result, parts, by := it.written()
+	s := it.show
+	more := s.session.Version > it.delivery.Session.Revision || s.held.Version == 0 || parts != s.mark.Parts || !maps.Equal(result, s.mark.Result)
+	if !by || !more {
+		return change, false
+	}
+	next := mark{Revision: s.session.Version, Conversation: s.standing(), Parts: parts, Result: result}
+	data, err := unknown.Marshal(next, s.mark.Unknown)
+	if err != nil {
+		return change, false
+	}
+	at := markKey(&it.delivery)
+	return store.Change{Kind: store.Put, Record: store.Record{Key: at, Version: s.held.Version, Expires: s.session.Expires, Data: data}}, true
+}
