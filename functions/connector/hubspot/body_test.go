@@ -53,7 +53,7 @@ func TestBodiesAreSafeHTML(t *testing.T) {
 		},
 		"whom of us nobody says": {canonical.Event{Channel: canonical.SMS, Direction: canonical.Outbound, Message: &canonical.Message{Text: "hello"}}, `<p>hello</p>`},
 		"the customer's name":    {canonical.Event{Channel: canonical.SMS, Direction: canonical.Inbound, Sender: canonical.Participant{DisplayName: "Ana"}, Message: &canonical.Message{Text: "hello"}}, `<p>hello</p>`},
-		"a reaction":             {canonical.Event{Channel: canonical.SMS, Reaction: &canonical.Reaction{Emoji: "👍"}}, `<p>👍</p>`},
+		"a reaction":             {canonical.Event{Channel: canonical.SMS, Reaction: &canonical.Reaction{Emoji: "👍"}}, `<p>Reacted with 👍</p>`},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
