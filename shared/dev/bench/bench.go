@@ -48,6 +48,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		do     func() ([]Row, error)
 	}{
 		{"counting calls", false, func() ([]Row, error) { return r.counts(ctx, o.Root, list) }},
+		{"counting in virtual time", false, func() ([]Row, error) { return virtual(ctx, o.Root, o.Log) }},
 		{"acknowledging and draining", true, func() ([]Row, error) { return acks(ctx, o.Root, length) }},
 		{"draining to each CRM alone", true, func() ([]Row, error) { return drainsAlone(ctx, o.Root, length) }},
 		{"a receiver that does nothing", false, func() ([]Row, error) { return ceiling(ctx, o, length) }},

@@ -17,7 +17,7 @@ import (
 // Row is one figure.
 type Row struct {
 	Name    string    `json:"name"`
-	Ring    string    `json:"ring"` // where it was measured: "1" the pipeline as Go values, "3" and "3 counted" as processes, "computed", "Go" a benchmark
+	Ring    string    `json:"ring"` // where it was measured: "1" and "1 counted" the pipeline as Go values, "3" and "3 counted" as processes, "computed", "Go" a benchmark
 	Value   float64   `json:"value"`
 	Unit    string    `json:"unit"`
 	More    bool      `json:"more,omitempty"`    // more is better; otherwise less
@@ -140,7 +140,12 @@ func compare(before, now Row) (ratio float64, word string) {
 }
 
 // counted reports whether a row is a count, which is the same on every machine.
-func (r Row) counted() bool { return r.Ring == "3 counted" || r.Ring == "computed" }
+func (r Row) counted() bool {
+	return r.Ring == "3 counted" || r.Ring == virtualTime || r.Ring == "computed"
+}
+
+// virtualTime is where it was counted in virtual time.
+const virtualTime = "1 counted"
 
 // Print writes the table, each row beside that of an earlier run, which may be nil. It returns the names of the rows that are
 // worse.

@@ -227,3 +227,20 @@ func TestLogsAreCountedWithoutWhatTheLocalCloudAdds(t *testing.T) {
 		t.Errorf("%d bytes, want %d", got, want)
 	}
 }
+
+func TestRowsAreReadFromTheAttributesOfTests(t *testing.T) {
+	const output = `=== RUN   TestX/a_b
+    === ATTR  TestX/a_b bench {"name":"CRM calls","value":0.3,"unit":"calls","bar":0.5}
+=== ATTR  TestX bench {"name":"CRM records","value":2}
+=== ATTR  TestX issue 4711
+--- PASS: TestX (0.00s)
+`
+	rows, err := parseAttributes(strings.NewReader(output))
+	want := []Row{{Name: "CRM calls", Ring: "1 counted", Value: 0.3, Unit: "calls", Bar: 0.5}, {Name: "CRM records", Ring: "1 counted", Value: 2}}
+	if diff := cmp.Diff(want, rows); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	if _, err := parseAttributes(strings.NewReader("=== ATTR  TestX bench 4711\n")); err == nil {
+		t.Error("what is no row is one")
+	}
+}

@@ -3,9 +3,10 @@ package ring1
 import (
 	"maps"
 	"net/http"
-	"slices"
+	"sync/atomic"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
@@ -58,37 +59,23 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 
 func costs(t *testing.T, p *pipeline, want map[string]int, mostWrites, mostReads float64, record int) {
 	t.Helper()
-	database := localdynamodb.New(map[string]*memstore.Store{"state": p.state})
-	database.Refused = func(m string) { t.Error(m) }
-	queues := localsqs.New(slices.Concat([]*memqueue.Queue{p.eventsDead, p.deliverDead}, []*memqueue.Queue{p.events, p.deliver})...)
-	var counts cloud.Counts
-	services := cloud.New(cloud.Services{SQS: queues, DynamoDB: database}, nil, &counts)
-	config := awsconfig.Base("eu-central-1", &http.Client{Transport: inprocess.Transport{Handler: services}})
-	config.Credentials = awsconfig.Static("local", "local", "")
-	const host = "http://aws.test"
-	endpoint := host
-	config.BaseEndpoint = &endpoint
-	onQueue := func(name string) *sqsqueue.Queue {
-		return sqsqueue.New(sqs.NewFromConfig(config), localsqs.URL(host, name+".fifo"))
-	}
-	state, events, deliver := dynamostore.New(dynamodb.NewFromConfig(config), "state"), onQueue("events"), onQueue("deliver")
-	p.adapter = p.newAdapter(p.provider, events)
-	route, connect := p.newRoute(state, p.events, deliver), p.newConnect(state, &p.outage)
+	c := p.count()
+	client := sqs.NewFromConfig(c.config)
 
 	through := func(n int, text string) {
 		t.Helper()
 		if status := p.send(message{number: number(n), from: "+15552010001", text: text}); status != http.StatusOK {
 			t.Fatalf("answered %d", status)
 		}
-		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "events.fifo"), route)
-		invoke(t, sqs.NewFromConfig(config), localsqs.URL(host, "deliver.fifo"), connect)
+		invoke(t, client, localsqs.URL(awsHost, "events.fifo"), p.route)
+		invoke(t, client, localsqs.URL(awsHost, "deliver.fifo"), p.connect)
 	}
 	through(0, "the first message, which makes the contact")
-	before, spent := counts.Snapshot(), database.Usage()
+	before, spent := c.counts.Snapshot(), c.database.Usage()
 	through(1, "What does product X cost for a team of twelve, and can we have an invoice in euros at the end of the month?")
 
 	calls, total := map[string]int{}, 0
-	for call, n := range counts.Snapshot() {
+	for call, n := range c.counts.Snapshot() {
 		if n -= before[call]; n > 0 {
 			calls[call.Service+" "+call.Operation] += n
 			total += n
@@ -97,7 +84,7 @@ func costs(t *testing.T, p *pipeline, want map[string]int, mostWrites, mostReads
 	if diff := cmp.Diff(want, calls); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
-	usage := database.Usage()
+	usage := c.database.Usage()
 	writes, reads := usage.WriteUnits-spent.WriteUnits, usage.ReadUnits-spent.ReadUnits
 	if total > 12 || writes > mostWrites || reads > mostReads {
 		t.Errorf("%d calls, %v write units, %v read units", total, writes, reads)
@@ -109,6 +96,54 @@ func costs(t *testing.T, p *pipeline, want map[string]int, mostWrites, mostReads
 	}
 	t.Logf("%d calls, %v write units, %v read units", total, writes, reads)
 	p.check(2, func(int) string { return "a" })
+}
+
+// awsHost is where clients of AWS find what counts their calls.
+const awsHost = "http://aws.test"
+
+// counted is what counts the calls of AWS.
+type counted struct {
+	config   aws.Config
+	database *localdynamodb.Handler
+	counts   cloud.Counts
+	mappings atomic.Int64 // what the mappings delete and hide
+	p        *pipeline
+}
+
+// count puts an adapter, a router and a connector in place whose calls are counted, before what they are part of runs.
+func (p *pipeline) count() *counted {
+	p.t.Helper()
+	c := &counted{database: localdynamodb.New(map[string]*memstore.Store{"state": p.state}), p: p}
+	c.database.Refused = func(m string) { p.t.Error(m) }
+	queues := localsqs.New(p.eventsDead, p.deliverDead, p.events, p.deliver)
+	services := cloud.New(cloud.Services{SQS: queues, DynamoDB: c.database}, nil, &c.counts)
+	c.config = awsconfig.Base("eu-central-1", &http.Client{Transport: inprocess.Transport{Handler: services}})
+	c.config.Credentials = awsconfig.Static("local", "local", "")
+	c.config.BaseEndpoint = aws.String(awsHost)
+	onQueue := func(name string) *sqsqueue.Queue {
+		return sqsqueue.New(sqs.NewFromConfig(c.config), localsqs.URL(awsHost, name+".fifo"))
+	}
+	for _, q := range []*memqueue.Queue{p.events, p.deliver} {
+		q.Inject(func(call memqueue.Call) memqueue.Fault {
+			if call.Operation == memqueue.OperationDelete || call.Operation == memqueue.OperationChangeVisibility {
+				c.mappings.Add(1)
+			}
+			return memqueue.Fault{}
+		})
+	}
+	state := dynamostore.New(dynamodb.NewFromConfig(c.config), "state")
+	p.adapter = p.newAdapter(p.provider, onQueue("events"))
+	p.route, p.connect = p.newRoute(state, p.events, onQueue("deliver")), p.newConnect(state, &p.outage)
+	return c
+}
+
+// all returns how many calls there were, a mapping's receives that found nothing apart.
+func (c *counted) all() int64 {
+	n := c.mappings.Load() + c.p.batches.Load()
+	for _, calls := range c.counts.Snapshot() {
+		n += int64(calls)
+	}
+	return n
 }
 
 // invoke has a worker work on the one message that waits, as a mapping would.

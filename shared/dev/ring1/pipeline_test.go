@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,7 @@ type pipeline struct {
 	authToken              string
 	stop                   context.CancelFunc
 	running                sync.WaitGroup
+	batches                atomic.Int64 // that mappings received
 	concurrency            int
 	registered             map[string]int // what was registered, by its key, and how often it is in the CRM
 }
@@ -421,6 +423,7 @@ func (p *pipeline) poll(ctx context.Context, q *memqueue.Queue, w *queue.Worker)
 }
 
 func (p *pipeline) work(ctx context.Context, q *memqueue.Queue, w *queue.Worker, batch []memqueue.Delivery) {
+	p.batches.Add(1)
 	received := make([]queue.Received, len(batch))
 	for i, d := range batch {
 		received[i] = d.Received
