@@ -2,7 +2,6 @@ package adapter
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/inorder"
 	"signalbox/shared/redrive"
+	"signalbox/shared/spool"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -21,10 +21,11 @@ type SpoolStore interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Drain sends what was spooled once its queue is back. A message is removed after the queue accepted it, so that a crash
-// between the two sends it again under the same id, which the queue and then the router recognise.
+// Drain sends what was spooled once its queue is back, and what waited for its time once that has come. A message is removed after the
+// queue accepted it, so that a crash between the two sends it again under the same id, which the queue and then the router recognise.
 type Drain struct {
 	Records  SpoolStore
+	Due      SpoolStore // where what waits for its time is; nil if nothing does
 	Events   queue.Publisher
 	Receipts queue.Publisher // where spooled receipts go; nil leaves them where they are
 	Margin   time.Duration   // no batch is begun with less than this left of the deadline
@@ -35,14 +36,14 @@ type Drain struct {
 // errNotDrained is that a run ended early and left the rest where it is.
 var errNotDrained = errors.New("adapter: the spool was not drained")
 
-// Run drains every shard, oldest first, until nothing is left, nothing is accepted or the deadline is near. It returns an error
-// when the queue or the store failed; what is left waits for the next run.
+// Run drains every shard, oldest first, until nothing is left, nothing is accepted or the deadline is near. What people wrote goes before
+// what waits for its time. It returns an error when the queue or the store failed; what is left waits for the next run.
 func (d *Drain) Run(ctx context.Context) error {
 	var sent int
 	var failed error
 	r := drainRun{Drain: d, blocked: map[string]bool{}, queues: map[string]queue.Publisher{"": d.Events, receiptsLane: d.Receipts}}
-	for shard := range Shards {
-		n, err := r.shard(ctx, partition(shard))
+	for _, w := range d.waiting() {
+		n, err := r.shard(ctx, w)
 		sent += n
 		if err != nil {
 			failed = err
@@ -63,6 +64,24 @@ func (d *Drain) Run(ctx context.Context) error {
 	return failed
 }
 
+// waiting is a partition of what waits.
+type waiting struct {
+	table     SpoolStore
+	partition string
+}
+
+func (d *Drain) waiting() (all []waiting) {
+	for n := range spool.Shards {
+		all = append(all, waiting{d.Records, spool.Waiting(n)})
+	}
+	for n := range spool.DueShards {
+		if d.Due != nil {
+			all = append(all, waiting{d.Due, spool.DuePartition(n)})
+		}
+	}
+	return all
+}
+
 // drainRun is one Run in progress.
 type drainRun struct {
 	*Drain
@@ -72,32 +91,46 @@ type drainRun struct {
 }
 
 // shard drains one partition. It stops at the first batch that is not accepted as a whole, for the order of its groups.
-func (d *drainRun) shard(ctx context.Context, partition string) (sent int, err error) {
+func (d *drainRun) shard(ctx context.Context, w waiting) (sent int, err error) {
 	if redrive.OutOfTime(ctx, d.Margin) {
 		return 0, nil
 	}
-	for page, err := range store.Pages(ctx, d.Records, store.Range{Partition: partition, Limit: spoolBatch}) {
+	for page, err := range store.Pages(ctx, w.table, store.Range{Partition: w.partition, Limit: spoolBatch}) {
 		if err != nil {
 			return sent, err
 		}
-		n, err := d.batch(ctx, page)
+		due := page
+		if w.table == d.Due {
+			due = dueBy(time.Now(), page)
+		}
+		n, err := d.batch(ctx, w.table, due)
 		sent += n
-		if err != nil || redrive.OutOfTime(ctx, d.Margin) {
+		if err != nil || len(due) < len(page) || redrive.OutOfTime(ctx, d.Margin) {
 			return sent, err
 		}
 	}
 	return sent, nil
 }
 
+// dueBy returns the records of a page whose time has come. What has no time that can be read is among them, and is told of.
+func dueBy(now time.Time, page []store.Record) []store.Record {
+	for i, r := range page {
+		if at, ok := spool.At(r); ok && at.After(now) {
+			return page[:i]
+		}
+	}
+	return page
+}
+
 // batch sends one page, to each queue what it is to have, and removes what was accepted. Receipts that are not accepted stop
 // nothing else: they wait for the next run.
-func (d *drainRun) batch(ctx context.Context, page []store.Record) (sent int, err error) {
+func (d *drainRun) batch(ctx context.Context, table SpoolStore, page []store.Record) (sent int, err error) {
 	lots := d.decode(ctx, page)
 	for _, name := range []string{"", receiptsLane} {
 		if len(lots[name].messages) == 0 || name == receiptsLane && d.receiptsRefused {
 			continue
 		}
-		n, failed := d.send(ctx, name, lots[name])
+		n, failed := d.send(ctx, table, name, lots[name])
 		sent += n
 		if name == receiptsLane && errors.Is(failed, errNotDrained) {
 			d.receiptsRefused, failed = true, nil
@@ -116,7 +149,7 @@ type spooledBatch struct {
 }
 
 // send sends a lot and removes what was accepted.
-func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent int, err error) {
+func (d *drainRun) send(ctx context.Context, table SpoolStore, to string, l spooledBatch) (sent int, err error) {
 	records := l.records
 	published := d.queues[to].Publish(ctx, l.messages...)
 	var accepted []store.Record
@@ -130,7 +163,7 @@ func (d *drainRun) send(ctx context.Context, to string, l spooledBatch) (sent in
 			slog.String("code", fault.Of(published).Code), slog.Any("error", published))
 		published = d.block(to, l, published)
 	}
-	if err := d.remove(ctx, accepted); err != nil {
+	if err := removeSent(ctx, table, accepted); err != nil {
 		return 0, err
 	}
 	return len(accepted), published
@@ -165,8 +198,8 @@ func (d *drainRun) block(to string, l spooledBatch, published error) error {
 func (d *drainRun) decode(ctx context.Context, page []store.Record) map[string]spooledBatch {
 	lots := map[string]spooledBatch{}
 	for _, r := range page {
-		var m spooled
-		if err := json.Unmarshal(r.Data, &m); err != nil || m.ID == "" || m.Group == "" || d.queues[m.Queue] == nil {
+		m, lane, ok := spool.Read(r)
+		if !ok || d.queues[lane] == nil {
 			d.Logger.ErrorContext(ctx, "spooled record cannot be read", slog.String("partition", r.Partition), slog.String("sort", r.Sort))
 			d.Meter.Count("SpoolUnreadable", 1)
 			continue
@@ -174,16 +207,15 @@ func (d *drainRun) decode(ctx context.Context, page []store.Record) map[string]s
 		if d.blocked[m.Group] {
 			continue
 		}
-		l := lots[m.Queue]
-		l.records = append(l.records, r)
-		l.messages = append(l.messages, queue.Message{ID: m.ID, Group: m.Group, Trace: m.Trace, Body: m.body()})
-		lots[m.Queue] = l
+		l := lots[lane]
+		l.records, l.messages = append(l.records, r), append(l.messages, m)
+		lots[lane] = l
 	}
 	return lots
 }
 
-// remove takes away what was accepted, in one write. Where another run was faster with one of them, the rest go one by one.
-func (d *Drain) remove(ctx context.Context, records []store.Record) error {
+// removeSent takes away what was accepted, in one write. Where another run was faster with one of them, the rest go one by one.
+func removeSent(ctx context.Context, table SpoolStore, records []store.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -191,24 +223,15 @@ func (d *Drain) remove(ctx context.Context, records []store.Record) error {
 	for i, r := range records {
 		changes[i] = store.Change{Kind: store.Delete, Record: store.Record{Key: r.Key, Version: r.Version}}
 	}
-	_, err := d.Records.Write(ctx, changes...)
+	_, err := table.Write(ctx, changes...)
 	if _, lost := errors.AsType[*store.ConflictError](err); !lost {
 		return err
 	}
 	for _, c := range changes {
-		_, err := d.Records.Write(ctx, c)
+		_, err := table.Write(ctx, c)
 		if _, lost := errors.AsType[*store.ConflictError](err); err != nil && !lost {
 			return err
 		}
 	}
 	return nil
-}
-
-// spooledAt is when a record was spooled, by its place in the order.
-func spooledAt(r store.Record) time.Time {
-	at, err := time.Parse(sortTime, r.Sort[:min(len(sortTime), len(r.Sort))])
-	if err != nil {
-		return time.Now()
-	}
-	return at
 }

@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/inorder"
+	"signalbox/shared/spool"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -138,7 +139,7 @@ func TestDrainLeavesWhatIsNotAccepted(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			table := memstore.New()
-			if shard("a") == shard("b") {
+			if spool.Shard("a", spool.Shards) == spool.Shard("b", spool.Shards) {
 				t.Fatal("the groups of this test must be in two shards")
 			}
 			if err := NewSpool(table).Publish(t.Context(), append(messages("a", 20), messages("b", 20)...)...); err != nil {
@@ -267,7 +268,7 @@ func TestDrainIsBoundedByItsDeadline(t *testing.T) {
 
 func TestDrainPassesWhatItCannotRead(t *testing.T) {
 	table := memstore.New()
-	bad := store.Record{Key: store.Key{Partition: partition(shard("group")), Sort: "0"}, Data: []byte("{")}
+	bad := store.Record{Key: store.Key{Partition: spool.Waiting(spool.Shard("group", spool.Shards)), Sort: "0"}, Data: []byte("{")}
 	if err := table.Note(t.Context(), bad); err != nil {
 		t.Fatal(err)
 	}
@@ -288,5 +289,67 @@ func TestSpoolTellsAFailure(t *testing.T) {
 	table := memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault { return memstore.Before }))
 	if err := NewSpool(table).Publish(t.Context(), messages("group", 1)...); err == nil {
 		t.Error("nothing was kept and no error told")
+	}
+}
+
+func TestDrainSendsWhatIsDue(t *testing.T) {
+	tests := map[string]struct {
+		wait time.Duration // from when everything was written until the drain runs
+		want []string
+	}{
+		"nothing is due":                           {59 * time.Second, nil},
+		"what is due, and not what comes after":    {time.Minute, []string{"soon"}},
+		"after a day without a drain, all of them": {24 * time.Hour, []string{"soon", "later", "last"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				table, now := memstore.New(), time.Now()
+				for id, after := range map[string]time.Duration{"soon": time.Minute, "later": time.Hour, "last": 23 * time.Hour} {
+					record := spool.Due(now.Add(after), queue.Message{ID: id, Group: "group", Body: []byte("body")})
+					for range 2 { // a router that was killed writes it again
+						if err := table.Note(t.Context(), record); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				time.Sleep(tt.wait)
+				events := &accepting{}
+				drain, output := newDrain(memstore.New(), events)
+				drain.Due = table
+				for range 2 {
+					if err := drain.Run(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if diff := cmp.Diff(tt.want, events.got); diff != "" || left(table) != 3-len(tt.want) {
+					t.Errorf("%d are left\n%s%s", left(table), diff, output)
+				}
+			})
+		})
+	}
+}
+
+// TestDrainSendsDueOnesAgain that the queue took before the drain died.
+func TestDrainSendsDueOnesAgain(t *testing.T) {
+	dies := true
+	table := memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
+		if c.Operation == memstore.Write && dies {
+			return memstore.Before
+		}
+		return memstore.None
+	}))
+	if err := table.Note(t.Context(), spool.Due(time.Now(), queue.Message{ID: "id", Group: "group"})); err != nil {
+		t.Fatal(err)
+	}
+	events := &accepting{}
+	drain, _ := newDrain(memstore.New(), events)
+	drain.Due = table
+	if err := drain.Run(t.Context()); err == nil {
+		t.Error("the drain says that it removed what it did not")
+	}
+	dies = false
+	if err := drain.Run(t.Context()); err != nil || len(events.got) != 2 || left(table) != 0 {
+		t.Errorf("error %v, sent %q, %d left", err, events.got, left(table))
 	}
 }

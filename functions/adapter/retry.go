@@ -10,6 +10,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/redrive"
+	"signalbox/shared/spool"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
@@ -30,7 +31,7 @@ func isTransient(cause *fault.Error) bool {
 func retryPointer(r deadletter.Record) store.Record {
 	data, _ := json.Marshal(pointerData{r.Tenant, r.ID}) // strings always encode
 	return store.Record{Data: data, Expires: r.First.Add(deadletter.Retention), Key: store.Key{
-		Partition: retryPartition(r.Provider, shard(r.Tenant)), Sort: r.First.UTC().Format(sortTime) + "/" + r.ID,
+		Partition: retryPartition(r.Provider, spool.Shard(r.Tenant, spool.Shards)), Sort: r.First.UTC().Format(spool.Time) + "/" + r.ID,
 	}}
 }
 
@@ -54,7 +55,7 @@ type retryRun struct {
 func (r *Reparser) retryDue(ctx context.Context) error {
 	run := retryRun{Reparser: r, held: map[string]bool{}}
 	var err error
-	for n := 0; n < Shards && err == nil; n++ {
+	for n := 0; n < spool.Shards && err == nil; n++ {
 		err = run.shard(ctx, retryPartition(r.adapter.description.Provider, n))
 	}
 	if run.redriven+run.left > 0 {
@@ -100,7 +101,10 @@ func (r *retryRun) follow(ctx context.Context, pointer store.Record) error {
 		return err
 	}
 	record, ok := deadletter.Read(held[0])
-	age := time.Since(spooledAt(pointer))
+	age := time.Duration(0)
+	if at, ok := spool.At(pointer); ok {
+		age = time.Since(at)
+	}
 	if !ok {
 		if age < pointerGrace {
 			return nil

@@ -18,6 +18,7 @@ import (
 	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
+	"signalbox/shared/spool"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -298,7 +299,7 @@ func TestARunEndsBeforeItsInvocation(t *testing.T) {
 func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := newFixture(t)
-		for n := range Shards {
+		for n := range spool.Shards {
 			unreadable := store.Record{Data: []byte("{"), Key: store.Key{Partition: retryPartition(o.adapter.description.Provider, n), Sort: "1999"}}
 			if err := o.spool.Note(t.Context(), unreadable); err != nil {
 				t.Fatal(err)
@@ -308,8 +309,8 @@ func TestAPointerThatCannotBeReadHoldsNothingUp(t *testing.T) {
 		o.receive("first", `["one"]`)
 		o.known.down = nil
 		o.run()
-		o.check(Shards, []string{"redriven retryable line_unreadable"}, []string{"one 1 00:00:00"})
-		if got := strings.Count(o.output.String(), `"Name":"SpoolUnreadable"`); got != Shards {
+		o.check(spool.Shards, []string{"redriven retryable line_unreadable"}, []string{"one 1 00:00:00"})
+		if got := strings.Count(o.output.String(), `"Name":"SpoolUnreadable"`); got != spool.Shards {
 			t.Errorf("counted %d times", got)
 		}
 	})

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,8 +18,9 @@ type Notice struct {
 	Subject string // no other notice has it, unless it is about another person
 	Text    string
 	Due     time.Time
-	Person  bool   // it is about the delivery's person, who was made, and goes to their owner
+	Person  bool   // it is about the delivery's person, who was made
 	Held    bool   // it is on the record of the delivery's person, whom the CRM holds
+	Theirs  bool   // it goes to that person's owner; there is none of whom the CRM does not hold
 	Owner   string // to whom else it goes: a user of the CRM, "" for nobody
 }
 
@@ -28,13 +30,16 @@ func NoticeOf(d delivery.Delivery) (n Notice, wanted bool) {
 	for _, a := range d.Actions {
 		switch {
 		case a.Kind == delivery.Notify:
-			about, n = a.Value["about"], Notice{Subject: a.Value["subject"], Text: a.Value["text"], Owner: a.Value[delivery.Owner], Held: a.Value[delivery.OfWhom] == delivery.Held}
+			about, n = a.Value["about"], Notice{
+				Subject: a.Value["subject"], Text: a.Value["text"], Owner: cmp.Or(a.Value[delivery.Owner], a.Value[delivery.StandIn]),
+				Held: a.Value[delivery.OfWhom] == delivery.Held, Theirs: a.Value[delivery.To] == delivery.TheirOwner,
+			}
 		case a.Kind == delivery.EnsurePerson && a.Value[delivery.Tell] != "":
 			_, _, said := Ensured(d)
 			about = "person/" + d.Person.Key
 			n = Notice{
 				Subject: "New lead by " + ChannelLabel(d.Event.Channel) + ": " + CalledBy(d), Text: said,
-				Person: true, Owner: a.Value[delivery.StandIn],
+				Person: true, Theirs: true, Owner: a.Value[delivery.StandIn],
 			}
 		}
 	}
@@ -69,9 +74,9 @@ func WithoutOwner(d delivery.Delivery) delivery.Delivery {
 	return d
 }
 
-// Untold tells that somebody was made who is nobody's, and that there is nobody to be told of it.
+// Untold tells that somebody is nobody's, new or waiting for an answer, and that there is nobody to be told of it.
 func Untold(ctx context.Context, logger *slog.Logger, meter *telemetry.Meter, d delivery.Delivery) {
-	logger.WarnContext(ctx, "a new person has no owner, and their line has none", slog.String("tenant", d.Event.TenantID),
+	logger.WarnContext(ctx, "a person has no owner, and their line has none", slog.String("tenant", d.Event.TenantID),
 		slog.String("crm", d.CRM), slog.String("line", d.Event.LineID))
 	meter.Count("LeadsUntold", 1, telemetry.Label{Name: "tenant", Value: d.Event.TenantID}, telemetry.Label{Name: "crm", Value: d.CRM})
 }

@@ -44,7 +44,7 @@ func told(problems []tenant.Problem) (lines []string) {
 
 func TestAnAccountsFile(t *testing.T) {
 	t.Parallel()
-	const anID = "2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes"
+	const anID = "2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes, due"
 	for name, tt := range map[string]struct {
 		old, replacement string
 		want             []string // path and reason

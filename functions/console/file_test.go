@@ -155,9 +155,12 @@ func TestATenantsFile(t *testing.T) {
 		"null in place of an object":         {`"settings": {`, `"settings": null, "ignored": {`, []string{"tenant.crms[0].ignored is not a name known here, which are apiVersion, baseUrl, kind, name, settings, token", "tenant.crms[0].settings is null, not an object"}},
 		"a string in place of true or false": {`"known": false`, `"known": "no"`, []string{"tenant.rules.rules[0].when.known is a string, not true or false"}},
 		"a tenant id that is another record's": {`"id": "demo"`, `"id": "account"`, []string{
-			"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes",
+			"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes, due",
 		}},
-		"a tenant id with a slash":                    {`"id": "demo"`, `"id": "demo/x"`, []string{"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes"}},
+		"a tenant id that is what waits for its time": {`"id": "demo"`, `"id": "due"`, []string{
+			"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes, due",
+		}},
+		"a tenant id with a slash":                    {`"id": "demo"`, `"id": "demo/x"`, []string{"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes, due"}},
 		"a region that is no country":                 {`"US"`, `"UK"`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}},
 		"a region of two codes' ends":                 {`"US"`, `"S "`, []string{"tenant.region is not a code of ISO 3166-1 alpha-2, such as US or GB: what national numbers are read with"}},
 		"a policy that nobody knows":                  {`"redacted"`, `"some"`, []string{"tenant.rawVendor is not none, redacted or full: how much of what a provider sent is kept"}},
@@ -243,6 +246,14 @@ func TestATenantsFile(t *testing.T) {
 			"lines[1].leads.people is missing: names of tenant.leads.people, who get the leads in turn",
 		}},
 		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[3].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
+		"a line that tells of who waits, and is answered by nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"waitMinutes": 30, "hours": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}`, []string{
+			"lines[1].leads.owner is missing: the name of one of tenant.leads.people, who is told that somebody waits",
+		}},
+		"a wait and hours that are none": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"waitMinutes": 0, "hours": [{"days": [], "from": "9", "to": "17:00"}]}`, []string{
+			"lines[1].leads.hours[0].days is not a list of one or more different days",
+			"lines[1].leads.hours[0].from is not the first minute, 00:00 to 23:59",
+			"lines[1].leads.waitMinutes is not 1 to 10080 minutes of the line's hours: how long somebody may wait for an answer until their owner is told; never if left out",
+		}},
 		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
 			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
 			"lines[2].brand is missing, and tenant.consent.scope is brand", "lines[3].brand is missing, and tenant.consent.scope is brand",

@@ -125,6 +125,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	j.newThread, j.known = threadHead.Version == 0, head
 	d := Decision{Rules: j.tenant.Version, Person: person(e, j.tenant, pepper, head), Consent: j.consent}
 	subject := consent.NewSubject(pepper, e.TenantID, identifier(e.Customer()), d.Person.Key, head.Reassigned)
+	if timerOf(e) != "" {
+		return r.decideTimer(ctx, j, head, d)
+	}
 	if j.yes {
 		if d.Consent, err = r.pendingOptIn(ctx, e, j.tenant.Consent, subject); err != nil {
 			return err
@@ -142,6 +145,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 		return err
 	}
 	if err := r.addOutreach(ctx, e, d, threadHead); err != nil {
+		return err
+	}
+	if err := r.noteWait(ctx, j, &d); err != nil {
 		return err
 	}
 	decided := r.askRules(j, pepper, head, &d)
@@ -263,7 +269,7 @@ func (r *Router) makeRecord(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	j.pointers = pointers(j, now.Add(Retention+24*time.Hour))
+	j.pointers = append(pointers(j, now.Add(Retention+24*time.Hour)), j.timers...)
 	j.change = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Retention), Data: data}}
 	return nil
 }

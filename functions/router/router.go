@@ -120,6 +120,7 @@ type job struct {
 	merged     []*merged     // what it is written into beside its record
 	change     *store.Change // of the record, nil where one is recorded already
 	pointers   []store.Record
+	timers     []store.Record // that the event sets; pointers of its, too
 	outgoing   []*outgoing
 	moved      canonical.ThreadID // the thread that it is of, if it came in another's group
 	forwarded  *queue.Message     // to that one's group
@@ -210,10 +211,10 @@ func putOff(must func(before, j *job) bool) func(context.Context, []*job) {
 	}
 }
 
-// apart reports whether one of two jobs of a thread changes the head by what it is, or is claimed.
+// apart reports whether one of two jobs of a thread changes the head by what it is, asks what came before it, or is claimed.
 func apart(before, j *job) bool {
 	return slices.ContainsFunc([]*job{before, j}, func(j *job) bool {
-		return j.consent != nil || j.yes || isOutreach(&j.event) || j.head.Attempt >= claimFrom
+		return j.consent != nil || j.yes || isOutreach(&j.event) || timerOf(&j.event) != "" || j.head.Attempt >= claimFrom
 	})
 }
 

@@ -1,6 +1,8 @@
 package calendar_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 	_ "time/tzdata" // the machine may have no zones
@@ -77,5 +79,79 @@ func TestOpen(t *testing.T) {
 	}
 	if !(calendar.Calendar{}).Open(time.Now()) {
 		t.Error("the zero value is closed")
+	}
+}
+
+func TestAfter(t *testing.T) {
+	t.Parallel()
+	week := []string{"mon", "tue", "wed", "thu", "fri"}
+	office := []calendar.Span{{Days: week, From: "09:00", To: "17:30"}}
+	night := []calendar.Span{{Days: []string{"sat"}, From: "22:00", To: "06:00"}}
+	tests := map[string]struct {
+		zone     string
+		spans    []calendar.Span
+		holidays []string
+		since    string // RFC 3339
+		open     time.Duration
+		want     string // RFC 3339, "" for never
+	}{
+		"it is always open":                          {"UTC", nil, nil, "2026-11-27T23:50:00Z", 30 * time.Minute, "2026-11-28T00:20:00Z"},
+		"in the middle of a day":                     {"UTC", office, nil, "2026-11-27T10:00:30Z", 30 * time.Minute, "2026-11-27T10:30:30Z"},
+		"to the last minute":                         {"UTC", office, nil, "2026-11-27T17:00:00Z", 30 * time.Minute, "2026-11-27T17:30:00Z"},
+		"over a weekend":                             {"UTC", office, nil, "2026-11-27T17:20:00Z", 30 * time.Minute, "2026-11-30T09:20:00Z"},
+		"what comes at night begins in the morning":  {"America/New_York", office, nil, "2026-11-26T02:00:00Z", 30 * time.Minute, "2026-11-26T14:30:00Z"},
+		"over a holiday":                             {"UTC", office, []string{"2026-11-30", "2026-12-01"}, "2026-11-28T12:00:00Z", time.Hour, "2026-12-02T10:00:00Z"},
+		"more than a day of work":                    {"UTC", office, nil, "2026-11-23T09:00:00Z", 10 * time.Hour, "2026-11-24T10:30:00Z"},
+		"a night whose hour comes twice":             {"America/New_York", []calendar.Span{{Days: []string{"sat"}, From: "22:00", To: "01:30"}}, nil, "2026-11-01T02:00:00Z", 4 * time.Hour, "2026-11-01T06:30:00Z"},
+		"a night that is an hour shorter":            {"America/New_York", night, nil, "2026-03-08T03:00:00Z", 7*time.Hour + time.Minute, "2026-03-15T02:01:00Z"},
+		"all days are holidays, but there is an end": {"UTC", nil, []string{"2026-11-27"}, "2026-11-27T10:00:00Z", time.Minute, "2026-11-28T00:01:00Z"},
+		"it never opens":                             {"UTC", []calendar.Span{{From: "09:00", To: "17:00"}}, nil, "2026-11-27T10:00:00Z", time.Minute, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			zone, err := time.LoadLocation(tt.zone)
+			if err != nil {
+				t.Fatal(err)
+			}
+			since, err := time.Parse(time.RFC3339, tt.since)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, ok := calendar.Calendar{Zone: zone, Spans: tt.spans, Holidays: tt.holidays}.After(since, tt.open)
+			if ok != (tt.want != "") || ok && got.UTC().Format(time.RFC3339) != tt.want {
+				t.Errorf("%s %t, want %s", got.UTC().Format(time.RFC3339), ok, tt.want)
+			}
+		})
+	}
+}
+
+// TestAfterIsWhatAClockWouldCount, minute by minute, over changes of the clock.
+func TestAfterIsWhatAClockWouldCount(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(1, 2))
+	days := []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+	clock := func() string { return fmt.Sprintf("%02d:%02d", random.IntN(24), random.IntN(60)) }
+	for range 300 {
+		c := calendar.Calendar{Holidays: []string{"2026-03-10", "2026-11-02"}}
+		for range 1 + random.IntN(3) {
+			c.Spans = append(c.Spans, calendar.Span{Days: days[random.IntN(3) : 4+random.IntN(4)], From: clock(), To: clock()})
+		}
+		var err error
+		if c.Zone, err = time.LoadLocation([]string{"America/New_York", "Australia/Lord_Howe", "America/Havana", "Europe/Berlin"}[random.IntN(4)]); err != nil {
+			t.Fatal(err)
+		}
+		since := time.Date(2026, []time.Month{3, 4, 10, 11}[random.IntN(4)], 1+random.IntN(28), random.IntN(24), random.IntN(60), 0, 0, time.UTC)
+		left := random.IntN(600) + 1
+		got, ok := c.After(since, time.Duration(left)*time.Minute)
+		want := since
+		for ; left > 0; want = want.Add(time.Minute) {
+			if c.Open(want) {
+				left--
+			}
+		}
+		if !ok || !got.Equal(want) {
+			t.Fatalf("%s in %s, %+v: %s %t, want %s", since, c.Zone, c.Spans, got, ok, want)
+		}
 	}
 }

@@ -86,7 +86,7 @@ const (
 	// nothing that a newer reply has ended.
 	CancelSequences Kind = "cancel_sequences"
 	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person. With OfWhom
-	// it is on the record of the person, whom the CRM holds.
+	// it is on the record of the person, whom the CRM holds. With To it goes to that record's owner, and to StandIn where it has none.
 	Notify Kind = "notify"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.
@@ -96,7 +96,7 @@ const (
 // Values of EnsurePerson and Notify: users of the CRM by its own ids.
 const (
 	Owner   = "owner"
-	StandIn = "standIn" // of EnsurePerson: who is told where the person has no owner
+	StandIn = "standIn" // who is told where the person has no owner
 	Tell    = "tell"    // of EnsurePerson: not empty if the owner is to be told that the person was made
 )
 
@@ -104,6 +104,12 @@ const (
 const (
 	OfWhom = "person"
 	Held   = "held"
+)
+
+// To is a value of Notify, and TheirOwner is what it may be.
+const (
+	To         = "to"
+	TheirOwner = "owner"
 )
 
 // MakesPerson reports whether an action makes somebody whom the CRM does not hold.

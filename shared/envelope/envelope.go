@@ -46,6 +46,17 @@ func Event(ctx context.Context, s TenantSealer, e *canonical.Event, body []byte)
 	return h.with(sealed), nil
 }
 
+// EventOf returns the sealed form of an event of a person who is known: under that one's key, so that erasing them reaches it.
+func EventOf(ctx context.Context, s PersonSealer, person string, e *canonical.Event, body []byte) ([]byte, error) {
+	h := header{eventHeader: headerOf(e)}
+	at, _ := h.place()
+	sealed, err := s.SealPerson(ctx, at, person, body)
+	if err != nil {
+		return nil, err
+	}
+	return h.with(sealed), nil
+}
+
 // Delivery returns the sealed form of a delivery's JSON: under the key of the person it is about.
 func Delivery(ctx context.Context, s PersonSealer, d *delivery.Delivery, body []byte) ([]byte, error) {
 	event := headerOf(&d.Event)

@@ -58,6 +58,9 @@ type LineLeads struct {
 	Assign Assign   `json:"assign,omitempty"`
 	Owner  string   `json:"owner,omitempty"`  // the name of one of the tenant's people
 	People []string `json:"people,omitempty"` // names of the tenant's people
+	// How many minutes of the line's hours somebody may wait for an answer until it is told of; zero if it never is.
+	WaitMinutes int             `json:"waitMinutes,omitempty"`
+	Hours       []calendar.Span `json:"hours,omitempty"` // when somebody answers on the line; always when left out
 }
 
 // leads checks what names others in the file.
@@ -88,6 +91,7 @@ func (v *validation) leads(f File) {
 		v.want(l.Leads.Owner == "" || named[l.Leads.Owner], path+".owner", nobody)
 		v.want(l.Leads.Assign != AssignOwner || l.Leads.Owner != "", path+".owner", "is missing: the name of one of tenant.leads.people, who gets the leads")
 		v.want(l.Leads.Assign != AssignTurn || len(l.Leads.People) > 0, path+".people", "is missing: names of tenant.leads.people, who get the leads in turn")
+		v.want(l.Leads.WaitMinutes == 0 || l.Leads.Owner != "", path+".owner", "is missing: the name of one of tenant.leads.people, who is told that somebody waits")
 		for k, name := range l.Leads.People {
 			v.want(named[name], fmt.Sprintf("%s.people[%d]", path, k), nobody)
 		}

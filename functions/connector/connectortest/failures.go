@@ -46,6 +46,13 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 			d.Actions = append(d.Actions, w.notify(1, 2).Actions[1])
 			return d, []delivery.Delivery{first}, 1
 		},
+		"a linked person who waits": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			first := w.unknown(1, 1)
+			w.finish(first)
+			d := w.known(1, 2)
+			d.Actions = append(d.Actions, w.waits(d).Actions...)
+			return d, []delivery.Delivery{first}, 1
+		},
 		"a person known by phone": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			w.AddPerson(phone(1), "Person 01", "")
 			return w.unknown(1, 1), nil, 1

@@ -5,8 +5,26 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 )
+
+// ownerCases are the cases of whose persons are and of who is told.
+func ownerCases[R any]() map[string]func(*world[R]) {
+	return map[string]func(*world[R]){
+		"the owner of a new person is told":                      ownerTold[R],
+		"of a new person without an owner somebody else is told": standInTold[R],
+		"a new person of whom nobody is told is counted":         nobodyTold[R],
+		"who is there stays their owner's, and nobody is told":   ownedBefore[R],
+		"who was given to somebody else stays theirs":            ownedLater[R],
+		"a notice about nobody is a task":                        notified[R],
+		"a notice about somebody held is a task on their record": notifiedOfHeld[R],
+		"who waits is told of to their owner":                    waitTold[R],
+		"and of nobody's to somebody else":                       waitToldToStandIn[R],
+		"of whom the CRM does not hold nobody is told":           waitOfNobody[R],
+		"only who was made costs the question whose they are":    ownerCosts[R],
+	}
+}
 
 // owned makes a delivery one that gives the person whom it makes to owner and tells whoever it is, or else standIn. Either may be "".
 func owned(d delivery.Delivery, owner, standIn string) delivery.Delivery {
@@ -89,7 +107,7 @@ func nobodyTold[R any](w *world[R]) {
 		w.t.Errorf("%+v", w.Held())
 	}
 	w.told()
-	if !strings.Contains(w.out.String(), "a new person has no owner") {
+	if !strings.Contains(w.out.String(), "a person has no owner") {
 		w.t.Error("nobody is told, and nothing says so")
 	}
 }
@@ -147,6 +165,42 @@ func notifiedOfHeld[R any](w *world[R]) {
 	}
 	made := w.Held().Persons[0].ID
 	w.told(Notice{To: w.Users[1], Person: made}, Notice{To: w.Users[1], Person: made})
+}
+
+// waits returns a delivery that tells somebody of a person who waits, and does nothing else.
+func (w *world[R]) waits(d delivery.Delivery) delivery.Delivery {
+	d.Event.Type, d.Event.Message = canonical.TypeChange, nil
+	d.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
+		"about": "waiting/1", "subject": "Waiting for an answer", "text": "For half an hour.",
+		delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.StandIn: w.Users[1],
+	}}}
+	return d
+}
+
+func waitTold[R any](w *world[R]) {
+	id := w.AddPerson(phone(1), "Person 01", "")
+	w.Give(id, w.Users[0])
+	first := w.waits(w.unknown(1, 1)) // the thread has no link yet
+	w.finish(first)
+	w.finish(first)
+	w.told(Notice{To: w.Users[0], Person: id})
+	if held := w.Held(); len(held.Persons) != 1 || len(held.Activities) != 0 {
+		w.t.Errorf("%+v", held)
+	}
+}
+
+func waitToldToStandIn[R any](w *world[R]) {
+	w.finish(w.unknown(1, 1))
+	w.finish(w.waits(w.known(1, 2)))
+	w.told(Notice{To: w.Users[1], Person: w.Held().Persons[0].ID})
+}
+
+func waitOfNobody[R any](w *world[R]) {
+	w.finish(w.waits(w.unknown(1, 1)))
+	w.told()
+	if held := w.Held(); len(held.Persons) != 0 {
+		w.t.Errorf("%+v", held.Persons)
+	}
 }
 
 // ownerCosts: whose somebody is, is asked of who was made and of nobody else.

@@ -1,6 +1,7 @@
 package connectortest
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -55,15 +56,8 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a row the CRM refuses does not fail the rest of a batch":     spoiltRow[R],
 		"nobody is made of who makes no lead":                         noLead[R],
 		"who makes no lead and is known gets an activity":             noLeadKnown[R],
-		"the owner of a new person is told":                           ownerTold[R],
-		"of a new person without an owner somebody else is told":      standInTold[R],
-		"a new person of whom nobody is told is counted":              nobodyTold[R],
-		"who is there stays their owner's, and nobody is told":        ownedBefore[R],
-		"who was given to somebody else stays theirs":                 ownedLater[R],
-		"a notice about nobody is a task":                             notified[R],
-		"a notice about somebody held is a task on their record":      notifiedOfHeld[R],
-		"only who was made costs the question whose they are":         ownerCosts[R],
 	}
+	maps.Copy(cases, ownerCases[R]())
 	for name, run := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })

@@ -143,6 +143,8 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil {
 			held.replied(reply)
 		}
+	case "GET owner":
+		held = l.find(func(p *person) bool { return p.ID == id })
 	case "PUT notices":
 		var n connectortest.Notice
 		_ = json.NewDecoder(r.Body).Decode(&n)
@@ -251,10 +253,14 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 
 // notice is the last step of a plan.
 func (c toy) notice(d delivery.Delivery, done connector.Progress, id string) (connector.Step[request], bool, error) {
-	if n, wanted := connector.NoticeOf(d); wanted && n.Held && done["notice"] == nil {
+	if n, wanted := connector.NoticeOf(d); wanted && n.Held && done["notice"] == nil && (!n.Theirs || id != "") {
+		if n.Theirs && done["owner"] == nil {
+			return connector.Step[request]{Name: "owner", Request: request{"GET", "owner/" + id, nil}}, true, nil
+		}
+		n.Owner = cmp.Or(done["owner"]["owner"], n.Owner)
 		return connector.Step[request]{Name: "notice", Request: request{"PUT", "notices/" + n.Key, connectortest.Notice{To: n.Owner, Person: id, Subject: n.Subject}}}, true, nil
 	}
-	if n, wanted := connector.NoticeOf(d); wanted && done["notice"] == nil && (!n.Person || done["make"] != nil) {
+	if n, wanted := connector.NoticeOf(d); wanted && !n.Held && done["notice"] == nil && (!n.Person || done["make"] != nil) {
 		told := connectortest.Notice{To: n.Owner, Subject: n.Subject}
 		if n.Person {
 			told.To, told.Person = cmp.Or(connector.OwnerOf(d), n.Owner), id
@@ -315,7 +321,7 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 	if err := json.Unmarshal(read, &p); err != nil {
 		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreadable", nil)}
 	}
-	return connector.Outcome{Result: connector.Result{"person": p.ID}}
+	return connector.Outcome{Result: connector.Result{"person": p.ID, "owner": p.Owner}}
 }
 
 // Links implements connector.Linker.

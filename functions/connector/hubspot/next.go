@@ -119,6 +119,11 @@ func (p plan) tell() *step {
 	}
 	if n.Person {
 		contact = made[resultContact]
+	}
+	if n.Theirs {
+		if contact == "" { // nobody is held
+			return nil
+		}
 		known := p.Result(string(owner))
 		if known == nil {
 			return p.step(owner, string(owner), delivery.Action{}, contact)

@@ -9,7 +9,7 @@ import (
 	"signalbox/shared/fault"
 )
 
-// owner finds whose the contacts are that were made.
+// owner finds whose the contacts are.
 func (p *portal) owner(ctx context.Context, w batch) {
 	ids := make([]string, w.Len())
 	for i := range ids {
@@ -39,7 +39,7 @@ const (
 func (p *portal) tell(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
-		if r.notice.Person && r.notice.Owner == "" {
+		if r.notice.Theirs && r.notice.Owner == "" {
 			connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
 			w.Succeed(i, resultSkipped, "true")
 			return

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"cmp"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -100,17 +101,18 @@ func (p plan) noticeStep(who string) (connector.Step[Request], bool) {
 		return connector.Step[Request]{}, false
 	}
 	r := Request{looks: made == madeBefore, notice: n}
-	if n.Held {
+	if n.Held || n.Person {
 		r.who = who
 	}
-	if n.Person {
+	if n.Theirs {
 		known := p.Result(string(owner))
-		if known == nil {
+		switch {
+		case who == "":
+			return connector.Step[Request]{}, false
+		case known == nil:
 			return p.step(owner, string(owner), Request{who: who}), true
 		}
-		if r.who = who; known[resultOwner] != "" {
-			r.notice.Owner = known[resultOwner]
-		}
+		r.notice.Owner = cmp.Or(known[resultOwner], n.Owner)
 	}
 	step := p.step(notice, string(notice), r)
 	step.Once = true
@@ -132,9 +134,9 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 		return linked, step, false
 	}
 	found := p.Result(string(resolve))
-	if found == nil && connector.Asks(p.Delivery, delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences) {
+	n, tells := connector.NoticeOf(p.Delivery)
+	if found == nil && (n.Held || connector.Asks(p.Delivery, delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences)) {
 		step := p.step(resolve, string(resolve), Request{})
-		_, tells := connector.NoticeOf(p.Delivery)
 		step.Seen = tells && connector.MakesPerson(p.Delivery) // that nobody was there must be known once somebody is
 		return "", step, true
 	}

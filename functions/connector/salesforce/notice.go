@@ -3,22 +3,24 @@ package salesforce
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
 
-// owner finds whose the persons are who were made. Who still is the integration user's, which made them, is nobody's.
+// owner finds whose the persons are. Who is the integration user's is nobody's, and so is a queue's.
 func (o *org) owner(ctx context.Context, w batch) {
 	held := o.readPersons(ctx, whoOf(w), fieldOwner, fieldCreator)
+	user := o.crm.sessions.user(o.at)
 	for i := range w.Len() {
 		switch h := held[w.Request(i).who]; {
 		case h == nil: // deleted by now
 			w.Succeed(i)
 		case h.err != nil:
 			w.Fail(i, h.err)
-		case h.Owner == h.Creator || h.Owner[:min(3, len(h.Owner))] != userPrefix: // a queue has no tasks
+		case h.Owner == user || user == "" && h.Owner == h.Creator || !strings.HasPrefix(h.Owner, userPrefix): // a queue has no tasks
 			w.Succeed(i)
 		default:
 			w.Succeed(i, resultOwner, h.Owner)
@@ -34,7 +36,7 @@ const userPrefix = "005"
 func (o *org) notice(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
-		if r.notice.Person && r.notice.Owner == "" {
+		if r.notice.Theirs && r.notice.Owner == "" {
 			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
 			w.Succeed(i)
 			return

@@ -41,13 +41,20 @@ type sessions struct {
 type session struct {
 	turn        chan struct{}
 	fingerprint string
-	token       secret.Value
+	granted
+}
+
+// granted is what Salesforce gave: a token, and whose it is.
+type granted struct {
+	token secret.Value
+	user  string // the id of the integration user, "" of a session of a release before
 }
 
 // shared is the record's data. The lease is the minute after Asked, the record's version is its fence.
 type shared struct {
 	Fingerprint string    `json:"fingerprint"`      // of the credentials
 	Sealed      []byte    `json:"sealed,omitempty"` // the token
+	User        string    `json:"user,omitempty"`   // whose it is
 	Asked       time.Time `json:"asked"`            // when somebody last began to ask for one
 	Failed      string    `json:"failed,omitempty"` // the code of the blocked fault that came of it
 }
@@ -79,40 +86,53 @@ func (s *sessions) token(ctx context.Context, at connector.BindingKey, b Binding
 	if held.fingerprint == fingerprint && held.token != "" && held.token != refused {
 		return held.token, nil
 	}
-	token, err := s.fetch(ctx, at, b, fingerprint, refused)
+	got, err := s.fetch(ctx, at, b, fingerprint, refused)
 	if err != nil {
 		held.token = ""
 		return "", err
 	}
-	held.fingerprint, held.token = fingerprint, token
-	return token, nil
+	held.fingerprint, held.granted = fingerprint, got
+	return got.token, nil
+}
+
+// user returns the id of the integration user of an org that was called, "" if it is not known.
+func (s *sessions) user(at connector.BindingKey) string {
+	s.mu.Lock()
+	held := s.held[at]
+	s.mu.Unlock()
+	if held == nil {
+		return ""
+	}
+	held.turn <- struct{}{}
+	defer func() { <-held.turn }()
+	return held.user
 }
 
 // fetch reads the record, and asks for a session if it holds none that is good and nobody asked within the minute. Somebody
 // who is asking is waited for.
-func (s *sessions) fetch(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, refused secret.Value) (secret.Value, error) {
+func (s *sessions) fetch(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, refused secret.Value) (granted, error) {
 	for began := time.Now(); ; {
 		records, err := s.Store.Get(ctx, recordKey(at))
 		if err != nil {
-			return "", err
+			return granted{}, err
 		}
 		known := read(records[0])
 		token, err := s.open(ctx, at, known, fingerprint)
 		if err != nil || token != "" && token != refused {
-			return token, err
+			return granted{token, known.User}, err
 		}
 		if time.Since(known.Asked) >= mintEvery {
-			token, err := s.lease(ctx, at, b, fingerprint, records[0])
+			got, err := s.lease(ctx, at, b, fingerprint, records[0])
 			if !errors.Is(err, errTaken) {
-				return token, err
+				return got, err
 			}
 			continue
 		}
 		if err := known.unavailing(fingerprint, began); err != nil {
-			return "", err
+			return granted{}, err
 		}
 		if err := connector.Wait(ctx, waitLook); err != nil {
-			return "", fault.New(fault.Retryable, "salesforce_timeout", err)
+			return granted{}, fault.New(fault.Retryable, "salesforce_timeout", err)
 		}
 	}
 }
@@ -136,18 +156,19 @@ func (known shared) unavailing(fingerprint string, began time.Time) error {
 var errTaken = errors.New("salesforce: another process asks for a session")
 
 // lease writes down that this process asks for a session, asks, and shares what it gets.
-func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, record store.Record) (secret.Value, error) {
+func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding, fingerprint string, record store.Record) (granted, error) {
 	note := shared{Fingerprint: fingerprint, Asked: time.Now().UTC()}
 	version, err := s.write(ctx, at, record.Version, note)
 	if _, lost := errors.AsType[*store.ConflictError](err); lost {
-		return "", errTaken
+		return granted{}, errTaken
 	}
 	if err != nil {
-		return "", err
+		return granted{}, err
 	}
-	token, err := s.ask(ctx, b)
+	got, err := s.ask(ctx, b)
 	if err == nil {
-		note.Sealed, err = s.Sealer.Seal(ctx, purpose(at), []byte(token), []byte(recordKey(at).Partition))
+		note.User = got.user
+		note.Sealed, err = s.Sealer.Seal(ctx, purpose(at), []byte(got.token), []byte(recordKey(at).Partition))
 	} else if f := fault.Of(err); f.Kind == fault.Blocked {
 		note.Failed = f.Code
 	}
@@ -158,9 +179,9 @@ func (s *sessions) lease(ctx context.Context, at connector.BindingKey, b Binding
 		s.Logger.WarnContext(ctx, "the session was not shared", slog.String("tenant", at.Tenant), slog.String("code", fault.Of(written).Code))
 	}
 	if err != nil {
-		return "", err
+		return granted{}, err
 	}
-	return token, nil
+	return got, nil
 }
 
 func (s *sessions) write(ctx context.Context, at connector.BindingKey, version int64, note shared) (int64, error) {
@@ -202,31 +223,41 @@ func read(record store.Record) shared {
 }
 
 // ask asks for a session.
-func (s *sessions) ask(ctx context.Context, b Binding) (secret.Value, error) {
+func (s *sessions) ask(ctx context.Context, b Binding) (granted, error) {
 	ctx, cancel := context.WithTimeout(ctx, mintTime)
 	defer cancel()
 	assertion, err := b.assertion(time.Now())
 	if err != nil {
-		return "", err
+		return granted{}, err
 	}
 	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion}}
 	reply, err := s.api.Send(ctx, http.MethodPost, b.LoginURL+"/services/oauth2/token", http.Header{}, form)
 	if err != nil {
-		return "", err
+		return granted{}, err
 	}
-	var granted struct {
-		Token secret.Value `json:"access_token"`
-		Error string       `json:"error"`
+	var answer struct {
+		Token    secret.Value `json:"access_token"`
+		Identity string       `json:"id"` // a URL that ends with the user's id
+		Error    string       `json:"error"`
 	}
-	decoded := json.Unmarshal(reply.Body, &granted)
+	decoded := json.Unmarshal(reply.Body, &answer)
 	switch {
-	case reply.Status == http.StatusOK && decoded == nil && granted.Token != "":
-		return granted.Token, nil
+	case reply.Status == http.StatusOK && decoded == nil && answer.Token != "":
+		return granted{answer.Token, userOf(answer.Identity)}, nil
 	case reply.Status == http.StatusOK:
-		return "", fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		return granted{}, fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
 	default:
-		return "", refusedGrant(reply.Status, granted.Error, reply.Header)
+		return granted{}, refusedGrant(reply.Status, answer.Error, reply.Header)
 	}
+}
+
+// userOf returns the id of the user at the end of a session's identity URL, "" if there is none.
+func userOf(identity string) string {
+	id := identity[strings.LastIndexByte(identity, '/')+1:]
+	if !recordID.MatchString(id) || !strings.HasPrefix(id, userPrefix) {
+		return ""
+	}
+	return id
 }
 
 // refusedGrant sorts a refusal to open a session: what Salesforce names is the tenant's to mend.
