@@ -93,7 +93,7 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 		"an edit that came before its message":   {[]canonical.Event{about(canonical.TypeEdit, "1", 0, "b"), said("1", 1, "a")}, nil, []string{"09:01 < Ann: b (edited)"}},
 		"what was taken back is not shown":       {[]canonical.Event{said("1", 0, "oops"), about(canonical.TypeRetract, "1", 1, "")}, nil, []string{"09:00 < Ann: (withdrawn)"}},
 		"nor is an edit of it":                   {[]canonical.Event{said("1", 0, "oops"), about(canonical.TypeRetract, "1", 1, ""), about(canonical.TypeEdit, "1", 2, "x")}, nil, []string{"09:00 < Ann: (withdrawn)"}},
-		"reactions say whose they are":           {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 1, "Mary Ann", "❤️", false)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Ann,❤️ Mary Ann"}},
+		"reactions say whose they are":           {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 2, "Mary Ann", "❤️", false)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Ann,❤️ Mary Ann"}},
 		"a reaction twice is one":                {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 2, "Ann", "👍", false)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Ann"}},
 		"one is taken off":                       {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 2, "Ann", "👍", true)}, nil, []string{"09:00 > Ben (agent): Hi"}},
 		"all of somebody are taken off":          {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 1, "Mary Ann", "👍", false), reaction("1", 2, "Ann", "", true)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Mary Ann"}},

@@ -41,7 +41,8 @@ type ReceiptOptions struct {
 // an update, so that there is another update for what is held. Two processes may each carry one update of a message: each
 // reads the record again after every write, and writes what it holds until that is what was written, so that the last word is
 // the highest. An update that was received before may have been written over a higher one by a process that died, or failed,
-// before it could make that good: it is never taken for one behind. There is no claim: all of it may be repeated.
+// before it could make that good: it is never taken for one behind. There is no claim: all of it may be repeated. The same goes for how
+// conversations stand, which are written as they stand by then.
 type Receipts struct {
 	options ReceiptOptions
 
@@ -54,12 +55,27 @@ func NewReceipts(o ReceiptOptions) *Receipts {
 	return &Receipts{options: o, last: map[BindingKey]time.Time{}}
 }
 
+// task is what updates of a batch ask for that are about the same.
+type task struct {
+	heads []int
+	err   error
+}
+
+func (t *task) fail(err error) { t.err = err }
+func (t *task) failed() error  { return t.err }
+
+// conclude makes what became of a task what became of its updates.
+func (t *task) conclude(errs []error) {
+	for _, i := range t.heads {
+		errs[i] = t.err
+	}
+}
+
 // status is the updates of one message in a batch, of which the furthest counts.
 type status struct {
+	task
 	receipt.Update
-	heads []int
 	again bool // one of them was received before, or redriven
-	err   error
 }
 
 // Handle writes each message's status once and returns one error a head. The bindings are worked on side by side: one that
@@ -69,44 +85,65 @@ func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 	work := gather(heads, errs)
 	free := make(chan struct{}, parallel)
 	var running sync.WaitGroup
-	for at, statuses := range work {
+	for at, todo := range work {
 		free <- struct{}{}
 		running.Go(func() {
 			defer func() { <-free }()
-			r.guard(ctx, at, statuses)
+			r.guard(ctx, at, todo)
 		})
 	}
 	running.Wait()
-	for _, statuses := range work {
-		for _, s := range statuses {
-			for _, i := range s.heads {
-				errs[i] = s.err
-			}
+	for _, todo := range work {
+		for _, s := range todo.statuses {
+			s.conclude(errs)
+		}
+		for _, s := range todo.standings {
+			s.conclude(errs)
 		}
 	}
 	return errs
 }
 
-// gather decodes heads and puts together what is about one message. What cannot be read gets its error.
-func gather(heads []queue.Received, errs []error) map[BindingKey][]*status {
+// todo is what a batch has for one binding.
+type todo struct {
+	statuses  []*status
+	standings []*standing
+}
+
+// gather decodes heads and puts together what is about one message or conversation. What cannot be read gets its error.
+func gather(heads []queue.Received, errs []error) map[BindingKey]*todo {
 	type message struct {
 		BindingKey
 		key string
 	}
-	work := map[BindingKey][]*status{}
+	work := map[BindingKey]*todo{}
 	about := make(map[message]*status, len(heads))
+	standings := map[BindingKey]map[receipt.Conversation]*standing{}
 	for i, head := range heads {
 		var u receipt.Update
-		if err := json.Unmarshal(head.Body, &u); err != nil || u.TenantID == "" || u.CRM == "" || u.Key == "" || u.Rank() < 0 {
+		if err := json.Unmarshal(head.Body, &u); err != nil || !sound(u) {
 			errs[i] = fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a receipt's update"))
 			continue
 		}
 		of := BindingKey{u.TenantID, u.CRM}
+		if work[of] == nil {
+			work[of], standings[of] = &todo{}, map[receipt.Conversation]*standing{}
+		}
+		if u.Conversation != nil {
+			s := standings[of][*u.Conversation]
+			if s == nil {
+				s = &standing{Conversation: *u.Conversation}
+				standings[of][s.Conversation] = s
+				work[of].standings = append(work[of].standings, s)
+			}
+			s.heads = append(s.heads, i)
+			continue
+		}
 		s := about[message{of, u.Key}]
 		if s == nil {
 			s = &status{Update: u}
 			about[message{of, u.Key}] = s
-			work[of] = append(work[of], s)
+			work[of].statuses = append(work[of].statuses, s)
 		}
 		s.heads, s.again = append(s.heads, i), s.again || head.Attempt > 1 || u.Generation > 0
 		if u.Rank() > s.Rank() {
@@ -116,19 +153,37 @@ func gather(heads []queue.Received, errs []error) map[BindingKey][]*status {
 	return work
 }
 
-// guard writes a binding's statuses. A panic is that binding's own.
-func (r *Receipts) guard(ctx context.Context, of BindingKey, statuses []*status) {
-	defer func() {
-		if value := recover(); value != nil {
-			failAll(statuses, queue.Recovered(ctx, r.options.Logger, r.options.Meter, value))
-		}
-	}()
-	r.write(ctx, of, statuses)
+// sound reports whether an update says what it is about.
+func sound(u receipt.Update) bool {
+	if u.TenantID == "" || u.CRM == "" {
+		return false
+	}
+	if c := u.Conversation; c != nil {
+		return c.Thread != "" && c.Channel != ""
+	}
+	return u.Key != "" && u.Rank() >= 0
 }
 
-func failAll(statuses []*status, err error) {
-	for _, s := range statuses {
-		s.err = err
+// guard writes what a batch has for a binding. A panic is that binding's own.
+func (r *Receipts) guard(ctx context.Context, of BindingKey, work *todo) {
+	defer func() {
+		if value := recover(); value != nil {
+			err := queue.Recovered(ctx, r.options.Logger, r.options.Meter, value)
+			failAll(work.statuses, err)
+			failAll(work.standings, err)
+		}
+	}()
+	if len(work.statuses) > 0 {
+		r.write(ctx, of, work.statuses)
+	}
+	if writer, ok := r.options.CRM.(ConversationWriter); ok && len(work.standings) > 0 {
+		r.writeStandings(ctx, of, writer, work.standings)
+	}
+}
+
+func failAll[T interface{ fail(err error) }](tasks []T, err error) {
+	for _, t := range tasks {
+		t.fail(err)
 	}
 }
 
@@ -241,15 +296,20 @@ func (r *Receipts) call(ctx context.Context, of BindingKey, statuses []*status) 
 	for i, s := range statuses {
 		updates[i] = s.Update
 	}
-	errs := r.options.CRM.WriteStatuses(ctx, updates)
+	answered(r, of, statuses, r.options.CRM.WriteStatuses(ctx, updates))
+}
+
+// answered makes what became of the rows of a call that has just ended what became of their tasks.
+func answered[T interface{ fail(err error) }](r *Receipts, of BindingKey, tasks []T, errs []error) {
 	r.mu.Lock()
 	r.last[of] = time.Now()
 	r.mu.Unlock()
-	for i, s := range statuses {
-		s.err = fault.New(fault.Retryable, CodeAnswers, nil)
-		if len(errs) == len(statuses) {
-			s.err = errs[i]
-		}
+	if len(errs) != len(tasks) {
+		failAll(tasks, fault.New(fault.Retryable, CodeAnswers, nil))
+		return
+	}
+	for i, t := range tasks {
+		t.fail(errs[i])
 	}
 }
 
@@ -269,14 +329,14 @@ func (r *Receipts) catchUp(ctx context.Context, u receipt.Update) error {
 
 // common returns the error that a whole chunk met, nil if it did not meet one together. When as many as a Streak are refused
 // for good with one code, it is the tenant's configuration: they wait.
-func common(chunk []*status) error {
-	first := chunk[0].err
+func common[T interface{ failed() error }](chunk []T) error {
+	first := chunk[0].failed()
 	if first == nil {
 		return nil
 	}
 	f := fault.Of(first)
-	for _, s := range chunk {
-		if s.err == nil || fault.Of(s.err).Code != f.Code {
+	for _, t := range chunk {
+		if t.failed() == nil || fault.Of(t.failed()).Code != f.Code {
 			return nil
 		}
 	}

@@ -53,7 +53,7 @@ func receiptsLane(crm *statuses, pause time.Duration) (*connector.Receipts, *byt
 	return receiptsOver(memstore.New(), crm, pause)
 }
 
-func receiptsOver(s *memstore.Store, crm *statuses, pause time.Duration) (*connector.Receipts, *bytes.Buffer) {
+func receiptsOver(s *memstore.Store, crm connector.StatusWriter, pause time.Duration) (*connector.Receipts, *bytes.Buffer) {
 	var out bytes.Buffer
 	locked := &lockedWriter{w: &out}
 	logger, meter := telemetry.NewLogger(locked, telemetry.Identity{}), telemetry.NewMeter(locked, telemetry.Identity{})

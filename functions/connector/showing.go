@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
@@ -83,7 +84,7 @@ func (it *item) read(ctx context.Context, o session.Opener, held []store.Record)
 		}
 	}
 	if len(held) > 2 {
-		if next.state, err = stateOf(it.delivery, held[2]); err != nil {
+		if next.state, err = findState(held[2], it.delivery.Event.LineID, it.delivery.Event.Channel); err != nil {
 			return err
 		}
 	}
@@ -92,14 +93,14 @@ func (it *item) read(ctx context.Context, o session.Opener, held []store.Record)
 	return err
 }
 
-// stateOf returns how the conversation of a delivery stands, nil if it was not counted.
-func stateOf(d delivery.Delivery, held store.Record) (*conversation.State, error) {
+// findState returns how a conversation stands by what is held of its thread's, nil if it was not counted.
+func findState(held store.Record, line string, channel canonical.Channel) (*conversation.State, error) {
 	all, err := conversation.DecodeStates(held.Data)
 	if err != nil {
 		return nil, err
 	}
 	for i, s := range all.All {
-		if s.Line == d.Event.LineID && s.Channel == d.Event.Channel {
+		if s.Line == line && s.Channel == channel {
 			return &all.All[i], nil
 		}
 	}

@@ -42,6 +42,7 @@ type talk struct {
 	firsts int    // how often it was written as if it were new
 
 	meanwhile func(step) // what happens during a call
+	said      int
 }
 
 // newTalk returns a talk whose CRM has these steps, of which one that Logs writes all of the activity; without any it is the only one.
@@ -88,7 +89,8 @@ func (k *talk) say(id string, ago int) delivery.Delivery {
 	k.fault = nil
 	d := deliveryOf(id)
 	d.Event.ThreadID, d.Event.ProviderMessageID, d.Event.Message.Text = "t1_x", id, id
-	d.Event.Timestamp, d.Event.ReceivedAt = time.Now().Add(-time.Duration(ago)*time.Second), time.Now()
+	k.said++ // of two at once the order would be that of their ids
+	d.Event.Timestamp, d.Event.ReceivedAt = time.Now().Add(-time.Duration(ago)*time.Second+time.Duration(k.said)*time.Millisecond), time.Now()
 	at := session.Place{Tenant: "demo", Thread: "t1_x", Channel: "sms", Start: k.began}
 	key := session.StoreKey("demo", "t1_x", at.Name())
 	var version int64
