@@ -104,7 +104,8 @@ type Webhook struct {
 // Parsed is one event as the provider tells it. Tenant, line, ids, thread and conversation are the adapter's to add, for
 // they depend on whose address it came to.
 type Parsed struct {
-	// Event holds everything else. Timestamp may be zero: the provider gave no time, and the time of receipt stands in.
+	// Event holds everything else. Timestamp may be zero: the provider gave no time, and the time of receipt stands in. Provider and AccountID
+	// are there if another account sent the message that it tells of: with its ProviderMessageID they name that.
 	Event canonical.Event
 	// Kind and Key are what the event id is made of: a word ("message", "receipt") and what stays the same on every
 	// redelivery of this event within the account.

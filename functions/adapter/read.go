@@ -195,7 +195,10 @@ func (a *Adapter) redirect(ctx context.Context, e *canonical.Event, pepper canon
 func complete(p *Parsed, w Webhook, line tenant.Line, provider string, pepper canonical.Pepper) {
 	e := &p.Event
 	e.SchemaVersion = canonical.SchemaVersion
-	e.TenantID, e.AccountID, e.LineID, e.Provider = line.TenantID, w.AccountID, line.ID, provider
+	e.TenantID, e.LineID = line.TenantID, line.ID
+	if e.Provider == "" || e.AccountID == "" {
+		e.AccountID, e.Provider = w.AccountID, provider
+	}
 	e.EventID = canonical.NewEventID(line.TenantID, provider, w.AccountID, p.Kind, p.Key)
 	e.ThreadID = canonical.NewThreadID(pepper, p.Person)
 	e.ConversationID = conversationID(e.Channel, w.AccountID, e.ThreadID, p.Side)

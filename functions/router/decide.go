@@ -27,25 +27,10 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 	if j.moved != "" {
 		return r.forward(ctx, j)
 	}
-	if j.recorded != nil { // that stands: a copy of a webhook may have another time
+	if j.recorded != nil {
 		var err error
-		if j.record, err = OpenRecord(ctx, r.sealer, Key(event.TenantID, event.EventID), j.recorded.Data); err != nil {
+		if event, err = r.recordedEvent(ctx, j); err != nil || j.completed {
 			return err
-		}
-		if event, err = canonical.Decode(j.record.Event); err != nil {
-			return fault.New(fault.Permanent, CodeRecord, nil)
-		}
-		if event.ThreadID != j.event.ThreadID {
-			same, err := r.sameThread(ctx, event.TenantID, event.ThreadID, j.event.ThreadID)
-			if err != nil {
-				return err
-			}
-			if !same {
-				return fault.New(fault.Permanent, CodeReused, nil)
-			}
-		}
-		if j.completed {
-			return nil
 		}
 		if err := r.restore(ctx, j, &event); err != nil {
 			return err
@@ -59,6 +44,30 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 		j.outgoing, err = r.deliveries(ctx, j, event)
 	}
 	return err
+}
+
+// recordedEvent reads a job's record and returns the event that it holds, which stands: a copy of a webhook may have another time.
+func (r *Router) recordedEvent(ctx context.Context, j *job) (event canonical.Event, err error) {
+	if j.record, err = OpenRecord(ctx, r.sealer, Key(j.event.TenantID, j.event.EventID), j.recorded.Data); err != nil {
+		return event, err
+	}
+	if event, err = canonical.Decode(j.record.Event); err != nil {
+		return event, fault.New(fault.Permanent, CodeRecord, nil)
+	}
+	if event.ThreadID != j.event.ThreadID {
+		same, err := r.sameThread(ctx, event.TenantID, event.ThreadID, j.event.ThreadID)
+		if err != nil {
+			return event, err
+		}
+		if !same {
+			return event, fault.New(fault.Permanent, CodeReused, nil)
+		}
+	}
+	event.LineID = j.tenant.MainLine(event.LineID)
+	if told := j.record.Decision.Told; told != nil {
+		event.Timestamp = told.At
+	}
+	return event, nil
 }
 
 // decode reads the event of a message.
@@ -76,14 +85,18 @@ func decode(head queue.Received) (canonical.Event, error) {
 // keys returns the keys of what is read before deciding: the thread's head and, for a change of consent and an outreach, the
 // event's record. A provider that gives no time makes a late copy of a webhook look new. What was recorded of the first one
 // stands, so that such a copy changes no consent, and no outreach waits again that was answered. Of an event that was routed
-// completely it shows whether that was this one.
+// completely it shows whether that was this one. Of a message of ours that is known by another event, what is kept of it shows that.
 //
 // Where what is said is shown together, that and the record are read, too: a copy with another time must not be shown twice.
 func (j *job) keys() []store.Key {
 	keys := []store.Key{j.headKey()}
 	shown := j.shownKeys()
-	if j.consent != nil || j.yes || j.completed || isOutreach(&j.event) || len(shown) > 0 {
+	sent, ours := sentKey(&j.event)
+	if j.consent != nil || j.yes || j.completed || ours || isOutreach(&j.event) || len(shown) > 0 {
 		keys = append(keys, Key(j.event.TenantID, j.event.EventID))
+	}
+	if ours {
+		keys = append(keys, sent)
 	}
 	return append(keys, shown...)
 }
@@ -104,6 +117,7 @@ func (r *Router) findTenant(ctx context.Context, j *job) (err error) {
 	if errors.Is(err, tenant.ErrUnknown) {
 		return fault.New(fault.Blocked, CodeTenantUnknown, nil)
 	}
+	j.line, j.event.LineID = j.event.LineID, j.tenant.MainLine(j.event.LineID)
 	return err
 }
 
@@ -136,9 +150,12 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Consent == nil {
 		j.threadHead = &threadHead
 	}
-	d.Owed = owed(e, d.Consent, j.tenant.Answers[e.LineID])
+	d.Owed = owed(e, d.Consent, j.tenant.Answers[j.line])
+	if d.Told, err = r.findTold(ctx, j); err != nil {
+		return err
+	}
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
-	if d.Reply, err = r.findReply(ctx, e, &head); err != nil {
+	if d.Reply, err = r.findReply(ctx, e, d.Told, &head); err != nil {
 		return err
 	}
 	if d.Superseded, err = r.applyConsent(ctx, e, d.Consent, change{j.tenant, pepper, subject, head, threadHead}); err != nil {
@@ -214,7 +231,7 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 			decided.CRMs[i].Actions = withoutLead(c.Actions, given{}, c.CRM)
 		}
 	}
-	return decided
+	return d.Told.withoutRepetition(decided)
 }
 
 // applyRules completes a decision by what the tenant's rules say and what becomes of whom they make.
@@ -269,7 +286,7 @@ func (r *Router) makeRecord(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	j.pointers = append(pointers(j, now.Add(Retention+24*time.Hour)), j.timers...)
+	j.pointers = slices.Concat(pointers(j, now.Add(Retention+24*time.Hour)), j.pointers, j.timers)
 	j.change = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Retention), Data: data}}
 	return nil
 }

@@ -42,6 +42,7 @@ type Decision struct {
 	NoLead     string             `json:"noLead,omitempty"`     // why nobody is made of somebody unknown: NoLeadStaff and the like
 	AutoReply  bool               `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
 	Reply      *Reply             `json:"reply,omitempty"`      // what of ours was answered
+	Told       *Told              `json:"told,omitempty"`       // which event told of the same message of ours before
 	Owner      string             `json:"owner,omitempty"`      // of the tenant's people, whom the new lead was given to
 	Session    string             `json:"session,omitempty"`    // name of the session that shows the event; "" where it is shown alone
 	// Conversation: the event is counted in how its conversation stands, and CRMs show that.

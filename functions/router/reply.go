@@ -62,13 +62,14 @@ func saysSomething(e *canonical.Event) bool {
 }
 
 // findReply returns the reply that an event is, or that an outreach already has; nil if there is none. Event times decide, not arrival.
-func (r *Router) findReply(ctx context.Context, e *canonical.Event, head *conversation.Head) (*Reply, error) {
+// One that was told before waits, or has its reply, by what told of it.
+func (r *Router) findReply(ctx context.Context, e *canonical.Event, told *Told, head *conversation.Head) (*Reply, error) {
 	switch {
 	case canReply(e):
 		if answered := head.OutreachBefore(e.Timestamp); len(answered) > 0 {
 			return &Reply{e.EventID, e.Timestamp.UTC(), answered}, nil
 		}
-	case isOutreach(e):
+	case isOutreach(e) && told == nil:
 		var first conversation.Message
 		for _, thread := range append([]canonical.ThreadID{e.ThreadID}, head.Members...) {
 			earlier, err := r.findAnswer(ctx, e, thread)
@@ -140,7 +141,7 @@ func (r *Router) readAnswer(ctx context.Context, held store.Record, outreach *ca
 // addOutreach brings an outreach that nobody has answered into the thread's head. The head is written before the record: one that is
 // given up in between finds its answer even when it is put back after that came, since what has no record is decided anew.
 func (r *Router) addOutreach(ctx context.Context, e *canonical.Event, d Decision, head store.Record) error {
-	if d.Reply != nil || !isOutreach(e) {
+	if d.Reply != nil || d.Told != nil || !isOutreach(e) {
 		return nil
 	}
 	return conversation.Update(ctx, r.Store, head.Key, &head, func(h *conversation.Head) bool {

@@ -106,6 +106,7 @@ type job struct {
 	head       queue.Received
 	event      canonical.Event
 	tenant     tenant.Tenant
+	line       string                     // that it came to; the event has the main one of that address
 	consent    *canonical.Consent         // that the event asks for
 	yes        bool                       // the event is a yes, which opens what is pending
 	held       map[store.Key]store.Record // under the keys wanted, nil while nobody has looked
@@ -214,7 +215,8 @@ func putOff(must func(before, j *job) bool) func(context.Context, []*job) {
 // apart reports whether one of two jobs of a thread changes the head by what it is, asks what came before it, or is claimed.
 func apart(before, j *job) bool {
 	return slices.ContainsFunc([]*job{before, j}, func(j *job) bool {
-		return j.consent != nil || j.yes || isOutreach(&j.event) || timerOf(&j.event) != "" || j.head.Attempt >= claimFrom
+		_, ours := sentKey(&j.event)
+		return j.consent != nil || j.yes || ours || isOutreach(&j.event) || timerOf(&j.event) != "" || j.head.Attempt >= claimFrom
 	})
 }
 

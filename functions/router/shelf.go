@@ -191,13 +191,13 @@ func (s *shelf) find(ctx context.Context, j *job, e *canonical.Event, t tenant.T
 func (s *shelf) partOf(ctx context.Context, e *canonical.Event, j *job, base *volume) (*volume, error) {
 	v, place := base, base.place
 	var err error
-	if !base.record.Holds(e.EventID) && base.record.Next != "" {
+	if !base.record.Tells(*e) && base.record.Next != "" {
 		place.Part = base.record.Next
 		if v, err = s.volume(ctx, place, j.tenant, j.decision.Person.Key); err != nil {
 			return nil, err
 		}
 	}
-	if v.record.Holds(e.EventID) || v.record.HasRoom(v.size+session.Size(*e)) {
+	if v.record.Tells(*e) || v.record.HasRoom(v.size+session.Size(*e)) {
 		return v, nil
 	}
 	place.Part = following(base.place.Part, v.place.Part)
@@ -310,7 +310,7 @@ func (s *shelf) count(ctx context.Context, j *job, e *canonical.Event, d *Decisi
 	}
 	x := conversation.Counted{
 		Event: e.EventID, Line: e.LineID, Channel: e.Channel, At: e.Timestamp, Outbound: e.Direction == canonical.Outbound, Owner: d.Owner,
-		Consent: j.known.Consent[e.Channel].State, ByPerson: writtenByPerson(e) || d.Consent == nil && canReply(e),
+		Consent: j.known.Consent[e.Channel].State, ByPerson: writtenByPerson(e) || d.Consent == nil && canReply(e), Again: d.Told != nil,
 	}
 	if d.Consent != nil && d.Consent.State != "" && !d.Superseded {
 		x.Consent = d.Consent.State

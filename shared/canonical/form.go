@@ -56,7 +56,7 @@ func (f form) fits(s string) (ok bool, due string) {
 	case formUUID:
 		return isUUIDv4(s), "must be a version 4 UUID in lower case"
 	case formName:
-		return isName(s), "must be 1 to 128 letters, digits, '_', '.' and '-', beginning with a letter or digit"
+		return IsName(s), "must be 1 to 128 letters, digits, '_', '.' and '-', beginning with a letter or digit"
 	case formWord:
 		return IsChannel(s), "must be lower-case letters, digits and '_'"
 	case formConversation:
@@ -121,7 +121,8 @@ func isNamePart(b byte) bool {
 	return isLetter(b) || isDigit(b) || b == '_' || b == '.' || b == '-'
 }
 
-func isName(s string) bool {
+// IsName reports whether s can be the name of an account, a line or a tenant.
+func IsName(s string) bool {
 	return all(s, 1, 128, isNamePart) && (isLetter(s[0]) || isDigit(s[0]))
 }
 

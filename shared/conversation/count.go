@@ -19,6 +19,7 @@ type Counted struct {
 	Channel  canonical.Channel
 	At       time.Time // event time
 	Outbound bool
+	Again    bool   // its message was counted when another event told of it
 	ByPerson bool   // a person wrote it, who waits for an answer if it is inbound
 	Key      string // canonical.MessageKey, of an outbound one
 	Consent  string // as it is on the channel: opted_out, opted_in or ""
@@ -57,7 +58,9 @@ func (c *Conversations) Of(line string, channel canonical.Channel) (State, bool)
 
 func (s *State) count(x Counted) {
 	at := x.At.UTC()
-	s.Messages++
+	if !x.Again {
+		s.Messages++
+	}
 	s.Consent = x.Consent
 	if s.Owner == "" {
 		s.Owner = x.Owner

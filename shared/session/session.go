@@ -93,14 +93,38 @@ type Record struct {
 type Entry struct {
 	Event  canonical.Event `json:"event"`            // as much of it as is shown
 	Failed string          `json:"failed,omitempty"` // why a message of ours was not delivered: the provider's code
+	// Before are events that told of the same message of ours, whose place the event took.
+	Before []canonical.EventID `json:"before,omitempty"`
+}
+
+// tells reports whether an entry is of an event, or of one whose place that took.
+func (e *Entry) tells(id canonical.EventID) bool {
+	return e.Event.EventID == id || slices.Contains(e.Before, id)
+}
+
+// same reports whether an entry and an event tell of one message of ours.
+func (e *Entry) same(other *canonical.Event) bool {
+	ours := func(e *canonical.Event) bool {
+		return e.Direction == canonical.Outbound && e.Type == canonical.TypeMessage && e.ProviderMessageID != ""
+	}
+	return ours(&e.Event) && ours(other) && e.Event.ProviderMessageID == other.ProviderMessageID && e.Event.Provider == other.Provider &&
+		e.Event.AccountID == other.AccountID
 }
 
 // Add adds an event, in the order of event times, and reports whether that changed the record: an event that it holds stays as it is.
+// Another event that tells of a message of ours takes the place of the one before.
 func (r *Record) Add(e canonical.Event) bool {
 	if r.Holds(e.EventID) {
 		return false
 	}
 	r.Format = format
+	if i := slices.IndexFunc(r.Entries, func(held Entry) bool { return held.same(&e) }); i >= 0 {
+		r.Entries = slices.Clone(r.Entries)
+		held := &r.Entries[i]
+		held.Before = append(slices.Clone(held.Before), held.Event.EventID)
+		held.Event = shown(e)
+		return true
+	}
 	r.Entries = append(slices.Clone(r.Entries), Entry{Event: shown(e)})
 	slices.SortStableFunc(r.Entries, func(a, b Entry) int {
 		if by := a.Event.Timestamp.Compare(b.Event.Timestamp); by != 0 {
@@ -120,7 +144,12 @@ func (r *Record) Remove(id canonical.EventID) bool {
 
 // Holds reports whether an event is in the record.
 func (r *Record) Holds(id canonical.EventID) bool {
-	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.Event.EventID == id })
+	return slices.ContainsFunc(r.Entries, func(e Entry) bool { return e.tells(id) })
+}
+
+// Tells reports whether the record has a place for an event: it is there, or another that tells of the same message of ours.
+func (r *Record) Tells(e canonical.Event) bool {
+	return slices.ContainsFunc(r.Entries, func(held Entry) bool { return held.tells(e.EventID) || held.same(&e) })
 }
 
 // HoldsMessage reports whether the message that a provider calls id is in the record.
@@ -168,7 +197,7 @@ func (r *Record) Due(id canonical.EventID, window time.Duration) time.Time {
 				last = at
 			}
 		}
-		if e.Event.EventID == id {
+		if e.tells(id) {
 			return last
 		}
 	}

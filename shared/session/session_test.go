@@ -127,3 +127,36 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 		t.Errorf("%v %v of a record that is not there", got, err)
 	}
 }
+
+func TestAnotherEventOfAMessageOfOursTakesItsPlace(t *testing.T) {
+	t.Parallel()
+	ours := func(id string, received int, change func(*canonical.Event)) canonical.Event {
+		e := message(id, 10, received)
+		e.Direction, e.Provider, e.AccountID, e.ProviderMessageID = canonical.Outbound, "acme", "acme-1", "M1"
+		if change != nil {
+			change(&e)
+		}
+		return e
+	}
+	var r session.Record
+	for _, e := range []canonical.Event{message("a", 0, 0), ours("first", 10, nil), message("z", 20, 20)} {
+		r.Add(e)
+	}
+	if again := ours("again", 30, nil); !r.Tells(again) || !r.Add(again) || r.Add(ours("first", 10, nil)) || !r.Holds("first") || !r.Holds("again") {
+		t.Errorf("got %+v", r.Entries)
+	}
+	if len(r.Entries) != 3 || r.Entries[1].Event.EventID != "again" || !r.Due("first", time.Minute).Equal(r.Due("again", time.Minute)) {
+		t.Errorf("got %+v", r.Entries)
+	}
+	for name, e := range map[string]canonical.Event{
+		"another message": ours("b", 40, func(e *canonical.Event) { e.ProviderMessageID = "M2" }),
+		"another account": ours("c", 40, func(e *canonical.Event) { e.AccountID = "acme-2" }),
+		"an edit":         ours("d", 40, func(e *canonical.Event) { e.Type = canonical.TypeEdit }),
+		"without an id":   ours("e", 40, func(e *canonical.Event) { e.ProviderMessageID = "" }),
+		"the customer's":  ours("f", 40, func(e *canonical.Event) { e.Direction = canonical.Inbound }),
+	} {
+		if before := len(r.Entries); r.Tells(e) || !r.Add(e) || len(r.Entries) != before+1 {
+			t.Errorf("%s is taken for the message", name)
+		}
+	}
+}

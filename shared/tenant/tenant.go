@@ -106,6 +106,18 @@ func (t Tenant) Line(id string) (Line, bool) {
 	return t.Lines[i], true
 }
 
+// MainLine returns the first of the tenant's lines that has the address of one, by their ids: to a person they are one line, whichever
+// account tells of it.
+func (t Tenant) MainLine(id string) string {
+	own, _ := t.Line(id)
+	for _, l := range t.Lines {
+		if own.Address != "" && bare(l.Address) == bare(own.Address) {
+			return l.ID
+		}
+	}
+	return id
+}
+
 // HasLine reports whether an address, with or without the prefix of its channel, is that of one of the tenant's lines.
 func (t Tenant) HasLine(address string) bool {
 	return address != "" && slices.ContainsFunc(t.Lines, func(l Line) bool { return bare(l.Address) == bare(address) })

@@ -113,7 +113,10 @@ func (in *input) sides(e *canonical.Event) {
 // complete puts in what has a default, and stands in for what is the adapter's to say.
 func (in *input) complete(e *canonical.Event) {
 	e.EventID, e.ConversationID = "00000000-0000-4000-8000-000000000000", "x:x:conv:x"
-	e.TenantID, e.AccountID, e.LineID, e.ThreadID, e.Provider = "", "", "", "", ""
+	e.TenantID, e.LineID, e.ThreadID = "", "", ""
+	if !in.ofAnother(e) {
+		e.AccountID, e.Provider = "", ""
+	}
 	e.ReceivedAt, e.Trace, e.Flags.Replayed = time.Time{}, canonical.Trace{}, false
 	if e.SchemaVersion == 0 {
 		e.SchemaVersion = canonical.SchemaVersion
@@ -132,6 +135,13 @@ func (in *input) complete(e *canonical.Event) {
 	case e.ProviderMessageID == "" && !in.cloud:
 		e.ProviderMessageID = in.id
 	}
+}
+
+// ofAnother reports whether an event is of a message that another account sent, which it names: only of what we sent are there several who
+// tell of it.
+func (in *input) ofAnother(e *canonical.Event) bool {
+	ours := e.Direction == canonical.Outbound && (e.Type == "" || e.Type == canonical.TypeMessage) || e.Type == canonical.TypeReceipt
+	return ours && e.Provider != "" && e.AccountID != "" && (e.ProviderMessageID != "" || e.RelatesTo != nil && e.RelatesTo.ProviderMessageID != "")
 }
 
 // times puts in when it happened. What is told before it happens has happened by our clock: a later time would hide what follows.

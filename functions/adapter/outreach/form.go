@@ -33,25 +33,27 @@ const (
 
 // What the members must be.
 const (
-	wantSmall  = "must be at most 65536 bytes: leave out the text, or send its beginning"
-	wantJSON   = "must be one JSON object in UTF-8, with nothing behind it"
-	wantLine   = "must be the address of a line of this account, as its configuration writes it; a new line is known within a minute"
-	wantServed = "must be one of the channels that the line of $.from serves by its configuration; a channel that is added is known within a minute"
-	wantObject = "must be an object"
-	wantString = "must be a string"
-	wantOnce   = "must not be written twice"
-	wantMember = "is required"
-	wantID     = "must be 1 to 128 printable ASCII characters, with no space at either end"
-	wantLong   = "must be 1 to 256 printable ASCII characters, with no space at either end"
-	wantName   = "must be 1 to 256 characters without control characters"
-	wantE164   = `must be E.164: "+" and 7 to 15 digits, the first of them not 0`
-	wantPerson = "must have a phone, or an id where the channel knows the person by nothing else"
-	wantKnown  = `must be the channel's name, ":" and an identifier without spaces, exactly as the person's messages carry it`
-	wantPhone  = "must not be a phone number: put it into $.to.phone, or the person's replies are not found"
-	wantWord   = "must be 1 to 32 lower-case letters, digits and '_', a letter first: sms, rcs, whatsapp, email, call"
-	wantTime   = "must be RFC 3339 with an offset, between the years 1970 and 9999: 2026-11-23T12:00:00Z"
-	wantPast   = "must not be more than five minutes ahead: register what was sent, when it was sent"
-	wantKind   = `must be "agent" or "automation"`
+	wantSmall    = "must be at most 65536 bytes: leave out the text, or send its beginning"
+	wantJSON     = "must be one JSON object in UTF-8, with nothing behind it"
+	wantLine     = "must be the address of a line of this account, as its configuration writes it; a new line is known within a minute"
+	wantServed   = "must be one of the channels that the line of $.from serves by its configuration; a channel that is added is known within a minute"
+	wantObject   = "must be an object"
+	wantString   = "must be a string"
+	wantOnce     = "must not be written twice"
+	wantMember   = "is required"
+	wantID       = "must be 1 to 128 printable ASCII characters, with no space at either end"
+	wantLong     = "must be 1 to 256 printable ASCII characters, with no space at either end"
+	wantName     = "must be 1 to 256 characters without control characters"
+	wantE164     = `must be E.164: "+" and 7 to 15 digits, the first of them not 0`
+	wantPerson   = "must have a phone, or an id where the channel knows the person by nothing else"
+	wantKnown    = `must be the channel's name, ":" and an identifier without spaces, exactly as the person's messages carry it`
+	wantPhone    = "must not be a phone number: put it into $.to.phone, or the person's replies are not found"
+	wantWord     = "must be 1 to 32 lower-case letters, digits and '_', a letter first: sms, rcs, whatsapp, email, call"
+	wantTime     = "must be RFC 3339 with an offset, between the years 1970 and 9999: 2026-11-23T12:00:00Z"
+	wantPast     = "must not be more than five minutes ahead: register what was sent, when it was sent"
+	wantKind     = `must be "agent" or "automation"`
+	wantAccount  = "must be 1 to 128 letters, digits, '_', '.' and '-', a letter or digit first: the account that sent it, as your configuration calls it"
+	wantProvider = "must be 1 to 32 lower-case letters, digits and '_', a letter first: the provider of the account that sent it"
 )
 
 // value returns a member of an object as it is written, the first of its name. One that is null is not there: many programs write so what
@@ -81,7 +83,7 @@ func (f *form) add(path, name, code, reason string) {
 
 // outreach reads the whole request. Members it does not know are ignored.
 func (f *form) outreach(o jsontext.Value) outreach {
-	f.once(whole, o, "id", "from", "to", "channel", "sentAt", "text", "sequence", "actor")
+	f.once(whole, o, "id", "from", "to", "channel", "sentAt", "text", "sequence", "actor", "message")
 	var out outreach
 	out.id = f.text(whole, o, "id", true, canonical.Printable(maxID), wantID)
 	out.from = f.text(whole, o, "from", true, canonical.Printable(maxLong), wantLong)
@@ -91,6 +93,7 @@ func (f *form) outreach(o jsontext.Value) outreach {
 	out.text = f.text(whole, o, "text", false, nil, "")
 	out.sequence = f.text(whole, o, "sequence", false, canonical.Printable(maxID), wantID)
 	out.actor = f.actor(o)
+	out.message = f.message(o)
 	return out
 }
 
@@ -188,6 +191,20 @@ func (f *form) actor(o jsontext.Value) canonical.Actor {
 	return canonical.Actor{
 		Kind: f.text(path, inner, "kind", true, func(s string) bool { return s == "agent" || s == "automation" }, wantKind),
 		Via:  f.text(path, inner, "via", false, isName, wantName),
+	}
+}
+
+// message reads which message of a provider it is.
+func (f *form) message(o jsontext.Value) message {
+	const path = whole + ".message"
+	inner, ok := f.object(o, "message", false, "provider", "account", "id")
+	if !ok {
+		return message{}
+	}
+	return message{
+		provider: f.text(path, inner, "provider", true, canonical.IsChannel, wantProvider),
+		account:  f.text(path, inner, "account", true, canonical.IsName, wantAccount),
+		id:       f.text(path, inner, "id", true, canonical.Printable(maxLong), wantLong),
 	}
 }
 

@@ -24,7 +24,11 @@ type outreach struct {
 	text     string
 	sequence string
 	actor    canonical.Actor // zero: nobody says so, a program did
+	message  message         // zero: nobody says which
 }
+
+// message names a message of a provider, by which receipts and whoever else tells of it are told to be about the same.
+type message struct{ provider, account, id string }
 
 // parsed returns the one event of a request. The person is what inbound messages of theirs carry, so that the thread is the same.
 func (o *outreach) parsed() adapter.Parsed {
@@ -32,7 +36,9 @@ func (o *outreach) parsed() adapter.Parsed {
 		Type:              canonical.TypeMessage,
 		Channel:           o.channel,
 		Direction:         canonical.Outbound,
-		ProviderMessageID: o.id,
+		Provider:          o.message.provider,
+		AccountID:         o.message.account,
+		ProviderMessageID: cmp.Or(o.message.id, o.id),
 		Sender:            ours(o.from),
 		Recipient:         o.to,
 		Actor:             &o.actor,
@@ -80,6 +86,9 @@ func (o *outreach) vendor() []adapter.VendorField {
 		{Name: "channel", Value: string(o.channel), Open: true},
 		{Name: "from", Value: o.from},
 		{Name: "id", Value: o.id, Open: true},
+		{Name: "message.account", Value: o.message.account, Open: true},
+		{Name: "message.id", Value: o.message.id, Open: true},
+		{Name: "message.provider", Value: o.message.provider, Open: true},
 		{Name: "sentAt", Value: o.written, Open: true},
 		{Name: "sequence", Value: o.sequence, Open: true},
 		{Name: "text", Value: o.text},

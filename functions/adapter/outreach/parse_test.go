@@ -65,8 +65,8 @@ func TestRefused(t *testing.T) {
 		"not UTF-8":                           `{"id":"hunter2` + "\xff" + `"}`,
 		"nothing of what is needed":           `{}`,
 		"other letters are another name":      `{"ID":"hunter2","From":"hunter2","TO":{},"Channel":"hunter2","sentat":"hunter2"}`,
-		"everything null":                     `{"id":null,"from":null,"to":null,"channel":null,"sentAt":null,"text":null,"sequence":null,"actor":null}`,
-		"everything of another type":          `{"id":1,"from":{"hunter2":1},"to":"hunter2","channel":["hunter2"],"sentAt":1795435200,"text":{},"sequence":7,"actor":"hunter2"}`,
+		"everything null":                     `{"id":null,"from":null,"to":null,"channel":null,"sentAt":null,"text":null,"sequence":null,"actor":null,"message":null}`,
+		"everything of another type":          `{"id":1,"from":{"hunter2":1},"to":"hunter2","channel":["hunter2"],"sentAt":1795435200,"text":{},"sequence":7,"actor":"hunter2","message":["hunter2"]}`,
 		"an id that is empty":                 with(t, "id", `""`),
 		"an id that is blank":                 with(t, "id", `" "`),
 		"an id with a space behind it":        with(t, "id", `"hunter2 "`),
@@ -107,6 +107,9 @@ func TestRefused(t *testing.T) {
 		"an actor of no kind":                 with(t, "actor", `{"via":"hunter2"}`),
 		"an actor who is the customer":        with(t, "actor", `{"kind":"customer"}`),
 		"an actor with an empty via":          with(t, "actor", `{"kind":"agent","via":""}`),
+		"a message of nobody":                 with(t, "message", `{"id":"hunter2"}`),
+		"a message without its id":            with(t, "message", `{"provider":"acme","account":"a-1","id":""}`),
+		"a message of an account of no form":  with(t, "message", `{"provider":"Hunter2","account":"hunter 2","id":"x\u0007"}`),
 		"names written twice":                 `{"id":"hunter2","id":"hunter3","from":"a","from":"b","hunter2":1,"hunter2":2,"hunter3":1,"hunter3":2}`,
 		"names written twice, spelled apart":  `{"id":"hunter2","\u0069d":"hunter3"}`,
 		"names written twice further in":      `{"to":{"phone":"+15552010001","phone":"+15552010002","hunter2":1,"hunter2":2},"actor":{"kind":"agent","kind":"agent"}}`,
@@ -163,6 +166,7 @@ func TestAccepted(t *testing.T) {
 		"five minutes from now":            with(t, "sentAt", `"2026-11-23T12:05:00Z"`),
 		"long ago":                         with(t, "sentAt", `"1970-01-01T00:00:00Z"`),
 		"an agent without a name":          with(t, "actor", `{"kind":"agent"}`),
+		"a message of a provider":          with(t, "message", `{"provider":"acme","account":"acme-1","id":"M1"}`),
 		"a sender's name with a blank":     with(t, "from", `"ACME Shop"`),
 		"an unknown member":                with(t, "hunter2", `{"a":1,"a":[null]}`),
 		"what may be left out as null":     with(t, "text", `null`),
@@ -188,7 +192,7 @@ func checkParsed(t *testing.T, parsed []adapter.Parsed) {
 		t.Fatalf("%d events, want 1", len(parsed))
 	}
 	p := parsed[0]
-	if p.Kind != "outreach" || p.Key == "" || p.Key != p.Event.ProviderMessageID || p.Person == "" || len(p.Addresses) != 1 || p.Side != p.Addresses[0] {
+	if p.Kind != "outreach" || p.Key == "" || p.Key != p.Event.ProviderMessageID && p.Event.AccountID == "" || p.Person == "" || len(p.Addresses) != 1 || p.Side != p.Addresses[0] {
 		t.Errorf("incomplete: %+v", p)
 	}
 	if person := p.Event.Recipient; p.Person != person.Phone && (person.Phone != "" || p.Person != person.ID) {
@@ -211,10 +215,11 @@ func checkParsed(t *testing.T, parsed []adapter.Parsed) {
 func FuzzParse(f *testing.F) {
 	f.Add(with(f, "", ""))
 	f.Add(with(f, "actor", `{"kind":"agent","via":"x","via":1}`))
+	f.Add(with(f, "message", `{"provider":"acme","account":"acme-1","id":"M1","id":null}`))
 	f.Add(with(f, "to", `{"id":"whatsapp:US.1","name":"\ud800"}`))
 	f.Add(with(f, "sentAt", `"9999-12-31T23:59:59.999999999-23:59"`))
 	f.Add(`{"id":{"id":[1e999]},"\u0000":"` + "\u2028" + `"}`)
-	place := regexp.MustCompile(`^\$(\.(id|from|to|to\.phone|to\.id|to\.name|to\.\*|channel|sentAt|text|sequence|actor|actor\.kind|actor\.via|actor\.\*|\*))?$`)
+	place := regexp.MustCompile(`^\$(\.(id|from|to|to\.phone|to\.id|to\.name|to\.\*|channel|sentAt|text|sequence|actor|actor\.kind|actor\.via|actor\.\*|message|message\.provider|message\.account|message\.id|message\.\*|\*))?$`)
 	f.Fuzz(func(t *testing.T, body string) {
 		parsed, err := parse(body)
 		if err == nil {

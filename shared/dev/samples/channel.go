@@ -49,4 +49,12 @@ type Load struct {
 	Name    string            // of a message and an answer: what its sender calls themselves, where the channel tells
 	Media   string            // of a message: the address of one medium
 	Problem string            // of a status: the provider's code of what went wrong
+	Of      MessageOf         // of an outreach and an answer: which message of another account it is
+}
+
+// MessageOf names a message of an account.
+type MessageOf struct {
+	Provider string `json:"provider"`
+	Account  string `json:"account"`
+	ID       string `json:"id"`
 }

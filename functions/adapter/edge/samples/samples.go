@@ -54,6 +54,9 @@ func (Channel) New(l samples.Load) (samples.Sample, bool) {
 	case samples.Answer:
 		event["actor"], event["message"] = canonical.Actor{Kind: "agent", Via: l.Name}, message
 		event["recipient"] = canonical.Participant{Phone: l.Person}
+		if l.Of.ID != "" {
+			event["provider"], event["accountId"], event["providerMessageId"] = l.Of.Provider, l.Of.Account, l.Of.ID
+		}
 	case samples.Status:
 		event["eventId"], event["providerMessageId"], event["direction"] = l.Number+" "+l.Text, l.Number, canonical.Status
 		event["type"], event["receipt"] = canonical.TypeReceipt, canonical.Receipt{State: l.Text, Error: l.Problem}

@@ -38,9 +38,13 @@ func (Channel) Receiver(string) (adapter.Channel, error) { return &outreach.Chan
 
 // New returns something that was sent to a person.
 func (Channel) New(l samples.Load) (samples.Sample, bool) {
-	body, _ := json.Marshal(map[string]any{ // texts always encode
+	registered := map[string]any{
 		"id": l.Number, "from": l.Line, "to": map[string]string{"phone": l.Person}, "channel": "sms",
 		"sentAt": l.Sent.UTC().Format(time.RFC3339Nano), "text": "Shall we talk about Saturdays?",
-	})
+	}
+	if l.Of.ID != "" {
+		registered["message"] = l.Of
+	}
+	body, _ := json.Marshal(registered) // texts always encode
 	return samples.Sample{Name: "outreach", Path: "/v1/accounts/" + l.Account.ID + "/outreach/messages", JSON: body}, l.Kind == samples.Outreach
 }
