@@ -257,7 +257,7 @@ func TestATenantsFile(t *testing.T) {
 		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
 			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
 			"lines[2].brand is missing, and tenant.consent.scope is brand", "lines[3].brand is missing, and tenant.consent.scope is brand",
-			"lines[4].brand is missing, and tenant.consent.scope is brand",
+			"lines[4].brand is missing, and tenant.consent.scope is brand", "lines[5].brand is missing, and tenant.consent.scope is brand",
 		}},
 		"a channel in two families": {`"region": "US"`, `"region": "US", "consent": {"families": [["sms", "rcs"], ["whatsapp", "rcs"]]}`, []string{
 			"tenant.consent.families[1][1] is in a family already",

@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"net/http"
+	"net/url"
 
 	"signalbox/functions/connector"
 )
@@ -25,8 +26,14 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 	})
 }
 
-// hasTask looks for the task of a key.
+// hasTask looks for the task of a message. The key is hexadecimal, so that nothing in the query needs escaping.
 func (o *org) hasTask(ctx context.Context, key string) (bool, error) {
-	found, err := o.idsOf(ctx, taskObject, fieldTaskKey, []string{key})
-	return found[key] != "", err
+	query := "SELECT Id FROM " + taskObject + " WHERE " + fieldTaskKey + " = '" + key + "' LIMIT 1"
+	var reply struct {
+		Records []struct {
+			ID string `json:"Id"`
+		} `json:"records"`
+	}
+	err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
+	return len(reply.Records) > 0, err
 }

@@ -32,6 +32,8 @@ type About struct {
 	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
 	OptedOut string   `json:"optedOut"` // the property of persons that is "true" while they want no messages
 	OptOutAt string   `json:"optOutAt"` // the property of persons that says since when
+	Sessions Place    `json:"sessions"` // where what is said is shown that is no message by itself
+	Standing Place    `json:"standing"` // where it is shown whose turn it is in a conversation
 	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
 	Tasks    string   `json:"tasks"`    // the object that holds what users are told
 	Subject  string   `json:"subject"`  // the property of tasks that says what it is
@@ -39,6 +41,13 @@ type About struct {
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Refusals Refusals `json:"refusals"` // what it says when it refuses
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
+}
+
+// Place is a property of an object's records, and the one that is their key, "" if they are found by whom they are about.
+type Place struct {
+	Object string `json:"object"`
+	Key    string `json:"key"`
+	Text   string `json:"text"`
 }
 
 // ReadAbout returns what a CRM's about.json says.

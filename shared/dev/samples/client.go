@@ -48,11 +48,19 @@ type Simulator struct {
 	Ended    string   `json:"ended"`    // the property of persons that is "true" once their sequences are to end
 	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
 	OptedOut string   `json:"optedOut"` // the property of persons that is "true" while they want no messages
+	Sessions Place    `json:"sessions"` // where what is said is shown that is no message by itself
+	Standing Place    `json:"standing"` // where it is shown whose turn it is in a conversation
 	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
 	Tasks    string   `json:"tasks"`    // the object that holds what users are told
 	Subject  string   `json:"subject"`  // the property of tasks that says what it is
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
+}
+
+// Place is a property of an object's records.
+type Place struct {
+	Object string `json:"object"`
+	Text   string `json:"text"`
 }
 
 // Fault is what POST /_simulator/faults takes.

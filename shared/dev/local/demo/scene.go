@@ -22,6 +22,8 @@ type scene struct {
 	Send    [][]step // each round when nothing of the one before is under way any more
 	Enter   []consent.Row
 
+	Sessions   bool       // whether activities are of more than one message
+	Standing   string     // whose turn it is then, "" if that is not shown
 	People     int        // how many persons it is about
 	Activities []activity // of them
 	OptedOut   bool       // whether they are shown as wanting no messages
@@ -200,14 +202,20 @@ func (s *stage) look(ctx context.Context) (map[string][]samples.Record, error) {
 type view struct {
 	crm                       string
 	about                     samples.Simulator
+	shown                     samples.Place // where activities are
 	people, activities, tasks []samples.Record
+	standing                  []string // of conversations
+	subjects                  []string // of tasks that are no activities
 }
 
 // choose returns what each CRM shows of a scene: what came of its samples, or else what came to be since before.
 func (s *stage) choose(c scene, before, now map[string][]samples.Record) []view {
 	var views []view
 	for crm, about := range s.target.CRMs {
-		v := view{crm: crm, about: about}
+		v := view{crm: crm, about: about, subjects: c.Tasks, shown: samples.Place{Object: about.Messages, Text: about.Text}}
+		if c.Sessions {
+			v.shown = about.Sessions
+		}
 		for _, r := range now[crm] {
 			if s.isOf(c, crm, r, before[crm]) {
 				v.add(r)
@@ -237,8 +245,11 @@ func (s *stage) isOf(c scene, crm string, r samples.Record, before []samples.Rec
 }
 
 func (v *view) add(r samples.Record) {
+	if stands := r.Properties[v.about.Standing.Text]; r.Object == v.about.Standing.Object && stands != "" {
+		v.standing = append(v.standing, stands)
+	}
 	switch {
-	case r.Object == v.about.Messages:
+	case r.Object == v.shown.Object && !slices.Contains(v.subjects, r.Properties[v.about.Subject]):
 		v.activities = append(v.activities, r)
 	case r.Object == v.about.Tasks:
 		v.tasks = append(v.tasks, r)

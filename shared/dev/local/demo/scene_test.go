@@ -55,7 +55,7 @@ func TestASceneThatIsNotSoIsReported(t *testing.T) {
 	}
 	held := func(change func(v *view)) []view {
 		v := view{
-			crm: "hubspot", about: about,
+			crm: "hubspot", about: about, shown: samples.Place{Object: "messages", Text: "text"}, standing: []string{"waiting_for_us"},
 			people:     []samples.Record{record("people", "1", map[string]string{"owner": "4711", "out": "true"})},
 			activities: []samples.Record{record("messages", "2", map[string]string{"text": "<p>one &amp; <b>two</b></p><p>three</p>", "status": "delivered"})},
 			tasks:      []samples.Record{record("tasks", "3", map[string]string{"subject": "New lead", "owner": "4711"})},
@@ -64,7 +64,7 @@ func TestASceneThatIsNotSoIsReported(t *testing.T) {
 		return []view{v}
 	}
 	c := scene{
-		Title: "a scene", People: 1, OptedOut: true, Owner: "ana", Tasks: []string{"New lead"},
+		Title: "a scene", People: 1, OptedOut: true, Owner: "ana", Tasks: []string{"New lead"}, Standing: "waiting_for_us",
 		Activities: []activity{{Says: []string{"one & two", "three"}, Status: "delivered"}},
 	}
 	s := &stage{client: client(t)}
@@ -80,6 +80,8 @@ func TestASceneThatIsNotSoIsReported(t *testing.T) {
 		"somebody else's":        {func(v *view) { v.people[0].Properties["owner"] = "4712" }, `is "4712"'s, want "4711"`},
 		"nobody is told":         {func(v *view) { v.tasks = nil }, `"New lead" is told nobody`},
 		"somebody else is told":  {func(v *view) { v.tasks[0].Properties["owner"] = "4712" }, `"New lead" is told nobody`},
+		"another turn":           {func(v *view) { v.standing = []string{"closed"} }, `["closed"], want "waiting_for_us"`},
+		"two conversations":      {func(v *view) { v.standing = append(v.standing, "closed") }, `want "waiting_for_us"`},
 		"not opted out":          {func(v *view) { v.people[0].Properties["out"] = "false" }, "wants messages: true, want false"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -52,6 +52,9 @@ func (v view) checkActivities(c scene) (problems []string) {
 	if len(v.activities) != len(c.Activities) {
 		return []string{fmt.Sprintf("%d activities, want %d", len(v.activities), len(c.Activities))}
 	}
+	if c.Standing != "" && !slices.Equal(v.standing, []string{c.Standing}) {
+		problems = append(problems, fmt.Sprintf("the conversation is %q, want %q", v.standing, c.Standing))
+	}
 	for i, want := range c.Activities {
 		if text := v.text(v.activities[i]); !inOrder(text, want.Says) {
 			problems = append(problems, fmt.Sprintf("activity %d does not say %q in this order: %q", i+1, want.Says, text))
@@ -93,7 +96,7 @@ var (
 
 // text returns what an activity says as a person reads it.
 func (v view) text(r samples.Record) string {
-	text := r.Properties[v.about.Text]
+	text := r.Properties[v.shown.Text]
 	if v.about.HTML {
 		text = html.UnescapeString(tags.ReplaceAllString(ends.ReplaceAllString(text, "\n"), ""))
 	}
@@ -115,6 +118,9 @@ func write(w io.Writer, c scene, views []view) {
 		}
 		for _, a := range v.activities {
 			v.row(table, a, a.Properties[v.about.Status], v.text(a))
+		}
+		for _, standing := range v.standing {
+			_, _ = fmt.Fprintf(table, "  %s:%s\t\t\tconversation: %s\n", v.crm, v.about.Standing.Object, standing)
 		}
 		for _, t := range v.tasks {
 			if subject := t.Properties[v.about.Subject]; slices.Contains(c.Tasks, subject) {
