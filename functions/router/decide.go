@@ -174,6 +174,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 			return nil
 		}
 	}
+	if err := r.tellNumber(ctx, j, pepper, head, &d); err != nil {
+		return err
+	}
 	applyRules(j.tenant, head, decided, given{}, &d)
 	j.decision = &d
 	return nil

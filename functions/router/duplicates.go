@@ -29,6 +29,9 @@ func tellDuplicates(t tenant.Tenant, head conversation.Head, d *Decision) {
 		}}
 		why := delivery.RuleReference{Rule: "duplicates", Version: t.Version}
 		i := slices.IndexFunc(d.CRMs, func(c CRMDecision) bool { return c.CRM == name })
+		if i >= 0 && slices.ContainsFunc(d.CRMs[i].Actions, func(a delivery.Action) bool { return a.Kind == delivery.Notify }) {
+			continue // a delivery tells one thing: this is told with the next
+		}
 		if i < 0 {
 			d.CRMs = append(d.CRMs, CRMDecision{CRM: name, Kind: crm.Kind, Links: head.Links[name]})
 			i = len(d.CRMs) - 1

@@ -88,6 +88,9 @@ const (
 	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person. With OfWhom
 	// it is on the record of the person, whom the CRM holds. With To it goes to that record's owner, and to StandIn where it has none.
 	Notify Kind = "notify"
+	// ChangePhone puts the number that the person has now ("to", E.164) in the place of the one that they had ("from"), where their record
+	// still holds that. It makes no person, and is for one whom the CRM is known to hold.
+	ChangePhone Kind = "change_phone"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.
 	RaiseStatus Kind = "raise_status"
@@ -120,7 +123,7 @@ func (a Action) MakesPerson() bool {
 // Carried reports whether deliveries may ask for k: a Kind of this release, and not that of the receipts' lane.
 func (k Kind) Carried() bool {
 	switch k {
-	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify:
+	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify, ChangePhone:
 		return true
 	case RaiseStatus:
 	}

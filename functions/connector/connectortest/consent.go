@@ -6,6 +6,18 @@ import (
 	"signalbox/shared/delivery"
 )
 
+// changeCases are the cases of what a record is to say differently.
+func changeCases[R any]() map[string]func(*world[R]) {
+	return map[string]func(*world[R]){
+		"a consent change is on every record with the number":  consentEverywhere[R],
+		"a number that changed is changed where it is held":    renumbered[R],
+		"a number that somebody changed stays":                 renumberedByUser[R],
+		"a consent change of somebody unknown makes nobody":    consentOfNobody[R],
+		"a consent change is not on who had the number before": consentUnmatched[R],
+		"consent is set on the person":                         consentSet[R],
+	}
+}
+
 // says makes a delivery a change of consent by SMS, and nothing else.
 func says(d delivery.Delivery, state string) delivery.Delivery {
 	d.Actions = []delivery.Action{{Kind: delivery.SetConsent, Value: map[string]string{

@@ -24,10 +24,6 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a second copy changes nothing and costs no request":          redelivered[R],
 		"a copy after the claim is forgotten changes nothing":         forgotten[R],
 		"a message that comes late keeps its own time":                late[R],
-		"consent is set on the person":                                consentSet[R],
-		"a consent change is on every record with the number":         consentEverywhere[R],
-		"a consent change of somebody unknown makes nobody":           consentOfNobody[R],
-		"a consent change is not on who had the number before":        consentUnmatched[R],
 		"a reply marks the person and ends their sequences":           replied[R],
 		"a reply that comes late undoes nothing":                      repliedLate[R],
 		"a reply ends no sequence that began after it":                enrolledLater[R],
@@ -58,6 +54,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"who makes no lead and is known gets an activity":             noLeadKnown[R],
 	}
 	maps.Copy(cases, ownerCases[R]())
+	maps.Copy(cases, changeCases[R]())
 	for name, run := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })

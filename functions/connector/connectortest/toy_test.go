@@ -137,6 +137,12 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				p.Consent = c.Consent
 			}
 		}
+	case "PUT numbers":
+		var moved map[string]string
+		_ = json.NewDecoder(r.Body).Decode(&moved)
+		if held = l.find(func(p *person) bool { return p.ID == id }); held != nil && connector.SameNumber(moved["from"], "US", held.Phone) {
+			held.Phone = moved["to"]
+		}
 	case "POST replies":
 		var reply connector.Reply
 		_ = json.NewDecoder(r.Body).Decode(&reply)
@@ -228,6 +234,8 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 			if done["activity"]["gone"] != "" {
 				name = "activity.again"
 			}
+		case delivery.ChangePhone:
+			name, next = "number", request{"PUT", "numbers/" + id, action.Value}
 		case delivery.SetConsent:
 			said := consenting{d.Person.Phone, map[string]string{action.Value["channel"]: action.Value["state"]}}
 			if d.Person.Unmatched {

@@ -30,6 +30,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			conversing:   (*portal).conversation,
 			consent:      (*portal).consent,
 			replied:      (*portal).replied,
+			number:       (*portal).number,
 			name:         (*portal).name,
 			owner:        (*portal).owner,
 			notice:       (*portal).tell,
@@ -66,7 +67,7 @@ func (p *portal) failed(ctx context.Context, w batch, i int, reason error) {
 		w.Fail(i, err)
 	case len(found) > 0 && found[0].ID == r.contact:
 		w.Fail(i, fault.New(fault.Retryable, "hubspot_association_refused", reason))
-	case r.kind == name: // who is gone needs none
+	case r.kind == name, r.kind == number: // who is gone needs none
 		w.Succeed(i)
 	case r.gone != "":
 		w.Fail(i, fault.New(fault.Permanent, "hubspot_contact_gone", reason))

@@ -32,6 +32,7 @@ const (
 	conversing   kind = "conversation"  // the contact's properties of how its conversation stands
 	consent      kind = "consent"       // the contact's consent properties
 	replied      kind = "reply"         // the contact's properties of an answered outreach
+	number       kind = "number"        // the contact's phone number, where it has another now
 	name         kind = "name"          // the contact's name, where it has none
 	owner        kind = "owner"         // whose a contact is that was made
 	notice       kind = "notice"        // the task that tells somebody
@@ -78,6 +79,8 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			next = p.amend(consent, string(consent)+"."+strconv.Itoa(i), action)
 		case delivery.MarkReplied, delivery.CancelSequences: // one step for both
 			next = p.amend(replied, string(replied), delivery.Action{})
+		case delivery.ChangePhone:
+			next = p.amend(number, string(number), action)
 		case delivery.Notify: // it comes last
 		default:
 			return step{}, false, fault.New(fault.Permanent, "hubspot_action_unknown", nil)

@@ -72,3 +72,18 @@ func samePhone(candidates []object, phone, region string) []object {
 	}
 	return same
 }
+
+// number writes the number that contacts have now where they still show the one that they had.
+func (p *portal) number(ctx context.Context, w batch) {
+	fields := []string{"phone", "mobilephone"}
+	p.amend(ctx, w, append([]string{propertyCountry, propertyCountryCode}, fields...), func(r Request, held map[string]string) (map[string]string, error) {
+		region := connector.RegionOf(r.delivery.Person.Region, held[propertyCountryCode], held[propertyCountry])
+		changed := map[string]string{}
+		for _, field := range fields {
+			if connector.SameNumber(r.action.Value["from"], region, held[field]) {
+				changed[field] = r.action.Value["to"]
+			}
+		}
+		return changed, nil
+	}, nil)
+}

@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -13,7 +14,7 @@ import (
 type Request struct {
 	kind     kind
 	delivery delivery.Delivery
-	action   delivery.Action // of consent
+	action   delivery.Action // of consent and number
 	who      string          // the id of the lead or contact
 	notice   connector.Notice
 	looks    bool      // the notice may be there
@@ -32,6 +33,7 @@ const (
 	owner    kind = "owner"     // whose the person is who was made
 	notice   kind = "notice"    // the task that tells somebody
 	reply    kind = "reply"     // the person's reply fields, and the end of their cadences
+	number   kind = "number"    // the person's phone number, where they have another now
 	name     kind = "name"      // the person's name, where there is none
 )
 
@@ -63,7 +65,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	p := plan{connector.RoundsOf(d, done)}
 	for _, action := range d.Actions {
 		switch action.Kind {
-		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify:
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify, delivery.ChangePhone:
 		default:
 			return connector.Step[Request]{}, false, fault.New(fault.Permanent, "salesforce_action_unknown", nil)
 		}
@@ -83,6 +85,9 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	}
 	if connector.Asks(d, delivery.MarkReplied, delivery.CancelSequences) && who != "" && !p.Finished(string(reply)) {
 		return p.step(reply, string(reply), Request{who: who}), true, nil
+	}
+	if i := slices.IndexFunc(d.Actions, func(a delivery.Action) bool { return a.Kind == delivery.ChangePhone }); i >= 0 && who != "" && !p.Finished(string(number)) {
+		return p.step(number, string(number), Request{action: d.Actions[i], who: who}), true, nil
 	}
 	if connector.CarriesName(d) && who != "" && !p.named() {
 		return p.step(name, string(name), Request{who: who}), true, nil
