@@ -21,8 +21,10 @@ type Activity struct {
 	// written all the same, by a process that died: a CRM that makes its record without a key looks first.
 	Written Result
 	Parts   int
-	// Conversation is how the conversation stands, nil if that is not to be shown. ConversationKey is the external id of its record.
+	// Conversation is how the conversation stands, nil if that is not to be shown, and Conversations how all of the thread do: for a CRM
+	// that shows one of them. ConversationKey is the external id of its record.
 	Conversation    *conversation.State
+	Conversations   []conversation.State
 	ConversationKey string
 }
 

@@ -22,6 +22,7 @@ type ConversationUpdate struct {
 	Key      string            // conversation.State.ExternalID
 	Links    map[string]string // of the person, as delivery.Person.Links
 	State    conversation.State
+	All      []conversation.State // of the thread: for a CRM that shows one of them
 }
 
 // ConversationWriter is a CRM that shows how conversations stand. It is safe for concurrent use.
@@ -103,13 +104,13 @@ func (r *Receipts) changed(ctx context.Context, of BindingKey, chunk []*standing
 	}
 	var changed []*standing
 	for _, s := range chunk {
-		state, unread := findState(keys[conversation.StatesKey(of.Tenant, s.Thread)], s.Line, s.Channel)
+		state, all, unread := findState(keys[conversation.StatesKey(of.Tenant, s.Thread)], s.Line, s.Channel)
 		head, malformed := conversation.Decode(keys[conversation.Key(of.Tenant, s.Thread)].Data)
 		if s.err = cmp.Or(unread, malformed); s.err != nil || state == nil || fingerprint(state) == s.written {
 			continue
 		}
 		s.update = ConversationUpdate{
-			TenantID: of.Tenant, CRM: of.CRM, Thread: s.Thread, Key: state.ExternalID(of.Tenant, s.Thread), Links: head.Links[of.CRM], State: *state,
+			TenantID: of.Tenant, CRM: of.CRM, Thread: s.Thread, Key: state.ExternalID(of.Tenant, s.Thread), Links: head.Links[of.CRM], State: *state, All: all,
 		}
 		changed = append(changed, s)
 	}

@@ -46,7 +46,8 @@ type showing struct {
 	session  store.Record
 	record   session.Record
 	state    *conversation.State
-	held     store.Record // the mark's
+	states   []conversation.State // of the thread
+	held     store.Record         // the mark's
 	mark     mark
 	activity *Activity // for the next step
 	rounds   int       // how often it was read
@@ -84,7 +85,7 @@ func (it *item) read(ctx context.Context, o session.Opener, held []store.Record)
 		}
 	}
 	if len(held) > 2 {
-		if next.state, err = findState(held[2], it.delivery.Event.LineID, it.delivery.Event.Channel); err != nil {
+		if next.state, next.states, err = findState(held[2], it.delivery.Event.LineID, it.delivery.Event.Channel); err != nil {
 			return err
 		}
 	}
@@ -93,18 +94,18 @@ func (it *item) read(ctx context.Context, o session.Opener, held []store.Record)
 	return err
 }
 
-// findState returns how a conversation stands by what is held of its thread's, nil if it was not counted.
-func findState(held store.Record, line string, channel canonical.Channel) (*conversation.State, error) {
-	all, err := conversation.DecodeStates(held.Data)
+// findState returns how a conversation stands by what is held of its thread's, nil if it was not counted, and how all of them do.
+func findState(held store.Record, line string, channel canonical.Channel) (*conversation.State, []conversation.State, error) {
+	of, err := conversation.DecodeStates(held.Data)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for i, s := range all.All {
+	for i, s := range of.All {
 		if s.Line == line && s.Channel == channel {
-			return &all.All[i], nil
+			return &of.All[i], of.All, nil
 		}
 	}
-	return nil, nil
+	return nil, of.All, nil
 }
 
 // activity returns what the item shows.
@@ -119,7 +120,7 @@ func (it *item) activity() (*Activity, error) {
 		a.Start = a.Lines[0].At
 	}
 	if s.state != nil {
-		a.Conversation, a.ConversationKey = s.state, s.state.ExternalID(d.Event.TenantID, d.Event.ThreadID)
+		a.Conversation, a.Conversations, a.ConversationKey = s.state, s.states, s.state.ExternalID(d.Event.TenantID, d.Event.ThreadID)
 	}
 	return a, nil
 }

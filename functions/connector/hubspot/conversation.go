@@ -22,7 +22,7 @@ func (c *CRM) WriteConversations(ctx context.Context, updates []connector.Conver
 	if err != nil {
 		return slices.Repeat([]error{err}, len(updates))
 	}
-	errs := p.stand(ctx, len(updates), func(i int) (string, *conversation.State) { return updates[i].Links[linkContact], &updates[i].State })
+	errs := p.stand(ctx, len(updates), func(i int) (string, []conversation.State) { return updates[i].Links[linkContact], updates[i].All })
 	for i, err := range errs {
 		if fault.Is(err, codeNotFound) {
 			errs[i] = nil
@@ -33,9 +33,9 @@ func (c *CRM) WriteConversations(ctx context.Context, updates []connector.Conver
 
 // conversation shows how the conversations of deliveries stand, and finds out whose contact is gone.
 func (p *portal) conversation(ctx context.Context, w batch) {
-	errs := p.stand(ctx, w.Len(), func(i int) (string, *conversation.State) {
+	errs := p.stand(ctx, w.Len(), func(i int) (string, []conversation.State) {
 		if a := w.Activity(i); a != nil {
-			return w.Request(i).contact, a.Conversation
+			return w.Request(i).contact, a.Conversations
 		}
 		return "", nil
 	})
@@ -48,15 +48,15 @@ func (p *portal) conversation(ctx context.Context, w batch) {
 	}
 }
 
-// stand shows how n conversations stand on contacts, in one call, and returns an error each. What has no contact, or no state, is left out, as
-// everything is in a portal without the properties.
-func (p *portal) stand(ctx context.Context, n int, of func(int) (contact string, s *conversation.State)) []error {
+// stand shows on n contacts how the newest of their conversations stands, in one call, and returns an error each. What has no contact, or no
+// conversation, is left out, as everything is in a portal without the properties.
+func (p *portal) stand(ctx context.Context, n int, of func(int) (contact string, all []conversation.State)) []error {
 	errs := make([]error, n)
 	var at []int
 	var rows []input
 	for i := range n {
-		if contact, s := of(i); contact != "" && s != nil && p.binding.showsConversations() {
-			at, rows = append(at, i), append(rows, input{ID: contact, Properties: standing(*s, p.binding.Properties)})
+		if contact, all := of(i); contact != "" && len(all) > 0 && p.binding.showsConversations() {
+			at, rows = append(at, i), append(rows, input{ID: contact, Properties: standing(shownOf(all), p.binding.Properties)})
 		}
 	}
 	for k, r := range p.write(ctx, contacts, "update", rows) {
@@ -67,6 +67,28 @@ func (p *portal) stand(ctx context.Context, n int, of func(int) (contact string,
 
 // showsConversations reports whether a portal has the properties of how a conversation stands.
 func (b Binding) showsConversations() bool { return b.Properties.ConversationStatus != "" }
+
+// shownOf returns which of a person's conversations their contact shows: the one with the newest message of those that are not closed, or
+// of all if every one is. It is the same in whatever order they come.
+func shownOf(all []conversation.State) conversation.State {
+	var shown conversation.State
+	for i, s := range all {
+		open, held := s.Status != conversation.Closed, shown.Status != conversation.Closed
+		switch by := latest(s).Compare(latest(shown)); {
+		case i == 0, open && !held, open == held && by > 0, open == held && by == 0 && s.Line+" "+string(s.Channel) < shown.Line+" "+string(shown.Channel):
+			shown = s
+		}
+	}
+	return shown
+}
+
+// latest returns when the newest message of a conversation was written.
+func latest(s conversation.State) time.Time {
+	if s.LastInbound.After(s.LastOutbound) {
+		return s.LastInbound
+	}
+	return s.LastOutbound
+}
 
 // standing returns what a contact is to say of a conversation: all of it, so that nothing is left of another one. An empty value clears.
 func standing(s conversation.State, names Properties) map[string]string {

@@ -1,7 +1,9 @@
 package hubspot_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"strconv"
@@ -18,6 +20,11 @@ import (
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/receipt"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+	"signalbox/shared/telemetry"
 )
 
 var morning = time.Date(2026, 1, 18, 9, 0, 0, 0, time.UTC)
@@ -36,6 +43,9 @@ func waiting(a *connector.Activity) *connector.Activity {
 	last := a.Lines[len(a.Lines)-1].At
 	a.Conversation = &conversation.State{
 		Line: "sales", Channel: a.Channel, Status: conversation.WaitingForUs, Since: a.Start, FirstInbound: a.Start, LastInbound: last, Messages: len(a.Lines),
+	}
+	a.Conversations = []conversation.State{
+		{Line: "old", Channel: canonical.SMS, Status: conversation.Closed, LastInbound: morning.Add(-time.Hour), Messages: 7}, *a.Conversation,
 	}
 	return a
 }
@@ -278,8 +288,8 @@ func TestReceiptsShowHowAConversationStands(t *testing.T) {
 	s := simulator.New(simulator.Options{Token: token})
 	crm := newCRM(portal(), simulator.Transport(s), slog.New(slog.DiscardHandler))
 	contact := s.Add("contacts", nil)
-	u := connector.ConversationUpdate{TenantID: tenantID, CRM: "hubspot", Links: map[string]string{"contact": contact}, State: *waiting(talk(3)).Conversation}
-	u.State.Receipt, u.State.LastOutbound, u.State.FirstAnswer = "delivered", morning.Add(time.Hour), morning.Add(90*time.Second)
+	u := connector.ConversationUpdate{TenantID: tenantID, CRM: "hubspot", Links: map[string]string{"contact": contact}, All: waiting(talk(3)).Conversations}
+	u.All[1].Receipt, u.All[1].LastOutbound, u.All[1].FirstAnswer = "delivered", morning.Add(time.Hour), morning.Add(90*time.Second)
 	gone, nobody := u, u
 	gone.Links, nobody.Links = map[string]string{"contact": "77"}, nil
 	none(t, crm.WriteConversations(t.Context(), []connector.ConversationUpdate{u, gone, nobody}))
@@ -293,7 +303,7 @@ func TestReceiptsShowHowAConversationStands(t *testing.T) {
 			t.Errorf("%s is %q, want %q", property, got, want)
 		}
 	}
-	u.State.Status = conversation.WaitingForThem
+	u.All[1].Status = conversation.WaitingForThem
 	none(t, crm.WriteConversations(t.Context(), []connector.ConversationUpdate{u}))
 	if records, _ = s.Records("contacts"); records[0].Properties["msg_waiting_since"] != "" {
 		t.Error("nobody waits for us, and the contact says so since when")
@@ -303,5 +313,42 @@ func TestReceiptsShowHowAConversationStands(t *testing.T) {
 	errs := newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler)).WriteConversations(t.Context(), []connector.ConversationUpdate{u})
 	if len(errs) != 1 || fault.Of(errs[0]).Kind != fault.Blocked {
 		t.Errorf("%v", errs)
+	}
+}
+
+// A receipt of a conversation that is not the newest one changes nothing of what the contact shows.
+func TestAReceiptOfAnOlderConversationLeavesTheNewestShown(t *testing.T) {
+	s, kept := simulator.New(simulator.Options{Token: token}), memstore.New()
+	states, err := conversation.EncodeStates(conversation.Conversations{All: []conversation.State{
+		{Line: "sales", Channel: canonical.SMS, Status: conversation.WaitingForThem, LastOutbound: morning, Messages: 1, Receipt: "delivered"},
+		{Line: "sales", Channel: canonical.WhatsApp, Status: conversation.WaitingForUs, LastInbound: morning.Add(time.Hour), Messages: 2},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := conversation.Encode(conversation.Head{Links: map[string]map[string]string{"hubspot": {"contact": s.Add("contacts", nil)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = kept.Write(t.Context(),
+		store.Change{Kind: store.Put, Record: store.Record{Key: conversation.StatesKey(tenantID, "t1_x"), Data: states}},
+		store.Change{Kind: store.Put, Record: store.Record{Key: conversation.Key(tenantID, "t1_x"), Data: head}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(receipt.Update{
+		TenantID: tenantID, CRM: "hubspot", Conversation: &receipt.Conversation{Thread: "t1_x", Line: "sales", Channel: canonical.SMS},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipts := connector.NewReceipts(connector.ReceiptOptions{
+		CRM: newCRM(portal(), simulator.Transport(s), slog.New(slog.DiscardHandler)), Store: kept, Width: hubspot.ReceiptsWidth, Attempt: time.Minute,
+		Logger: slog.New(slog.DiscardHandler), Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+	})
+	none(t, receipts.Handle(t.Context(), []queue.Received{{Message: queue.Message{Body: body}}}))
+	records, _ := s.Records("contacts")
+	if shows := records[0].Properties; shows["msg_conversation_channel"] != "whatsapp" || shows["msg_messages"] != "2" {
+		t.Errorf("the contact shows %v", shows)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 )
 
 func TestALineSaysWhenWhoWhatAndWhatBecameOfIt(t *testing.T) {
@@ -105,4 +106,36 @@ func FuzzTranscript(f *testing.F) {
 			t.Errorf("%d attachments of %d", all, n*n)
 		}
 	})
+}
+
+func TestAContactShowsTheConversationThatIsAlive(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 1, 18, hour, 0, 0, 0, time.UTC) }
+	state := func(channel canonical.Channel, status conversation.Status, in, out int) conversation.State {
+		return conversation.State{Line: "sales", Channel: channel, Status: status, LastInbound: at(in), LastOutbound: at(out)}
+	}
+	for sentence, c := range map[string]struct {
+		all  []conversation.State
+		want canonical.Channel
+	}{
+		"one": {[]conversation.State{state(canonical.SMS, conversation.Closed, 1, 2)}, canonical.SMS},
+		"of two the one with the newest message, whoever wrote it": {
+			[]conversation.State{state(canonical.SMS, conversation.WaitingForUs, 5, 2), state(canonical.WhatsApp, conversation.WaitingForThem, 1, 6)}, canonical.WhatsApp,
+		},
+		"a newer one that is closed is not alive": {
+			[]conversation.State{state(canonical.SMS, conversation.WaitingForUs, 5, 2), state(canonical.WhatsApp, conversation.Closed, 9, 9)}, canonical.SMS,
+		},
+		"if every one is closed, the newest": {
+			[]conversation.State{state(canonical.SMS, conversation.Closed, 5, 2), state(canonical.WhatsApp, conversation.Closed, 9, 1), state(canonical.Web, conversation.Closed, 1, 1)}, canonical.WhatsApp,
+		},
+		"of two at one time always the same": {
+			[]conversation.State{state(canonical.WhatsApp, conversation.WaitingForUs, 5, 2), state(canonical.SMS, conversation.WaitingForUs, 5, 2)}, canonical.SMS,
+		},
+	} {
+		for range 2 {
+			if got := shownOf(c.all).Channel; got != c.want {
+				t.Errorf("%s: got %s, want %s", sentence, got, c.want)
+			}
+			slices.Reverse(c.all)
+		}
+	}
 }
