@@ -65,6 +65,13 @@ func (p *portal) activity(ctx context.Context, w batch) {
 			pages = append(pages, &page{step: i, key: connector.MessageKey(e), shows: communication(e, p.binding.Properties, 0)})
 		}
 	}
+	p.bring(ctx, w, pages)
+	p.conclude(ctx, w, pages)
+}
+
+// bring writes pages where they belong: those that are there by their ids, of sessions the others by making them, and what is there after
+// all, or a message, by its key.
+func (p *portal) bring(ctx context.Context, w batch, pages []*page) {
 	each := func(of func(*page) bool) (some []*page) {
 		for _, one := range pages {
 			if one.err == nil && of(one) {
@@ -90,8 +97,14 @@ func (p *portal) activity(ctx context.Context, w batch) {
 		one.tied = false
 		return input{ID: one.key, IDProperty: p.binding.Properties.EventKey, Properties: p.whole(one)}
 	}, "")
-	p.tie(ctx, w, each(func(one *page) bool { return !one.tied }))
-	p.conclude(ctx, w, pages)
+	untied := each(func(one *page) bool { return !one.tied })
+	pairs := make([]pair, len(untied))
+	for k, one := range untied {
+		pairs[k] = pair{end{one.id}, end{w.Request(one.step).contact}}
+	}
+	for k, err := range p.associate(ctx, pairs) {
+		untied[k].err = err
+	}
 }
 
 // whole returns what a communication is made with.
@@ -120,17 +133,6 @@ func (p *portal) put(ctx context.Context, verb string, pages []*page, as func(*p
 		default:
 			one.err = raced(r.err)
 		}
-	}
-}
-
-// tie puts pages on their contacts' timelines.
-func (p *portal) tie(ctx context.Context, w batch, pages []*page) {
-	pairs := make([]pair, len(pages))
-	for k, one := range pages {
-		pairs[k] = pair{end{one.id}, end{w.Request(one.step).contact}}
-	}
-	for k, err := range p.associate(ctx, pairs) {
-		pages[k].err = err
 	}
 }
 

@@ -78,12 +78,7 @@ func (p *portal) postTask(ctx context.Context, r Request) (string, error) {
 		properties, _ := request[1].(map[string]string)
 		request = newRecord(properties, r.contact, taskToContact)
 	}
-	var made object
-	err := p.call(ctx, http.MethodPost, p.routes.object(tasks), request, &made)
-	if err == nil && made.ID == "" {
-		err = fault.New(fault.Permanent, codeSilent, nil)
-	}
-	return made.ID, err
+	return p.make(ctx, tasks, request)
 }
 
 // told returns the task of a notice, "" if there is none. One about nobody is searched for, which a task that was made seconds ago may

@@ -44,12 +44,7 @@ func (p *portal) post(ctx context.Context, r Request) (string, error) {
 	end := marker(connector.MessageKey(e))
 	properties := communication(e, p.binding.Properties, len(end))
 	properties[bodyProperty] += end
-	var made object
-	err := p.call(ctx, http.MethodPost, p.routes.object(communications), newRecord(properties, r.contact, communicationToContact), &made)
-	if err == nil && made.ID == "" {
-		err = fault.New(fault.Permanent, codeSilent, nil)
-	}
-	return made.ID, err
+	return p.make(ctx, communications, newRecord(properties, r.contact, communicationToContact))
 }
 
 // marked returns the communication of a contact that bears a marker, or "".

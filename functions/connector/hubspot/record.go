@@ -92,6 +92,16 @@ func newRecord(properties map[string]string, contact string, kind int) connector
 	return connector.Object{"properties", properties, "associations", to(contact, kind)}
 }
 
+// make makes a record and returns its id.
+func (p *portal) make(ctx context.Context, kind string, record connector.Object) (string, error) {
+	var made object
+	err := p.call(ctx, http.MethodPost, p.routes.object(kind), record, &made)
+	if err == nil && made.ID == "" {
+		err = fault.New(fault.Permanent, codeSilent, nil)
+	}
+	return made.ID, err
+}
+
 // lead creates the lead record of a new contact. A lead must be created with its contact, which an upsert cannot do: it is
 // created with a unique key, and a second try, refused for that key, finds the first one by it.
 func (p *portal) lead(ctx context.Context, w batch) {
@@ -111,23 +121,20 @@ func (p *portal) lead(ctx context.Context, w batch) {
 			property, connector.MessageKey(e),
 			ownerProperty, connector.OwnerOf(r.delivery),
 		)
-		var made object
-		err := p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord(properties, r.contact, leadToPrimaryContact), &made)
+		id, err := p.make(ctx, leads, newRecord(properties, r.contact, leadToPrimaryContact))
 		if ofOwner(err) {
 			delete(properties, ownerProperty)
-			err = p.call(ctx, http.MethodPost, p.routes.object(leads), newRecord(properties, r.contact, leadToPrimaryContact), &made)
+			id, err = p.make(ctx, leads, newRecord(properties, r.contact, leadToPrimaryContact))
 		}
 		if fault.Is(err, codeConflict) {
-			query := "?idProperty=" + url.QueryEscape(property)
-			err = p.call(ctx, http.MethodGet, p.routes.record(leads, connector.MessageKey(e))+query, nil, &made)
+			var held object
+			err = p.call(ctx, http.MethodGet, p.routes.record(leads, connector.MessageKey(e))+"?idProperty="+url.QueryEscape(property), nil, &held)
+			id = held.ID
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			w.Fail(i, err)
-		case made.ID == "":
-			w.Fail(i, fault.New(fault.Permanent, codeSilent, nil))
-		default:
-			w.Succeed(i, resultRecord, made.ID)
+			return
 		}
+		w.Succeed(i, resultRecord, id)
 	})
 }

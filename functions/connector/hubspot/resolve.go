@@ -184,14 +184,10 @@ func (p *portal) upsert(ctx context.Context, w batch, at []int) {
 // contact there would give it to somebody a second time.
 func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused bool) {
 	d, key := w.Request(i).delivery, p.binding.Properties.SenderKey
-	var made object
-	request := connector.Object{"properties", newContact(d, p.binding.Properties), "associations", []connector.Object{}}
-	err := p.call(ctx, http.MethodPost, p.routes.object(contacts), request, &made)
+	made, err := p.make(ctx, contacts, connector.Object{"properties", newContact(d, p.binding.Properties), "associations", []connector.Object{}})
 	switch id := existing(err); {
-	case err == nil && made.ID != "":
-		w.Succeed(i, resultContact, made.ID, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(d)))
 	case err == nil:
-		w.Fail(i, fault.New(fault.Permanent, codeSilent, nil))
+		w.Succeed(i, resultContact, made, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(d)))
 	case ofOwner(err):
 		p.crm.options.Logger.WarnContext(ctx, "the portal refuses the owner of a new contact, which is made without one",
 			slog.String("tenant", p.of.Tenant), slog.String("crm", p.of.CRM))

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,6 +111,14 @@ func TestSessions(t *testing.T) {
 		}, 3, 1, "message 3"},
 		"a session that was made by a try that died is found by its key": {nil, func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM, known delivery.Delivery) {
 			show(t, crm, known, talk(1))
+			show(t, crm, known, talk(2))
+		}, 4, 1, "message 2"},
+		"a session that is there is found, too, where a batch is refused as a whole": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM, known delivery.Delivery) {
+			show(t, crm, known, talk(1))
+			s.Spoil(simulator.Fault{
+				Match: "/crm/objects/2026-03/communications/batch/create", Status: http.StatusBadRequest,
+				Body: []byte(`{"status":"error","category":"VALIDATION_ERROR","errors":[{"code":"CONFLICTING_UNIQUE_VALUE"}]}`),
+			})
 			show(t, crm, known, talk(2))
 		}, 4, 1, "message 2"},
 		"a session that somebody deleted in the portal is made again": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM, known delivery.Delivery) {

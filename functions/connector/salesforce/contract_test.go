@@ -248,6 +248,15 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 			ExternalID: k, Persons: persons, At: at, Text: e.Properties["Body__c"], Ad: ad(e.Properties, "Ad_"),
 			Status: strings.TrimSpace(e.Properties["Status__c"] + " " + e.Properties["Status_Error__c"]),
 		})
+		delete(task, k)
+	}
+	for _, one := range all { // what is left is of sessions
+		at, _ := time.Parse(time.RFC3339, one.Properties["Msg_Occurred_At__c"])
+		if k := one.Properties["Msg_Event_Key__c"]; task[k] != nil {
+			h.Activities = append(h.Activities, connectortest.Activity{
+				ExternalID: k, Persons: append(one.Associations["Contact"], one.Associations["Lead"]...), At: at, Text: one.Properties["Description"],
+			})
+		}
 	}
 	return h
 }

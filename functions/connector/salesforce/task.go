@@ -3,7 +3,6 @@ package salesforce
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"signalbox/functions/connector"
 )
@@ -26,14 +25,8 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 	})
 }
 
-// hasTask looks for the task of a message. The key is hexadecimal, so that nothing in the query needs escaping.
+// hasTask looks for the task of a key.
 func (o *org) hasTask(ctx context.Context, key string) (bool, error) {
-	query := "SELECT Id FROM " + taskObject + " WHERE " + fieldTaskKey + " = '" + key + "' LIMIT 1"
-	var reply struct {
-		Records []struct {
-			ID string `json:"Id"`
-		} `json:"records"`
-	}
-	err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
-	return len(reply.Records) > 0, err
+	found, err := o.idsOf(ctx, taskObject, fieldTaskKey, []string{key})
+	return found[key] != "", err
 }

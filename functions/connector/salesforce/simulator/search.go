@@ -65,8 +65,7 @@ func hasDigits(r *record, digits string) bool {
 }
 
 // soql is the form of the queries that are simulated: by the values of one field.
-var soql = regexp.MustCompile(`(?i)^SELECT (\w+(?:, \w+)*) FROM (\w+) WHERE (\w+) (?:= ('\w+')|IN \(('\w+'(?:, '\w+')*)\))` +
-	`( AND State != 'Complete')?( LIMIT 1)?$`)
+var soql = regexp.MustCompile(`(?i)^SELECT (\w+(?:, \w+)*) FROM (\w+) WHERE (\w+) IN \(('\w+'(?:, '\w+')*)\)( AND State != 'Complete')?$`)
 
 // query returns GET query.
 func (s *Simulator) query(q string) reply {
@@ -82,9 +81,9 @@ func (s *Simulator) query(q string) reply {
 	if fault := t.readable(names); fault != nil {
 		return fault.reply()
 	}
-	values := strings.Split(strings.ToLower(strings.ReplaceAll(match[4]+match[5], "'", "")), ", ")
+	values := strings.Split(strings.ToLower(strings.ReplaceAll(match[4], "'", "")), ", ")
 	if t.fields[names[0]].Kind == "Lookup" {
-		values = strings.Split(strings.ReplaceAll(match[4]+match[5], "'", ""), ", ")
+		values = strings.Split(strings.ReplaceAll(match[4], "'", ""), ", ")
 		for i, id := range values {
 			values[i] = strings.ToLower(canonical(id))
 		}
@@ -97,11 +96,8 @@ func (s *Simulator) query(q string) reply {
 	} else {
 		found = t.Select(0, func(r *record) bool {
 			text, _ := r.Values[names[0]].(string)
-			return slices.Contains(values, strings.ToLower(text)) && (match[6] == "" || r.Values["State"] != stateComplete)
+			return slices.Contains(values, strings.ToLower(text)) && (match[5] == "" || r.Values["State"] != stateComplete)
 		})
-	}
-	if match[7] != "" {
-		found = found[:min(1, len(found))]
 	}
 	records := make([]shown, len(found))
 	for i, r := range found {

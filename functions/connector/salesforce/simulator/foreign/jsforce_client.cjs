@@ -97,7 +97,7 @@ async function main() {
   });
   await operation("a query", async () => {
     const { id } = await org.sobject("Task").create({ Subject: "x", WhoId: lead, Msg_Event_Key__c: "cd".repeat(32) });
-    const { totalSize, done, records } = await org.query(`SELECT Id FROM Task WHERE Msg_Event_Key__c = '${"cd".repeat(32)}' LIMIT 1`);
+    const { totalSize, done, records } = await org.query(`SELECT Id FROM Task WHERE Msg_Event_Key__c IN ('${"cd".repeat(32)}')`);
     assert.deepEqual([totalSize, done, records[0].Id], [1, true, id]);
   });
   await operation("parameterized search", async () => {

@@ -100,7 +100,7 @@ with report.operation("parameterized search for a number"):
     equal([each["Id"] for each in found["searchRecords"]], [lead])
 with report.operation("a query"):
     task = org.Task.create({"Subject": "SMS in", "WhoId": lead, "Msg_Event_Key__c": EVENT})["id"]
-    rows = org.query(f"SELECT Id FROM Task WHERE Msg_Event_Key__c = '{EVENT}' LIMIT 1")
+    rows = org.query(f"SELECT Id FROM Task WHERE Msg_Event_Key__c IN ('{EVENT}')")
     equal((rows["totalSize"], rows["done"], rows["records"][0]["Id"]), (1, True, task))
 with report.refusal("a query that is none", refused.SalesforceMalformedRequest, "MALFORMED_QUERY"):
     org.query("SELECT FROM Task")
