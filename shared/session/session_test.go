@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -158,5 +159,80 @@ func TestAnotherEventOfAMessageOfOursTakesItsPlace(t *testing.T) {
 		if before := len(r.Entries); r.Tells(e) || !r.Add(e) || len(r.Entries) != before+1 {
 			t.Errorf("%s is taken for the message", name)
 		}
+	}
+}
+
+func TestASessionIsFoundByItsName(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(*session.Place){
+		func(*session.Place) {}, func(p *session.Place) { p.Line = "" }, func(p *session.Place) { p.Part = "late-2026-12-01-2" },
+	} {
+		p := place()
+		change(&p)
+		if got, ok := session.Named(p.Tenant, p.Thread, p.Name()); !ok || got != p {
+			t.Errorf("%+v is read as %+v", p, got)
+		}
+		if got := session.ExternalID(p.Tenant, p.Thread, p.Name()); got != p.ExternalID() {
+			t.Error(got)
+		}
+	}
+	for _, name := range []string{"", "head", "session/", "session/2026-11-27T12:00:00.000Z/sms/number", "session/yesterday/sms/number/", "log/2026-11-27T12:00:00.000Z/a/b/c"} {
+		if p, ok := session.Named("demo", "t1_x", name); ok {
+			t.Errorf("%q is %+v", name, p)
+		}
+	}
+}
+
+// TestArrivalDoesNotOrderWhatIsOfOneInstant: whoever adds the same events in another order has the same record.
+func TestArrivalDoesNotOrderWhatIsOfOneInstant(t *testing.T) {
+	t.Parallel()
+	var one, other session.Record
+	for _, id := range []string{"a", "b", "c"} {
+		one.Add(message(id, 0, 0))
+	}
+	for _, id := range []string{"c", "a", "b"} {
+		other.Add(message(id, 0, 0))
+	}
+	if diff := cmp.Diff(one, other); diff != "" {
+		t.Error(diff)
+	}
+	if !one.Remove("b") || one.Remove("b") || one.Holds("b") || !other.Holds("b") || len(one.Entries) != 2 {
+		t.Errorf("%+v", one)
+	}
+}
+
+func TestASessionHasRoomForSoMuch(t *testing.T) {
+	t.Parallel()
+	few := func(n int) (r session.Record) {
+		for i := range n {
+			r.Add(message(fmt.Sprint(i), i, i))
+		}
+		return r
+	}
+	next := few(1)
+	next.Next = "2"
+	for name, c := range map[string]struct {
+		record session.Record
+		sealed int
+		want   bool
+	}{
+		"the first, however large":         {session.Record{}, session.MaxSealed * 5, true},
+		"what just fits":                   {few(1), session.MaxSealed, true},
+		"what does not":                    {few(1), session.MaxSealed + 1, false},
+		"one that goes on in another part": {next, 100, false},
+		"one of a great many messages":     {few(250), 100, false},
+	} {
+		if got := c.record.HasRoom(c.sealed); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	e := message("a", 0, 0)
+	e.ProviderMessageID, e.Message.Text = "SM1", strings.Repeat("x", 1000)
+	r := few(1)
+	if size := session.Size(e); size < 1000 || size > 2000 {
+		t.Errorf("a message of 1000 characters takes %d bytes", size)
+	}
+	if r.Add(e); !r.HoldsMessage("SM1") || r.HoldsMessage("SM2") || r.HoldsMessage("") {
+		t.Error("a message is not found by the provider's name of it, or another is")
 	}
 }
