@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,10 +17,12 @@ type Notice struct {
 	Subject string // no other notice has it, unless it is about another person
 	Text    string
 	Due     time.Time
-	Person  bool   // it is about the delivery's person, who was made
-	Held    bool   // it is on the record of the delivery's person, whom the CRM holds
-	Theirs  bool   // it goes to that person's owner; there is none of whom the CRM does not hold
-	Owner   string // to whom else it goes: a user of the CRM, "" for nobody
+	Person  bool      // it is about the delivery's person, who was made
+	Held    bool      // it is on the record of the delivery's person, whom the CRM holds
+	Theirs  bool      // it goes to that person's owner; there is none of whom the CRM does not hold
+	Later   bool      // there is none, either, of whom nobody owns: another delivery tells
+	Since   time.Time // there is none of a person whom the CRM held before, if it is not zero; and it may be there
+	Owner   string    // to whom else it goes: a user of the CRM, "" for nobody
 }
 
 // NoticeOf returns what a delivery wants told. That somebody is new is told once a person, by whatever delivery.
@@ -31,21 +32,35 @@ func NoticeOf(d delivery.Delivery) (n Notice, wanted bool) {
 		switch {
 		case a.Kind == delivery.Notify:
 			about, n = a.Value["about"], Notice{
-				Subject: a.Value["subject"], Text: a.Value["text"], Owner: cmp.Or(a.Value[delivery.Owner], a.Value[delivery.StandIn]),
+				Subject: a.Value["subject"], Text: a.Value["text"], Owner: a.Value[delivery.Owner],
 				Held: a.Value[delivery.OfWhom] == delivery.Held, Theirs: a.Value[delivery.To] == delivery.TheirOwner,
+			}
+			if made, err := time.Parse(time.RFC3339, a.Value[delivery.MadeSince]); err == nil {
+				n.Subject, n.Since = newLead(d), made
 			}
 		case a.Kind == delivery.EnsurePerson && a.Value[delivery.Tell] != "":
 			_, _, said := Ensured(d)
 			about = "person/" + d.Person.Key
 			n = Notice{
-				Subject: "New lead by " + ChannelLabel(d.Event.Channel) + ": " + CalledBy(d), Text: said,
-				Person: true, Theirs: true, Owner: a.Value[delivery.StandIn],
+				Subject: newLead(d), Text: said, Person: true, Theirs: true, Owner: a.Value[delivery.StandIn], Later: a.Value[delivery.Later] != "",
 			}
 		}
 	}
 	sum := sha256.Sum256([]byte(d.Event.TenantID + "/notice/" + about))
 	n.Key, n.Due = hex.EncodeToString(sum[:]), d.Event.Timestamp
 	return n, about != ""
+}
+
+func newLead(d delivery.Delivery) string {
+	return "New lead by " + ChannelLabel(d.Event.Channel) + ": " + CalledBy(d)
+}
+
+// skew is by how much a CRM's clock may be behind.
+const skew = 2 * time.Minute
+
+// HeldBefore reports whether a person whom a CRM made at a time is one whom it held before the notice's.
+func (n Notice) HeldBefore(created time.Time) bool {
+	return !n.Since.IsZero() && !created.IsZero() && created.Before(n.Since.Add(-skew))
 }
 
 // OwnerOf returns the user of the CRM whom a delivery gives the person to whom it makes, "" for the CRM's own rules.

@@ -101,9 +101,9 @@ func TestABatchIsReadAndNotedByOneCallEach(t *testing.T) {
 	}
 }
 
-// TestABatchOfNewPeopleIsCountedTogether: besides, one read, one write a line and one of all that are counted.
+// TestABatchOfNewPeopleIsCountedTogether: besides, one read, one write a line and one of all that are counted. Pointers of eight, three each, are one call.
 func TestABatchOfNewPeopleIsCountedTogether(t *testing.T) {
-	for name, heads := range map[string][]queue.Received{"people": different(t, 10), "messages of one": run(t, "a", "b", "c")} {
+	for name, heads := range map[string][]queue.Received{"people": different(t, 8), "messages of one": run(t, "a", "b", "c")} {
 		w := newWorld()
 		for i, err := range w.router.Handle(t.Context(), heads) {
 			if err != nil {

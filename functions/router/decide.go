@@ -161,10 +161,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Superseded, err = r.applyConsent(ctx, e, d.Consent, change{j.tenant, pepper, subject, head, threadHead}); err != nil {
 		return err
 	}
-	if err := r.addOutreach(ctx, e, d, threadHead); err != nil {
-		return err
-	}
-	if err := r.noteWait(ctx, j, &d); err != nil {
+	if err := r.noteTurn(ctx, j, &d, threadHead); err != nil {
 		return err
 	}
 	decided := r.askRules(j, pepper, head, &d)
@@ -289,7 +286,14 @@ func (r *Router) makeRecord(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	j.pointers = slices.Concat(pointers(j, now.Add(Retention+24*time.Hour)), j.pointers, j.timers)
+	if slices.ContainsFunc(d.CRMs, ownedLater) {
+		timer, err := r.newTimer(ctx, &j.event, d.Person.Key, owning, now.Add(j.tenant.Leads.OwnerWithin()))
+		if err != nil {
+			return err
+		}
+		j.pointers = append(j.pointers, timer)
+	}
+	j.pointers = append(pointers(j, now.Add(Retention+24*time.Hour)), j.pointers...)
 	j.change = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Retention), Data: data}}
 	return nil
 }

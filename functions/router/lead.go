@@ -84,6 +84,9 @@ func withOwner(actions []delivery.Action, made given, crm string) []delivery.Act
 		}
 		if made.tell {
 			value[delivery.Tell] = "owner"
+			if made.later > 0 && value[delivery.Owner] == "" {
+				value[delivery.Later] = "true"
+			}
 			if user := made.standIn.Users[crm]; user != "" {
 				value[delivery.StandIn] = user
 			}

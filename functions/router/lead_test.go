@@ -305,3 +305,63 @@ func TestThatThereAreTooManyIsToldOnce(t *testing.T) {
 		t.Errorf("%v", told[0])
 	}
 }
+
+// TestANewLeadOfNobodysIsLookedAtAgain where the CRM's own rules give it out, and nowhere else.
+func TestANewLeadOfNobodysIsLookedAtAgain(t *testing.T) {
+	t.Parallel()
+	none, hour := 0, 60
+	tests := map[string]struct {
+		set  func(*tenant.Tenant)
+		want time.Duration // after which the line's owner may be told, zero if nothing is looked at
+	}{
+		"five minutes later":              {func(*tenant.Tenant) {}, 5 * time.Minute},
+		"as the file says":                {func(t *tenant.Tenant) { t.Leads.OwnerMinutes = &hour }, time.Hour},
+		"at once, by the file":            {func(t *tenant.Tenant) { t.Leads.OwnerMinutes = &none }, 0},
+		"nobody is told, by the file":     {func(t *tenant.Tenant) { t.Leads.Tell = new(bool) }, 0},
+		"it is given to the line's owner": {func(t *tenant.Tenant) { t.Lines[0].Leads.Assign = tenant.AssignOwner }, 0},
+		"the owner is no user of the CRM": {func(t *tenant.Tenant) {
+			t.Lines[0].Leads.Assign, t.Leads.People[0].Users = tenant.AssignOwner, nil
+		}, 5 * time.Minute},
+		"there have been too many": {func(t *tenant.Tenant) { t.Leads.DailyCap = -1 }, 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld()
+				begin(t, w)
+				w.tenant.Lines[0].Leads.WaitMinutes = 0
+				tt.set(&w.tenant)
+				e := now(1, nil)
+				w.reasons(t, e)
+				w.reasons(t, now(2, nil)) // again, before the CRM tells of the person
+				if tt.want == 0 {
+					if due := w.due(); len(due) > 0 {
+						t.Errorf("%v", due)
+					}
+					return
+				}
+				time.Sleep(tt.want)
+				w.tick(t)
+				told := w.notices(t)
+				if len(told) == 0 || told[0]["text"] != "Are you there?" || told[0]["about"] != "person/"+w.deliveries(t)[0].Person.Key ||
+					told[0][delivery.To] != delivery.TheirOwner || told[0][delivery.MadeSince] != "2000-01-03T10:00:00Z" || told[0][delivery.Owner] != w.tenant.Leads.People[0].Users["hubspot"] {
+					t.Errorf("%v", told)
+				}
+				if len(told) > 1 && told[1]["about"] != told[0]["about"] {
+					t.Error("what tells of one person is two tasks")
+				}
+			})
+		})
+	}
+}
+
+func TestWhoIsKnownIsNobodysNewLead(t *testing.T) {
+	t.Parallel()
+	w, e := newWorld(), event("hello", nil)
+	w.link(t, e)
+	w.reasons(t, e)
+	if due := w.due(); len(due) > 0 {
+		t.Errorf("%v", due)
+	}
+}

@@ -36,6 +36,7 @@ type newcomer struct {
 type given struct {
 	owner, standIn tenant.Seller
 	tell           bool
+	later          time.Duration     // until it is told that nobody owns who was given to nobody
 	notice         map[string]string // of a Notify
 }
 
@@ -45,7 +46,7 @@ func (n *newcomer) given(e *canonical.Event, t tenant.Tenant, now time.Time) (g 
 	g.standIn, _ = t.Leads.Seller(line.Leads.Owner)
 	switch {
 	case n.number > 0:
-		g.owner, g.tell = ownerOf(line, t, n.number, now), t.Leads.Tells()
+		g.owner, g.tell, g.later = ownerOf(line, t, n.number, now), t.Leads.Tells(), t.Leads.OwnerWithin()
 	case n.tells:
 		day := now.In(zoneOf(t)).Format(time.DateOnly)
 		g.notice = map[string]string{

@@ -121,7 +121,6 @@ type job struct {
 	merged     []*merged     // what it is written into beside its record
 	change     *store.Change // of the record, nil where one is recorded already
 	pointers   []store.Record
-	timers     []store.Record // that the event sets; pointers of its, too
 	outgoing   []*outgoing
 	moved      canonical.ThreadID // the thread that it is of, if it came in another's group
 	forwarded  *queue.Message     // to that one's group

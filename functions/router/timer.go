@@ -3,6 +3,8 @@ package router
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -13,6 +15,7 @@ import (
 	"signalbox/shared/queue"
 	"signalbox/shared/spool"
 	"signalbox/shared/store"
+	"signalbox/shared/tenant"
 )
 
 // A router that is to look at a thread again at a time keeps an event for then, which comes back in the thread's group: it is decided in
@@ -25,8 +28,11 @@ const (
 // purpose is what a timer is for.
 type purpose string
 
-// waiting is that somebody may still wait for an answer.
-const waiting purpose = "waiting"
+// The purposes.
+const (
+	waiting purpose = "waiting" // somebody may still wait for an answer
+	owning  purpose = "owner"   // somebody new may still be nobody's
+)
 
 // timerOf returns what an event is to look after, "" if it is no timer.
 func timerOf(e *canonical.Event) (p purpose) {
@@ -60,12 +66,12 @@ func (r *Router) newTimer(ctx context.Context, e *canonical.Event, person string
 
 // decideTimer decides what becomes of a thread whose time has come. Where nothing does it leaves no record: a copy of it finds the same.
 func (r *Router) decideTimer(ctx context.Context, j *job, head conversation.Head, d Decision) error {
-	notice, err := r.tellsOfWait(ctx, j, head)
+	notice, err := r.tellsOf(ctx, j, head)
 	if err != nil || notice == nil {
 		return err
 	}
 	for _, crm := range j.tenant.CRMs {
-		if len(head.Links) > 0 && !head.LinkedTo(crm.Name) {
+		if !notice.concerns(crm.Name, head) {
 			continue
 		}
 		d.CRMs = append(d.CRMs, CRMDecision{
@@ -75,6 +81,76 @@ func (r *Router) decideTimer(ctx context.Context, j *job, head conversation.Head
 	}
 	j.decision = &d
 	return nil
+}
+
+// tellsOf returns what is to be told in a thread whose time has come, nil if there is nothing.
+func (r *Router) tellsOf(ctx context.Context, j *job, head conversation.Head) (*notice, error) {
+	switch timerOf(&j.event) {
+	case waiting:
+		return r.tellsOfWait(ctx, j, head)
+	case owning:
+		return r.tellsOfLead(ctx, j)
+	default: // of a later release
+		return nil, nil //nolint:nilnil // there is nothing to tell
+	}
+}
+
+// notice is a task for the owner of a person's record, or for the line's where that has none.
+type notice struct {
+	value   map[string]string
+	standIn tenant.Seller
+	crms    []string // that are to give it; nil for those that hold the person
+}
+
+// concerns reports whether a CRM is to give the notice. One of which it is not known that it holds the person finds out, if that is known of none.
+func (n *notice) concerns(crm string, head conversation.Head) bool {
+	if n.crms != nil {
+		return slices.Contains(n.crms, crm)
+	}
+	return len(head.Links) == 0 || head.LinkedTo(crm)
+}
+
+// to returns the notice as one CRM is to give it.
+func (n *notice) to(crm string) delivery.Action {
+	value := maps.Clone(n.value)
+	value[delivery.OfWhom], value[delivery.To] = delivery.Held, delivery.TheirOwner
+	if user := n.standIn.Users[crm]; user != "" {
+		value[delivery.Owner] = user
+	}
+	return delivery.Action{Kind: delivery.Notify, Value: value}
+}
+
+// ownedLater reports whether a CRM was to make somebody whom its own rules give to somebody.
+func ownedLater(c CRMDecision) bool {
+	return slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Value[delivery.Later] != "" })
+}
+
+// tellsOfLead returns what tells of somebody new whom nobody owned when they were made: their owner by now, or the line's.
+func (r *Router) tellsOfLead(ctx context.Context, j *job) (*notice, error) {
+	held, err := r.Store.Get(ctx, Key(j.event.TenantID, cause(&j.event)))
+	if err != nil || held[0].Version == 0 { // a router that was killed kept the timer, and not what it is of
+		return nil, err
+	}
+	record, err := OpenRecord(ctx, r.sealer, held[0].Key, held[0].Data)
+	if err != nil {
+		return nil, err
+	}
+	line, _ := j.tenant.Line(j.event.LineID)
+	n := &notice{value: map[string]string{
+		"about": "person/" + record.Decision.Person.Key, "subject": "A new lead has no owner yet", delivery.MadeSince: record.RoutedAt.UTC().Format(time.RFC3339Nano),
+	}}
+	n.standIn, _ = j.tenant.Leads.Seller(line.Leads.Owner)
+	for _, c := range record.Decision.CRMs {
+		for _, a := range c.Actions {
+			if a.Value[delivery.Later] != "" {
+				n.crms, n.value["text"] = append(n.crms, c.CRM), a.Value["description"]
+			}
+		}
+	}
+	if n.crms == nil {
+		return nil, nil //nolint:nilnil // there is nothing to tell
+	}
+	return n, nil
 }
 
 // cause returns the event that a timer was set by.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"signalbox/shared/calendar"
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
-	"signalbox/shared/delivery"
 	"signalbox/shared/store"
 	"signalbox/shared/tenant"
 )
@@ -34,6 +32,14 @@ func follows(e *canonical.Event, t tenant.Tenant) (line tenant.Line, most time.D
 // followed reports whether any line of a tenant does: an answer may go out by another one than the question came in by.
 func followed(t tenant.Tenant) bool {
 	return slices.ContainsFunc(t.Lines, func(l tenant.Line) bool { return l.Leads.WaitMinutes > 0 })
+}
+
+// noteTurn keeps what of ours waits for an answer, and who waits for one of ours.
+func (r *Router) noteTurn(ctx context.Context, j *job, d *Decision, head store.Record) error {
+	if err := r.addOutreach(ctx, &j.event, *d, head); err != nil {
+		return err
+	}
+	return r.noteWait(ctx, j, d)
 }
 
 // noteWait keeps that somebody waits from an event on, or that somebody of ours answered by it. It costs nothing where nobody
@@ -66,7 +72,7 @@ func (r *Router) noteWait(ctx context.Context, j *job, d *Decision) error {
 		return err
 	}
 	timer, err := r.newTimer(ctx, e, d.Person.Key, waiting, at)
-	j.timers = append(j.timers, timer)
+	j.pointers = append(j.pointers, timer)
 	return err
 }
 
@@ -96,27 +102,11 @@ func (r *Router) beginWait(ctx context.Context, e *canonical.Event) (begins bool
 	return false, contended()
 }
 
-// notice is a task for the owner of a person's record, or for the line's where that has none.
-type notice struct {
-	value   map[string]string
-	standIn tenant.Seller
-}
-
-// to returns the notice as one CRM is to give it.
-func (n *notice) to(crm string) delivery.Action {
-	value := maps.Clone(n.value)
-	value[delivery.OfWhom], value[delivery.To] = delivery.Held, delivery.TheirOwner
-	if user := n.standIn.Users[crm]; user != "" {
-		value[delivery.StandIn] = user
-	}
-	return delivery.Action{Kind: delivery.Notify, Value: value}
-}
-
 // tellsOfWait returns what tells of the wait that a timer looks after, nil if it is over or told of with that of an earlier message.
 func (r *Router) tellsOfWait(ctx context.Context, j *job, head conversation.Head) (*notice, error) {
 	e := &j.event
 	line, most, ok := follows(e, j.tenant)
-	if timerOf(e) != waiting || !ok {
+	if !ok {
 		return nil, nil //nolint:nilnil // there is nothing to tell
 	}
 	waits, err := r.waits(ctx, e, head)

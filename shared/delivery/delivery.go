@@ -86,7 +86,7 @@ const (
 	// nothing that a newer reply has ended.
 	CancelSequences Kind = "cancel_sequences"
 	// Notify makes a task for Owner, perhaps nobody's: "about", of which there is one task a tenant, "subject" and "text". It makes no person. With OfWhom
-	// it is on the record of the person, whom the CRM holds. With To it goes to that record's owner, and to StandIn where it has none.
+	// it is on the record of the person, whom the CRM holds. With To it goes to that record's owner, and to Owner where it has none.
 	Notify Kind = "notify"
 	// ChangePhone puts the number that the person has now ("to", E.164) in the place of the one that they had ("from"), where their record
 	// still holds that. It makes no person, and is for one whom the CRM is known to hold.
@@ -99,8 +99,9 @@ const (
 // Values of EnsurePerson and Notify: users of the CRM by its own ids.
 const (
 	Owner   = "owner"
-	StandIn = "standIn" // who is told where the person has no owner
+	StandIn = "standIn" // of EnsurePerson: who is told where the person has no owner
 	Tell    = "tell"    // of EnsurePerson: not empty if the owner is to be told that the person was made
+	Later   = "later"   // of EnsurePerson with Tell: not empty if another delivery tells of a person who has no owner yet
 )
 
 // OfWhom is a value of LogActivity and of Notify, and Held is what it may be.
@@ -109,10 +110,12 @@ const (
 	Held   = "held"
 )
 
-// To is a value of Notify, and TheirOwner is what it may be.
+// To is a value of Notify, and TheirOwner is what it may be. With MadeSince (RFC 3339) it tells that the person is new: of nobody whom the CRM
+// held before, and not again.
 const (
 	To         = "to"
 	TheirOwner = "owner"
+	MadeSince  = "madeSince"
 )
 
 // MakesPerson reports whether an action makes somebody whom the CRM does not hold.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"signalbox/shared/calendar"
 )
@@ -16,6 +17,19 @@ type Leads struct {
 	People   []Seller `json:"people,omitempty"`   // whom lines may give leads to
 	Tell     *bool    `json:"tell,omitempty"`     // false: owners of new leads are not told by a task
 	Holidays []string `json:"holidays,omitempty"` // dates as 2006-01-02
+	// In how many minutes the CRM's own rules have given a new lead to somebody, until the line's owner is told; DefaultOwnerMinutes when left out.
+	OwnerMinutes *int `json:"ownerMinutes,omitempty"`
+}
+
+// DefaultOwnerMinutes is in how many minutes the CRM's own rules have given a new lead to somebody.
+const DefaultOwnerMinutes = 5
+
+// OwnerWithin returns in what time the CRM's own rules have given a new lead to somebody; zero is at once.
+func (l Leads) OwnerWithin() time.Duration {
+	if l.OwnerMinutes == nil {
+		return DefaultOwnerMinutes * time.Minute
+	}
+	return time.Duration(*l.OwnerMinutes) * time.Minute
 }
 
 // DefaultDailyCap is of how many new people a line makes leads in a day: more than sales teams answer, less than a flood.

@@ -53,6 +53,13 @@ func situations[R any]() map[string]func(*world[R]) (d delivery.Delivery, before
 			d.Actions = append(d.Actions, w.waits(d).Actions...)
 			return d, []delivery.Delivery{first}, 1
 		},
+		"a new person whom nobody owns": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
+			first, again := w.later()
+			w.finish(first)
+			again.Actions = append([]delivery.Action{{Kind: delivery.LogActivity}}, again.Actions...)
+			again.Event = w.unknown(1, 2).Event
+			return again, []delivery.Delivery{first}, 1
+		},
 		"a person known by phone": func(w *world[R]) (delivery.Delivery, []delivery.Delivery, int) {
 			w.AddPerson(phone(1), "Person 01", "")
 			return w.unknown(1, 1), nil, 1

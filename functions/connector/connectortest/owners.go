@@ -12,17 +12,21 @@ import (
 // ownerCases are the cases of whose persons are and of who is told.
 func ownerCases[R any]() map[string]func(*world[R]) {
 	return map[string]func(*world[R]){
-		"the owner of a new person is told":                      ownerTold[R],
-		"of a new person without an owner somebody else is told": standInTold[R],
-		"a new person of whom nobody is told is counted":         nobodyTold[R],
-		"who is there stays their owner's, and nobody is told":   ownedBefore[R],
-		"who was given to somebody else stays theirs":            ownedLater[R],
-		"a notice about nobody is a task":                        notified[R],
-		"a notice about somebody held is a task on their record": notifiedOfHeld[R],
-		"who waits is told of to their owner":                    waitTold[R],
-		"and of nobody's to somebody else":                       waitToldToStandIn[R],
-		"of whom the CRM does not hold nobody is told":           waitOfNobody[R],
-		"only who was made costs the question whose they are":    ownerCosts[R],
+		"the owner of a new person is told":                         ownerTold[R],
+		"of a new person without an owner somebody else is told":    standInTold[R],
+		"of a new person whom nobody owns yet it is told later":     laterTold[R],
+		"and to who owns them by then":                              laterOwned[R],
+		"a new person who was owned at once is told of once":        laterToldBefore[R],
+		"who was there before is told of neither at once nor later": laterHeld[R],
+		"a new person of whom nobody is told is counted":            nobodyTold[R],
+		"who is there stays their owner's, and nobody is told":      ownedBefore[R],
+		"who was given to somebody else stays theirs":               ownedLater[R],
+		"a notice about nobody is a task":                           notified[R],
+		"a notice about somebody held is a task on their record":    notifiedOfHeld[R],
+		"who waits is told of to their owner":                       waitTold[R],
+		"and of nobody's to somebody else":                          waitToldToStandIn[R],
+		"of whom the CRM does not hold nobody is told":              waitOfNobody[R],
+		"only who was made costs the question whose they are":       ownerCosts[R],
 	}
 }
 
@@ -100,6 +104,57 @@ func standInTold[R any](w *world[R]) {
 	w.told(Notice{To: w.Users[1], Person: w.Held().Persons[0].ID})
 }
 
+// later returns two deliveries of somebody new whom the CRM's own rules give to somebody: the first, and the one that asks again.
+func (w *world[R]) later() (first, again delivery.Delivery) {
+	first, again = owned(w.unknown(1, 1), "", ""), w.unknown(1, 2)
+	first.Actions[0].Value[delivery.Later] = "true"
+	again.Event.Type, again.Event.Message = canonical.TypeChange, nil
+	again.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
+		"about": "person/" + first.Person.Key, "text": "What was said.", delivery.MadeSince: time.Now().UTC().Format(time.RFC3339Nano),
+		delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: w.Users[1],
+	}}}
+	return first, again
+}
+
+func laterTold[R any](w *world[R]) {
+	first, again := w.later()
+	w.finish(first)
+	w.told()
+	time.Sleep(5 * time.Minute)
+	w.finish(again)
+	w.finish(again)
+	w.told(Notice{To: w.Users[1], Person: w.Held().Persons[0].ID})
+	if strings.Contains(w.out.String(), "has no owner") {
+		w.t.Error("it is told that nobody was told")
+	}
+}
+
+func laterOwned[R any](w *world[R]) {
+	first, again := w.later()
+	w.finish(first)
+	made := w.Held().Persons[0].ID
+	w.Give(made, w.Users[0])
+	w.finish(again)
+	w.told(Notice{To: w.Users[0], Person: made})
+}
+
+func laterToldBefore[R any](w *world[R]) {
+	first, again := w.later()
+	first.Actions[0].Value[delivery.Owner] = w.Users[0]
+	w.finish(first)
+	w.finish(again)
+	w.told(Notice{To: w.Users[0], Person: w.Held().Persons[0].ID})
+}
+
+func laterHeld[R any](w *world[R]) {
+	w.AddPerson(phone(1), "Person 01", "")
+	time.Sleep(time.Hour)
+	first, again := w.later()
+	w.finish(first)
+	w.finish(again)
+	w.told()
+}
+
 func nobodyTold[R any](w *world[R]) {
 	d := owned(w.unknown(1, 1), "", "")
 	w.finish(d)
@@ -172,7 +227,7 @@ func (w *world[R]) waits(d delivery.Delivery) delivery.Delivery {
 	d.Event.Type, d.Event.Message = canonical.TypeChange, nil
 	d.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
 		"about": "waiting/1", "subject": "Waiting for an answer", "text": "For half an hour.",
-		delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.StandIn: w.Users[1],
+		delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: w.Users[1],
 	}}}
 	return d
 }

@@ -37,6 +37,7 @@ type person struct {
 	ID      string                 `json:"id"`
 	Key     string                 `json:"key"`
 	Owner   string                 `json:"owner,omitempty"`
+	Made    time.Time              `json:"made"`
 	Phone   string                 `json:"phone"`
 	Country string                 `json:"country,omitempty"`
 	Consent map[string]string      `json:"consent,omitempty"`
@@ -93,7 +94,7 @@ func (l *ledger) find(match func(*person) bool) *person {
 }
 
 func (l *ledger) add(p person) *person {
-	p.ID = strconv.Itoa(len(l.people) + 1)
+	p.ID, p.Made = strconv.Itoa(len(l.people)+1), time.Now()
 	l.people = append(l.people, &p)
 	return &p
 }
@@ -113,9 +114,9 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held == nil {
 			held = l.add(person{Key: id})
 		}
-		mine, owner := held.ID, held.Owner
+		mine, owner, made := held.ID, held.Owner, held.Made
 		_ = json.NewDecoder(r.Body).Decode(held)
-		if held.ID = mine; owner != "" {
+		if held.ID, held.Made = mine, made; owner != "" {
 			held.Owner = owner
 		}
 	case "PATCH people":
@@ -265,10 +266,13 @@ func (c toy) notice(d delivery.Delivery, done connector.Progress, id string) (co
 		if n.Theirs && done["owner"] == nil {
 			return connector.Step[request]{Name: "owner", Request: request{"GET", "owner/" + id, nil}}, true, nil
 		}
+		if made, _ := time.Parse(time.RFC3339Nano, done["owner"]["made"]); n.HeldBefore(made) {
+			return connector.Step[request]{}, false, nil
+		}
 		n.Owner = cmp.Or(done["owner"]["owner"], n.Owner)
 		return connector.Step[request]{Name: "notice", Request: request{"PUT", "notices/" + n.Key, connectortest.Notice{To: n.Owner, Person: id, Subject: n.Subject}}}, true, nil
 	}
-	if n, wanted := connector.NoticeOf(d); wanted && !n.Held && done["notice"] == nil && (!n.Person || done["make"] != nil) {
+	if n, wanted := connector.NoticeOf(d); wanted && !n.Held && done["notice"] == nil && (!n.Person || done["make"] != nil) && (!n.Later || connector.OwnerOf(d) != "") {
 		told := connectortest.Notice{To: n.Owner, Subject: n.Subject}
 		if n.Person {
 			told.To, told.Person = cmp.Or(connector.OwnerOf(d), n.Owner), id
@@ -329,7 +333,7 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 	if err := json.Unmarshal(read, &p); err != nil {
 		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreadable", nil)}
 	}
-	return connector.Outcome{Result: connector.Result{"person": p.ID, "owner": p.Owner}}
+	return connector.Outcome{Result: connector.Result{"person": p.ID, "owner": p.Owner, "made": p.Made.Format(time.RFC3339Nano)}}
 }
 
 // Links implements connector.Linker.

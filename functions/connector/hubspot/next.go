@@ -47,6 +47,7 @@ const (
 	resultSkipped = "skipped" // nothing was done: the portal has no such object
 	resultMade    = "made"    // the contact was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
 	resultOwner   = "owner"
+	resultBefore  = "before" // the contact was there before
 )
 
 // Values of resultMade.
@@ -128,13 +129,18 @@ func (p plan) tell() *step {
 			return nil
 		}
 		known := p.Result(string(owner))
-		if known == nil {
-			return p.step(owner, string(owner), delivery.Action{}, contact)
+		switch {
+		case known == nil:
+			next := p.step(owner, string(owner), delivery.Action{}, contact)
+			next.Request.notice = n
+			return next
+		case known[resultBefore] != "" || n.Later && known[resultOwner] == "":
+			return nil
 		}
 		n.Owner = cmp.Or(known[resultOwner], n.Owner)
 	}
 	next := p.step(notice, string(notice), delivery.Action{}, contact)
-	next.Once, next.Request.notice, next.Request.looks = true, n, made[resultMade] == madeBefore
+	next.Once, next.Request.notice, next.Request.looks = true, n, made[resultMade] == madeBefore || !n.Since.IsZero()
 	return next
 }
 

@@ -4,10 +4,14 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 )
+
+// createdProperty is when a contact was made.
+const createdProperty = "createdate"
 
 // owner finds whose the contacts are.
 func (p *portal) owner(ctx context.Context, w batch) {
@@ -15,17 +19,23 @@ func (p *portal) owner(ctx context.Context, w batch) {
 	for i := range ids {
 		ids[i] = w.Request(i).contact
 	}
-	found, err := p.read(ctx, contacts, "", ids, []string{ownerProperty})
+	found, err := p.read(ctx, contacts, "", ids, []string{ownerProperty, createdProperty})
 	if err != nil {
 		w.FailAll(err)
 		return
 	}
-	held := map[string]string{}
+	held := map[string]object{}
 	for _, o := range found {
-		held[o.ID] = o.Properties[ownerProperty]
+		held[o.ID] = o
 	}
 	for i, id := range ids {
-		w.Succeed(i, resultOwner, held[id])
+		o := held[id]
+		created, _ := time.Parse(time.RFC3339, o.Properties[createdProperty]) // the zero time is of nobody who was there before
+		if w.Request(i).notice.HeldBefore(created) {
+			w.Succeed(i, resultBefore, "true")
+			continue
+		}
+		w.Succeed(i, resultOwner, o.Properties[ownerProperty])
 	}
 }
 

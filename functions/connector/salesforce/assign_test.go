@@ -142,7 +142,7 @@ func TestWhoIsToldOfSomebodyWhoWaits(t *testing.T) {
 				d := newcomer(1)
 				d.Person.Links = map[string]string{"who": id}
 				d.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
-					"about": "waiting", "subject": "Waiting", "text": "Still.", delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.StandIn: standIn,
+					"about": "waiting", "subject": "Waiting", "text": "Still.", delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: standIn,
 				}}}
 				_, errs := connectortest.Carry(t.Context(), newPlace().crm(org(), a, slog.New(slog.DiscardHandler)), d)
 				none(t, errs)

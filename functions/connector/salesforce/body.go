@@ -27,6 +27,7 @@ const (
 const (
 	fieldOwner   = "OwnerId"
 	fieldCreator = "CreatedById"
+	fieldCreated = "CreatedDate"
 )
 
 // Lengths that Salesforce keeps.

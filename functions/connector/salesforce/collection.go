@@ -45,6 +45,7 @@ type holding struct {
 	LastName  string `json:"LastName"`
 	Owner     string `json:"OwnerId"`
 	Creator   string `json:"CreatedById"`
+	Created   string `json:"CreatedDate"`
 	err       error
 	row       connector.Object // what is to be written
 }

@@ -39,11 +39,12 @@ const (
 
 // What results say. Ids are Salesforce's.
 const (
-	resultWho   = linkWho // a lead's or contact's id
-	resultEvent = "event"
-	resultOnce  = "once" // the task is left to taskOnce
-	resultMade  = "made" // the person was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
-	resultOwner = "owner"
+	resultWho    = linkWho // a lead's or contact's id
+	resultEvent  = "event"
+	resultOnce   = "once" // the task is left to taskOnce
+	resultMade   = "made" // the person was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
+	resultOwner  = "owner"
+	resultBefore = "before" // the person was there before
 )
 
 // Values of resultMade.
@@ -105,7 +106,7 @@ func (p plan) noticeStep(who string) (connector.Step[Request], bool) {
 	if !wanted || n.Person && made == "" || p.Finished(string(notice)) {
 		return connector.Step[Request]{}, false
 	}
-	r := Request{looks: made == madeBefore, notice: n}
+	r := Request{looks: made == madeBefore || !n.Since.IsZero(), notice: n}
 	if n.Held || n.Person {
 		r.who = who
 	}
@@ -115,7 +116,9 @@ func (p plan) noticeStep(who string) (connector.Step[Request], bool) {
 		case who == "":
 			return connector.Step[Request]{}, false
 		case known == nil:
-			return p.step(owner, string(owner), Request{who: who}), true
+			return p.step(owner, string(owner), Request{who: who, notice: n}), true
+		case known[resultBefore] != "" || n.Later && known[resultOwner] == "":
+			return connector.Step[Request]{}, false
 		}
 		r.notice.Owner = cmp.Or(known[resultOwner], n.Owner)
 	}

@@ -12,7 +12,7 @@ import (
 
 // owner finds whose the persons are. Who is the integration user's is nobody's, and so is a queue's.
 func (o *org) owner(ctx context.Context, w batch) {
-	held := o.readPersons(ctx, whoOf(w), fieldOwner, fieldCreator)
+	held := o.readPersons(ctx, whoOf(w), fieldOwner, fieldCreator, fieldCreated)
 	user := o.crm.sessions.user(o.at)
 	for i := range w.Len() {
 		switch h := held[w.Request(i).who]; {
@@ -20,6 +20,8 @@ func (o *org) owner(ctx context.Context, w batch) {
 			w.Succeed(i)
 		case h.err != nil:
 			w.Fail(i, h.err)
+		case w.Request(i).notice.HeldBefore(instantOf(h.Created)):
+			w.Succeed(i, resultBefore, "true")
 		case h.Owner == user || user == "" && h.Owner == h.Creator || !strings.HasPrefix(h.Owner, userPrefix): // a queue has no tasks
 			w.Succeed(i)
 		default:
