@@ -242,6 +242,30 @@ func TestAnActivityFollowsItsPerson(t *testing.T) {
 	}
 }
 
+// TestAPersonWhoWasDeletedTakesNothingAlong: Salesforce deletes the tasks of whom it deletes.
+func TestAPersonWhoWasDeletedTakesNothingAlong(t *testing.T) {
+	for name, change := range map[string]func(*salesforce.Binding){"tasks": unchanged, "no external id on tasks": noTaskKey} {
+		t.Run(name, func(t *testing.T) {
+			w := timeline(t, change)
+			written, _ := w.whole(t, 2)
+			w.Delete(written["part1"])
+			w.Delete(w.who)
+			a := day(3)
+			a.Written, a.Parts = written, 1
+			d := newcomer(3)
+			d.Person.Links = map[string]string{"who": w.who}
+			written, _ = w.show(t, d, a)
+			task, lead := w.only(t, "Task"), w.only(t, "Lead")
+			if written["part1"] != task.ID || task.Properties["WhoId"] != lead.ID || !strings.Contains(task.Properties["Description"], "message 1") {
+				t.Errorf("%v %+v", written, task)
+			}
+			if talk := w.only(t, "Msg_Conversation__c"); talk.Properties["Lead__c"] != lead.ID || talk.Properties["Contact__c"] != "" {
+				t.Errorf("%+v", talk)
+			}
+		})
+	}
+}
+
 func TestALongDayHasParts(t *testing.T) {
 	for name, change := range map[string]func(*salesforce.Binding){"tasks": unchanged, "no external id on tasks": noTaskKey, "no tasks": noTasks} {
 		t.Run(name, func(t *testing.T) {
