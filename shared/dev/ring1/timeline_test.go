@@ -49,28 +49,37 @@ func TestWhatATimelineCosts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	timelines := map[tenant.Granularity]*tenant.TimelineContent{tenant.ByMessage: nil}
+	type most struct{ aws, writes, reads float64 }
+	limits := map[tenant.Granularity]most{tenant.ByMessage: {11, 4, 2}, tenant.ByDay: {13, 6.5, 10}}
+	timelines := map[tenant.Granularity]*tenant.TimelineContent{tenant.ByMessage: nil, tenant.ByDay: {Granularity: tenant.ByDay}}
 	for _, pace := range []struct {
-		name string
-		gap  time.Duration
-	}{{"ten in two minutes", 12 * time.Second}, {"ten over a day", 2 * time.Hour}} {
+		name     string
+		gap      time.Duration
+		callsBar float64 // of a day's, to a message's
+	}{{"ten in two minutes", 13 * time.Second, 0.3}, {"ten over a day", 2 * time.Hour, 1}} {
 		for _, crm := range demo.Tenant.CRMs {
 			t.Run(pace.name+", "+crm.Kind, func(t *testing.T) {
-				for g := range timelines {
+				by := map[tenant.Granularity]spent{}
+				for g, limit := range limits {
 					var s spent
 					run(t, options{crm: crm.Kind, timeline: timelines[g]}, func(t *testing.T, p *pipeline) { s = p.spend(pace.gap) })
+					by[g] = s
 					of := func(what string, value, bar float64, unit string) {
 						row{Name: what + " per message, " + string(g) + ", " + pace.name + ", " + crm.Kind, Value: value, Unit: unit, Bar: bar}.tell(t)
 					}
 					of("CRM calls", s.calls, 0, "calls")
 					of("CRM records", s.records, 0, "records")
-					of("AWS calls", s.aws, 11, "calls")
-					of("write units", s.writes, 4, "units")
-					of("read units", s.reads, 2, "units")
+					of("AWS calls", s.aws, limit.aws, "calls")
+					of("write units", s.writes, limit.writes, "units")
+					of("read units", s.reads, limit.reads, "units")
 					if s.first > 5*time.Second {
 						t.Errorf("the first message was in the CRM after %v", s.first)
 					}
 				}
+				message, day := by[tenant.ByMessage], by[tenant.ByDay]
+				name := ", day to message, " + pace.name + ", " + crm.Kind
+				row{Name: "CRM calls" + name, Value: day.calls / message.calls, Bar: pace.callsBar}.tell(t)
+				row{Name: "CRM storage" + name, Value: day.records / message.records, Bar: 0.2}.tell(t)
 			})
 		}
 	}
