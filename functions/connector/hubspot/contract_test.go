@@ -67,6 +67,7 @@ func bindings() map[string]struct {
 		"next version":                    {func(b *hubspot.Binding) { b.Version = hubspot.Version202609 }, 2},
 		"legacy version":                  {func(b *hubspot.Binding) { b.Version = hubspot.VersionLegacy }, 2},
 		"no leads":                        {func(b *hubspot.Binding) { b.Capabilities.Leads = false }, 2},
+		"package of before conversations": {func(b *hubspot.Binding) { b.Package = 2 }, 2},
 		"no unique key on communications": {func(b *hubspot.Binding) { b.Capabilities.EngagementUpsert = false }, 1},
 		"next version, no unique key": {func(b *hubspot.Binding) {
 			b.Version, b.Capabilities.EngagementUpsert = hubspot.Version202609, false

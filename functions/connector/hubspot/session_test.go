@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -290,6 +291,29 @@ func TestSeveralSessionsAreWrittenTogether(t *testing.T) {
 	}
 	if records, _ := s.Records("communications"); len(records) != 3 {
 		t.Errorf("%d communications", len(records))
+	}
+}
+
+func TestManyWritersOfOneSessionMakeOneCommunication(t *testing.T) {
+	s := simulator.New(simulator.Options{Token: token})
+	crm := newCRM(portal(), simulator.Transport(s), slog.New(slog.DiscardHandler))
+	step, _, err := crm.Next(linked(message(1, delivery.LogActivity), s.Add("contacts", nil)), connector.Progress{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for n := range 16 {
+		all.Go(func() {
+			own := step
+			own.Activity = talk(n + 1)
+			if o := crm.Do(t.Context(), []connector.Step[hubspot.Request]{own})[0]; o.Err != nil {
+				t.Errorf("writer %d: %v", n, o.Err)
+			}
+		})
+	}
+	all.Wait()
+	if h := held(s); len(h.Activities) != 1 || len(h.Activities[0].Persons) != 1 || !strings.Contains(h.Activities[0].Text, "message 1") {
+		t.Errorf("%+v", h.Activities)
 	}
 }
 
