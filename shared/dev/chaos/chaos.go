@@ -3,7 +3,7 @@
 // entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, and gateways and queues with
 // wrong clocks. The load is what people write, by their provider and by a program that tells
 // it, receipts of what we sent, outreach that some of them answer, and people who are known by one thing until an event proves that they are
-// somebody who was known by another. Then a checker
+// somebody who was known by another, and people whose days are one activity each, in which every message is to have its place. Then a checker
 // holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, whoever is one person on one record, each
 // message of ours as far as it got, each reply shown and nothing shown as one that is none, none dead-lettered.
 //
@@ -50,10 +50,11 @@ const (
 	perKill = 400 * time.Millisecond
 )
 
-// Those who are known by two things, the person of the first few messages, and our message of the first few receipts: behind all others.
+// Those who are known by two things, those who write to the line of days, the person of the first few messages, and our message of the first few receipts: behind all others.
 const (
 	joiner  = writers + strangers
-	teacher = joiner + 2*joiners
+	chatter = joiner + 2*joiners
+	teacher = chatter + 2*chatters
 	lesson  = 1_000_000
 )
 
@@ -151,14 +152,15 @@ func (r *run) learn(ctx context.Context) error {
 	r.sender.outbound(ctx, lesson, Outbound{Receipts: []Receipt{{State: "sent"}, {State: "queued"}}})
 	r.sender.thread(ctx, teacher, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond, Sender: 1}})
 	r.sender.thread(ctx, joiner+joiners, []Webhook{{}, {By: byUser}, {By: byBoth}, {By: byUser}})
+	r.sender.thread(ctx, chatter+chatters, []Webhook{{Day: true}, {Day: true}, {Day: true, Gap: 3 * time.Second}})
 	r.sender.asked(ctx, now, teacher+1, []Asked{{Sent: ahead}})
 	r.lottery.closed.Store(true)
-	r.sender.deliver(ctx, r.sender.message(teacher, 3, Webhook{}))
+	r.sender.deliver(ctx, r.sender.message(teacher, 3, Webhook{}, now))
 	r.lottery.closed.Store(false)
 	for n := range 2 { // of people whom nobody knows, and then does
 		var all sync.WaitGroup
 		for person := range crowd {
-			all.Go(func() { r.sender.deliver(ctx, r.sender.message(teacher+2+person, n, Webhook{Sender: person})) })
+			all.Go(func() { r.sender.deliver(ctx, r.sender.message(teacher+2+person, n, Webhook{Sender: person}, now)) })
 		}
 		all.Wait()
 		r.rest(ctx, restIn)
@@ -181,9 +183,9 @@ func (r *run) learn(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(r.folder, "plan.json"), data, 0o600); err != nil {
 		return fmt.Errorf("chaos: %w", err)
 	}
-	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people and %d who come to be known by two things, %d messages, CRMs %s, times divided by %d\n",
+	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people, %d who come to be known by two things and %d whose days are one activity each, %d messages, CRMs %s, times divided by %d\n",
 		r.plan.Seed, r.plan.Digest(), len(r.plan.Strikes), 2*len(r.striker.boundaries()), r.options.Duration, size.Threads,
-		len(r.plan.Joins), (size.Threads+len(r.plan.Joins))*size.Messages, strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
+		len(r.plan.Joins), len(r.plan.Days), (size.Threads+len(r.plan.Joins)+len(r.plan.Days))*size.Messages, strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
 	return nil
 }
 
@@ -201,6 +203,9 @@ func (r *run) storm(ctx context.Context) error {
 	}
 	for n, webhooks := range r.plan.Joins {
 		threads.Go(func() { r.sender.thread(ctx, joiner+n, webhooks) })
+	}
+	for n, webhooks := range r.plan.Days {
+		threads.Go(func() { r.sender.thread(ctx, chatter+n, webhooks) })
 	}
 	for n, o := range r.plan.Outbound {
 		threads.Go(func() { r.sender.outbound(ctx, n, o) })
@@ -237,7 +242,7 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 		default:
 		}
 		person := n % writers
-		r.sender.deliver(ctx, r.sender.message(person, sent+n/writers, Webhook{Machine: r.plan.Threads[person][sent-1].Machine, Sender: n}))
+		r.sender.deliver(ctx, r.sender.message(person, sent+n/writers, Webhook{Machine: r.plan.Threads[person][sent-1].Machine, Sender: n}, r.began))
 		if n%8 == 0 {
 			r.sender.outbound(ctx, len(r.plan.Outbound)+n/8, Outbound{Receipts: []Receipt{{State: "sent"}}})
 			r.sender.deliver(ctx, r.sender.outreach(teacher+1, 1+n/8, r.began.Add(-longAgo))) // to nobody who writes

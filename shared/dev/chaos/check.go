@@ -36,6 +36,8 @@ type Outcome struct {
 	Also     map[string][]string            // by CRM and another object: the messages whose keys its records hold
 	People   map[string]map[string]int      // by CRM and object: how many records there are of people
 	Whose    map[string]map[string][]string // by CRM and message: the people whose it is
+	Asks     map[string][]string            // by CRM: the outreaches whose records it holds
+	Days     map[string][][]string          // by CRM: the notes that each activity of several shows, in its order
 	Spooled  map[string]bool                // what took the spool: it may be late
 	Dead     []string                       // the dead letters that wait for a person
 	Again    []string                       // those of webhooks that a schedule parses again by itself
@@ -48,6 +50,7 @@ type Report struct {
 	Outbound, Receipts                               int            // messages of ours; what was sent about them, repetitions not counted
 	Asked, Replied                                   int            // outreach; people who certainly answered one
 	Joined                                           int            // people who were known by two things, of whom it was proved
+	Shown                                            int            // messages in activities of several, in all CRMs
 	By                                               map[string]int // messages, by the account they came by
 	Pairs                                            int            // whose order was checked, in all CRMs
 	Problems                                         []Problem
@@ -58,6 +61,8 @@ type message struct {
 	id, thread        string
 	person            string // who
 	machine, proves   bool
+	note              string // what it is found by where it is shown among others
+	said              time.Time
 	nobodys           bool      // perhaps: a machine wrote it, of somebody who had written nothing, and nobody is made of that
 	sent, acked, over time.Time // first send; first answer 2xx, zero if there was none; end of the last send
 }
@@ -92,8 +97,10 @@ func Check(history []Send, o Outcome) Report {
 	for _, crm := range slices.Sorted(maps.Keys(o.Messages)) {
 		r.once(crm, sent.messages, o.Messages[crm], lacking)
 		r.order(crm, sent.messages, o)
+		r.days(crm, sent.messages, o.Days[crm], lacking)
 		r.statuses(crm, sent.outbound, o.Statuses[crm])
 		r.replies(crm, sent.talks, o.Replies[crm])
+		r.asks(crm, sent.talks, o)
 		r.joined(crm, people, o.Whose[crm])
 	}
 	for _, object := range slices.Sorted(maps.Keys(o.Also)) {
@@ -160,7 +167,7 @@ func (r *Report) read(history []Send) books {
 func (b *books) message(s Send) {
 	m := b.messages[s.Message]
 	if m == nil {
-		m = &message{id: s.Message, thread: s.Thread, person: cmp.Or(s.Person, s.Thread), machine: s.Machine, proves: s.Proves, sent: s.At}
+		m = &message{id: s.Message, thread: s.Thread, person: cmp.Or(s.Person, s.Thread), machine: s.Machine, proves: s.Proves, note: s.Note, said: s.Said, sent: s.At}
 		b.messages[s.Message] = m
 		b.by[s.Sender]++
 		if t := b.talk(m.person); !s.Machine {
@@ -220,14 +227,19 @@ func (o Outcome) lacking(messages map[string]*message) func(id string) string {
 			held[id] = true
 		}
 	}
+	for _, activities := range o.Days {
+		for _, note := range slices.Concat(activities...) {
+			held[note] = true
+		}
+	}
 	missing := 0
 	for id, m := range messages {
-		if !held[id] && !m.acked.IsZero() && !m.nobodys {
+		if !held[cmp.Or(m.note, id)] && !m.acked.IsZero() && !m.nobodys {
 			missing++
 		}
 	}
 	return func(id string) string {
-		if !held[id] && missing <= len(o.Again) {
+		if m := messages[id]; !held[cmp.Or(m.note, id)] && missing <= len(o.Again) {
 			return Again
 		}
 		return Lost
@@ -238,7 +250,7 @@ func (o Outcome) lacking(messages map[string]*message) func(id string) string {
 func (r *Report) once(crm string, messages map[string]*message, held []string, lacking func(id string) string) {
 	times := r.twice(crm, held)
 	for _, id := range slices.Sorted(maps.Keys(messages)) {
-		if times[id] == 0 && !messages[id].acked.IsZero() && !messages[id].nobodys {
+		if times[id] == 0 && !messages[id].acked.IsZero() && !messages[id].nobodys && messages[id].note == "" {
 			r.add(lacking(id), crm, id, "acknowledged at "+messages[id].acked.Format(time.RFC3339Nano))
 		}
 	}

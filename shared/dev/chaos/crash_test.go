@@ -94,11 +94,11 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 				t.Fatal(err)
 			}
 			e.mu.Lock()
-			e.cloud, e.message = l, string(client.EventID(sample(client, 1, 0, Webhook{})))
+			e.cloud, e.message = l, string(client.EventID(sample(client, 1, 0, Webhook{}, time.Time{})))
 			e.mu.Unlock()
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 			defer cancel()
-			for _, s := range []samples.Sample{sample(client, 1, 0, Webhook{}), sample(client, 1, 1, Webhook{}), sample(client, 2, 0, Webhook{})} {
+			for _, s := range []samples.Sample{sample(client, 1, 0, Webhook{}, time.Time{}), sample(client, 1, 1, Webhook{}, time.Time{}), sample(client, 2, 0, Webhook{}, time.Time{})} {
 				if status, err := client.Send(ctx, s); err != nil || status != http.StatusOK {
 					t.Fatal(status, err)
 				}
@@ -126,11 +126,11 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 				}
 			}
 			for s, want := range map[int]int{0: c.held, 1: 1} {
-				if got := held[client.MessageKey(sample(client, 1, s, Webhook{}))]; got != want {
+				if got := held[client.MessageKey(sample(client, 1, s, Webhook{}, time.Time{}))]; got != want {
 					t.Errorf("message %d of the thread is in the CRM %d times, want %d", s, got, want)
 				}
 			}
-			if held[client.MessageKey(sample(client, 2, 0, Webhook{}))] != 1 {
+			if held[client.MessageKey(sample(client, 2, 0, Webhook{}, time.Time{}))] != 1 {
 				t.Error("another person's message is not in the CRM once")
 			}
 		})

@@ -25,6 +25,8 @@ type Send struct {
 	Sender   string    `json:"sender,omitempty"`  // the account it comes by
 	Thread   string    `json:"thread"`            // what it knows the person by, in whose order it is
 	Person   string    `json:"person,omitempty"`  // who, where that is known by something else, too
+	Note     string    `json:"note,omitempty"`    // what it is found by where it is shown among others
+	Said     time.Time `json:"said,omitzero"`     // of such a one: when it was written, by its own word
 	Proves   bool      `json:"proves,omitempty"`  // it knows the person by both
 	Machine  bool      `json:"machine,omitempty"` // of a message: an out-of-office note
 	State    string    `json:"state,omitempty"`   // of a receipt

@@ -17,17 +17,20 @@ import (
 // known is how what was sent is recognised in a CRM's records.
 type known struct {
 	messages map[string]string // ids of messages, by the key of their records
+	asks     map[string]string // outreaches, likewise
 	events   map[string]string // likewise, by the id of their events
 	people   map[string]string // who wrote or was written to; their phone is its own name
 	ours     map[string]bool   // by id: the message is one of ours
 }
 
 func (r *run) known() known {
-	k := known{map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}
+	k := known{map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}
 	sends, _ := r.history.Sends() // judge reports the error
 	for _, s := range sends {
 		k.people[s.Thread] = s.Thread
-		if s.Kind != OfAsking {
+		if s.Kind == OfAsking {
+			k.asks[s.Key] = s.Message
+		} else {
 			k.messages[s.Key] = s.Message
 			k.events[s.Event] = s.Message
 			k.ours[s.Message] = s.Kind == OfReceipt
@@ -40,7 +43,7 @@ func (r *run) known() known {
 func (r *run) outcome(ctx context.Context) (Outcome, error) {
 	o := Outcome{
 		Messages: map[string][]string{}, Statuses: map[string]map[string][]string{}, Replies: map[string]map[string][]Shown{},
-		Also: map[string][]string{}, People: map[string]map[string]int{}, Whose: map[string]map[string][]string{}, Spooled: map[string]bool{}, Left: r.left(ctx),
+		Also: map[string][]string{}, People: map[string]map[string]int{}, Whose: map[string]map[string][]string{}, Asks: map[string][]string{}, Days: map[string][][]string{}, Spooled: map[string]bool{}, Left: r.left(ctx),
 	}
 	k := r.known()
 	for event := range r.striker.spooled {
@@ -58,6 +61,9 @@ func (r *run) outcome(ctx context.Context) (Outcome, error) {
 		if err := r.also(ctx, name, k, &o); err != nil {
 			return o, err
 		}
+		if err := r.days(ctx, name, &o); err != nil {
+			return o, err
+		}
 	}
 	var err error
 	o.Dead, o.Again, err = Dead(ctx, r.cloud)
@@ -73,6 +79,13 @@ func (r *run) messages(ctx context.Context, name string, k known, o *Outcome) er
 	o.Statuses[name], o.Messages[name], o.Whose[name] = map[string][]string{}, nil, map[string][]string{}
 	for _, record := range records {
 		id := identify(record, k.messages)
+		if len(notesOf(record.Properties[r.cloud.Simulated[name].Sessions.Text])) > 0 {
+			continue // it is of several messages
+		}
+		if asked := identify(record, k.asks); asked != record.ID {
+			o.Asks[name] = append(o.Asks[name], asked)
+			continue
+		}
 		if k.ours[id] {
 			o.Statuses[name][id] = append(o.Statuses[name][id], record.Properties[r.cloud.Simulated[name].Status])
 		} else {
@@ -99,6 +112,21 @@ func (r *run) people(ctx context.Context, name string, k known, o *Outcome) erro
 		for _, record := range held {
 			person := identify(record, k.people)
 			o.Replies[name][person] = append(o.Replies[name][person], Shown{record.Properties[about.Ended], record.Properties[about.Replied]})
+		}
+	}
+	return nil
+}
+
+// days looks at a CRM's activities of several messages.
+func (r *run) days(ctx context.Context, name string, o *Outcome) error {
+	at := r.cloud.Simulated[name].Sessions
+	records, err := r.client.Records(ctx, name, at.Object)
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		if notes := notesOf(record.Properties[at.Text]); len(notes) > 0 {
+			o.Days[name] = append(o.Days[name], notes)
 		}
 	}
 	return nil

@@ -71,6 +71,7 @@ type Webhook struct {
 	Machine   bool            `json:"machine,omitempty"`   // an out-of-office note: the answer to nothing
 	Sender    int             `json:"sender,omitempty"`    // the account it comes by, of those that can bring it, beginning anew behind the last
 	By        Known           `json:"by,omitempty"`        // what it knows the person by
+	Day       bool            `json:"day,omitempty"`       // it is to the line whose conversations are one activity a day
 }
 
 // Spoil is one fault of a CRM, by its place among the failures that the CRM's simulator tells of.
@@ -97,6 +98,7 @@ type Plan struct {
 	Outbound []Outbound  `json:"outbound"`
 	Asked    [][]Asked   `json:"asked"` // by person; the last ones never write
 	Joins    [][]Webhook `json:"joins"` // by person: these are none of Threads
+	Days     [][]Webhook `json:"days"`  // likewise: who write to the line of days
 	Outages  []Outage    `json:"outages"`
 	Holds    []Hold      `json:"holds"`
 }
@@ -128,6 +130,7 @@ func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]in
 	p.holds(random, size, held)
 	p.joins(random, size)
 	p.senders(random)
+	p.days(random, size)
 	return p
 }
 

@@ -75,7 +75,7 @@ func (r *run) record(ctx context.Context, report Report, stormed, rested time.Du
 		Anomalies: append([]Problem{}, report.Problems...), Recovery: r.striker.holds.recovery(),
 		Seconds: map[string]float64{"broken": stormed.Round(time.Millisecond).Seconds(), "to rest": rested.Round(time.Millisecond).Seconds()},
 		Load: map[string]int{
-			"people": writers, "people who were proved to be one with somebody": report.Joined, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
+			"people": writers, "people who were proved to be one with somebody": report.Joined, "messages in activities of a day": report.Shown, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
 			"people who answered one": report.Replied, "webhooks": report.Webhooks, "webhooks sent twice": report.Duplicates,
 			"webhooks tried again": report.Retries, "messages by the spool": report.Spooled,
 			"messages left out, for want of time": int(r.sender.late.Load()),

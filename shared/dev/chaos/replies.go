@@ -157,3 +157,19 @@ func (r *Report) replies(crm string, talks map[string]*talk, shown map[string][]
 		}
 	}
 }
+
+// asks looks for outreaches that are not on the timeline of whoever had written before, or there twice. Of who had not, the CRM may hold
+// nobody, and nobody is made of what we send.
+func (r *Report) asks(crm string, talks map[string]*talk, o Outcome) {
+	times := r.twice(crm, o.Asks[crm])
+	for _, person := range slices.Sorted(maps.Keys(talks)) {
+		for _, q := range talks[person].asked {
+			wrote := slices.ContainsFunc(talks[person].wrote, func(m *message) bool {
+				return !m.acked.IsZero() && m.acked.Before(q.first) && !o.Spooled[m.id]
+			})
+			if wrote && q.acked && times[q.id] == 0 {
+				r.add(Lost, crm, q.id, "an outreach to somebody who had written")
+			}
+		}
+	}
+}

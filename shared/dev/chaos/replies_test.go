@@ -71,12 +71,17 @@ func TestTheCheckerSeesWhatIsWrongWithReplies(t *testing.T) {
 		"who is asked and never writes has no record":   {[]Send{asking("o1", "p", 0, 5)}, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var asks []string
 			o := Outcome{Messages: map[string][]string{"x": nil}, Replies: map[string]map[string][]Shown{"x": {"p": c.shown}}}
 			for _, s := range c.history {
-				if s.Kind == OfPerson && s.Attempt > 0 {
+				switch {
+				case s.Kind == OfPerson && s.Attempt > 0:
 					o.Messages["x"] = append(o.Messages["x"], s.Message)
+				case s.Kind == OfAsking:
+					asks = append(asks, s.Message)
 				}
 			}
+			o.Asks = map[string][]string{"x": asks}
 			var got []string
 			for _, p := range Check(c.history, o).Problems {
 				got = append(got, p.Kind)
@@ -85,6 +90,29 @@ func TestTheCheckerSeesWhatIsWrongWithReplies(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestTheCheckerLooksForOutreachOnTimelines of those who had written before: of others the CRM may hold nobody.
+func TestTheCheckerLooksForOutreachOnTimelines(t *testing.T) {
+	known, stranger := asking("o1", "p", 20, 20), asking("o2", "q", 20, 20)
+	for name, c := range map[string]struct {
+		shown []string
+		want  []string
+	}{
+		"it is there":                          {[]string{"o1"}, nil},
+		"it is not":                            {nil, []string{Lost + " o1"}},
+		"it is there twice":                    {[]string{"o1", "o1"}, []string{Twice + " o1"}},
+		"so is one to who had written nothing": {[]string{"o1", "o2"}, nil},
+	} {
+		o := Outcome{Messages: map[string][]string{"x": {"m1"}}, Asks: map[string][]string{"x": c.shown}, Replies: map[string]map[string][]Shown{"x": {"p": {{}}}}}
+		var got []string
+		for _, p := range Check([]Send{wrote("m1", "p", 1), known, stranger}, o).Problems {
+			got = append(got, p.Kind+" "+p.Message)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 

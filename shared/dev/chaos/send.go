@@ -36,10 +36,14 @@ type parcel struct {
 }
 
 // sample returns the n-th message of a person.
-func sample(c *samples.Client, person, n int, w Webhook) samples.Sample {
+func sample(c *samples.Client, person, n int, w Webhook, at time.Time) samples.Sample {
 	l := samples.Load{Kind: samples.Message, Number: fmt.Sprintf("%016x%016x", person, n), Person: samples.Phone(person), Text: fmt.Sprintf("message %d", n)}
 	if w.Machine {
 		l.Text = "Automatic reply: I am away and read this on Monday."
+	}
+	if w.Day {
+		l.Text, l.Sent = words(person, n), at
+		return c.NewTo(dayLine, l)
 	}
 	if w.By != byPhone {
 		l.Channel, l.User = canonical.WhatsApp, user(person)
@@ -58,10 +62,15 @@ func callback(c *samples.Client, n int, state string) samples.Sample {
 	return c.New(samples.Load{Kind: samples.Status, Number: fmt.Sprintf("%032x", n), Person: samples.Phone(n), Text: state})
 }
 
-func (s *sender) message(person, n int, w Webhook) parcel {
-	m := sample(s.client, person, n, w)
+// message returns the n-th message of a person. What is shown among others says itself when it was written.
+func (s *sender) message(person, n int, w Webhook, at time.Time) parcel {
+	at = at.Add(-toldAfter).UTC().Truncate(time.Millisecond)
+	m := sample(s.client, person, n, w, at)
 	note := Send{
 		Kind: OfPerson, Thread: samples.Phone(person), Machine: w.Machine, Event: string(s.client.EventID(m)), Sender: m.Account(), Proves: w.By == byBoth,
+	}
+	if w.Day {
+		note.Note, note.Said = noteOf(person, n), at
 	}
 	if w.By == byUser {
 		note.Thread, note.Person = user(person), samples.Phone(person)
@@ -97,7 +106,7 @@ func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 			s.late.Add(int64(len(webhooks) - n))
 			return
 		}
-		m := s.message(person, n, w)
+		m := s.message(person, n, w, at)
 		first := w.By == byBoth && !proved
 		if n > 0 && first && !s.settled(ctx, last) {
 			return
