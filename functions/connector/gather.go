@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
 )
@@ -32,12 +33,13 @@ func (c *Connector[R]) gather(ctx context.Context, items []*item) (ready []*item
 		}
 	}
 	for _, it := range c.read(ctx, of) {
-		if it.show == nil {
+		gone := it.show == nil
+		if gone && it.delivery.Event.Type != canonical.TypeReceipt {
 			ready = append(ready, it)
 			continue
 		}
 		switch wait := it.due(); {
-		case it.shown():
+		case gone, it.shown(): // a receipt has nothing to show by itself
 			it.finished, it.ended = true, time.Now()
 			c.tell(ctx, it)
 		case wait > 0:

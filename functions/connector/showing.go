@@ -160,7 +160,7 @@ func (it *item) shown() bool {
 
 // due returns how long an item is to wait for others of its session, with which it is written.
 func (it *item) due() time.Duration {
-	if !it.onlyLogs() {
+	if it.show == nil || !it.onlyLogs() {
 		return 0
 	}
 	return time.Until(it.show.record.Due(it.delivery.Event.EventID, it.delivery.Session.Window))

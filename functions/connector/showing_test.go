@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
@@ -379,6 +380,17 @@ func TestASessionThatIsGoneIsNotShown(t *testing.T) {
 		time.Sleep(30 * 24 * time.Hour)
 		k.handle("done", a)
 		k.showing("by itself")
+	})
+}
+
+func TestAFailureIsNotShownWithoutItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newTalk(t)
+		a := k.say("a", 0)
+		a.Event.Type = canonical.TypeReceipt
+		time.Sleep(30 * 24 * time.Hour)
+		k.handle("done", a)
+		k.showing("")
 	})
 }
 

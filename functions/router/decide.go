@@ -36,7 +36,10 @@ func (r *Router) prepare(ctx context.Context, j *job) error {
 			return err
 		}
 	}
-	err := r.addReply(ctx, j, &event, &j.record.Decision)
+	err := r.catchUp(ctx, j, &event)
+	if err == nil {
+		err = r.addReply(ctx, j, &event, &j.record.Decision)
+	}
 	if err == nil {
 		err = r.markTold(ctx, event.TenantID, event.ThreadID, &j.record.Decision)
 	}
@@ -226,6 +229,9 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 		names = nil
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
+	if isFailure(e) && !byMessage(t.TimelineOf(e.LineID)) {
+		decided = asActivities(decided)
+	}
 	for i, c := range decided.CRMs {
 		if makesNobody(e, c.Actions) {
 			decided.CRMs[i].Actions = withoutLead(c.Actions, given{}, c.CRM)

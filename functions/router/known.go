@@ -27,7 +27,12 @@ type sentRecord struct {
 	At    time.Time         `json:"at"`
 	Best  canonical.EventID `json:"best"`
 	Says  int               `json:"says"`
+
+	Thread canonical.ThreadID `json:"thread"`
 }
+
+// sentSort is the sort key of a sentRecord, beside the receipts of the message.
+const sentSort = "sent"
 
 // sentKey returns where it is kept which event told of a message of ours; ok is false of an event that tells of none.
 func sentKey(e *canonical.Event) (key store.Key, ok bool) {
@@ -35,7 +40,7 @@ func sentKey(e *canonical.Event) (key store.Key, ok bool) {
 		return store.Key{}, false
 	}
 	id := canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, e.ProviderMessageID)
-	return store.Key{Partition: e.TenantID + "/message/" + id, Sort: "sent"}, true
+	return store.Key{Partition: e.TenantID + "/message/" + id, Sort: sentSort}, true
 }
 
 // worth returns how much an event says of a message: its words, then whether a person wrote them.
@@ -57,7 +62,7 @@ func (r *Router) findTold(ctx context.Context, j *job) (*Told, error) {
 	if !ok {
 		return nil, nil
 	}
-	known := sentRecord{First: e.EventID, At: e.Timestamp.UTC(), Best: e.EventID, Says: worth(e)}
+	known := sentRecord{First: e.EventID, At: e.Timestamp.UTC(), Best: e.EventID, Says: worth(e), Thread: e.ThreadID}
 	var told *Told
 	if held := j.held[key]; held.Version > 0 {
 		var before sentRecord

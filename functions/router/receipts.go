@@ -9,12 +9,15 @@ import (
 	"slices"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/receipt"
 	"signalbox/shared/rules"
+	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
@@ -26,9 +29,10 @@ const CodeNoReceipt = "receipt_required"
 type ReceiptParts struct {
 	Outbox // to the receipts queues
 
-	Store   receipt.Writer
+	Store   conversation.Store
 	Tenants Tenants
 	Engine  Engine
+	Events  queue.Publisher // to the queue that events come from
 }
 
 // Receipts routes the receipts lane: a queue.Handler of canonical receipts, several of one tenant side by side. The receipts of
@@ -36,10 +40,18 @@ type ReceiptParts struct {
 // record before any CRM is told; a receipt behind it goes no further. Receipts have no event record: the message's status
 // record is what is kept of them, and it holds nothing personal. They take no claim either, since every effect is a rise or a
 // repetition.
-type Receipts struct{ ReceiptParts }
+//
+// Where each message has a record in CRMs they are told of every message: they leave out what they have no record of. Where what is said
+// is shown together they are told how a conversation stands whose last message of ours it is. That another failed the session shows that
+// has it: the event goes to the router, in the message's thread. Of a message that nobody has told of our own record is raised, and
+// nobody is told.
+type Receipts struct {
+	ReceiptParts
+	sealer envelope.TenantSealer
+}
 
-// NewReceipts returns a Receipts.
-func NewReceipts(p ReceiptParts) *Receipts { return &Receipts{p} }
+// NewReceipts returns a Receipts that seals with s what goes to the router.
+func NewReceipts(s envelope.TenantSealer, p ReceiptParts) *Receipts { return &Receipts{p, s} }
 
 // messageReceipts is the receipts of one message in a batch, of which the furthest counts.
 type messageReceipts struct {
@@ -49,7 +61,11 @@ type messageReceipts struct {
 	from     *queue.Received
 	status   receipt.Status
 	heads    []int
+	tenant   tenant.Tenant
+	rose     bool // our own record says what it says, and CRMs are to be told
+	held     map[store.Key]store.Record
 	outgoing []*outgoing
+	failure  *queue.Message // to the router
 	err      error
 }
 
@@ -57,8 +73,11 @@ type messageReceipts struct {
 func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
 	messages := r.gather(heads, errs)
-	r.raiseAll(ctx, messages)
+	r.each(ctx, messages, r.raise)
+	r.readKnown(ctx, messages)
+	r.each(ctx, messages, r.tell)
 	r.publish(ctx, messages)
+	r.publishFailures(ctx, messages)
 	sent, failed := 0, 0
 	for _, x := range messages {
 		for _, i := range x.heads {
@@ -113,27 +132,29 @@ func messageOf(e *canonical.Event) string {
 	return e.ProviderMessageID
 }
 
-// raiseAll raises every message's record, side by side and in half of the time. A panic is that message's own.
-func (r *Receipts) raiseAll(ctx context.Context, messages []*messageReceipts) {
+// each does something for every message that has not failed, side by side and in half of the time. A panic is that message's own.
+func (r *Receipts) each(ctx context.Context, messages []*messageReceipts, do func(context.Context, *messageReceipts) error) {
 	ctx, cancel := queue.Half(ctx)
 	defer cancel()
 	queue.SideBySide(messages, func(_ int, x *messageReceipts) {
+		if x.err != nil {
+			return
+		}
 		defer func() {
 			if value := recover(); value != nil {
 				x.err = queue.Recovered(telemetry.WithTrace(ctx, x.trace), r.Logger, r.Meter, value)
 			}
 		}()
-		x.err = r.raise(ctx, x)
+		x.err = do(ctx, x)
 	})
 }
 
-// raise keeps how far a message got and finds out which CRMs are to be told. Nobody is told what is behind what is held:
-// whoever raised that tells it, and is not done before.
-func (r *Receipts) raise(ctx context.Context, x *messageReceipts) error {
+// raise keeps how far a message got. Nobody is told what is behind what is held: whoever raised that tells it, and is not done before.
+func (r *Receipts) raise(ctx context.Context, x *messageReceipts) (err error) {
 	if ctx.Err() != nil {
 		return queue.ErrNotStarted
 	}
-	t, err := r.Tenants.Tenant(ctx, x.event.TenantID)
+	x.tenant, err = r.Tenants.Tenant(ctx, x.event.TenantID)
 	if errors.Is(err, tenant.ErrUnknown) {
 		return fault.New(fault.Blocked, CodeTenantUnknown, nil)
 	}
@@ -144,21 +165,21 @@ func (r *Receipts) raise(ctx context.Context, x *messageReceipts) error {
 	if err != nil || held.Rank() > x.status.Rank() {
 		return err
 	}
-	x.status = held
-	x.outgoing, err = r.updates(x, t)
-	return err
+	x.status, x.rose = held, true
+	x.event.LineID = x.tenant.MainLine(x.event.LineID)
+	return nil
 }
 
-// updates returns what each CRM is to be told whose rules ask for it.
-func (r *Receipts) updates(x *messageReceipts, t tenant.Tenant) ([]*outgoing, error) {
-	e := &x.event
+// updates returns what each CRM is to be told whose rules ask for it: of the message, or of a conversation.
+func (r *Receipts) updates(x *messageReceipts, of *receipt.Conversation) ([]*outgoing, error) {
+	e, t := &x.event, x.tenant
 	decided := r.Engine.Decide(t.Rules, t.Version, t.CRMNames(), rules.Facts{Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp})
 	var out []*outgoing
 	for _, c := range decided.CRMs {
 		if !slices.ContainsFunc(c.Actions, func(a delivery.Action) bool { return a.Kind == delivery.RaiseStatus }) {
 			continue
 		}
-		body, err := json.Marshal(receipt.Update{TenantID: e.TenantID, CRM: c.CRM, Key: x.key, Channel: e.Channel, Status: x.status})
+		body, err := json.Marshal(receipt.Update{TenantID: e.TenantID, CRM: c.CRM, Key: x.key, Channel: e.Channel, Status: x.status, Conversation: of})
 		if err != nil {
 			return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 		}

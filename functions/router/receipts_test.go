@@ -25,7 +25,7 @@ import (
 
 // lane returns the receipts' router of a world.
 func (w *world) lane() *router.Receipts {
-	return router.NewReceipts(router.ReceiptParts{Store: w.store, Tenants: w, Engine: rules.Ordered{}, Outbox: w.outbox()})
+	return router.NewReceipts(w.ring, router.ReceiptParts{Store: w.store, Tenants: w, Engine: rules.Ordered{}, Outbox: w.outbox(), Events: w})
 }
 
 // receiptOf returns the receipt that message sid reached a state.
@@ -231,7 +231,7 @@ func TestATenantWhoseLookUpHangsHoldsUpNobodysReceipts(t *testing.T) {
 		w := newWorld()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		lane := router.NewReceipts(router.ReceiptParts{Store: w.store, Tenants: hanging{w}, Engine: rules.Ordered{}, Outbox: w.outbox()})
+		lane := router.NewReceipts(w.ring, router.ReceiptParts{Store: w.store, Tenants: hanging{w}, Engine: rules.Ordered{}, Outbox: w.outbox(), Events: w})
 		lane.Deliveries = map[string]queue.Publisher{"hubspot": publisher(func(ctx context.Context) error { return ctx.Err() })}
 		var heads []queue.Received
 		for _, tenant := range []string{"slow", "demo"} {

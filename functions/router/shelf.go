@@ -31,14 +31,15 @@ type shelf struct {
 type volume struct {
 	merged
 	*Router
-	place   session.Place
-	zone    string
-	person  string // with whose key it is sealed
-	record  session.Record
-	entries []canonical.Event // that are added
-	size    int               // in bytes, of the record at most
-	next    string            // the part in which it goes on
-	expires time.Time
+	place    session.Place
+	zone     string
+	person   string // with whose key it is sealed
+	record   session.Record
+	entries  []canonical.Event // that are added
+	size     int               // in bytes, of the record at most
+	next     string            // the part in which it goes on
+	failures []failure         // of messages in it
+	expires  time.Time
 }
 
 // states is the record of a thread's conversations, with what is counted.
@@ -107,6 +108,9 @@ func (v *volume) apply(ctx context.Context, held store.Record) (*store.Change, e
 	changed := false
 	for _, e := range v.entries {
 		changed = record.Add(e) || changed
+	}
+	for _, f := range v.failures {
+		changed = record.Fail(f.provider, f.account, f.id, f.code) || changed
 	}
 	if cmp.Or(cmp.Compare(len(v.next), len(record.Next)), strings.Compare(v.next, record.Next)) > 0 { // of two numbers the higher
 		record.Next, changed = v.next, true
@@ -343,7 +347,7 @@ func (s *states) apply(_ context.Context, held store.Record) (*store.Change, err
 func (s *shelf) merged() []*merged {
 	var all []*merged
 	for _, v := range s.volumes {
-		if len(v.entries) > 0 || v.next != "" {
+		if len(v.entries) > 0 || len(v.failures) > 0 || v.next != "" {
 			all = append(all, &v.merged)
 		}
 	}

@@ -112,7 +112,7 @@ func (e *Entry) same(other *canonical.Event) bool {
 }
 
 // Add adds an event, in the order of event times, and reports whether that changed the record: an event that it holds stays as it is.
-// Another event that tells of a message of ours takes the place of the one before.
+// Another event that tells of a message of ours takes the place of the one before, and its time.
 func (r *Record) Add(e canonical.Event) bool {
 	if r.Holds(e.EventID) {
 		return false
@@ -122,7 +122,9 @@ func (r *Record) Add(e canonical.Event) bool {
 		r.Entries = slices.Clone(r.Entries)
 		held := &r.Entries[i]
 		held.Before = append(slices.Clone(held.Before), held.Event.EventID)
+		at := held.Event.Timestamp
 		held.Event = shown(e)
+		held.Event.Timestamp = at
 		return true
 	}
 	r.Entries = append(slices.Clone(r.Entries), Entry{Event: shown(e)})
@@ -140,6 +142,26 @@ func (r *Record) Remove(id canonical.EventID) bool {
 	before := len(r.Entries)
 	r.Entries = slices.DeleteFunc(slices.Clone(r.Entries), func(e Entry) bool { return e.Event.EventID == id })
 	return len(r.Entries) < before
+}
+
+// Fails reports whether a message of ours is in the record, by its provider, account and the provider's id.
+func (r *Record) Fails(provider, account, id string) bool { return r.sent(provider, account, id) >= 0 }
+
+// Fail marks a message of ours as not delivered, with the provider's code, and reports whether that changed the record.
+func (r *Record) Fail(provider, account, id, code string) bool {
+	i := r.sent(provider, account, id)
+	if i < 0 || r.Entries[i].Failed != "" {
+		return false
+	}
+	r.Entries = slices.Clone(r.Entries)
+	r.Entries[i].Failed = code
+	return true
+}
+
+// sent returns which entry is of a message of ours, -1 for none.
+func (r *Record) sent(provider, account, id string) int {
+	message := canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Outbound, Provider: provider, AccountID: account, ProviderMessageID: id}
+	return slices.IndexFunc(r.Entries, func(e Entry) bool { return e.same(&message) })
 }
 
 // Holds reports whether an event is in the record.

@@ -16,6 +16,7 @@ type TimelineContent struct {
 	Words         Words       `json:"words,omitempty"`
 	Conversations *bool       `json:"conversations,omitempty"`
 	Close         string      `json:"close,omitempty"`
+	Elsewhere     *bool       `json:"elsewhere,omitempty"`
 }
 
 // Timeline is how CRMs show what is said on a line.
@@ -27,6 +28,7 @@ type Timeline struct {
 	Words         Words
 	Conversations bool          // how conversations stand is shown, too
 	Close         time.Duration // after so long a silence a conversation is closed
+	Elsewhere     bool          // CRMs are told of receipts of messages that nobody told of: who sent one may have made its record
 }
 
 // Granularity is what one activity of a CRM shows.
@@ -65,6 +67,9 @@ func (c *TimelineContent) over(t Timeline) Timeline {
 	t.Granularity, t.Words = cmp.Or(c.Granularity, t.Granularity), cmp.Or(c.Words, t.Words)
 	if c.Conversations != nil {
 		t.Conversations = *c.Conversations
+	}
+	if c.Elsewhere != nil {
+		t.Elsewhere = *c.Elsewhere
 	}
 	for _, d := range c.durations(&t) {
 		if parsed, err := time.ParseDuration(d.written); err == nil { // it was checked when the file was applied

@@ -62,8 +62,8 @@ func (l *lane) start() {
 	rest := l.stop
 	l.stop = func() { stop(); rest() }
 	for range l.routers {
-		l.gather(ctx, l.receipts, unordered(l.opening("route-receipts", router.NewReceipts(router.ReceiptParts{
-			Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Outbox: l.outbox(l.kind, l.updates, l.receiptsDead),
+		l.gather(ctx, l.receipts, unordered(l.opening("route-receipts", router.NewReceipts(l.ring, router.ReceiptParts{
+			Events: l.events, Store: l.state, Tenants: l.directory, Engine: rules.Ordered{}, Outbox: l.outbox(l.kind, l.updates, l.receiptsDead),
 		}), l.receiptsDead)))
 	}
 	for range l.writers {

@@ -53,24 +53,30 @@ func TestAMessageOfOursIsOneWhoeverTellsOfIt(t *testing.T) {
 					defer l.halt()
 					l.send(message{number: number(9), from: phone, text: "hello"})
 					l.settled(time.Hour)
-					s := l.ours(0)
-					of := samples.MessageOf{Provider: s.Provider(), Account: s.Account(), ID: l.client.ID(s)}
-					for _, what := range order {
-						switch what {
-						case "registration":
-							l.deliver(l.client.New(samples.Load{Kind: samples.Outreach, Number: "out-1", Person: phone, Sent: time.Now(), Of: of}))
-						case "echo":
-							l.deliver(l.client.New(samples.Load{Kind: samples.Answer, Number: "echo-1", Person: phone, Sent: time.Now(), Text: "Shall we talk?", Name: "Ann", Of: of}))
-						default:
-							l.status(0, what)
-						}
-						l.settled(time.Hour)
-						l.rest(time.Hour)
-					}
+					l.happens(order, phone)
 					l.holdsOnce(phone)
 				})
 			})
 		}
+	}
+}
+
+// happens tells of message 0 of ours to a person: that it was registered, that it was seen, and what its provider says of it.
+func (l *lane) happens(order []string, phone string) {
+	l.t.Helper()
+	s := l.ours(0)
+	of := samples.MessageOf{Provider: s.Provider(), Account: s.Account(), ID: l.client.ID(s)}
+	for _, what := range order {
+		switch what {
+		case "registration":
+			l.deliver(l.client.New(samples.Load{Kind: samples.Outreach, Number: "out-1", Person: phone, Sent: time.Now(), Of: of}))
+		case "echo":
+			l.deliver(l.client.New(samples.Load{Kind: samples.Answer, Number: "echo-1", Person: phone, Sent: time.Now(), Text: "Shall we talk?", Name: "Ann", Of: of}))
+		default:
+			l.status(0, what)
+		}
+		l.settled(time.Hour)
+		l.rest(time.Hour)
 	}
 }
 

@@ -28,9 +28,9 @@ func Route(f *function.Function) *queue.Worker {
 func Receipts(f *function.Function) *queue.Worker {
 	worker, outbox := sends(f, "route-receipts", "RECEIPTS_QUEUE_PREFIX", "")
 	worker.Unordered = true
-	ring := f.Ring("", f.String("CONFIG_TABLE"), "")
-	envelope.OpenFor(worker, ring, router.NewReceipts(router.ReceiptParts{
-		Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Engine: rules.Ordered{}, Outbox: outbox,
+	ring := f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), "")
+	envelope.OpenFor(worker, ring, router.NewReceipts(ring, router.ReceiptParts{
+		Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Engine: rules.Ordered{}, Outbox: outbox, Events: f.Queue(f.String("EVENTS_QUEUE_URL")),
 	}))
 	return worker
 }
