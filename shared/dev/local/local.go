@@ -68,6 +68,7 @@ type Cloud struct {
 	outputs   atomic.Pointer[map[string]string]
 	bindings  map[string]string // base URLs of CRMs as functions see them
 	database  *dynamodb.Handler
+	refused   sync.Map     // what functions did that their roles do not allow
 	noOwner   atomic.Int64 // until when, in Unix nanoseconds, nobody looks up who calls a CRM
 	servers   []*http.Server
 	running   sync.WaitGroup
@@ -154,7 +155,7 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 			allowed[f.LogicalID] = f.Allowed
 		}
 	}
-	c.serve(listener, cloud.Authorize(allowed, c.logger, cloud.New(services, c.options.Hooks.Observer, c.Counts)), nil)
+	c.serve(listener, cloud.Authorize(allowed, c.refuse, cloud.New(services, c.options.Hooks.Observer, c.Counts)), nil)
 	return nil
 }
 
@@ -199,6 +200,23 @@ func (c *Cloud) Stop() {
 	if c.logFile != nil {
 		_ = c.logFile.Close()
 	}
+}
+
+// refuse notes that a function's role does not allow what it does.
+func (c *Cloud) refuse(ctx context.Context, r cloud.Refusal) {
+	c.logger.ErrorContext(ctx, "the function's role does not allow this", slog.String("function", r.Function),
+		slog.String("action", r.Action), slog.String("resource", r.Resource), slog.String("partition", r.Partition))
+	c.refused.Store(r.Function+" "+r.Action, true)
+}
+
+// Refused returns what functions did that their roles do not allow: their names and the actions.
+func (c *Cloud) Refused() (all []string) {
+	c.refused.Range(func(what, _ any) bool {
+		all = append(all, fmt.Sprint(what))
+		return true
+	})
+	slices.Sort(all)
+	return all
 }
 
 // Queue returns a queue by its logical id, nil if there is none.

@@ -1,7 +1,7 @@
 package cloud
 
 import (
-	"log/slog"
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,8 +12,9 @@ import (
 
 // Authorize lets a function make the calls that its role in the template allows, and refuses all others as AWS does: what
 // runs locally has the rights it will have deployed. Callers that are no function of the template (a person with a client)
-// may do everything. Of conditions it knows those on dynamodb:LeadingKeys; one with kms:ViaService never allows a direct call.
-func Authorize(allowed map[string][]template.Statement, logger *slog.Logger, next http.Handler) http.Handler {
+// may do everything. Of conditions it knows those on dynamodb:LeadingKeys; one with kms:ViaService never allows a direct call. What is
+// refused is told to refused.
+func Authorize(allowed map[string][]template.Statement, refused func(context.Context, Refusal), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		function := Call{Caller: caller(r.Header.Get("Authorization"))}.Function()
@@ -21,8 +22,7 @@ func Authorize(allowed map[string][]template.Statement, logger *slog.Logger, nex
 			r = r.WithContext(awsjson.WithRights(ctx, func(action, resource, partition string) bool {
 				may := slices.ContainsFunc(statements, func(s template.Statement) bool { return allows(s, action, resource, partition) })
 				if !may {
-					logger.ErrorContext(ctx, "the function's role does not allow this", slog.String("function", function),
-						slog.String("action", action), slog.String("resource", resource), slog.String("partition", partition))
+					refused(ctx, Refusal{Function: function, Action: action, Resource: resource, Partition: partition})
 				}
 				return may
 			}))
@@ -30,6 +30,9 @@ func Authorize(allowed map[string][]template.Statement, logger *slog.Logger, nex
 		next.ServeHTTP(w, r)
 	})
 }
+
+// Refusal is a call that a function made and its role does not allow. It may try another way, and nothing else would tell.
+type Refusal struct{ Function, Action, Resource, Partition string }
 
 // allows reports whether a statement allows an action, whose resource and leading key are empty where it has none.
 func allows(s template.Statement, action, resource, partition string) bool {

@@ -1,7 +1,7 @@
 package cloud_test
 
 import (
-	"log/slog"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -89,7 +89,7 @@ func TestAFunctionMayDoWhatItsRoleAllows(t *testing.T) {
 				SQS:      sqs.New(memqueue.New(memqueue.Options{Name: "deliver-x.fifo"}), memqueue.New(memqueue.Options{Name: "events.fifo"})),
 				KMS:      kms.New(nil), SecretsManager: secretsmanager.New(nil),
 			}, nil, &cloud.Counts{})
-			h := cloud.Authorize(allowed, slog.New(slog.DiscardHandler), services)
+			h := cloud.Authorize(allowed, func(context.Context, cloud.Refusal) {}, services)
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(c.body))
 			r.Header.Set("X-Amz-Target", c.target)
 			r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.caller+"/20260101/us-east-1/x/aws4_request, SignedHeaders=host, Signature=0")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"signalbox/shared/consent"
@@ -61,6 +62,9 @@ func play(ctx context.Context, w io.Writer, root string, c *local.Cloud, client 
 		limited, cancel := context.WithTimeout(ctx, scenePatience)
 		wrong = append(wrong, s.play(limited, w, one))
 		cancel()
+	}
+	if refused := c.Refused(); len(refused) > 0 {
+		wrong = append(wrong, fmt.Errorf("roles of template.yaml do not allow what their functions do: %s", strings.Join(refused, ", ")))
 	}
 	return errors.Join(wrong...)
 }
