@@ -5,16 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 )
 
-const (
-	bodyProperty = "hs_communication_body"
-	timeProperty = "hs_timestamp"
-)
+const bodyProperty = "hs_communication_body"
 
 // communication returns the record of an event, without the key it is upserted by. Of the body, reserve characters are left
 // free. The status of what was sent is its receipts' alone: they may have come first, and nothing is to set it back.
@@ -24,16 +22,17 @@ func communication(e canonical.Event, names Properties, reserve int) map[string]
 		status = "received"
 	}
 	filled := fill(append(attributionOf(e, names),
-		bodyProperty, body(e, reserve), timeProperty, connector.Instant(e.Timestamp), names.Direction, string(e.Direction), names.Status, status)...)
-	maps.Copy(filled, logged(e.Channel, names))
+		bodyProperty, body(e, reserve), names.Direction, string(e.Direction), names.Status, status)...)
+	maps.Copy(filled, logged(e.Channel, e.Timestamp, names))
 	return filled
 }
 
-// logged returns what a communication is made with and keeps.
-func logged(channel canonical.Channel, names Properties) map[string]string {
+// logged returns what a communication is made with and keeps: its place on the timeline.
+func logged(channel canonical.Channel, at time.Time, names Properties) map[string]string {
 	return map[string]string{
 		"hs_communication_channel_type": channelType(channel),
 		"hs_communication_logged_from":  "CRM", // the only value HubSpot takes
+		"hs_timestamp":                  connector.Instant(at),
 		names.Channel:                   string(channel),
 	}
 }
@@ -184,8 +183,8 @@ func (p *portal) sessionPages(ctx context.Context, w batch, i int) []*page {
 		if part.Number > 1 && len(part.Lines) > 0 {
 			begins = part.Lines[0].At
 		}
-		one := &page{step: i, key: part.Key, id: a.Written[recordOf(part.Number)], keeps: logged(a.Channel, p.binding.Properties)}
-		one.shows = fill(append(attributionOf(r.delivery.Event, p.binding.Properties), bodyProperty, transcript(a, part), timeProperty, connector.Instant(begins))...)
+		one := &page{step: i, key: part.Key, id: a.Written[recordOf(part.Number)], keeps: logged(a.Channel, begins, p.binding.Properties)}
+		one.shows = fill(append(attributionOf(r.delivery.Event, p.binding.Properties), bodyProperty, transcript(a, part))...)
 		if !keyed {
 			one.shows[bodyProperty] += marker(part.Key)
 			if one.id == "" {
