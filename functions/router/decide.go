@@ -167,6 +167,12 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if err := r.noteTurn(ctx, j, &d, threadHead); err != nil {
 		return err
 	}
+	return r.conclude(ctx, j, pepper, head, d)
+}
+
+// conclude decides by the tenant's rules what CRMs are to do; of whom they would make somebody new, when new people are counted.
+func (r *Router) conclude(ctx context.Context, j *job, pepper canonical.Pepper, head conversation.Head, d Decision) error {
+	e := &j.event
 	decided := r.askRules(j, pepper, head, &d)
 	if makesLead(decided, head) {
 		if d.NoLead = noLead(e, d.AutoReply, j.tenant); d.NoLead == "" && counts(e) {

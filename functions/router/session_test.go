@@ -5,20 +5,16 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"signalbox/functions/router"
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
-	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
 	"signalbox/shared/session"
 	"signalbox/shared/store"
-	"signalbox/shared/store/memstore"
 	"signalbox/shared/tenant"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,13 +185,22 @@ func received(after time.Duration, e canonical.Event) canonical.Event {
 // TestWhatIsShownTogetherCostsNoFurtherCall: it is read with the head and written with the record.
 func TestWhatIsShownTogetherCostsNoFurtherCall(t *testing.T) {
 	t.Parallel()
-	for name, events := range map[string][]canonical.Event{
-		"one message":            {spoken("a", 0)},
-		"messages of one person": {spoken("a", 0), spoken("b", time.Second), spoken("c", time.Minute)},
+	const calls = "get head, note log, write event, publish"
+	several := []canonical.Event{spoken("a", 0), spoken("b", time.Second), spoken("c", time.Minute)}
+	for name, c := range map[string]struct {
+		granularity tenant.Granularity
+		events      []canonical.Event
+		want        string
+	}{
+		"one message":                   {tenant.ByDay, several[:1], calls},
+		"messages of one person":        {tenant.ByDay, several, calls},
+		"a conversation by itself":      {tenant.ByMessage, several, calls},
+		"between silences, once a list": {tenant.BySession, several[:1], "get head, list, get session, note log, write event, publish"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := shownBy(nil)
+			events := c.events
+			w := shownBy(func(t *tenant.Timeline) { t.Granularity = c.granularity })
 			w.link(t, events[0])
 			var heads []queue.Received
 			for _, e := range events {
@@ -206,7 +211,7 @@ func TestWhatIsShownTogetherCostsNoFurtherCall(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if got := strings.Join(w.calls, ", "); got != "get head, note log, write event, publish" {
+			if got := strings.Join(w.calls, ", "); got != c.want {
 				t.Error(got)
 			}
 			page, _, err := w.store.List(t.Context(), store.Range{Partition: "demo/thread/" + string(events[0].ThreadID)})
@@ -219,199 +224,6 @@ func TestWhatIsShownTogetherCostsNoFurtherCall(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// TestACrashShowsAMessageOnce fails each call in turn, before and after its effect and halfway, and then receives the messages again.
-func TestACrashShowsAMessageOnce(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		granularity tenant.Granularity
-		events      []canonical.Event
-		want        map[string]string
-	}{
-		"of a day":     {tenant.ByDay, []canonical.Event{spoken("a", 0)}, map[string]string{day: "a"}},
-		"of a batch":   {tenant.ByDay, []canonical.Event{spoken("a", 0), spoken("b", time.Second), spoken("c", 24*time.Hour)}, map[string]string{day: "a, b", "2026-01-19T00:00:00.000Z/sms/demo-number/": "c"}},
-		"of a session": {tenant.BySession, []canonical.Event{spoken("a", 0), spoken("b", time.Second)}, map[string]string{"2026-01-18T14:23:12.000Z/sms/demo-number/": "a, b"}},
-		"by itself":    {tenant.ByMessage, []canonical.Event{spoken("a", 0), spoken("b", time.Second)}, map[string]string{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, effect := range []memstore.Fault{memstore.Before, memstore.After, memstore.Partial} {
-				for step := 0; ; step++ {
-					w := shownBy(func(t *tenant.Timeline) { t.Granularity = c.granularity })
-					w.link(t, c.events[0])
-					w.fault = func(call int) memstore.Fault {
-						if call >= step {
-							return effect
-						}
-						return memstore.None
-					}
-					failed := false
-					receive := func(attempt int) {
-						var heads []queue.Received
-						for _, e := range c.events {
-							m := message(t, e)
-							m.Attempt = attempt
-							heads = append(heads, m)
-						}
-						for _, err := range w.router.Handle(t.Context(), heads) {
-							failed = failed || err != nil
-						}
-					}
-					receive(1)
-					began := failed
-					w.fault = nil
-					for attempt := 2; attempt < 8 && failed; attempt++ {
-						failed = false
-						receive(2)
-					}
-					got, states := w.sessions(t, c.events[0])
-					if diff := cmp.Diff(c.want, got); diff != "" {
-						t.Errorf("%d at step %d: %s", effect, step, diff)
-					}
-					if len(states.All) != 1 || states.All[0].Messages != len(c.events) {
-						t.Errorf("%d at step %d: %+v", effect, step, states)
-					}
-					if !began {
-						break
-					}
-					if step > 30 {
-						t.Fatal("a message has no end")
-					}
-				}
-			}
-		})
-	}
-}
-
-// TestTheOrderOfArrivalDoesNotChangeADay routes the same messages of two days in orders that are drawn, some of them twice, in batches and
-// one by one.
-func TestTheOrderOfArrivalDoesNotChangeADay(t *testing.T) {
-	t.Parallel()
-	var events []canonical.Event
-	for i := range 8 {
-		events = append(events, received(30*time.Hour, spoken(string(rune('a'+i)), time.Duration(i)*2*time.Hour)))
-	}
-	for seed := range uint64(40) {
-		random := rand.New(rand.NewPCG(seed, 7))
-		w := shownBy(nil)
-		w.link(t, events[0])
-		var heads []queue.Received
-		for _, i := range random.Perm(len(events)) {
-			for range 1 + random.IntN(2) {
-				heads = append(heads, message(t, events[i]))
-			}
-		}
-		for len(heads) > 0 {
-			n := min(1+random.IntN(4), len(heads))
-			var left []queue.Received
-			for i, err := range w.router.Handle(t.Context(), heads[:n]) {
-				if err != nil { // a copy in the same batch is received again
-					left = append(left, heads[i])
-				}
-			}
-			heads = append(left, heads[n:]...)
-		}
-		got, states := w.sessions(t, events[0])
-		want := map[string]string{day: "a, b, c, d, e", "2026-01-19T00:00:00.000Z/sms/demo-number/": "f, g, h"}
-		if diff := cmp.Diff(want, got); diff != "" || states.All[0].Messages != 8 {
-			t.Fatalf("seed %d: %s %+v", seed, diff, states)
-		}
-	}
-}
-
-// TestTwoWritersShowBothMessages: two routers, of which each has a message of one thread, as when the second is re-homed.
-func TestTwoWritersShowBothMessages(t *testing.T) {
-	t.Parallel()
-	for range 20 {
-		w := shownBy(nil)
-		w.link(t, spoken("a", 0))
-		other := router.New(w.ring, router.Parts{
-			Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Events: w,
-			Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(),
-		})
-		var both sync.WaitGroup
-		for i, of := range []*router.Router{w.router, other} {
-			both.Go(func() {
-				for n := range 5 {
-					e := spoken(fmt.Sprintf("%d%d", n, i), time.Duration(n)*time.Minute+time.Duration(i)*time.Second)
-					if err := of.Handle(t.Context(), []queue.Received{message(t, e)})[0]; err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		both.Wait()
-		got, states := w.sessions(t, spoken("a", 0))
-		if want := "00, 01, 10, 11, 20, 21, 30, 31, 40, 41"; got[day] != want || states.All[0].Messages != 10 {
-			t.Fatalf("%v %+v", got, states)
-		}
-	}
-}
-
-// TestACopyOfAWebhookIsShownOnce, although a provider that gives no time makes it look as if it were of the day after.
-func TestACopyOfAWebhookIsShownOnce(t *testing.T) {
-	t.Parallel()
-	copied := spoken("a", 24*time.Hour)
-	for name, c := range map[string]func(*testing.T, *world){
-		"later": func(t *testing.T, w *world) { w.routeAll(t, spoken("a", 0), copied) },
-		"in one batch": func(t *testing.T, w *world) {
-			errs := w.router.Handle(t.Context(), []queue.Received{message(t, spoken("a", 0)), message(t, copied)})
-			if errs[0] != nil || errs[1] == nil {
-				t.Fatal(errs)
-			}
-			w.routeAll(t, copied)
-		},
-		"beside it": func(t *testing.T, w *world) { // the first is routed whole between the second's reads and writes
-			w.fault = func(call int) memstore.Fault {
-				if w.calls[call] == "write event" {
-					w.fault = nil
-					w.mu.Unlock()
-					w.routeAll(t, spoken("a", 0))
-					w.mu.Lock()
-				}
-				return memstore.None
-			}
-			w.routeAll(t, copied)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := shownBy(nil)
-			w.link(t, copied)
-			c(t, w)
-			got, states := w.sessions(t, copied)
-			delete(got, "2026-01-19T00:00:00.000Z/sms/demo-number/") // perhaps there, and empty
-			if diff := cmp.Diff(map[string]string{day: "a"}, got); diff != "" || states.All[0].Messages != 1 {
-				t.Errorf("%s %+v", diff, states)
-			}
-			for _, d := range w.deliveries(t) {
-				if !strings.HasSuffix(d.Session.Name, day) || !d.Event.Timestamp.Equal(at) {
-					t.Errorf("a delivery is of %s and %s", d.Event.Timestamp, d.Session.Name)
-				}
-			}
-		})
-	}
-}
-
-// TestWhatIsMissingInItsSessionIsAdded when its message comes again; much later it is shown by itself.
-func TestWhatIsMissingInItsSessionIsAdded(t *testing.T) {
-	t.Parallel()
-	w, e := shownBy(nil), spoken("a", 0)
-	w.link(t, e)
-	w.routeAll(t, e)
-	key := session.StoreKey("demo", e.ThreadID, w.deliveries(t)[0].Session.Name)
-	if _, err := w.store.Write(t.Context(), store.Change{Kind: store.Delete, Record: store.Record{Key: key, Version: 1}}); err != nil {
-		t.Fatal(err)
-	}
-	w.tenant.Timeline.Granularity = tenant.ByMessage // what was decided stands
-	w.routeAll(t, e)
-	if got, states := w.sessions(t, e); got[day] != "a" || states.All[0].Messages != 1 {
-		t.Errorf("%v %+v", got, states)
-	}
-	if all := w.deliveries(t); all[1].Session == nil || all[1].Session.Name != all[0].Session.Name {
-		t.Errorf("%+v", all[1].Session)
 	}
 }
 
@@ -479,137 +291,21 @@ func TestAFullSessionGoesOnInAnotherPart(t *testing.T) {
 	}
 }
 
-// checkShown fails unless everything that CRMs were asked to show is in one session of its thread, and counted once, where days are shown.
-func (o *office) checkShown() {
-	o.t.Helper()
-	in, counted := map[canonical.EventID][]store.Key{}, 0
-	for record := range o.state.All() {
-		switch {
-		case strings.HasPrefix(record.Sort, "session/"):
-			held, err := session.Open(o.t.Context(), o.w.ring, record)
-			if err != nil {
-				o.t.Fatal(err)
-			}
-			for _, entry := range held.Entries {
-				in[entry.Event.EventID] = append(in[entry.Event.EventID], record.Key)
-			}
-		case record.Sort == "conversations":
-			states, err := conversation.DecodeStates(record.Data)
-			if err != nil {
-				o.t.Fatal(err)
-			}
-			for _, s := range states.All {
-				counted += s.Messages
-			}
-		}
-	}
-	if o.w.tenant.Timeline == (tenant.Timeline{}) {
-		if len(in)+counted > 0 {
-			o.t.Errorf("%d events are shown in sessions, %d counted", len(in), counted)
-		}
-		return
-	}
-	messages := 0
-	for _, d := range o.shown {
-		if !slices.ContainsFunc(d.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity }) {
-			continue
-		}
-		messages++
-		if d.Session == nil || len(in[d.Event.EventID]) != 1 || in[d.Event.EventID][0] != session.StoreKey("demo", d.Event.ThreadID, d.Session.Name) {
-			o.t.Errorf("%s is of the session %+v of %s, and in %v", d.Event.ProviderMessageID, d.Session, d.Event.ThreadID, in[d.Event.EventID])
-		}
-	}
-	if messages != len(in) || messages != counted {
-		o.t.Errorf("%d messages are shown, %d are in sessions, %d are counted", messages, len(in), counted)
-	}
-}
-
-// TestWordsAreKeptBack: nothing that is sent to CRMs, or kept to be shown by them, has words of an event where the tenant keeps them back.
-// The record of the event has them.
-func TestWordsAreKeptBack(t *testing.T) {
+func TestAConversationKnowsItsOwnerAndConsent(t *testing.T) {
 	t.Parallel()
-	const secrets = "secret"
-	secret := func(e *canonical.Event) {
-		e.Message = &canonical.Message{
-			Text: "secret words", Summary: "secret words", ContentType: "text/plain",
-			Attachments: []canonical.Attachment{{URL: "https://example.com/secret.png", ContentType: "image/png", Name: "secret.png", Size: 12}},
-			Suggestions: []canonical.Suggestion{{Text: "secret button"}}, Postback: &canonical.Postback{Text: "secret", Payload: "secret"},
-			Template: &canonical.Template{ID: "secret", Variables: map[string]string{"1": "secret"}}, Location: &canonical.Location{Label: "secret"},
-		}
-		e.Attribution = &canonical.Attribution{SourceID: "ad-1", Headline: "secret", Body: "secret"}
-		e.Metadata["ButtonText"] = []byte(`"secret"`)
-	}
-	summary := func(t *tenant.Timeline) { t.Granularity = tenant.BySummary }
-	digest := func(t *tenant.Timeline) { t.Words = tenant.WordsDigest }
-	alone := func(t *tenant.Timeline) { t.Words, t.Granularity = tenant.WordsDigest, tenant.ByMessage }
-	for name, c := range map[string]struct {
-		timeline func(*tenant.Timeline)
-		event    canonical.Event
-		known    bool
-		want     string // in their place
-	}{
-		"of a day":                       {digest, event("secret words", nil), true, "[12 characters, digest %s]"},
-		"of somebody new":                {digest, event("secret words", nil), false, "[12 characters, digest %s]"},
-		"of a message by itself":         {alone, event("secret words", nil), false, "[12 characters, digest %s]"},
-		"of a summary":                   {summary, event("secret words", nil), true, "[12 characters, digest %s]"},
-		"everything that may have words": {digest, event("secret words", secret), true, "[button, template, 12 characters, digest %s, 1 attached, location]"},
-		"characters, not bytes":          {digest, event("sécret", nil), true, "[6 characters, digest %s]"},
-		"no words": {digest, event("", func(e *canonical.Event) {
-			e.Message.Attachments = slices.Repeat([]canonical.Attachment{{URL: "https://example.com/secret"}}, 2)
-		}), true, "[2 attached]"},
-		"what nobody but a device can read": {digest, event("", func(e *canonical.Event) { e.Message.ContentType = canonical.ContentEncrypted }), true, ""},
+	w := shownBy(nil)
+	w.tenant.Leads.People = []tenant.Seller{{Name: "ana", Users: map[string]string{"hubspot": "1"}}}
+	w.tenant.Lines = []tenant.Line{{ID: "demo-number", Leads: tenant.LineLeads{Assign: tenant.AssignOwner, Owner: "ana"}, Timeline: w.tenant.Timeline}}
+	for _, c := range []struct{ says, consent, status string }{
+		{"hello", "", "waiting_for_us"}, {"stop", "opted_out", "waiting_for_us"}, {"are you there?", "opted_out", "waiting_for_us"}, {"start", "opted_in", "waiting_for_us"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := shownBy(c.timeline)
-			if c.known {
-				w.link(t, c.event)
-			}
-			w.routeAll(t, c.event)
-			want := c.want
-			if text := c.event.Message.Text; strings.Contains(want, "%s") {
-				pepper, _ := w.Pepper(t.Context(), "demo")
-				want = fmt.Sprintf(want, canonical.Digest(pepper, "words", text)[:12])
-			}
-			var seen []string
-			for _, m := range w.sent {
-				seen = append(seen, string(w.opened(t, m.Body)))
-			}
-			if d := w.deliveries(t)[0]; d.Event.Message.Text != want {
-				t.Errorf("the CRM is told %q, want %q", d.Event.Message.Text, want)
-			}
-			page, _, err := w.store.List(t.Context(), session.Sessions("demo", c.event.ThreadID))
-			if err != nil || (len(page) == 0) != (name == "of a message by itself") {
-				t.Fatal(page, err)
-			}
-			for _, held := range page {
-				record, err := session.Open(t.Context(), w.ring, held)
-				if err != nil || record.Entries[0].Event.Message.Text != want {
-					t.Errorf("the session says %+v, %v", record, err)
-				}
-				seen = append(seen, fmt.Sprintf("%+v %+v", record, record.Entries[0].Event.Message))
-			}
-			for _, one := range seen {
-				if strings.Contains(one, secrets) || strings.Contains(one, "sécret") {
-					t.Errorf("words are told: %s", one)
-				}
-			}
-			if record, _ := w.record(t, c.event); c.event.Message.Text != "" && !strings.Contains(string(record.Event), c.event.Message.Text) {
-				t.Error("the event's record has no words")
-			}
-		})
-	}
-}
-
-// TestWordsThatAreKeptBackLaterAreNotToldAgain: what is sent once more is told as the tenant wants it now.
-func TestWordsThatAreKeptBackLaterAreNotToldAgain(t *testing.T) {
-	t.Parallel()
-	w, e := shownBy(func(t *tenant.Timeline) { t.Granularity = tenant.ByMessage }), spoken("secret", 0)
-	w.link(t, e)
-	w.routeAll(t, e)
-	w.tenant.Timeline.Words = tenant.WordsDigest
-	w.routeAll(t, e)
-	if all := w.deliveries(t); all[0].Event.Message.Text != "secret" || strings.Contains(all[1].Event.Message.Text, "secret") {
-		t.Errorf("%q, then %q", all[0].Event.Message.Text, all[1].Event.Message.Text)
+		w.routeAll(t, spoken(c.says, time.Duration(len(w.sent))*time.Minute))
+		_, states := w.sessions(t, spoken(c.says, 0))
+		if s := states.All[0]; s.Owner != "ana" || s.Consent != c.consent || string(s.Status) != c.status {
+			t.Errorf("after %q: %+v", c.says, s)
+		}
+		if s := states.All[0]; s.Since.After(at.Add(2 * time.Minute)) {
+			t.Error("a keyword waits for an answer")
+		}
 	}
 }

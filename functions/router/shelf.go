@@ -124,6 +124,9 @@ func (v *volume) apply(ctx context.Context, held store.Record) (*store.Change, e
 // seal returns what writes a record over the held one.
 func (v *volume) seal(ctx context.Context, held store.Record, record *session.Record) (*store.Change, error) {
 	data, err := session.Seal(ctx, v.sealer, held.Key, v.person, record)
+	if err == nil && len(data) > store.MaxData { // with what another writer added, who was first
+		err = fault.New(fault.Retryable, CodeMerge, nil)
+	}
 	if err != nil {
 		return nil, err
 	}
