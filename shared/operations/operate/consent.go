@@ -22,7 +22,7 @@ const ConsentUsage = `make consent STACK=<stack> | ENDPOINT=http://127.0.0.1:456
     TENANT=<id>            whose
     ADDRESS=<number>       what may be sent to it, why, and the evidence: E.164, or a channel's identifier
     ACTION=export          what is held of every address, by its keyed digest, as CSV
-  or, to enter what somebody was told, with BY (your login name) and REASON:
+  or, to enter what somebody was told, which every CRM that holds the address then shows, with BY (your login name) and REASON:
     ACTION=enter           ADDRESS, STATE=opted_out|opted_in|pending, CHANNEL (of an opt-out all, if it is left out),
                            LINE= PURPOSE=messaging|marketing AT= SOURCE=agent|form|crm PROOF=<where it can be looked up>`
 
@@ -32,7 +32,8 @@ const ConsentImportUsage = `make consent-import STACK=<stack> | ENDPOINT=http://
     FILE=<file>            CSV with the columns address and state (opted_out, opted_in or pending), and of these what there is:
                            channel, at, source, proof, purpose, line
     ACTION=plan            apply: keep it, with BY (your login name) and REASON
-An opt-out is always taken, an opt-in only with channel, at and proof. What is older than what is held is kept as history.`
+An opt-out is always taken, an opt-in only with channel, at and proof. What is older than what is held is kept as history.
+CRMs that are known to hold the person show it; import a list into a CRM itself, too, for those in it who never wrote.`
 
 // errRows is the import of a file some rows of which were refused.
 var errRows = errors.New("some rows were refused; the others were not held up by them")
