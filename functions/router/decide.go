@@ -299,11 +299,12 @@ func (r *Router) makeRecord(ctx context.Context, j *job) error {
 		return err
 	}
 	if slices.ContainsFunc(d.CRMs, ownedLater) {
-		timer, err := r.newTimer(ctx, &j.event, d.Person.Key, owning, now.Add(j.tenant.Leads.OwnerWithin()))
-		if err != nil {
+		if err := r.addTimer(ctx, j, &j.event, d.Person.Key, owning, now.Add(j.tenant.Leads.OwnerWithin())); err != nil {
 			return err
 		}
-		j.pointers = append(j.pointers, timer)
+	}
+	if err := r.addClosing(ctx, j); err != nil {
+		return err
 	}
 	j.pointers = append(pointers(j, now.Add(Retention+24*time.Hour)), j.pointers...)
 	j.change = &store.Change{Record: store.Record{Key: key, Expires: now.Add(Retention), Data: data}}

@@ -89,6 +89,8 @@ type Parts struct {
 	Engine  Engine
 	Claims  Claims
 	Events  queue.Publisher // to the queue that events come from
+	// Standings are, by kind of CRM, where what has them show how conversations stand goes: to their receipts queues.
+	Standings map[string]queue.Publisher
 }
 
 // Router implements queue.Handler. It is safe for concurrent use.
@@ -122,6 +124,8 @@ type job struct {
 	change     *store.Change // of the record, nil where one is recorded already
 	pointers   []store.Record
 	outgoing   []*outgoing
+	states     *states            // in which the event is counted, if it is
+	standings  []*outgoing        // to the lane that shows how conversations stand
 	moved      canonical.ThreadID // the thread that it is of, if it came in another's group
 	forwarded  *queue.Message     // to that one's group
 	completed  bool               // by an earlier receive of an event of this id
@@ -151,7 +155,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	holdBack(jobs)
 	for _, stage := range []func(context.Context, []*job){
 		putOff(apart), r.claim, r.each(r.findTenant), r.readHeld, putOff(changesHead), r.each(r.decide), r.countLeads, r.show, r.each(r.makeRecord),
-		r.writePointers, r.writeRecords, r.each(r.prepare), r.publish, r.publishForwarded,
+		r.writePointers, r.writeRecords, r.each(r.prepare), r.publish, r.publishForwarded, r.publishStandings,
 	} {
 		stage(ctx, jobs)
 		holdBack(jobs)

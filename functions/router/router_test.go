@@ -51,8 +51,9 @@ type world struct {
 	sent  []queue.Message
 	fail  func(queue.Message) error
 
-	letters letters
-	missing []string // ids of messages whose queue is not there
+	letters   letters
+	standings standings // what has CRMs show how conversations stand
+	missing   []string  // ids of messages whose queue is not there
 }
 
 func newWorld() *world { return sealedBy(keyringtest.New()) }
@@ -73,7 +74,7 @@ func sealedBy(s router.Sealer) *world {
 	}))
 	w.router = router.New(s, router.Parts{
 		Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Events: w,
-		Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(),
+		Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(), Standings: map[string]queue.Publisher{"hubspot": &w.standings},
 	})
 	return w
 }

@@ -46,6 +46,7 @@ type volume struct {
 type states struct {
 	merged
 	counted []conversation.Counted
+	opened  map[canonical.EventID]bool // which of them open their conversation, as far as it is read
 }
 
 func (r *Router) newShelf() *shelf { return &shelf{Router: r, held: map[store.Key]store.Record{}} }
@@ -325,6 +326,7 @@ func (s *shelf) count(ctx context.Context, j *job, e *canonical.Event, d *Decisi
 	if x.Outbound {
 		x.Key = canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, e.ProviderMessageID)
 	}
+	j.states = s.states
 	s.states.counted, j.merged = append(s.states.counted, x), append(j.merged, &s.states.merged)
 	return nil
 }
@@ -336,8 +338,12 @@ func (s *states) apply(_ context.Context, held store.Record) (*store.Change, err
 		return nil, err
 	}
 	changed := false
+	s.opened = map[canonical.EventID]bool{}
 	for _, x := range s.counted {
+		before, _ := c.Of(x.Line, x.Channel)
 		changed = c.Count(x) || changed
+		after, _ := c.Of(x.Line, x.Channel)
+		s.opened[x.Event] = isOpen(after) && !isOpen(before)
 	}
 	if !changed {
 		return nil, nil

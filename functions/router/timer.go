@@ -32,6 +32,7 @@ type purpose string
 const (
 	waiting purpose = "waiting" // somebody may still wait for an answer
 	owning  purpose = "owner"   // somebody new may still be nobody's
+	silence purpose = "silence" // nothing may have been said in a conversation for long enough
 )
 
 // timerOf returns what an event is to look after, "" if it is no timer.
@@ -46,13 +47,17 @@ func timerOf(e *canonical.Event) (p purpose) {
 // time of the event, so that it is of whoever had the identifiers then. Its id is the event's and the purpose's, so that two are one.
 func (r *Router) newTimer(ctx context.Context, e *canonical.Event, person string, p purpose, at time.Time) (store.Record, error) {
 	member, _ := json.Marshal(p) // a string
+	metadata := map[string]json.RawMessage{timerMember: member}
+	if thread := e.Metadata[threadMember]; thread != nil {
+		metadata[threadMember] = thread
+	}
 	timer := canonical.Event{
 		EventID:       canonical.NewEventID(e.TenantID, timerProvider, e.LineID, string(p), string(e.EventID)),
 		SchemaVersion: canonical.SchemaVersion, TenantID: e.TenantID, AccountID: e.AccountID, LineID: e.LineID, ThreadID: e.ThreadID,
 		Type: canonical.TypeChange, Channel: e.Channel, Direction: e.Direction, ConversationID: e.ConversationID, Provider: timerProvider,
 		Sender: e.Sender, Recipient: e.Recipient, Timestamp: e.Timestamp, ReceivedAt: at,
 		Trace:    canonical.Trace{Traceparent: e.Trace.Traceparent, CausationID: string(e.EventID)},
-		Metadata: map[string]json.RawMessage{timerMember: member},
+		Metadata: metadata,
 	}
 	body, err := canonical.Encode(timer)
 	if err == nil {
@@ -64,8 +69,18 @@ func (r *Router) newTimer(ctx context.Context, e *canonical.Event, person string
 	return spool.Due(at, queue.Message{ID: string(timer.EventID), Group: string(e.ThreadID), Body: body, Trace: e.Trace.Traceparent}), nil
 }
 
+// addTimer sets a timer with a job's record.
+func (r *Router) addTimer(ctx context.Context, j *job, e *canonical.Event, person string, p purpose, at time.Time) error {
+	timer, err := r.newTimer(ctx, e, person, p, at)
+	j.pointers = append(j.pointers, timer)
+	return err
+}
+
 // decideTimer decides what becomes of a thread whose time has come. Where nothing does it leaves no record: a copy of it finds the same.
 func (r *Router) decideTimer(ctx context.Context, j *job, head conversation.Head, d Decision) error {
+	if timerOf(&j.event) == silence {
+		return r.closeSilent(ctx, j, d.Person.Key)
+	}
 	notice, err := r.tellsOf(ctx, j, head)
 	if err != nil || notice == nil {
 		return err

@@ -71,9 +71,7 @@ func (r *Router) noteWait(ctx context.Context, j *job, d *Decision) error {
 	if err != nil || !begins {
 		return err
 	}
-	timer, err := r.newTimer(ctx, e, d.Person.Key, waiting, at)
-	j.pointers = append(j.pointers, timer)
-	return err
+	return r.addTimer(ctx, j, e, d.Person.Key, waiting, at)
 }
 
 // beginWait reports whether a wait begins with an event, and keeps it. Of several that nobody has answered it begins with the first.

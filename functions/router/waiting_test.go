@@ -51,6 +51,23 @@ func (w *world) tick(t *testing.T) {
 	}
 }
 
+// pass lets time pass until an instant, and what is due by then be routed, after each of which it calls then.
+func (w *world) pass(t *testing.T, end time.Time, then ...func()) {
+	t.Helper()
+	for due := w.due(); len(due) > 0; due = w.due() {
+		at, _ := spool.At(due[0])
+		if at.After(end) {
+			break
+		}
+		time.Sleep(max(0, time.Until(at)))
+		w.tick(t)
+		for _, f := range then {
+			f()
+		}
+	}
+	time.Sleep(max(0, time.Until(end)))
+}
+
 // notices returns those of all deliveries.
 func (w *world) notices(t *testing.T) (told []map[string]string) {
 	t.Helper()
@@ -195,27 +212,18 @@ func TestWhoWaitsIsToldOf(t *testing.T) {
 				w.link(t, now(1, nil))
 				began := time.Now()
 				var told []time.Duration
-				until := func(end time.Time) { // lets time pass, and what is due by then be sent
-					for due := w.due(); len(due) > 0; due = w.due() {
-						at, _ := spool.At(due[0])
-						if at.After(end) {
-							break
-						}
-						time.Sleep(time.Until(at))
-						w.tick(t)
-						for range len(w.notices(t)) - len(told) {
-							told = append(told, time.Since(began))
-						}
+				tell := func() {
+					for range len(w.notices(t)) - len(told) {
+						told = append(told, time.Since(began))
 					}
-					time.Sleep(time.Until(end))
 				}
 				for n, s := range tt.steps {
-					until(began.Add(s.at))
+					w.pass(t, began.Add(s.at), tell)
 					if err := w.route(t, message(t, s.event(n))); err != nil {
 						t.Fatal(err)
 					}
 				}
-				until(began.Add(30 * 24 * time.Hour))
+				w.pass(t, began.Add(30*24*time.Hour), tell)
 				if diff := gocmp.Diff(tt.want, told); diff != "" {
 					t.Errorf("-want +got:\n%s", diff)
 				}

@@ -19,7 +19,7 @@ func Route(f *function.Function) *queue.Worker {
 	worker.Runs = true
 	envelope.OpenFor(worker, ring, router.New(ring, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
-		Events: f.Queue(f.String("QUEUE_URL")), Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
+		Events: f.Queue(f.String("QUEUE_URL")), Standings: queues(f, "RECEIPTS_QUEUE_PREFIX", ""), Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 	}))
 	return worker
 }
@@ -35,19 +35,23 @@ func Receipts(f *function.Function) *queue.Worker {
 	return worker
 }
 
-// sends returns a worker, and the outbox of what it sends to each CRM's queue: the prefix that the variable
-// holds, the CRM's kind and a suffix.
+// sends returns a worker, and the outbox of what it sends to each CRM's queue, as queues returns them.
 func sends(f *function.Function, stage, prefix, suffix string) (*queue.Worker, router.Outbox) {
 	worker := f.Worker(stage)
 	worker.DeadLetters = f.DeadLetters()
 	outbox := router.Outbox{
-		Deliveries: map[string]queue.Publisher{}, DeadLetters: worker.DeadLetters, Version: f.Identity.Version, Logger: f.Logger, Meter: f.Meter,
-	}
-	urls := f.String(prefix)
-	for _, kind := range f.List("CRMS") {
-		outbox.Deliveries[kind] = f.Queue(urls + kind + suffix)
+		Deliveries: queues(f, prefix, suffix), DeadLetters: worker.DeadLetters, Version: f.Identity.Version, Logger: f.Logger, Meter: f.Meter,
 	}
 	return worker, outbox
+}
+
+// queues returns each CRM's queue, by its kind: the prefix that the variable holds, the kind and a suffix.
+func queues(f *function.Function, prefix, suffix string) map[string]queue.Publisher {
+	all, urls := map[string]queue.Publisher{}, f.String(prefix)
+	for _, kind := range f.List("CRMS") {
+		all[kind] = f.Queue(urls + kind + suffix)
+	}
+	return all
 }
 
 // Replayer returns what routes stored events again.
