@@ -28,14 +28,14 @@ func (x *messageReceipts) timeline() tenant.Timeline { return x.tenant.TimelineO
 func (x *messageReceipts) keys() []store.Key {
 	e := &x.event
 	return []store.Key{
-		{Partition: e.TenantID + "/message/" + x.key, Sort: sentSort}, conversation.Key(e.TenantID, e.ThreadID), conversation.StatesKey(e.TenantID, e.ThreadID),
+		{Partition: e.TenantID + "/message/" + x.key, Sort: sentSort}, conversation.StatesKey(e.TenantID, e.ThreadID),
 	}
 }
 
 // readKnown reads, by as few calls as can be, what is known of messages whose CRMs show what is said together.
 func (r *Receipts) readKnown(ctx context.Context, messages []*messageReceipts) {
 	messages = slices.DeleteFunc(slices.Clone(messages), func(x *messageReceipts) bool { return x.err != nil || !x.rose || byMessage(x.timeline()) })
-	const each = 3
+	const each = 2
 	for chunk := range slices.Chunk(messages, store.MaxGet/each) {
 		var keys []store.Key
 		for _, x := range chunk {
@@ -78,50 +78,27 @@ func (r *Receipts) tell(ctx context.Context, x *messageReceipts) (err error) {
 	if err := json.Unmarshal(sent.Data, &known); err != nil {
 		return fault.New(fault.Permanent, CodeRecord, nil)
 	}
-	thread, states, err := r.root(ctx, x, cmp.Or(known.Thread, x.event.ThreadID))
-	if err != nil {
-		return err
-	}
+	x.event.ThreadID = cmp.Or(known.Thread, x.event.ThreadID) // where it is counted and shown, whoever its person is by now
 	if timeline.Conversations {
-		if err := r.raiseConversation(ctx, x, thread, states); err != nil {
+		if err := r.raiseConversation(ctx, x); err != nil {
 			return err
 		}
 	}
-	x.event.ThreadID = thread
 	if isFailure(&x.event) {
 		return r.forward(ctx, x)
 	}
 	return nil
 }
 
-// root returns the thread that a thread is part of, and how its conversations stand.
-func (r *Receipts) root(ctx context.Context, x *messageReceipts, thread canonical.ThreadID) (canonical.ThreadID, *store.Record, error) {
-	tenantID := x.event.TenantID
-	for range maxHops {
-		at, states := conversation.Key(tenantID, thread), conversation.StatesKey(tenantID, thread)
-		if _, ok := x.held[at]; !ok {
-			records, err := r.Store.Get(ctx, at, states)
-			if err != nil {
-				return "", nil, err
-			}
-			x.held[at], x.held[states] = records[0], records[1]
-		}
-		head, err := conversation.Decode(x.held[at].Data)
-		if err != nil {
-			return "", nil, err
-		}
-		if head.Joined == nil {
-			return thread, new(x.held[states]), nil
-		}
-		thread = head.Joined.Thread
-	}
-	return "", nil, fault.New(fault.Retryable, "thread_joins", nil)
-}
-
 // raiseConversation raises how far the last message of ours in a conversation got, if it is this one, and finds out whom to tell.
-func (r *Receipts) raiseConversation(ctx context.Context, x *messageReceipts, thread canonical.ThreadID, held *store.Record) error {
+func (r *Receipts) raiseConversation(ctx context.Context, x *messageReceipts) error {
+	tenantID, thread := x.event.TenantID, x.event.ThreadID
+	var held *store.Record
+	if states, read := x.held[conversation.StatesKey(tenantID, thread)]; read {
+		held = &states
+	}
 	var of *receipt.Conversation
-	_, err := conversation.UpdateStates(ctx, r.Store, x.event.TenantID, thread, held, func(c *conversation.Conversations) bool {
+	_, err := conversation.UpdateStates(ctx, r.Store, tenantID, thread, held, func(c *conversation.Conversations) bool {
 		state, changed := c.RaiseReceipt(x.key, x.status)
 		if of = nil; state.LastSent == x.key {
 			of = &receipt.Conversation{Thread: thread, Line: state.Line, Channel: state.Channel}

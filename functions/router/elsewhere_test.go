@@ -160,6 +160,29 @@ func TestReceiptsWhereADayIsOneActivity(t *testing.T) {
 	}
 }
 
+// TestAReceiptByAnotherIdentifierIsOfItsMessage: a provider may tell of a person by something else than the message was sent to.
+func TestAReceiptByAnotherIdentifierIsOfItsMessage(t *testing.T) {
+	t.Parallel()
+	w, r := shownBy(nil), ofOurs("SM1", "failed")
+	w.routeAll(t, wrote(1, "SM1"))
+	w.taken(t)
+	pepper, _ := w.Pepper(t.Context(), "demo")
+	r.ThreadID = canonical.NewThreadID(pepper, "whatsapp:US.1234")
+	for _, err := range w.receive(t, r) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	conversations, _, events, _ := w.taken(t)
+	if !slices.Equal(conversations, []string{"failed"}) || len(events) != 1 || events[0].Group != string(wrote(1, "SM1").ThreadID) {
+		t.Errorf("told %q and %+v", conversations, events)
+	}
+	w.follow(t, events)
+	if failed, _ := w.failures(t, wrote(1, "SM1").ThreadID); failed["SM1"] != "30003" {
+		t.Errorf("failed %v", failed)
+	}
+}
+
 // TestAReceiptThatOvertakesItsMessageIsShown: whoever tells of the message reads what came before.
 func TestAReceiptThatOvertakesItsMessageIsShown(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/tenant"
@@ -88,6 +89,32 @@ func TestAFailureIsShownInItsDay(t *testing.T) {
 					said := l.texts()
 					if len(said) != 1 || strings.Count(said[0], "Shall we talk") != 1 || !strings.Contains(said[0], "not delivered") {
 						t.Errorf("the activities say %q", said)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAMessageOfOursIsOneOfItsDay: in whatever order it is told of and its receipts come, the day has it once and the conversation shows how
+// far it got.
+func TestAMessageOfOursIsOneOfItsDay(t *testing.T) {
+	const phone = "+15552010000"
+	for kind := range plugins.CRMs() {
+		for _, order := range orders([]string{"registration", "echo", "sent", "delivered"}) {
+			t.Run(kind+" "+strings.Join(order, " "), func(t *testing.T) {
+				daily(t, kind, phone, func(l *lane) {
+					l.happens(order, phone)
+					if said := l.texts(); len(said) != 1 || strings.Count(said[0], "Shall we talk") != 1 || strings.Contains(said[0], "not delivered") {
+						t.Errorf("the activities say %q", said)
+					}
+					if !slices.ContainsFunc(l.about.Objects, func(object string) bool {
+						return slices.ContainsFunc(l.held(object), func(r simulatortest.Record) bool { return has(r, "delivered") })
+					}) {
+						t.Error("nothing shows that it was delivered")
+					}
+					if waiting := l.waiting(); waiting != 1 {
+						t.Errorf("%d outreaches wait", waiting)
 					}
 				})
 			})

@@ -93,18 +93,23 @@ func (l *lane) holdsOnce(phone string) {
 	if r := l.messages()[i]; !strings.Contains(strings.Join(r.Associations[l.about.People[0]], " "), l.personAt(phone).ID) || !strings.Contains(r.Properties[l.about.Text], "Shall we talk") {
 		l.t.Errorf("it is %v of %v", r.Properties, r.Associations)
 	}
-	waiting := 0
-	for record := range l.state.All() {
+	if waiting := l.waiting(); waiting != 1 {
+		l.t.Errorf("%d outreaches wait", waiting)
+	}
+}
+
+// waiting returns how many outreaches wait for an answer.
+func (p *pipeline) waiting() (waiting int) {
+	p.t.Helper()
+	for record := range p.state.All() {
 		if record.Sort != "head" {
 			continue
 		}
 		head, err := conversation.Decode(record.Data)
 		if err != nil {
-			l.t.Fatal(err)
+			p.t.Fatal(err)
 		}
 		waiting += len(head.Outreach)
 	}
-	if waiting != 1 {
-		l.t.Errorf("%d outreaches wait", waiting)
-	}
+	return waiting
 }
