@@ -15,7 +15,10 @@ func Lines(r session.Record, zone *time.Location) []Line {
 	t := transcript{at: map[string]int{}, reactions: map[int][]reaction{}}
 	for _, entry := range r.Entries {
 		if !amends(entry.Event) {
-			t.say(entry, zone)
+			line := lineOf(entry, zone)
+			line.say(entry.Event)
+			t.at[entry.Event.ProviderMessageID] = len(t.lines)
+			t.lines = append(t.lines, line)
 		}
 	}
 	for _, entry := range r.Entries {
@@ -47,24 +50,6 @@ type reaction struct{ emoji, by string }
 // amends reports whether an event is about another message.
 func amends(e canonical.Event) bool {
 	return e.Type == canonical.TypeEdit || e.Type == canonical.TypeRetract || e.Type == canonical.TypeReaction
-}
-
-// say adds a message's line. One that several told of, such as who sent it and the provider, has one line, with the words of who knew them.
-func (t *transcript) say(entry session.Entry, zone *time.Location) {
-	line := lineOf(entry, zone)
-	line.say(entry.Event)
-	id := entry.Event.ProviderMessageID
-	at, told := t.at[id]
-	switch {
-	case id == "" || !told:
-		t.at[id] = len(t.lines)
-		t.lines = append(t.lines, line)
-	case t.lines[at].blank():
-		line.Failed = cmp.Or(line.Failed, t.lines[at].Failed)
-		t.lines[at] = line
-	default:
-		t.lines[at].Failed = cmp.Or(t.lines[at].Failed, line.Failed)
-	}
 }
 
 // lineOf returns a line that says when and who.

@@ -233,6 +233,14 @@ func (it *item) written() (result Result, parts int, by bool) {
 	return result, parts, by
 }
 
+// followed reports whether others are in the session that came after the item, or with it: their deliveries are still to come.
+func (it *item) followed() bool {
+	own := it.delivery.Event
+	return slices.ContainsFunc(it.show.record.Entries, func(e session.Entry) bool {
+		return e.Event.EventID != own.EventID && !e.Event.ReceivedAt.Before(own.ReceivedAt)
+	})
+}
+
 // marks returns the change that keeps what the CRM shows now. There is none where what is kept says enough: nobody but this delivery
 // would know more by it.
 func (it *item) marks() (change store.Change, ok bool) {
@@ -241,8 +249,8 @@ func (it *item) marks() (change store.Change, ok bool) {
 	}
 	result, parts, by := it.written()
 	s := it.show
-	more := s.session.Version > it.delivery.Session.Revision || s.held.Version == 0 || parts != s.mark.Parts || !maps.Equal(result, s.mark.Result)
-	if !by || !more {
+	news := s.held.Version == 0 || parts != s.mark.Parts || !maps.Equal(result, s.mark.Result)
+	if !by || !news && s.session.Version == it.delivery.Session.Revision && !it.followed() {
 		return change, false
 	}
 	next := mark{Revision: s.session.Version, Conversation: s.standing(), Parts: parts, Result: result}

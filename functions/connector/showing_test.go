@@ -87,11 +87,13 @@ func (k *talk) write(s step) outcome {
 // say does what the router does about a message that came n seconds ago by the provider's word, and returns its delivery.
 func (k *talk) say(id string, ago int) delivery.Delivery {
 	k.t.Helper()
+	return k.sayAll(time.Duration(ago)*time.Second, id)[0]
+}
+
+// sayAll is say of several that came together.
+func (k *talk) sayAll(ago time.Duration, ids ...string) (all []delivery.Delivery) {
+	k.t.Helper()
 	k.fault = nil
-	d := deliveryOf(id)
-	d.Event.ThreadID, d.Event.ProviderMessageID, d.Event.Message.Text = "t1_x", id, id
-	k.said++ // of two at once the order would be that of their ids
-	d.Event.Timestamp, d.Event.ReceivedAt = time.Now().Add(-time.Duration(ago)*time.Second+time.Duration(k.said)*time.Millisecond), time.Now()
 	at := session.Place{Tenant: "demo", Thread: "t1_x", Channel: "sms", Start: k.began}
 	key := session.StoreKey("demo", "t1_x", at.Name())
 	var version int64
@@ -100,7 +102,14 @@ func (k *talk) say(id string, ago int) delivery.Delivery {
 		if err != nil {
 			k.t.Fatal(err)
 		}
-		r.Add(d.Event)
+		for _, id := range ids {
+			d := deliveryOf(id)
+			d.Event.ThreadID, d.Event.ProviderMessageID, d.Event.Message.Text = "t1_x", id, id
+			k.said++ // of two at once the order would be that of their ids
+			d.Event.Timestamp, d.Event.ReceivedAt = time.Now().Add(time.Duration(k.said)*time.Millisecond-ago), time.Now()
+			r.Add(d.Event)
+			all = append(all, d)
+		}
 		data, err := session.Seal(k.t.Context(), plain{}, key, "person", &r)
 		if err != nil {
 			k.t.Fatal(err)
@@ -108,10 +117,12 @@ func (k *talk) say(id string, ago int) delivery.Delivery {
 		version = held.Version + 1
 		return data
 	})
-	k.stand(func(s *conversation.State) { s.Messages++ })
-	d.Session = &delivery.Session{Name: at.Name(), Key: at.ExternalID(), Revision: version, Window: k.window}
-	d.Conversation = true
-	return d
+	k.stand(func(s *conversation.State) { s.Messages += len(ids) })
+	for i := range all {
+		all[i].Session = &delivery.Session{Name: at.Name(), Key: at.ExternalID(), Revision: version, Window: k.window}
+		all[i].Conversation = true
+	}
+	return all
 }
 
 // stand changes how the conversation stands.
@@ -252,6 +263,21 @@ func TestWhatComesWithinAWindowIsWrittenOnce(t *testing.T) {
 		k.showing("a b c d")
 		if strings.Count(k.out.String(), `"Delivered":1`) != 4 {
 			t.Error(k.out.String())
+		}
+	})
+}
+
+func TestWhatCameTogetherIsWrittenOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newTalk(t)
+		for _, ids := range [][]string{{"a", "b", "c"}, {"d", "e", "f"}} {
+			all := k.sayAll(0, ids...)
+			k.handle("done", all[0])
+			k.crm.journal = nil
+			k.handle("done", all[1])
+			k.handle("done", all[2])
+			k.calls()
+			time.Sleep(time.Hour)
 		}
 	})
 }

@@ -47,6 +47,8 @@ type Harness[R any] struct {
 	Spoil func(d *delivery.Delivery)
 	// Statuses describes a CRM that is a connector.StatusWriter. Nil: it shows no statuses.
 	Statuses *Statuses
+	// Sessions describes a CRM that shows sessions. Nil: it shows each message by itself.
+	Sessions *Sessions
 	// Refusals are the CRM's own ways to refuse, each with the fault it is to be sorted into. They come on top of the
 	// statuses that mean the same everywhere.
 	Refusals []Refusal

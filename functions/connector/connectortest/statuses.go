@@ -98,8 +98,12 @@ func (w *world[R]) write(updates ...receipt.Update) []error {
 	if !ok {
 		w.t.Fatal("the CRM is no connector.StatusWriter")
 	}
+	width := w.Width
+	if w.Statuses != nil {
+		width = w.Statuses.Width
+	}
 	lane := connector.NewReceipts(connector.ReceiptOptions{
-		CRM: writer, Store: storage{p, w.store}, Width: w.Statuses.Width, Attempt: attempt, Logger: logger, Meter: meter,
+		CRM: writer, Store: storage{p, w.store}, Width: width, Attempt: attempt, Logger: logger, Meter: meter,
 	})
 	heads := make([]queue.Received, len(updates))
 	for i, u := range updates {

@@ -16,12 +16,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"signalbox/functions/connector"
 	"signalbox/functions/connector/connectortest"
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/receipt"
 	"signalbox/shared/telemetry"
 )
 
@@ -31,6 +34,7 @@ type ledger struct {
 	people     []*person
 	activities map[string]*note
 	notices    map[string]connectortest.Notice
+	standings  map[string]connectortest.Standing
 }
 
 type person struct {
@@ -77,6 +81,30 @@ type note struct {
 	At     time.Time              `json:"at"`
 	Text   string                 `json:"text"`
 	Ad     *canonical.Attribution `json:"ad,omitempty"`
+
+	Session string `json:"-"` // it shows a part of it
+	Owner   string `json:"-"`
+}
+
+// shown is the ledger's own call, too: of what is there the text changes.
+type shown struct {
+	Person   string                  `json:"person"`
+	Key      string                  `json:"key"` // of the conversation
+	Parts    map[string]string       `json:"parts"`
+	Standing *connectortest.Standing `json:"standing"`
+}
+
+func (l *ledger) show(s shown, session string) {
+	for key, text := range s.Parts {
+		if l.activities[key] == nil {
+			l.activities[key] = &note{Session: session}
+		}
+		l.activities[key].Person, l.activities[key].Text = s.Person, text
+	}
+	if s.Standing != nil {
+		s.Standing.Person = s.Person
+		l.standings[s.Key] = *s.Standing
+	}
 }
 
 func ad(a *canonical.Attribution) canonical.Attribution {
@@ -162,6 +190,20 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if held = l.find(func(p *person) bool { return p.ID == n.Person }); held != nil {
 			l.activities[id] = &n
 		}
+	case "PUT sessions":
+		var s shown
+		_ = json.NewDecoder(r.Body).Decode(&s)
+		if held = l.find(func(p *person) bool { return p.ID == s.Person }); held != nil {
+			l.show(s, id)
+		}
+	case "PUT standings":
+		var s connectortest.Standing
+		_ = json.NewDecoder(r.Body).Decode(&s)
+		held = &person{}
+		if was, there := l.standings[id]; there {
+			s.Person = was.Person
+			l.standings[id] = s
+		}
 	}
 	if held == nil {
 		w.WriteHeader(http.StatusNotFound)
@@ -181,9 +223,38 @@ func (l *ledger) held() connectortest.Held {
 	}
 	held.Notices = slices.Collect(maps.Values(l.notices))
 	for id, n := range l.activities {
+		if n.Session != "" {
+			continue
+		}
 		held.Activities = append(held.Activities, connectortest.Activity{ExternalID: id, Persons: []string{n.Person}, At: n.At, Text: n.Text, Ad: ad(n.Ad)})
 	}
 	return held
+}
+
+func (l *ledger) sessions() *connectortest.Sessions {
+	return &connectortest.Sessions{
+		Calls: 1,
+		Held: func() (all []connectortest.Shown) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			for key, n := range l.activities {
+				if n.Session != "" {
+					all = append(all, connectortest.Shown{Key: key, Persons: []string{n.Person}, Text: n.Text, Rest: n.Owner})
+				}
+			}
+			return all
+		},
+		Edit: func(key string) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.activities[key].Owner = "ana"
+		},
+		Standings: func() []connectortest.Standing {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			return slices.Collect(maps.Values(l.standings))
+		},
+	}
 }
 
 // toy is the connector.CRM of a ledger.
@@ -228,10 +299,11 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 		}
 	}
 	for _, action := range d.Actions {
-		name := "activity"
-		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{id, d.Event.Timestamp, connector.Said(d.Event), d.Event.Attribution}}
+		name, logs := "activity", false
+		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{Person: id, At: d.Event.Timestamp, Text: connector.Said(d.Event), Ad: d.Event.Attribution}}
 		switch action.Kind {
 		case delivery.LogActivity:
+			logs = true
 			if done["activity"]["gone"] != "" {
 				name = "activity.again"
 			}
@@ -249,8 +321,8 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 		default:
 			continue
 		}
-		if _, ok := done[name]; !ok {
-			return connector.Step[request]{Name: name, Request: next}, true, nil
+		if result, ok := done[name]; !ok || result[connector.ResultBehind] != "" {
+			return connector.Step[request]{Name: name, Logs: logs, Request: next}, true, nil
 		}
 	}
 	if _, ok := done["name"]; !ok && id != "" && done["make"] == nil && connector.CarriesName(d) && d.Person.Links["named"] == "" {
@@ -288,9 +360,50 @@ func (c toy) notice(d delivery.Delivery, done connector.Progress, id string) (co
 func (c toy) Do(ctx context.Context, steps []connector.Step[request]) []connector.Outcome {
 	outcomes := make([]connector.Outcome, len(steps))
 	for i, step := range steps {
+		if a := step.Activity; step.Logs && a != nil {
+			step.Request = showing(a, step.Request.body.(note).Person)
+		}
 		outcomes[i] = c.do(ctx, step)
 	}
 	return outcomes
+}
+
+// showing returns the request that shows a session of somebody.
+func showing(a *connector.Activity, person string) request {
+	s := shown{Person: person, Key: a.ConversationKey, Parts: map[string]string{}}
+	words := func(l connector.Line) string { return l.Text + " " + strings.Join(l.Reactions, " ") }
+	for _, p := range a.Split(10000, func(l connector.Line) int { return utf8.RuneCountInString(words(l)) }) {
+		text := "nothing is left"
+		for i, l := range p.Lines {
+			if i == 0 {
+				text = ""
+			}
+			text += words(l) + "\n"
+		}
+		s.Parts[p.Key] = text
+	}
+	if c := a.Conversation; c != nil {
+		s.Standing = standing(*c)
+	}
+	return request{"PUT", "sessions/" + a.Key, s}
+}
+
+func standing(c conversation.State) *connectortest.Standing {
+	return &connectortest.Standing{Status: c.Status, Messages: c.Messages, Receipt: c.Receipt}
+}
+
+// WriteStatuses implements connector.StatusWriter: the ledger shows none.
+func (toy) WriteStatuses(_ context.Context, updates []receipt.Update) []error {
+	return make([]error, len(updates))
+}
+
+// WriteConversations implements connector.ConversationWriter.
+func (c toy) WriteConversations(ctx context.Context, updates []connector.ConversationUpdate) []error {
+	errs := make([]error, len(updates))
+	for i, u := range updates {
+		errs[i] = c.do(ctx, connector.Step[request]{Request: request{"PUT", "standings/" + u.Key, standing(u.State)}}).Err
+	}
+	return errs
 }
 
 func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Outcome {
@@ -333,7 +446,11 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 	if err := json.Unmarshal(read, &p); err != nil {
 		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreadable", nil)}
 	}
-	return connector.Outcome{Result: connector.Result{"person": p.ID, "owner": p.Owner, "made": p.Made.Format(time.RFC3339Nano)}}
+	result := connector.Result{"person": p.ID, "owner": p.Owner, "made": p.Made.Format(time.RFC3339Nano)}
+	if s, ok := step.Request.body.(shown); ok {
+		result[connector.ResultParts] = strconv.Itoa(len(s.Parts))
+	}
+	return connector.Outcome{Result: result}
 }
 
 // Links implements connector.Linker.
@@ -355,7 +472,7 @@ func (toy) Links(d delivery.Delivery, done connector.Progress) map[string]string
 
 func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 	connectortest.Run(t, func(*testing.T) connectortest.Harness[request] {
-		l := &ledger{activities: map[string]*note{}, notices: map[string]connectortest.Notice{}}
+		l := &ledger{activities: map[string]*note{}, notices: map[string]connectortest.Notice{}, standings: map[string]connectortest.Standing{}}
 		return connectortest.Harness[request]{
 			New:       func(client *http.Client, logger *slog.Logger) connector.CRM[request] { return toy{client, logger} },
 			Simulator: l, Name: "toy", Tenant: "demo", Secrets: []string{"token"}, Width: 3, KnownCalls: 1, Singly: true,
@@ -381,6 +498,7 @@ func TestTheSuiteAcceptsACRMThatKeepsTheContract(t *testing.T) {
 				l.find(func(p *person) bool { return p.ID == id }).Owner = user
 			},
 			Held:     l.held,
+			Sessions: l.sessions(),
 			Refusals: []connectortest.Refusal{{Name: "conflict", Status: http.StatusConflict, Want: fault.Permanent, Code: "toy_bad_row"}},
 		}
 	})

@@ -83,7 +83,7 @@ func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
 		checked = pureWriter[R]{pure[R]{w.t, crm}, writer}
 	}
 	c := connector.New(checked, connector.Options{
-		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Links: w.links,
+		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links,
 		Width: w.width, Attempt: attempt, Logger: logger, Meter: telemetry.NewMeter(w.out, id),
 	})
 	heads := make([]queue.Received, len(ds))

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/receipt"
@@ -128,8 +130,56 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: statuses,
+		Sessions: sessions(s, b),
 		Refusals: refusals(),
 	}
+}
+
+// keyOf returns the key of a communication, which stands in the body where the portal has no property for it.
+func keyOf(c simulator.Record) string {
+	if key := c.Properties["msg_event_key"]; key != "" {
+		return key
+	}
+	return markedKey(c.Properties["hs_communication_body"])
+}
+
+// sessions describes how a portal shows sessions, and on its contacts how conversations stand.
+func sessions(s *simulator.Simulator, b hubspot.Binding) *connectortest.Sessions {
+	shows := &connectortest.Sessions{
+		Calls: 2,
+		Held: func() (all []connectortest.Shown) {
+			communications, _ := s.Records("communications")
+			for _, c := range communications {
+				all = append(all, connectortest.Shown{
+					Key: keyOf(c), Persons: c.Associations["contacts"], Text: plainText(c.Properties["hs_communication_body"]), Rest: c.Properties["hubspot_owner_id"],
+				})
+			}
+			return all
+		},
+		Edit: func(key string) {
+			communications, _ := s.Records("communications")
+			for _, c := range communications {
+				if keyOf(c) == key {
+					s.Set("communications", c.ID, map[string]string{"hubspot_owner_id": "4711"})
+				}
+			}
+		},
+	}
+	if b.Package >= 3 {
+		shows.Standings = func() (all []connectortest.Standing) {
+			contacts, _ := s.Records("contacts")
+			for _, c := range contacts {
+				if status := c.Properties["msg_conversation_status"]; status != "" {
+					messages, _ := strconv.Atoi(c.Properties["msg_messages"])
+					all = append(all, connectortest.Standing{
+						Person: c.ID, Status: conversation.Status(status), Messages: messages, Receipt: c.Properties["msg_last_receipt"],
+					})
+				}
+			}
+			return all
+		}
+	}
+	return shows
 }
 
 // hubspotTime is how HubSpot answers a time.
@@ -180,12 +230,8 @@ func held(s *simulator.Simulator) connectortest.Held {
 	communications, _ := s.Records("communications")
 	for _, c := range communications {
 		at, _ := time.Parse(time.RFC3339, c.Properties["hs_timestamp"])
-		key := c.Properties["msg_event_key"]
-		if key == "" {
-			key = markedKey(c.Properties["hs_communication_body"])
-		}
 		h.Activities = append(h.Activities, connectortest.Activity{
-			ExternalID: key, Persons: c.Associations["contacts"], At: at, Text: plainText(c.Properties["hs_communication_body"]), Ad: ad(c.Properties),
+			ExternalID: keyOf(c), Persons: c.Associations["contacts"], At: at, Text: plainText(c.Properties["hs_communication_body"]), Ad: ad(c.Properties),
 			Status: strings.TrimSpace(c.Properties["msg_status"] + " " + c.Properties["msg_status_error"]),
 		})
 	}

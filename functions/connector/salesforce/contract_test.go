@@ -10,6 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
@@ -173,7 +176,57 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, Calls: 2, State: func(s receipt.Status) string {
 			return strings.TrimSpace(s.State + " " + s.Error)
 		}},
+		Sessions: sessions(s, b),
 		Refusals: refusals(),
+	}
+}
+
+// sessions describes how an org shows sessions, by tasks or, where there are none, by our own object, and how conversations stand.
+func sessions(s *simulator.Simulator, b salesforce.Binding) *connectortest.Sessions {
+	object, key, text, rest := "Task", "Msg_Event_Key__c", "Description", []string{"Subject", "Status", "OwnerId"}
+	edit := map[string]any{"Subject": "Call Ana", "Status": "Deferred", "OwnerId": "005000000000007AAA"}
+	if !b.Capabilities.Tasks {
+		object, key, text, rest = "Msg_Event__c", "Event_Key__c", "Body__c", []string{"Status__c"}
+		edit = map[string]any{"Status__c": "x"}
+	}
+	calls := 1
+	if b.Capabilities.Tasks && !b.Capabilities.TaskUpsert {
+		calls = 2 // it looks before it makes a task
+	}
+	return &connectortest.Sessions{
+		Calls: calls,
+		Held: func() (all []connectortest.Shown) {
+			records, _ := s.Records(object)
+			for _, r := range records {
+				shown := connectortest.Shown{Key: r.Properties[key], Text: r.Properties[text], Persons: slices.Concat(r.Associations["Contact"], r.Associations["Lead"])}
+				for _, field := range rest {
+					shown.Rest += r.Properties[field] + "|"
+				}
+				if shown.Key != "" {
+					all = append(all, shown)
+				}
+			}
+			return all
+		},
+		Edit: func(of string) {
+			records, _ := s.Records(object)
+			for _, r := range records {
+				if r.Properties[key] == of {
+					s.Set(r.ID, edit)
+				}
+			}
+		},
+		Standings: func() (all []connectortest.Standing) {
+			records, _ := s.Records("Msg_Conversation__c")
+			for _, r := range records {
+				messages, _ := strconv.Atoi(r.Properties["Messages__c"])
+				all = append(all, connectortest.Standing{
+					Person: strings.Join(slices.Concat(r.Associations["Contact"], r.Associations["Lead"]), " "),
+					Status: conversation.Status(r.Properties["Status__c"]), Messages: messages, Receipt: r.Properties["Last_Receipt__c"],
+				})
+			}
+			return all
+		},
 	}
 }
 
