@@ -9,8 +9,12 @@ import (
 	"signalbox/shared/fault"
 )
 
-// maxBatch is how many inputs HubSpot takes in one batch call.
-const maxBatch = 100
+// maxBatch is how many inputs HubSpot takes in one batch call. How long a request may be is not told: one with a long body counts as several,
+// one more for each heavy bytes, so that no request, and no reply, which repeats it, is of many megabytes.
+const (
+	maxBatch = 100
+	heavy    = 8 << 10
+)
 
 // input is one row of a batch call. ID is what the caller knows the row by.
 type input struct {
@@ -52,6 +56,7 @@ func (p *portal) write(ctx context.Context, kind, verb string, inputs []input) [
 	rows := make([]row, len(inputs))
 	connector.Rows{
 		Most: maxBatch,
+		Size: func(i int) int { return 1 + len(inputs[i].Properties[bodyProperty])/heavy },
 		Keys: func(i int) []string { return []string{inputs[i].ID} },
 		Call: func(at []int) ([]int, error) {
 			sent := make([]input, len(at))

@@ -220,6 +220,21 @@ func TestASessionThatIsTooLongGoesOnInOtherCommunications(t *testing.T) {
 	}
 }
 
+// Thirty long parts are more than one call is to hold.
+func TestALongSessionIsWrittenInSeveralCalls(t *testing.T) {
+	s := simulator.New(simulator.Options{Token: token})
+	w := &wire{next: simulator.Transport(s)}
+	a := talk(30)
+	for i := range a.Lines {
+		a.Lines[i].Text = strings.Repeat("<", 14000) // which HTML makes four times as long
+	}
+	show(t, newCRM(portal(), w, slog.New(slog.DiscardHandler)), linked(message(1, delivery.LogActivity), s.Add("contacts", nil)), a)
+	records, _ := s.Records("communications")
+	if calls := strings.Count(w.log.String(), "> "); calls != 3 || len(records) != 30 {
+		t.Errorf("%d calls and %d communications", calls, len(records))
+	}
+}
+
 // Ten messages of a known contact: HubSpot's calls and records, by granularity.
 func TestWhatTenMessagesCost(t *testing.T) {
 	for name, c := range map[string]struct {
