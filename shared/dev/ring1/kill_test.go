@@ -96,13 +96,15 @@ type victim struct {
 
 // call makes a call, or dies of it: the goroutine ends as if the process did, for whatever it still does is a call, too. It
 // answers refused if the call was not made.
-func (v *victim) call(effect func()) death {
+func (v *victim) call(effect func()) death { return v.endsBy(v.choose, effect) }
+
+func (v *victim) endsBy(choose func(held []string) (death, time.Duration), effect func()) death {
 	v.mu.Lock()
 	if v.dead {
 		v.mu.Unlock()
 		runtime.Goexit()
 	}
-	end, delay := v.choose(v.held)
+	end, delay := choose(v.held)
 	v.dead = end != none && end != refused
 	v.mu.Unlock()
 	switch end {
@@ -189,13 +191,22 @@ func (p publisher) Publish(ctx context.Context, messages ...queue.Message) (err 
 type lineTo struct {
 	portal http.RoundTripper
 	v      *victim
+	prompt bool // no request arrives late: an older text of a day could come over a newer one, which no CRM can tell
 }
 
 func (l lineTo) RoundTrip(r *http.Request) (reply *http.Response, err error) {
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	err = errRefused
-	l.v.call(func() { reply, err = l.portal.RoundTrip(r) }) //nolint:bodyclose // the client does
+	l.v.endsBy(l.choose, func() { reply, err = l.portal.RoundTrip(r) }) //nolint:bodyclose // the client does
 	return reply, err
+}
+
+func (l lineTo) choose(held []string) (death, time.Duration) {
+	end, delay := l.v.choose(held)
+	if end == late && l.prompt {
+		end = after
+	}
+	return end, delay
 }
 
 // startMortal runs the pipeline with processes that die. Each poller replaces its process by a new one, with everything in it.
@@ -205,7 +216,9 @@ func (p *pipeline) startMortal(r *reaper) {
 	route := func(v *victim) *queue.Worker {
 		return p.newRoute(mortal{p.state, v}, publisher{p.events, v}, publisher{p.deliver, v})
 	}
-	connect := func(v *victim) *queue.Worker { return p.newConnect(mortal{p.state, v}, lineTo{&p.outage, v}) }
+	connect := func(v *victim) *queue.Worker {
+		return p.newConnect(mortal{p.state, v}, lineTo{&p.outage, v, p.timeline != nil})
+	}
 	for range p.concurrency {
 		p.pollMortal(ctx, p.events, func() *victim { return mortalised(r, route) })
 		p.pollMortal(ctx, p.deliver, func() *victim { return mortalised(r, connect) })

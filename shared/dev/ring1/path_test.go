@@ -134,6 +134,16 @@ func TestOrderAndOnceWhateverTheCRMDoes(t *testing.T) {
 	}
 }
 
+// loseCalls has calls of queues fail.
+func (p *pipeline) loseCalls(random *lottery) {
+	lost := errors.New("lost")
+	for _, q := range []*memqueue.Queue{p.events, p.deliver} {
+		q.Inject(func(memqueue.Call) memqueue.Fault {
+			return []memqueue.Fault{{Before: lost}, {After: lost}, {}}[random.draw(3, 0.12, 2)]
+		})
+	}
+}
+
 // TestEveryCallMayFail fails calls of stores and queues at random, before and after their effect, with many seeds.
 func TestEveryCallMayFail(t *testing.T) {
 	for seed := range uint64(12) {
@@ -142,12 +152,7 @@ func TestEveryCallMayFail(t *testing.T) {
 			run(t, options{stateFault: func(memstore.Call) memstore.Fault {
 				return []memstore.Fault{memstore.Throttled, memstore.Before, memstore.After, memstore.Partial, memstore.None}[random.draw(5, 0.12, 4)]
 			}}, func(t *testing.T, p *pipeline) {
-				lost := errors.New("lost")
-				for _, q := range []*memqueue.Queue{p.events, p.deliver} {
-					q.Inject(func(memqueue.Call) memqueue.Fault {
-						return []memqueue.Fault{{Before: lost}, {After: lost}, {}}[random.draw(3, 0.12, 2)]
-					})
-				}
+				p.loseCalls(random)
 				sender := p.conversation(30, 4)
 				// What the spool took arrives later than what came behind it; of that the design makes no promise of order.
 				p.drainUntilEmpty()

@@ -222,7 +222,7 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 				} else {
 					p.pollMortal(ctx, p.deliver, func() *victim {
 						return of(stage).spawn(func(v *victim) *queue.Worker {
-							return p.newConnect(claims{mortal{p.state, v}, of(stage), p.kind}, lineTo{slowly{&p.outage, k.slow}, v})
+							return p.newConnect(claims{mortal{p.state, v}, of(stage), p.kind}, lineTo{slowly{&p.outage, k.slow}, v, false})
 						})
 					})
 				}
