@@ -18,10 +18,10 @@ import (
 )
 
 // patience is how long everything may take once it runs.
-const patience = 45 * time.Second
+const patience = 2 * time.Minute
 
 // scenePatience is how long a scene may take.
-const scenePatience = 15 * time.Second
+const scenePatience = 30 * time.Second
 
 // Run starts everything, sends the samples, prints a table to w, and stops everything. The error says what is missing.
 func Run(ctx context.Context, w io.Writer, o local.Options) error {
