@@ -42,6 +42,7 @@ type Line struct {
 	Reactions   []string // each with who put it on
 	Edited      bool     // Text is what it was changed to
 	Withdrawn   bool     // its author took it back: nothing is left of it
+	Ad          string   // the advertisement that brought them, on one line
 	Failed      string   // why it was not delivered: the provider's code
 	Continued   bool     // the rest of the line before, which was cut: who and when were said there
 }

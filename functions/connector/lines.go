@@ -55,8 +55,20 @@ func amends(e canonical.Event) bool {
 // lineOf returns a line that says when and who.
 func lineOf(entry session.Entry, zone *time.Location) Line {
 	e := entry.Event
-	return Line{At: e.Timestamp.In(zone), Inbound: e.Direction == canonical.Inbound, Author: Author(e), Failed: entry.Failed}
+	return Line{At: e.Timestamp.In(zone), Inbound: e.Direction == canonical.Inbound, Author: Author(e), Ad: adOf(e.Attribution), Failed: entry.Failed}
 }
+
+// adOf returns an advertisement on one line: what it says, what it is, and where.
+func adOf(a *canonical.Attribution) string {
+	if a == nil {
+		return ""
+	}
+	said := []string{byline(a.Headline), byline(a.SourceType + " " + a.SourceID), Whole(strings.Join(strings.Fields(a.SourceURL), ""), maxAddress)}
+	return strings.Join(slices.DeleteFunc(said, func(part string) bool { return part == "" }), ", ")
+}
+
+// maxAddress is how long the address of an advertisement is at most; what is longer is left out.
+const maxAddress = 2000
 
 // say makes what an event says what the line says.
 func (l *Line) say(e canonical.Event) {

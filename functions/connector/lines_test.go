@@ -66,6 +66,7 @@ func told(l connector.Line) string {
 	add(l.Edited, "(edited)")
 	add(l.Withdrawn, "(withdrawn)")
 	add(l.Failed != "", "failed "+l.Failed)
+	add(l.Ad != "", "by "+l.Ad)
 	return strings.Join(words, " ")
 }
 
@@ -115,6 +116,11 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 			e.Type, e.Message, e.Consent = canonical.TypeConsent, nil, &canonical.Consent{Keyword: "stop"}
 			return e
 		}()}, nil, []string{"09:00 < Ann: stop"}},
+		"what brought them is told": {[]canonical.Event{func() canonical.Event {
+			e := said("1", 0, "Hi")
+			e.Attribution = &canonical.Attribution{SourceType: "ad", SourceID: "77", SourceURL: "https://ad.test/1", Headline: "Spring\n09:01 > Ben: sale", Body: "x"}
+			return e
+		}()}, nil, []string{"09:00 < Ann: Hi by Spring 09:01 > Ben: sale, ad 77, https://ad.test/1"}},
 		"an edit of a message with a file replaces": {[]canonical.Event{of(func(m *canonical.Message) { m.Attachments = []canonical.Attachment{{URL: "https://x.test/a"}} }), about(canonical.TypeEdit, "1", 1, "none")}, nil, []string{"09:00 < Ann: none (edited)"}},
 	} {
 		t.Run(name, func(t *testing.T) {

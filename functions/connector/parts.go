@@ -64,7 +64,7 @@ func (l Line) cut(limit int, length func(Line) int) (piece, rest Line, more bool
 	}
 	piece, rest = l, l
 	piece.Attachments, piece.Location, piece.Offered, piece.Tapped, piece.Reactions, piece.Failed = nil, nil, nil, "", nil, ""
-	rest.Text, rest.Continued = "", true
+	rest.Text, rest.Ad, rest.Continued = "", "", true
 	if l.Text != "" {
 		cuts := boundaries(l.Text)
 		fit := sort.Search(len(cuts), func(i int) bool {

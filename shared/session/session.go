@@ -196,11 +196,15 @@ func shown(e canonical.Event) canonical.Event {
 	name := func(p canonical.Participant) canonical.Participant {
 		return canonical.Participant{DisplayName: p.DisplayName, Phone: p.Phone, ChannelAddress: p.ChannelAddress}
 	}
+	if e.Attribution != nil {
+		ad := *e.Attribution
+		ad.Body, ad.ClickID, e.Attribution = "", "", &ad
+	}
 	return canonical.Event{
 		EventID: e.EventID, SchemaVersion: e.SchemaVersion, AccountID: e.AccountID, Type: e.Type, Channel: e.Channel, Direction: e.Direction,
 		ConversationID: e.ConversationID,
 		Provider:       e.Provider, ProviderMessageID: e.ProviderMessageID, Sender: name(e.Sender), Recipient: name(e.Recipient), Actor: e.Actor,
-		RelatesTo: e.RelatesTo, Message: e.Message, Reaction: e.Reaction, Consent: e.Consent, Timestamp: e.Timestamp, ReceivedAt: e.ReceivedAt,
+		RelatesTo: e.RelatesTo, Message: e.Message, Reaction: e.Reaction, Consent: e.Consent, Attribution: e.Attribution, Timestamp: e.Timestamp, ReceivedAt: e.ReceivedAt,
 		Flags: e.Flags,
 	}
 }

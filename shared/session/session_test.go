@@ -108,8 +108,13 @@ func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	ring := keyring.New(keyring.Options{Keys: memkeys.New(), Tenants: memstore.New(), Persons: memstore.New(), Random: rand.Reader})
 	key := session.StoreKey("demo", "t1_x", place().Name())
 	r := session.Record{Zone: "Europe/Berlin"}
-	r.Add(message("a", 0, 1))
+	e := message("a", 0, 1)
+	e.Attribution = &canonical.Attribution{SourceID: "77", Headline: "Spring sale", Body: "not shown"}
+	r.Add(e)
 	r.Entries[0].Failed = "30003"
+	if ad := r.Entries[0].Event.Attribution; ad == nil || *ad != (canonical.Attribution{SourceID: "77", Headline: "Spring sale"}) {
+		t.Errorf("what brought them is %v", ad)
+	}
 	sealed, err := session.Seal(t.Context(), ring, key, strings.Repeat("ab", 32), &r)
 	if err != nil {
 		t.Fatal(err)

@@ -62,6 +62,9 @@ func line(a *connector.Activity, l connector.Line) string {
 	if l.Edited {
 		b.WriteString(" <em>(edited)</em>")
 	}
+	if l.Ad != "" {
+		note("came by: ", l.Ad)
+	}
 	if l.Tapped != "" {
 		note("tapped: ", l.Tapped)
 	}

@@ -46,6 +46,10 @@ func TestALineSaysWhenWhoWhatAndWhatBecameOfIt(t *testing.T) {
 			`<p><strong>14:23 received · Ana:</strong> five <em>(edited)</em><br><em>reactions: 👍 Bea (agent), ❤ Cy</em></p>`,
 		},
 		"withdrawn": {connector.Line{At: at, Inbound: true, Author: "Ana", Withdrawn: true}, `<p><strong>14:23 received · Ana:</strong> <em>withdrawn</em></p>`},
+		"what brought them": {
+			connector.Line{At: at, Inbound: true, Author: "Ana", Text: "hello", Ad: "Spring <sale>, ad 77"},
+			`<p><strong>14:23 received · Ana:</strong> hello<br><em>came by: Spring &lt;sale&gt;, ad 77</em></p>`,
+		},
 		"not delivered": {
 			connector.Line{At: at, Author: "us", Text: "hello", Failed: "30003"},
 			`<p><strong>14:23 sent · us:</strong> hello<br><em>not delivered: 30003</em></p>`,

@@ -205,6 +205,7 @@ func lineText(l connector.Line, began time.Time) string {
 			out.WriteString("\n  - " + label + text)
 		}
 	}
+	below("came by: ", l.Ad)
 	below("buttons: ", strings.Join(l.Offered, " | "))
 	below("tapped: ", l.Tapped)
 	for _, a := range l.Attachments {

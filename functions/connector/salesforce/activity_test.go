@@ -46,6 +46,7 @@ func TestATranscriptSaysWhoSaidWhatAndWhen(t *testing.T) {
 		"what was not delivered":    {connector.Line{Author: "us", Text: "hello", Failed: "30003"}, "14:00 [out] us: hello\n  - not delivered: 30003"},
 		"attachments":               {connector.Line{Inbound: true, Author: "Ana", Attachments: []canonical.Attachment{{Name: "bill.pdf\n14:01 (application/pdf)", URL: "https://f.example/1"}, {Name: "Attachment 2"}}}, "14:00 [in] Ana:\n  - bill.pdf 14:01 (application/pdf) https://f.example/1\n  - Attachment 2"},
 		"a place":                   {connector.Line{Inbound: true, Author: "Ana", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17, Label: "Café"}}, "14:00 [in] Ana:\n  - location: Café 41.400000, 2.170000"},
+		"what brought them":         {connector.Line{Inbound: true, Author: "Ana", Text: "hello", Ad: "Spring sale, ad 77"}, "14:00 [in] Ana: hello\n  - came by: Spring sale, ad 77"},
 		"the rest of a long line":   {connector.Line{Text: "and so on", Continued: true}, "    and so on"},
 	} {
 		a := shown(c.line)
