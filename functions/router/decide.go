@@ -206,7 +206,8 @@ const maxDescription = 2000
 func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Head, d *Decision) rules.Decision {
 	e, t := &j.event, j.tenant
 	facts := rules.Facts{
-		Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{}, ByHand: writtenByPerson(e),
+		Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{},
+		ByHand: writtenByPerson(e) && !e.Flags.Historical, // what is filled in later says nothing of what runs now
 	}
 	if e.Message != nil {
 		said := *e

@@ -48,6 +48,7 @@ func TestWhatWeSentIsOnTheTimelineAndMakesNobody(t *testing.T) {
 		"a program's message":                        {sent(1), rules.Default(), []delivery.Action{held}},
 		"an agent's message ends sequences":          {sent(1, agent), rules.Default(), []delivery.Action{held, ends}},
 		"an agent's absence note ends none":          {sent(1, agent, func(e *canonical.Event) { e.Flags.AutoReply = true }), rules.Default(), []delivery.Action{held}},
+		"an agent's message of long ago ends none":   {sent(1, agent, func(e *canonical.Event) { e.Flags.Historical = true }), rules.Default(), []delivery.Action{held}},
 		"rules that want everybody get no recipient": {sent(1, agent), everybody(), []delivery.Action{held}},
 		"the customer's reaction":                    {about(canonical.TypeReaction, canonical.Inbound), rules.Default(), []delivery.Action{held}},
 		"the customer's edit":                        {about(canonical.TypeEdit, canonical.Inbound), rules.Default(), []delivery.Action{held}},
