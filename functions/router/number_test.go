@@ -28,7 +28,8 @@ func TestACRMIsToldOfANewNumber(t *testing.T) {
 		"a number that somebody had":     {[]canonical.Event{stranger, hello}, moved, []delivery.Kind{delivery.ChangePhone, delivery.Notify}, "lead 1, lead 2"},
 		"of somebody whom no CRM holds":  {nil, moved, nil, ""},
 		"another identifier":             {[]canonical.Event{hello}, changes("moved", 30, canonical.Rotated, byUser(user3), []canonical.Identifier{bsuid(user)}, []canonical.Identifier{bsuid(user3)}), nil, ""},
-		"a number that nobody has now":   {[]canonical.Event{hello}, changes("moved", 30, canonical.Deactivated, canonical.Participant{Phone: phone}, was[:1], nil), nil, ""},
+		"a number that nobody has now":   {[]canonical.Event{hello}, changes("moved", 30, canonical.Deactivated, canonical.Participant{Phone: phone}, was[:1], nil), []delivery.Kind{delivery.Notify}, "lead 1"},
+		"one that somebody else has now": {[]canonical.Event{hello}, changes("moved", 30, canonical.Reassigned, canonical.Participant{Phone: phone}, was[:1], nil), []delivery.Kind{delivery.Notify}, "lead 1"},
 		"a change that names one number": {[]canonical.Event{hello}, changes("moved", 30, canonical.NumberChanged, byBoth(phone2, user3), was[1:], is), nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +46,8 @@ func TestACRMIsToldOfANewNumber(t *testing.T) {
 						if a.Kind == delivery.ChangePhone && (a.Value["from"] != phone || a.Value["to"] != phone2) {
 							t.Errorf("a CRM is told of %v", a.Value)
 						}
-						task += strings.TrimPrefix(a.Value["subject"], "A phone number went from one person to another: ")
+						_, ids, _ := strings.Cut(a.Value["subject"], ": ")
+						task += ids
 					}
 				}
 				if diff := cmp.Diff(c.want, kinds); diff != "" || task != c.task {
