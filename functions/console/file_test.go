@@ -249,6 +249,9 @@ func TestATenantsFile(t *testing.T) {
 		"a line that tells of who waits, and is answered by nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"waitMinutes": 30, "hours": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}`, []string{
 			"lines[1].leads.owner is missing: the name of one of tenant.leads.people, who is told that somebody waits",
 		}},
+		"leads of a line whose address is an earlier one's": {`"id": "demo-outreach-number",`, `"id": "demo-outreach-number", "leads": {"assign": "crm"},`, []string{
+			"lines[2].leads is of a line with the address of lines[0], whose leads hold: it belongs there",
+		}},
 		"a wait and hours that are none": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"waitMinutes": 0, "hours": [{"days": [], "from": "9", "to": "17:00"}]}`, []string{
 			"lines[1].leads.hours[0].days is not a list of one or more different days",
 			"lines[1].leads.hours[0].from is not the first minute, 00:00 to 23:59",

@@ -10,6 +10,7 @@ import (
 
 	"signalbox/shared/calendar"
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
 	"signalbox/shared/store"
 	"signalbox/shared/tenant"
@@ -42,7 +43,7 @@ func (r *Router) noteTurn(ctx context.Context, j *job, d *Decision, head store.R
 	return r.noteWait(ctx, j, d)
 }
 
-// noteWait keeps that somebody waits from an event on, or that somebody of ours answered by it. It costs nothing where nobody
+// noteWait keeps that somebody waits from an event on, or that somebody of ours answered by it, or that they want no answer. It costs nothing where nobody
 // is to be told of who waits.
 func (r *Router) noteWait(ctx context.Context, j *job, d *Decision) error {
 	e := &j.event
@@ -50,7 +51,7 @@ func (r *Router) noteWait(ctx context.Context, j *job, d *Decision) error {
 	switch {
 	case e.Flags.Historical:
 		return nil
-	case writtenByPerson(e) && followed(j.tenant):
+	case (writtenByPerson(e) || closesAll(d.Consent)) && followed(j.tenant):
 		_, answered := waitKeys(e.TenantID, e.ThreadID)
 		_, err := r.Store.Write(ctx, store.Change{Kind: store.Raise, Record: store.Record{
 			Key: answered, Number: e.Timestamp.UnixMilli(), Expires: time.Now().Add(Retention),
@@ -72,6 +73,11 @@ func (r *Router) noteWait(ctx context.Context, j *job, d *Decision) error {
 		return err
 	}
 	return r.addTimer(ctx, j, e, d.Person.Key, waiting, at)
+}
+
+// closesAll reports whether a person asks for no more messages of any kind.
+func closesAll(c *canonical.Consent) bool {
+	return c != nil && c.State == consent.OptedOut && !ofMarketing(c)
 }
 
 // beginWait reports whether a wait begins with an event, and keeps it. Of several that nobody has answered it begins with the first.

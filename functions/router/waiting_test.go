@@ -193,6 +193,7 @@ func TestWhoWaitsIsToldOf(t *testing.T) {
 			set: func(t *tenant.Tenant) { t.Zone, t.Lines[0].Leads.Hours = "America/New_York", office },
 		},
 		"who asks to be left alone waits for nothing": {steps: []step{{at(10, 0), says("STOP")}}},
+		"nor who asks for it while they wait":         {steps: []step{{at(10, 0), asks}, {at(10, 10), says("STOP")}}},
 		"a machine waits for nothing":                 {steps: []step{{at(10, 0), says("Automatic reply: back on Monday")}}},
 		"nor does a thumb":                            {steps: []step{{at(10, 0), says("Liked “Shall we talk?”")}}},
 		"what happened long ago is over":              {steps: []step{{at(10, 0), asked(func(e *canonical.Event) { e.Flags.Historical = true })}}},

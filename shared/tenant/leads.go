@@ -101,6 +101,8 @@ func (v *validation) leads(f File) {
 			continue
 		}
 		path := fmt.Sprintf("lines[%d].leads", i)
+		first := slices.IndexFunc(f.Lines, func(other LineContent) bool { return bare(other.Address) == bare(l.Address) })
+		v.want(first == i, path, fmt.Sprintf("is of a line with the address of lines[%d], whose leads hold: it belongs there", first))
 		const nobody = "is not the name of one of tenant.leads.people"
 		v.want(l.Leads.Owner == "" || named[l.Leads.Owner], path+".owner", nobody)
 		v.want(l.Leads.Assign != AssignOwner || l.Leads.Owner != "", path+".owner", "is missing: the name of one of tenant.leads.people, who gets the leads")
