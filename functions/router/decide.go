@@ -199,9 +199,6 @@ func (r *Router) lookUp(ctx context.Context, j *job) (canonical.Pepper, error) {
 	return pepper, err
 }
 
-// maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
-const maxDescription = 2000
-
 // askRules returns what the tenant's rules say.
 func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Head, d *Decision) rules.Decision {
 	e, t := &j.event, j.tenant
@@ -209,13 +206,11 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 		Type: e.Type, Direction: e.Direction, Channel: e.Channel, At: e.Timestamp, Known: map[string]bool{},
 		ByHand: writtenByPerson(e) && !e.Flags.Historical, // what is filled in later says nothing of what runs now
 	}
-	if e.Message != nil {
-		said := *e
-		if t.TimelineOf(e.LineID).Words == tenant.WordsDigest {
-			said = withoutWords(said, pepper)
-		}
-		facts.Summary = shorten(cmp.Or(said.Message.Text, said.Message.Summary), maxDescription)
+	said := *e
+	if t.TimelineOf(e.LineID).Words == tenant.WordsDigest {
+		said = withoutWords(said, pepper)
 	}
+	facts.Summary = description(&said)
 	if d.Reply != nil {
 		facts.Replied = d.Reply.At
 	}
@@ -342,6 +337,7 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 	if err != nil {
 		return nil, err
 	}
+	before, timeline := event, j.tenant.TimelineOf(event.LineID)
 	event = told(event, decision, j.tenant, pepper)
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
 	var out []*outgoing
@@ -351,8 +347,11 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 			Person: decision.Person, Actions: c.Actions, Why: c.Why,
 		}
 		d.Person.Links = c.Links
+		if timeline.Words == tenant.WordsDigest {
+			d.Actions = describedBy(c.Actions, &before, &event)
+		}
 		if logs(c.Actions) {
-			d.Session, d.Conversation = j.volume.reference(j.tenant.TimelineOf(event.LineID).Window), decision.Conversation
+			d.Session, d.Conversation = j.volume.reference(timeline.Window), decision.Conversation
 		}
 		body := delivery.Encode(&d)
 		if len(body) > maxDelivery {

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
 	"signalbox/shared/tenant"
 )
 
@@ -62,4 +64,28 @@ func withoutWords(e canonical.Event, pepper canonical.Pepper) canonical.Event {
 	text := "[" + cmp.Or(strings.Join(parts, ", "), "no words") + "]"
 	e.Message = &canonical.Message{Text: text, Summary: text, ContentType: "text/plain"}
 	return e
+}
+
+// maxDescription bounds, in characters, what a new record says about the first message: the activity holds all of it.
+const maxDescription = 2000
+
+// description returns what a new record says about an event.
+func description(e *canonical.Event) string {
+	if e.Message == nil {
+		return ""
+	}
+	return shorten(cmp.Or(e.Message.Text, e.Message.Summary), maxDescription)
+}
+
+// describedBy returns actions that were decided of an event when its words were told, without them: as it is told now.
+func describedBy(actions []delivery.Action, before, now *canonical.Event) []delivery.Action {
+	actions = slices.Clone(actions)
+	for i, a := range actions {
+		if words := a.Value["description"]; a.Kind == delivery.EnsurePerson && words != "" && words == description(before) {
+			value := maps.Clone(a.Value)
+			value["description"] = description(now)
+			actions[i].Value = value
+		}
+	}
+	return actions
 }

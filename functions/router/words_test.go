@@ -92,11 +92,14 @@ func TestWordsAreKeptBack(t *testing.T) {
 func TestWordsThatAreKeptBackLaterAreNotToldAgain(t *testing.T) {
 	t.Parallel()
 	w, e := shownBy(func(t *tenant.Timeline) { t.Granularity = tenant.ByMessage }), spoken("secret", 0)
-	w.link(t, e)
 	w.routeAll(t, e)
 	w.tenant.Timeline.Words = tenant.WordsDigest
 	w.routeAll(t, e)
-	if all := w.deliveries(t); all[0].Event.Message.Text != "secret" || strings.Contains(all[1].Event.Message.Text, "secret") {
-		t.Errorf("%q, then %q", all[0].Event.Message.Text, all[1].Event.Message.Text)
+	all := w.deliveries(t)
+	if all[0].Event.Message.Text != "secret" || all[0].Actions[0].Value["description"] != "secret" {
+		t.Errorf("%+v", all[0])
+	}
+	if now := all[1].Event.Message.Text; strings.Contains(now, "secret") || all[1].Actions[0].Value["description"] != now || all[1].Actions[0].Value["source"] == "" {
+		t.Errorf("%q, and %+v", now, all[1].Actions)
 	}
 }
