@@ -91,7 +91,11 @@ func TestNoStoreOrQueueHoldsWhatIsPrivate(t *testing.T) {
 	seen.mu.Unlock()
 	w.giveUp(ctx, seen.first("hubspotQueue"))
 
+	const phone, words = "15552017771", "Nobody is to read this of a day"
+	w.through(ctx, w.client.NewTo("demo-day", samples.Load{Kind: samples.Message, Number: "of-a-day", Person: "+" + phone, Text: words}))
+
 	forbidden := secretsOf(t, root, append(reports, samples.Report{Sample: unowned}, samples.Report{Sample: spooled}))
+	forbidden["a number of a day"], forbidden["the words of a day"] = phone, words
 	for i, value := range w.Secrets() {
 		forbidden[fmt.Sprintf("secret %d", i)] = value
 	}
@@ -113,6 +117,15 @@ func (w *world) accepted(ctx context.Context, s samples.Sample) {
 	if status, err := w.client.Send(ctx, s); err != nil || status != 200 {
 		w.Fatalf("%s: answered %d, %v", s.Name, status, err)
 	}
+}
+
+// through sends a message and waits until no queue holds any.
+func (w *world) through(ctx context.Context, s samples.Sample) {
+	w.Helper()
+	if status, err := w.client.Send(ctx, s); err != nil || status/100 != 2 {
+		w.Fatalf("%s: answered %d, %v", s.Name, status, err)
+	}
+	w.rest(ctx)
 }
 
 // giveUp hands the connector a delivery that was altered, and waits until it is recorded as a dead letter.
@@ -180,7 +193,7 @@ func (w *world) search(forbidden map[string]string, seen *bodies) {
 			}
 		}
 	}
-	for _, proof := range []string{"ConfigTable", "StateTable", "SpoolTable", "PersonKeysTable", "event", "dead", "part", "key"} {
+	for _, proof := range []string{"ConfigTable", "StateTable", "SpoolTable", "PersonKeysTable", "event", "dead", "part", "key", "session", "written", "conversations"} {
 		if found[proof] == 0 {
 			w.Errorf("there is no %s: it proves nothing (%v)", proof, found)
 		}

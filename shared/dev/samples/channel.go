@@ -22,6 +22,7 @@ type Channel interface {
 type Identity struct {
 	ID        string // what the sender calls the message
 	Kind, Key string // what the id of its event is made of
+	Text      string // of a message: its words
 	Asks      string // the phone of the person an outreach was sent to
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -270,6 +271,9 @@ func (c *Client) identify(s Sample) Identity {
 // ID returns what the sender of a sample calls the message.
 func (c *Client) ID(s Sample) string { return c.identify(s).ID }
 
+// Text returns the words of a sample that is a message.
+func (c *Client) Text(s Sample) string { return c.identify(s).Text }
+
 // Asks reports whether a sample waits for a person's answer: it shows nowhere by itself.
 func (c *Client) Asks(s Sample) bool { return c.identify(s).Asks != "" }
 
@@ -355,6 +359,13 @@ func (c *Client) Shows(crm string, r Record, s Sample) bool {
 	return r.Object == about.Messages && r.has(c.MessageKey(s)) && (s.Shows == "" || r.has(s.Shows))
 }
 
+// says reports whether a record was written with a sample's words, together with others, since the sample was sent.
+func (c *Client) says(crm string, r Record, report *Report) bool {
+	sessions, words := c.target.CRMs[crm].Sessions, c.Text(report.Sample)
+	return words != "" && r.Object == sessions.Object && strings.Contains(html.UnescapeString(r.Properties[sessions.Text]), words) &&
+		!Time(r.UpdatedAt).Before(report.Sent.Truncate(time.Millisecond)) // which is what CRMs tell
+}
+
 // Record is what a simulator holds.
 type Record struct {
 	Object       string              `json:"-"`
@@ -362,6 +373,7 @@ type Record struct {
 	Properties   map[string]string   `json:"properties"`
 	Associations map[string][]string `json:"associations"`
 	CreatedAt    string              `json:"createdAt"`
+	UpdatedAt    string              `json:"updatedAt"`
 }
 
 // Messages returns the records of messages in a CRM.

@@ -22,6 +22,7 @@ type Report struct {
 	Ack    time.Duration
 	EndTo  time.Duration       // until it was in every CRM, 0 if it is not
 	Held   map[string][]Record // by CRM
+	Days   bool                // CRMs may show it together with what else was said on its day
 	Silent bool                // nothing is to come of it: an outreach to somebody of whom no message was sent
 }
 
@@ -108,9 +109,10 @@ func (c *Client) await(ctx context.Context, reports []Report) error {
 // rests reports whether nothing is under way as far as anybody can tell.
 func (c *Client) rests() bool { return c.target.Rests == nil || c.target.Rests() }
 
-// Await looks until every CRM shows a sample that was sent, and returns what they hold of it by then or when ctx is done.
-func (c *Client) Await(ctx context.Context, s Sample) (Report, error) {
-	reports := []Report{{Sample: s, Sent: time.Now()}}
+// Await looks until every CRM shows a sample that was sent at a time, by itself or with others, and returns what they hold of it by then or
+// when ctx is done.
+func (c *Client) Await(ctx context.Context, s Sample, sent time.Time) (Report, error) {
+	reports := []Report{{Sample: s, Sent: sent, Days: true}}
 	err := c.await(ctx, reports)
 	return reports[0], err
 }
@@ -142,7 +144,7 @@ func (c *Client) look(ctx context.Context, reports []Report) error {
 // note keeps the records of a CRM that a sample led to.
 func (c *Client) note(report *Report, crm string, records []Record) {
 	for _, r := range records {
-		if c.Shows(crm, r, report.Sample) {
+		if c.Shows(crm, r, report.Sample) || report.Days && c.says(crm, r, report) {
 			report.Held[crm] = append(report.Held[crm], r)
 		}
 	}

@@ -27,11 +27,11 @@ const SmokeUsage = `make smoke STACK=<stack> | ENDPOINT=http://127.0.0.1:4566 | 
     TENANT=<file>          the tenant file that was applied; its account's token signs, or AUTH_TOKEN of the environment
     ACCOUNT=               the file of an account of several tenants that the tenant has a line of: the message is one to it
     PROVIDER= SAMPLE=      which account's provider, and which sample of events/<provider>; else the first message
-It sends one message from a number that nobody has: every CRM of the tenant gets a record of it.`
+It sends one message from a number that nobody has: every CRM of the tenant shows it.`
 
 // What may take how long: a message to every simulator, a gateway's answer, and a simulator's word about itself.
 const (
-	arrival  = 20 * time.Second
+	arrival  = 80 * time.Second // a minute may be waited for what is shown together
 	sendTime = 30 * time.Second
 	lookTime = 2 * time.Second
 )
@@ -101,12 +101,12 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 		return err
 	}
 	if len(s.Target.CRMs) == 0 {
-		_, err := fmt.Fprintf(out, "accepted: look for %s in the CRMs\n", client.ID(sample))
+		_, err := fmt.Fprintf(out, "accepted: look for %q or %s in the CRMs\n", client.Text(sample), client.ID(sample))
 		return err
 	}
 	ctx, cancel = context.WithTimeout(ctx, arrival)
 	defer cancel()
-	report, err := client.Await(ctx, sample)
+	report, err := client.Await(ctx, sample, began)
 	if err != nil {
 		return err
 	}

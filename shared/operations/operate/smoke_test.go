@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -39,6 +40,7 @@ type outside struct {
 	form    url.Values
 	signed  string
 	crmHeld []map[string]any
+	days    bool // what is said on a day is shown together
 }
 
 func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -46,7 +48,7 @@ func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer o.mu.Unlock()
 	switch r.URL.Path {
 	case "/_simulator":
-		_, _ = io.WriteString(w, `{"objects":["notes"],"messages":"notes","key":"key","ended":"ended"}`)
+		_, _ = io.WriteString(w, `{"objects":["notes"],"messages":"notes","key":"key","ended":"ended","sessions":{"object":"notes","text":"said"}}`)
 	case "/_simulator/records":
 		_ = json.NewEncoder(w).Encode(o.crmHeld)
 	default:
@@ -54,8 +56,11 @@ func (o *outside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.form, _ = url.ParseQuery(string(body))
 		o.path, o.signed = r.URL.Path, r.Header.Get("X-Twilio-Signature")
 		if o.status == http.StatusOK {
-			key := canonical.MessageKey("acme", "twilio", "acme-messages", o.form.Get("MessageSid"))
-			o.crmHeld = append(o.crmHeld, map[string]any{"id": "7", "properties": map[string]string{"key": key}})
+			held := map[string]string{"key": canonical.MessageKey("acme", "twilio", "acme-messages", o.form.Get("MessageSid"))}
+			if o.days {
+				held = map[string]string{"key": "of a day", "said": "<p>09:00 Ann: " + html.EscapeString(o.form.Get("Body")) + "</p>"}
+			}
+			o.crmHeld = append(o.crmHeld, map[string]any{"id": "7", "properties": held, "updatedAt": time.Now().UTC().Format(time.RFC3339Nano)})
 		}
 		w.WriteHeader(o.status)
 	}
@@ -69,6 +74,7 @@ func TestSmoke(t *testing.T) {
 		failed    []string
 	}{
 		"it arrives":                        {http.StatusOK, nil, []string{"sms-unknown-sender SM", ": 200 in ", "invented: notes/7\n", "in every simulator "}, nil},
+		"a day that shows it":               {http.StatusOK, nil, []string{"invented: notes/7\n", "in every simulator "}, nil},
 		"a URL without a scheme":            {http.StatusOK, map[string]string{"URL": "127.0.0.1:1"}, nil, []string{"URL is http:// or https:// and a host"}},
 		"a slash at the end of the base":    {http.StatusForbidden, map[string]string{"PUBLIC_BASE_URL": "https://hooks.example/"}, nil, []string{"has to be exactly https://hooks.example, and"}},
 		"a refused signature":               {http.StatusForbidden, nil, []string{": 403 in "}, []string{"the signature was refused: PublicBaseUrl of the stack has to be exactly https://hooks.example, and", "acme-messages"}},
@@ -83,7 +89,7 @@ func TestSmoke(t *testing.T) {
 		"another token, of the environment": {http.StatusOK, map[string]string{"AUTH_TOKEN": "other"}, []string{"in every simulator "}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := &outside{status: c.status}
+			o := &outside{status: c.status, days: name == "a day that shows it"}
 			server := httptest.NewServer(o)
 			t.Cleanup(server.Close)
 			file := filepath.Join(t.TempDir(), "acme.json")
@@ -260,7 +266,7 @@ func TestSmokeEndsThoughNobodyAnswers(t *testing.T) {
 	}{
 		"the gateway":                          {"gateway.example", false, "the gateway http://gateway.example gave no answer: ", 30 * time.Second},
 		"a simulator":                          {"127.0.0.1:9", false, "invented at http://127.0.0.1:9 is no simulator", 2 * time.Second},
-		"nothing, but the message never comes": {"", true, "is not in every simulator after 20s", 20 * time.Second},
+		"nothing, but the message never comes": {"", true, "is not in every simulator after 1m20s", 80 * time.Second},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "acme.json")

@@ -28,11 +28,14 @@ func (Channel) Sign(_ string, body []byte, token secret.Value, at time.Time) htt
 
 // Identify reads a request of one event.
 func (Channel) Identify(body []byte) samples.Identity {
-	var e struct{ EventID, ProviderMessageID string }
+	var e struct {
+		EventID, ProviderMessageID string
+		Message                    struct{ Text string }
+	}
 	if json.Unmarshal(body, &e) != nil || e.EventID == "" {
 		return samples.Identity{}
 	}
-	return samples.Identity{ID: cmp.Or(e.ProviderMessageID, e.EventID), Kind: "event", Key: "0:" + e.EventID}
+	return samples.Identity{ID: cmp.Or(e.ProviderMessageID, e.EventID), Kind: "event", Key: "0:" + e.EventID, Text: e.Message.Text}
 }
 
 // Receiver returns the channel that reads what is sent.

@@ -53,7 +53,7 @@ func (Channel) Identify(body []byte) samples.Identity {
 	case state != "":
 		return samples.Identity{ID: id, Kind: "receipt", Key: id + "|" + state + "|" + form.Get("ErrorCode")}
 	default:
-		return samples.Identity{ID: id, Kind: "message", Key: id}
+		return samples.Identity{ID: id, Kind: "message", Key: id, Text: form.Get("Body")}
 	}
 }
 

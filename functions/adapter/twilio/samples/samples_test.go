@@ -27,7 +27,7 @@ func TestSignaturesOverURLAndForm(t *testing.T) {
 
 func TestALoadsWebhooksSayWhatTheyAre(t *testing.T) {
 	for kind, want := range map[string]samples.Identity{
-		samples.Message: {ID: "SM1", Kind: "message", Key: "SM1"},
+		samples.Message: {ID: "SM1", Kind: "message", Key: "SM1", Text: "sent"},
 		samples.Status:  {ID: "MM1", Kind: "receipt", Key: "MM1|sent|"},
 	} {
 		s, ok := Channel{}.New(samples.Load{Kind: kind, Number: "1", Text: "sent"})
