@@ -133,7 +133,8 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	}
 	if recorded := j.held[Key(e.TenantID, e.EventID)]; recorded.Version > 0 {
 		j.recorded = &recorded
-		return nil
+		j.known, err = conversation.Decode(j.held[j.headKey()].Data)
+		return err
 	}
 	threadHead, head, err := r.findThread(ctx, j, pepper, j.held[j.headKey()])
 	if err != nil || j.moved != "" {

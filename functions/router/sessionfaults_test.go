@@ -184,6 +184,33 @@ func TestWhatIsMissingInItsSessionIsAdded(t *testing.T) {
 	}
 }
 
+// TestAMessageThatIsCountedWhenItComesAgainKeepsTheConsent: its router died after the record and before the count.
+func TestAMessageThatIsCountedWhenItComesAgainKeepsTheConsent(t *testing.T) {
+	t.Parallel()
+	w, e := shownBy(nil), spoken("are you there?", time.Minute)
+	w.link(t, e)
+	w.routeAll(t, spoken("stop", 0))
+	calls := len(w.calls)
+	w.fault = func(call int) memstore.Fault {
+		if call >= calls && w.calls[call] == "write event" {
+			return memstore.Partial
+		}
+		return memstore.None
+	}
+	if err := w.route(t, message(t, e)); err == nil {
+		t.Fatal("the router lives")
+	}
+	w.fault = nil
+	again := message(t, e)
+	again.Attempt = 2
+	if err := w.route(t, again); err != nil {
+		t.Fatal(err)
+	}
+	if _, states := w.sessions(t, e); states.All[0].Messages != 2 || states.All[0].Consent != "opted_out" {
+		t.Errorf("%+v", states.All[0])
+	}
+}
+
 // TestWhoWasErasedAndWritesAgainIsShownFromThenOn: nothing that was said before can be read any more.
 func TestWhoWasErasedAndWritesAgainIsShownFromThenOn(t *testing.T) {
 	t.Parallel()
