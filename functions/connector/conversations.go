@@ -50,16 +50,22 @@ func (r *Receipts) writeStandings(ctx context.Context, of BindingKey, writer Con
 		chunk := all[begin:min(begin+width, len(all))]
 		if !r.pause(ctx, of) {
 			failAll(all[begin:], queue.ErrNotStarted)
-			return
+			break
 		}
 		r.writeChunk(ctx, of, writer, chunk)
 		if err := common(chunk); err != nil {
 			failAll(all[begin:], err)
-			return
+			break
+		}
+	}
+	written := 0
+	for _, s := range all {
+		if s.err == nil && s.written != "" {
+			written++
 		}
 	}
 	labels := []telemetry.Label{{Name: "tenant", Value: of.Tenant}, {Name: "crm", Value: of.CRM}}
-	r.options.Meter.Count("ConversationsWritten", len(all), labels...)
+	r.options.Meter.Count("ConversationsWritten", written, labels...)
 }
 
 // writeChunk writes how conversations stand and reads them again until what was written is how they stand. Whatever changes one for ever

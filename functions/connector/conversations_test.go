@@ -72,18 +72,19 @@ func TestConversationsAreShownAsTheyStand(t *testing.T) {
 		during  func(t *testing.T, s *memstore.Store, call int) // a call
 		fails   map[string]error
 		words   string
+		written int
 		want    []string
 	}{
-		"each once":                            {updates: []string{"a", "b", "a"}, words: "done, done, done", want: []string{"a sms 1sent of c1; b sms 2 of "}},
+		"each once":                            {updates: []string{"a", "b", "a"}, words: "done, done, done", written: 2, want: []string{"a sms 1sent of c1; b sms 2 of "}},
 		"one that nobody counted is not shown": {updates: []string{"x"}, words: "done"},
 		"one that changes meanwhile is written": {updates: []string{"a", "b"}, during: func(t *testing.T, s *memstore.Store, call int) {
 			t.Helper()
 			if call == 1 {
 				stands(t, s, "a", 1, "delivered")
 			}
-		}, words: "done, done", want: []string{"a sms 1sent of c1; b sms 2 of ", "a sms 1delivered of c1"}},
-		"one that changes for ever is left":    {updates: []string{"a"}, during: func(t *testing.T, s *memstore.Store, call int) { t.Helper(); stands(t, s, "a", call, "") }, words: "done", want: []string{"a sms 1sent of c1", "a sms 1 of c1", "a sms 2 of c1"}},
-		"one bad row fails no other":           {updates: []string{"a", "b"}, fails: map[string]error{"a": fault.New(fault.Permanent, "x", nil)}, words: "permanent x, done", want: []string{"a sms 1sent of c1; b sms 2 of "}},
+		}, words: "done, done", written: 2, want: []string{"a sms 1sent of c1; b sms 2 of ", "a sms 1delivered of c1"}},
+		"one that changes for ever is left":    {updates: []string{"a"}, during: func(t *testing.T, s *memstore.Store, call int) { t.Helper(); stands(t, s, "a", call, "") }, words: "done", written: 1, want: []string{"a sms 1sent of c1", "a sms 1 of c1", "a sms 2 of c1"}},
+		"one bad row fails no other":           {updates: []string{"a", "b"}, fails: map[string]error{"a": fault.New(fault.Permanent, "x", nil)}, words: "permanent x, done", written: 1, want: []string{"a sms 1sent of c1; b sms 2 of "}},
 		"an update that names none is refused": {updates: []string{""}, words: "permanent " + connector.CodeInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,9 +108,12 @@ func TestConversationsAreShownAsTheyStand(t *testing.T) {
 					}
 					return errs
 				}
-				lane, _ := receiptsOver(s, crm, 0)
+				lane, out := receiptsOver(s, crm, 0)
 				if got := words(lane.Handle(t.Context(), conversationsOf(c.updates...))); got != c.words {
 					t.Errorf("%s, want %s", got, c.words)
+				}
+				if counted := strings.Contains(out.String(), fmt.Sprintf(`"ConversationsWritten":%d`, c.written)); !counted && c.words != "permanent "+connector.CodeInvalid {
+					t.Errorf("%d are not counted: %s", c.written, out)
 				}
 				if !slices.Equal(crm.shown, c.want) {
 					t.Errorf("got  %q\nwant %q", crm.shown, c.want)
