@@ -34,6 +34,9 @@ func (b Batch[R]) Intended(i int) bool { return b.steps[i].Intended }
 // Activity returns what is to be shown of a step's session, nil if it has none.
 func (b Batch[R]) Activity(i int) *Activity { return b.steps[i].Activity }
 
+// Stands returns how the conversation of a step stands, nil if that is not to be shown.
+func (b Batch[R]) Stands(i int) *Standing { return b.steps[i].Stands() }
+
 // Each calls do for each of the steps at, side by side: for what the CRM has no call for several. One that is slow holds up none
 // of the others.
 func (b Batch[R]) Each(at []int, do func(i int)) {

@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 )
 
@@ -31,6 +32,27 @@ type Step[R any] struct {
 	// Activity is set by the Connector, never by Next: what is to be shown of the delivery's session. It is nil of a delivery that has none,
 	// whose event is shown by itself.
 	Activity *Activity
+	// Standing is set by the Connector, too, of a delivery without a session: how its conversation stands, nil if that is not to be shown.
+	Standing *Standing
+}
+
+// Stands returns how the step's conversation stands, with a session or without one, nil if that is not to be shown.
+func (s Step[R]) Stands() *Standing {
+	switch a := s.Activity; {
+	case a == nil:
+		return s.Standing
+	case a.Conversation == nil:
+		return nil
+	default:
+		return &Standing{Key: a.ConversationKey, State: *a.Conversation, All: a.Conversations}
+	}
+}
+
+// Standing is how a conversation stands, and all of its thread's do, for a CRM that shows one of a person.
+type Standing struct {
+	Key   string // external id of its record
+	State conversation.State
+	All   []conversation.State
 }
 
 // Outcome is what became of one step. Err is sorted by package fault and holds no message text, address or secret.

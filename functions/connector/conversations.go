@@ -82,7 +82,7 @@ func (r *Receipts) writeChunk(ctx context.Context, of BindingKey, writer Convers
 		}
 		updates := make([]ConversationUpdate, len(changed))
 		for i, s := range changed {
-			updates[i], s.written = s.update, fingerprint(&s.update.State)
+			updates[i], s.written = s.update, fingerprint(s.update.All...)
 		}
 		within, cancel := context.WithTimeout(ctx, r.options.Attempt)
 		answered(r, of, changed, writer.WriteConversations(within, updates))
@@ -112,7 +112,7 @@ func (r *Receipts) changed(ctx context.Context, of BindingKey, chunk []*standing
 	for _, s := range chunk {
 		state, all, unread := findState(keys[conversation.StatesKey(of.Tenant, s.Thread)], s.Line, s.Channel)
 		head, malformed := conversation.Decode(keys[conversation.Key(of.Tenant, s.Thread)].Data)
-		if s.err = cmp.Or(unread, malformed); s.err != nil || state == nil || fingerprint(state) == s.written {
+		if s.err = cmp.Or(unread, malformed); s.err != nil || state == nil || fingerprint(all...) == s.written {
 			continue
 		}
 		s.update = ConversationUpdate{

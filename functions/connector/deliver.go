@@ -217,7 +217,7 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		return step, false
 	}
 	if it.show != nil {
-		step.Activity = it.show.activity
+		step.Activity, step.Standing = it.show.activity, it.show.standing
 	}
 	if !step.Once {
 		return step, true

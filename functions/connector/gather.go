@@ -24,9 +24,10 @@ func (c *Connector[R]) gather(ctx context.Context, items []*item) (ready []*item
 	begun := map[store.Key]bool{}
 	for _, it := range items {
 		switch {
-		case it.delivery.Session == nil:
-			it.delivery.Conversation = false // it is shown with a session
+		case it.delivery.Session == nil && !it.delivery.Conversation:
 			ready = append(ready, it)
+		case it.delivery.Session == nil:
+			of = append(of, it)
 		case !begun[markKey(&it.delivery)]:
 			begun[markKey(&it.delivery)] = true
 			of = append(of, it)

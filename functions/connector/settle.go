@@ -86,7 +86,7 @@ func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 func (c *Connector[R]) finish(ctx context.Context, it *item) {
 	e := it.delivery.Event
 	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
-	if c.receipts != nil && logged && it.show == nil && e.Direction == canonical.Outbound {
+	if c.receipts != nil && logged && it.delivery.Session == nil && e.Direction == canonical.Outbound {
 		u := receipt.Update{TenantID: e.TenantID, CRM: it.delivery.CRM, Key: MessageKey(e), Channel: e.Channel}
 		if err := c.receipts.catchUp(it.context(ctx), u); err != nil {
 			c.fail(ctx, it, fmt.Errorf("status: %w", err))

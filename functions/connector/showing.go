@@ -41,24 +41,25 @@ func markKey(d *delivery.Delivery) store.Key {
 	return store.Key{Partition: at.Partition, Sort: "written/" + d.CRM + "/" + at.Sort}
 }
 
-// showing is what is shown of an item's session.
+// showing is what is shown of an item's session, if it has one, and of how its conversation stands.
 type showing struct {
 	session  store.Record
 	record   session.Record
-	state    *conversation.State
-	states   []conversation.State // of the thread
-	held     store.Record         // the mark's
+	held     store.Record // the mark's
 	mark     mark
-	activity *Activity // for the next step
+	activity *Activity // for the next step, nil without a session
+	standing *Standing // nil if it is not shown
 	rounds   int       // how often it was read
 }
 
-// keys returns what is read of the store: the session, how the conversation stands, and what the CRM shows.
-func (it *item) keys() []store.Key {
+// keys returns what is read of the store: how the conversation stands, the session, and what the CRM shows of it.
+func (it *item) keys() (keys []store.Key) {
 	d := &it.delivery
-	keys := []store.Key{d.SessionKey(), markKey(d)}
 	if d.Conversation {
 		keys = append(keys, conversation.StatesKey(d.Event.TenantID, d.Event.ThreadID))
+	}
+	if d.Session != nil {
+		keys = append(keys, d.SessionKey(), markKey(d))
 	}
 	return keys
 }
@@ -66,32 +67,55 @@ func (it *item) keys() []store.Key {
 // read makes what is held under an item's keys what the item shows. A session that is not there any more is not shown: the event then is
 // by itself.
 func (it *item) read(ctx context.Context, o session.Opener, held []store.Record) error {
-	if held[0].Version == 0 {
-		it.delivery.Session, it.delivery.Conversation, it.show = nil, false, nil
+	d, next := &it.delivery, &showing{rounds: 1}
+	if it.show != nil {
+		next.rounds += it.show.rounds
+	}
+	it.show = next
+	if d.Conversation {
+		state, all, err := findState(held[0], d.Event.LineID, d.Event.Channel)
+		if err != nil {
+			return err
+		}
+		if state != nil {
+			next.standing = &Standing{Key: state.ExternalID(d.Event.TenantID, d.Event.ThreadID), State: *state, All: all}
+		}
+		held = held[1:]
+	}
+	if d.Session == nil {
 		return nil
 	}
-	next := &showing{session: held[0], held: held[1]}
-	if it.show != nil {
-		next.rounds = it.show.rounds
+	if held[0].Version == 0 {
+		d.Session, d.Conversation, it.show = nil, false, nil
+		return nil
 	}
-	next.rounds++
-	var err error
-	if next.record, err = session.Open(ctx, o, held[0]); err != nil {
+	return next.read(ctx, o, d, held[0], held[1])
+}
+
+// read reads a session and its mark.
+func (s *showing) read(ctx context.Context, o session.Opener, d *delivery.Delivery, held, mark store.Record) (err error) {
+	s.session, s.held = held, mark
+	if s.record, err = session.Open(ctx, o, held); err != nil {
 		return err
 	}
-	if held[1].Version > 0 {
-		if next.mark.Unknown, err = unknown.Unmarshal(held[1].Data, &next.mark); err != nil {
+	if mark.Version > 0 {
+		if s.mark.Unknown, err = unknown.Unmarshal(mark.Data, &s.mark); err != nil {
 			return fault.New(fault.Permanent, "session_mark_malformed", nil)
 		}
 	}
-	if len(held) > 2 {
-		if next.state, next.states, err = findState(held[2], it.delivery.Event.LineID, it.delivery.Event.Channel); err != nil {
-			return err
-		}
+	zone, err := time.LoadLocation(s.record.Zone)
+	if err != nil {
+		return fault.New(fault.Permanent, session.CodeMalformed, nil)
 	}
-	it.show = next
-	it.show.activity, err = it.activity()
-	return err
+	a := &Activity{Key: d.Session.Key, Channel: d.Event.Channel, Start: d.Event.Timestamp.In(zone), Zone: zone, Late: s.record.Late, Lines: Lines(s.record, zone)}
+	if len(a.Lines) > 0 {
+		a.Start = a.Lines[0].At
+	}
+	if s.standing != nil {
+		a.Conversation, a.Conversations, a.ConversationKey = &s.standing.State, s.standing.All, s.standing.Key
+	}
+	s.activity = a
+	return nil
 }
 
 // findState returns how a conversation stands by what is held of its thread's, nil if it was not counted, and how all of them do.
@@ -108,43 +132,27 @@ func findState(held store.Record, line string, channel canonical.Channel) (*conv
 	return nil, of.All, nil
 }
 
-// activity returns what the item shows.
-func (it *item) activity() (*Activity, error) {
-	d, s := &it.delivery, it.show
-	zone, err := time.LoadLocation(s.record.Zone)
-	if err != nil {
-		return nil, fault.New(fault.Permanent, session.CodeMalformed, nil)
-	}
-	a := &Activity{Key: d.Session.Key, Channel: d.Event.Channel, Start: d.Event.Timestamp.In(zone), Zone: zone, Late: s.record.Late, Lines: Lines(s.record, zone)}
-	if len(a.Lines) > 0 {
-		a.Start = a.Lines[0].At
-	}
-	if s.state != nil {
-		a.Conversation, a.Conversations, a.ConversationKey = s.state, s.states, s.state.ExternalID(d.Event.TenantID, d.Event.ThreadID)
-	}
-	return a, nil
-}
-
 // revision names what is shown: it changes when more is said, or the conversation stands otherwise.
 func (s *showing) revision() string {
-	return strconv.FormatInt(s.session.Version, 10) + "." + fingerprint(s.state)
+	stands := ""
+	if s.standing != nil {
+		stands = fingerprint(s.standing.All...)
+	}
+	return strconv.FormatInt(s.session.Version, 10) + "." + stands
 }
 
-// standing names how the conversation stands, but for receipts, which are shown by a lane of their own.
-func (s *showing) standing() string {
-	if s.state == nil {
+// stands names how the conversation stands, but for receipts, which are shown by a lane of their own.
+func (s *showing) stands() string {
+	if s.standing == nil {
 		return ""
 	}
-	state := *s.state
+	state := s.standing.State
 	state.Receipt, state.ReceiptAt = "", time.Time{}
-	return fingerprint(&state)
+	return fingerprint(state)
 }
 
-func fingerprint(s *conversation.State) string {
-	if s == nil {
-		return ""
-	}
-	data, _ := json.Marshal(s) // texts, numbers and times: they always encode
+func fingerprint(states ...conversation.State) string {
+	data, _ := json.Marshal(states) // texts, numbers and times: they always encode
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
 }
@@ -153,14 +161,14 @@ func fingerprint(s *conversation.State) string {
 // written later than what was said: it is compared unless more was said since, whose delivery shows it.
 func (it *item) shown() bool {
 	s := it.show
-	stands := s.session.Version > s.mark.Revision || s.mark.Conversation == s.standing()
-	return it.onlyLogs() && s.held.Version > 0 && s.mark.Revision >= it.delivery.Session.Revision && stands &&
+	stands := s.session.Version > s.mark.Revision || s.mark.Conversation == s.stands()
+	return it.delivery.Session != nil && it.onlyLogs() && s.held.Version > 0 && s.mark.Revision >= it.delivery.Session.Revision && stands &&
 		(!CarriesName(it.delivery) || it.delivery.Person.Links[LinkNamed] == "true")
 }
 
 // due returns how long an item is to wait for others of its session, with which it is written.
 func (it *item) due() time.Duration {
-	if it.show == nil || !it.onlyLogs() {
+	if it.show == nil || it.delivery.Session == nil || !it.onlyLogs() {
 		return 0
 	}
 	return time.Until(it.show.record.Due(it.delivery.Event.EventID, it.delivery.Session.Window))
@@ -184,9 +192,11 @@ func (it *item) refresh() {
 			it.done[name] = behind
 		}
 	}
-	next := *it.show.activity
-	next.Written, next.Parts, _ = it.written()
-	it.show.activity = &next
+	if it.show.activity != nil {
+		next := *it.show.activity
+		next.Written, next.Parts, _ = it.written()
+		it.show.activity = &next
+	}
 }
 
 // revised returns the result of a step with what it shows, if it logs.
@@ -244,7 +254,7 @@ func (it *item) followed() bool {
 // marks returns the change that keeps what the CRM shows now. There is none where what is kept says enough: nobody but this delivery
 // would know more by it.
 func (it *item) marks() (change store.Change, ok bool) {
-	if it.show == nil {
+	if it.show == nil || it.delivery.Session == nil {
 		return change, false
 	}
 	result, parts, by := it.written()
@@ -253,7 +263,7 @@ func (it *item) marks() (change store.Change, ok bool) {
 	if !by || !news && s.session.Version == it.delivery.Session.Revision && !it.followed() {
 		return change, false
 	}
-	next := mark{Revision: s.session.Version, Conversation: s.standing(), Parts: parts, Result: result}
+	next := mark{Revision: s.session.Version, Conversation: s.stands(), Parts: parts, Result: result}
 	data, err := unknown.Marshal(next, s.mark.Unknown)
 	if err != nil {
 		return change, false

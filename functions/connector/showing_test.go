@@ -66,6 +66,9 @@ func (k *talk) write(s step) outcome {
 	if !s.Logs {
 		return outcome{}
 	}
+	if c := s.Stands(); c != nil {
+		k.stands = fmt.Sprint(c.State.Messages, " ", c.State.Receipt)
+	}
 	if s.Activity == nil {
 		k.shows = "by itself"
 		return outcome{}
@@ -78,9 +81,6 @@ func (k *talk) write(s step) outcome {
 		k.firsts++
 	}
 	k.shows = strings.Join(lines, " ")
-	if c := s.Activity.Conversation; c != nil {
-		k.stands = fmt.Sprint(c.Messages, " ", c.Receipt)
-	}
 	return result("record", "r1", "parts", "1")
 }
 
@@ -325,6 +325,25 @@ func TestWhatIsSaidMeanwhileIsShown(t *testing.T) {
 		k.crm.journal = nil
 		k.handle("done", b)
 		k.calls() // the mark says that it is shown
+	})
+}
+
+func TestAMessageByItselfShowsHowItsConversationStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newTalk(t)
+		a, more := k.say("a", 0), 1
+		a.Session = nil
+		k.meanwhile = func(step) {
+			if more--; more >= 0 {
+				k.stand(func(s *conversation.State) { s.Receipt = "delivered" })
+			}
+		}
+		k.journal()
+		k.handle("done", a)
+		k.showing("by itself")
+		if k.stands != "1 delivered" {
+			t.Errorf("the conversation stands %q", k.stands)
+		}
 	})
 }
 

@@ -61,6 +61,7 @@ func showsSessions[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a part of which nothing is left says so":                     sessionShrinks[R],
 		"what a user changed stays":                                   sessionEdited[R],
 		"how the conversation stands is shown, and shown again":       sessionStands[R],
+		"a message by itself shows how its conversation stands":       standsAlone[R],
 		"a receipt changes how the conversation stands":               sessionReceipt[R],
 		"what is said while it is written is shown":                   sessionMeanwhile[R],
 		"sessions of several persons in a batch":                      sessionBatch[R],

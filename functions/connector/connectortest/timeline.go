@@ -223,6 +223,20 @@ func sessionStands[R any](w *world[R]) {
 	}
 }
 
+// standsAlone shows how a conversation stands whose messages are each shown by themselves.
+func standsAlone[R any](w *world[R]) {
+	w.meet(1)
+	var all []delivery.Delivery
+	for m := 2; m <= 3; m++ {
+		d := w.says(1, m, word(m))
+		d.Session = nil
+		w.finish(d)
+		w.stands(m-1, "")
+		all = append(all, d)
+	}
+	w.holds(1, w.unknown(1, 1), all[0], all[1])
+}
+
 func sessionReceipt[R any](w *world[R]) {
 	w.meet(1)
 	d := w.says(1, 2, word(2))

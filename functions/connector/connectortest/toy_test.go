@@ -360,8 +360,14 @@ func (c toy) notice(d delivery.Delivery, done connector.Progress, id string) (co
 func (c toy) Do(ctx context.Context, steps []connector.Step[request]) []connector.Outcome {
 	outcomes := make([]connector.Outcome, len(steps))
 	for i, step := range steps {
-		if a := step.Activity; step.Logs && a != nil {
-			step.Request = showing(a, step.Request.body.(note).Person)
+		if body, ok := step.Request.body.(note); ok && step.Activity != nil {
+			step.Request = showing(step.Activity, step.Stands(), body.Person)
+		} else if stands := step.Stands(); ok && stands != nil {
+			shows := shown{Person: body.Person, Key: stands.Key, Standing: standing(stands.State)}
+			if o := c.do(ctx, connector.Step[request]{Request: request{"PUT", "sessions/none", shows}}); o.Err != nil {
+				outcomes[i] = o
+				continue
+			}
 		}
 		outcomes[i] = c.do(ctx, step)
 	}
@@ -369,8 +375,8 @@ func (c toy) Do(ctx context.Context, steps []connector.Step[request]) []connecto
 }
 
 // showing returns the request that shows a session of somebody.
-func showing(a *connector.Activity, person string) request {
-	s := shown{Person: person, Key: a.ConversationKey, Parts: map[string]string{}}
+func showing(a *connector.Activity, stands *connector.Standing, person string) request {
+	s := shown{Person: person, Parts: map[string]string{}}
 	words := func(l connector.Line) string { return l.Text + " " + strings.Join(l.Reactions, " ") }
 	for _, p := range a.Split(10000, func(l connector.Line) int { return utf8.RuneCountInString(words(l)) }) {
 		text := "nothing is left"
@@ -382,8 +388,8 @@ func showing(a *connector.Activity, person string) request {
 		}
 		s.Parts[p.Key] = text
 	}
-	if c := a.Conversation; c != nil {
-		s.Standing = standing(*c)
+	if stands != nil {
+		s.Key, s.Standing = stands.Key, standing(stands.State)
 	}
 	return request{"PUT", "sessions/" + a.Key, s}
 }

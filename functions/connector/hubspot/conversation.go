@@ -34,8 +34,8 @@ func (c *CRM) WriteConversations(ctx context.Context, updates []connector.Conver
 // conversation shows how the conversations of deliveries stand, and finds out whose contact is gone.
 func (p *portal) conversation(ctx context.Context, w batch) {
 	errs := p.stand(ctx, w.Len(), func(i int) (string, []conversation.State) {
-		if a := w.Activity(i); a != nil {
-			return w.Request(i).contact, a.Conversations
+		if s := w.Stands(i); s != nil {
+			return w.Request(i).contact, s.All
 		}
 		return "", nil
 	})

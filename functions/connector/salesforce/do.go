@@ -16,7 +16,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	steps = slices.Clone(steps)
 	for i := range steps {
 		if steps[i].Request.kind == record {
-			steps[i].Request.activity = activityOf(steps[i].Activity)
+			steps[i].Request.activity, steps[i].Request.standing = activityOf(steps[i].Activity), steps[i].Stands()
 		}
 	}
 	return connector.Outcomes(steps, func(w batch) {

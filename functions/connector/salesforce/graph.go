@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 )
 
@@ -117,20 +118,26 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	if !logs(d) {
 		return g
 	}
-	if a := r.activity; a != nil {
-		g.Nodes = append(g.Nodes, o.activityNodes(a, who, object)...)
-		if a.Conversation != nil && o.binding.Package >= 3 {
-			members := append(stateOf(*a.Conversation), sheet{object: conversationObject}.lookups(who, object)...)
-			g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(conversationObject, fieldConversationKey, a.ConversationKey), refConversation, members})
-		}
-		return g
+	if r.activity != nil {
+		g.Nodes = append(g.Nodes, o.activityNodes(r.activity, who, object)...)
+	} else {
+		g.Nodes = append(g.Nodes, o.messageNodes(d, who, object)...)
 	}
-	key := connector.MessageKey(d.Event)
-	g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.originOf(d))})
-	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
-		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, "", who)})
+	if s := r.standing; s != nil && o.binding.Package >= 3 {
+		members := append(stateOf(s.State), sheet{object: conversationObject}.lookups(who, object)...)
+		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(conversationObject, fieldConversationKey, s.Key), refConversation, members})
 	}
 	return g
+}
+
+// messageNodes returns what writes a message by itself, and its task.
+func (o *org) messageNodes(d delivery.Delivery, who, object string) []node {
+	key := connector.MessageKey(d.Event)
+	nodes := []node{{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.originOf(d))}}
+	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
+		nodes = append(nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, "", who)})
+	}
+	return nodes
 }
 
 // newObject is what persons become who are new to the org.

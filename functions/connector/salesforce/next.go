@@ -17,9 +17,10 @@ type Request struct {
 	action   delivery.Action // of consent and number
 	who      string          // the id of the lead or contact
 	notice   connector.Notice
-	looks    bool      // the notice may be there
-	activity *activity // of record, set by Do: nil for a message by itself
-	lost     string    // the id of the one that turned out to be gone; no other is looked for after the one then found
+	looks    bool                // the notice may be there
+	activity *activity           // of record, set by Do: nil for a message by itself
+	standing *connector.Standing // of record, set by Do, too
+	lost     string              // the id of the one that turned out to be gone; no other is looked for after the one then found
 }
 
 // kind is what a step does; it is also the step's name, with its place where a delivery can hold several.
