@@ -183,6 +183,35 @@ func TestAReceiptByAnotherIdentifierIsOfItsMessage(t *testing.T) {
 	}
 }
 
+// TestAFailureIsShownWhereItsMessageIs, although the thread of that has become part of another.
+func TestAFailureIsShownWhereItsMessageIs(t *testing.T) {
+	t.Parallel()
+	w, e := shownBy(nil), wrote(1, "SM1")
+	w.routeAll(t, e)
+	w.taken(t)
+	pepper, _ := w.Pepper(t.Context(), "demo")
+	err := conversation.Update(t.Context(), w.store, conversation.Key("demo", e.ThreadID), nil, func(h *conversation.Head) bool {
+		h.Joined = &conversation.Joined{Thread: canonical.NewThreadID(pepper, "whatsapp:US.1234")}
+		return true
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range w.receive(t, ofOurs("SM1", "failed")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, _, events, _ := w.taken(t)
+	w.follow(t, events)
+	if _, _, moved, deliveries := w.taken(t); len(moved) > 0 || len(deliveries) != 1 || deliveries[0].Session.Revision != 2 {
+		t.Errorf("moved %+v, delivered %+v", moved, deliveries)
+	}
+	if failed, _ := w.failures(t, e.ThreadID); failed["SM1"] != "30003" {
+		t.Errorf("failed %v", failed)
+	}
+}
+
 // TestAReceiptThatOvertakesItsMessageIsShown: whoever tells of the message reads what came before.
 func TestAReceiptThatOvertakesItsMessageIsShown(t *testing.T) {
 	t.Parallel()

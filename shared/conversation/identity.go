@@ -24,7 +24,8 @@ type Identity struct {
 	Told       map[string]int                 `json:"told,omitempty"`       // by CRM binding, of how many Duplicates its users were told
 }
 
-// Joined says that a thread is part of another: it was proved that both are of one person. Nothing is decided in it any more.
+// Joined says that a thread is part of another: it was proved that both are of one person. Nothing is decided in it any more but
+// that a message failed which is shown there.
 type Joined struct {
 	Thread canonical.ThreadID `json:"thread"`
 	At     time.Time          `json:"at"`      // when it was written
