@@ -14,11 +14,9 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/fault"
-	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/memkeys"
 	"signalbox/shared/queue"
-	"signalbox/shared/rules"
 	"signalbox/shared/session"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
@@ -96,12 +94,11 @@ func TestTwoWritersShowBothMessages(t *testing.T) {
 	for range 20 {
 		w := shownBy(nil)
 		w.link(t, spoken("a", 0))
-		other := router.New(w.ring, router.Parts{
-			Store: w.store, Log: w.store, Tenants: w, Peppers: w, Engine: rules.Ordered{}, Events: w,
-			Claims: idempotency.New(w.store, 35*time.Second), Outbox: w.outbox(),
-		})
+		other := sealedBy(w.ring)
+		other.tenant, other.router.Store, other.router.Log = w.tenant, w.store, w.store
+		other.router.Claims = w.router.Claims
 		var both sync.WaitGroup
-		for i, of := range []*router.Router{w.router, other} {
+		for i, of := range []*router.Router{w.router, other.router} {
 			both.Go(func() {
 				for n := range 5 {
 					e := spoken(fmt.Sprintf("%d%d", n, i), time.Duration(n)*time.Minute+time.Duration(i)*time.Second)
