@@ -371,7 +371,8 @@ func TestExpandedStackFitsCloudFormation(t *testing.T) {
 }
 
 // checkPartiQL holds a right to run statements to name its partitions, and to be met by no request without one: ForAllValues alone
-// is true of a request that has no leading key. Statements are for what works on batches; what faces the Internet takes none.
+// is true of a request that has no leading key. An event's partition has its record and claims, a thread's what is shown together.
+// Statements are for what works on batches; what faces the Internet takes none.
 func checkPartiQL(t *testing.T, at string, statement any) {
 	t.Helper()
 	role, _, _ := strings.Cut(at, ".")
@@ -382,7 +383,7 @@ func checkPartiQL(t *testing.T, at string, statement any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*/event/*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`
+	want := `{"ForAllValues:StringLike":{"dynamodb:LeadingKeys":["*/event/*","*/thread/*"]},"Null":{"dynamodb:LeadingKeys":"false"}}`
 	if string(condition) != want {
 		t.Errorf("%s allows statements of PartiQL under the condition %s, want %s", at, condition, want)
 	}
