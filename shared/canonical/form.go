@@ -77,7 +77,14 @@ func (f form) fits(s string) (ok bool, due string) {
 }
 
 func one[S ~string](s S, values ...S) (ok bool, due string) {
-	return slices.Contains(values, s), "is none of the values that the schema lists"
+	if slices.Contains(values, s) {
+		return true, ""
+	}
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = string(v)
+	}
+	return false, "must be one of " + strings.Join(names, ", ")
 }
 
 // code returns that of the problem of a string that does not fit.
