@@ -64,7 +64,7 @@ func (r *Router) closeSilent(ctx context.Context, j *job, person string) error {
 			return err
 		}
 		return r.Store.Note(ctx, timer)
-	case closed && t.Conversations && !byMessage(t): // with messages that are shown alone no CRM shows that it is open
+	case closed && t.Conversations:
 		return r.showClosed(j, of)
 	}
 	return nil

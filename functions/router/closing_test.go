@@ -48,14 +48,14 @@ func TestASilenceClosesAConversation(t *testing.T) {
 		timers int    // after the last message
 		closed []time.Duration
 	}{
-		"three days after what was said":                                         {said: hours(0), timers: 1, closed: hours(72)},
-		"as the file says":                                                       {said: hours(0), set: func(t *tenant.Timeline) { t.Close = time.Hour }, timers: 1, closed: hours(1)},
-		"what is said puts it off, and costs none":                               {said: hours(0, 1, 2, 50), timers: 1, closed: hours(122)},
-		"what is said later opens it":                                            {said: hours(0, 100), timers: 1, closed: hours(72, 172)},
-		"what a colleague wrote opens it, too":                                   {said: hours(0), kind: "agent", timers: 1, closed: hours(72)},
-		"what a machine wrote opens nothing":                                     {said: hours(0), kind: "automation"},
-		"no CRM that has a record of each message shows how conversations stand": {said: hours(0), set: func(t *tenant.Timeline) { t.Granularity = tenant.ByMessage }, timers: 1},
-		"how conversations stand is shown nowhere":                               {said: hours(0), set: func(t *tenant.Timeline) { t.Conversations = false }},
+		"three days after what was said":           {said: hours(0), timers: 1, closed: hours(72)},
+		"as the file says":                         {said: hours(0), set: func(t *tenant.Timeline) { t.Close = time.Hour }, timers: 1, closed: hours(1)},
+		"what is said puts it off, and costs none": {said: hours(0, 1, 2, 50), timers: 1, closed: hours(122)},
+		"what is said later opens it":              {said: hours(0, 100), timers: 1, closed: hours(72, 172)},
+		"what a colleague wrote opens it, too":     {said: hours(0), kind: "agent", timers: 1, closed: hours(72)},
+		"what a machine wrote opens nothing":       {said: hours(0), kind: "automation"},
+		"of messages that are shown alone":         {said: hours(0), set: func(t *tenant.Timeline) { t.Granularity = tenant.ByMessage }, timers: 1, closed: hours(72)},
+		"how conversations stand is shown nowhere": {said: hours(0), set: func(t *tenant.Timeline) { t.Conversations = false }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
