@@ -12,7 +12,7 @@ import (
 
 // Lines returns what a session's record says, in the order of event times: a line a message, with what was done about it since.
 func Lines(r session.Record, zone *time.Location) []Line {
-	t := transcript{at: map[string]int{}, reactions: map[int][]reaction{}}
+	t := transcript{at: map[string]int{}, beside: map[string]int{}, reactions: map[int][]reaction{}}
 	for _, entry := range r.Entries {
 		if !amends(entry.Event) {
 			line := lineOf(entry, zone)
@@ -41,7 +41,8 @@ const maxReactions = 50
 // transcript is lines while they are made.
 type transcript struct {
 	lines     []Line
-	at        map[string]int     // where the line of a provider's message is
+	at        map[string]int     // where the line of a provider's message is, or of what it was changed to
+	beside    map[string]int     // where the line of reactions to a message is that has none
 	reactions map[int][]reaction // by where the line is
 }
 
@@ -96,14 +97,8 @@ func (l *Line) blank() bool {
 
 // amend does to the line of a message what an event says of it. The events come in the order of their time, so that the newest stands.
 func (t *transcript) amend(entry session.Entry, zone *time.Location) {
-	e, at, held := entry.Event, 0, false
-	if e.RelatesTo != nil && e.RelatesTo.ProviderMessageID != "" {
-		at, held = t.at[e.RelatesTo.ProviderMessageID]
-	}
-	if !held {
-		at = len(t.lines)
-		t.lines = append(t.lines, lineOf(entry, zone))
-	}
+	e := entry.Event
+	at := t.find(entry, zone)
 	line := &t.lines[at]
 	switch {
 	case e.Type == canonical.TypeReaction:
@@ -114,6 +109,26 @@ func (t *transcript) amend(entry session.Entry, zone *time.Location) {
 		line.say(e)
 		line.Edited = true
 	}
+}
+
+// find returns where the line is that an event is about, which may be a new one. Reactions to a message that is not here have a line of
+// their own: its author is not theirs.
+func (t *transcript) find(entry session.Entry, zone *time.Location) int {
+	e, id := entry.Event, ""
+	if e.RelatesTo != nil {
+		id = e.RelatesTo.ProviderMessageID
+	}
+	lines := t.at
+	_, held := t.at[id]
+	if _, begun := t.beside[id]; e.Type == canonical.TypeReaction && (begun || !held) {
+		lines = t.beside
+	}
+	if at, held := lines[id]; held && id != "" {
+		return at
+	}
+	t.lines = append(t.lines, lineOf(entry, zone))
+	lines[id] = len(t.lines) - 1
+	return lines[id]
 }
 
 // react puts a reaction on a line, or takes it off: without an emoji all of its author's.

@@ -98,10 +98,21 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 		"a reaction twice is one":                {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 2, "Ann", "👍", false)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Ann"}},
 		"one is taken off":                       {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 2, "Ann", "👍", true)}, nil, []string{"09:00 > Ben (agent): Hi"}},
 		"all of somebody are taken off":          {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 1, "Mary Ann", "👍", false), reaction("1", 2, "Ann", "", true)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Mary Ann"}},
-		"what is about a message of another day": {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), about(canonical.TypeEdit, "0", 2, "new"), about(canonical.TypeRetract, "0", 3, "")}, nil, []string{"09:01 < Ann: 👍 Ann", "09:02 < Ann: new (edited)", "09:03 < Ann: (withdrawn)"}},
-		"a message that several told of is one":  {[]canonical.Event{ours("1", 0, "Hi"), func() canonical.Event { e := ours("1", 1, "Hi"); e.EventID = "echo"; return e }()}, map[int]string{0: "30003"}, []string{"09:00 > Ben (agent): Hi failed 30003"}},
-		"messages without an id are not one":     {[]canonical.Event{func() canonical.Event { e := said("", 0, "a"); e.EventID = "a"; return e }(), func() canonical.Event { e := said("", 1, "b"); e.EventID = "b"; return e }()}, nil, []string{"09:00 < Ann: a", "09:01 < Ann: b"}},
-		"a failure says why":                     {[]canonical.Event{ours("1", 0, "Hi")}, map[int]string{0: "30003"}, []string{"09:00 > Ben (agent): Hi failed 30003"}},
+		"what is about a message of another day": {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), about(canonical.TypeEdit, "0", 2, "new"), about(canonical.TypeRetract, "0", 3, "")}, nil, []string{"09:01 < Ann: 👍 Ann", "09:02 < Ann: (withdrawn)"}},
+		"of which the newest words stand, too":   {[]canonical.Event{about(canonical.TypeEdit, "0", 1, "b"), about(canonical.TypeEdit, "0", 2, "c"), reaction("0", 3, "Ben", "👍", false)}, nil, []string{"09:01 < Ann: c 👍 Ben (edited)"}},
+		"nor is a reaction that was taken back":  {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), reaction("0", 2, "Mary Ann", "❤️", false), reaction("0", 3, "Ann", "👍", true)}, nil, []string{"09:01 < Ann: ❤️ Mary Ann"}},
+		"an edit is not said by who reacted": {
+			[]canonical.Event{reaction("0", 1, "Ann", "👍", false), func() canonical.Event {
+				e := about(canonical.TypeEdit, "0", 2, "new")
+				e.Direction, e.Sender.DisplayName = canonical.Outbound, "Ben"
+				return e
+			}(), reaction("0", 3, "Ann", "👍", true)},
+			nil,
+			[]string{"09:01 < Ann:", "09:02 > Ben: new (edited)"},
+		},
+		"a message that several told of is one": {[]canonical.Event{ours("1", 0, "Hi"), func() canonical.Event { e := ours("1", 1, "Hi"); e.EventID = "echo"; return e }()}, map[int]string{0: "30003"}, []string{"09:00 > Ben (agent): Hi failed 30003"}},
+		"messages without an id are not one":    {[]canonical.Event{func() canonical.Event { e := said("", 0, "a"); e.EventID = "a"; return e }(), func() canonical.Event { e := said("", 1, "b"); e.EventID = "b"; return e }()}, nil, []string{"09:00 < Ann: a", "09:01 < Ann: b"}},
+		"a failure says why":                    {[]canonical.Event{ours("1", 0, "Hi")}, map[int]string{0: "30003"}, []string{"09:00 > Ben (agent): Hi failed 30003"}},
 		"buttons are shown as offered": {[]canonical.Event{of(func(m *canonical.Message) {
 			m.Text, m.Suggestions = "Well?", []canonical.Suggestion{{Text: "Yes"}, {Text: "No"}}
 		})}, nil, []string{"09:00 < Ann: Well? offered Yes/No"}},
