@@ -159,7 +159,14 @@ func (r *Router) restore(ctx context.Context, j *job, e *canonical.Event) error 
 		}
 	}
 	if d.Conversation && !counted {
-		if err := s.count(ctx, j, e, d); err != nil {
+		head, err := s.read(ctx, conversation.Key(e.TenantID, e.ThreadID)) // nothing was decided now that knows it
+		if err == nil {
+			j.known, err = conversation.Decode(head.Data)
+		}
+		if err == nil {
+			err = s.count(ctx, j, e, d)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -299,3 +299,35 @@ func TestWhatIsFoundMuchLaterIsShownByItself(t *testing.T) {
 		})
 	}
 }
+
+// TestACrashForgetsNoOptOut: a conversation of somebody who opted out says so, whatever fails while their next message is counted.
+func TestACrashForgetsNoOptOut(t *testing.T) {
+	t.Parallel()
+	for _, effect := range []memstore.Fault{memstore.Before, memstore.After, memstore.Partial} {
+		for step := 0; ; step++ {
+			w := shownBy(nil)
+			w.link(t, spoken("stop", 0))
+			w.routeAll(t, spoken("stop", 0))
+			first, failed := len(w.calls), false
+			w.fault = func(call int) memstore.Fault {
+				if call == first+step {
+					failed = true
+					return effect
+				}
+				return memstore.None
+			}
+			m := message(t, spoken("who is this?", time.Minute))
+			err := w.route(t, m)
+			for m.Attempt = 2; err != nil && m.Attempt < 8; m.Attempt++ {
+				err = w.route(t, m)
+			}
+			w.fault = nil
+			if _, states := w.sessions(t, spoken("stop", 0)); err != nil || states.All[0].Consent != "opted_out" || states.All[0].Messages != 2 {
+				t.Errorf("%d at step %d: %+v, %v", effect, step, states.All, err)
+			}
+			if !failed {
+				break
+			}
+		}
+	}
+}
