@@ -176,7 +176,7 @@ func (r *Router) conclude(ctx context.Context, j *job, pepper canonical.Pepper, 
 	e := &j.event
 	decided := r.askRules(j, pepper, head, &d)
 	if makesLead(decided, head) {
-		if d.NoLead = noLead(e, d.AutoReply, j.tenant); d.NoLead == "" && counts(e) {
+		if d.NoLead = noLead(e, &d, j.tenant); d.NoLead == "" && counts(e) {
 			j.newcomer = &newcomer{decision: d, decided: decided, head: head}
 			return nil
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/rules"
@@ -20,11 +21,12 @@ const (
 	NoLeadStaff        = "staff"
 	NoLeadGroup        = "group_chat"
 	NoLeadAutoReply    = "auto_reply"
+	NoLeadOptOut       = "opt_out"
 	NoLeadCap          = "daily_cap"
 )
 
 // noLead returns why the sender of an inbound event is nobody to sell to, "" if nothing says so.
-func noLead(e *canonical.Event, autoReply bool, t tenant.Tenant) string {
+func noLead(e *canonical.Event, d *Decision, t tenant.Tenant) string {
 	from := e.Sender
 	switch address := from.ChannelAddress; {
 	case e.Direction != canonical.Inbound:
@@ -41,10 +43,14 @@ func noLead(e *canonical.Event, autoReply bool, t tenant.Tenant) string {
 	default:
 		return NoLeadAlphanumeric
 	}
-	if autoReply {
+	switch {
+	case d.AutoReply:
 		return NoLeadAutoReply
+	case d.Consent != nil && d.Consent.State == consent.OptedOut: // whoever is made of them later is marked
+		return NoLeadOptOut
+	default:
+		return ""
 	}
-	return ""
 }
 
 // makesNobody reports whether an event is of somebody held alone, whatever is asked for: what we sent says nothing of who got it, and

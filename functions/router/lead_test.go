@@ -10,6 +10,7 @@ import (
 	"signalbox/functions/router"
 	"signalbox/shared/calendar"
 	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
 	"signalbox/shared/delivery"
 	"signalbox/shared/queue"
 	"signalbox/shared/store/memstore"
@@ -51,6 +52,9 @@ func TestWhoMakesNoLead(t *testing.T) {
 		"a group":                            {from(func(e *canonical.Event) { e.Participants = make([]canonical.Participant, 3) }), router.NoLeadGroup},
 		"two who are listed as participants": {from(func(e *canonical.Event) { e.Participants = make([]canonical.Participant, 2) }), ""},
 		"a machine":                          {event("Automatic reply: back on Monday", nil), router.NoLeadAutoReply},
+		"who asks to be left alone":          {event("STOP", nil), router.NoLeadOptOut},
+		"who asks to be written to":          {event("START", nil), ""},
+		"who asks for help":                  {event("HELP", nil), ""},
 		"a provider's word for a machine":    {from(func(e *canonical.Event) { e.Flags.AutoReply = true }), router.NoLeadAutoReply},
 	}
 	for name, tt := range tests {
@@ -78,6 +82,21 @@ func TestWhoMakesNoLead(t *testing.T) {
 				t.Errorf("logged: %t, somebody is made: %t", logs, makes)
 			}
 		})
+	}
+}
+
+// TestWhoWasNoLeadIsMarkedWhenTheyAreOne: nobody is made of a stop, and whoever is made later shows it.
+func TestWhoWasNoLeadIsMarkedWhenTheyAreOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.routeAll(t, spoken("STOP", 0), spoken("is the flat still free?", time.Hour))
+	var made, marked bool
+	for _, a := range w.deliveries(t)[1].Actions {
+		made = made || a.Kind == delivery.EnsurePerson
+		marked = marked || a.Kind == delivery.SetConsent && a.Value["state"] == consent.OptedOut
+	}
+	if !made || !marked {
+		t.Errorf("somebody is made: %t, and marked: %t", made, marked)
 	}
 }
 

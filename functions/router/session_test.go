@@ -284,6 +284,18 @@ func TestAFullSessionGoesOnInAnotherPart(t *testing.T) {
 		t.Errorf("%d sessions, %d messages, %d counted", len(got), messages, states.All[0].Messages)
 	}
 	page, _, _ := w.store.List(t.Context(), session.Sessions("demo", events[0].ThreadID))
+	for i, taken := range []string{"0", "5"} { // of the first part, and of another
+		back := spoken("back "+taken, time.Duration(20+i)*time.Minute)
+		back.Type, back.Message, back.RelatesTo = canonical.TypeRetract, nil, &canonical.Relation{Kind: "retract", ProviderMessageID: taken}
+		w.routeAll(t, back)
+	}
+	after, _ := w.sessions(t, events[0])
+	for name, words := range after {
+		holds := strings.HasPrefix(got[name], events[0].Message.Text) || strings.Contains(got[name], events[5].Message.Text)
+		if taken := strings.Contains(words, "retract"); taken != holds {
+			t.Errorf("%s: a message of it was taken back %t, want %t", name, taken, holds)
+		}
+	}
 	for _, record := range page {
 		if len(record.Data) > session.MaxSealed {
 			t.Errorf("a part takes %d bytes", len(record.Data))

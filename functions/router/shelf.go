@@ -198,6 +198,9 @@ func (s *shelf) find(ctx context.Context, j *job, e *canonical.Event, t tenant.T
 // partOf returns the part of a session that an event is in, or is to be in.
 func (s *shelf) partOf(ctx context.Context, e *canonical.Event, j *job, base *volume) (*volume, error) {
 	v, place := base, base.place
+	if e.Type == canonical.TypeRetract && e.RelatesTo != nil && base.record.HoldsMessage(e.RelatesTo.ProviderMessageID) {
+		return base, nil // however full it is: what is taken back must go
+	}
 	var err error
 	if !base.record.Tells(*e) && base.record.Next != "" {
 		place.Part = base.record.Next
@@ -270,7 +273,7 @@ func (s *shelf) about(ctx context.Context, e *canonical.Event, j *job, own *volu
 	timeline := j.tenant.TimelineOf(e.LineID)
 	for _, v := range found {
 		sealed := e.ReceivedAt.After(v.last().Add(timeline.SealAfter))
-		if v.record.HoldsMessage(e.RelatesTo.ProviderMessageID) && !sealed && v.record.HasRoom(v.size+session.Size(*e)) {
+		if v.record.HoldsMessage(e.RelatesTo.ProviderMessageID) && !sealed && (e.Type == canonical.TypeRetract || v.record.HasRoom(v.size+session.Size(*e))) {
 			return v, nil
 		}
 	}

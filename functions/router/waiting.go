@@ -60,7 +60,7 @@ func (r *Router) noteWait(ctx context.Context, j *job, d *Decision) error {
 			return nil
 		}
 		return err
-	case !ok || !canReply(e) || d.Consent != nil || noLead(e, d.AutoReply, j.tenant) != "":
+	case !ok || !canReply(e) || d.Consent != nil || noLead(e, d, j.tenant) != "":
 		return nil
 	}
 	open := calendar.Calendar{Zone: zoneOf(j.tenant), Spans: line.Leads.Hours, Holidays: j.tenant.Leads.Holidays}

@@ -82,9 +82,12 @@ func TestConsentIsShownAndEnteredByHand(t *testing.T) {
 	}
 	w := newWorld(t, 0, local.Options{})
 	ctx := t.Context()
+	known := w.sample()
+	phone := known.Form[2][1]
+	w.deliver(ctx, known)
+	w.rest(ctx)
 	stop := w.sample()
-	stop.Form[4] = [2]string{"Body", "Please stop texting me"}
-	phone := stop.Form[2][1]
+	stop.Form[2], stop.Form[4] = known.Form[2], [2]string{"Body", "Please stop texting me"}
 	w.deliver(ctx, stop)
 	w.rest(ctx)
 	ask := func(action string, asked consent.Request) consent.Result {
