@@ -85,7 +85,7 @@ func TestTheBillOfTheCapacityPage(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"request charges per million more per further CRM": "Each further CRM adds $%.2f ",
-		"fixed charges per month":                          "costs $%.2f a month with the 49 alarms",
+		"fixed charges per month":                          "costs $%.2f a month with the 50 alarms",
 	} {
 		if want := fmt.Sprintf(text, value(name)); !strings.Contains(string(page), want) {
 			t.Errorf("the page does not say %q", want)
