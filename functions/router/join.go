@@ -123,18 +123,24 @@ func (r *Router) underWay(ctx context.Context, tenant string, thread canonical.T
 	if err != nil {
 		return false, err
 	}
-	last := map[string]store.Key{} // by CRM
+	// The log is in the order of event times: what was decided last may be of an earlier one, or of the same.
+	latest, last := map[string]time.Time{}, map[string][]store.Key{} // by CRM
 	for _, record := range records {
 		for _, c := range record.Decision.CRMs {
-			if _, later := last[c.CRM]; !later && time.Since(record.RoutedAt) < joinMost {
-				last[c.CRM] = eventKey(tenant, record.event, idempotency.DeliveryClaims+c.CRM)
+			key := eventKey(tenant, record.event, idempotency.DeliveryClaims+c.CRM)
+			switch at := record.RoutedAt; {
+			case time.Since(at) >= joinMost || at.Before(latest[c.CRM]):
+			case at.After(latest[c.CRM]):
+				latest[c.CRM], last[c.CRM] = at, []store.Key{key}
+			default:
+				last[c.CRM] = append(last[c.CRM], key)
 			}
 		}
 	}
 	if len(last) == 0 {
 		return false, nil
 	}
-	claims, err := r.Store.Get(ctx, slices.Collect(maps.Values(last))...)
+	claims, err := r.Store.Get(ctx, slices.Concat(slices.Collect(maps.Values(last))...)...)
 	if err != nil {
 		return false, err
 	}

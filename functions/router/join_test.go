@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,9 +10,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/router"
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
+	"signalbox/shared/idempotency"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -200,7 +205,8 @@ func TestEachIdentifiersOrderHolds(t *testing.T) {
 			for range 30 {
 				n := random.IntN(len(senders))
 				next[n]++
-				o.receive(says(fmt.Sprint(n, "-", next[n]), next[n], "hello", canonical.WhatsApp, senders[n]))
+				at := []int{next[n], 0, 30 - next[n]}[seed%3] // what comes later may be of one time, or of an earlier
+				o.receive(says(fmt.Sprint(n, "-", next[n]), at, "hello", canonical.WhatsApp, senders[n]))
 				if random.IntN(8) == 0 {
 					o.failing = seed%2 == 0
 					o.drain()
@@ -225,6 +231,47 @@ func TestEachIdentifiersOrderHolds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAJoinWaitsForWhatWasDecidedLast, which need not be of the latest event time.
+func TestAJoinWaitsForWhatWasDecidedLast(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, pepper := newWorld(), canonical.NewPepper("local-use-only-pepper", "demo")
+		route := func(e canonical.Event, identifier string) error {
+			time.Sleep(time.Second)
+			e.ThreadID = canonical.NewThreadID(pepper, identifier)
+			return w.route(t, message(t, e))
+		}
+		byPhone := says("0", 0, "hello", canonical.WhatsApp, canonical.Participant{Phone: phone})
+		first, second := says("1", 10, "hello", canonical.WhatsApp, byUser(user)), says("2", 5, "hello", canonical.WhatsApp, byUser(user))
+		proof := says("3", 20, "hello", canonical.WhatsApp, byBoth(phone, user))
+		carryOut := func(e canonical.Event) {
+			claims := idempotency.New(w.store, 35*time.Second)
+			for _, crm := range w.tenant.CRMNames() {
+				claim, err := claims.Claim(t.Context(), store.Key{Partition: router.Key("demo", e.EventID).Partition, Sort: idempotency.DeliveryClaims + crm})
+				if err == nil {
+					err = claims.Complete(t.Context(), claim)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for _, err := range []error{route(byPhone, phone), route(first, "whatsapp:"+user), route(second, "whatsapp:"+user)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		carryOut(first)
+		if _, held := errors.AsType[*queue.HeldError](route(proof, "whatsapp:"+user)); !held {
+			t.Error("the join does not wait for what was decided last")
+		}
+		carryOut(second)
+		if err := route(proof, "whatsapp:"+user); err != nil {
+			t.Errorf("the join waits for nothing: %v", err)
+		}
+	})
 }
 
 // TestWhatIdentifiersCost: a person who is known costs what they did, also where every message names two identifiers.
