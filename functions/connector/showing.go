@@ -27,7 +27,7 @@ const (
 
 // mark is what is kept of an activity that a CRM holds.
 type mark struct {
-	Revision     int64  `json:"revision"`               // of the session's record that the CRM shows
+	Revision     int64  `json:"revision"`               // of the session's record that the CRM shows, as session.Shown reads it
 	Conversation string `json:"conversation,omitempty"` // how the conversation stood that the CRM shows, but for receipts
 	Parts        int    `json:"parts"`
 	Result       Result `json:"result"`
@@ -37,8 +37,7 @@ type mark struct {
 
 // markKey returns where the mark of a delivery's session is kept.
 func markKey(d *delivery.Delivery) store.Key {
-	at := d.SessionKey()
-	return store.Key{Partition: at.Partition, Sort: "written/" + d.CRM + "/" + at.Sort}
+	return session.MarkKey(d.Event.TenantID, d.Event.ThreadID, d.CRM, d.Session.Name)
 }
 
 // showing is what is shown of an item's session, if it has one, and of how its conversation stands.

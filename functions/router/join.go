@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
+	"signalbox/shared/session"
 	"signalbox/shared/store"
 )
 
@@ -124,32 +124,43 @@ func (r *Router) underWay(ctx context.Context, tenant string, thread canonical.T
 		return false, err
 	}
 	// The log is in the order of event times: what was decided last may be of an earlier one, or of the same.
-	latest, last := map[string]time.Time{}, map[string][]store.Key{} // by CRM
+	latest, last := map[string]time.Time{}, map[string][]decided{} // by CRM
 	for _, record := range records {
 		for _, c := range record.Decision.CRMs {
-			key := eventKey(tenant, record.event, idempotency.DeliveryClaims+c.CRM)
 			switch at := record.RoutedAt; {
 			case time.Since(at) >= joinMost || at.Before(latest[c.CRM]):
 			case at.After(latest[c.CRM]):
-				latest[c.CRM], last[c.CRM] = at, []store.Key{key}
+				latest[c.CRM], last[c.CRM] = at, []decided{record}
 			default:
-				last[c.CRM] = append(last[c.CRM], key)
+				last[c.CRM] = append(last[c.CRM], record)
 			}
 		}
 	}
-	if len(last) == 0 {
-		return false, nil
-	}
-	claims, err := r.Store.Get(ctx, slices.Concat(slices.Collect(maps.Values(last))...)...)
-	if err != nil {
-		return false, err
-	}
-	for _, claim := range claims {
-		if ended, err := idempotency.Ended(claim); err != nil || !ended {
-			return err == nil, err
+	for crm, records := range last {
+		for _, record := range records {
+			if done, err := r.carriedOut(ctx, tenant, thread, crm, record); err != nil || !done {
+				return err == nil, err
+			}
 		}
 	}
 	return false, nil
+}
+
+// carriedOut reports whether a CRM has what was decided: by the claim of its delivery, which there is none of where another one showed
+// the session.
+func (r *Router) carriedOut(ctx context.Context, tenant string, thread canonical.ThreadID, crm string, d decided) (bool, error) {
+	keys := []store.Key{eventKey(tenant, d.event, idempotency.DeliveryClaims+crm)}
+	if name := d.Decision.Session; name != "" {
+		keys = append(keys, session.MarkKey(tenant, thread, crm, name), session.StoreKey(tenant, thread, name))
+	}
+	held, err := r.Store.Get(ctx, keys...)
+	if err != nil {
+		return false, err
+	}
+	if held[0].Version == 0 && len(held) > 1 && held[2].Version > 0 {
+		return session.Shown(held[1]) >= held[2].Version, nil
+	}
+	return idempotency.Ended(held[0])
 }
 
 // asked reports whether a CRM was asked to hold the person of a thread.

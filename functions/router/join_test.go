@@ -16,6 +16,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
+	"signalbox/shared/session"
 	"signalbox/shared/store"
 
 	"github.com/google/go-cmp/cmp"
@@ -270,6 +271,32 @@ func TestAJoinWaitsForWhatWasDecidedLast(t *testing.T) {
 		carryOut(second)
 		if err := route(proof, "whatsapp:"+user); err != nil {
 			t.Errorf("the join waits for nothing: %v", err)
+		}
+	})
+}
+
+// TestAJoinWaitsForNothingThatIsShown: what another delivery showed with its own has no claim.
+func TestAJoinWaitsForNothingThatIsShown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w, pepper := shownBy(nil), canonical.NewPepper("local-use-only-pepper", "demo")
+		byPhone := says("0", 0, "hello", canonical.WhatsApp, canonical.Participant{Phone: phone})
+		spoken, proof := says("1", 10, "hello", canonical.WhatsApp, byUser(user)), says("2", 20, "hello", canonical.WhatsApp, byBoth(phone, user))
+		byPhone.ThreadID, spoken.ThreadID = canonical.NewThreadID(pepper, phone), canonical.NewThreadID(pepper, "whatsapp:"+user)
+		proof.ThreadID = spoken.ThreadID
+		w.routeAll(t, byPhone, spoken)
+		if _, held := errors.AsType[*queue.HeldError](w.route(t, message(t, proof))); !held {
+			t.Error("the join does not wait for what is not shown")
+		}
+		of := w.deliveries(t)[len(w.deliveries(t))-1].Session
+		for _, crm := range w.tenant.CRMNames() {
+			mark := store.Record{Key: session.MarkKey("demo", spoken.ThreadID, crm, of.Name), Data: fmt.Appendf(nil, `{"revision":%d}`, of.Revision)}
+			if _, err := w.store.Write(t.Context(), store.Change{Kind: store.Put, Record: mark}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.route(t, message(t, proof)); err != nil {
+			t.Errorf("the join waits: %v", err)
 		}
 	})
 }

@@ -77,6 +77,23 @@ func ExternalID(tenant string, thread canonical.ThreadID, name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// MarkKey returns where it is kept what a CRM shows of a session, by the name of the session.
+func MarkKey(tenant string, thread canonical.ThreadID, crm, name string) store.Key {
+	at := StoreKey(tenant, thread, name)
+	return store.Key{Partition: at.Partition, Sort: "written/" + crm + "/" + at.Sort}
+}
+
+// Shown returns the version of a session's record that a CRM shows, by its mark; 0 if it shows none.
+func Shown(mark store.Record) int64 {
+	var shows struct {
+		Revision int64 `json:"revision"`
+	}
+	if mark.Version == 0 || json.Unmarshal(mark.Data, &shows) != nil {
+		return 0
+	}
+	return shows.Revision
+}
+
 // format is raised when a record can no longer be read by the release before.
 const format = 1
 
