@@ -74,7 +74,7 @@ type LineLeads struct {
 	People []string `json:"people,omitempty"` // names of the tenant's people
 	// How many minutes of the line's hours somebody may wait for an answer until it is told of; zero if it never is.
 	WaitMinutes int             `json:"waitMinutes,omitempty"`
-	Hours       []calendar.Span `json:"hours,omitempty"` // when somebody answers on the line; always when left out
+	Hours       []calendar.Span `json:"hours,omitempty"` // when people are there to reply on the line; always when left out
 }
 
 // leads checks what names others in the file.

@@ -50,7 +50,7 @@ func (t Tenant) ClosedWith(c canonical.Channel) []canonical.Channel {
 	})
 }
 
-// Answerer is who answers a person that asks for help or to be left alone.
+// Answerer is who replies to a person that asks for help or to be left alone.
 type Answerer string
 
 // The answerers.
@@ -60,7 +60,7 @@ const (
 	Nobody   Answerer = "nobody"
 )
 
-// Answers says who answers on a line. What is empty is not known: the provider's word tells whether it did.
+// Answers is who replies on a line. What is empty is not known: the provider's word tells whether it did.
 type Answers struct {
 	Stop Answerer `json:"stop,omitempty"`
 	Help Answerer `json:"help,omitempty"`

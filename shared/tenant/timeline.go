@@ -42,7 +42,7 @@ const (
 	BySummary Granularity = "summary" // a day without the words: who, when, and what kind of thing
 )
 
-// Words says whether CRMs get words.
+// Words is what CRMs get of the words of messages.
 type Words string
 
 // The policies.

@@ -106,7 +106,7 @@ func linked(d delivery.Delivery, contact string) delivery.Delivery {
 	return d
 }
 
-// The golden files are what HubSpot is sent and answers, scenario by scenario.
+// The golden files are what HubSpot is sent and replies, scenario by scenario.
 func TestScenarios(t *testing.T) {
 	contact := map[string]string{"firstname": "Ana", "phone": "(555) 123-4567"}
 	cases := map[string]struct {

@@ -89,7 +89,7 @@ func show(t *testing.T, crm *hubspot.CRM, d delivery.Delivery, a *connector.Acti
 	}
 }
 
-// The golden files are what HubSpot is sent and answers, scenario by scenario.
+// The golden files are what HubSpot is sent and replies, scenario by scenario.
 func TestSessions(t *testing.T) {
 	noKey := func(b *hubspot.Binding) { b.Capabilities.EngagementUpsert = false }
 	cases := map[string]struct {

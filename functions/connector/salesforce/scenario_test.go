@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// The golden files are what Salesforce is sent and answers, scenario by scenario.
+// The golden files are what Salesforce is sent and replies, scenario by scenario.
 func TestScenarios(t *testing.T) {
 	contact := map[string]any{"FirstName": "Ana", "LastName": "Ruiz", "Phone": "(555) 123-4567"}
 	type run func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) (calls int)

@@ -24,7 +24,7 @@ type asked struct {
 	Consent consent.Request `json:"consent"`
 }
 
-// answering returns an Invoke that answers each request, and where the requests go.
+// answering returns an Invoke that replies to each request, and where the requests go.
 func answering(t *testing.T, answer func(asked) string) (operate.Invoke, *[]asked) {
 	t.Helper()
 	var all []asked
