@@ -13,7 +13,11 @@ import (
 // owner finds whose the persons are. Who is the integration user's is nobody's, and so is a queue's.
 func (o *org) owner(ctx context.Context, w batch) {
 	held := o.readPersons(ctx, whoOf(w), fieldOwner, fieldCreator, fieldCreated)
-	user := o.crm.sessions.user(o.at)
+	user, err := o.crm.sessions.user(ctx, o.at)
+	if err != nil {
+		w.FailAll(err)
+		return
+	}
 	for i := range w.Len() {
 		switch h := held[w.Request(i).who]; {
 		case h == nil: // deleted by now

@@ -96,16 +96,20 @@ func (s *sessions) token(ctx context.Context, at connector.BindingKey, b Binding
 }
 
 // user returns the id of the integration user of an org that was called, "" if it is not known.
-func (s *sessions) user(at connector.BindingKey) string {
+func (s *sessions) user(ctx context.Context, at connector.BindingKey) (string, error) {
 	s.mu.Lock()
 	held := s.held[at]
 	s.mu.Unlock()
 	if held == nil {
-		return ""
+		return "", nil
 	}
-	held.turn <- struct{}{}
-	defer func() { <-held.turn }()
-	return held.user
+	select {
+	case held.turn <- struct{}{}:
+		defer func() { <-held.turn }()
+		return held.user, nil
+	case <-ctx.Done(): // somebody asks for a session, and takes longer than this step may
+		return "", fault.New(fault.Retryable, "salesforce_timeout", ctx.Err())
+	}
 }
 
 // fetch reads the record, and asks for a session if it holds none that is good and nobody asked within the minute. Somebody
