@@ -28,7 +28,10 @@ const (
 	CodeChannel = "channel_not_served" // authentic, but no line with the address it came to serves its channel
 	CodePanic   = "panic"
 	CodeLarge   = "event_too_large"
-	CodeReused  = "request_id_reused" // of an Answerer alone: the id was that of a webhook with another body
+	// CodeInflated is a channel's, for a body that is larger than MaxRequest once it is not compressed any more. It makes no dead letter: it is
+	// answered as what is too large as it came.
+	CodeInflated = "inflated_too_large"
+	CodeReused   = "request_id_reused" // of an Answerer alone: the id was that of a webhook with another body
 )
 
 // Directory finds what is configured; *tenant.Directory is one, and caches. What is not configured is tenant.ErrUnknown, and a
@@ -115,12 +118,12 @@ func refusal(status int, reason string) outcome {
 func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) outcome {
 	id, kind, ok := a.route(r.Path)
 	switch {
-	case r.Method != http.MethodPost:
-		return refusal(http.StatusMethodNotAllowed, "method")
-	case len(r.Body) > MaxRequest:
-		return refusal(http.StatusRequestEntityTooLarge, "too_large")
 	case !ok:
 		return outcome{answer: notFound(), reason: "unknown"}
+	case r.Method != http.MethodPost && (r.Method != http.MethodGet || !a.description.Gets):
+		return outcome{answer: notFound(), reason: "method"}
+	case len(r.Body) > MaxRequest:
+		return refusal(http.StatusRequestEntityTooLarge, "too_large")
 	}
 	looking, cancel := all.share(ctx, accountShare)
 	account, err := a.Directory.Account(looking, id)
@@ -132,19 +135,42 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 		a.Logger.ErrorContext(ctx, "account cannot be read", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
 		return refusal(a.description.Redelivery.FailureStatus(), "account_unreadable")
 	}
-	w := Webhook{Request: r, Provider: a.description.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
+	return a.admit(ctx, Webhook{r, a.description.Provider, kind, account.ID, account.ProviderAccount}, account, all)
+}
+
+// admit lets an account's provider ask, and accepts what it signed.
+func (a *Adapter) admit(ctx context.Context, w Webhook, account tenant.Account, all budget) outcome {
+	o := outcome{account: account.ID, kind: w.Kind}
 	var content Content
-	err = a.catchPanic(ctx, func() error {
+	var asks bool
+	err := a.catchPanic(ctx, func() error {
 		content = a.Channel.Decode(w)
+		if h, ok := content.(Handshaker); ok {
+			if o.answer, asks = h.Handshake(account.HandshakeTokens); asks {
+				return nil
+			}
+		}
+		if w.Method != http.MethodPost {
+			return fault.New(fault.Rejected, "method", nil)
+		}
 		return content.Verify(account.AuthTokens)
 	})
-	if err == nil {
+	switch {
+	case err == nil && asks:
+		o.reason = "handshake"
+		return o
+	case err == nil:
 		return a.accept(ctx, w, content, account.TenantID, all)
 	}
-	o := refusal(http.StatusForbidden, fault.Of(err).Code)
-	o.account, o.kind = account.ID, kind
-	if o.panicked = o.reason == CodePanic; o.panicked {
-		o.answer.Status = a.description.Redelivery.FailureStatus()
+	switch o.reason = fault.Of(err).Code; {
+	case o.reason == CodePanic:
+		o.panicked, o.answer.Status = true, a.description.Redelivery.FailureStatus()
+	case o.reason == CodeInflated:
+		o.answer.Status = http.StatusRequestEntityTooLarge
+	case w.Method != http.MethodPost:
+		o.answer = notFound()
+	default:
+		o.answer.Status = http.StatusForbidden
 	}
 	return o
 }
@@ -190,6 +216,10 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner 
 	failed := webhook.Response{Status: a.description.Redelivery.FailureStatus()}
 	if cause.Code == codeNotDurable || cause.Kind != fault.Permanent && !a.description.Redelivery.Never() {
 		o.answer = failed // it comes again when what failed may work
+		return o
+	}
+	if cause.Code == CodeInflated {
+		o.answer = webhook.Response{Status: http.StatusRequestEntityTooLarge}
 		return o
 	}
 	if a.refuse(ctx, cause, &o) {

@@ -92,7 +92,7 @@ func (*directory) Account(_ context.Context, id string) (tenant.Account, error) 
 	if id != "shared" {
 		return tenant.Account{}, tenant.ErrUnknown
 	}
-	return tenant.Account{ID: id, TenantID: "first", Provider: "batch", AuthTokens: secret.Versions{"token"}}, nil
+	return tenant.Account{ID: id, TenantID: "first", Provider: "batch", AuthTokens: secret.Versions{"token"}, HandshakeTokens: secret.Versions{"token"}}, nil
 }
 
 func (d *directory) Line(_ context.Context, account, address string, _ canonical.Channel) (tenant.Line, error) {

@@ -34,6 +34,14 @@ type Content interface {
 	Parse() ([]Parsed, error)
 }
 
+// Handshaker is a Content whose provider asks whether a URL is ours before it sends webhooks there.
+type Handshaker interface {
+	// Handshake returns what the provider is answered if the webhook is such a question, and false for every other, which Verify is for. Tokens
+	// are the account's HandshakeTokens, compared in constant time. A question that does not name one of them is answered 403 and nothing
+	// else, and of a stranger's text nothing is answered.
+	Handshake(tokens secret.Versions) (answer webhook.Response, asks bool)
+}
+
 // Refuser is a Channel whose senders read answers: programs of an integrator's, who is told what to correct. What they send and
 // cannot be used is then no dead letter, which would be one more place to find it out. A provider reads nothing but the status.
 type Refuser interface {
@@ -64,6 +72,7 @@ type Description struct {
 	Provider   string                      // the third part of the path, and Event.Provider
 	Responses  map[string]webhook.Response // what each kind of webhook (the last part of the path) is answered once it is safe
 	Redelivery RedeliveryPolicy
+	Gets       bool // the provider asks with GET, which a Handshaker is for; with another method nothing is there
 }
 
 // RedeliveryPolicy is what the provider does about a webhook that was not answered 2xx. It decides what to answer when

@@ -45,11 +45,21 @@ func validateAccount(f AccountFile) []Problem {
 
 // convertAccount changes how the credentials of an account are kept.
 func convertAccount[S, T any](a AccountContent[S], change func(place string, value S) (T, error)) (AccountContent[T], error) {
-	token, err := change("account/"+a.ID+"/authToken", a.AuthToken)
-	previous, failed := change("account/"+a.ID+"/previousAuthToken", a.PreviousAuthToken)
-	return AccountContent[T]{
-		ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthToken: token, PreviousAuthToken: previous,
-	}, errors.Join(err, failed)
+	out := AccountContent[T]{ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount}
+	var failed error
+	for name, t := range map[string]struct {
+		from S
+		to   *T
+	}{
+		"authToken":         {a.AuthToken, &out.AuthToken},
+		"previousAuthToken": {a.PreviousAuthToken, &out.PreviousAuthToken},
+		"handshakeToken":    {a.HandshakeToken, &out.HandshakeToken},
+		"apiToken":          {a.APIToken, &out.APIToken},
+	} {
+		changed, err := change("account/"+a.ID+"/"+name, t.from)
+		*t.to, failed = changed, errors.Join(failed, err)
+	}
+	return out, failed
 }
 
 // accountDocument is what an account's file says, as its record holds it.

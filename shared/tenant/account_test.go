@@ -79,7 +79,7 @@ func TestALineOfASharedAccountIsFoundByItsAddress(t *testing.T) {
 	}
 	want := tenant.Account{
 		ID: "agency-twilio", TenantID: "agency", Provider: "twilio", ProviderAccount: "AC000000000000000000000000000agency",
-		AuthTokens: secret.Versions{"local-use-only-agency-token"},
+		AuthTokens: secret.Versions{"local-use-only-agency-token"}, HandshakeTokens: secret.Versions{"local-use-only-agency-token"}, APIToken: "local-use-only-agency-token",
 	}
 	if diff := cmp.Diff(want, account); diff != "" {
 		t.Error(diff)

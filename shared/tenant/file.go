@@ -3,6 +3,7 @@ package tenant
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"signalbox/shared/canonical"
@@ -59,6 +60,8 @@ type AccountContent[S any] struct {
 	ProviderAccount   string `json:"providerAccount"`
 	AuthToken         S      `json:"authToken"`
 	PreviousAuthToken S      `json:"previousAuthToken,omitempty"` // accepted too, while the token is being changed
+	HandshakeToken    S      `json:"handshakeToken,omitempty"`    // what the provider names when it asks whether a URL is ours, where that is no auth token
+	APIToken          S      `json:"apiToken,omitempty"`          // what the provider's API is called with, where that is no auth token
 }
 
 // LineContent is an address of ours.
@@ -140,9 +143,8 @@ type token struct {
 
 // tokens returns the credentials that an account has.
 func tokens(a AccountContent[secret.Value]) []token {
-	all := []token{{"authToken", a.AuthToken}}
-	if a.PreviousAuthToken != "" {
-		all = append(all, token{"previousAuthToken", a.PreviousAuthToken})
+	all := []token{
+		{"authToken", a.AuthToken}, {"previousAuthToken", a.PreviousAuthToken}, {"handshakeToken", a.HandshakeToken}, {"apiToken", a.APIToken},
 	}
-	return all
+	return slices.DeleteFunc(all, func(t token) bool { return t.value == "" })
 }

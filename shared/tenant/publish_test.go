@@ -83,7 +83,9 @@ func TestWhatWasPublishedIsFound(t *testing.T) {
 	}
 	wantAccount := tenant.Account{
 		ID: "demo-twilio", TenantID: "demo", Provider: "twilio", ProviderAccount: "AC00000000000000000000000000000de0",
-		AuthTokens: secret.Versions{"local-use-only-twilio-auth-token", "local-use-only-previous-twilio-auth-token"},
+		AuthTokens:      secret.Versions{"local-use-only-twilio-auth-token", "local-use-only-previous-twilio-auth-token"},
+		HandshakeTokens: secret.Versions{"local-use-only-twilio-auth-token", "local-use-only-previous-twilio-auth-token"},
+		APIToken:        "local-use-only-twilio-auth-token",
 	}
 	if diff := cmp.Diff(wantAccount, account); diff != "" {
 		t.Error(diff)

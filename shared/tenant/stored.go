@@ -141,9 +141,16 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 
 // newAccount returns an account as functions see it.
 func newAccount(owner string, a AccountContent[secret.Value]) Account {
-	account := Account{ID: a.ID, TenantID: owner, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthTokens: secret.Versions{a.AuthToken}}
+	account := Account{
+		ID: a.ID, TenantID: owner, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthTokens: secret.Versions{a.AuthToken},
+		APIToken: cmp.Or(a.APIToken, a.AuthToken),
+	}
 	if a.PreviousAuthToken != "" {
 		account.AuthTokens = append(account.AuthTokens, a.PreviousAuthToken)
+	}
+	account.HandshakeTokens = account.AuthTokens
+	if a.HandshakeToken != "" {
+		account.HandshakeTokens = secret.Versions{a.HandshakeToken}
 	}
 	return account
 }

@@ -138,6 +138,8 @@ type Account struct {
 	Provider        string          // the channel that serves it
 	ProviderAccount string          // the provider's own name for it, e.g. an AccountSid
 	AuthTokens      secret.Versions // the current one, then the previous one while both are accepted
+	HandshakeTokens secret.Versions // what the provider names when it asks whether a URL is ours: AuthTokens where it has nothing of its own
+	APIToken        secret.Value    // what the provider's API is called with: the current one of AuthTokens where it has nothing of its own
 }
 
 // Line is an address of ours at a provider. It belongs to one account.

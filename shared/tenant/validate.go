@@ -146,8 +146,10 @@ func (v *validation) accounts(accounts []AccountContent[secret.Value]) {
 
 // account checks what an account is by itself, and its signing keys against those of the accounts before it.
 func (v *validation) account(path string, i int, a AccountContent[secret.Value], signing map[string]int) {
-	v.want(isToken(string(a.AuthToken)), path+".authToken", wantPrintable)
-	v.want(a.PreviousAuthToken == "" || isToken(string(a.PreviousAuthToken)), path+".previousAuthToken", wantPrintable)
+	v.want(a.AuthToken != "", path+".authToken", wantPrintable)
+	for _, t := range tokens(a) {
+		v.want(isToken(string(t.value)), path+"."+t.name, wantPrintable)
+	}
 	v.signing(path, i, a, signing)
 	v.want(a.PreviousAuthToken == "" || a.PreviousAuthToken != a.AuthToken, path+".previousAuthToken", "is the same as authToken")
 }

@@ -36,6 +36,21 @@ type Provider struct {
 	Malformed Case                                                        // one that is authentic and cannot be read: a dead letter, or refused by an adapter.Refuser
 	Needed    []string                                                    // fields that no message is without: what tells it and its sender from others, with copies, and its words
 	Update    bool                                                        // write the golden files instead of comparing
+
+	// Stale signs a request as the provider would have done too long ago; nil where a signature has no time.
+	Stale func(r webhook.Request, token secret.Value) webhook.Request
+	// BodyUnsigned says that a signature is not of the body: who has seen one webhook's may send another's content with it.
+	BodyUnsigned bool
+	Handshakes   []Handshake // what the provider asks before it sends webhooks; none for most
+	Unknown      Case        // a message of a kind that nobody has heard of; zero where there are no kinds
+	Several      Case        // several events of one webhook, one of them to a line that is nobody's; zero if the provider sends one at a time
+}
+
+// Handshake is a question of a provider, unsigned.
+type Handshake struct {
+	Name   string
+	Ask    func(token secret.Value) webhook.Request // with a token of the account's, or another
+	Answer webhook.Response                         // to one with the account's
 }
 
 // token returns a credential of the suite in the provider's form.
@@ -50,8 +65,11 @@ func (p Provider) token(word secret.Value) secret.Value {
 func Run(t *testing.T, p Provider) {
 	t.Run("golden", func(t *testing.T) { golden(t, p) })
 	t.Run("signature", func(t *testing.T) { signature(t, p) })
+	t.Run("handshake", func(t *testing.T) { handshakes(t, p) })
 	t.Run("refused", func(t *testing.T) { refused(t, p) })
 	t.Run("optional", func(t *testing.T) { optional(t, p) })
+	t.Run("unknown", func(t *testing.T) { unknown(t, p) })
+	t.Run("several", func(t *testing.T) { several(t, p) })
 	t.Run("repeated", func(t *testing.T) { repeated(t, p) })
 	t.Run("durable", func(t *testing.T) { durable(t, p) })
 	t.Run("dead letters", func(t *testing.T) { deadLetters(t, p) })
@@ -179,6 +197,15 @@ func signature(t *testing.T, p Provider) {
 		"over a body that was cut to nothing":   {change(func(r *webhook.Request) { r.Body = nil }), false},
 		"of a header with nothing but its name": {change(blankHeaders), false},
 	}
+	if p.BodyUnsigned {
+		delete(cases, "over another body")
+		delete(cases, "over a body that was cut to nothing")
+	}
+	if p.Stale != nil {
+		stale := cases["missing"]
+		stale.request = p.Stale(p.Sample.Request(), p.token(current))
+		cases["of long ago"] = stale
+	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(p)
@@ -243,7 +270,8 @@ func refused(t *testing.T, p Provider) {
 		"an unknown kind":                     {func(r *webhook.Request) { r.Path = path + "s" }, http.StatusNotFound},
 		"a longer path":                       {func(r *webhook.Request) { r.Path = path + "/" }, http.StatusNotFound},
 		"another path":                        {func(r *webhook.Request) { r.Path = "/" }, http.StatusNotFound},
-		"another method":                      {func(r *webhook.Request) { r.Method = http.MethodGet }, http.StatusMethodNotAllowed},
+		"another method":                      {func(r *webhook.Request) { r.Method = http.MethodPut }, http.StatusNotFound},
+		"a GET that asks nothing":             {func(r *webhook.Request) { r.Method = http.MethodGet }, http.StatusNotFound},
 		"a body over 4.5 MB":                  {func(r *webhook.Request) { r.Body = make([]byte, adapter.MaxRequest+1) }, http.StatusRequestEntityTooLarge},
 		"an account that cannot be looked up": {other(account, "/unreachable/"), p.Channel.Describe().Redelivery.FailureStatus()},
 	}

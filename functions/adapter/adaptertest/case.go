@@ -24,9 +24,10 @@ type Case struct {
 	Path     string            `json:"path"`
 	Query    string            `json:"query,omitempty"`
 	Headers  map[string]string `json:"headers,omitempty"`
-	Form     [][2]string       `json:"form,omitempty"` // sent as application/x-www-form-urlencoded in this order
-	Body     string            `json:"body,omitempty"` // sent as it stands, where there is no form
-	JSON     json.RawMessage   `json:"json,omitempty"` // sent as application/json, byte for byte as it stands here
+	Form     [][2]string       `json:"form,omitempty"`   // sent as application/x-www-form-urlencoded in this order
+	Body     string            `json:"body,omitempty"`   // sent as it stands, where there is no form
+	JSON     json.RawMessage   `json:"json,omitempty"`   // sent as application/json, byte for byte as it stands here
+	Base64   []byte            `json:"base64,omitempty"` // sent as it stands, where it is no text
 	Received time.Time         `json:"received,omitzero"`
 	Shows    string            `json:"shows,omitempty"` // of a sample of a status: what CRMs show then; not the adapter's to know
 }
@@ -36,6 +37,9 @@ func (c Case) Request() webhook.Request {
 	r := webhook.Request{Method: http.MethodPost, Path: c.Path, RawQuery: c.Query, Header: http.Header{}, Body: []byte(c.Body), Received: c.Received}
 	for name, value := range c.Headers {
 		r.Header.Set(name, value)
+	}
+	if len(c.Base64) > 0 {
+		r.Body = c.Base64
 	}
 	if len(c.Form) > 0 {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -75,7 +79,7 @@ func ReadCase(t testing.TB, file string) Case {
 }
 
 // readFolder reads testdata/<case>/request.json, or request.http: a request as on the wire, without a signature.
-func readFolder(t *testing.T, folder string) Case {
+func readFolder(t testing.TB, folder string) Case {
 	t.Helper()
 	raw, err := fs.ReadFile(os.DirFS(folder), "request.http")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -100,7 +104,7 @@ func readFolder(t *testing.T, folder string) Case {
 }
 
 // folders returns the folders of testdata that hold a request, by name.
-func folders(t *testing.T) []string {
+func folders(t testing.TB) []string {
 	t.Helper()
 	var found []string
 	for _, name := range []string{"request.json", "request.http"} {

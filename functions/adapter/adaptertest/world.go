@@ -156,6 +156,7 @@ func (w *world) Account(_ context.Context, id string) (tenant.Account, error) {
 	case w.provider.Account.ID:
 		account := w.provider.Account
 		account.AuthTokens = secret.Versions{w.provider.token(current), w.provider.token(previous)}
+		account.HandshakeTokens = account.AuthTokens
 		return account, nil
 	case "another-providers":
 		return tenant.Account{ID: id, Provider: "another"}, nil

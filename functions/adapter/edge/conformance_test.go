@@ -110,3 +110,5 @@ func TestEveryExampleIsAccepted(t *testing.T) {
 		}
 	}
 }
+
+func FuzzWebhook(f *testing.F) { adaptertest.Fuzz(f, provider(f)) }

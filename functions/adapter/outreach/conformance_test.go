@@ -71,3 +71,5 @@ func TestTheSampleIsAnOutreach(t *testing.T) {
 		}
 	}
 }
+
+func FuzzWebhook(f *testing.F) { adaptertest.Fuzz(f, provider(f)) }

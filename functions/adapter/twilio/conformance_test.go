@@ -55,3 +55,5 @@ func sign(r webhook.Request, token secret.Value) webhook.Request {
 func TestChannel(t *testing.T) { adaptertest.Run(t, provider(t)) }
 
 func BenchmarkWebhook(b *testing.B) { adaptertest.Bench(b, provider(b)) }
+
+func FuzzWebhook(f *testing.F) { adaptertest.Fuzz(f, provider(f)) }

@@ -114,7 +114,7 @@ func secretsOf(t *testing.T, root string, reports []samples.Report) map[string]s
 	}
 	var file struct {
 		Tenant   struct{ CRMs []struct{ Token string } }
-		Accounts []struct{ ID, AuthToken, PreviousAuthToken string }
+		Accounts []struct{ ID, AuthToken, PreviousAuthToken, HandshakeToken, APIToken string }
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
@@ -128,9 +128,10 @@ func secretsOf(t *testing.T, root string, reports []samples.Report) map[string]s
 	}
 	out["a Salesforce session"] = "invented-session"
 	for _, a := range file.Accounts {
-		out["the auth token of "+a.ID] = a.AuthToken
-		if a.PreviousAuthToken != "" {
-			out["the previous auth token of "+a.ID] = a.PreviousAuthToken
+		for name, token := range map[string]string{"auth": a.AuthToken, "previous auth": a.PreviousAuthToken, "handshake": a.HandshakeToken, "API": a.APIToken} {
+			if token != "" {
+				out["the "+name+" token of "+a.ID] = token
+			}
 		}
 	}
 	return out
