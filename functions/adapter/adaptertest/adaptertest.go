@@ -34,7 +34,7 @@ type Provider struct {
 	Lines     []tenant.Line                                               // all that the cases are sent to
 	Sample    Case                                                        // a webhook that becomes one event
 	Malformed Case                                                        // one that is authentic and cannot be read: a dead letter, or refused by an adapter.Refuser
-	Needed    []string                                                    // fields that no message is without: what tells it and its sender from others, with copies, and its words
+	Needed    []string                                                    // fields that no message is without: what tells it and its sender from others, with copies, its kind, and its words; in JSON by path: "data.text"
 	Update    bool                                                        // write the golden files instead of comparing
 
 	// Stale signs a request as the provider would have done too long ago; nil where a signature has no time.

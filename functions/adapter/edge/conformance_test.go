@@ -41,7 +41,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		},
 		Sample:    sample(tb, "seed"),
 		Malformed: sample(tb, "malformed"),
-		Needed:    []string{"message"},
+		Needed:    []string{"message", "message.text"},
 		Update:    *update,
 	}
 }
