@@ -20,6 +20,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/jsontext"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
@@ -503,6 +504,21 @@ func TestRawVendor(t *testing.T) {
 	}
 	if got := string(RawVendor(tenant.RawVendorFull, nil)); got != "{}" {
 		t.Errorf("no fields: %s", got)
+	}
+}
+
+func TestJSONFields(t *testing.T) {
+	document, err := jsontext.Parse([]byte(`{"data":{"id":"e1","to":[{"n":"+1","s":"sent"},{"n":"+2"}],"cost":null,"parts":2,"ok":true,"none":{},"empty":[]},"l":["a",["b"]]}`), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := JSONFields(document, func(name string) bool { return name == "data.id" || name == "data.to.s" })
+	want := []VendorField{
+		{"data.id", "e1", true}, {"data.to.n", "+1", false}, {"data.to.s", "sent", true}, {"data.to.n", "+2", false}, {"data.parts", "2", false},
+		{"data.ok", "true", false}, {"l", "a", false}, {"l", "b", false},
+	}
+	if diff := cmp.Diff(want, fields); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

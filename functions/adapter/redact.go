@@ -15,6 +15,54 @@ type VendorField struct {
 	Open        bool // the value says nothing about a person: an id the provider made up, a count, a state, a MIME type
 }
 
+// JSONFields returns the values of a document for Parsed.Vendor, each under the names that lead to it with dots between; elements of an array
+// have its name. Open reports whether what has a name says nothing about a person.
+func JSONFields(document jsontext.Value, open func(name string) bool) []VendorField {
+	w := jsonWalk{names: make([]byte, 0, 2*len(document)), fields: make([]VendorField, 0, strings.Count(string(document), `":`))}
+	w.walk(document, 0, 0)
+	names := string(w.names)
+	for i := range w.fields {
+		f := &w.fields[i]
+		end := w.ends[i]
+		f.Name = names[end[0]:end[1]]
+		f.Open = open(f.Name)
+	}
+	return w.fields
+}
+
+// jsonWalk keeps the names of all fields in one place, so that a document of many costs no more memory than one of few.
+type jsonWalk struct {
+	names  []byte
+	ends   [][2]int // where the name of each field begins and ends
+	fields []VendorField
+}
+
+// walk adds the values in v, whose name lies between two places of names.
+func (w *jsonWalk) walk(v jsontext.Value, from, to int) {
+	switch {
+	case v == "", v == "null":
+	case v[0] == '{':
+		for name, inner := range v.Members() {
+			start := len(w.names)
+			if to > from {
+				w.names = append(append(w.names, w.names[from:to]...), '.')
+			}
+			w.names = append(w.names, name...)
+			w.walk(inner, start, len(w.names))
+		}
+	case v[0] == '[':
+		for inner := range v.Elements() {
+			w.walk(inner, from, to)
+		}
+	default:
+		f := VendorField{Value: string(v)}
+		if v[0] == '"' {
+			f.Value = v.Text()
+		}
+		w.fields, w.ends = append(w.fields, f), append(w.ends, [2]int{from, to})
+	}
+}
+
 // Redacted stands for a personal value that was received. Blank values stay blank: they give nothing away.
 const Redacted = "[redacted]"
 

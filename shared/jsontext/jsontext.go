@@ -53,9 +53,48 @@ func (v Value) Members() iter.Seq2[string, Value] {
 	}
 }
 
-// Elements yields the elements of an array.
+// At returns the member that a path of names leads to, through objects alone: the first of each name, "" where there is none or where it
+// is null.
+func (v Value) At(path ...string) Value {
+	for _, name := range path {
+		if v = v.member(name); v == "" {
+			return ""
+		}
+	}
+	return v
+}
+
+// TextAt returns what the string means that a path leads to, "" where there is none.
+func (v Value) TextAt(path ...string) string {
+	if at := v.At(path...); at != "" && at[0] == '"' {
+		return at.Text()
+	}
+	return ""
+}
+
+// member returns the first member of an object with a name, "" where there is none or where it is null.
+func (v Value) member(name string) Value {
+	if v == "" || v[0] != '{' {
+		return ""
+	}
+	for other, value := range v.Members() {
+		if other != name {
+			continue
+		}
+		if value == "null" {
+			return ""
+		}
+		return value
+	}
+	return ""
+}
+
+// Elements yields the elements of an array, and none of what is no array.
 func (v Value) Elements() iter.Seq[Value] {
 	return func(yield func(Value) bool) {
+		if v == "" || v[0] != '[' {
+			return
+		}
 		s := string(v)
 		for i := skipSpace(s, 1); s[i] != ']'; {
 			end, _ := skip(s, i)

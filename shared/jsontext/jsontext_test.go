@@ -96,3 +96,21 @@ func FuzzAWalkYieldsWhatADecoderReads(f *testing.F) {
 		}
 	})
 }
+
+func TestAPathLeadsThroughObjects(t *testing.T) {
+	v, err := jsontext.Parse([]byte(`{"a":{"b":{"c":"x\u0041"},"n":null,"l":[{"c":1}],"b":"second"},"d":2}`), 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][2]string{
+		"a.b.c": {`"x\u0041"`, "xA"}, "d": {"2", ""}, "a.n": {"", ""}, "a.n.c": {"", ""}, "a.l.c": {"", ""}, "d.e": {"", ""}, "e": {"", ""},
+	} {
+		names := strings.Split(path, ".")
+		if at, text := v.At(names...), v.TextAt(names...); string(at) != want[0] || text != want[1] {
+			t.Errorf("%s leads to %q, which means %q; want %q and %q", path, at, text, want[0], want[1])
+		}
+	}
+	for range v.At("d").Elements() {
+		t.Error("a number has elements")
+	}
+}
