@@ -60,13 +60,16 @@ func TestAMessageOfNothingIsNoAnswer(t *testing.T) {
 		event *canonical.Event
 		want  bool
 	}{
-		"nothing":    {inbound(canonical.Message{Summary: "[empty message]"}), false},
-		"blanks":     {inbound(canonical.Message{Text: " \u200b\n"}), false},
-		"no message": {&canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Inbound}, false},
-		"words":      {inbound(canonical.Message{Text: "ok"}), true},
-		"a thumb":    {inbound(canonical.Message{Text: "👍"}), true},
-		"a picture":  {inbound(canonical.Message{Attachments: []canonical.Attachment{{URL: "https://a"}}}), true},
-		"a button":   {inbound(canonical.Message{Postback: &canonical.Postback{Payload: "yes"}}), true},
+		"nothing":     {inbound(canonical.Message{Summary: "[empty message]"}), false},
+		"blanks":      {inbound(canonical.Message{Text: " \u200b\n"}), false},
+		"no message":  {&canonical.Event{Type: canonical.TypeMessage, Direction: canonical.Inbound}, false},
+		"words":       {inbound(canonical.Message{Text: "ok"}), true},
+		"a thumb":     {inbound(canonical.Message{Text: "👍"}), true},
+		"a picture":   {inbound(canonical.Message{Attachments: []canonical.Attachment{{URL: "https://a"}}}), true},
+		"a contact":   {inbound(canonical.Message{Contacts: []canonical.Contact{{}}}), true},
+		"an order":    {inbound(canonical.Message{Order: &canonical.Order{}}), true},
+		"of no shape": {inbound(canonical.Message{ContentType: canonical.ContentUnsupported}), true},
+		"a button":    {inbound(canonical.Message{Postback: &canonical.Postback{Payload: "yes"}}), true},
 		"a picture whose address was set aside": {&canonical.Event{
 			Type: canonical.TypeMessage, Direction: canonical.Inbound, Message: &canonical.Message{Summary: "[empty message]"},
 			Metadata: map[string]json.RawMessage{"setAside": json.RawMessage(`[{"path":"$.message.attachments[0].url"}]`)},

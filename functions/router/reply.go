@@ -58,7 +58,8 @@ func canReply(e *canonical.Event) bool {
 func saysSomething(e *canonical.Event) bool {
 	m := e.Message
 	return m != nil && (e.Metadata[canonical.MetadataSetAside] != nil || len(m.Attachments) > 0 || m.Postback != nil || m.Location != nil || m.Template != nil ||
-		m.ContentType == canonical.ContentEncrypted || strings.TrimFunc(m.Text, invisible) != "")
+		len(m.Contacts) > 0 || m.Order != nil || len(m.Cards) > 0 || m.List != nil ||
+		m.ContentType == canonical.ContentEncrypted || m.ContentType == canonical.ContentUnsupported || strings.TrimFunc(m.Text, invisible) != "")
 }
 
 // findReply returns the reply that an event is, or that an outreach already has; nil if there is none. Event times decide, not arrival.

@@ -13,13 +13,16 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// told returns an event as CRMs and sessions get it, by what was decided about it. Words that the tenant keeps back by now are not told,
+// told returns an event as CRMs and sessions get it, by what was decided about it. None of them reads a file with our credentials. Words that the tenant keeps back by now are not told,
 // whatever held when it came.
 func told(e canonical.Event, d *Decision, t tenant.Tenant, pepper canonical.Pepper) canonical.Event {
 	e.Consent = d.Consent
 	e.Flags.AutoReply = e.Flags.AutoReply || d.AutoReply
 	e.Metadata = maps.Clone(e.Metadata)
 	delete(e.Metadata, canonical.RawVendor)
+	if e.Message != nil {
+		e.Message = e.Message.WithoutAccess()
+	}
 	if d.Withheld || withholds(t.TimelineOf(e.LineID)) {
 		e = withoutWords(e, pepper)
 	}
@@ -49,8 +52,20 @@ func withoutWords(e canonical.Event, pepper canonical.Pepper) canonical.Event {
 	if m.Postback != nil {
 		parts, said = append(parts, "button"), cmp.Or(said, m.Postback.Text)
 	}
-	if m.Template != nil {
-		parts = append(parts, "template")
+	for _, part := range []struct {
+		name string
+		has  bool
+	}{
+		{"template", m.Template != nil},
+		{"cards", len(m.Cards) > 0},
+		{"list", m.List != nil},
+		{"contacts", len(m.Contacts) > 0},
+		{"order", m.Order != nil},
+		{"unsupported", m.ContentType == canonical.ContentUnsupported},
+	} {
+		if part.has {
+			parts = append(parts, part.name)
+		}
 	}
 	if said != "" {
 		parts = append(parts, fmt.Sprintf("%d characters, digest %s", utf8.RuneCountInString(said), canonical.Digest(pepper, "words", said)[:12]))

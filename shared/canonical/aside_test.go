@@ -50,13 +50,54 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 			"$.message.attachments[0].contentType",
 		},
 		"half of a button": {
-			func(e *Event) { e.Message.Postback = &Postback{"yes", strings.Repeat("x", long)} },
+			func(e *Event) { e.Message.Postback = &Postback{Text: "yes", Payload: strings.Repeat("x", long)} },
 			func(e *Event) { e.Message.Postback = &Postback{Text: "yes"} },
 			"$.message.postback.payload",
 		},
 		"all of a button": {
 			func(e *Event) { e.Message.Postback = &Postback{Payload: strings.Repeat("x", long)} }, func(*Event) {},
 			"$.message.postback.payload $.message.postback",
+		},
+		"a postback's answers are enough": {
+			func(e *Event) {
+				e.Message.Postback = &Postback{Text: strings.Repeat("x", long), Fields: map[string]string{"size": "L"}}
+			},
+			func(e *Event) { e.Message.Postback = &Postback{Fields: map[string]string{"size": "L"}} }, "$.message.postback.text",
+		},
+		"the address of a suggestion, which runs something": {
+			func(e *Event) {
+				e.Message.Suggestions = []Suggestion{{Text: "Go", Kind: SuggestURL, URL: "javascript:alert(1)"}}
+			},
+			func(e *Event) { e.Message.Suggestions = []Suggestion{{Text: "Go", Kind: SuggestURL}} }, "$.message.suggestions[0].url",
+		},
+		"a key without its cipher goes whole": {
+			func(e *Event) {
+				e.Message.Attachments = []Attachment{{URL: "https://a/b", Access: &Access{Scheme: AccessBearer, Cipher: CipherAES256CTR, Key: "xy"}}}
+			},
+			func(e *Event) {
+				e.Message.Attachments = []Attachment{image("https://a/b")}
+				e.Message.Attachments[0].ContentType = ""
+			},
+			"$.message.attachments[0].access.key $.message.attachments[0].access",
+		},
+		"a header that is none": {
+			func(e *Event) {
+				e.Message.Attachments = []Attachment{{URL: "https://a/b", Access: &Access{Scheme: AccessHeader, Header: "a b"}}}
+			},
+			func(e *Event) { e.Message.Attachments = []Attachment{{URL: "https://a/b"}} },
+			"$.message.attachments[0].access.header $.message.attachments[0].access",
+		},
+		"the picture of a card": {
+			func(e *Event) { e.Message.Cards = []Card{{Title: "Boots", Media: &Attachment{URL: "x"}}} },
+			func(e *Event) { e.Message.Cards = []Card{{Title: "Boots"}} }, "$.message.cards[0].media.url",
+		},
+		"one phone of a contact": {
+			func(e *Event) { e.Message.Contacts = []Contact{{Phones: []string{strings.Repeat("x", long), "+1"}}} },
+			func(e *Event) { e.Message.Contacts = []Contact{{Phones: []string{"+1"}}} }, "$.message.contacts[0].phones[0]",
+		},
+		"why a message failed": {
+			func(e *Event) { e.Receipt = &Receipt{State: "expired", Reason: "Too Late"} },
+			func(e *Event) { e.Receipt = &Receipt{State: "expired"} }, "$.receipt.reason",
 		},
 		"a latitude that is none": {func(e *Event) { e.Message.Location = &Location{Latitude: 91, Label: "here"} }, func(*Event) {}, "$.message.location.latitude"},
 		"the label of a location": {
@@ -124,6 +165,7 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 
 // FuzzSetAside: whatever a document says, what is left of it is valid, or it is said what cannot be done without.
 func FuzzSetAside(f *testing.F) {
+	f.Add(`{"sender":{"phone":"+15551234567"},"message":{"attachments":[{"url":"https://a","access":{"key":"x"}}],"contacts":[{"phones":["1"]}],"postback":{"fields":{"a":"b"}}}}`)
 	f.Add(`{"sender":{"phone":"+1"},"message":{"attachments":[{"url":"x"},{"url":"https://a"}],"location":{"latitude":99,"longitude":1}}}`)
 	f.Add(`{"participants":[{"phone":"x"}],"metadata":{"a b":1},"actor":{"kind":"x"},"relatesTo":{"kind":"x"}}`)
 	f.Fuzz(func(t *testing.T, document string) {

@@ -188,6 +188,8 @@ func (r *reader) member(m member, v jsontext.Value) {
 		if v == `""` && m.rule&filled != 0 {
 			r.add(ProblemFormat, "must not be empty")
 		}
+	case *[]string:
+		*field = r.texts(v)
 	case *bool:
 		*field = v == "true"
 		if v[0] != 't' && v[0] != 'f' {
@@ -236,6 +238,24 @@ func (r *reader) parts(field reflect.Value, v jsontext.Value) {
 		r.object(field.Index(i).Addr().Interface(), element)
 		r.leave()
 	}
+}
+
+// texts reads an array of strings; an empty one is not nil.
+func (r *reader) texts(v jsontext.Value) []string {
+	all := []string{}
+	if v[0] != '[' {
+		r.add(ProblemType, "must be an array")
+		return all
+	}
+	for element := range v.Elements() {
+		if len(all) > maxKept { // it is one too many already
+			break
+		}
+		r.at(len(all))
+		all = append(all, r.text(element))
+		r.leave()
+	}
+	return all
 }
 
 // table reads an object whose names the sender chose. They are not part of a problem's path. An empty one is not nil.

@@ -84,6 +84,15 @@ func appendValue(to []byte, field any) []byte {
 	switch field := field.(type) {
 	case *string:
 		return jsontext.AppendString(to, *field)
+	case *[]string:
+		to = append(to, '[')
+		for i, s := range *field {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			to = jsontext.AppendString(to, s)
+		}
+		return append(to, ']')
 	case *bool:
 		return strconv.AppendBool(to, *field)
 	case *int:

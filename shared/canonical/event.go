@@ -175,56 +175,6 @@ type Relation struct {
 	Sender            string `json:"sender,omitempty"` // the other message's sender, as the provider writes it
 }
 
-// Message is content. Summary is always filled, so that an attachment-only message has a subject in a CRM.
-type Message struct {
-	Text        string       `json:"text,omitempty"`
-	Summary     string       `json:"summary,omitempty"`
-	ContentType string       `json:"contentType,omitempty"` // a MIME type of Text, "text/plain" by default
-	Attachments []Attachment `json:"attachments,omitzero"`
-	Suggestions []Suggestion `json:"suggestions,omitzero"`
-	Postback    *Postback    `json:"postback,omitempty"`
-	Template    *Template    `json:"template,omitempty"`
-	Location    *Location    `json:"location,omitempty"`
-}
-
-// ContentEncrypted is the ContentType of a message that arrived end-to-end encrypted. It has no content here: who is to read it has it on a
-// device.
-const ContentEncrypted = "encrypted"
-
-// Attachment is a file the provider holds.
-type Attachment struct {
-	URL         string `json:"url"`
-	ContentType string `json:"contentType,omitempty"`
-	Name        string `json:"name,omitempty"`
-	Size        int64  `json:"size,omitempty"` // bytes, 0 when unknown
-}
-
-// Suggestion is a button or reply that was offered.
-type Suggestion struct {
-	Text     string `json:"text"`
-	Postback string `json:"postback,omitempty"`
-}
-
-// Postback is a button that was tapped: Payload is the exact id its sender had set. Either may be empty, not both.
-type Postback struct {
-	Text    string `json:"text,omitempty"`
-	Payload string `json:"payload,omitempty"`
-}
-
-// Template is a pre-approved message and what was filled in.
-type Template struct {
-	ID        string            `json:"id"`
-	Variables map[string]string `json:"variables,omitzero"`
-}
-
-// Location is a place in degrees (WGS 84).
-type Location struct {
-	Latitude  float64 `json:"latitude"`
-	Longitude float64 `json:"longitude"`
-	Label     string  `json:"label,omitempty"`
-	Address   string  `json:"address,omitempty"`
-}
-
 // Reaction is an emoji put on, or taken off, another message.
 type Reaction struct {
 	Emoji   string `json:"emoji"`
@@ -233,9 +183,10 @@ type Reaction struct {
 
 // Receipt is the provider's word on a sent message.
 type Receipt struct {
-	State string    `json:"state"` // queued, sending, sent, delivered, read, failed, canceled
-	At    time.Time `json:"at,omitzero"`
-	Error string    `json:"error,omitempty"` // the provider's error code
+	State  string    `json:"state"` // queued, sending, sent, delivered, read, failed, canceled, expired
+	At     time.Time `json:"at,omitzero"`
+	Error  string    `json:"error,omitempty"`  // the provider's error code
+	Reason string    `json:"reason,omitempty"` // what it means, in a word that is the same for all providers
 }
 
 // Consent is a permission given or withdrawn by this very event.
@@ -258,10 +209,11 @@ type Attribution struct {
 
 // Flags qualify an event.
 type Flags struct {
-	Historical    bool `json:"historical,omitempty"`    // backfilled: it happened long before it was received
+	Historical    bool `json:"historical,omitempty"`    // of a history that was imported: it happened long before it was received
 	Replayed      bool `json:"replayed,omitempty"`      // routed again from the event store
 	AutoReply     bool `json:"autoReply,omitempty"`     // an out-of-office or similar: no person answered
 	TimeEstimated bool `json:"timeEstimated,omitempty"` // the provider gave no time: Timestamp is the time of receipt
+	Backfilled    bool `json:"backfilled,omitempty"`    // it did not reach us, and the provider was asked for it: late, and otherwise like any other
 }
 
 // Trace ties the event to what caused it.

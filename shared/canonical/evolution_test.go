@@ -23,7 +23,7 @@ func TestTheSchemaOnlyGrew(t *testing.T) {
 
 func TestEveryBreakingChangeIsFound(t *testing.T) {
 	const released = `{"type":"object","required":["a"],"properties":{"a":{"type":"string","enum":["x","y"],"maxLength":9,"description":"d"},` +
-		`"b":{"type":["string","null"]},"c":{"type":"array","items":{"$ref":"#/$defs/d"},"maxItems":3}},"$defs":{"d":{"type":"object","properties":{"e":{"type":"number","minimum":0}}}}}`
+		`"b":{"type":["string","null"]},"c":{"type":"array","anyOf":[{"minItems":1}],"items":{"$ref":"#/$defs/d"},"maxItems":3}},"$defs":{"d":{"type":"object","properties":{"e":{"type":"number","minimum":0}}}}}`
 	cases := map[string]struct {
 		old, changed string
 		breaking     bool
@@ -37,6 +37,10 @@ func TestEveryBreakingChangeIsFound(t *testing.T) {
 		"one more value":                            {`["x","y"]`, `["y","x","z"]`, false},
 		"any value":                                 {`"enum":["x","y"],`, ``, false},
 		"another description":                       {`"description":"d"`, `"description":"e"`, false},
+		"one more alternative":                      {`[{"minItems":1}]`, `[{"minItems":2},{"minItems":1}]`, false},
+		"no alternatives any more":                  {`"anyOf":[{"minItems":1}],`, ``, false},
+		"an alternative is gone":                    {`[{"minItems":1}]`, `[{"minItems":2}]`, true},
+		"first alternatives":                        {`"maxLength":9`, `"maxLength":9,"anyOf":[{"minLength":1}]`, true},
 		"no longer required":                        {`"required":["a"],`, ``, false},
 		"a property is gone":                        {`"b":{"type":["string","null"]},`, ``, true},
 		"a nested property is gone":                 {`"e":{"type":"number","minimum":0}`, ``, true},
@@ -120,6 +124,13 @@ func breaksKeyword(path, keyword string, was, is any) []string {
 		return broken(is != nil && (was == nil || !subset(set(was), set(is))))
 	case "required":
 		return broken(!subset(set(is), set(was)))
+	case "anyOf": // one more alternative is wider
+		before, _ := was.([]any)
+		now, _ := is.([]any)
+		gone := func(a any) bool {
+			return !slices.ContainsFunc(now, func(b any) bool { return reflect.DeepEqual(a, b) })
+		}
+		return broken(is != nil && (was == nil || slices.ContainsFunc(before, gone)))
 	case "maxLength", "maxItems", "maxProperties", "maximum":
 		return broken(is != nil && (was == nil || number(is) < number(was)))
 	case "minLength", "minItems", "minProperties", "minimum":

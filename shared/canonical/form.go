@@ -27,6 +27,8 @@ const (
 	formE164
 	formSHA256
 	formURL
+	formLink
+	formHex
 	formTraceparent
 	formCause
 )
@@ -44,7 +46,7 @@ func (f form) fits(s string) (ok bool, due string) {
 	case oneRelation:
 		return one(s, "reply", "edit", "retract", "reaction", "receipt")
 	case oneState:
-		return one(s, "queued", "sending", "sent", "delivered", "read", "failed", "canceled")
+		return one(s, "queued", "sending", "sent", "delivered", "read", "failed", "canceled", "expired")
 	case oneKeyword:
 		return one(s, "stop", "start", "help")
 	case oneReason:
@@ -53,6 +55,14 @@ func (f form) fits(s string) (ok bool, due string) {
 		return one(s, "opted_out", "opted_in")
 	case onePurpose:
 		return one(s, "messaging", "marketing")
+	default:
+		return f.matches(s)
+	}
+}
+
+// matches is fits of the patterns and limits.
+func (f form) matches(s string) (ok bool, due string) {
+	switch f {
 	case formUUID:
 		return isUUIDv4(s), "must be a version 4 UUID in lower case"
 	case formName:
@@ -67,6 +77,10 @@ func (f form) fits(s string) (ok bool, due string) {
 		return all(s, 64, 64, isHex), "must be 64 lower-case hex digits"
 	case formURL:
 		return isURL(s), "must be an http or https URL of at most 4096 ASCII characters"
+	case formLink:
+		return isLink(s), "must be a URL of http or https, or one of tel, sms, mailto or geo, of at most 4096 ASCII characters"
+	case formHex:
+		return all(s, 2, 256, isHex) && len(s)%2 == 0, "must be 1 to 128 bytes in lower-case hex"
 	case formTraceparent:
 		return shaped(s, "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx"), "must be a W3C traceparent"
 	case formCause:
@@ -177,6 +191,12 @@ func isURL(s string) bool {
 		rest, ok = strings.CutPrefix(s, "http://")
 	}
 	return ok && len(s) <= maxURL && all(rest, 1, maxURL, isVisible)
+}
+
+// isLink reports whether s leads to a page, a number or an address. What would run something where it is shown is none.
+func isLink(s string) bool {
+	scheme, rest, ok := strings.Cut(s, ":")
+	return isURL(s) || ok && len(s) <= maxURL && slices.Contains([]string{"tel", "sms", "mailto", "geo"}, scheme) && all(rest, 1, maxURL, isVisible)
 }
 
 // shaped compares s with an example of its form: "0" stands for a digit, "x" for a lower-case hex digit, "+" for a sign, anything else

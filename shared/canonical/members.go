@@ -6,7 +6,7 @@ type member struct {
 	name  string
 	rule  rule
 	form  form
-	field any // *string, *bool, *int, *int64, *float64, *time.Time, a map, an object, or a pointer to a pointer to or slice of objects
+	field any // *string, *[]string, *bool, *int, *int64, *float64, *time.Time, a map, an object, or a pointer to a pointer to or slice of objects
 }
 
 // rule is what holds of a member. One without is left out where it is empty.
@@ -85,18 +85,59 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 			{"text", 0, maxText, &o.Text},
 			{"summary", 0, maxSummary, &o.Summary},
 			{"contentType", 0, maxMIME, &o.ContentType},
+			{"kind", 0, maxIdentifier, &o.Kind},
 			{"attachments", 0, maxAttachments, &o.Attachments},
 			{"suggestions", 0, maxSuggestions, &o.Suggestions},
 			{"postback", 0, 0, &o.Postback},
 			{"template", 0, 0, &o.Template},
 			{"location", 0, 0, &o.Location},
+			{"cards", 0, maxCards, &o.Cards},
+			{"list", 0, 0, &o.List},
+			{"contacts", 0, maxContacts, &o.Contacts},
+			{"order", 0, 0, &o.Order},
 		}...)
 	case *Attachment:
-		return append(to, []member{{"url", always | filled, formURL, &o.URL}, {"contentType", 0, maxMIME, &o.ContentType}, {"name", 0, maxLabel, &o.Name}, {"size", 0, 0, &o.Size}}...)
+		return append(to, []member{
+			{"url", always | filled, formURL, &o.URL},
+			{"contentType", 0, maxMIME, &o.ContentType},
+			{"name", 0, maxLabel, &o.Name},
+			{"size", 0, 0, &o.Size},
+			{"sha256", filled, formSHA256, &o.SHA256},
+			{"access", 0, 0, &o.Access},
+		}...)
+	case *Access:
+		return append(to, []member{
+			{"scheme", filled, formWord, &o.Scheme},
+			{"header", filled, formName, &o.Header},
+			{"member", 0, maxIdentifier, &o.Member},
+			{"cipher", filled, maxSource, &o.Cipher},
+			{"key", filled, formHex, &o.Key},
+		}...)
 	case *Suggestion:
-		return append(to, []member{{"text", always, maxLabel, &o.Text}, {"postback", 0, maxPayload, &o.Postback}}...)
+		return append(to, []member{{"text", always, maxLabel, &o.Text}, {"postback", 0, maxPayload, &o.Postback}, {"kind", filled, formWord, &o.Kind}, {"url", filled, formLink, &o.URL}}...)
 	case *Postback:
-		return append(to, []member{{"text", 0, maxLabel, &o.Text}, {"payload", 0, maxPayload, &o.Payload}}...)
+		return append(to, []member{
+			{"text", 0, maxLabel, &o.Text}, {"payload", 0, maxPayload, &o.Payload}, {"kind", filled, formWord, &o.Kind}, {"description", 0, maxPayload, &o.Description}, {"fields", 0, 0, &o.Fields},
+		}...)
+	case *Card:
+		return append(to, []member{{"title", 0, maxLabel, &o.Title}, {"text", 0, maxPayload, &o.Text}, {"media", 0, 0, &o.Media}, {"suggestions", 0, maxSuggestions, &o.Suggestions}}...)
+	case *List:
+		return append(to, []member{{"title", 0, maxPayload, &o.Title}, {"button", 0, maxLabel, &o.Button}, {"items", 0, maxItems, &o.Items}}...)
+	case *Item:
+		return append(to, []member{{"id", 0, maxPayload, &o.ID}, {"title", 0, maxLabel, &o.Title}, {"description", 0, maxPayload, &o.Description}, {"section", 0, maxLabel, &o.Section}}...)
+	case *Contact:
+		return append(to, []member{{"name", 0, maxLabel, &o.Name}, {"organization", 0, maxLabel, &o.Organization}, {"phones", 0, maxAddresses, &o.Phones}, {"emails", 0, maxAddresses, &o.Emails}}...)
+	case *Order:
+		return append(to, []member{
+			{"id", 0, maxIdentifier, &o.ID},
+			{"catalog", 0, maxIdentifier, &o.Catalog},
+			{"text", 0, maxPayload, &o.Text},
+			{"currency", 0, maxSource, &o.Currency},
+			{"total", 0, maxSource, &o.Total},
+			{"items", 0, maxItems, &o.Items},
+		}...)
+	case *OrderItem:
+		return append(to, []member{{"id", 0, maxIdentifier, &o.ID}, {"name", 0, maxLabel, &o.Name}, {"price", 0, maxSource, &o.Price}, {"quantity", 0, 0, &o.Quantity}}...)
 	case *Template:
 		return append(to, []member{{"id", always | filled, maxIdentifier, &o.ID}, {"variables", 0, 0, &o.Variables}}...)
 	case *Location:
@@ -106,7 +147,7 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 	case *Reaction:
 		return append(to, []member{{"emoji", always | filled, maxEmoji, &o.Emoji}, {"removed", 0, 0, &o.Removed}}...)
 	case *Receipt:
-		return append(to, []member{{"state", always | filled, oneState, &o.State}, {"at", 0, 0, &o.At}, {"error", 0, maxIdentifier, &o.Error}}...)
+		return append(to, []member{{"state", always | filled, oneState, &o.State}, {"at", 0, 0, &o.At}, {"error", 0, maxIdentifier, &o.Error}, {"reason", filled, formWord, &o.Reason}}...)
 	case *Consent:
 		return append(to, []member{{"keyword", filled, oneKeyword, &o.Keyword}, {"state", filled, oneConsent, &o.State}, {"source", 0, maxSource, &o.Source}, {"purpose", filled, onePurpose, &o.Purpose}}...)
 	case *Attribution:
@@ -120,7 +161,11 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 		}...)
 	case *Flags:
 		return append(to, []member{
-			{"historical", 0, 0, &o.Historical}, {"replayed", 0, 0, &o.Replayed}, {"autoReply", 0, 0, &o.AutoReply}, {"timeEstimated", 0, 0, &o.TimeEstimated},
+			{"historical", 0, 0, &o.Historical},
+			{"replayed", 0, 0, &o.Replayed},
+			{"autoReply", 0, 0, &o.AutoReply},
+			{"timeEstimated", 0, 0, &o.TimeEstimated},
+			{"backfilled", 0, 0, &o.Backfilled},
 		}...)
 	case *Trace:
 		return append(to, []member{{"traceparent", filled, formTraceparent, &o.Traceparent}, {"causationId", filled, formCause, &o.CausationID}}...)

@@ -1,6 +1,9 @@
 package canonical
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,11 +17,18 @@ const SummaryLength = 120
 //
 //	text                 its words on one line, shortened with "…"
 //	a button tapped      [button: Track parcel], by its text, else its payload
+//	a choice made        [choice: Large, in red], by the same, of a list or a picker
+//	a form filled in     [form: colour: red, size: L], by its fields in the order of their names, else by the same as a button
 //	attachments          [image], [video], [audio], [contact], [attachment]; several are [2 attachments]
 //	a location           [location: its label], else its address, else [location]
+//	contacts             [contact: Bo Example], else the organization, a phone or an address; several are [2 contacts]
+//	an order             [order: 3 items, 42.00 EUR], else its id
+//	a card               [card: its title], else its text; several are [carousel: their titles]
+//	a list               [list: what it asks], else the label of its button, else its rows
 //	a template           [template: its id]
 //	suggestions          [suggestions: Yes, No]
 //	nothing, encrypted   [encrypted message, read on the device]
+//	nothing, unsupported [unsupported: what the provider calls it]
 //	nothing              [empty message]
 func Summarize(m Message) string {
 	if text := oneLine(m.Text); text != "" {
@@ -26,26 +36,78 @@ func Summarize(m Message) string {
 	}
 	switch {
 	case m.Postback != nil:
-		return label("button", m.Postback.Text, m.Postback.Payload)
+		return summarizePostback(m.Postback)
 	case len(m.Attachments) == 1:
 		return "[" + attachmentKind(m.Attachments[0].ContentType) + "]"
 	case len(m.Attachments) > 1:
 		return "[" + strconv.Itoa(len(m.Attachments)) + " attachments]"
 	case m.Location != nil:
 		return label("location", m.Location.Label, m.Location.Address)
+	case len(m.Contacts) == 1:
+		c := m.Contacts[0]
+		return label("contact", slices.Concat([]string{c.Name, c.Organization}, c.Phones, c.Emails)...)
+	case len(m.Contacts) > 1:
+		return "[" + strconv.Itoa(len(m.Contacts)) + " contacts]"
+	case m.Order != nil:
+		return summarizeOrder(m.Order)
+	case len(m.Cards) == 1:
+		return label("card", m.Cards[0].Title, m.Cards[0].Text)
+	case len(m.Cards) > 1:
+		return label("carousel", listed(m.Cards, func(c Card) string { return cmp.Or(c.Title, c.Text) }))
+	case m.List != nil:
+		return label("list", m.List.Title, m.List.Button, listed(m.List.Items, func(i Item) string { return i.Title }))
 	case m.Template != nil:
 		return label("template", m.Template.ID)
 	case len(m.Suggestions) > 0:
-		texts := make([]string, len(m.Suggestions))
-		for i, s := range m.Suggestions {
-			texts[i] = s.Text
-		}
-		return label("suggestions", strings.Join(texts, ", "))
+		return label("suggestions", listed(m.Suggestions, func(s Suggestion) string { return s.Text }))
 	case m.ContentType == ContentEncrypted:
 		return "[encrypted message, read on the device]"
+	case m.ContentType == ContentUnsupported:
+		return label("unsupported", m.Kind)
 	default:
 		return "[empty message]"
 	}
+}
+
+func summarizePostback(p *Postback) string {
+	switch p.Kind {
+	case PostbackForm:
+		names := slices.Sorted(maps.Keys(p.Fields))
+		return label("form", listed(names, func(name string) string { return name + ": " + p.Fields[name] }), p.Text, p.Payload)
+	case PostbackList, PostbackPicker:
+		return label("choice", p.Text, p.Payload)
+	default:
+		return label("button", p.Text, p.Payload)
+	}
+}
+
+func summarizeOrder(o *Order) string {
+	var count int64
+	for _, item := range o.Items {
+		count += max(item.Quantity, 1)
+	}
+	var parts []string
+	switch {
+	case count == 1:
+		parts = append(parts, "1 item")
+	case count > 1:
+		parts = append(parts, strconv.FormatInt(count, 10)+" items")
+	}
+	if o.Total != "" {
+		parts = append(parts, strings.TrimSpace(o.Total+" "+o.Currency))
+	}
+	return label("order", strings.Join(parts, ", "), o.ID)
+}
+
+// listed joins what those of some are called that have a name.
+func listed[T any](some []T, called func(T) string) string {
+	all := make([]string, 0, len(some))
+	for _, one := range some {
+		if name := called(one); name != "" {
+			all = append(all, name)
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // label returns [kind: text] with the first text that is not blank.

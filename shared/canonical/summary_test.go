@@ -38,6 +38,27 @@ func TestSummarize(t *testing.T) {
 		"blank text and a button":           {canonical.Message{Text: " \n", Postback: &canonical.Postback{Text: "Track parcel", Payload: "track:77"}}, "[button: Track parcel]"},
 		"a button with only a payload":      {canonical.Message{Postback: &canonical.Postback{Payload: "track:77"}}, "[button: track:77]"},
 		"a button with a long text":         {canonical.Message{Postback: &canonical.Postback{Text: as(200)}}, "[button: " + as(109) + "…]"},
+		"a row of a list":                   {canonical.Message{Postback: &canonical.Postback{Kind: canonical.PostbackList, Text: "Red", Payload: "r1", Description: "Dark"}}, "[choice: Red]"},
+		"a time of a picker":                {canonical.Message{Postback: &canonical.Postback{Kind: canonical.PostbackPicker, Payload: "slot-3"}}, "[choice: slot-3]"},
+		"a form's answers":                  {canonical.Message{Postback: &canonical.Postback{Kind: canonical.PostbackForm, Text: "Sent", Fields: map[string]string{"size": "L", "colour": "red"}}}, "[form: colour: red, size: L]"},
+		"a form without answers":            {canonical.Message{Postback: &canonical.Postback{Kind: canonical.PostbackForm, Text: "Sent"}}, "[form: Sent]"},
+		"a button of a kind nobody knows":   {canonical.Message{Postback: &canonical.Postback{Kind: "hologram", Text: "Wave"}}, "[button: Wave]"},
+		"a contact card":                    {canonical.Message{Contacts: []canonical.Contact{{Name: "Bo Example", Phones: []string{"+1"}}}}, "[contact: Bo Example]"},
+		"a contact card without a name":     {canonical.Message{Contacts: []canonical.Contact{{Emails: []string{"bo@example.com"}}}}, "[contact: bo@example.com]"},
+		"an empty contact card":             {canonical.Message{Contacts: []canonical.Contact{{}}}, "[contact]"},
+		"several contact cards":             {canonical.Message{Contacts: []canonical.Contact{{Name: "Bo"}, {Name: "Cy"}}}, "[2 contacts]"},
+		"an order":                          {canonical.Message{Order: &canonical.Order{ID: "o1", Currency: "EUR", Total: "42.00", Items: []canonical.OrderItem{{Quantity: 2}, {}}}}, "[order: 3 items, 42.00 EUR]"},
+		"an order of one thing":             {canonical.Message{Order: &canonical.Order{Items: []canonical.OrderItem{{Name: "Boots"}}}}, "[order: 1 item]"},
+		"an order without lines":            {canonical.Message{Order: &canonical.Order{ID: "o1"}}, "[order: o1]"},
+		"a card":                            {canonical.Message{Cards: []canonical.Card{{Title: "Boots", Text: "Brown"}}}, "[card: Boots]"},
+		"a card without a title":            {canonical.Message{Cards: []canonical.Card{{Text: "Brown"}}}, "[card: Brown]"},
+		"a carousel of pictures":            {canonical.Message{Cards: make([]canonical.Card, 2)}, "[carousel]"},
+		"a carousel":                        {canonical.Message{Cards: []canonical.Card{{Title: "Boots"}, {Text: "Shoes"}}, Template: &canonical.Template{ID: "HX1"}}, "[carousel: Boots, Shoes]"},
+		"a list":                            {canonical.Message{List: &canonical.List{Title: "Which size?", Button: "Open"}}, "[list: Which size?]"},
+		"a list without a title":            {canonical.Message{List: &canonical.List{Items: []canonical.Item{{Title: "Red"}, {Title: "Blue"}}}}, "[list: Red, Blue]"},
+		"of a kind that has no shape":       {canonical.Message{ContentType: canonical.ContentUnsupported, Kind: "poll_creation"}, "[unsupported: poll_creation]"},
+		"of no kind that has no shape":      {canonical.Message{ContentType: canonical.ContentUnsupported}, "[unsupported]"},
+		"no shape, but a file":              {canonical.Message{ContentType: canonical.ContentUnsupported, Kind: "ephemeral", Attachments: files("image/png")}, "[image]"},
 		"an image":                          {canonical.Message{Attachments: files("image/jpeg")}, "[image]"},
 		"a film, in another case":           {canonical.Message{Attachments: files("Video/MP4")}, "[video]"},
 		"a voice message":                   {canonical.Message{Attachments: files("audio/ogg; codecs=opus")}, "[audio]"},
@@ -69,7 +90,15 @@ func TestSummarize(t *testing.T) {
 func FuzzSummarize(f *testing.F) {
 	f.Add("Hello 👩‍🚒\n\u202e")
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, m := range []canonical.Message{{Text: text}, {Postback: &canonical.Postback{Text: text}}} {
+		for _, m := range []canonical.Message{
+			{Text: text},
+			{Postback: &canonical.Postback{Text: text}},
+			{Postback: &canonical.Postback{Kind: canonical.PostbackForm, Fields: map[string]string{text: text}}},
+			{Contacts: []canonical.Contact{{Phones: []string{text}}}},
+			{Order: &canonical.Order{Total: text}},
+			{Cards: []canonical.Card{{}, {Text: text}}},
+			{ContentType: canonical.ContentUnsupported, Kind: text},
+		} {
 			s := canonical.Summarize(m)
 			if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > canonical.SummaryLength || strings.ContainsAny(s, "\r\n\t\x00") {
 				t.Errorf("%q", s)

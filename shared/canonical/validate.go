@@ -23,11 +23,15 @@ const (
 	maxProviderID   = 512
 	maxIdentifier   = 256
 	maxEmoji        = 64
-	maxSource       = 64
+	maxSource       = 64 // and amounts
 	maxParticipants = 1000
 	maxAttachments  = 256
 	maxSuggestions  = 64
 	maxIdentifiers  = 64
+	maxCards        = 64
+	maxContacts     = 256
+	maxItems        = 256
+	maxAddresses    = 64
 	maxLatitude     = 90
 	maxLongitude    = 180
 	maxVariables    = 256
@@ -61,8 +65,15 @@ func (r *report) object(o any) {
 	case *Event:
 		r.event(o)
 	case *Postback:
-		if *o == (Postback{}) {
-			r.add(ProblemRequired, "must have a text or a payload")
+		if o.Text == "" && o.Payload == "" && len(o.Fields) == 0 {
+			r.add(ProblemRequired, "must have a text, a payload or fields")
+		}
+	case *Access:
+		if (o.Cipher == "") != (o.Key == "") {
+			r.add(ProblemRequired, "must have a cipher and a key, or neither")
+		}
+		if o.Scheme == AccessHeader && o.Header == "" {
+			r.add(ProblemRequired, "must have the header of its scheme")
 		}
 	case *Consent:
 		if o.Keyword == "" && o.State == "" {
@@ -80,6 +91,8 @@ func (r *report) member(m member) {
 		if ok, due := m.form.fits(*field); *field != "" && !ok {
 			r.add(m.form.code(), due)
 		}
+	case *[]string:
+		r.texts(*field, int(m.form))
 	case *int:
 		if *field != SchemaVersion {
 			r.add(ProblemValue, "must be 2")
@@ -154,6 +167,17 @@ func (r *report) event(e *Event) {
 		customer("sender", e.Sender)
 	case Outbound, Status:
 		customer("recipient", e.Recipient)
+	}
+}
+
+func (r *report) texts(values []string, most int) {
+	r.count(len(values), most)
+	for i, s := range values {
+		if ok, due := form(maxLabel).fits(s); !ok {
+			r.at(i)
+			r.add(ProblemLength, due)
+			r.leave()
+		}
 	}
 }
 

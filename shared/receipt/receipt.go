@@ -16,9 +16,9 @@ import (
 )
 
 // Rank returns how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. The
-// two ends, failed and canceled, are above all others and equal. What is no state is not ok.
+// ends, failed, canceled and expired, are above all others and equal. What is no state is not ok.
 func Rank(state string) (rank int, ok bool) {
-	if state == "canceled" {
+	if state == "canceled" || state == "expired" {
 		state = "failed"
 	}
 	rank = slices.Index([]string{"queued", "sending", "sent", "delivered", "read", "failed"}, state)

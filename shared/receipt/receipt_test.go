@@ -21,8 +21,10 @@ func TestRanksRise(t *testing.T) {
 		}
 		last = rank
 	}
-	if rank, ok := receipt.Rank("canceled"); rank != last || !ok {
-		t.Errorf("canceled has rank %d, %v", rank, ok)
+	for _, end := range []string{"canceled", "expired"} {
+		if rank, ok := receipt.Rank(end); rank != last || !ok {
+			t.Errorf("%s has rank %d, %v", end, rank, ok)
+		}
 	}
 	for _, state := range []string{"", "received", "Read"} {
 		if _, ok := receipt.Rank(state); ok || (receipt.Status{State: state}).Rank() != -1 {

@@ -106,6 +106,11 @@ func (in *input) checkEncrypted(e *canonical.Event) {
 		{"postback", m.Postback != nil},
 		{"template", m.Template != nil},
 		{"location", m.Location != nil},
+		{"kind", m.Kind != ""},
+		{"cards", m.Cards != nil},
+		{"list", m.List != nil},
+		{"contacts", m.Contacts != nil},
+		{"order", m.Order != nil},
 	} {
 		if part.has {
 			in.add(in.at+".message."+part.name, canonical.ProblemValue, wantNothing)

@@ -117,7 +117,10 @@ func (in *input) complete(e *canonical.Event) {
 	if !in.ofAnother(e) {
 		e.AccountID, e.Provider = "", ""
 	}
-	e.ReceivedAt, e.Trace, e.Flags.Replayed = time.Time{}, canonical.Trace{}, false
+	e.ReceivedAt, e.Trace, e.Flags.Replayed, e.Flags.Backfilled = time.Time{}, canonical.Trace{}, false, false
+	if e.Message != nil {
+		e.Message = e.Message.WithoutAccess() // it would have our credentials sent to wherever a program says
+	}
 	if e.SchemaVersion == 0 {
 		e.SchemaVersion = canonical.SchemaVersion
 	}
