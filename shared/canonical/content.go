@@ -42,6 +42,9 @@ type Access struct {
 	Member string `json:"member,omitempty"` // the URL returns JSON, whose member of this dotted name is the file's own URL
 	Cipher string `json:"cipher,omitempty"` // what the bytes are encrypted with, such as CipherAES256CTR; never without a key
 	Key    string `json:"key,omitempty"`    // in hex
+	// Hosts that the credentials go to beside the URL's own: exact, or all below one that is written with a dot in front.
+	Hosts   []string          `json:"hosts,omitzero"`
+	Headers map[string]string `json:"headers,omitzero"` // that the request for the URL has beside the credentials; no other request has them
 }
 
 // The schemes of an Access, and its ciphers.

@@ -112,6 +112,8 @@ func members(object any, to []member) []member { //nolint:funlen // a list
 			{"member", 0, maxIdentifier, &o.Member},
 			{"cipher", filled, maxSource, &o.Cipher},
 			{"key", filled, formHex, &o.Key},
+			{"hosts", 0, maxAddresses, &o.Hosts},
+			{"headers", 0, 0, &o.Headers},
 		}...)
 	case *Suggestion:
 		return append(to, []member{{"text", always, maxLabel, &o.Text}, {"postback", 0, maxPayload, &o.Postback}, {"kind", filled, formWord, &o.Kind}, {"url", filled, formLink, &o.URL}}...)
