@@ -72,6 +72,9 @@ type Description struct {
 	Provider   string                      // the third part of the path, and Event.Provider
 	Responses  map[string]webhook.Response // what each kind of webhook (the last part of the path) is answered once it is safe
 	Redelivery RedeliveryPolicy
+	// MediaHosts are where files of the provider's are read with the account's credentials, each a host or, with a dot before it, a domain:
+	// from anywhere else without.
+	MediaHosts []string
 	Gets       bool // the provider asks with GET, which a Handshaker is for; with another method nothing is there
 }
 

@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -115,6 +118,7 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	}
 	trace := telemetry.Trace(ctx)
 	complete(p, w, line, a.description.Provider, pepper)
+	a.guardFiles(p.Event.Message)
 	a.redirect(ctx, &p.Event, pepper)
 	p.Event.Trace.Traceparent = trace
 	if raw := RawVendor(line.RawVendor, p.Vendor); raw != nil {
@@ -203,6 +207,31 @@ func complete(p *Parsed, w Webhook, line tenant.Line, provider string, pepper ca
 	e.ThreadID = canonical.NewThreadID(pepper, p.Person)
 	e.ConversationID = conversationID(e.Channel, w.AccountID, e.ThreadID, p.Side)
 	e.ReceivedAt = w.Received.UTC().Truncate(time.Millisecond)
+}
+
+// guardFiles takes the account's credentials off files that are not where the provider keeps them. What is read with them is read by another
+// function, which knows no provider.
+func (a *Adapter) guardFiles(m *canonical.Message) {
+	if m == nil {
+		return
+	}
+	guard := func(file *canonical.Attachment) {
+		if file == nil || file.Access == nil || file.Access.Scheme == "" {
+			return
+		}
+		at, err := url.Parse(file.URL)
+		if err != nil || at.Scheme != "https" || !slices.ContainsFunc(a.description.MediaHosts, func(host string) bool {
+			return at.Host == host || strings.HasPrefix(host, ".") && strings.HasSuffix(at.Host, host)
+		}) {
+			file.Access.Scheme = ""
+		}
+	}
+	for i := range m.Attachments {
+		guard(&m.Attachments[i])
+	}
+	for i := range m.Cards {
+		guard(m.Cards[i].Media)
+	}
 }
 
 // conversationID names the provider's own conversation: our side and the person on one channel. The person goes in as the

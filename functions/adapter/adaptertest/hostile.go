@@ -50,8 +50,8 @@ func unknown(t *testing.T, p Provider) {
 	if len(events) != 1 || events[0].Message == nil {
 		t.Fatalf("it becomes %d events, or one without a message", len(events))
 	}
-	if m := events[0].Message; m.ContentType != "unsupported" {
-		t.Errorf("the message has the content type %q and the kind %q", m.ContentType, "")
+	if m := events[0].Message; m.ContentType != canonical.ContentUnsupported || m.Kind == "" {
+		t.Errorf("the message has the content type %q and the kind %q", m.ContentType, m.Kind)
 	}
 }
 
