@@ -18,7 +18,8 @@ type VendorField struct {
 // JSONFields returns the values of a document for Parsed.Vendor, each under the names that lead to it with dots between; elements of an array
 // have its name. Open reports whether what has a name says nothing about a person.
 func JSONFields(document jsontext.Value, open func(name string) bool) []VendorField {
-	w := jsonWalk{names: make([]byte, 0, 2*len(document)), fields: make([]VendorField, 0, strings.Count(string(document), `":`))}
+	most := strings.Count(string(document), `":`)
+	w := jsonWalk{names: make([]byte, 0, 2*len(document)), ends: make([][2]int, 0, most), fields: make([]VendorField, 0, most)}
 	w.walk(document, 0, 0)
 	names := string(w.names)
 	for i := range w.fields {

@@ -28,7 +28,7 @@ import (
 // Provider is what the suite has to be told of a channel.
 type Provider struct {
 	Channel   adapter.Channel
-	Sign      func(r webhook.Request, token secret.Value) webhook.Request // as the provider does
+	Sign      func(r webhook.Request, token secret.Value) webhook.Request // as the provider does, in an envelope if it has one
 	Token     func(word string) secret.Value                              // a credential in the provider's form, another for every word; nil: any text is one
 	Account   tenant.Account                                              // without tokens: the suite has its own
 	Lines     []tenant.Line                                               // all that the cases are sent to

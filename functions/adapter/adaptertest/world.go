@@ -51,6 +51,7 @@ type world struct {
 	state    *memstore.Store
 	output   *bytes.Buffer
 	lookups  []string
+	received []byte // the body that was sent last
 
 	policy     tenant.RawVendor
 	spoolDown  bool
@@ -95,6 +96,7 @@ func (w *world) send(t *testing.T, r webhook.Request) webhook.Response {
 
 func (w *world) deliver(t *testing.T, r webhook.Request) webhook.Response {
 	t.Helper()
+	w.received = r.Body
 	return w.adapter().Receive(telemetry.WithTrace(t.Context(), traceparent), r)
 }
 

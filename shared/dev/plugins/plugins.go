@@ -5,6 +5,7 @@ package plugins
 import (
 	edge "signalbox/functions/adapter/edge/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
+	rbm "signalbox/functions/adapter/rbm/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
 	hubspot "signalbox/functions/connector/hubspot/hubspottest"
 	salesforce "signalbox/functions/connector/salesforce/salesforcetest"
@@ -15,6 +16,7 @@ import (
 // Channels returns the channels by the names of their folders in functions/adapter.
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
+		"rbm":      rbm.Channel{},
 		"edge":     edge.Channel{},
 		"outreach": outreach.Channel{},
 		"twilio":   twilio.Channel{},

@@ -18,6 +18,12 @@ type Channel interface {
 	New(l Load) (Sample, bool)
 }
 
+// Wrapper is a Channel whose provider sends what a sample says inside something else.
+type Wrapper interface {
+	// Wrap returns the body that is sent.
+	Wrap(said []byte) []byte
+}
+
 // Identity says what a webhook is about.
 type Identity struct {
 	ID        string // what the sender calls the message

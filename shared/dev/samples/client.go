@@ -316,10 +316,6 @@ func (c *Client) Register(ctx context.Context, s Sample) error {
 // Request returns the signed request of a sample.
 func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 	body, contentType := s.body()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Gateway+s.Path, strings.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("samples: %w", err)
-	}
 	account, err := c.account(s)
 	if err != nil {
 		return nil, err
@@ -327,6 +323,13 @@ func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 	channel := c.channels[s.Provider()]
 	if channel == nil {
 		return nil, fmt.Errorf("samples: nobody can sign %s, for %q is no channel", s.Name, s.Provider())
+	}
+	if wrapper, ok := channel.(Wrapper); ok {
+		body = string(wrapper.Wrap([]byte(body)))
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Gateway+s.Path, strings.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("samples: %w", err)
 	}
 	request.Host = c.target.Host
 	now := time.Now

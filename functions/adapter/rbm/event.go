@@ -1,0 +1,147 @@
+package rbm
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
+	"signalbox/shared/jsontext"
+)
+
+// said is what one webhook says.
+// See https://developers.google.com/business-communications/rcs-business-messaging/reference/rest/v1/UserMessage, UserEvent, ServerEvent,
+// AgentLaunchEvent and CapabilityCallbackResponse beside it.
+type said struct {
+	data               jsontext.Value
+	person, agent      string // the two sides
+	message, id        string // what a message is called, and the webhook's event
+	kind               string // of an event; "" of a message
+	sent, received     time.Time
+	launch, capability bool // it is about that, and of no conversation
+}
+
+// read reads what webhooks have in common. The person is named by one member in what they do, and by another in what Google does.
+func read(data jsontext.Value, received time.Time) said {
+	return said{
+		data: data, received: received,
+		person:     cmp.Or(data.TextAt("senderPhoneNumber"), data.TextAt("phoneNumber")),
+		agent:      data.TextAt("agentId"),
+		message:    data.TextAt("messageId"),
+		id:         data.TextAt("eventId"),
+		kind:       data.TextAt("eventType"),
+		sent:       instant(data.TextAt("sendTime"), received),
+		launch:     data.At("newLaunchState") != "",
+		capability: data.At("rbmEnabled") != "" || data.At("features") != "",
+	}
+}
+
+// isOpen names the members that say nothing about a person.
+func isOpen(name string) bool {
+	switch name {
+	case "agentId", "messageId", "eventId", "eventType", "sendTime", "carrier", "userFile.payload.mimeType", "userFile.payload.fileSizeBytes", "suggestionResponse.type":
+		return true
+	default:
+		return strings.HasPrefix(name, "richMessageClassification.")
+	}
+}
+
+// parsed returns the events that a webhook amounts to: none if it is of no conversation, or of somebody who is still typing.
+func (s *said) parsed() ([]adapter.Parsed, error) {
+	switch {
+	case s.kind == "IS_TYPING", s.kind == "" && s.message == "" && (s.launch || s.capability):
+		return nil, nil
+	case s.agent == "":
+		return nil, malformed("agent_missing")
+	case s.person == "":
+		return nil, malformed("phone_number_missing")
+	}
+	switch s.kind {
+	case "":
+		return s.userMessage()
+	case "DELIVERED", "READ", "TTL_EXPIRATION_REVOKED", "TTL_EXPIRATION_REVOKE_FAILED":
+		return s.receipt()
+	case "UNSUBSCRIBE":
+		return s.consent(consent.Stop, consent.Marketing)
+	case "SUBSCRIBE": // by its description it opens everything
+		return s.consent(consent.Start, consent.Messaging, consent.Marketing)
+	default:
+		return nil, malformed("event_type_unknown")
+	}
+}
+
+// event returns an event of a kind between the person and the agent. Its id is unique for a person only.
+func (s *said) event(kind, id string, e canonical.Event) adapter.Parsed {
+	known, person, ours := s.person, canonical.Participant{Phone: s.person}, canonical.Participant{ChannelAddress: s.agent}
+	if !canonical.IsE164(known) {
+		known = string(canonical.RCS) + ":" + known
+		person = canonical.Participant{ID: known}
+	}
+	e.Channel, e.Timestamp = canonical.RCS, s.sent
+	e.Sender, e.Recipient = person, ours
+	if e.Direction == canonical.Status {
+		e.Sender, e.Recipient = ours, person
+	}
+	bare, _ := strings.CutSuffix(s.agent, "@rbm.goog")
+	return adapter.Parsed{
+		Event: e,
+		Kind:  kind, Key: known + "|" + id,
+		Addresses: []string{s.agent, bare},
+		Person:    known,
+		Side:      s.agent,
+		Vendor:    adapter.JSONFields(s.data, isOpen),
+	}
+}
+
+// receipt reads how far a message of ours got. One whose time ran out without the message being taken back may still arrive.
+// See https://developers.google.com/business-communications/rcs-business-messaging/guides/build/messages/send#expire.
+func (s *said) receipt() ([]adapter.Parsed, error) {
+	if s.message == "" {
+		return nil, malformed("message_id_missing")
+	}
+	r := canonical.Receipt{At: cmp.Or(s.sent, s.received)}
+	switch s.kind {
+	case "DELIVERED":
+		r.State = "delivered"
+	case "READ":
+		r.State = "read"
+	case "TTL_EXPIRATION_REVOKED":
+		r.State, r.Error, r.Reason = "expired", s.kind, "expired"
+	default:
+		r.State, r.Error = "sent", s.kind
+	}
+	return []adapter.Parsed{s.event("receipt", cmp.Or(s.id, s.message+"|"+s.kind), canonical.Event{
+		Type:              canonical.TypeReceipt,
+		Direction:         canonical.Status,
+		ProviderMessageID: s.message,
+		RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: s.message},
+		Receipt:           &r,
+	})}, nil
+}
+
+// consent reads a change of it, for each purpose. By its description UNSUBSCRIBE is about what nobody needs, promotions say, of the agent and
+// its business. The word that the phone sends at the same moment, STOP in the language of the country, comes as a message, closes what such a
+// word closes, and is what people see in a CRM: this is the provider's word on it.
+// See https://developers.google.com/business-communications/rcs-business-messaging/guides/build/events/receive-events.
+func (s *said) consent(keyword string, purposes ...string) (all []adapter.Parsed, err error) {
+	if s.id == "" {
+		return nil, malformed("event_id_missing")
+	}
+	for _, purpose := range purposes {
+		c := consent.Of(keyword, consent.SourceProvider)
+		c.Purpose = purpose
+		all = append(all, s.event("consent", s.id+"|"+purpose, canonical.Event{Type: canonical.TypeConsent, Direction: canonical.Status, Consent: c}))
+	}
+	return all, nil
+}
+
+// instant returns the zero time for what is no time, or is ahead of our clock: when it came stands in then.
+func instant(s string, received time.Time) time.Time {
+	at, err := time.Parse(time.RFC3339, s)
+	if err != nil || at.After(received) {
+		return time.Time{}
+	}
+	return at
+}

@@ -1,0 +1,104 @@
+package rbm
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
+)
+
+// userMessage reads what a person said. The guides show messages with an event's id in place of a message's.
+func (s *said) userMessage() ([]adapter.Parsed, error) {
+	id := cmp.Or(s.message, s.id)
+	if id == "" {
+		return nil, malformed("message_id_missing")
+	}
+	return []adapter.Parsed{s.event("message", id, canonical.Event{
+		Type:              canonical.TypeMessage,
+		Direction:         canonical.Inbound,
+		ProviderMessageID: id,
+		Actor:             &canonical.Actor{Kind: "customer"},
+		Message:           words(s.data),
+	})}, nil
+}
+
+func words(data jsontext.Value) *canonical.Message {
+	m := &canonical.Message{Text: data.TextAt("text"), Postback: postback(data.At("suggestionResponse")), Location: location(data.At("location"))}
+	if file, ok := attachment(data.At("userFile")); ok {
+		m.Attachments = []canonical.Attachment{file}
+	}
+	switch {
+	case m.Text != "":
+		m.ContentType = "text/plain"
+	case m.Postback == nil && m.Location == nil && m.Attachments == nil:
+		if m.Kind = unread(data); m.Kind != "" {
+			m.ContentType = canonical.ContentUnsupported
+		}
+	}
+	return m
+}
+
+// unread returns the name of what a message holds that nothing could be made of, "" if it holds nothing.
+func unread(data jsontext.Value) string {
+	for name := range data.Members() {
+		if !isOpen(name) && name != "senderPhoneNumber" && name != "phoneNumber" && name != "text" && name != "richMessageClassification" {
+			return name
+		}
+	}
+	return ""
+}
+
+// postback reads a suggestion that was tapped: a reply says its text, an action does something on the phone.
+func postback(suggestion jsontext.Value) *canonical.Postback {
+	if suggestion == "" {
+		return nil // as of most messages, and cheaper than to look
+	}
+	p := &canonical.Postback{Text: suggestion.TextAt("text"), Payload: suggestion.TextAt("postbackData")}
+	switch {
+	case p.Text == "" && p.Payload == "":
+		return nil
+	case suggestion.TextAt("type") == "ACTION":
+		p.Kind = "action"
+	}
+	return p
+}
+
+// attachment reads a file. The thumbnail is a smaller picture of it, and stands in where that is all there is.
+func attachment(file jsontext.Value) (a canonical.Attachment, ok bool) {
+	for _, of := range [...]string{"payload", "thumbnail"} {
+		info := file.At(of)
+		if a.URL = info.TextAt("fileUri"); a.URL == "" {
+			continue
+		}
+		a.ContentType, a.Name = info.TextAt("mimeType"), info.TextAt("fileName")
+		a.Size, _ = strconv.ParseInt(digits(info.At("fileSizeBytes")), 10, 64) // unknown otherwise
+		return a, true
+	}
+	return a, false
+}
+
+// location reads a place. A degree that is missing is zero, which the encoding leaves out; one that is no number is left to be set aside.
+func location(v jsontext.Value) *canonical.Location {
+	if v == "" || v[0] != '{' {
+		return nil
+	}
+	return &canonical.Location{Latitude: degrees(v.At("latitude")), Longitude: degrees(v.At("longitude"))}
+}
+
+func degrees(v jsontext.Value) float64 {
+	if v == "" {
+		return 0
+	}
+	value, err := strconv.ParseFloat(digits(v), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return value
+}
+
+// digits returns a number as it is written: Google's encoding writes large ones as strings.
+func digits(v jsontext.Value) string { return strings.Trim(string(v), `"`) }
