@@ -6,6 +6,7 @@ package adapter
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
@@ -131,6 +132,8 @@ type Parsed struct {
 	Side string
 	// Vendor is what was received, for metadata.rawVendor.
 	Vendor []VendorField
+	// Within is how much later than Timestamp the event may have been: a minute where the provider tells the minute.
+	Within time.Duration
 	// Err is why the event cannot be used, a fault.Permanent, where others of the webhook can. Only an Answerer has such: others leave the
 	// webhook unread as a whole.
 	Err error

@@ -71,21 +71,34 @@ func (a *Adapter) Parse(ctx context.Context, w Webhook, content Content) (Batch,
 	work := Batch{Messages: make([]queue.Message, 0, len(parsed))}
 	_, answers := content.(Answerer)
 	for i := range parsed {
-		message, err := a.message(ctx, w, &parsed[i])
-		unused := unusable(&parsed[i], err)
-		switch {
-		case unused != nil:
-			work.Unused = unused
-		case err != nil:
+		told := optOut(&parsed[i], w.Received)
+		verdict, err := a.add(ctx, w, &parsed[i], &work)
+		if err == nil && told != nil {
+			_, err = a.add(ctx, w, told, &work)
+		}
+		if err != nil {
 			return Batch{}, err
-		default:
-			work.add(message, &parsed[i].Event, a.Lanes)
 		}
 		if answers {
-			work.Verdicts = append(work.Verdicts, Verdict{Event: canonical.EventID(message.ID), Err: unused})
+			work.Verdicts = append(work.Verdicts, verdict)
 		}
 	}
 	return work, nil
+}
+
+// add makes a message of an event and adds it to work. The error is the whole webhook's.
+func (a *Adapter) add(ctx context.Context, w Webhook, p *Parsed, work *Batch) (Verdict, error) {
+	message, err := a.message(ctx, w, p)
+	unused := unusable(p, err)
+	switch {
+	case unused != nil:
+		work.Unused = unused
+	case err != nil:
+		return Verdict{}, err
+	default:
+		work.add(message, &p.Event, a.Lanes)
+	}
+	return Verdict{Event: canonical.EventID(message.ID), Err: unused}, nil
 }
 
 // unusable returns why an event alone cannot be used, nil where it can or where the error is the whole webhook's.
@@ -198,6 +211,7 @@ func (a *Adapter) redirect(ctx context.Context, e *canonical.Event, pepper canon
 // complete adds what depends on whose line it is, and when it came. What a channel did not give gets its default as it is encoded.
 func complete(p *Parsed, w Webhook, line tenant.Line, provider string, pepper canonical.Pepper) {
 	e := &p.Event
+	explain(e.Receipt)
 	e.SchemaVersion = canonical.SchemaVersion
 	e.TenantID, e.LineID = line.TenantID, line.ID
 	if e.Provider == "" || e.AccountID == "" {

@@ -43,6 +43,6 @@ type Line struct {
 	Edited      bool     // Text is what it was changed to
 	Withdrawn   bool     // its author took it back: nothing is left of it
 	Ad          string   // the advertisement that brought them, on one line
-	Failed      string   // why it was not delivered: the provider's code
+	Failed      string   // why it was not delivered, in words and the provider's code
 	Continued   bool     // the rest of the line before, which was cut: who and when were said there
 }

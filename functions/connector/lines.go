@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/receipt"
 	"signalbox/shared/session"
 )
 
@@ -56,7 +57,7 @@ func amends(e canonical.Event) bool {
 // lineOf returns a line that says when and who.
 func lineOf(entry session.Entry, zone *time.Location) Line {
 	e := entry.Event
-	return Line{At: e.Timestamp.In(zone), Inbound: e.Direction == canonical.Inbound, Author: Author(e), Ad: adOf(e.Attribution), Failed: entry.Failed}
+	return Line{At: e.Timestamp.In(zone), Inbound: e.Direction == canonical.Inbound, Author: Author(e), Ad: adOf(e.Attribution), Failed: receipt.Explain(entry.Reason, entry.Failed)}
 }
 
 // adOf returns an advertisement on one line: what it says, what it is, and where.

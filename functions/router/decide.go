@@ -165,6 +165,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Superseded, err = r.applyConsent(ctx, e, d.Consent, change{j.tenant, pepper, subject, head, threadHead}); err != nil {
 		return err
 	}
+	if err := r.noteReach(ctx, j, pepper, &threadHead); err != nil {
+		return err
+	}
 	if err := r.noteTurn(ctx, j, &d, threadHead); err != nil {
 		return err
 	}
@@ -183,6 +186,10 @@ func (r *Router) conclude(ctx context.Context, j *job, pepper canonical.Pepper, 
 	}
 	if err := r.tellNumber(ctx, j, pepper, head, &d); err != nil {
 		return err
+	}
+	if j.dead != nil {
+		head = *j.dead
+		tellDead(j, &decided)
 	}
 	applyRules(j.tenant, head, decided, given{}, &d)
 	j.decision = &d
@@ -232,7 +239,7 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 		names = nil
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
-	if isFailure(e) && !byMessage(t.TimelineOf(e.LineID)) {
+	if isVerdict(e) && !byMessage(t.TimelineOf(e.LineID)) {
 		decided = asActivities(decided)
 	}
 	for i, c := range decided.CRMs {

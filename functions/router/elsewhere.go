@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
@@ -28,14 +30,19 @@ func (x *messageReceipts) timeline() tenant.Timeline { return x.tenant.TimelineO
 func (x *messageReceipts) keys() []store.Key {
 	e := &x.event
 	return []store.Key{
-		{Partition: e.TenantID + "/message/" + x.key, Sort: sentSort}, conversation.StatesKey(e.TenantID, e.ThreadID),
+		{Partition: e.TenantID + "/message/" + x.key, Sort: sentSort}, conversation.StatesKey(e.TenantID, e.ThreadID), x.failedKey(),
 	}
+}
+
+// failedKey returns where it is kept that the router was told that the message failed.
+func (x *messageReceipts) failedKey() store.Key {
+	return store.Key{Partition: x.event.TenantID + "/message/" + x.key, Sort: "failed"}
 }
 
 // readKnown reads, by as few calls as can be, what is known of messages whose CRMs show what is said together.
 func (r *Receipts) readKnown(ctx context.Context, messages []*messageReceipts) {
 	messages = slices.DeleteFunc(slices.Clone(messages), func(x *messageReceipts) bool { return x.err != nil || !x.rose || byMessage(x.timeline()) })
-	const each = 2
+	const each = 3
 	for chunk := range slices.Chunk(messages, store.MaxGet/each) {
 		var keys []store.Key
 		for _, x := range chunk {
@@ -56,18 +63,23 @@ func (r *Receipts) readKnown(ctx context.Context, messages []*messageReceipts) {
 }
 
 // tell finds out who is to be told of a message's receipt: its conversation's, if it is the last message of ours there, and the router if
-// it failed.
+// it failed, or had.
 func (r *Receipts) tell(ctx context.Context, x *messageReceipts) (err error) {
 	timeline := x.timeline()
-	switch {
-	case !x.rose:
+	if !x.rose {
 		return nil
-	case byMessage(timeline):
+	}
+	if isDeadAddress(&x.event) {
+		err = r.forward(ctx, x)
+	}
+	if err == nil && byMessage(timeline) {
 		x.outgoing, err = r.updates(x, nil)
+	}
+	if err != nil || byMessage(timeline) {
 		return err
 	}
 	keys := x.keys()
-	sent := x.held[keys[0]]
+	sent, failed := x.held[keys[0]], x.held[keys[2]]
 	if sent.Version == 0 {
 		if timeline.Elsewhere {
 			x.outgoing, err = r.updates(x, nil)
@@ -84,10 +96,26 @@ func (r *Receipts) tell(ctx context.Context, x *messageReceipts) (err error) {
 			return err
 		}
 	}
-	if isFailure(&x.event) {
-		return r.forward(ctx, x)
+	switch {
+	case isFailure(&x.event) && failed.Version == 0:
+		err = r.noteFailed(ctx, x)
+	case !isFailure(&x.event) && (failed.Version == 0 || !isArrival(&x.event)):
+		return nil
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return r.forward(ctx, x)
+}
+
+// noteFailed notes that the router is told that a message failed, for whoever learns that it arrived after all. That may have been told
+// before: the router looks.
+func (r *Receipts) noteFailed(ctx context.Context, x *messageReceipts) error {
+	_, err := r.Store.Write(ctx, store.Change{Kind: store.Put, Record: store.Record{Key: x.failedKey(), Expires: time.Now().Add(receipt.Retention)}})
+	if _, noted := errors.AsType[*store.ConflictError](err); noted {
+		return nil
+	}
+	return err
 }
 
 // raiseConversation raises how far the last message of ours in a conversation got, if it is this one, and finds out whom to tell.
@@ -111,30 +139,30 @@ func (r *Receipts) raiseConversation(ctx context.Context, x *messageReceipts) er
 	return err
 }
 
-// forward makes an event for the router of a message that failed.
+// forward makes an event for the router of what a receipt says.
 func (r *Receipts) forward(ctx context.Context, x *messageReceipts) error {
 	e := x.event
 	body, err := canonical.Encode(e)
 	if err == nil {
 		body, err = envelope.Event(ctx, r.sealer, &e, body)
 	}
-	x.failure = &queue.Message{ID: regenerated(string(e.EventID), queue.Generation(x.from.ID)), Group: string(e.ThreadID), Body: body, Trace: x.trace}
+	x.verdict = &queue.Message{ID: regenerated(string(e.EventID), queue.Generation(x.from.ID)), Group: string(e.ThreadID), Body: body, Trace: x.trace}
 	return err
 }
 
-// publishFailures sends the router what failed.
-func (r *Receipts) publishFailures(ctx context.Context, messages []*messageReceipts) {
-	var failures []queue.Message
+// publishVerdicts sends the router what it is to know.
+func (r *Receipts) publishVerdicts(ctx context.Context, messages []*messageReceipts) {
+	var verdicts []queue.Message
 	var of []*messageReceipts
 	for _, x := range messages {
-		if x.err == nil && x.failure != nil {
-			failures, of = append(failures, *x.failure), append(of, x)
+		if x.err == nil && x.verdict != nil {
+			verdicts, of = append(verdicts, *x.verdict), append(of, x)
 		}
 	}
-	if len(failures) == 0 {
+	if len(verdicts) == 0 {
 		return
 	}
-	for i, err := range queue.Errors(r.Events.Publish(ctx, failures...), len(failures)) {
+	for i, err := range queue.Errors(r.Events.Publish(ctx, verdicts...), len(verdicts)) {
 		of[i].err = err
 	}
 }

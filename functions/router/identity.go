@@ -71,7 +71,7 @@ func (r *Router) tryThread(ctx context.Context, j *job, pepper canonical.Pepper,
 		}
 	}
 	if head.Joined != nil {
-		if !isFailure(e) || j.consent != nil { // the session that has the message stays where it is
+		if !isVerdict(e) || j.consent != nil { // the session that has the message stays where it is
 			j.moved = head.Joined.Thread
 		}
 		return held, nil

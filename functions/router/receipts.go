@@ -42,9 +42,9 @@ type ReceiptParts struct {
 // repetition.
 //
 // Where each message has a record in CRMs they are told of every message: they leave out what they have no record of. Where what is said
-// is shown together they are told how a conversation stands whose last message of ours it is. That another failed the session shows that
-// has it: the event goes to the router, in the message's thread. Of a message that nobody has told of our own record is raised, and
-// nobody is told.
+// is shown together they are told how a conversation stands whose last message of ours it is. That another failed, or arrived after it had,
+// the session shows that has it: the event goes to the router, in the message's thread. So does that an address takes no messages, of
+// whatever message. Of a message that nobody has told of our own record is raised, and nobody is told.
 type Receipts struct {
 	ReceiptParts
 	sealer envelope.TenantSealer
@@ -65,7 +65,7 @@ type messageReceipts struct {
 	rose     bool // our own record says what it says, and CRMs are to be told
 	held     map[store.Key]store.Record
 	outgoing []*outgoing
-	failure  *queue.Message // to the router
+	verdict  *queue.Message // to the router
 	err      error
 }
 
@@ -77,7 +77,7 @@ func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 	r.readKnown(ctx, messages)
 	r.each(ctx, messages, r.tell)
 	r.publish(ctx, messages)
-	r.publishFailures(ctx, messages)
+	r.publishVerdicts(ctx, messages)
 	sent, failed := 0, 0
 	for _, x := range messages {
 		for _, i := range x.heads {
@@ -109,7 +109,7 @@ func (r *Receipts) gather(heads []queue.Received, errs []error) []*messageReceip
 			continue
 		}
 		key := canonical.MessageKey(e.TenantID, e.Provider, e.AccountID, messageOf(&e))
-		status := receipt.Status{State: e.Receipt.State, At: cmp.Or(e.Receipt.At, e.Timestamp).UTC(), Error: e.Receipt.Error, Event: e.EventID}
+		status := receipt.Of(&e)
 		x := about[message{e.TenantID, key}]
 		if x == nil {
 			x = &messageReceipts{key: key, status: receipt.Status{}}

@@ -114,10 +114,11 @@ type job struct {
 	held       map[store.Key]store.Record // under the keys wanted, nil while nobody has looked
 	generation int
 	claim      *idempotency.Claim
-	recorded   *store.Record     // the event's, as an earlier receive wrote it
-	newcomer   *newcomer         // whom a lead is made of if there are not too many
-	known      conversation.Head // what is known of whose thread it is
-	decision   *Decision         // that is made now, nil where one is recorded already
+	recorded   *store.Record      // the event's, as an earlier receive wrote it
+	newcomer   *newcomer          // whom a lead is made of if there are not too many
+	known      conversation.Head  // what is known of whose thread it is
+	dead       *conversation.Head // of whose address the event says that it takes no messages, nil if that is known or it does not
+	decision   *Decision          // that is made now, nil where one is recorded already
 	record     Record
 	volume     *volume       // the session that the event is shown in, if it is in one
 	merged     []*merged     // what it is written into beside its record

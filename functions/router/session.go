@@ -83,7 +83,7 @@ func (r *Router) show(ctx context.Context, jobs []*job) {
 	threads := map[store.Key][]*job{}
 	var first []*job
 	for _, j := range open(jobs) {
-		if j.decision == nil || !showable(&j.event) && !isFailure(&j.event) || !slices.ContainsFunc(j.decision.CRMs, func(c CRMDecision) bool { return logs(c.Actions) }) {
+		if j.decision == nil || !showable(&j.event) && !isVerdict(&j.event) || !slices.ContainsFunc(j.decision.CRMs, func(c CRMDecision) bool { return logs(c.Actions) }) {
 			continue
 		}
 		if threads[j.headKey()] = append(threads[j.headKey()], j); len(threads[j.headKey()]) == 1 {
@@ -107,8 +107,8 @@ func (s *shelf) show(ctx context.Context, j *job, before []*job) error {
 	if slices.ContainsFunc(before, func(b *job) bool { return b.event.EventID == j.event.EventID }) {
 		return queue.ErrNotStarted // the record of the other one decides
 	}
-	if isFailure(&j.event) {
-		return s.fail(ctx, j)
+	if isVerdict(&j.event) {
+		return s.judge(ctx, j)
 	}
 	s.hold(j)
 	pepper, err := s.Peppers.Pepper(ctx, j.event.TenantID)
@@ -191,9 +191,10 @@ func (s *shelf) restore(ctx context.Context, j *job, e *canonical.Event, d *Deci
 	if err != nil {
 		return false, err
 	}
-	if isFailure(e) {
-		s.mark(j, v, failureOf(e))
-		return true, nil
+	if isVerdict(e) {
+		what, err := s.verdict(ctx, e)
+		s.mark(j, v, what)
+		return true, err
 	}
 	if held = v.record.Holds(e.EventID); !held && time.Since(j.record.RoutedAt) > kept {
 		return false, nil

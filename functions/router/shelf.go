@@ -38,7 +38,7 @@ type volume struct {
 	entries  []canonical.Event // that are added
 	size     int               // in bytes, of the record at most
 	next     string            // the part in which it goes on
-	failures []failure         // of messages in it
+	verdicts []verdict         // of messages in it
 	expires  time.Time
 }
 
@@ -110,8 +110,8 @@ func (v *volume) apply(ctx context.Context, held store.Record) (*store.Change, e
 	for _, e := range v.entries {
 		changed = record.Add(e) || changed
 	}
-	for _, f := range v.failures {
-		changed = record.Fail(f.provider, f.account, f.id, f.code) || changed
+	for _, x := range v.verdicts {
+		changed = record.Judge(x.provider, x.account, x.id, x.failure) || changed
 	}
 	if cmp.Or(cmp.Compare(len(v.next), len(record.Next)), strings.Compare(v.next, record.Next)) > 0 { // of two numbers the higher
 		record.Next, changed = v.next, true
@@ -359,7 +359,7 @@ func (s *states) apply(_ context.Context, held store.Record) (*store.Change, err
 func (s *shelf) merged() []*merged {
 	var all []*merged
 	for _, v := range s.volumes {
-		if len(v.entries) > 0 || len(v.failures) > 0 || v.next != "" {
+		if len(v.entries) > 0 || len(v.verdicts) > 0 || v.next != "" {
 			all = append(all, &v.merged)
 		}
 	}

@@ -22,9 +22,61 @@ type Head struct {
 	Consent   map[canonical.Channel]ConsentState `json:"consent,omitempty"`
 	Outreach  []Message                          `json:"outreach,omitempty"` // what of ours the person has not answered, oldest first
 	Reply     *Message                           `json:"reply,omitempty"`    // when the person last answered an outreach, and with what
+	// Dead are addresses of the person that take no messages, by the channel and the thread that the address names: "sms/t1_...".
+	Dead map[string]Dead `json:"dead,omitempty"`
 	Identity
 
 	Unknown unknown.Members `json:"-"`
+}
+
+// Dead is the provider's word that an address takes no messages.
+type Dead struct {
+	At    time.Time         `json:"at"` // event time
+	Event canonical.EventID `json:"eventId"`
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *Dead) UnmarshalJSON(data []byte) (err error) {
+	type plain Dead
+	d.Unknown, err = unknown.Unmarshal(data, (*plain)(d))
+	return err
+}
+
+// MarshalJSON implements json.Marshaler.
+func (d Dead) MarshalJSON() ([]byte, error) {
+	type plain Dead
+	return unknown.Marshal(plain(d), d.Unknown)
+}
+
+// DeadName returns the name in Head.Dead of the address that a thread is named by, on a channel.
+func DeadName(channel canonical.Channel, address canonical.ThreadID) string {
+	return string(channel) + "/" + string(address)
+}
+
+// AddDead notes that an address takes no messages, and returns what is noted of it and whether that changed the head: of two words the
+// first stays.
+func (h *Head) AddDead(name string, d Dead) (Dead, bool) {
+	if held, ok := h.Dead[name]; ok {
+		return held, false
+	}
+	all := maps.Clone(h.Dead)
+	if all == nil {
+		all = map[string]Dead{}
+	}
+	all[name], h.Dead = d, all
+	return d, true
+}
+
+// Revive forgets that an address took no messages before a time, and reports whether that changed the head.
+func (h *Head) Revive(name string, at time.Time) bool {
+	if held, ok := h.Dead[name]; !ok || !at.After(held.At) {
+		return false
+	}
+	h.Dead = maps.Clone(h.Dead)
+	delete(h.Dead, name)
+	return true
 }
 
 // ConsentState is the newest consent known on one channel. The record of package consent decides; this is a copy.

@@ -171,6 +171,9 @@ func (h *Head) Absorb(thread canonical.ThreadID, other Head) {
 			h.SetConsent(channel, state)
 		}
 	}
+	for name, dead := range other.Dead {
+		h.AddDead(name, dead)
+	}
 	if other.Reply != nil {
 		h.AddReply(*other.Reply)
 	}

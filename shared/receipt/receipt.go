@@ -4,6 +4,7 @@
 package receipt
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,22 +16,37 @@ import (
 	"signalbox/shared/store"
 )
 
-// Rank returns how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. The
-// ends, failed, canceled and expired, are above all others and equal. What is no state is not ok.
+// Rank returns how far a state of canonical.Receipt is: a message that has reached one is never set back to a lower one. Failed, canceled
+// and expired are equal, and below delivered: a provider may give a message up, or try it on another channel, and it arrives after all.
+// What is no state is not ok.
+//
+// Ranks are kept with records. Until 2026-11 delivered was 3, read 4, and failed and canceled 5. No record of then is set back by a
+// lower state of now: each of them had at least the rank that it has now, or, delivered and read, one that only itself and what is above
+// it exceed. One that failed stays so.
 func Rank(state string) (rank int, ok bool) {
-	if state == "canceled" || state == "expired" {
+	if IsEnd(state) {
 		state = "failed"
 	}
-	rank = slices.Index([]string{"queued", "sending", "sent", "delivered", "read", "failed"}, state)
+	rank = slices.Index([]string{"queued", "sending", "sent", "failed", "delivered", "read"}, state)
 	return max(rank, 0), rank >= 0
 }
 
+// IsEnd reports whether a state is that of a message that was given up.
+func IsEnd(state string) bool { return state == "failed" || state == "canceled" || state == "expired" }
+
 // Status is how far a message got. It holds nothing personal.
 type Status struct {
-	State string            `json:"state"` // one that Rank knows
-	At    time.Time         `json:"at"`
-	Error string            `json:"error,omitempty"` // the provider's code, why it failed
-	Event canonical.EventID `json:"eventId"`         // the receipt that said so
+	State string    `json:"state"` // one that Rank knows
+	At    time.Time `json:"at"`
+	Error string    `json:"error,omitempty"` // the provider's code, why it failed
+	// Reason is one of this package's, why it failed.
+	Reason string            `json:"reason,omitempty"`
+	Event  canonical.EventID `json:"eventId"` // the receipt that said so
+}
+
+// Of returns what an event with a receipt says.
+func Of(e *canonical.Event) Status {
+	return Status{State: e.Receipt.State, At: cmp.Or(e.Receipt.At, e.Timestamp).UTC(), Error: e.Receipt.Error, Reason: e.Receipt.Reason, Event: e.EventID}
 }
 
 // Rank returns the rank of the state, -1 for the zero Status.

@@ -108,10 +108,16 @@ type Record struct {
 
 // Entry is one thing that was said or done.
 type Entry struct {
-	Event  canonical.Event `json:"event"`            // as much of it as is shown
-	Failed string          `json:"failed,omitempty"` // why a message of ours was not delivered: the provider's code
+	Event canonical.Event `json:"event"` // as much of it as is shown
+	Failure
 	// Before are events that told of the same message of ours, whose place the event took.
 	Before []canonical.EventID `json:"before,omitempty"`
+}
+
+// Failure is why a message of ours was not delivered; the zero value is of one that was, or of which nothing is known.
+type Failure struct {
+	Failed string `json:"failed,omitempty"` // the provider's code, or the state that it ended in
+	Reason string `json:"reason,omitempty"` // of package receipt
 }
 
 // tells reports whether an entry is of an event, or of one whose place that took.
@@ -161,17 +167,20 @@ func (r *Record) Remove(id canonical.EventID) bool {
 	return len(r.Entries) < before
 }
 
-// Fails reports whether a message of ours is in the record, by its provider, account and the provider's id.
-func (r *Record) Fails(provider, account, id string) bool { return r.sent(provider, account, id) >= 0 }
+// HoldsSent reports whether a message of ours is in the record, by its provider, account and the provider's id.
+func (r *Record) HoldsSent(provider, account, id string) bool {
+	return r.sent(provider, account, id) >= 0
+}
 
-// Fail marks a message of ours as not delivered, with the provider's code, and reports whether that changed the record.
-func (r *Record) Fail(provider, account, id, code string) bool {
+// Judge marks a message of ours as not delivered, or as delivered after all if f is zero, and reports whether that changed the record. Of
+// two failures the first stays.
+func (r *Record) Judge(provider, account, id string, f Failure) bool {
 	i := r.sent(provider, account, id)
-	if i < 0 || r.Entries[i].Failed != "" {
+	if i < 0 || (r.Entries[i].Failure == Failure{}) == (f == Failure{}) {
 		return false
 	}
 	r.Entries = slices.Clone(r.Entries)
-	r.Entries[i].Failed = code
+	r.Entries[i].Failure = f
 	return true
 }
 

@@ -25,7 +25,6 @@ type leftovers struct {
 	ReferralMedia       string `json:"referralMediaId,omitempty"`
 	FallbackCause       string `json:"fallbackCause,omitempty"` // the error that made Twilio call the fallback URL
 	MessageStatus       string `json:"messageStatus,omitempty"` // of a receipt, as received
-	Rank                *int   `json:"rank,omitempty"`          // of a receipt: status only rises
 }
 
 // message reads an inbound message. Its time is the time of receipt, for the form holds none. Where Twilio recognised an

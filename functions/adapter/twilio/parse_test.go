@@ -10,6 +10,7 @@ import (
 	"signalbox/functions/adapter/adaptertest"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/receipt"
 	"signalbox/shared/webhook"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,61 +49,41 @@ func TestEveryStatus(t *testing.T) {
 	}
 }
 
-// TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo is what changed nothing but the receipt: Twilio refused to send because the
-// person had opted out.
-func TestAReceiptThatSaysTheRecipientOptedOutIsAConsentToo(t *testing.T) {
+// TestACodeHasAReason: of a message that was given up, and of no other.
+func TestACodeHasAReason(t *testing.T) {
 	const status = "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus="
-	for body, consents := range map[string]int{
-		status + "failed&ErrorCode=21610": 1, status + "undelivered&ErrorCode=21610": 1,
-		status + "failed&ErrorCode=63014": 1, status + "undelivered&ErrorCode=63033": 1, status + "failed&ErrorCode=63024": 0,
-		status + "failed&ErrorCode=30007": 0, status + "failed": 0, status + "delivered": 0,
-		status + "delivered&ErrorCode=21610": 0, status + "read&ErrorCode=21610": 0, status + "sent&ErrorCode=21610": 0,
+	for body, want := range map[string]string{
+		"failed&ErrorCode=21610": receipt.OptedOut, "undelivered&ErrorCode=21610": receipt.OptedOut, "failed&ErrorCode=63014": receipt.OptedOut,
+		"undelivered&ErrorCode=63033": receipt.OptedOut, "failed&ErrorCode=63024": receipt.InvalidNumber, "undelivered&ErrorCode=30005": receipt.InvalidNumber,
+		"undelivered&ErrorCode=30006": receipt.Unreachable, "undelivered&ErrorCode=30003": receipt.Unreachable, "failed&ErrorCode=30007": receipt.Blocked,
+		"failed&ErrorCode=63016": receipt.OutsideWindow, "failed&ErrorCode=30036": receipt.Expired, "failed&ErrorCode=30034": receipt.Misconfigured,
+		"failed&ErrorCode=30022": receipt.RateLimited, "failed&ErrorCode=63005": receipt.RejectedContent,
+		"failed&ErrorCode=99999": "", "failed": "", "delivered": "", "delivered&ErrorCode=21610": "", "sent&ErrorCode=21610": "", "read&ErrorCode=30005": "",
 	} {
-		parsed, err := parse(Status, body)
-		if err != nil || len(parsed) != 1+consents || parsed[0].Event.Type != canonical.TypeReceipt {
-			t.Errorf("%s: %+v, %v", body, parsed, err)
-			continue
-		}
-		if consents == 0 {
-			continue
-		}
-		receipt, told := parsed[0], parsed[1]
-		if told.Event.Type != canonical.TypeConsent || told.Event.Direction != canonical.Status || told.Event.Channel != canonical.SMS ||
-			told.Event.Consent == nil || *told.Event.Consent != (canonical.Consent{Keyword: "stop", State: "opted_out", Source: "receipt"}) {
-			t.Errorf("%s: %+v", body, told.Event)
-		}
-		if told.Person != receipt.Person || told.Kind == receipt.Kind || told.Event.ProviderMessageID != "" ||
-			told.Event.Receipt != nil {
-			t.Errorf("%s: %+v beside %+v", body, told, receipt)
+		parsed, err := parse(Status, status+body)
+		if err != nil || len(parsed) != 1 || parsed[0].Event.Receipt.Reason != want {
+			t.Errorf("%s: %+v, %v, want the reason %q", body, parsed, err, want)
 		}
 	}
 }
 
-// TestAnOptOutThatAReceiptTellsIsOfTheEndOfItsMinute is what lost opt-outs, when they were of its beginning: a START of the same
-// minute, whose time is exact, came after them. When they were of the receipt, a late one undid an earlier START.
-func TestAnOptOutThatAReceiptTellsIsOfTheEndOfItsMinute(t *testing.T) {
+// TestTheCarriersMinute: a receipt is of a minute, and a consent that it tells of the end of that.
+func TestTheCarriersMinute(t *testing.T) {
 	received := adaptertest.Clock()
-	cases := map[string]struct {
-		done              string
-		receipt, optedOut time.Time // zero is of when it was received
+	for name, c := range map[string]struct {
+		done string
+		at   time.Time // zero is of when it was received
 	}{
-		"a minute of before":                      {"2611231150", received.Add(-10 * time.Minute), received.Add(-9*time.Minute - time.Millisecond)},
-		"the last minute of before":               {"2611231159", received.Add(-time.Minute), received.Add(-time.Millisecond)},
-		"the minute in which it was received":     {"2611231200", received, time.Time{}},
-		"a minute that may be of another zone":    {"2611231145", time.Time{}, time.Time{}},
-		"a minute after that of the receipt":      {"2611231201", time.Time{}, time.Time{}},
-		"a receipt without a time of a carrier's": {"", time.Time{}, time.Time{}},
-	}
-	for name, c := range cases {
+		"a minute of before":                      {"2611231150", received.Add(-10 * time.Minute)},
+		"the last minute of before":               {"2611231159", received.Add(-time.Minute)},
+		"the minute in which it was received":     {"2611231200", received},
+		"a minute that may be of another zone":    {"2611231145", time.Time{}},
+		"a minute after that of the receipt":      {"2611231201", time.Time{}},
+		"a receipt without a time of a carrier's": {"", time.Time{}},
+	} {
 		parsed, err := parse(Status, "AccountSid=AC1&MessageSid=SM1&From=%2B15557654321&To=%2B15552010001&MessageStatus=failed&ErrorCode=21610&RawDlrDoneDate="+c.done)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := parsed[0].Event.Timestamp; !got.Equal(c.receipt) {
-			t.Errorf("%s: the receipt is of %s, want %s", name, got, c.receipt)
-		}
-		if got := parsed[1].Event.Timestamp; !got.Equal(c.optedOut) {
-			t.Errorf("%s: the consent is of %s, want %s", name, got, c.optedOut)
+		if err != nil || !parsed[0].Event.Timestamp.Equal(c.at) || parsed[0].Within != time.Minute {
+			t.Errorf("%s: %+v, %v, want %s", name, parsed, err, c.at)
 		}
 	}
 }

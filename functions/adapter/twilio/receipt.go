@@ -6,8 +6,6 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
-	"signalbox/shared/consent"
-	"signalbox/shared/receipt"
 )
 
 // stateOf reads a MessageStatus. "receiving" and "received" are states of inbound messages, which have no callback.
@@ -27,7 +25,7 @@ func stateOf(messageStatus string) (state string, ok bool) {
 }
 
 // callback reads a status callback. It is about a message of ours, so that From is our address and To the person; sender and
-// recipient are those of that message. One that failed because of an opt-out is a consent, too. A message that Twilio has not yet given a sender is found by its sender pool.
+// recipient are those of that message. A message that Twilio has not yet given a sender is found by its sender pool.
 func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 	sid := f.first("MessageSid", "SmsSid")
 	status := f.first("MessageStatus", "SmsStatus")
@@ -53,7 +51,6 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 	case !canonical.IsChannel(string(channel)):
 		return nil, malformed("channel_malformed")
 	}
-	rank, _ := receipt.Rank(reached)
 	at := doneDate(f.value("RawDlrDoneDate"), received)
 	parsed := adapter.Parsed{
 		Event: canonical.Event{
@@ -64,48 +61,17 @@ func callback(f form, received time.Time) ([]adapter.Parsed, error) {
 			Sender:            ours(from),
 			Recipient:         recipient(f.value("AccountSid"), to),
 			RelatesTo:         &canonical.Relation{Kind: "receipt", ProviderMessageID: sid},
-			Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code},
+			Receipt:           &canonical.Receipt{State: reached, At: cmp.Or(at, received), Error: code, Reason: reason(code, reached)},
 			Timestamp:         at,
-			Metadata:          leftovers{MessagingServiceSid: service, MessageStatus: status, Rank: &rank}.metadata(),
+			Metadata:          leftovers{MessagingServiceSid: service, MessageStatus: status}.metadata(),
 		},
 		Kind: "receipt", Key: sid + "|" + status + "|" + code,
 		Addresses: []string{from.written, from.bare, service},
 		Person:    to.identifier(),
 		Side:      cmp.Or(service, from.bare),
+		Within:    time.Minute,
 	}
-	told := []adapter.Parsed{parsed}
-	if isRefusal(code) && reached == "failed" {
-		told = append(told, refused(parsed, sid, received))
-	}
-	return told, nil
-}
-
-// isRefusal reports whether a message was not sent because of what the recipient said: they opted out of the sender's messages (21610), or
-// blocked the sender on this channel (63014, and 63033 as it was called before).
-// See https://www.twilio.com/docs/api/errors/21610 and https://www.twilio.com/docs/api/errors/63014.
-func isRefusal(code string) bool {
-	switch code {
-	case "21610", "63014", "63033":
-		return true
-	default:
-		return false
-	}
-}
-
-// refused is the consent that such a receipt tells. It is not the message's, which has a record of its own in CRMs. It is of the end of
-// the carrier's minute, for a START of the same minute may have come before the opt-out, or of when the receipt came, if that is earlier.
-func refused(receipt adapter.Parsed, sid string, received time.Time) adapter.Parsed {
-	receipt.Kind, receipt.Key = "consent", sid
-	receipt.Event.Type, receipt.Event.Receipt, receipt.Event.Metadata = canonical.TypeConsent, nil, nil
-	receipt.Event.ProviderMessageID = ""
-	receipt.Event.Consent = consent.Of(consent.Stop, consent.SourceReceipt)
-	if at := &receipt.Event.Timestamp; !at.IsZero() {
-		*at = at.Add(time.Minute - time.Millisecond)
-		if !at.Before(received) {
-			*at = time.Time{} // when it came stands in
-		}
-	}
-	return receipt
+	return []adapter.Parsed{parsed}, nil
 }
 
 func recipient(account string, to address) canonical.Participant {

@@ -22,7 +22,7 @@ import (
 type Statuses struct {
 	Width int // how many updates one WriteStatuses carries
 	Calls int // the limit: requests for one batch of them
-	// State returns a status as the CRM shows it: the state and the error code, separated by a space.
+	// State returns a status as the CRM shows it: the state, the error code and the words of its reason, separated by spaces.
 	State func(s receipt.Status) string
 }
 
@@ -41,7 +41,7 @@ func showsStatuses[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a receipt of a message nobody registered writes nothing": statusOfNothing[R],
 		"a receipt that overtakes its message is shown by it":     statusOvertakes[R],
 		"a receipt that comes between two calls of its message":   statusBetween[R],
-		"a message that failed says why":                          statusFails[R],
+		"a message that failed says why, until it arrives":        statusFails[R],
 		"a batch is one write a message, within the limit":        statusBatch[R],
 		"a status that rises while one is written is written":     statusRace[R],
 		"what the wire does to a write is made good by a copy":    statusTrouble[R],
@@ -66,6 +66,9 @@ func (w *world[R]) sent(n, m int) delivery.Delivery {
 func (w *world[R]) update(d delivery.Delivery, state, code string) receipt.Update {
 	w.t.Helper()
 	s := receipt.Status{State: state, At: d.Event.Timestamp.Add(time.Minute), Error: code, Event: canonical.EventID(state)}
+	if code != "" {
+		s.Reason = receipt.Unreachable
+	}
 	if _, err := receipt.Raise(w.t.Context(), w.store, w.Tenant, messageKey(d), s); err != nil {
 		w.t.Fatal(err)
 	}
@@ -219,7 +222,9 @@ func statusBetween[R any](w *world[R]) {
 func statusFails[R any](w *world[R]) {
 	d := w.sent(1, 1)
 	w.finish(d)
-	w.shows(d, receipt.Status{State: "failed", Error: "30003"}, w.update(d, "sent", ""), w.update(d, "failed", "30003"))
+	w.shows(d, receipt.Status{State: "failed", Error: "30003", Reason: receipt.Unreachable}, w.update(d, "sent", ""), w.update(d, "failed", "30003"))
+	w.shows(d, receipt.Status{State: "delivered"}, w.update(d, "delivered", "")) // after all: what it failed by is gone
+	w.shows(d, receipt.Status{State: "delivered"}, w.update(d, "failed", "30003"))
 }
 
 func statusBatch[R any](w *world[R]) {

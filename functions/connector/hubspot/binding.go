@@ -29,8 +29,9 @@ type Binding struct {
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
-// the advertisement. The third brought how the person's newest conversation stands.
-const Package = 3
+// the advertisement. The third brought how the person's newest conversation stands, and the fourth why a message
+// did not arrive.
+const Package = 4
 
 // Capabilities are what not every portal has.
 type Capabilities struct {
@@ -56,6 +57,7 @@ type Properties struct {
 	Direction      string `json:"direction" standard:"msg_direction" since:"1"`
 	Status         string `json:"status" standard:"msg_status" since:"1"`
 	StatusError    string `json:"statusError" standard:"msg_status_error" since:"1"`
+	StatusReason   string `json:"statusReason" standard:"msg_status_reason" since:"4"`
 	Address        string `json:"address" standard:"msg_address" since:"2"`
 	AdSource       string `json:"adSource" standard:"msg_ad_source" since:"2"` // this and the following of contacts and of communications
 	AdID           string `json:"adId" standard:"msg_ad_id" since:"2"`

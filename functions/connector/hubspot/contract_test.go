@@ -102,7 +102,10 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 	var statuses *connectortest.Statuses
 	if b.Capabilities.EngagementUpsert {
 		statuses = &connectortest.Statuses{Width: hubspot.ReceiptsWidth, Calls: 1, State: func(s receipt.Status) string {
-			return strings.TrimSpace(s.State + " " + s.Error)
+			if b.Package < 4 {
+				s.Reason = ""
+			}
+			return strings.Join(strings.Fields(s.State+" "+s.Error+" "+receipt.Words(s.Reason)), " ")
 		}}
 	}
 	return connectortest.Harness[hubspot.Request]{
@@ -232,7 +235,7 @@ func held(s *simulator.Simulator) connectortest.Held {
 		at, _ := time.Parse(time.RFC3339, c.Properties["hs_timestamp"])
 		h.Activities = append(h.Activities, connectortest.Activity{
 			ExternalID: keyOf(c), Persons: c.Associations["contacts"], At: at, Text: plainText(c.Properties["hs_communication_body"]), Ad: ad(c.Properties),
-			Status: strings.TrimSpace(c.Properties["msg_status"] + " " + c.Properties["msg_status_error"]),
+			Status: strings.Join(strings.Fields(c.Properties["msg_status"]+" "+c.Properties["msg_status_error"]+" "+c.Properties["msg_status_reason"]), " "),
 		})
 	}
 	return h

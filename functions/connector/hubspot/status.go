@@ -36,7 +36,11 @@ func (c *CRM) WriteStatuses(ctx context.Context, updates []receipt.Update) []err
 	names := p.binding.Properties
 	rows := make([]input, len(updates))
 	for i, u := range updates {
-		rows[i] = input{ID: u.Key, IDProperty: names.EventKey, Properties: fill(names.Status, u.State, names.StatusError, u.Error)}
+		properties := map[string]string{names.Status: u.State, names.StatusError: u.Error} // nothing, once it arrived after all
+		if names.StatusReason != "" {
+			properties[names.StatusReason] = receipt.Words(u.Reason)
+		}
+		rows[i] = input{ID: u.Key, IDProperty: names.EventKey, Properties: properties}
 	}
 	for i, r := range p.write(ctx, communications, "update", rows) {
 		if !fault.Is(r.err, codeNotFound) { // nobody has put the message on a timeline, or nobody yet

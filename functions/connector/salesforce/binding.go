@@ -33,8 +33,8 @@ type Binding struct {
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
-// the advertisement. The third brought conversations.
-const Package = 3
+// the advertisement. The third brought conversations, the fourth why a message did not arrive.
+const Package = 4
 
 // Capabilities are what not every org has or wants.
 type Capabilities struct {

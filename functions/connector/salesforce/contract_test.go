@@ -174,7 +174,10 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
 		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, Calls: 2, State: func(s receipt.Status) string {
-			return strings.TrimSpace(s.State + " " + s.Error)
+			if b.Package < 4 {
+				s.Reason = ""
+			}
+			return strings.Join(strings.Fields(s.State+" "+s.Error+" "+receipt.Words(s.Reason)), " ")
 		}},
 		Sessions: sessions(s, b),
 		Refusals: refusals(),
@@ -299,7 +302,7 @@ func held(t *testing.T, s *simulator.Simulator, tasks bool) connectortest.Held {
 		}
 		h.Activities = append(h.Activities, connectortest.Activity{
 			ExternalID: k, Persons: persons, At: at, Text: e.Properties["Body__c"], Ad: ad(e.Properties, "Ad_"),
-			Status: strings.TrimSpace(e.Properties["Status__c"] + " " + e.Properties["Status_Error__c"]),
+			Status: strings.Join(strings.Fields(e.Properties["Status__c"]+" "+e.Properties["Status_Error__c"]+" "+e.Properties["Status_Reason__c"]), " "),
 		})
 		delete(task, k)
 	}

@@ -19,12 +19,6 @@ var _ connector.ConversationWriter = (*CRM)(nil)
 
 // stateOf returns how a conversation stands. All of it follows from the state: what is not known is cleared.
 func stateOf(s conversation.State) connector.Object {
-	text := func(value string) any {
-		if value == "" {
-			return nil
-		}
-		return connector.Cut(value, maxField)
-	}
 	at := func(t time.Time) any {
 		if t.IsZero() {
 			return nil
@@ -36,11 +30,11 @@ func stateOf(s conversation.State) connector.Object {
 		answered = int(s.FirstAnswer.Sub(s.FirstInbound).Seconds())
 	}
 	return connector.Object{
-		"Channel__c", string(s.Channel), "Line__c", text(s.Line), "Status__c", text(string(s.Status)), "Waiting_Since__c", at(s.Since),
+		"Channel__c", string(s.Channel), "Line__c", orNull(s.Line), "Status__c", orNull(string(s.Status)), "Waiting_Since__c", at(s.Since),
 		"First_Inbound_At__c", at(s.FirstInbound), "Last_Inbound_At__c", at(s.LastInbound),
 		"First_Outbound_At__c", at(s.FirstOutbound), "Last_Outbound_At__c", at(s.LastOutbound),
 		"First_Response_Seconds__c", answered, "Messages__c", s.Messages,
-		"Last_Receipt__c", text(s.Receipt), "Last_Receipt_At__c", at(s.ReceiptAt), "Consent__c", text(s.Consent), "Owner_Name__c", text(s.Owner),
+		"Last_Receipt__c", orNull(s.Receipt), "Last_Receipt_At__c", at(s.ReceiptAt), "Consent__c", orNull(s.Consent), "Owner_Name__c", orNull(s.Owner),
 	}
 }
 
@@ -59,4 +53,12 @@ func (c *CRM) WriteConversations(ctx context.Context, of []connector.Conversatio
 		keys[i], states[i] = u.Key, stateOf(u.State)
 	}
 	return o.updateHeld(ctx, conversationObject, fieldConversationKey, keys, states)
+}
+
+// orNull returns a text as a member that clears the field where it is empty.
+func orNull(value string) any {
+	if value == "" {
+		return nil
+	}
+	return connector.Cut(value, maxField)
 }

@@ -35,7 +35,10 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 	keys, states := make([]string, len(of)), make([]connector.Object, len(of))
 	for i, u := range of {
 		keys[i] = u.Key
-		states[i] = connector.Object{"Status__c", u.State, "Status_Rank__c", u.Rank(), "Status_At__c", connector.Instant(u.At), "Status_Error__c", u.Error}
+		states[i] = connector.Object{"Status__c", u.State, "Status_Rank__c", u.Rank(), "Status_At__c", connector.Instant(u.At), "Status_Error__c", orNull(u.Error)}
+		if o.binding.Package >= 4 {
+			states[i] = append(states[i], "Status_Reason__c", orNull(receipt.Words(u.Reason)))
+		}
 	}
 	return o.updateHeld(ctx, eventObject, fieldEventKey, keys, states)
 }

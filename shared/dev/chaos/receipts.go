@@ -40,6 +40,7 @@ func (p *Plan) outbound(random *rand.Rand, size Size) {
 		{"queued", "sending", "failed"},
 		{"sent", "failed"},
 		{"queued", "canceled"},
+		{"sent", "failed", "delivered"}, // after all
 	}
 	for range max(1, size.Threads*size.Messages/outboundShare) {
 		life := slices.Clone(lives[random.IntN(len(lives))])
@@ -99,7 +100,7 @@ func (r *Report) statuses(crm string, outbound map[string]*reported, shown map[s
 	}
 }
 
-// status looks at what one record shows. Failed and canceled are equally far: either may be shown where both were sent.
+// status looks at what one record shows. Failed, canceled and expired are equally far: either may be shown where both were sent.
 func (r *Report) status(crm string, m *reported, state string) {
 	rank, known := receipt.Rank(state)
 	switch {
