@@ -52,6 +52,7 @@ const (
 	leastKey     = 24
 	mostKey      = 64
 	prefixPublic = "whpk_"
+	prefixSecret = "whsk_" // of an asymmetric pair: who signs alone has it
 )
 
 // Key returns the key that a secret stands for, and false for what is not whsec_ and 24 to 64 bytes in base64. Two keys that sign
@@ -64,6 +65,11 @@ func Key(s secret.Value) ([]byte, bool) {
 // PublicKey returns the key that a whpk_ and 32 bytes in base64 stand for, and false for anything else.
 func PublicKey(s secret.Value) (ed25519.PublicKey, bool) {
 	return decode(s, prefixPublic, ed25519.PublicKeySize, ed25519.PublicKeySize)
+}
+
+// PrivateKey returns the key that a whsk_ and 64 bytes in base64, seed and public key, stand for, and false for anything else.
+func PrivateKey(s secret.Value) (ed25519.PrivateKey, bool) {
+	return decode(s, prefixSecret, ed25519.PrivateKeySize, ed25519.PrivateKeySize)
 }
 
 // Identify returns what tells keys apart, of a Key and of a PublicKey, and false for what is neither.
@@ -87,16 +93,19 @@ func decode(s secret.Value, prefix string, least, most int) ([]byte, bool) {
 	return key, true
 }
 
-// Sign returns the three headers of a request with this body that is sent at this time. The secret is one that Key accepts; with
-// any other the request is not authentic.
+// Sign returns the three headers of a request with this body that is sent at this time. The secret is one that Key or PrivateKey accepts;
+// with any other the request is not authentic.
 func Sign(s secret.Value, id string, at time.Time, body []byte) http.Header {
-	key, _ := Key(s)
 	timestamp := strconv.FormatInt(at.Unix(), 10)
-	return http.Header{
-		HeaderID:        {id},
-		HeaderTimestamp: {timestamp},
-		HeaderSignature: {"v1," + string(signature(key, id, timestamp, body))},
+	header := http.Header{HeaderID: {id}, HeaderTimestamp: {timestamp}}
+	if private, ok := PrivateKey(s); ok {
+		signed := ed25519.Sign(private, append([]byte(id+"."+timestamp+"."), body...))
+		header.Set(HeaderSignature, "v1a,"+base64.StdEncoding.EncodeToString(signed))
+		return header
 	}
+	key, _ := Key(s)
+	header.Set(HeaderSignature, "v1,"+string(signature(key, id, timestamp, body)))
+	return header
 }
 
 // Verify returns nil if the request was signed with one of secrets, or with the private half of one that is a public key, not far from the

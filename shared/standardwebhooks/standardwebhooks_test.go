@@ -35,6 +35,7 @@ const (
 	newSignature = "v1,u42Mp7DNfUGbD4WreN+7pOSN8MxaZrg+7TGpmu7q7w4="
 	oldSignature = "v1,W+Xf6SlfbXTSITz3vbydvkTgdAq762z2Xda6ghBJ8Qo="
 	publicKey    = "whpk_5/FioQvsVZr+oZXk3OhLaVaNXSywlj60RsBoXisX8vA="
+	privateKey   = "whsk_ISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0Dn8WKhC+xVmv6hleTc6EtpVo1dLLCWPrRGwGheKxfy8A=="
 	asymmetric   = "v1a,FEZFSVeZQZBNytm8SaLfbDn0x9z04mO9zc62PqU2X/5qRAZJ6lF9x9YeSJLYE1Rci/Fltt6Aldtu6Xf6tPD+AA=="
 )
 
@@ -158,6 +159,17 @@ func TestSign(t *testing.T) {
 	got := Sign(publishedSecret, publishedID, time.Unix(publishedTimestamp, 999_999_999), []byte(publishedBody))
 	if got.Get(HeaderSignature) != publishedSignature || got.Get("webhook-id") != publishedID || got.Get("webhook-timestamp") != strconv.Itoa(publishedTimestamp) {
 		t.Errorf("signed %v, want %s", got, publishedSignature)
+	}
+}
+
+// TestSignWithAPrivateKey signs the vector of the other implementation: Ed25519 has one signature.
+func TestSignWithAPrivateKey(t *testing.T) {
+	got := Sign(privateKey, changeID, time.Unix(changeTime, 0), []byte(changeBody)).Get(HeaderSignature)
+	if got != asymmetric {
+		t.Errorf("signed %s, want %s", got, asymmetric)
+	}
+	if _, ok := PrivateKey(publicKey); ok {
+		t.Error("a public key signs")
 	}
 }
 
