@@ -52,7 +52,7 @@ type Sealer interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// Parts is what an Adapter is made of. All but Lanes, Aliases and Requests are needed.
+// Parts is what an Adapter is made of. All but Lanes, Aliases, Requests and Outbox are needed.
 type Parts struct {
 	Channel   Channel
 	Directory Directory
@@ -66,6 +66,7 @@ type Parts struct {
 	Aliases     identity.Getter
 	DeadLetters DeadLetterWriter
 	Requests    *Requests // needed by a channel whose contents are Answerers
+	Outbox      *Outbox   // needed by a channel that has a Polled kind
 	Logger      *slog.Logger
 	Meter       *telemetry.Meter
 }
@@ -88,7 +89,8 @@ type outcome struct {
 	event               string // the id of the first event, for the log
 	events, dead, spool int
 	panicked            bool
-	refused             bool // the answer is a Refuser's, in place of a dead letter
+	refused             bool // the answer is a Refuser's, in place of a dead letter, or a page's in a browser
+	asked               bool // it told nothing and asked for something, which it got: it is no webhook
 }
 
 // Receive handles one webhook. It returns a status of 2xx only when every event of it is durable: on the queue, in the spool, or as a
@@ -99,6 +101,7 @@ func (a *Adapter) Receive(ctx context.Context, r webhook.Request) webhook.Respon
 		r.Received = started
 	}
 	o := a.receive(ctx, r, budgetOf(ctx))
+	a.allow(r, &o)
 	a.report(telemetry.WithEvent(ctx, o.event), o, time.Since(started))
 	return o.answer
 }
@@ -120,7 +123,9 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 	switch {
 	case !ok:
 		return outcome{answer: notFound(), reason: "unknown"}
-	case r.Method != http.MethodPost && (r.Method != http.MethodGet || !a.description.Gets):
+	case a.isPreflight(r):
+		return outcome{answer: webhook.Response{Status: http.StatusNoContent}, asked: true}
+	case !a.takes(r.Method, kind):
 		return outcome{answer: notFound(), reason: "method"}
 	case len(r.Body) > MaxRequest:
 		return refusal(http.StatusRequestEntityTooLarge, "too_large")
@@ -135,7 +140,9 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 		a.Logger.ErrorContext(ctx, "account cannot be read", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
 		return refusal(a.description.Redelivery.FailureStatus(), "account_unreadable")
 	}
-	return a.admit(ctx, Webhook{r, a.description.Provider, kind, account.ID, account.ProviderAccount}, account, all)
+	w := Webhook{Request: r, Provider: a.description.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
+	w.keep(a.description.Keeps)
+	return a.admit(ctx, w, account, all)
 }
 
 // admit lets an account's provider ask, and accepts what it signed.
@@ -150,7 +157,7 @@ func (a *Adapter) admit(ctx context.Context, w Webhook, account tenant.Account, 
 				return nil
 			}
 		}
-		if w.Method != http.MethodPost {
+		if w.Method != http.MethodPost && !a.polled(w.Kind) {
 			return fault.New(fault.Rejected, "method", nil)
 		}
 		return content.Verify(account.AuthTokens)
@@ -159,6 +166,8 @@ func (a *Adapter) admit(ctx context.Context, w Webhook, account tenant.Account, 
 	case err == nil && asks:
 		o.reason = "handshake"
 		return o
+	case err == nil && a.polled(w.Kind):
+		return a.poll(ctx, w, content, all)
 	case err == nil:
 		return a.accept(ctx, w, content, account.TenantID, all)
 	}
@@ -167,7 +176,7 @@ func (a *Adapter) admit(ctx context.Context, w Webhook, account tenant.Account, 
 		o.panicked, o.answer.Status = true, a.description.Redelivery.FailureStatus()
 	case o.reason == CodeInflated:
 		o.answer.Status = http.StatusRequestEntityTooLarge
-	case w.Method != http.MethodPost:
+	case w.Method != http.MethodPost && !a.polled(w.Kind):
 		o.answer = notFound()
 	default:
 		o.answer.Status = http.StatusForbidden
@@ -270,6 +279,9 @@ func (a *Adapter) catchPanic(ctx context.Context, f func() error) (err error) {
 
 // report writes the one log line of a webhook and counts it.
 func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
+	if o.asked {
+		return
+	}
 	a.Logger.InfoContext(ctx, "webhook",
 		slog.String("provider", a.description.Provider), slog.String("account", o.account), slog.String("kind", o.kind),
 		slog.Int("status", o.answer.Status), slog.String("reason", o.reason),

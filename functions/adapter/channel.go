@@ -4,6 +4,7 @@
 package adapter
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
+	"signalbox/shared/store"
 	"signalbox/shared/webhook"
 )
 
@@ -30,7 +32,7 @@ type Content interface {
 	// input: it never panics on it and compares in constant time.
 	Verify(tokens secret.Versions) error
 	// Parse reads what an authentic webhook says, in the order it says it. A dead letter was verified when it came, and is parsed
-	// again without: of its headers Content-Type alone is kept. An error is a fault.Permanent whose text holds
+	// again without: of its headers Content-Type and Description.Keeps are kept. An error is a fault.Permanent whose text holds
 	// nothing of the content, and it makes the whole webhook a dead letter: what cannot be read in part is not used in part.
 	Parse() ([]Parsed, error)
 }
@@ -76,7 +78,9 @@ type Description struct {
 	// MediaHosts are where files of the provider's are read with the account's credentials, each a host or, with a dot before it, a domain:
 	// from anywhere else without.
 	MediaHosts []string
-	Gets       bool // the provider asks with GET, which a Handshaker is for; with another method nothing is there
+	Gets       bool     // the provider asks with GET, which a Handshaker is for; with another method nothing is there
+	Polled     string   // the kind whose contents are Pollers: it is asked for by GET alone; "" if none is
+	Keeps      []string // headers that Parse reads beside Content-Type: they are kept with a dead letter
 }
 
 // RedeliveryPolicy is what the provider does about a webhook that was not answered 2xx. It decides what to answer when
@@ -112,6 +116,8 @@ type Webhook struct {
 	Kind            string // one of Description.Responses
 	AccountID       string
 	ProviderAccount string // what the provider calls the account; a channel compares it with the content
+
+	kept http.Header // of Description.Keeps
 }
 
 // Parsed is one event as the provider tells it. Tenant, line, ids, thread and conversation are the adapter's to add, for
@@ -134,7 +140,11 @@ type Parsed struct {
 	Vendor []VendorField
 	// Within is how much later than Timestamp the event may have been: a minute where the provider tells the minute.
 	Within time.Duration
+	// Outbox is what the person, on the line, is shown of the event when a Poller of theirs asks; nil for nothing. Only an Answerer has it.
+	Outbox json.RawMessage
 	// Err is why the event cannot be used, a fault.Permanent, where others of the webhook can. Only an Answerer has such: others leave the
 	// webhook unread as a whole.
 	Err error
+
+	box store.Key // where Outbox is kept
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -44,17 +45,18 @@ func NewDeadLetters(s Sealer, received Noter, records deadletter.Store, version 
 }
 
 // received is the record beside the parts: what of the request is not its body and is needed to parse it again. The
-// signature and all other headers are left out.
+// signature and all other headers are left out, but those that the channel reads.
 type received struct {
-	Provider    string    `json:"provider"`
-	Account     string    `json:"account"`
-	Kind        string    `json:"kind"`
-	Path        string    `json:"path"`
-	Query       string    `json:"query,omitempty"`
-	ContentType string    `json:"contentType,omitempty"`
-	Received    time.Time `json:"received"`
-	Size        int       `json:"size"`
-	Parts       int       `json:"parts"`
+	Provider    string      `json:"provider"`
+	Account     string      `json:"account"`
+	Kind        string      `json:"kind"`
+	Path        string      `json:"path"`
+	Query       string      `json:"query,omitempty"`
+	ContentType string      `json:"contentType,omitempty"`
+	Header      http.Header `json:"header,omitempty"` // of Description.Keeps
+	Received    time.Time   `json:"received"`
+	Size        int         `json:"size"`
+	Parts       int         `json:"parts"`
 }
 
 // Write implements DeadLetterWriter. The bytes come first: a record that points to nothing would be a promise that cannot be kept. One
@@ -79,7 +81,7 @@ func (d *DeadLetters) writeBytes(ctx context.Context, r deadletter.Record, w Web
 	expires := w.Received.Add(deadletter.Retention)
 	data, err := json.Marshal(received{
 		Provider: w.Provider, Account: w.AccountID, Kind: w.Kind, Path: w.Path, Query: w.RawQuery,
-		ContentType: w.Header.Get("Content-Type"), Received: w.Received.UTC(), Size: len(w.Body), Parts: r.Parts,
+		ContentType: w.Header.Get("Content-Type"), Header: w.kept, Received: w.Received.UTC(), Size: len(w.Body), Parts: r.Parts,
 	})
 	if err != nil {
 		return err
@@ -121,5 +123,8 @@ func deadLetterID(owner string, w Webhook) string {
 	h := sha256.New()
 	_, _ = h.Write([]byte(http.MethodPost + " " + w.Path + "?" + w.RawQuery + "\n"))
 	_, _ = h.Write(w.Body)
+	for _, name := range slices.Sorted(maps.Keys(w.kept)) { // who says it may be in a header
+		_, _ = h.Write([]byte("\n" + name + ": " + w.kept.Get(name)))
+	}
 	return string(canonical.NewEventID(owner, w.Provider, w.AccountID, "webhook", hex.EncodeToString(h.Sum(nil))))
 }

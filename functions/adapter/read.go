@@ -27,6 +27,7 @@ type Batch struct {
 	Messages []queue.Message
 	Lanes    map[canonical.Type][]queue.Message // those of types with a lane of their own
 	Verdicts []Verdict                          // of an Answerer's
+	outbox   []posted
 	Unused   error
 }
 
@@ -97,6 +98,9 @@ func (a *Adapter) add(ctx context.Context, w Webhook, p *Parsed, work *Batch) (V
 		return Verdict{}, err
 	default:
 		work.add(message, &p.Event, a.Lanes)
+		if p.Outbox != nil {
+			work.outbox = append(work.outbox, posted{p.box, p.Event.TenantID, Kept{Event: p.Event.EventID, At: p.Event.ReceivedAt, Body: p.Outbox}})
+		}
 	}
 	return Verdict{Event: canonical.EventID(message.ID), Err: unused}, nil
 }
@@ -132,6 +136,7 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	trace := telemetry.Trace(ctx)
 	complete(p, w, line, a.description.Provider, pepper)
 	a.guardFiles(p.Event.Message)
+	p.box = boxKey(line, p.Event.ThreadID)
 	a.redirect(ctx, &p.Event, pepper)
 	p.Event.Trace.Traceparent = trace
 	if raw := RawVendor(line.RawVendor, p.Vendor); raw != nil {

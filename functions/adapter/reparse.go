@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -222,6 +223,7 @@ func (r *Reparser) webhook(ctx context.Context, rec deadletter.Record) (Webhook,
 		return Webhook{}, err
 	}
 	header := http.Header{}
+	maps.Copy(header, head.Header)
 	if head.ContentType != "" {
 		header.Set("Content-Type", head.ContentType)
 	}

@@ -129,9 +129,13 @@ func (a *Adapter) respond(ctx context.Context, w Webhook, content Answerer, work
 	if o.spool, err = a.publishAll(ctx, work, all); err != nil {
 		return fault.New(fault.Retryable, codeNotDurable, nil)
 	}
-	o.events = work.count()
 	completing, cancel := all.share(ctx, requestShare)
 	defer cancel()
+	if err := a.Outbox.keepAll(completing, work.outbox); err != nil { // the events are durable: a repeat brings the rest
+		a.Logger.ErrorContext(ctx, "a reply cannot be kept", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
+		return fault.New(fault.Retryable, codeNotDurable, nil)
+	}
+	o.events = work.count()
 	if o.answer, err = a.Requests.complete(completing, r, given); err != nil { // a repeat is worked on again, to no effect
 		a.Logger.WarnContext(ctx, "answer cannot be noted", slog.String("code", fault.Of(err).Code), slog.Any("error", err))
 	}

@@ -21,5 +21,6 @@ type Request struct {
 type Response struct {
 	Status      int
 	ContentType string
+	Header      map[string]string // others, nil for none
 	Body        []byte
 }

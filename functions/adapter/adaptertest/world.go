@@ -83,7 +83,7 @@ func (w *world) adapter() *adapter.Adapter {
 	return adapter.New(w.ring, adapter.Parts{
 		Channel: w.channel, Directory: w, Peppers: w,
 		Sinks:       adapter.Sinks(w.events, adapter.NewSpool(w.spool)),
-		DeadLetters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version), Requests: adapter.NewRequests(w.state),
+		DeadLetters: adapter.NewDeadLetters(w.ring, w.spool, w.state, id.Version), Requests: adapter.NewRequests(w.state), Outbox: adapter.NewOutbox(w.state, w.ring),
 		Logger: telemetry.NewLogger(w.output, id), Meter: telemetry.NewMeter(w.output, id),
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -92,8 +93,12 @@ func withoutBase(path, routeKey string) string {
 // encode is the answer as API Gateway takes it.
 func encode(r webhook.Response) events.APIGatewayV2HTTPResponse {
 	out := events.APIGatewayV2HTTPResponse{StatusCode: r.Status}
+	if r.ContentType != "" || len(r.Header) > 0 {
+		out.Headers = make(map[string]string, 1+len(r.Header))
+		maps.Copy(out.Headers, r.Header)
+	}
 	if r.ContentType != "" {
-		out.Headers = map[string]string{"content-type": r.ContentType}
+		out.Headers["content-type"] = r.ContentType
 	}
 	if utf8.Valid(r.Body) {
 		out.Body = string(r.Body)

@@ -78,6 +78,23 @@ func TestHandlerReadsWhatAPIGatewaySends(t *testing.T) {
 	})
 }
 
+// TestHandlerWritesHeaders: those of an answer, beside its Content-Type.
+func TestHandlerWritesHeaders(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer webhook.Response
+		want   map[string]string
+	}{
+		"none":            {webhook.Response{Status: 204}, nil},
+		"some":            {webhook.Response{Status: 204, Header: map[string]string{"vary": "Origin"}}, map[string]string{"vary": "Origin"}},
+		"beside the type": {webhook.Response{Status: 200, ContentType: "text/plain", Header: map[string]string{"vary": "Origin"}}, map[string]string{"vary": "Origin", "content-type": "text/plain"}},
+	} {
+		out, err := lambdahttp.Handler(func(context.Context, webhook.Request) webhook.Response { return c.answer })(t.Context(), event(nil))
+		if diff := cmp.Diff(c.want, out.Headers); diff != "" || err != nil {
+			t.Errorf("%s: %v, -want +got:\n%s", name, err, diff)
+		}
+	}
+}
+
 func TestPathIsWithoutANamedStage(t *testing.T) {
 	for name, test := range map[string]struct{ path, stage, want string }{
 		"the default stage has no name":         {"/v1/x", "$default", "/v1/x"},

@@ -51,6 +51,11 @@ func Requests(_ *function.Function, p *Parts, _ *adapter.Spool) {
 	p.parts.Requests = adapter.NewRequests(p.state)
 }
 
+// Outbox is for a channel by which people's own pages poll for what was sent to them.
+func Outbox(_ *function.Function, p *Parts, _ *adapter.Spool) {
+	p.parts.Outbox = adapter.NewOutbox(p.state, p.ring)
+}
+
 // Adapter returns what receives the webhooks of a channel.
 func (p Parts) Adapter(channel adapter.Channel) *adapter.Adapter {
 	p.parts.Channel = channel
