@@ -53,6 +53,8 @@ func (*Channel) Refuse(cause *fault.Error) (webhook.Response, bool) {
 	status := http.StatusBadRequest
 	switch cause.Code {
 	case CodeSyntax, CodeBatch:
+	case CodeForeign, CodeSession:
+		return webhook.Response{Status: http.StatusForbidden}, true
 	case CodeMedia:
 		status = http.StatusUnsupportedMediaType
 	case adapter.CodeReused:

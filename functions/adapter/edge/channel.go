@@ -5,8 +5,10 @@ package edge
 
 import (
 	"net/http"
+	"strconv"
 
 	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/edge/session"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/jsontext"
@@ -18,8 +20,11 @@ import (
 // Provider is the channel's name in paths and events.
 const Provider = "edge"
 
-// Events is the only kind of request: the last part of the path.
-const Events = "events"
+// The kinds of requests: the last part of the path.
+const (
+	Events  = "events"
+	Replies = "replies" // what was sent to the visitor whose page asks
+)
 
 // Channel is the door. Its zero value is ready.
 type Channel struct{}
@@ -29,9 +34,12 @@ func (*Channel) Describe() adapter.Description {
 	return adapter.Description{
 		Provider: Provider,
 		Responses: map[string]webhook.Response{
-			Events: {Status: http.StatusAccepted, ContentType: mediaJSON, Body: []byte(`{"status":"accepted"}`)},
+			Events:  {Status: http.StatusAccepted, ContentType: mediaJSON, Body: []byte(`{"status":"accepted"}`)},
+			Replies: {Status: http.StatusOK},
 		},
 		Redelivery: adapter.RepeatedByPrograms(),
+		Polled:     Replies,
+		Keeps:      []string{headerSession},
 	}
 }
 
@@ -41,26 +49,44 @@ func (*Channel) Decode(w adapter.Webhook) adapter.Content { return &content{Webh
 // content is one request.
 type content struct {
 	adapter.Webhook
-	batch  bool
-	places []place // of the events that Parse returned
-	room   [1]place
+	batch   bool
+	visitor *session.Claims // whose page it is, nil for a program
+	refused error           // why a page's is not let in
+	news    int64           // the number after which a visitor asks for replies
+	places  []place         // of the events that Parse returned
+	room    [1]place
 }
 
 // place is where an event stands in the body, by its path, and which member of it our side is.
 type place struct{ event, ours string }
 
-// Verify implements adapter.Content: requests are signed by Standard Webhooks, with an account's tokens as the keys.
+// Verify implements adapter.Content: a program signs requests by Standard Webhooks, with an account's tokens as the keys, and a page has a
+// session that was minted with one of them.
 func (c *content) Verify(tokens secret.Versions) error {
+	if c.fromPage() {
+		return c.verifySession(tokens)
+	}
 	return standardwebhooks.Verify(c.Header, c.Body, c.Received, tokens)
 }
 
-// RequestID implements adapter.Answerer: it is part of what is signed.
-func (c *content) RequestID() string { return c.Header.Get(standardwebhooks.HeaderID) }
+// RequestID implements adapter.Answerer: it is part of what is signed. That of a page is one visitor's alone; a dot is in no program's.
+func (c *content) RequestID() string {
+	id := c.Header.Get(standardwebhooks.HeaderID)
+	if c.visitor == nil {
+		return id
+	}
+	return "visitor." + strconv.Itoa(len(c.visitor.Visitor)) + "." + c.visitor.Visitor + "." + id
+}
 
 // Parse implements adapter.Content. What is wrong with one event is its Parsed.Err, and wraps a *canonical.ValidationError.
 func (c *content) Parse() ([]adapter.Parsed, error) {
+	if c.fromPage() {
+		if err := c.readSession(); err != nil {
+			return nil, err
+		}
+	}
 	f, ok := formOf(c.Header)
-	if !ok {
+	if !ok || f.cloud && c.visitor != nil {
 		return nil, invalid(CodeMedia, canonical.Problem{Path: whole, Code: canonical.ProblemType, Reason: wantMedia})
 	}
 	body, err := jsontext.Parse(c.Body, maxDepth)
@@ -70,7 +96,8 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 	c.batch = f.batch || f.either && body[0] == '['
 	c.places = c.room[:0]
 	if !c.batch {
-		return []adapter.Parsed{c.read(whole, body, f.cloud, nil)}, nil
+		parsed := []adapter.Parsed{c.read(whole, body, f.cloud, nil)}
+		return parsed, c.refused
 	}
 	if body[0] != '[' {
 		return nil, invalid(CodeSyntax, canonical.Problem{Path: whole, Code: canonical.ProblemType, Reason: wantArray})
@@ -91,18 +118,21 @@ func (c *content) readAll(body jsontext.Value, cloud bool) ([]adapter.Parsed, er
 	if len(all) == 0 {
 		return nil, invalid(CodeBatch, canonical.Problem{Path: whole, Code: canonical.ProblemLength, Reason: wantBatch})
 	}
-	return all, nil
+	return all, c.refused
 }
 
 // read reads one event. Keys are those of the events before it in a batch.
 func (c *content) read(at string, v jsontext.Value, cloud bool, keys map[string]bool) adapter.Parsed {
-	in := input{at: at, account: c.AccountID, received: c.Received}
+	in := input{at: at, account: c.AccountID, received: c.Received, visitor: c.visitor}
 	if cloud {
 		v = in.unwrap(v)
 	}
 	var parsed adapter.Parsed
 	if v != "" {
 		parsed = in.parse(v)
+	}
+	if in.foreign {
+		c.refused = fault.New(fault.Permanent, CodeForeign, nil)
 	}
 	if keys[parsed.Key] && len(in.problems) == 0 {
 		in.add(in.idPath(), canonical.ProblemDuplicate, wantNewID)

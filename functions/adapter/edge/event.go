@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"signalbox/functions/adapter"
+	"signalbox/functions/adapter/edge/session"
 	"signalbox/shared/canonical"
 	"signalbox/shared/jsontext"
 )
@@ -37,6 +38,9 @@ type input struct {
 	account  string
 	received time.Time
 	problems []canonical.Problem
+
+	visitor *session.Claims // whose page tells it, nil for a program
+	foreign bool            // the page tells of somebody else
 
 	cloud      bool // it is the data of a CloudEvent, whose are id, source and time
 	id, source string
@@ -77,6 +81,9 @@ func (in *input) parse(v jsontext.Value) adapter.Parsed {
 	if !in.cloud {
 		in.id = string(e.EventID)
 	}
+	if in.visitor != nil {
+		in.admit(e)
+	}
 	in.said, in.conversation = e.Message, e.ConversationID
 	in.sides(e)
 	in.complete(e)
@@ -91,12 +98,21 @@ func (in *input) parse(v jsontext.Value) adapter.Parsed {
 	return adapter.Parsed{
 		Event:     *e,
 		Kind:      "event",
-		Key:       key(in.source, in.id),
+		Key:       in.key(),
 		Addresses: []string{ours, string(e.Channel) + ":" + ours},
 		Person:    in.person(e.Channel),
 		Side:      cmp.Or(in.conversation, ours),
 		Vendor:    vendor,
+		Outbox:    in.reply(e),
 	}
+}
+
+// key returns what the event is known by within its account. A page's ids are its visitor's own.
+func (in *input) key() string {
+	if in.visitor != nil {
+		return "visitor " + key(in.visitor.Visitor, in.id)
+	}
+	return key(in.source, in.id)
 }
 
 // key returns what an event is known by within its account. The length keeps two pairs apart that read alike one after the other.
@@ -135,7 +151,7 @@ func (in *input) complete(e *canonical.Event) {
 		if e.ProviderMessageID == "" && e.RelatesTo != nil {
 			e.ProviderMessageID = e.RelatesTo.ProviderMessageID
 		}
-	case e.ProviderMessageID == "" && !in.cloud:
+	case e.ProviderMessageID == "" && !in.cloud && in.visitor == nil:
 		e.ProviderMessageID = in.id
 	}
 }
@@ -223,6 +239,7 @@ func (in *input) own() json.RawMessage {
 		{"id", in.id},
 		{"source", in.source},
 		{"conversation", in.conversation},
+		{"origin", in.origin()},
 	} {
 		if m[1] == "" {
 			continue

@@ -1,4 +1,5 @@
-// Command edge-receive takes canonical events from programs: POST /v1/accounts/{account}/edge/events.
+// Command edge-receive takes canonical events from programs, and from pages that a program vouches for: POST /v1/accounts/{account}/edge/events.
+// It returns what was sent to the visitor of a page: GET /v1/accounts/{account}/edge/replies.
 package main
 
 import (
@@ -10,5 +11,5 @@ import (
 
 func main() {
 	f := function.Begin("edge-receive")
-	f.Start(lambdahttp.Handler(wire.New(f, wire.Receipts, wire.Requests).Adapter(&edge.Channel{}).Receive))
+	f.Start(lambdahttp.Handler(wire.New(f, wire.Receipts, wire.Requests, wire.Outbox).Adapter(&edge.Channel{}).Receive))
 }
