@@ -6,6 +6,7 @@ import (
 	edge "signalbox/functions/adapter/edge/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
 	rbm "signalbox/functions/adapter/rbm/samples"
+	telnyx "signalbox/functions/adapter/telnyx/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
 	hubspot "signalbox/functions/connector/hubspot/hubspottest"
 	salesforce "signalbox/functions/connector/salesforce/salesforcetest"
@@ -17,6 +18,7 @@ import (
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
 		"rbm":      rbm.Channel{},
+		"telnyx":   telnyx.Channel{},
 		"edge":     edge.Channel{},
 		"outreach": outreach.Channel{},
 		"twilio":   twilio.Channel{},
