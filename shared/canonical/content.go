@@ -49,9 +49,11 @@ type Access struct {
 
 // The schemes of an Access, and its ciphers.
 const (
-	AccessBasic  = "basic"  // the provider's account and the API token, or else the auth token
-	AccessBearer = "bearer" // the API token
-	AccessHeader = "header" // the API token in a header of the provider's own
+	AccessBasic  = "basic"     // the provider's account and the API token, or else the auth token
+	AccessBearer = "bearer"    // the API token
+	AccessApp    = "app"       // the same, as Authorization: App
+	AccessKey    = "accesskey" // the same, as Authorization: AccessKey
+	AccessHeader = "header"    // the API token in a header of the provider's own
 
 	CipherAES256CTR = "aes-256-ctr" // the counter starts at 0
 )

@@ -4,6 +4,7 @@ package plugins
 
 import (
 	edge "signalbox/functions/adapter/edge/samples"
+	infobip "signalbox/functions/adapter/infobip/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
 	rbm "signalbox/functions/adapter/rbm/samples"
 	telnyx "signalbox/functions/adapter/telnyx/samples"
@@ -18,6 +19,7 @@ import (
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
 		"rbm":      rbm.Channel{},
+		"infobip":  infobip.Channel{},
 		"telnyx":   telnyx.Channel{},
 		"edge":     edge.Channel{},
 		"outreach": outreach.Channel{},

@@ -1,0 +1,174 @@
+package infobip
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
+)
+
+// channelOf reads a channel. The SMS API names none; an MMS is an SMS with files. What has no name here keeps its own.
+func channelOf(result jsontext.Value) canonical.Channel {
+	switch name := result.TextAt("channel"); name {
+	case "", "SMS", "MMS":
+		return canonical.SMS
+	case "APPLE_MB":
+		return canonical.IMessage
+	default:
+		return canonical.Channel(strings.ToLower(name))
+	}
+}
+
+// at reads a time, whose offset Infobip writes without a colon. What is none is the zero time: that of the receipt stands in.
+func at(written string) time.Time {
+	if t, err := time.Parse("2006-01-02T15:04:05.999-0700", written); err == nil {
+		return t.UTC()
+	}
+	t, _ := canonical.ParseTime(written)
+	return t
+}
+
+// participant reads an address: a number is written without its "+".
+func participant(address string, channel canonical.Channel) canonical.Participant {
+	if number := "+" + strings.TrimPrefix(address, "+"); canonical.IsE164(number) {
+		return canonical.Participant{Phone: number}
+	}
+	if channel == canonical.IMessage {
+		return canonical.Participant{ID: string(channel) + ":" + address, ChannelAddress: address}
+	}
+	return canonical.Participant{ChannelAddress: address}
+}
+
+// sides reads who wrote to whom. The Messages API and the SMS API have names of their own.
+func sides(result jsontext.Value) (from, to string) {
+	return cmp.Or(result.TextAt("sender"), result.TextAt("from")), cmp.Or(result.TextAt("destination"), result.TextAt("to"))
+}
+
+// complete returns an event of a message with what all of them have; ours is our side.
+func complete(e canonical.Event, person canonical.Participant, ours, key string) adapter.Parsed {
+	return adapter.Parsed{
+		Event: e, Kind: string(e.Type), Key: key,
+		Addresses: []string{ours, "+" + strings.TrimPrefix(ours, "+")},
+		Person:    cmp.Or(person.Phone, person.ID, string(e.Channel)+":"+person.ChannelAddress),
+		Side:      ours,
+	}
+}
+
+// received reads an inbound message.
+func received(result jsontext.Value) (adapter.Parsed, error) {
+	id, channel := result.TextAt("messageId"), channelOf(result)
+	from, to := sides(result)
+	switch {
+	case id == "":
+		return adapter.Parsed{}, malformed("message_id_missing")
+	case from == "":
+		return adapter.Parsed{}, malformed("sender_missing")
+	case to == "":
+		return adapter.Parsed{}, malformed("destination_missing")
+	case !canonical.IsChannel(string(channel)):
+		return adapter.Parsed{}, malformed("channel_malformed")
+	}
+	person := participant(from, channel)
+	if channel == canonical.IMessage {
+		person.Identifiers = []canonical.Identifier{{Kind: canonical.KindApple, Scope: to, Value: from}}
+	}
+	e := canonical.Event{
+		Type: canonical.TypeMessage, Channel: channel, Direction: canonical.Inbound, ProviderMessageID: id,
+		Sender: person, Recipient: participant(to, ""), Timestamp: at(result.TextAt("receivedAt")),
+	}
+	about := result.TextAt("pairedMessageId")
+	if about != "" {
+		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: about}
+	}
+	e.Message = &canonical.Message{Text: result.TextAt("text")}
+	for part := range result.At("content").Elements() {
+		if part.TextAt("type") == "REACTION" && about != "" {
+			e.Type, e.Message = canonical.TypeReaction, nil
+			e.Reaction = &canonical.Reaction{Emoji: cmp.Or(part.TextAt("emoji"), anyEmoji), Removed: part.TextAt("action") == "REMOVED"}
+			e.RelatesTo.Kind = "reaction"
+			break
+		}
+		add(e.Message, part)
+	}
+	if m := e.Message; m != nil && result.At("content") == "" && result.At("text") == "" {
+		m.ContentType, m.Kind = canonical.ContentUnsupported, cmp.Or(result.TextAt("message", "type"), "message")
+	}
+	return complete(e, person, to, id), nil
+}
+
+// anyEmoji is the emoji of a reaction that is taken off and of which Infobip does not tell which it was.
+const anyEmoji = " "
+
+// add adds a part of a message: its words, or what goes with them.
+func add(m *canonical.Message, part jsontext.Value) {
+	text := part.TextAt("text")
+	switch kind := part.TextAt("type"); kind {
+	case "TEXT", "SUBJECT":
+	case "URL":
+		text = part.TextAt("url")
+	case "IMAGE", "AUDIO", "VIDEO", "DOCUMENT", "FILE":
+		m.Attachments = append(m.Attachments, canonical.Attachment{
+			URL: part.TextAt("url"), ContentType: kindOf(kind), Access: &canonical.Access{Scheme: canonical.AccessApp},
+		})
+	case "BUTTON_REPLY":
+		m.Postback = &canonical.Postback{Text: text, Payload: cmp.Or(part.TextAt("payload"), part.TextAt("id"))}
+		return
+	case "LIST_REPLY":
+		m.Postback = &canonical.Postback{Text: text, Payload: part.TextAt("id"), Kind: "list"}
+		return
+	case "LOCATION":
+		m.Location = &canonical.Location{Latitude: degrees(part.At("latitude")), Longitude: degrees(part.At("longitude"))}
+	case "FLOW_RESPONSE":
+		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: map[string]string{}}
+		for _, f := range adapter.JSONFields(part.At("response"), func(string) bool { return false }) {
+			m.Postback.Fields[f.Name] = f.Value
+		}
+	case "FORM_RESPONSE":
+		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: answers(part)}
+		return
+	case "PAYMENT_RESPONSE":
+		m.Postback = &canonical.Postback{Text: part.TextAt("status"), Payload: part.TextAt("referenceId"), Kind: "payment"}
+	default:
+		m.ContentType, m.Kind = canonical.ContentUnsupported, cmp.Or(kind, "content")
+	}
+	if text != "" {
+		m.Text = strings.TrimPrefix(m.Text+"\n"+text, "\n")
+	}
+}
+
+// answers returns what was chosen on each page of a form.
+func answers(part jsontext.Value) map[string]string {
+	fields := map[string]string{}
+	for selection := range part.At("selections").Elements() {
+		var chosen []string
+		for item := range selection.At("items").Elements() {
+			chosen = append(chosen, cmp.Or(item.TextAt("title"), item.TextAt("value")))
+		}
+		fields[cmp.Or(selection.TextAt("text"), selection.TextAt("pageIdentifier"))] = strings.Join(chosen, ", ")
+	}
+	return fields
+}
+
+// kindOf returns the kind of a file, of which Infobip tells no more.
+func kindOf(part string) string {
+	switch part {
+	case "IMAGE", "AUDIO", "VIDEO":
+		return strings.ToLower(part) + "/*"
+	default:
+		return ""
+	}
+}
+
+// degrees leaves what is no number to be set aside.
+func degrees(v jsontext.Value) float64 {
+	n, err := strconv.ParseFloat(string(v), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return n
+}
