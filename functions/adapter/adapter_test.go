@@ -514,8 +514,14 @@ func TestJSONFields(t *testing.T) {
 	}
 	fields := JSONFields(document, func(name string) bool { return name == "data.id" || name == "data.to.s" })
 	want := []VendorField{
-		{"data.id", "e1", true}, {"data.to.n", "+1", false}, {"data.to.s", "sent", true}, {"data.to.n", "+2", false}, {"data.parts", "2", false},
-		{"data.ok", "true", false}, {"l", "a", false}, {"l", "b", false},
+		{"data.id", "e1", true},
+		{"data.to.n", "+1", false},
+		{"data.to.s", "sent", true},
+		{"data.to.n", "+2", false},
+		{"data.parts", "2", false},
+		{"data.ok", "true", false},
+		{"l", "a", false},
+		{"l", "b", false},
 	}
 	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -36,8 +36,10 @@ func provider(tb testing.TB) adaptertest.Provider {
 			"data.event_type", "data.payload.id", "data.payload.from.phone_number", "data.payload.to.phone_number", "data.payload.text", "data.payload.subject", "data.payload.body.text",
 			"data.payload.to", "data.payload.from", "data.payload.to.status", "data.payload.to.agent_id", "data.payload.type", "data", "data.payload", "data.payload.body",
 		},
-		Update:  *update,
-		Stale:   func(r webhook.Request, token secret.Value) webhook.Request { return signAt(r, token, r.Received.Add(-6*time.Minute)) },
+		Update: *update,
+		Stale: func(r webhook.Request, token secret.Value) webhook.Request {
+			return signAt(r, token, r.Received.Add(-6*time.Minute))
+		},
 		Unknown: sample("rcs-unheard-of"),
 	}
 }
