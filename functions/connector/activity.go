@@ -31,18 +31,15 @@ type Activity struct {
 // Line is one message of an Activity, with what was done about it. What was done about a message that is not in the activity is a line of
 // its own.
 type Line struct {
-	At          time.Time // event time, in the activity's zone
-	Inbound     bool
-	Author      string                 // for people to read
-	Text        string                 // cleaned
-	Attachments []canonical.Attachment // as Attached returns them
-	Location    *canonical.Location
-	Offered     []string // the buttons of ours
-	Tapped      string   // the button that was tapped
-	Reactions   []string // each with who put it on
-	Edited      bool     // Text is what it was changed to
-	Withdrawn   bool     // its author took it back: nothing is left of it
-	Ad          string   // the advertisement that brought them, on one line
-	Failed      string   // why it was not delivered, in words and the provider's code
-	Continued   bool     // the rest of the line before, which was cut: who and when were said there
+	At        time.Time // event time, in the activity's zone
+	Inbound   bool
+	Author    string   // for people to read
+	Text      string   // cleaned
+	Details   []Detail // what it replies to, and what Details returns of it
+	Reactions []string // each with who put it on
+	Edited    bool     // Text is what it was changed to
+	Withdrawn bool     // its author took it back: nothing is left of it
+	Ad        string   // the advertisement that brought them, on one line
+	Failed    string   // why it was not delivered, in words and the provider's code
+	Continued bool     // the rest of the line before, which was cut: who and when were said there
 }

@@ -1,7 +1,6 @@
 package connector
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -13,12 +12,15 @@ import (
 
 // Lines returns what a session's record says, in the order of event times: a line a message, with what was done about it since.
 func Lines(r session.Record, zone *time.Location) []Line {
-	t := transcript{at: map[string]int{}, beside: map[string]int{}, reactions: map[int][]reaction{}}
+	t := transcript{at: map[string]int{}, beside: map[string]int{}, replies: map[int]string{}, reactions: map[int][]reaction{}}
 	for _, entry := range r.Entries {
 		if !amends(entry.Event) {
 			line := lineOf(entry, zone)
 			line.say(entry.Event)
 			t.at[entry.Event.ProviderMessageID] = len(t.lines)
+			if to := entry.Event.RelatesTo; to != nil && to.Kind == isReply {
+				t.replies[len(t.lines)] = to.ProviderMessageID
+			}
 			t.lines = append(t.lines, line)
 		}
 	}
@@ -27,6 +29,7 @@ func Lines(r session.Record, zone *time.Location) []Line {
 			t.amend(entry, zone)
 		}
 	}
+	t.reply()
 	for i, all := range t.reactions {
 		for _, put := range all[max(0, len(all)-maxReactions):] {
 			t.lines[i].Reactions = append(t.lines[i].Reactions, strings.TrimSpace(put.emoji+" "+put.by))
@@ -44,6 +47,7 @@ type transcript struct {
 	lines     []Line
 	at        map[string]int     // where the line of a provider's message is, or of what it was changed to
 	beside    map[string]int     // where the line of reactions to a message is that has none
+	replies   map[int]string     // where the line of a reply is, and the provider's message that it is to
 	reactions map[int][]reaction // by where the line is
 }
 
@@ -74,26 +78,15 @@ const maxAddress = 2000
 
 // say makes what an event says what the line says.
 func (l *Line) say(e canonical.Event) {
-	l.Text, l.Attachments, l.Location, l.Offered, l.Tapped = Clean(wording(e)), nil, nil, nil, ""
-	m := e.Message
-	if m == nil {
-		return
-	}
-	l.Attachments, l.Location = Attached(*m), m.Location
-	for _, s := range m.Suggestions {
-		l.Offered = append(l.Offered, byline(s.Text))
-	}
-	if m.Postback != nil {
-		l.Tapped = byline(cmp.Or(m.Postback.Text, m.Postback.Payload))
-	}
-	if m.Text == "" && (len(l.Attachments) > 0 || l.Location != nil || len(l.Offered) > 0 || l.Tapped != "") {
+	l.Text, l.Details = Clean(wording(e)), Details(e.Message)
+	if len(l.Details) > 0 && e.Message.Text == "" {
 		l.Text = "" // the summary says no more
 	}
 }
 
 // blank reports whether a line says nothing.
 func (l *Line) blank() bool {
-	return l.Text == "" && len(l.Attachments) == 0 && l.Location == nil && len(l.Offered) == 0 && l.Tapped == ""
+	return l.Text == "" && len(l.Details) == 0
 }
 
 // amend does to the line of a message what an event says of it. The events come in the order of their time, so that the newest stands.
@@ -110,6 +103,34 @@ func (t *transcript) amend(entry session.Entry, zone *time.Location) {
 		line.say(e)
 		line.Edited = true
 	}
+}
+
+// reply says on the lines of replies which messages they are to.
+func (t *transcript) reply() {
+	quoted := map[int]Detail{}
+	for at, id := range t.replies {
+		to := earlier()
+		if about, shown := t.at[id]; shown && id != "" {
+			to.Text = quote(t.lines[about])
+		}
+		quoted[at] = to
+	}
+	for at, to := range quoted {
+		if !t.lines[at].Withdrawn {
+			t.lines[at].Details = append([]Detail{to}, t.lines[at].Details...)
+		}
+	}
+}
+
+// quote returns a line in a few words.
+func quote(l Line) string {
+	switch {
+	case l.Withdrawn:
+		return "a message that was withdrawn"
+	case l.Text == "" && len(l.Details) > 0:
+		l.Text = join(": ", l.Details[0].Label, l.Details[0].Text)
+	}
+	return join(": ", l.At.Format("15:04")+" "+l.Author, byline(l.Text))
 }
 
 // find returns where the line is that an event is about, which may be a new one. Reactions to a message that is not here have a line of

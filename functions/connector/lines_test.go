@@ -43,6 +43,15 @@ func reaction(id string, n int, by, emoji string, removed bool) canonical.Event 
 	return e
 }
 
+// to returns an event as a reply to a message, unless it is about one in another way.
+func to(id string, e canonical.Event) canonical.Event {
+	if e.RelatesTo == nil {
+		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: id}
+	}
+	e.EventID += canonical.EventID("to" + id + e.Timestamp.String())
+	return e
+}
+
 // told returns a line for a table.
 func told(l connector.Line) string {
 	words := []string{l.At.Format("15:04"), "<"}
@@ -56,12 +65,9 @@ func told(l connector.Line) string {
 		}
 	}
 	add(l.Text != "", l.Text)
-	for _, a := range l.Attachments {
-		add(true, "file "+a.Name)
+	for _, d := range l.Details {
+		add(true, "("+strings.TrimPrefix(d.Label+": "+d.Text, ": ")+")")
 	}
-	add(l.Location != nil, "place")
-	add(len(l.Offered) > 0, "offered "+strings.Join(l.Offered, "/"))
-	add(l.Tapped != "", "tapped "+l.Tapped)
 	add(len(l.Reactions) > 0, strings.Join(l.Reactions, ","))
 	add(l.Edited, "(edited)")
 	add(l.Withdrawn, "(withdrawn)")
@@ -115,12 +121,12 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 		"a failure says why":                    {[]canonical.Event{ours("1", 0, "Hi")}, map[int]string{0: "30003"}, []string{"09:00 > Ben (agent): Hi failed 30003"}},
 		"buttons are shown as offered": {[]canonical.Event{of(func(m *canonical.Message) {
 			m.Text, m.Suggestions = "Well?", []canonical.Suggestion{{Text: "Yes"}, {Text: "No"}}
-		})}, nil, []string{"09:00 < Ann: Well? offered Yes/No"}},
-		"and as tapped": {[]canonical.Event{of(func(m *canonical.Message) { m.Postback = &canonical.Postback{Payload: "yes_1", Text: "Yes"} })}, nil, []string{"09:00 < Ann: tapped Yes"}},
+		})}, nil, []string{"09:00 < Ann: Well? (buttons: Yes | No)"}},
+		"and as tapped": {[]canonical.Event{of(func(m *canonical.Message) { m.Postback = &canonical.Postback{Payload: "yes_1", Text: "Yes"} })}, nil, []string{"09:00 < Ann: (tapped: Yes)"}},
 		"attachments are named": {[]canonical.Event{of(func(m *canonical.Message) {
 			m.Attachments = []canonical.Attachment{{URL: "https://x.test/a", ContentType: "image/png", Name: "a.png"}, {URL: "https://x.test/b"}}
-		})}, nil, []string{"09:00 < Ann: file a.png (image/png) file Attachment 2"}},
-		"a place is one":                    {[]canonical.Event{of(func(m *canonical.Message) { m.Location = &canonical.Location{Latitude: 1} })}, nil, []string{"09:00 < Ann: place"}},
+		})}, nil, []string{"09:00 < Ann: (a.png (image/png)) (Attachment 2)"}},
+		"a place is one":                    {[]canonical.Event{of(func(m *canonical.Message) { m.Location = &canonical.Location{Latitude: 1} })}, nil, []string{"09:00 < Ann: (location: 1.000000,0.000000)"}},
 		"what has no words has its summary": {[]canonical.Event{of(func(m *canonical.Message) { m.ContentType = canonical.ContentEncrypted })}, nil, []string{"09:00 < Ann: [encrypted message, read on the device]"}},
 		"a keyword without a message is the words": {[]canonical.Event{func() canonical.Event {
 			e := said("1", 0, "")
@@ -132,6 +138,20 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 			e.Attribution = &canonical.Attribution{SourceType: "ad", SourceID: "77", SourceURL: "https://ad.test/1", Headline: "Spring\n09:01 > Ben: sale", Body: "x"}
 			return e
 		}()}, nil, []string{"09:00 < Ann: Hi by Spring 09:01 > Ben: sale, ad 77, https://ad.test/1"}},
+		"a reply says to what": {
+			[]canonical.Event{ours("1", 0, "On Monday\nor Tuesday?"), to("1", said("2", 3, "Monday")), to("1", about(canonical.TypeEdit, "1", 4, "Monday or never?"))},
+			nil,
+			[]string{"09:00 > Ben (agent): Monday or never? (edited)", "09:03 < Ann: Monday (in reply to: 09:00 Ben (agent): Monday or never?)"},
+		},
+		"a reply to a reply":                  {[]canonical.Event{ours("1", 0, "A"), to("1", said("2", 1, "B")), to("2", said("3", 2, "C"))}, nil, []string{"09:00 > Ben (agent): A", "09:01 < Ann: B (in reply to: 09:00 Ben (agent): A)", "09:02 < Ann: C (in reply to: 09:01 Ann: B)"}},
+		"a reply to what was taken back":      {[]canonical.Event{said("1", 0, "oops"), to("1", ours("2", 1, "What?")), about(canonical.TypeRetract, "1", 2, "")}, nil, []string{"09:00 < Ann: (withdrawn)", "09:01 > Ben (agent): What? (in reply to: a message that was withdrawn)"}},
+		"a reply that was taken back":         {[]canonical.Event{ours("1", 0, "A"), to("1", said("2", 1, "B")), about(canonical.TypeRetract, "2", 2, "")}, nil, []string{"09:00 > Ben (agent): A", "09:01 < Ann: (withdrawn)"}},
+		"a reply to a message of another day": {[]canonical.Event{to("0", said("1", 0, "B"))}, nil, []string{"09:00 < Ann: B (in reply to: an earlier message)"}},
+		"a reply to nobody knows what":        {[]canonical.Event{said("", 0, "A"), to("", said("2", 1, "B"))}, nil, []string{"09:00 < Ann: A", "09:01 < Ann: B (in reply to: an earlier message)"}},
+		"a reply without an id":               {[]canonical.Event{said("1", 0, "A"), to("1", said("", 1, "B")), said("", 2, "C")}, nil, []string{"09:00 < Ann: A", "09:01 < Ann: B (in reply to: 09:00 Ann: A)", "09:02 < Ann: C"}},
+		"a reply to a picture": {[]canonical.Event{of(func(m *canonical.Message) {
+			m.Attachments = []canonical.Attachment{{URL: "https://x.test/a", Name: "a.png"}}
+		}), to("1", ours("2", 1, "B"))}, nil, []string{"09:00 < Ann: (a.png)", "09:01 > Ben (agent): B (in reply to: 09:00 Ann: a.png)"}},
 		"an edit of a message with a file replaces": {[]canonical.Event{of(func(m *canonical.Message) { m.Attachments = []canonical.Attachment{{URL: "https://x.test/a"}} }), about(canonical.TypeEdit, "1", 1, "none")}, nil, []string{"09:00 < Ann: none (edited)"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,8 +40,11 @@ func Ensured(d delivery.Delivery) (source, channel, said string) {
 	return cmp.Or(value["source"], "messaging"), cmp.Or(value["channel"], string(d.Event.Channel)), cmp.Or(value["description"], Said(d.Event))
 }
 
-// NameOf returns what a person said to call them, "" for who did not.
-func NameOf(d delivery.Delivery) string { return strings.TrimSpace(Clean(d.Person.Name)) }
+// NameOf returns what a person said to call them, on one line, and "" for who did not.
+func NameOf(d delivery.Delivery) string { return oneLine(d.Person.Name, maxName) }
+
+// maxName is how long a name is at most; CRMs take less.
+const maxName = 1024
 
 // CalledBy returns what a CRM is to call a person who is new to it: by name, otherwise by number or address.
 func CalledBy(d delivery.Delivery) string { return cmp.Or(NameOf(d), d.Person.Phone, AddressOf(d)) }

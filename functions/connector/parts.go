@@ -31,7 +31,7 @@ func PartKey(key string, n int) string {
 
 // Split returns the parts of an activity: at least one, and at least as many as were written before. The lengths of a part's lines, which
 // length returns in what the CRM counts in, are together at most limit; a CRM takes nine tenths of what it keeps, without what it adds
-// itself. A line that is longer alone is cut between two characters as people see them, or between two of its attachments, and goes on in
+// itself. A line that is longer alone is cut between two characters as people see them, or between two of its details, and goes on in
 // one that is Continued. The lines alone decide: who writes them again writes the same parts.
 func (a *Activity) Split(limit int, length func(Line) int) []Part {
 	parts, used := []Part{{}}, 0
@@ -57,13 +57,13 @@ func (a *Activity) Split(limit int, length func(Line) int) []Part {
 }
 
 // cut returns as much of a line as has at most this length, and the rest if there is more. Of what comes after the text it cuts
-// attachments only.
+// details only.
 func (l Line) cut(limit int, length func(Line) int) (piece, rest Line, more bool) {
 	if length(l) <= limit {
 		return l, Line{}, false
 	}
 	piece, rest = l, l
-	piece.Attachments, piece.Location, piece.Offered, piece.Tapped, piece.Reactions, piece.Failed = nil, nil, nil, "", nil, ""
+	piece.Details, piece.Reactions, piece.Failed = nil, nil, ""
 	rest.Text, rest.Ad, rest.Continued = "", "", true
 	if l.Text != "" {
 		cuts := boundaries(l.Text)
@@ -77,14 +77,14 @@ func (l Line) cut(limit int, length func(Line) int) (piece, rest Line, more bool
 	if rest.Text != "" {
 		return piece, rest, true
 	}
-	n := sort.Search(len(l.Attachments), func(i int) bool {
-		piece.Attachments = l.Attachments[:i+1]
+	n := sort.Search(len(l.Details), func(i int) bool {
+		piece.Details = l.Details[:i+1]
 		return length(piece) > limit
 	})
 	if n == 0 && l.Text == "" { // nothing would get less
-		n = min(1, len(l.Attachments))
+		n = min(1, len(l.Details))
 	}
-	piece.Attachments, rest.Attachments = l.Attachments[:n], l.Attachments[n:]
+	piece.Details, rest.Details = l.Details[:n], l.Details[n:]
 	left := rest
 	left.Reactions = nil
 	if n == 0 && l.Text == "" || left.blank() && len(rest.Reactions) == 0 && rest.Failed == "" {

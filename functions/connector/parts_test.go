@@ -1,24 +1,22 @@
 package connector_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/canonical"
 
 	"github.com/rivo/uniseg"
 )
 
 // runes is how long a CRM that counts characters takes a line to be, with ten around each.
 func runes(l connector.Line) int {
-	n := 10 + utf8.RuneCountInString(l.Text) + len(l.Tapped) + len(l.Failed)
-	for _, a := range l.Attachments {
-		n += 5 + len(a.Name)
+	n := 10 + utf8.RuneCountInString(l.Text) + len(l.Failed)
+	for _, d := range l.Details {
+		n += 5 + len(d.Text)
 	}
-	for _, s := range slices.Concat(l.Offered, l.Reactions) {
+	for _, s := range l.Reactions {
 		n += len(s)
 	}
 	return n
@@ -56,9 +54,9 @@ func TestAnActivityGoesOnInAnotherPart(t *testing.T) {
 		"which is cut only if it is a forgery":    {text("e" + strings.Repeat("\u0301", 200)), 0, forged()},
 		"what is left over is written, too":       {text("a"), 3, "a||"},
 		"and what is more than there was":         {text("aaaaaaaaaaaaaaaaaaaa", "b"), 1, "aaaaaaaaaaaaaaaaaaaa|b"},
-		"attachments go on in the next":           {[]connector.Line{{Text: "aaaaaaaaaa", Attachments: []canonical.Attachment{{Name: "123"}, {Name: "456789"}}}}, 0, "aaaaaaaaaa 123|… 456789"},
-		"what cannot be cut is left whole":        {[]connector.Line{{Tapped: strings.Repeat("x", 40)}}, 0, strings.Repeat("x", 40)},
-		"what follows the words comes after them": {[]connector.Line{{Text: "aaaaaaaaaaaaaaa", Tapped: "yes", Reactions: []string{"+ Ann"}}}, 0, "aaaaaaaaaaaaaaa|…yes+ Ann"},
+		"details go on in the next":               {[]connector.Line{{Text: "aaaaaaaaaa", Details: []connector.Detail{{Text: "123"}, {Text: "456789"}}}}, 0, "aaaaaaaaaa 123|… 456789"},
+		"what cannot be cut is left whole":        {[]connector.Line{{Failed: strings.Repeat("x", 40)}}, 0, strings.Repeat("x", 40)},
+		"what follows the words comes after them": {[]connector.Line{{Text: "aaaaaaaaaaaaaaa", Failed: "no", Reactions: []string{"+ Ann"}}}, 0, "aaaaaaaaaaaaaaa|…no+ Ann"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,10 +72,10 @@ func TestAnActivityGoesOnInAnotherPart(t *testing.T) {
 					if l.Continued {
 						words = "…" + words
 					}
-					for _, f := range l.Attachments {
-						words += " " + f.Name
+					for _, d := range l.Details {
+						words += " " + d.Text
 					}
-					lines = append(lines, words+l.Tapped+strings.Join(l.Reactions, ","))
+					lines = append(lines, words+l.Failed+strings.Join(l.Reactions, ","))
 				}
 				got = append(got, strings.Join(lines, "/"))
 			}
@@ -103,9 +101,9 @@ func FuzzNothingIsLostAndNothingIsSplit(f *testing.F) {
 		if limit < 0 || limit > 1000 || files < 0 || files > 20 {
 			t.Skip()
 		}
-		lines := []connector.Line{{Text: connector.Clean(one)}, {Text: connector.Clean(two), Tapped: "yes", Reactions: []string{"+"}}, {Text: "end"}}
+		lines := []connector.Line{{Text: connector.Clean(one)}, {Text: connector.Clean(two), Failed: "yes", Reactions: []string{"+"}}, {Text: "end"}}
 		for range files {
-			lines[1].Attachments = append(lines[1].Attachments, canonical.Attachment{Name: "n"})
+			lines[1].Details = append(lines[1].Details, connector.Detail{Text: "n"})
 		}
 		a := connector.Activity{Key: "k", Lines: lines}
 		parts := a.Split(limit, runes)
@@ -119,8 +117,8 @@ func FuzzNothingIsLostAndNothingIsSplit(f *testing.F) {
 				whole.WriteString(l.Text)
 				cuts[whole.Len()] = true
 				length += runes(l)
-				tail.Attachments = append(tail.Attachments, l.Attachments...)
-				tail.Tapped += l.Tapped
+				tail.Details = append(tail.Details, l.Details...)
+				tail.Failed += l.Failed
 				tail.Reactions = append(tail.Reactions, l.Reactions...)
 			}
 			if length > limit && len(p.Lines) > 1 {
@@ -128,7 +126,7 @@ func FuzzNothingIsLostAndNothingIsSplit(f *testing.F) {
 			}
 			if len(p.Lines) == 1 && length > limit {
 				l := p.Lines[0]
-				if uniseg.GraphemeClusterCount(l.Text) > 1 && len(l.Text) <= 256 || l.Text != "" && len(l.Attachments) > 0 || len(l.Attachments) > 1 {
+				if uniseg.GraphemeClusterCount(l.Text) > 1 && len(l.Text) <= 256 || l.Text != "" && len(l.Details) > 0 || len(l.Details) > 1 {
 					t.Errorf("%+v was not cut", l)
 				}
 			}
@@ -147,7 +145,7 @@ func FuzzNothingIsLostAndNothingIsSplit(f *testing.F) {
 				at += len(cluster)
 			}
 		}
-		if whole.String() != want.String() || len(tail.Attachments) != files || tail.Tapped != "yes" || len(tail.Reactions) != 1 {
+		if whole.String() != want.String() || len(tail.Details) != files || tail.Failed != "yes" || len(tail.Reactions) != 1 {
 			t.Errorf("%q became %q; %+v", want.String(), whole.String(), tail)
 		}
 		if len(parts) != len((&connector.Activity{Key: "k", Lines: lines}).Split(limit, runes)) {

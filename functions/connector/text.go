@@ -2,8 +2,6 @@ package connector
 
 import (
 	"cmp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -87,30 +85,31 @@ func Author(e canonical.Event) string {
 const Us = "us"
 
 // byline returns a name in one line of at most 80 characters.
-func byline(name string) string { return Cut(strings.Join(strings.Fields(Clean(name)), " "), 80) }
+func byline(name string) string { return oneLine(name, 80) }
+
+// oneLine returns text in one line of at most limit characters, none of which turns the direction of what follows.
+func oneLine(text string, limit int) string {
+	text = strings.Map(func(r rune) rune {
+		if isDirection(r) {
+			return -1
+		}
+		return r
+	}, Clean(text))
+	return Cut(strings.Join(strings.Fields(text), " "), limit)
+}
+
+// isDirection reports whether r opens or closes a run of text of another direction.
+func isDirection(r rune) bool {
+	return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069'
+}
 
 // Instant returns a time as CRMs read it, to the millisecond.
 func Instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// maxAttachments is how many attachments are listed; no channel sends more, and a forged list must not fill the text.
-const maxAttachments = 50
-
-// Attached returns the attachments that are listed of a message, each with a name that says its type.
-func Attached(m canonical.Message) []canonical.Attachment {
-	listed := slices.Clone(m.Attachments[:min(len(m.Attachments), maxAttachments)])
-	for i, a := range listed {
-		listed[i].Name = cmp.Or(a.Name, "Attachment "+strconv.Itoa(i+1))
-		if a.ContentType != "" {
-			listed[i].Name += " (" + a.ContentType + ")"
-		}
-	}
-	return listed
-}
-
-// Clean makes text valid UTF-8 without control characters but tabs and line breaks.
+// Clean makes text valid UTF-8 without control characters but tabs and line breaks, and without those that make characters read backwards.
 func Clean(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f {
+		if r < ' ' && r != '\n' && r != '\r' && r != '\t' || r == 0x7f || r == '\u202d' || r == '\u202e' {
 			return -1
 		}
 		return r

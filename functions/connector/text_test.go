@@ -6,6 +6,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
 )
 
 func TestAuthorIsWhoSentIt(t *testing.T) {
@@ -75,5 +76,16 @@ func TestSaidOfWhatIsAboutAnotherMessage(t *testing.T) {
 		if got := connector.Said(e); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+}
+
+func TestWhatIsWrittenForPeopleTurnsNothingAround(t *testing.T) {
+	t.Parallel()
+	if got, want := connector.Clean("a\x00b\u202ec\u202dd\u2067e\n\tf\x7f"), "abcd\u2067e\n\tf"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	d := delivery.Delivery{Person: delivery.Person{Name: " Ann\r\n09:01\u2028sent\u202e \u2066Ben\t"}}
+	if got, want := connector.NameOf(d), "Ann 09:01 sent Ben"; got != want {
+		t.Errorf("a name is %q, want %q", got, want)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,11 +121,19 @@ func (r *Router) tellsOfWait(ctx context.Context, j *job, head conversation.Head
 	n := &notice{value: map[string]string{
 		"about":   "waiting/" + string(cause(e)),
 		"subject": "Waiting for an answer since " + e.Timestamp.In(zoneOf(j.tenant)).Format("2006-01-02 15:04"),
-		"text": fmt.Sprintf("What this person wrote by %s to the line %s has had no answer for %d minutes. The last messages are on the timeline.",
-			strings.ToUpper(string(e.Channel)), e.LineID, int(most.Minutes())),
+		"text": fmt.Sprintf("What this person wrote by %s to the line %s has had no answer for %s. The last messages are on the timeline.",
+			strings.ToUpper(string(e.Channel)), e.LineID, minutes(most)),
 	}}
 	n.standIn, _ = j.tenant.Leads.Seller(line.Leads.Owner)
 	return n, nil
+}
+
+// minutes returns a time in words.
+func minutes(d time.Duration) string {
+	if d == time.Minute {
+		return "1 minute"
+	}
+	return strconv.Itoa(int(d.Minutes())) + " minutes"
 }
 
 // maxMembers bounds of how many threads that became one the waits are looked at.

@@ -236,32 +236,37 @@ func TestWhoWaitsIsToldOf(t *testing.T) {
 // TestHowItIsTold is what a connector gets of a wait.
 func TestHowItIsTold(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
-		begin(t, w)
-		w.tenant.Zone = "America/New_York"
-		e := now(1, nil)
-		w.link(t, e)
-		w.reasons(t, e)
-		time.Sleep(30 * time.Minute)
-		w.tick(t)
-		all := w.deliveries(t)
-		last := all[len(all)-1]
-		want := []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
-			"about": "waiting/" + string(e.EventID), "subject": "Waiting for an answer since 2000-01-03 05:00",
-			"text":          "What this person wrote by SMS to the line demo-number has had no answer for 30 minutes. The last messages are on the timeline.",
-			delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: "4711",
-		}}}
-		if diff := gocmp.Diff(want, last.Actions); diff != "" {
-			t.Error(diff)
-		}
-		if last.Person.Links["contacts"] != "501" || last.Event.ThreadID != e.ThreadID || last.Event.Message != nil || last.Event.Type != canonical.TypeChange {
-			t.Errorf("%+v", last)
-		}
-		if strings.Contains(fmt.Sprint(w.due()), "5551234567") {
-			t.Error("what waits is in the clear")
-		}
-	})
+	for most, words := range map[int]string{30: "30 minutes", 1: "1 minute"} {
+		synctest.Test(t, func(t *testing.T) { howItIsTold(t, most, words) })
+	}
+}
+
+func howItIsTold(t *testing.T, most int, words string) {
+	w := newWorld()
+	begin(t, w)
+	w.tenant.Lines[0].Leads.WaitMinutes = most
+	w.tenant.Zone = "America/New_York"
+	e := now(1, nil)
+	w.link(t, e)
+	w.reasons(t, e)
+	time.Sleep(time.Duration(most) * time.Minute)
+	w.tick(t)
+	all := w.deliveries(t)
+	last := all[len(all)-1]
+	want := []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
+		"about": "waiting/" + string(e.EventID), "subject": "Waiting for an answer since 2000-01-03 05:00",
+		"text":          "What this person wrote by SMS to the line demo-number has had no answer for " + words + ". The last messages are on the timeline.",
+		delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: "4711",
+	}}}
+	if diff := gocmp.Diff(want, last.Actions); diff != "" {
+		t.Error(diff)
+	}
+	if last.Person.Links["contacts"] != "501" || last.Event.ThreadID != e.ThreadID || last.Event.Message != nil || last.Event.Type != canonical.TypeChange {
+		t.Errorf("%+v", last)
+	}
+	if strings.Contains(fmt.Sprint(w.due()), "5551234567") {
+		t.Error("what waits is in the clear")
+	}
 }
 
 // TestARouterThatDiesTellsOnce of who waits: whatever call it dies at, when the message comes and when its time has come.

@@ -57,6 +57,7 @@ func showsSessions[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a copy changes nothing and costs no request":                 sessionRedelivered[R],
 		"what was written and forgotten is found":                     sessionForgotten[R],
 		"an edit, a retraction and a reaction are where they belong":  sessionAmended[R],
+		"what was offered, chosen and sent reads as people saw it":    sessionRich[R],
 		"what is too long goes on in a part, and no character is cut": sessionInParts[R],
 		"a part of which nothing is left says so":                     sessionShrinks[R],
 		"what a user changed stays":                                   sessionEdited[R],

@@ -44,6 +44,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"the advertisement is on the person and the message":          cameByAd[R],
 		"an advertisement of absurd length costs no message":          longAd[R],
 		"a button without a body is one text everywhere":              button[R],
+		"what was offered, chosen and sent reads as people saw it":    richAlone[R],
 		"a batch of several persons":                                  batch[R],
 		"a request that hangs ends with the attempt":                  hanging[R],
 		"what one row does to the wire is not felt by another":        neighbours[R],

@@ -300,7 +300,7 @@ func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[
 	}
 	for _, action := range d.Actions {
 		name, logs := "activity", false
-		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{Person: id, At: d.Event.Timestamp, Text: connector.Said(d.Event), Ad: d.Event.Attribution}}
+		next := request{"PUT", "activities/" + canonical.MessageKey(d.Event.TenantID, d.Event.Provider, d.Event.AccountID, d.Event.ProviderMessageID), note{Person: id, At: d.Event.Timestamp, Text: below(connector.Said(d.Event), connector.Below(d.Event)), Ad: d.Event.Attribution}}
 		switch action.Kind {
 		case delivery.LogActivity:
 			logs = true
@@ -374,10 +374,18 @@ func (c toy) Do(ctx context.Context, steps []connector.Step[request]) []connecto
 	return outcomes
 }
 
+// below returns words with what is below them.
+func below(words string, details []connector.Detail) string {
+	for _, d := range details {
+		words += "\n" + d.Label + " " + d.Text + " " + d.URL
+	}
+	return words
+}
+
 // showing returns the request that shows a session of somebody.
 func showing(a *connector.Activity, stands *connector.Standing, person string) request {
 	s := shown{Person: person, Parts: map[string]string{}}
-	words := func(l connector.Line) string { return l.Text + " " + strings.Join(l.Reactions, " ") }
+	words := func(l connector.Line) string { return below(l.Text, l.Details) + " " + strings.Join(l.Reactions, " ") }
 	for _, p := range a.Split(10000, func(l connector.Line) int { return utf8.RuneCountInString(words(l)) }) {
 		text := "nothing is left"
 		for i, l := range p.Lines {

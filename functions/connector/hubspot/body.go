@@ -3,7 +3,6 @@ package hubspot
 import (
 	"html"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 
@@ -15,7 +14,7 @@ import (
 const maxText = 65536
 
 // body returns what the timeline shows, in HTML: where it came from if the communication's type does not tell, who of us sent it, the text or
-// the summary, and the attachments as links. It is at most maxText-reserve characters long, cut in the text and never in a tag.
+// the summary, and below it what came with it, files as links. It is at most maxText-reserve characters long, cut in the text and never in a tag.
 func body(e canonical.Event, reserve int) string {
 	var before, after string
 	var said []string
@@ -28,31 +27,29 @@ func body(e canonical.Event, reserve int) string {
 	if len(said) > 0 {
 		before = "<p><em>" + html.EscapeString(strings.Join(said, " · ")) + "</em></p>"
 	}
-	if e.Message != nil {
-		after = files(connector.Attached(*e.Message), e.Message.Location)
+	left := maxText - reserve - connector.Length(before) - len("<p></p>")
+	all := connector.Below(e)
+	for after = details(all); connector.Length(after) > left*3/4; after = details(all) { // of absurd length: the text matters more
+		all = all[:len(all)/2]
 	}
-	left := maxText - reserve - connector.Length(before) - connector.Length(after) - len("<p></p>")
-	if left < maxText/4 { // links of absurd length: the text matters more
-		left += connector.Length(after)
-		after = ""
-	}
+	left -= connector.Length(after)
 	return before + "<p>" + escape(connector.Said(e), left) + "</p>" + after
 }
 
-// files returns attachments as links, and a place as one to a map.
-func files(attached []canonical.Attachment, place *canonical.Location) string {
+// details returns what is below the words of a message as a list.
+func details(all []connector.Detail) string {
+	if len(all) == 0 {
+		return ""
+	}
 	var b strings.Builder
-	for _, a := range attached {
-		b.WriteString("<li>" + link(a.URL, a.Name) + "</li>")
+	for _, d := range all {
+		b.WriteString("<li>")
+		if d.Label != "" {
+			b.WriteString("<em>" + escape(d.Label, maxNote) + ":</em> ")
+		}
+		b.WriteString(link(d.URL, d.Text) + "</li>")
 	}
-	list := b.String()
-	if list != "" {
-		list = "<ul>" + list + "</ul>"
-	}
-	if place != nil {
-		list += "<p>" + link(mapURL(place), "Location on a map") + "</p>"
-	}
-	return list
+	return "<ul>" + b.String() + "</ul>"
 }
 
 // maxLink is how long an address may be for browsers to open it.
@@ -62,15 +59,13 @@ const maxLink = 4 << 10
 func link(address, label string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || len(address) > maxLink {
-		return escape(label, 300)
+		return escape(label, maxNote)
 	}
-	return `<a href="` + html.EscapeString(u.String()) + `" rel="noopener noreferrer">` + escape(label, 300) + "</a>"
+	return `<a href="` + html.EscapeString(u.String()) + `" rel="noopener noreferrer">` + escape(label, maxNote) + "</a>"
 }
 
-func mapURL(place *canonical.Location) string {
-	at := strconv.FormatFloat(place.Latitude, 'f', 6, 64) + "," + strconv.FormatFloat(place.Longitude, 'f', 6, 64)
-	return "https://www.google.com/maps/search/?api=1&query=" + url.QueryEscape(at)
-}
+// lineBreak is what a line break is in HTML.
+const lineBreak = "<br>"
 
 // escape makes text safe inside HTML, with its line breaks, in at most limit characters.
 func escape(text string, limit int) string {
@@ -78,8 +73,8 @@ func escape(text string, limit int) string {
 	for _, r := range strings.ReplaceAll(connector.Clean(text), "\r\n", "\n") {
 		piece, n := "", 0
 		switch r {
-		case '\n', '\r':
-			piece = "<br>"
+		case '\n', '\r', '\u0085', '\u2028', '\u2029':
+			piece = lineBreak
 		case '<', '>', '&', '\'', '"':
 			piece = html.EscapeString(string(r))
 		default:

@@ -40,7 +40,7 @@ func TestBodiesAreSafeHTML(t *testing.T) {
 		},
 		"a place": {
 			canonical.Event{Channel: canonical.WhatsApp, Message: &canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}},
-			`<p>Location</p><p><a href="https://www.google.com/maps/search/?api=1&amp;query=41.400000%2C2.170000" rel="noopener noreferrer">Location on a map</a></p>`,
+			`<p>Location</p><ul><li><em>location:</em> <a href="https://www.google.com/maps/search/?api=1&amp;query=41.400000%2C2.170000" rel="noopener noreferrer">41.400000,2.170000</a></li></ul>`,
 		},
 		"a button": {canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}}, `<p>[button: Yes]</p>`},
 		"an agent of ours": {

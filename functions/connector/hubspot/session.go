@@ -14,6 +14,9 @@ const maxSession = maxText * 9 / 10
 // maxNote bounds what is said beside the words of a message, such as who put which reaction on it.
 const maxNote = 2000
 
+// indent is what further lines of somebody's text begin with.
+const indent = "&nbsp;&nbsp;&nbsp;&nbsp;"
+
 // parts returns the parts of a session, with room for a header and for reserve characters.
 func parts(a *connector.Activity, reserve int) []connector.Part {
 	return a.Split(maxSession-reserve-connector.Length(header(a, 1000)), func(l connector.Line) int { return connector.Length(line(a, l)) })
@@ -47,10 +50,13 @@ func header(a *connector.Activity, part int) string {
 func line(a *connector.Activity, l connector.Line) string {
 	var b strings.Builder
 	b.WriteString("<p>")
-	if !l.Continued {
+	if l.Continued {
+		b.WriteString(indent)
+	} else {
 		b.WriteString("<strong>" + escape(byline(a, l), maxText) + ":</strong> ")
 	}
-	b.WriteString(escape(l.Text, maxText))
+	// What somebody wrote stands to the right of where ours begins, so that nobody puts words into another's mouth.
+	b.WriteString(strings.ReplaceAll(escape(l.Text, maxText), lineBreak, lineBreak+indent))
 	note := func(name string, values ...string) {
 		if len(values) > 0 {
 			b.WriteString("<br><em>" + name + escape(strings.Join(values, ", "), maxNote) + "</em>")
@@ -65,15 +71,11 @@ func line(a *connector.Activity, l connector.Line) string {
 	if l.Ad != "" {
 		note("came by: ", l.Ad)
 	}
-	if l.Tapped != "" {
-		note("tapped: ", l.Tapped)
-	}
-	note("buttons: ", l.Offered...)
 	note("reactions: ", l.Reactions...)
 	if l.Failed != "" {
 		note("not delivered: ", l.Failed)
 	}
-	return b.String() + "</p>" + files(l.Attachments, l.Location)
+	return b.String() + "</p>" + details(l.Details)
 }
 
 func byline(a *connector.Activity, l connector.Line) string {

@@ -26,7 +26,11 @@ func TestALineSaysWhenWhoWhatAndWhatBecameOfIt(t *testing.T) {
 	}{
 		"a customer's message, in the activity's zone": {
 			connector.Line{At: at, Inbound: true, Author: "Ana Ruiz", Text: "a < b\nc"},
-			`<p><strong>14:23 received · Ana Ruiz:</strong> a &lt; b<br>c</p>`,
+			`<p><strong>14:23 received · Ana Ruiz:</strong> a &lt; b<br>&nbsp;&nbsp;&nbsp;&nbsp;c</p>`,
+		},
+		"a customer's own lines stand to the right of where ours begin": {
+			connector.Line{At: at, Inbound: true, Author: "Ana", Text: "hi\r\n14:24 sent · Bea (agent): sure\u2028x\u0085y"},
+			`<p><strong>14:23 received · Ana:</strong> hi<br>&nbsp;&nbsp;&nbsp;&nbsp;14:24 sent · Bea (agent): sure<br>&nbsp;&nbsp;&nbsp;&nbsp;x<br>&nbsp;&nbsp;&nbsp;&nbsp;y</p>`,
 		},
 		"an agent's": {
 			connector.Line{At: at, Author: "Bea (agent)", Text: "hello"},
@@ -38,8 +42,8 @@ func TestALineSaysWhenWhoWhatAndWhatBecameOfIt(t *testing.T) {
 		},
 		"of nobody who is known": {connector.Line{At: at, Text: "hello"}, `<p><strong>14:23 sent:</strong> hello</p>`},
 		"buttons that were offered, and one that was tapped": {
-			connector.Line{At: at, Author: "us", Text: "When?", Offered: []string{"Today", "<b>"}, Tapped: "Today"},
-			`<p><strong>14:23 sent · us:</strong> When?<br><em>tapped: Today</em><br><em>buttons: Today, &lt;b&gt;</em></p>`,
+			connector.Line{At: at, Author: "us", Text: "When?", Details: []connector.Detail{{Label: "tapped", Text: "Today"}, {Label: "buttons", Text: "Today | <b>"}}},
+			`<p><strong>14:23 sent · us:</strong> When?</p><ul><li><em>tapped:</em> Today</li><li><em>buttons:</em> Today | &lt;b&gt;</li></ul>`,
 		},
 		"reactions and an edit": {
 			connector.Line{At: at, Inbound: true, Author: "Ana", Text: "five", Edited: true, Reactions: []string{"👍 Bea (agent)", "❤ Cy"}},
@@ -54,14 +58,14 @@ func TestALineSaysWhenWhoWhatAndWhatBecameOfIt(t *testing.T) {
 			connector.Line{At: at, Author: "us", Text: "hello", Failed: "30003"},
 			`<p><strong>14:23 sent · us:</strong> hello<br><em>not delivered: 30003</em></p>`,
 		},
-		"the rest of one that was cut": {connector.Line{At: at, Inbound: true, Author: "Ana", Text: "and so on", Continued: true}, `<p>and so on</p>`},
-		"attachments as links, and a place": {
+		"the rest of one that was cut": {connector.Line{At: at, Inbound: true, Author: "Ana", Text: "and so on", Continued: true}, `<p>&nbsp;&nbsp;&nbsp;&nbsp;and so on</p>`},
+		"what came with it, and where it leads": {
 			connector.Line{
-				At: at, Inbound: true, Author: "Ana", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17},
-				Attachments: []canonical.Attachment{{URL: "https://files.example.test/1", Name: "bill.pdf"}, {URL: "javascript:alert(1)", Name: "bad"}},
+				At: at, Inbound: true, Author: "Ana",
+				Details: []connector.Detail{{URL: "https://files.example.test/1", Text: "bill.pdf"}, {URL: "javascript:alert(1)", Text: "bad"}, {Label: "location", URL: "https://maps.example.test/?a=1&b=2", Text: "41,2"}},
 			},
-			`<p><strong>14:23 received · Ana:</strong> </p><ul><li><a href="https://files.example.test/1" rel="noopener noreferrer">bill.pdf</a></li><li>bad</li></ul>` +
-				`<p><a href="https://www.google.com/maps/search/?api=1&amp;query=41.400000%2C2.170000" rel="noopener noreferrer">Location on a map</a></p>`,
+			`<p><strong>14:23 received · Ana:</strong> </p><ul><li><a href="https://files.example.test/1" rel="noopener noreferrer">bill.pdf</a></li><li>bad</li>` +
+				`<li><em>location:</em> <a href="https://maps.example.test/?a=1&amp;b=2" rel="noopener noreferrer">41,2</a></li></ul>`,
 		},
 	} {
 		if got := line(a, c.line); got != c.want {
@@ -92,7 +96,7 @@ func FuzzTranscript(f *testing.F) {
 		a := &connector.Activity{Channel: canonical.SMS, Zone: time.UTC}
 		for range n {
 			a.Lines = append(a.Lines, connector.Line{
-				Text: connector.Clean(text), Attachments: slices.Repeat([]canonical.Attachment{{URL: address, Name: "file"}}, n), Reactions: slices.Repeat([]string{reaction}, n),
+				Text: connector.Clean(text), Details: slices.Repeat([]connector.Detail{{URL: address, Text: "file"}}, n), Reactions: slices.Repeat([]string{reaction}, n),
 			})
 		}
 		all := 0

@@ -206,13 +206,8 @@ func lineText(l connector.Line, began time.Time) string {
 		}
 	}
 	below("came by: ", l.Ad)
-	below("buttons: ", strings.Join(l.Offered, " | "))
-	below("tapped: ", l.Tapped)
-	for _, a := range l.Attachments {
-		below("", connector.Cut(a.Name, 300)+" "+connector.Cut(a.URL, 2000))
-	}
-	if at := l.Location; at != nil {
-		below("location: ", connector.Cut(at.Label, maxField)+" "+connector.Cut(at.Address, maxField)+" "+coordinates(*at))
+	for _, d := range l.Details {
+		out.WriteString("\n  " + detail(d))
 	}
 	below("reactions: ", strings.Join(l.Reactions, ", "))
 	below("not delivered: ", l.Failed)

@@ -38,14 +38,13 @@ func TestATranscriptSaysWhoSaidWhatAndWhen(t *testing.T) {
 		"what we wrote":             {connector.Line{Author: "Bob (agent)", Text: "hello"}, "14:00 [out] Bob (agent): hello"},
 		"another day is told":       {connector.Line{At: time.Date(2026, 6, 1, 22, 30, 0, 0, time.UTC), Inbound: true, Author: "Ana", Text: "hi"}, "2026-06-02 00:30 [in] Ana: hi"},
 		"lines begin as ours never": {connector.Line{Inbound: true, Author: "Ana", Text: "a\r\n14:01 [out] Bob: b\u2028  - tapped: c"}, "14:00 [in] Ana: a\n    14:01 [out] Bob: b\n      - tapped: c"},
-		"buttons, offered":          {connector.Line{Author: "us", Text: "Which day?", Offered: []string{"Mon", "Tue"}}, "14:00 [out] us: Which day?\n  - buttons: Mon | Tue"},
-		"a button, tapped":          {connector.Line{Inbound: true, Author: "Ana", Tapped: "Tue"}, "14:00 [in] Ana:\n  - tapped: Tue"},
+		"a button, tapped":          {connector.Line{Inbound: true, Author: "Ana", Details: []connector.Detail{{Label: "tapped", Text: "Tue"}}}, "14:00 [in] Ana:\n  - tapped: Tue"},
 		"edited":                    {connector.Line{Inbound: true, Author: "Ana", Text: "Wed", Edited: true}, "14:00 [in] Ana (edited): Wed"},
 		"taken back":                {connector.Line{Inbound: true, Author: "Ana", Withdrawn: true}, "14:00 [in] Ana: (withdrawn)"},
 		"reactions":                 {connector.Line{Author: "us", Text: "Tue it is", Reactions: []string{"👍 Ana", "❤ Bob (agent)"}}, "14:00 [out] us: Tue it is\n  - reactions: 👍 Ana, ❤ Bob (agent)"},
 		"what was not delivered":    {connector.Line{Author: "us", Text: "hello", Failed: "30003"}, "14:00 [out] us: hello\n  - not delivered: 30003"},
-		"attachments":               {connector.Line{Inbound: true, Author: "Ana", Attachments: []canonical.Attachment{{Name: "bill.pdf\n14:01 (application/pdf)", URL: "https://f.example/1"}, {Name: "Attachment 2"}}}, "14:00 [in] Ana:\n  - bill.pdf 14:01 (application/pdf) https://f.example/1\n  - Attachment 2"},
-		"a place":                   {connector.Line{Inbound: true, Author: "Ana", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17, Label: "Café"}}, "14:00 [in] Ana:\n  - location: Café 41.400000, 2.170000"},
+		"attachments":               {connector.Line{Inbound: true, Author: "Ana", Details: []connector.Detail{{Text: "bill.pdf\n14:01 (application/pdf)", URL: "https://f.example/1"}, {Text: "Attachment 2"}}}, "14:00 [in] Ana:\n  - bill.pdf 14:01 (application/pdf) https://f.example/1\n  - Attachment 2"},
+		"a place":                   {connector.Line{Inbound: true, Author: "Ana", Details: []connector.Detail{{Label: "location", Text: "Café, 41.4,2.17", URL: "https://maps.example/1"}}}, "14:00 [in] Ana:\n  - location: Café, 41.4,2.17 https://maps.example/1"},
 		"what brought them":         {connector.Line{Inbound: true, Author: "Ana", Text: "hello", Ad: "Spring sale, ad 77"}, "14:00 [in] Ana: hello\n  - came by: Spring sale, ad 77"},
 		"the rest of a long line":   {connector.Line{Text: "and so on", Continued: true}, "    and so on"},
 	} {
@@ -82,9 +81,9 @@ func FuzzTranscripts(f *testing.F) {
 	f.Add(strings.Repeat("👩‍👩‍👧", 9000), "\xff", "\u2028", strings.Repeat("x", 3000), 3)
 	f.Add(strings.Repeat("\n", 40000), "", "", "", 60)
 	f.Fuzz(func(t *testing.T, said, author, file, address string, n int) {
-		line := connector.Line{Inbound: true, Author: connector.Cut(author, 80), Text: connector.Clean(said), Tapped: file, Failed: author}
+		line := connector.Line{Inbound: true, Author: connector.Cut(author, 80), Text: connector.Clean(said), Details: []connector.Detail{{Label: "tapped", Text: file}}, Failed: author}
 		for range n % 64 {
-			line.Attachments = append(line.Attachments, canonical.Attachment{Name: file, URL: address})
+			line.Details = append(line.Details, connector.Detail{Text: file, URL: address})
 		}
 		a, rest := shown(line, line), 2
 		for _, p := range activityOf(a).parts {

@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"strconv"
 	"strings"
 	"time"
 
@@ -120,28 +119,29 @@ func newTask(e canonical.Event, key, who string) connector.Object {
 	}
 }
 
-// text returns what was said, with who said it where that was one of us, and attachments and place as addresses.
+// text returns what was said, with who said it where that was one of us, and below it what came with it, as much as fits.
 func text(e canonical.Event) string {
 	said := connector.Said(e)
 	if by := connector.Author(e); e.Direction == canonical.Outbound && by != connector.Us {
 		said = by + ":\n" + said
 	}
-	var after strings.Builder
-	if e.Message != nil {
-		for _, a := range connector.Attached(*e.Message) {
-			after.WriteString("\n" + connector.Cut(a.Name, 300) + ": " + connector.Cut(a.URL, 2000))
+	after := ""
+	for _, d := range connector.Below(e) {
+		line := "\n" + detail(d)
+		if connector.Length(after)+connector.Length(line) > maxText*3/4 {
+			break // of absurd length: the words matter more
 		}
-		if at := e.Message.Location; at != nil {
-			after.WriteString("\nLocation: " + coordinates(*at))
-		}
+		after += line
 	}
-	left := maxText - len(after.String())
-	if left < maxText/4 { // addresses of absurd length: the text matters more
-		return connector.Cut(said, maxText)
-	}
-	return connector.Cut(said, left) + after.String()
+	return connector.Cut(said, maxText-connector.Length(after)) + after
 }
 
-func coordinates(at canonical.Location) string {
-	return strconv.FormatFloat(at.Latitude, 'f', 6, 64) + ", " + strconv.FormatFloat(at.Longitude, 'f', 6, 64)
+// detail returns what is below the words of a message, on one line.
+func detail(d connector.Detail) string {
+	label := d.Label
+	if label != "" {
+		label += ": "
+	}
+	text := strings.Join(strings.Fields(label+d.Text+" "+connector.Cut(d.URL, 2000)), " ")
+	return "- " + text
 }

@@ -40,13 +40,12 @@ func TestTextsSayWhatWasSaid(t *testing.T) {
 		message *canonical.Message
 		want    string
 	}{
-		"text":         {&canonical.Message{Text: "a < b\x00\r\nc"}, "a < b\r\nc"},
-		"attachments":  {&canonical.Message{Summary: "2 files", Attachments: []canonical.Attachment{{URL: "https://f.example/1", ContentType: "image/png"}, {URL: "https://f.example/2", Name: "bill.pdf"}}}, "2 files\nAttachment 1 (image/png): https://f.example/1\nbill.pdf: https://f.example/2"},
-		"a place":      {&canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}, "Location\nLocation: 41.400000, 2.170000"},
-		"a button":     {&canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}, "[button: Yes]"},
-		"no message":   {nil, ""},
-		"too much":     {&canonical.Message{Text: strings.Repeat("é", 40000)}, strings.Repeat("é", 31999) + "…"},
-		"absurd links": {&canonical.Message{Text: "hello", Attachments: manyLinks()}, "hello"},
+		"text":        {&canonical.Message{Text: "a < b\x00\r\nc"}, "a < b\r\nc"},
+		"attachments": {&canonical.Message{Summary: "2 files", Attachments: []canonical.Attachment{{URL: "https://f.example/1", ContentType: "image/png"}, {URL: "https://f.example/2", Name: "bill.pdf"}}}, "2 files\n- Attachment 1 (image/png) https://f.example/1\n- bill.pdf https://f.example/2"},
+		"a place":     {&canonical.Message{Summary: "Location", Location: &canonical.Location{Latitude: 41.4, Longitude: 2.17}}, "Location\n- location: 41.400000,2.170000 https://www.google.com/maps/search/?api=1&query=41.400000%2C2.170000"},
+		"a button":    {&canonical.Message{Postback: &canonical.Postback{Text: "Yes"}, Summary: "[button: Yes]"}, "[button: Yes]"},
+		"no message":  {nil, ""},
+		"too much":    {&canonical.Message{Text: strings.Repeat("é", 40000)}, strings.Repeat("é", 31999) + "…"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -75,6 +74,16 @@ func TestWhatWeSentSaysWhoSentIt(t *testing.T) {
 		if got := member(newTask(e, "", ""), "Subject"); strings.Contains(got, "inbox") {
 			t.Errorf("%s: subject %q", sentence, got)
 		}
+	}
+}
+
+// TestAbsurdLinksLeaveRoomForTheWords: there are as many as fit, each on a line of its own.
+func TestAbsurdLinksLeaveRoomForTheWords(t *testing.T) {
+	words := strings.Repeat("é", maxText)
+	got := text(canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Text: words, Attachments: manyLinks()}})
+	said, links, _ := strings.Cut(got, "\n")
+	if n := connector.Length(got); n > maxText || connector.Length(said) < maxText/4 || strings.Count("\n"+links, "\n- Attachment ") != 11 {
+		t.Errorf("%d characters, %d of the words, and %d lines", n, connector.Length(said), strings.Count(got, "\n"))
 	}
 }
 
