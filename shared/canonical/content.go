@@ -54,6 +54,7 @@ const (
 	AccessApp    = "app"       // the same, as Authorization: App
 	AccessKey    = "accesskey" // the same, as Authorization: AccessKey
 	AccessHeader = "header"    // the API token in a header of the provider's own
+	AccessJWT    = "jwt"       // a token made now, issued by the provider's account: HS256, its key the bytes of the auth token's base64
 
 	CipherAES256CTR = "aes-256-ctr" // the counter starts at 0
 )

@@ -3,6 +3,7 @@
 package plugins
 
 import (
+	applebusiness "signalbox/functions/adapter/applebusiness/samples"
 	edge "signalbox/functions/adapter/edge/samples"
 	infobip "signalbox/functions/adapter/infobip/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
@@ -18,12 +19,13 @@ import (
 // Channels returns the channels by the names of their folders in functions/adapter.
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
-		"rbm":      rbm.Channel{},
-		"infobip":  infobip.Channel{},
-		"telnyx":   telnyx.Channel{},
-		"edge":     edge.Channel{},
-		"outreach": outreach.Channel{},
-		"twilio":   twilio.Channel{},
+		"rbm":           rbm.Channel{},
+		"infobip":       infobip.Channel{},
+		"telnyx":        telnyx.Channel{},
+		"edge":          edge.Channel{},
+		"outreach":      outreach.Channel{},
+		"twilio":        twilio.Channel{},
+		"applebusiness": applebusiness.Channel{},
 	}
 }
 

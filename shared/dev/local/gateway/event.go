@@ -77,7 +77,7 @@ func newEvent(r *http.Request, body []byte, to route, parameters map[string]stri
 	if len(body) == 0 {
 		return e
 	}
-	if text(r.Header.Get("Content-Type")) {
+	if r.Header.Get("Content-Encoding") == "" && text(r.Header.Get("Content-Type")) {
 		e.Body = string(body)
 	} else {
 		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true

@@ -116,6 +116,20 @@ func TestTextTravelsAsItIs(t *testing.T) {
 	}
 }
 
+func TestWhatIsCompressedIsNoText(t *testing.T) {
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader("\x1f\x8b"))
+	r.Header = http.Header{"Content-Type": {"application/json"}, "Content-Encoding": {"gzip"}}
+	w := httptest.NewRecorder()
+	gateway.New(quiet(), gateway.Target{Timeout: time.Second, Invoke: echo}).ServeHTTP(w, r)
+	var event struct {
+		Body            []byte
+		IsBase64Encoded bool
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &event); err != nil || !event.IsBase64Encoded || string(event.Body) != "\x1f\x8b" {
+		t.Errorf("%+v %v", event, err)
+	}
+}
+
 func TestFailuresAreAnsweredAsTheGatewayDoes(t *testing.T) {
 	answer := func(payload string, ok bool, err error) gateway.Invoke {
 		return func(context.Context, []byte, string) ([]byte, bool, error) { return []byte(payload), ok, err }
