@@ -10,5 +10,5 @@ import (
 
 func main() {
 	f := function.Begin("infobip-receive")
-	f.Start(lambdahttp.Handler(wire.New(f).Adapter(&infobip.Channel{}).Receive))
+	f.Start(lambdahttp.Handler(wire.New(f, wire.Receipts).Adapter(&infobip.Channel{}).Receive))
 }

@@ -11,5 +11,5 @@ import (
 
 func main() {
 	f := function.Begin("infobip-reparse")
-	f.Start(lambdainvoke.Handler(wire.New(f).Reparser(&infobip.Channel{}).Reparse, redrive.Refuse))
+	f.Start(lambdainvoke.Handler(wire.New(f, wire.Receipts).Reparser(&infobip.Channel{}).Reparse, redrive.Refuse))
 }

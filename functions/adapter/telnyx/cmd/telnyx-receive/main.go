@@ -10,5 +10,5 @@ import (
 
 func main() {
 	f := function.Begin("telnyx-receive")
-	f.Start(lambdahttp.Handler(wire.New(f).Adapter(&telnyx.Channel{}).Receive))
+	f.Start(lambdahttp.Handler(wire.New(f, wire.Receipts).Adapter(&telnyx.Channel{}).Receive))
 }

@@ -11,5 +11,5 @@ import (
 
 func main() {
 	f := function.Begin("telnyx-reparse")
-	f.Start(lambdainvoke.Handler(wire.New(f).Reparser(&telnyx.Channel{}).Reparse, redrive.Refuse))
+	f.Start(lambdainvoke.Handler(wire.New(f, wire.Receipts).Reparser(&telnyx.Channel{}).Reparse, redrive.Refuse))
 }
