@@ -61,7 +61,7 @@ func Details(m *canonical.Message) []Detail {
 // the summary says already.
 func Below(e canonical.Event) []Detail {
 	all := Details(e.Message)
-	if e.Message != nil && e.Message.Text == "" && len(all) == 1 && (e.Message.Postback != nil || e.Message.ContentType == canonical.ContentUnsupported) {
+	if m := e.Message; m != nil && m.Text == "" && len(all) == 1 && (m.Postback != nil && m.Postback.Description == "" || m.ContentType == canonical.ContentUnsupported) {
 		all = nil
 	}
 	if e.RelatesTo != nil && e.RelatesTo.Kind == isReply {

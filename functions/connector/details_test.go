@@ -125,6 +125,7 @@ func TestBelowAMessageIsWhatItsSummaryDoesNotSay(t *testing.T) {
 	}{
 		"no message":               {canonical.Event{}, ""},
 		"a button alone":           {canonical.Event{Message: &canonical.Message{Postback: &canonical.Postback{Text: "Yes"}}}, ""},
+		"a row with a description": {canonical.Event{Message: &canonical.Message{Postback: &canonical.Postback{Kind: canonical.PostbackList, Text: "42", Description: "Two left"}}}, "chosen: 42, Two left"},
 		"a button below words":     {canonical.Event{Message: &canonical.Message{Text: "ok", Postback: &canonical.Postback{Text: "Yes"}}}, "tapped: Yes"},
 		"a form with its answers":  {canonical.Event{Message: &canonical.Message{Postback: &canonical.Postback{Text: "Sent", Fields: map[string]string{"size": "L"}}}}, "tapped: Sent\nanswer: size: L"},
 		"of no shape alone":        {canonical.Event{Message: &canonical.Message{ContentType: canonical.ContentUnsupported, Kind: "poll"}}, ""},

@@ -2,6 +2,8 @@ package adaptertest
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,17 +84,36 @@ func personal(t *testing.T, p Provider, c Case) map[string]string {
 		if e.Message == nil {
 			continue
 		}
-		add("the text", e.Message.Text)
-		add("the summary", e.Message.Summary)
-		if e.Message.Postback != nil {
-			add("the payload", e.Message.Postback.Payload)
-		}
-		if e.Message.Location != nil {
-			add("the place", e.Message.Location.Address)
-		}
-		for _, a := range e.Message.Attachments {
-			add("the attachment", a.URL)
-		}
+		addContent(e.Message, add)
 	}
 	return found
+}
+
+// addContent adds what a message holds.
+func addContent(m *canonical.Message, add func(what, value string)) {
+	add("the text", m.Text)
+	add("the summary", m.Summary)
+	if m.Postback != nil {
+		add("the payload", m.Postback.Payload)
+		for name, answer := range m.Postback.Fields {
+			add("the answer to "+name, answer)
+		}
+	}
+	if m.Location != nil {
+		add("the place", m.Location.Address)
+	}
+	if m.Order != nil {
+		add("what was written to an order", m.Order.Text)
+	}
+	for _, c := range m.Contacts {
+		for i, value := range slices.Concat([]string{c.Name}, c.Phones, c.Emails) {
+			add(fmt.Sprint("of contact ", c.Name, ": ", i), value)
+		}
+	}
+	for i, a := range m.Attachments {
+		add(fmt.Sprint("attachment ", i), a.URL)
+		if a.Access != nil {
+			add(fmt.Sprint("the key of attachment ", i), a.Access.Key)
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -161,3 +162,43 @@ func TestTheSchemaTakesTheKeysThatSign(t *testing.T) {
 
 // encode returns so many bytes in base64.
 func encode(size int) string { return base64.StdEncoding.EncodeToString(make([]byte, size)) }
+
+// TestTheDoorTakesRichContent sends the examples of the page about it, and whatever the schema accepts with other values in their places. Each
+// after the first says what differs from that one.
+func TestTheDoorTakesRichContent(t *testing.T) {
+	text, err := os.ReadFile("../../../shared/docs/rich-content.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole map[string]any
+	examples := regexp.MustCompile("(?s)```json\n(.*?)```").FindAllSubmatch(text, -1)
+	for i, example := range examples {
+		sent := maps.Clone(whole)
+		if err := json.Unmarshal(example[1], &sent); err != nil {
+			t.Fatal(err)
+		}
+		maps.DeleteFunc(sent, func(_ string, member any) bool { return member == nil })
+		if i == 0 {
+			whole = maps.Clone(sent)
+		}
+		body, err := json.Marshal(sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, answer := told(mediaJSON, string(body)); answer.Status != http.StatusAccepted || !valid(t, mediaJSON, body) {
+			t.Errorf("answered %d %s, and by the schema it is valid: %t\n%s", answer.Status, answer.Body, valid(t, mediaJSON, body), example[1])
+		}
+		everywhere("$.message", sent["message"], func(what string) {
+			changed, err := json.Marshal(sent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if valid(t, mediaJSON, changed) {
+				check(t, mediaJSON, what, changed)
+			}
+		})
+	}
+	if len(examples) < 15 {
+		t.Errorf("%d examples", len(examples))
+	}
+}
