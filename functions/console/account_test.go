@@ -58,7 +58,7 @@ func TestAnAccountsFile(t *testing.T) {
 		"a tenant that is no": {"globex", "Globex Inc", []string{"tenants[1] is not " + anID}},
 		"a tenant twice":      {"globex", "acme", []string{"tenants is not a list of at most 1000 different tenants: who may have lines of this account"}},
 		"a provider that this deployment has not": {"provider: twilio", "provider: twlio", []string{
-			"account.provider is no provider of this deployment, which has edge, outreach, twilio",
+			"account.provider is no provider of this deployment, which has " + strings.Join(providers(t), ", "),
 		}},
 		"what only the provider knows": {"AC00000000000000000000000000000001", "agency", []string{
 			"account.providerAccount is not the SID of an account: AC and 32 hexadecimal digits in small letters",

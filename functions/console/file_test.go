@@ -6,10 +6,14 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,15 +42,43 @@ func tenants(t testing.TB, policy hosts.Policy, log io.Writer) *console.Tenants 
 
 func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Writer) *console.Tenants {
 	t.Helper()
-	deployment := console.Deployment{
-		CRMs: []string{"hubspot", "salesforce"}, Providers: []string{"edge", "outreach", "twilio"}, Schemas: functions.Schemas(), Hosts: policy,
-	}
+	deployment := console.Deployment{CRMs: []string{"hubspot", "salesforce"}, Providers: providers(t), Schemas: functions.Schemas(), Hosts: policy}
 	all, err := console.NewTenants(s, keyring.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})), tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"), deployment,
 		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// ofEachLine returns a refusal of every line of the demo tenant's file.
+func ofEachLine(t *testing.T, refusal string) (all []string) {
+	t.Helper()
+	data, err := os.ReadFile("../../events/tenants/demo.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct{ Lines []json.RawMessage }
+	if err := json.Unmarshal(data, &file); err != nil {
+		t.Fatal(err)
+	}
+	for i := range file.Lines {
+		all = append(all, fmt.Sprintf("lines[%d].%s", i, refusal))
+	}
+	return all
+}
+
+// providers returns those that there are, by name.
+func providers(t testing.TB) (names []string) {
+	t.Helper()
+	files, err := fs.Glob(functions.Schemas(), "adapter/*/account.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		names = append(names, path.Base(path.Dir(file)))
+	}
+	return names
 }
 
 // plan returns why a file is refused.
@@ -183,7 +215,7 @@ func TestATenantsFile(t *testing.T) {
 		}},
 		"no previous token": {`,
       "previousAuthToken": "local-use-only-previous-twilio-auth-token"`, "", nil},
-		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-telnyx"`, []string{"lines[0].account is not the id of an account in this file, nor of one with a file of its own that names this tenant"}},
+		"a line of an account that is not there": {`"account": "demo-twilio"`, `"account": "demo-nobody"`, []string{"lines[0].account is not the id of an account in this file, nor of one with a file of its own that names this tenant"}},
 		"the same address twice":                 {"rcs:acme_demo_agent", "+15557654321", []string{"lines[1].address is that of an earlier line at the same provider"}},
 		"a number without its plus sign":         {"+15557654321", "15557654321", []string{"lines[0].address is not E.164, a short code, an alphanumeric sender, or an identifier that may stand behind a channel's prefix"}},
 		"a short code":                           {"+15557654321", "55512", nil},
@@ -257,11 +289,7 @@ func TestATenantsFile(t *testing.T) {
 			"lines[1].leads.hours[0].from is not the first minute, 00:00 to 23:59",
 			"lines[1].leads.waitMinutes is not 1 to 10080 minutes of the line's hours: how long somebody may wait for an answer until their owner is told; never if left out",
 		}},
-		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, []string{
-			"lines[0].brand is missing, and tenant.consent.scope is brand", "lines[1].brand is missing, and tenant.consent.scope is brand",
-			"lines[2].brand is missing, and tenant.consent.scope is brand", "lines[3].brand is missing, and tenant.consent.scope is brand",
-			"lines[4].brand is missing, and tenant.consent.scope is brand", "lines[5].brand is missing, and tenant.consent.scope is brand",
-		}},
+		"consent of a brand, and no brand": {`"region": "US"`, `"region": "US", "consent": {"scope": "brand"}`, ofEachLine(t, "brand is missing, and tenant.consent.scope is brand")},
 		"a channel in two families": {`"region": "US"`, `"region": "US", "consent": {"families": [["sms", "rcs"], ["whatsapp", "rcs"]]}`, []string{
 			"tenant.consent.families[1][1] is in a family already",
 		}},
@@ -361,8 +389,8 @@ func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 		"a private key without its first line":  {key, key[len(`-----BEGIN PRIVATE KEY-----\n`):], noKey},
 		"a version of the other CRM":            {"2026-03", "v66.0", "tenant.crms[0].apiVersion is not a version of this API: 2026-03, 2026-09 or v3"},
 		"and the other way":                     {"v66.0", "2026-03", "tenant.crms[1].apiVersion is not a version of this API, v50.0 to v99.0"},
-		"a provider that nobody serves":         {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has edge, outreach, twilio"},
-		"an odd name of one":                    {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has edge, outreach, twilio"},
+		"a provider that nobody serves":         {`"provider": "twilio"`, `"provider": "twillio"`, "accounts[0].provider is no provider of this deployment, which has " + strings.Join(providers(t), ", ")},
+		"an odd name of one":                    {`"provider": "twilio"`, `"provider": "../twilio"`, "accounts[0].provider is no provider of this deployment, which has " + strings.Join(providers(t), ", ")},
 		"the account of another provider":       {"AC00000000000000000000000000000de0", "acme", noAccount},
 		"an account cut short":                  {"AC00000000000000000000000000000de0", "AC00000000000000000000000000000de", noAccount},
 		"the SID of a key":                      {"AC00000000000000000000000000000de0", "SK00000000000000000000000000000de0", noAccount},

@@ -10,6 +10,7 @@ import (
 	rbm "signalbox/functions/adapter/rbm/samples"
 	telnyx "signalbox/functions/adapter/telnyx/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
+	vonage "signalbox/functions/adapter/vonage/samples"
 	hubspot "signalbox/functions/connector/hubspot/hubspottest"
 	salesforce "signalbox/functions/connector/salesforce/salesforcetest"
 	"signalbox/functions/connector/simulatortest"
@@ -19,6 +20,7 @@ import (
 // Channels returns the channels by the names of their folders in functions/adapter.
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
+		"vonage":        vonage.Channel{},
 		"rbm":           rbm.Channel{},
 		"infobip":       infobip.Channel{},
 		"telnyx":        telnyx.Channel{},

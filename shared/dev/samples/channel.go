@@ -24,6 +24,12 @@ type Wrapper interface {
 	Wrap(said []byte) []byte
 }
 
+// AccountSigner is a Channel whose provider's signature names the account.
+type AccountSigner interface {
+	// SignFor returns the headers with which the provider sends a body of an account's to a URL.
+	SignFor(account Account, to string, body []byte, at time.Time) http.Header
+}
+
 // Identity says what a webhook is about.
 type Identity struct {
 	ID        string // what the sender calls the message

@@ -336,7 +336,11 @@ func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 	if c.target.Now != nil {
 		now = c.target.Now
 	}
-	request.Header = channel.Sign(c.target.PublicBaseURL+s.Path, []byte(body), account.AuthToken, now())
+	if signer, ok := channel.(AccountSigner); ok {
+		request.Header = signer.SignFor(account, c.target.PublicBaseURL+s.Path, []byte(body), now())
+	} else {
+		request.Header = channel.Sign(c.target.PublicBaseURL+s.Path, []byte(body), account.AuthToken, now())
+	}
 	request.Header.Set("Content-Type", contentType)
 	return request, nil
 }

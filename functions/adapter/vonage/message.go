@@ -1,0 +1,230 @@
+package vonage
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
+)
+
+// maxEmoji is how long in bytes an emoji is at most; what is longer is none.
+const maxEmoji = 64
+
+// said is what messages and statuses have in common.
+type said struct {
+	body           jsontext.Value
+	id             string
+	channel        canonical.Channel // "" if it is none
+	from, to       address
+	sent, received time.Time
+}
+
+// address is one side of a message.
+type address struct{ written, phone string }
+
+func read(body jsontext.Value, received time.Time) said {
+	channel := channelOf(body.TextAt("channel"))
+	return said{
+		body: body, id: body.TextAt("message_uuid"), channel: channel, received: received, sent: instant(body.TextAt("timestamp"), received),
+		from: side(channel, body.TextAt("from")), to: side(channel, body.TextAt("to")),
+	}
+}
+
+// channelOf reads a channel. An MMS is an SMS with files, to and from the same numbers.
+func channelOf(word string) canonical.Channel {
+	switch {
+	case word == "mms":
+		return canonical.SMS
+	case !canonical.IsChannel(word):
+		return ""
+	default:
+		return canonical.Channel(word)
+	}
+}
+
+// side reads an address. Numbers have no "+" before them; on channels where people have none digits are an id.
+func side(channel canonical.Channel, written string) address {
+	numbers := []canonical.Channel{canonical.SMS, canonical.RCS, canonical.WhatsApp, "viber_service"}
+	if number := "+" + strings.TrimPrefix(written, "+"); slices.Contains(numbers, channel) && canonical.IsE164(number) {
+		return address{written, number}
+	}
+	return address{written: written}
+}
+
+// instant reads a time, of which older versions of the API write the offset without a colon. What is none, or is ahead of our clock, is the
+// zero time: when it came stands in.
+func instant(s string, received time.Time) time.Time {
+	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 -0700"} {
+		if at, err := time.Parse(layout, s); err == nil && !at.After(received) {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+// isOpen names the members that say nothing about a person.
+func isOpen(name string) bool {
+	switch name {
+	case "channel", "message_uuid", "message_type", "timestamp", "status", "client_ref", "context_status", "context.message_uuid", "error.title", "error.type",
+		"usage.currency", "usage.price", "sms.num_messages", "sms.total_count", "sms.count_total", "origin.network_code", "destination.network_code":
+		return true
+	default:
+		return false
+	}
+}
+
+// parsed returns an event between the two sides, the first of which is the sender.
+func (s *said) parsed(kind, key string, person, ours address, e canonical.Event) adapter.Parsed {
+	known, them := person.phone, canonical.Participant{Phone: person.phone, DisplayName: s.body.TextAt("profile", "name")}
+	if known == "" {
+		known = string(s.channel) + ":" + person.written
+		them.ID, them.ChannelAddress = known, person.written
+	}
+	us := canonical.Participant{Phone: ours.phone}
+	if ours.phone == "" {
+		us.ChannelAddress = ours.written
+	}
+	e.Channel, e.ProviderMessageID, e.Timestamp = s.channel, s.id, s.sent
+	if e.Sender, e.Recipient = them, us; e.Direction == canonical.Status {
+		e.Sender, e.Recipient = us, them
+	}
+	return adapter.Parsed{
+		Event: e,
+		Kind:  kind, Key: key,
+		Addresses: []string{cmp.Or(ours.phone, ours.written), ours.written},
+		Person:    known,
+		Side:      cmp.Or(ours.phone, ours.written),
+		Vendor:    adapter.JSONFields(s.body, isOpen),
+	}
+}
+
+// message reads an inbound message. Its words STOP and START are nothing more to Vonage, so that the router reads them.
+func (s *said) message() []adapter.Parsed {
+	e := canonical.Event{
+		Type: canonical.TypeMessage, Direction: canonical.Inbound, Actor: &canonical.Actor{Kind: "customer"}, Attribution: s.attribution(),
+	}
+	about, reaction := s.body.TextAt("context", "message_uuid"), s.body.At("reaction")
+	switch {
+	case about != "" && reaction != "":
+		e.Type, e.RelatesTo = canonical.TypeReaction, &canonical.Relation{Kind: "reaction", ProviderMessageID: about}
+		emoji := reaction.TextAt("emoji")
+		e.Reaction = &canonical.Reaction{Emoji: emoji, Removed: emoji == "" || reaction.TextAt("action") == "unreact"}
+		if emoji == "" || len(emoji) > maxEmoji {
+			e.Reaction.Emoji = " " // of one that is taken back WhatsApp does not tell which it was
+		}
+	case about != "":
+		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: about, Sender: s.body.TextAt("context", "message_from")}
+		fallthrough
+	default:
+		e.Message = s.words()
+	}
+	return []adapter.Parsed{s.parsed("message", s.id, s.from, s.to, e)}
+}
+
+// words reads what was said by what is there, and by the type where that is nothing that is known.
+func (s *said) words() *canonical.Message {
+	m := &canonical.Message{Text: s.body.TextAt("text"), Postback: s.postback(), Location: location(s.body.At("location")), Order: order(s.body.At("order"))}
+	for _, kind := range [...]string{"image", "audio", "video", "file", "vcard", "sticker"} {
+		m.Text, m.Attachments = withFile(m.Text, m.Attachments, kind, s.body.At(kind))
+	}
+	for file := range s.body.At("content").Elements() { // of an MMS with several
+		m.Text, m.Attachments = withFile(m.Text, m.Attachments, file.TextAt("type"), file)
+	}
+	switch kind := s.body.TextAt("message_type"); {
+	case m.Text != "":
+		m.ContentType = "text/plain"
+	case m.Postback == nil && m.Location == nil && m.Order == nil && m.Attachments == nil && kind != "" && kind != "text":
+		m.ContentType, m.Kind = canonical.ContentUnsupported, kind
+	}
+	return m
+}
+
+// withFile adds a file, whose caption is part of what was said. Of its MIME type no more is told than what comes before the slash.
+func withFile(text string, files []canonical.Attachment, kind string, file jsontext.Value) (string, []canonical.Attachment) {
+	if caption := file.TextAt("caption"); caption != "" && caption != text {
+		text = strings.TrimSpace(text + "\n" + caption)
+	}
+	a := canonical.Attachment{URL: file.TextAt("url"), Name: file.TextAt("name")}
+	if a.URL == "" {
+		return text, files
+	}
+	switch kind {
+	case "image", "audio", "video":
+		a.ContentType = kind + "/*"
+	case "vcard":
+		a.ContentType = "text/vcard"
+	case "sticker":
+		a.ContentType = "image/webp"
+	}
+	return text, append(files, a)
+}
+
+// postback reads what was tapped: a reply, a row of a list, or a button, whose payload is a text or, on WhatsApp, may be an object.
+func (s *said) postback() *canonical.Postback {
+	reply, button := s.body.At("reply"), s.body.At("button")
+	if reply == "" && button == "" {
+		return nil // as of most messages, and cheaper than to look
+	}
+	p := canonical.Postback{
+		Text:        cmp.Or(reply.TextAt("title"), button.TextAt("text")),
+		Payload:     cmp.Or(reply.TextAt("id"), button.TextAt("payload"), string(button.At("payload"))),
+		Description: reply.TextAt("description"),
+	}
+	if p.Text == "" && p.Payload == "" {
+		return nil
+	}
+	if p.Description != "" { // of rows alone
+		p.Kind = canonical.PostbackList
+	}
+	return &p
+}
+
+func location(v jsontext.Value) *canonical.Location {
+	if v == "" || v[0] != '{' {
+		return nil
+	}
+	return &canonical.Location{Latitude: degrees(v.At("lat")), Longitude: degrees(v.At("long")), Label: v.TextAt("name"), Address: v.TextAt("address")}
+}
+
+// degrees leaves what is no number to be set aside.
+func degrees(v jsontext.Value) float64 {
+	value, err := strconv.ParseFloat(unquoted(v), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return value
+}
+
+func order(v jsontext.Value) *canonical.Order {
+	if v.At("product_items") == "" && v.TextAt("catalog_id") == "" {
+		return nil
+	}
+	o := &canonical.Order{Catalog: v.TextAt("catalog_id"), Text: v.TextAt("text")}
+	for item := range v.At("product_items").Elements() {
+		quantity, _ := strconv.ParseInt(unquoted(item.At("quantity")), 10, 64) // unknown otherwise
+		o.Currency = cmp.Or(o.Currency, item.TextAt("currency"))
+		o.Items = append(o.Items, canonical.OrderItem{ID: item.TextAt("product_retailer_id"), Price: unquoted(item.At("item_price")), Quantity: quantity})
+	}
+	return o
+}
+
+// unquoted returns a number as it is written: some are texts.
+func unquoted(v jsontext.Value) string { return strings.Trim(string(v), `"`) }
+
+// attribution is the advertisement or post that a conversation on WhatsApp began at.
+func (s *said) attribution() *canonical.Attribution {
+	r := s.body.At("whatsapp", "referral")
+	if r == "" {
+		return nil
+	}
+	return &canonical.Attribution{
+		SourceType: r.TextAt("source_type"), SourceID: r.TextAt("source_id"), SourceURL: r.TextAt("source_url"),
+		Headline: r.TextAt("headline"), Body: r.TextAt("body"), ClickID: r.TextAt("ctwa_clid"),
+	}
+}

@@ -1,0 +1,77 @@
+package vonage
+
+import (
+	"cmp"
+	"strings"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/jsontext"
+)
+
+// status reads how far a message of ours got. It names the two sides as the message did: it is from us.
+func (s *said) status() ([]adapter.Parsed, error) {
+	word := s.body.TextAt("status")
+	r := canonical.Receipt{At: cmp.Or(s.sent, s.received), Error: code(s.body.At("error"))}
+	switch word {
+	case "submitted":
+		r.State = "sent"
+	case "delivered", "read":
+		r.State = word
+	case "rejected", "undeliverable":
+		r.State, r.Reason = "failed", cmp.Or(reason(r.Error), "unknown")
+	default:
+		return nil, malformed("status_unknown")
+	}
+	if r.Reason == "expired" {
+		r.State = "expired"
+	}
+	return []adapter.Parsed{s.parsed("receipt", s.id+"|"+word+"|"+r.Error, s.to, s.from, canonical.Event{
+		Type:      canonical.TypeReceipt,
+		Direction: canonical.Status,
+		RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: s.id},
+		Receipt:   &r,
+	})}, nil
+}
+
+// code returns the code of an error: its title, a number that some versions write as a text, or else what the address of its description
+// ends with. Some have the error within another.
+func code(of jsontext.Value) string {
+	if inner := of.At("error"); inner != "" {
+		of = inner
+	}
+	if title := unquoted(of.At("title")); title != "" && strings.Trim(title, "0123456789") == "" {
+		return title
+	}
+	_, fragment, _ := strings.Cut(of.TextAt("type"), "#")
+	return fragment
+}
+
+// reason returns what a code means, "" where that is not known.
+// See https://developer.vonage.com/en/api-errors/messages.
+func reason(code string) string {
+	switch code {
+	case "1240": // the person has sent STOP
+		return "opted_out"
+	case "1170", "1190": // no number, or one that nobody has any more
+		return "invalid_number"
+	case "1050", "1280", "1470", "1472", "1483":
+		return "blocked"
+	case "1100", "1180", "1200", "1220", "1230", "1250", "1260", "1290", "1300", "1310":
+		return "unreachable"
+	case "1210", "1270", "1480", "1481", "1482":
+		return "rejected_content"
+	case "1000", "1241":
+		return "rate_limited"
+	case "1340":
+		return "outside_window"
+	case "1360":
+		return "expired"
+	case "1070":
+		return "insufficient_funds"
+	case "1010", "1020", "1021", "1022", "1060", "1080", "1090", "1110", "1120", "1130", "1140", "1150", "1160", "1350", "1370":
+		return "misconfigured"
+	default:
+		return ""
+	}
+}
