@@ -53,7 +53,7 @@ test: ## Run unit, contract, conformance and whole-pipeline tests under the race
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Run go vet (for Linux and macOS) and golangci-lint
 	go vet ./...
-	GOOS=darwin go vet ./shared/dev/...
+	GOOS=darwin go vet ./shared/dev/... ./functions/*/*/relay ./functions/*/*/cmd/*-relay
 	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
@@ -130,10 +130,18 @@ build: ## Build every function (ARCHITECTURE=arm64|x86_64): .build/lambda/<name>
 		go build -ldflags=-s -o $(BUILD)/bootstraps/ ./functions/...
 	@for binary in $(BUILD)/bootstraps/*; do \
 		name=$$(basename $$binary); \
-		case $$name in *-simulate|*-install) continue;; esac; \
+		case $$name in *-simulate|*-install|*-relay) continue;; esac; \
 		mkdir -p $(BUILD)/lambda/$$name && mv $$binary $(BUILD)/lambda/$$name/bootstrap && \
 		printf '%9d bytes  %s\n' $$(wc -c < $(BUILD)/lambda/$$name/bootstrap) $(BUILD)/lambda/$$name/bootstrap; \
 	done
+
+.PHONY: relay
+relay: ## Build what runs on people's own machines, for macOS and Linux: .build/relay/<name>-<system>-<architecture>
+	@for system in darwin linux; do for architecture in arm64 amd64; do for folder in functions/*/*/cmd/*-relay; do \
+		to=$(BUILD)/relay/$$(basename $$folder)-$$system-$$architecture; \
+		CGO_ENABLED=0 GOOS=$$system GOARCH=$$architecture go build -ldflags=-s -o $$to ./$$folder || exit 1; \
+		printf '%9d bytes  %s\n' $$(wc -c < $$to) $$to; \
+	done; done; done
 
 .PHONY: deploy
 deploy: $(VENV)/sam-$(SAM_VERSION) $(OPERATE) ## Build and deploy with AWS SAM, unless what it takes away is in use: make deploy ENV=dev|staging|prod

@@ -4,6 +4,7 @@ package plugins
 
 import (
 	applebusiness "signalbox/functions/adapter/applebusiness/samples"
+	bluebubbles "signalbox/functions/adapter/bluebubbles/samples"
 	edge "signalbox/functions/adapter/edge/samples"
 	infobip "signalbox/functions/adapter/infobip/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
@@ -20,6 +21,7 @@ import (
 // Channels returns the channels by the names of their folders in functions/adapter.
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
+		"bluebubbles":   bluebubbles.Channel{},
 		"vonage":        vonage.Channel{},
 		"rbm":           rbm.Channel{},
 		"infobip":       infobip.Channel{},
