@@ -43,7 +43,7 @@ type Redriver struct {
 }
 
 // NewRedriver returns a Redriver over the state table. Queues are by the stage whose messages come from them: route,
-// route-receipts, and for each kind of CRM deliver-<kind> and receipts-<kind>. Nothing is begun with less than margin left of an
+// route-receipts, media, and for each kind of CRM deliver-<kind> and receipts-<kind>. Nothing is begun with less than margin left of an
 // invocation.
 func NewRedriver(s idempotency.ReopenStore, b redrive.Bindings, queues map[string]queue.Publisher, margin time.Duration, logger *slog.Logger, meter *telemetry.Meter) *Redriver {
 	return &Redriver{

@@ -346,7 +346,10 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 		return nil, err
 	}
 	before, timeline := event, j.tenant.TimelineOf(event.LineID)
-	event = told(event, decision, j.tenant, pepper)
+	if err := r.askForFiles(ctx, j, &event); err != nil {
+		return nil, err
+	}
+	event = r.told(event, decision, j.tenant, pepper)
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
 	var out []*outgoing
 	for _, c := range decision.CRMs {

@@ -78,7 +78,7 @@ type Sealer interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// Parts is what a Router is made of. All are needed.
+// Parts is what a Router is made of. All but Files are needed.
 type Parts struct {
 	Outbox
 
@@ -89,6 +89,7 @@ type Parts struct {
 	Engine  Engine
 	Claims  Claims
 	Events  queue.Publisher // to the queue that events come from
+	Files   Files
 	// Standings are, by kind of CRM, where what has them show how conversations stand goes: to their receipts queues.
 	Standings map[string]queue.Publisher
 }
@@ -126,6 +127,7 @@ type job struct {
 	pointers   []store.Record
 	outgoing   []*outgoing
 	states     *states            // in which the event is counted, if it is
+	files      *queue.Message     // to whoever fetches files
 	standings  []*outgoing        // to the lane that shows how conversations stand
 	moved      canonical.ThreadID // the thread that it is of, if it came in another's group
 	forwarded  *queue.Message     // to that one's group
@@ -156,7 +158,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	holdBack(jobs)
 	for _, stage := range []func(context.Context, []*job){
 		putOff(apart), r.claim, r.each(r.findTenant), r.readHeld, putOff(changesHead), r.each(r.decide), r.countLeads, r.show, r.each(r.makeRecord),
-		r.writePointers, r.writeRecords, r.each(r.prepare), r.publish, r.publishForwarded, r.publishStandings,
+		r.writePointers, r.writeRecords, r.each(r.prepare), r.publish, r.publishForwarded, r.publishStandings, r.publishFiles,
 	} {
 		stage(ctx, jobs)
 		holdBack(jobs)

@@ -118,7 +118,7 @@ func (s *shelf) show(ctx context.Context, j *job, before []*job) error {
 	t, d := j.tenant.TimelineOf(j.event.LineID), j.decision
 	d.Withheld = withholds(t)
 	if t.Granularity != tenant.ByMessage && t.Granularity != "" {
-		entry := told(j.event, d, j.tenant, pepper)
+		entry := s.told(j.event, d, j.tenant, pepper)
 		v, err := s.find(ctx, j, &entry, t)
 		if err != nil {
 			return err
@@ -203,6 +203,6 @@ func (s *shelf) restore(ctx context.Context, j *job, e *canonical.Event, d *Deci
 	if err != nil {
 		return false, err
 	}
-	s.put(j, v, told(*e, d, j.tenant, pepper), j.tenant.TimelineOf(e.LineID))
+	s.put(j, v, s.told(*e, d, j.tenant, pepper), j.tenant.TimelineOf(e.LineID))
 	return held, nil
 }

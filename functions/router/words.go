@@ -15,13 +15,16 @@ import (
 
 // told returns an event as CRMs and sessions get it, by what was decided about it. None of them reads a file with our credentials. Words that the tenant keeps back by now are not told,
 // whatever held when it came.
-func told(e canonical.Event, d *Decision, t tenant.Tenant, pepper canonical.Pepper) canonical.Event {
+func (r *Router) told(e canonical.Event, d *Decision, t tenant.Tenant, pepper canonical.Pepper) canonical.Event {
 	e.Consent = d.Consent
 	e.Flags.AutoReply = e.Flags.AutoReply || d.AutoReply
 	e.Metadata = maps.Clone(e.Metadata)
 	delete(e.Metadata, canonical.RawVendor)
 	if e.Message != nil {
 		e.Message = e.Message.WithoutAccess()
+	}
+	if r.keepsFiles(&e, d, t) {
+		e.Message = r.linked(&e, t, pepper)
 	}
 	if d.Withheld || withholds(t.TimelineOf(e.LineID)) {
 		e = withoutWords(e, pepper)

@@ -186,6 +186,9 @@ func another(parameter map[string]any) (value string, ok bool) {
 	if strings.Contains(fmt.Sprint(parameter["AllowedPattern"]), ":sns:") {
 		return "arn:aws:sns:us-east-1:123456789012:alarms", true
 	}
+	if strings.Contains(fmt.Sprint(parameter["AllowedPattern"]), "127[.]0") {
+		return "127.0.0.1:8080", true
+	}
 	if parameter["Type"] == "CommaDelimitedList" { // fewer than there are
 		first, _, several := strings.Cut(fmt.Sprint(parameter["Default"]), ",")
 		return first, several

@@ -51,7 +51,7 @@ func (p Policy) Check(raw string) string {
 		return "has a host that is neither a name in ASCII nor an address: write an international name in its xn-- form"
 	case p == Any:
 		return ""
-	case err == nil && !public(ip):
+	case err == nil && !IsPublic(ip):
 		return "has a loopback, private, link-local or reserved address as its host, which this deployment does not call: " + remedy
 	case err != nil && !isPublicName(host):
 		return "has a host that only a private network knows, which this deployment does not call: " + remedy
@@ -101,15 +101,15 @@ func (p Policy) Control(_, address string, _ syscall.RawConn) error {
 		return nil
 	}
 	at, err := netip.ParseAddrPort(address)
-	if err != nil || !public(at.Addr()) {
+	if err != nil || !IsPublic(at.Addr()) {
 		return fault.New(fault.Blocked, CodeRefused, nil)
 	}
 	return nil
 }
 
-// public reports whether an address is one of the Internet's. Where one stands for another, as in IPv6 for networks that still
+// IsPublic reports whether an address is one of the Internet's. Where one stands for another, as in IPv6 for networks that still
 // reach IPv4, the other counts.
-func public(ip netip.Addr) bool {
+func IsPublic(ip netip.Addr) bool {
 	ip = ip.Unmap()
 	if nat64 := netip.MustParsePrefix("64:ff9b::/96"); nat64.Contains(ip) {
 		bytes := ip.As16()

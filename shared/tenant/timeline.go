@@ -17,6 +17,8 @@ type TimelineContent struct {
 	Conversations *bool       `json:"conversations,omitempty"`
 	Close         string      `json:"close,omitempty"`
 	Elsewhere     *bool       `json:"elsewhere,omitempty"`
+	Files         Files       `json:"files,omitempty"`
+	FilesFor      string      `json:"filesFor,omitempty"`
 }
 
 // Timeline is how CRMs show what is said on a line.
@@ -29,6 +31,8 @@ type Timeline struct {
 	Conversations bool          // how conversations stand is shown, too
 	Close         time.Duration // after so long a silence a conversation is closed
 	Elsewhere     bool          // CRMs are told of receipts of messages that nobody told of: who sent one may have made its record
+	Files         Files
+	FilesFor      time.Duration // how long links open files
 }
 
 // Granularity is what one activity of a CRM shows.
@@ -51,11 +55,20 @@ const (
 	WordsDigest Words = "digest" // how long they are, and a keyed digest of them
 )
 
+// Files is how CRMs get the files of messages.
+type Files string
+
+// The policies.
+const (
+	FilesByLink    Files = "link"    // they are fetched and kept here, and shown by links that end
+	FilesByAddress Files = "address" // they stay where they are, and are shown by the addresses of their providers
+)
+
 // DefaultTimeline returns what holds where files say nothing.
 func DefaultTimeline() Timeline {
 	return Timeline{
 		Granularity: ByDay, Silence: 4 * time.Hour, Window: time.Minute, SealAfter: 7 * 24 * time.Hour, Words: WordsShown, Conversations: true,
-		Close: 72 * time.Hour,
+		Close: 72 * time.Hour, Files: FilesByLink, FilesFor: 30 * 24 * time.Hour,
 	}
 }
 
@@ -65,6 +78,7 @@ func (c *TimelineContent) over(t Timeline) Timeline {
 		return t
 	}
 	t.Granularity, t.Words = cmp.Or(c.Granularity, t.Granularity), cmp.Or(c.Words, t.Words)
+	t.Files = cmp.Or(c.Files, t.Files)
 	if c.Conversations != nil {
 		t.Conversations = *c.Conversations
 	}
@@ -93,6 +107,7 @@ func (c *TimelineContent) durations(t *Timeline) []duration {
 		{"window", c.Window, &t.Window, 0, 15 * time.Minute},
 		{"sealAfter", c.SealAfter, &t.SealAfter, day, 60 * day},
 		{"close", c.Close, &t.Close, time.Hour, 365 * day},
+		{"filesFor", c.FilesFor, &t.FilesFor, time.Hour, 90 * day},
 	}
 }
 

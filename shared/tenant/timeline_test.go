@@ -16,13 +16,15 @@ func TestAFileSaysHowTimelinesAre(t *testing.T) {
 	t.Parallel()
 	defaults := tenant.Timeline{
 		Granularity: tenant.ByDay, Silence: 4 * time.Hour, Window: time.Minute, SealAfter: 168 * time.Hour, Words: tenant.WordsShown, Conversations: true,
-		Close: 72 * time.Hour,
+		Close: 72 * time.Hour, Files: tenant.FilesByLink, FilesFor: 720 * time.Hour,
 	}
 	all := tenant.TimelineContent{
 		Granularity: tenant.BySession, Silence: "90m", Window: "0s", SealAfter: "24h", Words: tenant.WordsDigest, Conversations: new(false), Close: "1h30m",
+		Files: tenant.FilesByAddress, FilesFor: "2h",
 	}
 	everything := tenant.Timeline{
 		Granularity: tenant.BySession, Silence: 90 * time.Minute, Window: 0, SealAfter: 24 * time.Hour, Words: tenant.WordsDigest, Close: 90 * time.Minute,
+		Files: tenant.FilesByAddress, FilesFor: 2 * time.Hour,
 	}
 	digest := defaults
 	digest.Words = tenant.WordsDigest
@@ -62,7 +64,7 @@ func TestDurationsOfATimeline(t *testing.T) {
 		want     []tenant.Problem
 	}{
 		"the least":      {tenant.TimelineContent{Silence: "5m", Window: "0s", SealAfter: "24h", Close: "1h"}, nil},
-		"the most":       {tenant.TimelineContent{Silence: "168h", Window: "15m", SealAfter: "1440h", Close: "8760h"}, nil},
+		"the most":       {tenant.TimelineContent{Silence: "168h", Window: "15m", SealAfter: "1440h", Close: "8760h", FilesFor: "2160h"}, nil},
 		"below":          {tenant.TimelineContent{Silence: "299s"}, []tenant.Problem{{"silence", "is not a duration from 5m to 168h, such as 90m or 72h"}}},
 		"above":          {tenant.TimelineContent{Window: "16m"}, []tenant.Problem{{"window", "is not a duration from 0s to 15m, such as 90m or 72h"}}},
 		"without a unit": {tenant.TimelineContent{SealAfter: "7"}, []tenant.Problem{{"sealAfter", "is not a duration from 24h to 1440h, such as 90m or 72h"}}},

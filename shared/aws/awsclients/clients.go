@@ -9,11 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"signalbox/shared/aws/dynamostore"
 	"signalbox/shared/aws/kmskeys"
+	"signalbox/shared/aws/s3objects"
 	"signalbox/shared/aws/secretcache"
 	"signalbox/shared/aws/sqsqueue"
 	"signalbox/shared/keyring"
@@ -44,6 +46,11 @@ func (c *Clients) Queue(url string) *sqsqueue.Queue {
 		c.queues = sqs.NewFromConfig(c.config)
 	}
 	return sqsqueue.New(c.queues, url)
+}
+
+// Objects returns the objects of a bucket.
+func (c *Clients) Objects(bucket string) *s3objects.Store {
+	return s3objects.New(s3.NewFromConfig(c.config, s3objects.Options), bucket)
 }
 
 // Keys returns the keys that wrap with key; a process that only opens passes "".

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -58,6 +60,17 @@ func From(lookup func(string) (string, bool)) (aws.Config, error) {
 		config.BaseEndpoint = aws.String(endpoint)
 	}
 	return config, nil
+}
+
+// IsLocal reports whether the environment says that all services are on this machine.
+func IsLocal(lookup func(string) (string, bool)) bool {
+	endpoint, _ := first(lookup, "AWS_ENDPOINT_URL")
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return err == nil && ip.IsLoopback()
 }
 
 // Base is the part of a configuration that does not depend on the environment.

@@ -145,3 +145,16 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+func TestWhetherAWSIsOnThisMachine(t *testing.T) {
+	t.Parallel()
+	for endpoint, want := range map[string]bool{
+		"": false, "http://127.0.0.1:4566": true, "http://[::1]:4566": true, "http://10.0.0.1:4566": false, "http://localhost:4566": false,
+		"https://sqs.us-east-1.amazonaws.com": false, "http://127.0.0.1.evil.example": false, "://": false,
+	} {
+		lookup := func(name string) (string, bool) { return endpoint, name == "AWS_ENDPOINT_URL" }
+		if got := awsconfig.IsLocal(lookup); got != want {
+			t.Errorf("%q: %t", endpoint, got)
+		}
+	}
+}

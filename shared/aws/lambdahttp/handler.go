@@ -90,6 +90,9 @@ func withoutBase(path, routeKey string) string {
 	return path
 }
 
+// maxText is the longest body that is written as text: escaped, one may take six times its length, and a response has a limit.
+const maxText = 256 << 10
+
 // encode is the answer as API Gateway takes it.
 func encode(r webhook.Response) events.APIGatewayV2HTTPResponse {
 	out := events.APIGatewayV2HTTPResponse{StatusCode: r.Status}
@@ -100,7 +103,7 @@ func encode(r webhook.Response) events.APIGatewayV2HTTPResponse {
 	if r.ContentType != "" {
 		out.Headers["content-type"] = r.ContentType
 	}
-	if utf8.Valid(r.Body) {
+	if len(r.Body) <= maxText && utf8.Valid(r.Body) {
 		out.Body = string(r.Body)
 	} else {
 		out.Body, out.IsBase64Encoded = base64.StdEncoding.EncodeToString(r.Body), true

@@ -197,6 +197,10 @@ func TestAnswers(t *testing.T) {
 		want   events.APIGatewayV2HTTPResponse
 	}{
 		"without a body there are no headers": {webhook.Response{Status: 403}, events.APIGatewayV2HTTPResponse{StatusCode: 403}},
+		"long text travels as base64, too": {
+			webhook.Response{Status: 200, Body: make([]byte, 256<<10+2)},
+			events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: strings.Repeat("A", 349528), IsBase64Encoded: true},
+		},
 		"bytes that are no text travel as base64": {
 			webhook.Response{Status: 200, ContentType: "image/png", Body: []byte{0xff, 0xfe}},
 			events.APIGatewayV2HTTPResponse{

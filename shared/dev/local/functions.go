@@ -54,6 +54,9 @@ func (c *Cloud) environment(f template.Function, id string) []string {
 		"AWS_LAMBDA_LOG_GROUP_NAME": "/local/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": id,
 	}
 	maps.Copy(variables, f.Environment)
+	if _, fetches := variables["MEDIA_LOOPBACK"]; fetches && c.files != "" {
+		variables["MEDIA_LOOPBACK"] = c.files
+	}
 	out := sparingEnvironment()
 	for name, value := range variables {
 		out = append(out, name+"="+value)

@@ -66,6 +66,7 @@ type Cloud struct {
 	state     *state
 	functions []*function
 	outputs   atomic.Pointer[map[string]string]
+	files     string            // address of the server that plays those which files are fetched from; empty for the Internet
 	bindings  map[string]string // base URLs of CRMs as functions see them
 	database  *dynamodb.Handler
 	refused   sync.Map     // what functions did that their roles do not allow
@@ -83,7 +84,7 @@ func Start(ctx context.Context, o Options) (*Cloud, error) {
 	c := &Cloud{options: o, CRMs: map[string]string{}, Simulated: map[string]samples.Simulator{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{
-		c.readTemplate, c.build, c.openLog, c.startProcesses, c.startAWS, c.startSimulators, c.startGateway, c.applyTenant,
+		c.readTemplate, c.build, c.openLog, c.startProcesses, c.startAWS, c.startFiles, c.startSimulators, c.startGateway, c.applyTenant,
 	} {
 		if err := step(ctx); err != nil {
 			c.Stop()
@@ -156,6 +157,24 @@ func (c *Cloud) startAWS(ctx context.Context) error {
 		}
 	}
 	c.serve(listener, cloud.Authorize(allowed, c.refuse, cloud.New(services, c.options.Hooks.Observer, c.Counts)), nil)
+	return nil
+}
+
+// startFiles starts what plays the servers that samples' files are at. Whoever has real providers call has real files fetched.
+func (c *Cloud) startFiles(ctx context.Context) error {
+	if c.options.Parameters["PublicBaseUrl"] != "" || c.options.Parameters["MediaLoopback"] != "" {
+		return nil
+	}
+	handler, err := samples.Files(c.options.Root)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	c.files = listener.Addr().String()
+	c.serve(listener, handler, nil)
 	return nil
 }
 

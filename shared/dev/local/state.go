@@ -10,10 +10,12 @@ import (
 	"signalbox/shared/dev/local/cloud/awsjson"
 	"signalbox/shared/dev/local/cloud/dynamodb"
 	"signalbox/shared/dev/local/cloud/kms"
+	"signalbox/shared/dev/local/cloud/s3"
 	"signalbox/shared/dev/local/cloud/secretsmanager"
 	"signalbox/shared/dev/local/cloud/sqs"
 	"signalbox/shared/dev/local/template"
 	"signalbox/shared/keyring/memkeys"
+	"signalbox/shared/objects/memobjects"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store/memstore"
 )
@@ -24,12 +26,13 @@ type state struct {
 	tables  map[string]*memstore.Store // by name
 	keys    map[string]*memkeys.Keys   // by id, ARN and alias
 	secrets map[string]string          // by name and ARN
+	buckets map[string]*memobjects.Store
 }
 
 func newState(t *template.Template) *state {
 	s := &state{
 		queues: map[string]*memqueue.Queue{}, tables: map[string]*memstore.Store{}, keys: map[string]*memkeys.Keys{},
-		secrets: map[string]string{},
+		secrets: map[string]string{}, buckets: map[string]*memobjects.Store{},
 	}
 	for _, q := range t.Queues { // first those that others' dead letters go to
 		if q.DeadLettersARN == "" {
@@ -43,6 +46,9 @@ func newState(t *template.Template) *state {
 	}
 	for _, table := range t.Tables {
 		s.tables[table.Name] = memstore.New()
+	}
+	for _, name := range t.Buckets {
+		s.buckets[name] = memobjects.New()
 	}
 	for _, key := range t.Keys {
 		held := memkeys.New()
@@ -75,10 +81,11 @@ func newQueue(q template.Queue, dead *memqueue.Queue) *memqueue.Queue {
 // logged, for a client keeps no message of it.
 func (s *state) services(logger *slog.Logger, invoke cloud.Invoke, fail func(dynamodb.Call) dynamodb.Fault) (cloud.Services, *dynamodb.Handler) {
 	queues, tables := sqs.New(slices.Collect(maps.Values(s.queues))...), dynamodb.New(s.tables)
-	keys, secrets := kms.New(s.keys), secretsmanager.New(s.secrets)
+	keys, secrets, files := kms.New(s.keys), secretsmanager.New(s.secrets), s3.New(s.buckets)
 	tables.Faulty = fail
+	files.Refused = func(message string) { logger.Error("refused", slog.String("reason", message)) }
 	for _, service := range []*awsjson.Service{&queues.Service, &tables.Service, &keys.Service, &secrets.Service} {
-		service.Refused = func(message string) { logger.Error("refused", slog.String("reason", message)) }
+		service.Refused = files.Refused
 	}
-	return cloud.Services{SQS: queues, DynamoDB: tables, KMS: keys, SecretsManager: secrets, Lambda: cloud.Lambda(invoke)}, tables
+	return cloud.Services{SQS: queues, DynamoDB: tables, KMS: keys, SecretsManager: secrets, S3: files, Lambda: cloud.Lambda(invoke)}, tables
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"signalbox/shared/dev/local/template"
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
+	"signalbox/shared/media"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/receipt"
 	"signalbox/shared/redrive"
@@ -79,8 +81,17 @@ func (m *Maker) Event(ctx context.Context, function, sample string) ([]byte, err
 	return nil, fmt.Errorf("FUNCTION is one of %s, not %q", strings.Join(m.Functions(), ", "), function)
 }
 
-// request is a webhook of the provider that a route names.
+// request is a webhook of the provider that a route names, or for the route of files a link that nobody made.
 func (m *Maker) request(ctx context.Context, to template.Route, sample string) ([]byte, error) {
+	if strings.HasPrefix(to.Path, media.Path) {
+		const token = "demo.00000000-0000-4000-8000-000000000000.0.zzzzzz.0" //nolint:gosec // no credential
+		request, err := http.NewRequestWithContext(ctx, to.Method, "https://localhost"+media.Path+token, http.NoBody)
+		if err != nil {
+			return nil, fmt.Errorf("samlocal: %w", err)
+		}
+		request.RemoteAddr = "192.0.2.1:443"
+		return gateway.Event(request, nil, to.Method+" "+to.Path, map[string]string{"token": token}, "sample", m.now)
+	}
 	provider := strings.Split(to.Path, "/")[4]
 	for _, s := range m.all {
 		if s.Provider() != provider || sample != "" && s.Name != sample {
@@ -141,6 +152,9 @@ func (m *Maker) message(queue string) (body []byte, group string, err error) {
 			Key: canonical.MessageKey(event.TenantID, event.Provider, event.AccountID, event.ProviderMessageID),
 		})
 		return body, event.TenantID, err
+	case queue == "media": // a file that nobody may fetch, but from a server of this machine that plays all
+		event.Message.Attachments = []canonical.Attachment{{URL: "https://127.0.0.1/photo.png"}}
+		return media.NewJob(&event, strings.Repeat("0", 64)).Encode(), event.TenantID, nil
 	case queue == "receipts":
 		routed = "canonical-receipt.json"
 	}

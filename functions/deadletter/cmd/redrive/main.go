@@ -12,7 +12,7 @@ import (
 
 func main() {
 	f := function.Begin("redrive")
-	queues := map[string]queue.Publisher{"route": f.Queue(f.String("EVENTS_QUEUE_URL")), "route-receipts": f.Queue(f.String("RECEIPTS_QUEUE_URL"))}
+	queues := map[string]queue.Publisher{"route": f.Queue(f.String("EVENTS_QUEUE_URL")), "route-receipts": f.Queue(f.String("RECEIPTS_QUEUE_URL")), "media": f.Queue(f.String("MEDIA_QUEUE_URL"))}
 	deliveries, receipts := f.String("DELIVER_QUEUE_PREFIX"), f.String("RECEIPTS_QUEUE_PREFIX")
 	for _, kind := range f.List("CRMS") {
 		queues["deliver-"+kind], queues["receipts-"+kind] = f.Queue(deliveries+kind+".fifo"), f.Queue(receipts+kind)

@@ -19,6 +19,7 @@ func Route(f *function.Function) *queue.Worker {
 	worker.Runs = true
 	envelope.OpenFor(worker, ring, router.New(ring, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
+		Files:  router.Files{Jobs: f.Queue(f.String("MEDIA_QUEUE_URL")), Base: f.String("PUBLIC_BASE_URL")},
 		Events: f.Queue(f.String("QUEUE_URL")), Standings: queues(f, "RECEIPTS_QUEUE_PREFIX", ""), Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 	}))
 	return worker

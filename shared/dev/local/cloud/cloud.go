@@ -13,9 +13,10 @@ import (
 
 // Services are the handlers of the local cloud.
 type Services struct {
-	SQS, DynamoDB, KMS, SecretsManager http.Handler
-	Lambda                             http.Handler // direct invocations
-	CloudFormation                     http.Handler // describes the stack
+	SQS, DynamoDB, KMS, SecretsManager, S3 http.Handler
+
+	Lambda         http.Handler // direct invocations
+	CloudFormation http.Handler // describes the stack
 }
 
 // Counts are calls by kind.
@@ -60,6 +61,8 @@ func New(s Services, observer Observer, counts *Counts) http.Handler {
 		case found:
 		case strings.HasPrefix(r.URL.Path, invokePath):
 			call.Service, call.Operation, target.handler = "lambda", "Invoke", s.Lambda
+		case isSignedFor(r, "s3"): // whose paths are anything
+			call.Service, call.Operation, target.handler = "s3", r.URL.Query().Get("x-id"), s.S3
 		case r.Method == http.MethodPost && r.URL.Path == "/" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
 			target.handler = s.CloudFormation // it alone speaks the query protocol
 		default:
@@ -73,6 +76,11 @@ func New(s Services, observer Observer, counts *Counts) http.Handler {
 // notUnderstood refuses what is no call to a service that is here.
 func notUnderstood(w http.ResponseWriter, r *http.Request) {
 	awsjson.Write(w, "1.1", nil, awsjson.NotUnderstood("%s %s, X-Amz-Target %q", r.Method, r.URL.Path, r.Header.Get("X-Amz-Target")))
+}
+
+// isSignedFor reports whether a request is signed for a service.
+func isSignedFor(r *http.Request, service string) bool {
+	return strings.Contains(r.Header.Get("Authorization"), "/"+service+"/aws4_request")
 }
 
 // caller returns the access key id of a signature.

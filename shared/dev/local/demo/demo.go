@@ -63,6 +63,7 @@ func play(ctx context.Context, w io.Writer, root string, c *local.Cloud, client 
 		wrong = append(wrong, s.play(limited, w, one))
 		cancel()
 	}
+	wrong = append(wrong, s.openFiles(ctx, w, c))
 	if refused := c.Refused(); len(refused) > 0 {
 		wrong = append(wrong, fmt.Errorf("roles of template.yaml do not allow what their functions do: %s", strings.Join(refused, ", ")))
 	}

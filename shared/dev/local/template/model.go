@@ -1,5 +1,5 @@
 // Package template reads template.yaml as far as it means something on one machine: functions with what invokes them, queues,
-// tables, keys and secrets, with every reference between them resolved. What has no local meaning (alarms, log groups, other policies,
+// tables, buckets, keys and secrets, with every reference between them resolved. What has no local meaning (alarms, log groups, other policies,
 // deployment) is named in this package; anything else is refused with its line, so that nothing is silently left out.
 package template
 
@@ -14,7 +14,8 @@ type Template struct {
 	Tables            []Table
 	Keys              []Key
 	Secrets           []Secret
-	Alarms            int // how many: they cost, and nothing raises them here
+	Buckets           []string // by name
+	Alarms            int      // how many: they cost, and nothing raises them here
 }
 
 // Function is one Lambda function.

@@ -21,7 +21,7 @@ const (
 func meaningless(kind string) bool {
 	service, _, _ := strings.Cut(strings.TrimPrefix(kind, "AWS::"), "::")
 	return slices.Contains([]string{"ApplicationAutoScaling", "CloudWatch", "Logs", "SNS"}, service) ||
-		kind == "AWS::SQS::QueuePolicy" || kind == "AWS::Lambda::Permission"
+		kind == "AWS::SQS::QueuePolicy" || kind == "AWS::S3::BucketPolicy" || kind == "AWS::Lambda::Permission"
 }
 
 // Read reads a template file. Overrides are parameter values, and have to be what the template allows. Times are put in place of
@@ -100,6 +100,7 @@ func (r *reader) readResources(n *yaml.Node) error {
 		{typeRole, r.readRole},
 		{typeQueue, r.readQueue},
 		{typeTable, r.readTable},
+		{typeBucket, r.readBucket},
 		{typeKey, r.readKey},
 		{typeAlias, r.readAlias},
 		{typeSecret, r.readSecret},

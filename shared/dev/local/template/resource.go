@@ -16,6 +16,7 @@ const (
 	typeAlias    = "AWS::KMS::Alias"
 	typeAlarm    = "AWS::CloudWatch::Alarm"
 	typeRole     = "AWS::IAM::Role"
+	typeBucket   = "AWS::S3::Bucket"
 	typeSecret   = "AWS::SecretsManager::Secret" //nolint:gosec // a type, no credential
 )
 
@@ -37,6 +38,9 @@ func (r *reader) name(res *resource) error {
 	case typeQueue:
 		ref = "https://sqs." + localRegion + ".amazonaws.com/" + localAccount + "/" + res.name
 		attributes = map[string]string{"QueueUrl": ref, "QueueName": res.name, "Arn": arn("sqs", res.name)}
+	case typeBucket:
+		res.name = strings.ToLower(res.name)
+		ref, attributes["Arn"] = res.name, "arn:aws:s3:::"+res.name
 	case typeTable:
 		attributes["Arn"] = arn("dynamodb", "table/"+res.name)
 	case typeKey:
@@ -93,6 +97,14 @@ func (r *reader) readTable(res *resource) error {
 
 		ProvisionedThroughput, TableClass, PointInTimeRecoverySpecification, SSESpecification, DeletionProtectionEnabled unread
 		ContributorInsightsSpecification, Tags                                                                           unread
+	}{})
+}
+
+// readBucket takes a bucket for one of the product's, which has one writer and no versions.
+func (r *reader) readBucket(res *resource) error {
+	r.template.Buckets = append(r.template.Buckets, res.name)
+	return r.fill(res.id, res.Properties, &struct {
+		BucketEncryption, PublicAccessBlockConfiguration, OwnershipControls, LifecycleConfiguration, Tags unread
 	}{})
 }
 

@@ -124,7 +124,7 @@ func TestWhatIsNotUnderstoodIsRefusedWithItsLine(t *testing.T) {
 		reason   string
 	}{
 		"a section":               {"Resources: {}\nHooks: {}", 2, "the property Hooks is not understood"},
-		"a type":                  {"Resources:\n  A:\n    Type: AWS::S3::Bucket", 2, `"AWS::S3::Bucket" is not understood`},
+		"a type":                  {"Resources:\n  A:\n    Type: AWS::EC2::Instance", 2, `"AWS::EC2::Instance" is not understood`},
 		"a property":              {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      Colour: red", 5, "A: the property Colour"},
 		"an event":                {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: x\n      Events:\n        S: {Type: S3}", 7, "event of type S3"},
 		"a schedule":              {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: x\n      Events:\n        S: {Type: Schedule, Properties: {Schedule: cron(1)}}", 7, "only rate"},
