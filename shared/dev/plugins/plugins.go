@@ -4,6 +4,7 @@ package plugins
 
 import (
 	applebusiness "signalbox/functions/adapter/applebusiness/samples"
+	bird "signalbox/functions/adapter/bird/samples"
 	bluebubbles "signalbox/functions/adapter/bluebubbles/samples"
 	edge "signalbox/functions/adapter/edge/samples"
 	infobip "signalbox/functions/adapter/infobip/samples"
@@ -22,6 +23,7 @@ import (
 func Channels() map[string]samples.Channel {
 	return map[string]samples.Channel{
 		"bluebubbles":   bluebubbles.Channel{},
+		"bird":          bird.Channel{},
 		"vonage":        vonage.Channel{},
 		"rbm":           rbm.Channel{},
 		"infobip":       infobip.Channel{},
