@@ -2,6 +2,9 @@ package media
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -239,7 +242,7 @@ func newCredentials(a canonical.Access, address *url.URL, account tenant.Account
 	switch a.Scheme {
 	case "":
 		return as, nil
-	case canonical.AccessBasic, canonical.AccessBearer, canonical.AccessHeader:
+	case canonical.AccessBasic, canonical.AccessBearer, canonical.AccessApp, canonical.AccessKey, canonical.AccessJWT, canonical.AccessHeader:
 		if account.APIToken == "" {
 			return as, fault.New(fault.Blocked, CodeCredentials, nil)
 		}
@@ -267,7 +270,30 @@ func (c credentials) set(r *http.Request) {
 		r.SetBasicAuth(c.account.ProviderAccount, token)
 	case canonical.AccessBearer:
 		r.Header.Set("Authorization", "Bearer "+token)
+	case canonical.AccessApp:
+		r.Header.Set("Authorization", "App "+token)
+	case canonical.AccessKey:
+		r.Header.Set("Authorization", "AccessKey "+token)
+	case canonical.AccessJWT:
+		r.Header.Set("Authorization", "Bearer "+webToken(c.account.ProviderAccount, token, time.Now()))
 	case canonical.AccessHeader:
 		r.Header.Set(c.access.Header, token)
 	}
+}
+
+// webToken returns a JSON Web Token that an account issues at a time: HS256, its key what a secret in base64 stands for.
+// See RFC 7519.
+func webToken(issuer, secret string, at time.Time) string {
+	key, err := base64.StdEncoding.DecodeString(secret)
+	if err != nil {
+		return "" // which the provider refuses
+	}
+	claims, _ := json.Marshal(struct { // a string and a number always encode
+		Issuer string `json:"iss"`
+		At     int64  `json:"iat"`
+	}{issuer, at.Unix()})
+	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(signed))
+	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

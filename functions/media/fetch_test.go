@@ -175,6 +175,8 @@ func TestAFileIsReadAsItsAccessSays(t *testing.T) {
 		"as any page where it says nothing":      {path: "/file", asked: []string{"files.example.com/file"}},
 		"with the digest that the provider told": {path: "/file", sha: hex.EncodeToString(sum[:]), asked: []string{"files.example.com/file"}},
 		"by account and token":                   {path: "/file", access: &canonical.Access{Scheme: "basic"}, asked: []string{"files.example.com/file " + basic}},
+		"by token of another word":               {path: "/file", access: &canonical.Access{Scheme: "app"}, asked: []string{"files.example.com/file App " + token}},
+		"by access key":                          {path: "/file", access: &canonical.Access{Scheme: "accesskey"}, asked: []string{"files.example.com/file AccessKey " + token}},
 		"by token":                               {path: "/file", access: &canonical.Access{Scheme: "bearer"}, asked: []string{"files.example.com/file Bearer " + token}},
 		"by token in a header":                   {path: "/file", access: &canonical.Access{Scheme: "header", Header: "x-key"}, asked: []string{"files.example.com/file " + token}},
 		"with headers of its own":                {path: "/file", access: &canonical.Access{Headers: map[string]string{"x-signature": "00ff"}}, asked: []string{"files.example.com/file 00ff"}},
