@@ -129,14 +129,26 @@ func (s *said) message() []adapter.Parsed {
 
 // words reads what was said by what is there, and by the type where that is nothing that is known.
 func (s *said) words() *canonical.Message {
-	m := &canonical.Message{Text: s.body.TextAt("text"), Postback: s.postback(), Location: location(s.body.At("location")), Order: order(s.body.At("order"))}
-	for _, kind := range [...]string{"image", "audio", "video", "file", "vcard", "sticker"} {
-		m.Text, m.Attachments = withFile(m.Text, m.Attachments, kind, s.body.At(kind))
+	m, kind := &canonical.Message{Text: s.body.TextAt("text")}, ""
+	for name, v := range s.body.Members() {
+		switch name {
+		case "message_type":
+			kind = s.body.TextAt(name)
+		case "image", "audio", "video", "file", "vcard", "sticker":
+			addFile(m, name, v)
+		case "content": // of an MMS with several
+			for file := range v.Elements() {
+				addFile(m, file.TextAt("type"), file)
+			}
+		case "reply", "button":
+			m.Postback = postback(v)
+		case "location":
+			m.Location = location(v)
+		case "order":
+			m.Order = order(v)
+		}
 	}
-	for file := range s.body.At("content").Elements() { // of an MMS with several
-		m.Text, m.Attachments = withFile(m.Text, m.Attachments, file.TextAt("type"), file)
-	}
-	switch kind := s.body.TextAt("message_type"); {
+	switch {
 	case m.Text != "":
 		m.ContentType = "text/plain"
 	case m.Postback == nil && m.Location == nil && m.Order == nil && m.Attachments == nil && kind != "" && kind != "text":
@@ -145,15 +157,12 @@ func (s *said) words() *canonical.Message {
 	return m
 }
 
-// withFile adds a file, whose caption is part of what was said. Of its MIME type no more is told than what comes before the slash.
-func withFile(text string, files []canonical.Attachment, kind string, file jsontext.Value) (string, []canonical.Attachment) {
-	if caption := file.TextAt("caption"); caption != "" && caption != text {
-		text = strings.TrimSpace(text + "\n" + caption)
+// addFile adds a file, whose caption is part of what was said. Of its MIME type no more is told than what comes before the slash.
+func addFile(m *canonical.Message, kind string, file jsontext.Value) {
+	if caption := file.TextAt("caption"); caption != "" && caption != m.Text {
+		m.Text = strings.TrimSpace(m.Text + "\n" + caption)
 	}
 	a := canonical.Attachment{URL: file.TextAt("url"), Name: file.TextAt("name")}
-	if a.URL == "" {
-		return text, files
-	}
 	switch kind {
 	case "image", "audio", "video":
 		a.ContentType = kind + "/*"
@@ -162,27 +171,25 @@ func withFile(text string, files []canonical.Attachment, kind string, file jsont
 	case "sticker":
 		a.ContentType = "image/webp"
 	}
-	return text, append(files, a)
+	if a.URL != "" {
+		m.Attachments = append(m.Attachments, a)
+	}
 }
 
 // postback reads what was tapped: a reply, a row of a list, or a button, whose payload is a text or, on WhatsApp, may be an object.
-func (s *said) postback() *canonical.Postback {
-	reply, button := s.body.At("reply"), s.body.At("button")
-	if reply == "" && button == "" {
-		return nil // as of most messages, and cheaper than to look
+func postback(v jsontext.Value) *canonical.Postback {
+	p := &canonical.Postback{
+		Text:        cmp.Or(v.TextAt("title"), v.TextAt("text")),
+		Payload:     cmp.Or(v.TextAt("id"), v.TextAt("payload"), string(v.At("payload"))),
+		Description: v.TextAt("description"),
 	}
-	p := canonical.Postback{
-		Text:        cmp.Or(reply.TextAt("title"), button.TextAt("text")),
-		Payload:     cmp.Or(reply.TextAt("id"), button.TextAt("payload"), string(button.At("payload"))),
-		Description: reply.TextAt("description"),
-	}
-	if p.Text == "" && p.Payload == "" {
+	switch {
+	case p.Text == "" && p.Payload == "":
 		return nil
-	}
-	if p.Description != "" { // of rows alone
+	case p.Description != "": // of rows alone
 		p.Kind = canonical.PostbackList
 	}
-	return &p
+	return p
 }
 
 func location(v jsontext.Value) *canonical.Location {
