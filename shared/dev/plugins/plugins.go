@@ -10,6 +10,7 @@ import (
 	infobip "signalbox/functions/adapter/infobip/samples"
 	outreach "signalbox/functions/adapter/outreach/samples"
 	rbm "signalbox/functions/adapter/rbm/samples"
+	sinch "signalbox/functions/adapter/sinch/samples"
 	telnyx "signalbox/functions/adapter/telnyx/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
 	vonage "signalbox/functions/adapter/vonage/samples"
@@ -25,6 +26,7 @@ func Channels() map[string]samples.Channel {
 		"bluebubbles":   bluebubbles.Channel{},
 		"bird":          bird.Channel{},
 		"vonage":        vonage.Channel{},
+		"sinch":         sinch.Channel{},
 		"rbm":           rbm.Channel{},
 		"infobip":       infobip.Channel{},
 		"telnyx":        telnyx.Channel{},

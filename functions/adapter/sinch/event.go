@@ -1,0 +1,151 @@
+package sinch
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"signalbox/functions/adapter"
+	"signalbox/shared/canonical"
+	"signalbox/shared/consent"
+	"signalbox/shared/jsontext"
+)
+
+// told is a webhook: what it is about, in a document that says when, and for which app.
+type told struct {
+	document, what jsontext.Value
+	app            string
+}
+
+// reader reads what a trigger brings; nil for what says nothing about a conversation.
+type reader func(t *told) ([]adapter.Parsed, error)
+
+// readerOf returns the reader of a member of the document, and false for one that no trigger has.
+func readerOf(name string) (read reader, known bool) {
+	switch name {
+	case "message", "message_redaction": // the second says the same with personal data taken out; the first to come stands
+		return (*told).message, true
+	case "message_delivery_report":
+		return (*told).report, true
+	case "event":
+		return (*told).event, true
+	case "opt_in_notification":
+		return (*told).optIn, true
+	case "opt_out_notification":
+		return (*told).optOut, true
+	case "unsupported_callback":
+		return (*told).unsupported, true
+	case "message_submit_notification", "event_delivery_report", "capability_notification", "channel_event_notification",
+		"contact_create_notification", "contact_update_notification", "contact_delete_notification", "contact_merge_notification",
+		"duplicated_contact_identities_notification", "conversation_start_notification", "conversation_stop_notification",
+		"conversation_delete_notification", "smart_conversation_notification", "record_notification":
+		return nil, true
+	default:
+		return nil, false
+	}
+}
+
+// channelOf returns the channel that Sinch calls so: one of its list, or one that is new.
+func channelOf(name string) canonical.Channel {
+	switch name {
+	case "SMS", "MMS": // one number
+		return canonical.SMS
+	case "RCS":
+		return canonical.RCS
+	case "WHATSAPP":
+		return canonical.WhatsApp
+	case "APPLEBC":
+		return canonical.IMessage
+	case "VIBERBM":
+		return "viber"
+	default: // MESSENGER, INSTAGRAM, TELEGRAM, KAKAOTALK, KAKAOTALKCHAT, LINE, WECHAT
+		return canonical.Channel(strings.ToLower(name))
+	}
+}
+
+// parsed returns an event of a person that channel and identity name, with what all have. Their number has no plus at Sinch.
+func (t *told) parsed(kind, key, channel, identity string) (adapter.Parsed, error) {
+	e := canonical.Event{Channel: channelOf(channel), Direction: canonical.Inbound, Timestamp: t.at("event_time", "accepted_time")}
+	switch {
+	case key == "":
+		return adapter.Parsed{}, malformed("id_missing")
+	case identity == "":
+		return adapter.Parsed{}, malformed("identity_missing")
+	case !canonical.IsChannel(string(e.Channel)):
+		return adapter.Parsed{}, malformed("channel_malformed")
+	}
+	theirs := canonical.Participant{ChannelAddress: identity}
+	switch number := "+" + strings.TrimPrefix(identity, "+"); e.Channel {
+	case canonical.SMS, canonical.RCS, canonical.WhatsApp, "viber":
+		if canonical.IsE164(number) {
+			theirs = canonical.Participant{Phone: number}
+		}
+	default:
+	}
+	switch {
+	case theirs.Phone != "":
+	case e.Channel == canonical.WhatsApp: // a user whose number is hidden, by an identifier to the business
+		theirs.ID = "whatsapp:" + identity
+		theirs.Identifiers = []canonical.Identifier{{Kind: canonical.KindBSUID, Scope: t.app, Value: identity}}
+	case e.Channel == canonical.IMessage:
+		theirs.Identifiers = []canonical.Identifier{{Kind: canonical.KindApple, Scope: t.app, Value: identity}}
+		fallthrough
+	default:
+		theirs.ID = string(e.Channel) + ":" + t.app + ":" + identity
+	}
+	sender := t.what.TextAt("sender_id")
+	number := "+" + strings.TrimPrefix(sender, "+")
+	ours := canonical.Participant{ChannelAddress: cmp.Or(sender, t.app)}
+	if canonical.IsE164(number) {
+		ours = canonical.Participant{Phone: number}
+	}
+	e.Sender, e.Recipient = theirs, ours
+	return adapter.Parsed{
+		Event: e,
+		Kind:  kind, Key: key,
+		Addresses: []string{ours.Phone, sender, t.app},
+		Person:    cmp.Or(theirs.Phone, theirs.ID),
+		Side:      cmp.Or(sender, t.app),
+		Vendor:    adapter.JSONFields(t.document, isOpen),
+	}, nil
+}
+
+// at returns the first of these times that there is.
+func (t *told) at(names ...string) time.Time {
+	for _, name := range names {
+		if at, err := time.Parse(time.RFC3339, t.document.TextAt(name)); err == nil {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+// isOpen names the fields that say nothing about a person. New ones come without notice and are personal until listed.
+func isOpen(name string) bool {
+	switch name[strings.LastIndexByte(name, '.')+1:] {
+	case "app_id", "project_id", "accepted_time", "event_time", "accept_time", "correlation_id", "id", "direction", "channel", "conversation_id", "contact_id", "message_id",
+		"processing_mode", "status", "code", "sub_code", "channel_code", "request_id", "injected", "catalog_id", "marketplace", "currency", "item_price", "quantity",
+		"message_type":
+		return true
+	default:
+		return false
+	}
+}
+
+// optIn reads that Sinch registered that a person opted in.
+func (t *told) optIn() ([]adapter.Parsed, error) { return t.opted(consent.Start, "OPT_IN_SUCCEEDED") }
+
+// optOut reads that Sinch registered that a person opted out.
+func (t *told) optOut() ([]adapter.Parsed, error) { return t.opted(consent.Stop, "OPT_OUT_SUCCEEDED") }
+
+// opted reads a registration; one that did not succeed changes nothing.
+func (t *told) opted(keyword, succeeded string) ([]adapter.Parsed, error) {
+	if t.what.TextAt("status") != succeeded {
+		return nil, nil
+	}
+	identity := t.what.TextAt("identity")
+	key := cmp.Or(t.what.TextAt("request_id"), identity+"|"+t.document.TextAt("accepted_time"))
+	p, err := t.parsed("consent", keyword+"|"+key, t.what.TextAt("channel"), identity)
+	p.Event.Type, p.Event.Consent = canonical.TypeConsent, consent.Of(keyword, consent.SourceProvider)
+	return []adapter.Parsed{p}, err
+}
