@@ -205,6 +205,10 @@ clients: ## Run CRM clients that nobody here wrote against the simulators; which
 	@mkdir -p $(BUILD)/local && go build -o $(BUILD)/local/ ./functions/connector/*/cmd/*-simulate
 	@python3 shared/dev/clients/run.py $(BIN)/clients $(BUILD)/local
 
+.PHONY: widget-test
+widget-test: ## Build and test clients for TypeScript, and the chat widget in a browser (CHROMIUM=, SHOTS= a folder for screenshots)
+	@for check in functions/adapter/*/client-ts/check.sh; do BUILD=$(abspath $(BUILD)) SHOTS=$(abspath $(SHOTS)) sh $$check || exit 1; done
+
 .PHONY: described
 described: ## Hold the CRM simulators against the vendors' own API descriptions; a skip says where to get them
 	@mkdir -p $(BUILD); go test -count=1 -v -run 'Description$$' ./functions/connector/... > $(BUILD)/described.log 2>&1; result=$$?; \

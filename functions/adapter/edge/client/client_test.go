@@ -21,6 +21,7 @@ import (
 	"signalbox/functions/adapter/edge/session"
 	"signalbox/shared/canonical"
 	"signalbox/shared/secret"
+	"signalbox/shared/standardwebhooks"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -372,6 +373,50 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestSignaturesAndSessionsAreThoseOfOthers compares with what other implementations made, the client for TypeScript among them.
+func TestSignaturesAndSessionsAreThoseOfOthers(t *testing.T) {
+	var signed []struct {
+		Key                 secret.Value
+		ID, Body, Signature string
+		Timestamp           int64
+	}
+	read(t, "signatures", &signed)
+	for _, c := range signed {
+		if got := standardwebhooks.Sign(c.Key, c.ID, time.Unix(c.Timestamp, 0), []byte(c.Body)).Get("Webhook-Signature"); got != c.Signature {
+			t.Errorf("%s is signed %s, want %s", c.ID, got, c.Signature)
+		}
+	}
+	var sessions []struct {
+		Key, Verify secret.Value
+		Session     struct{ Account, Visitor, Name, Line, Origin string }
+		Now         int64
+		Token       string
+	}
+	read(t, "sessions", &sessions)
+	for _, c := range sessions {
+		said := session.Claims{Account: c.Session.Account, Visitor: c.Session.Visitor, Name: c.Session.Name, Line: c.Session.Line, Origin: c.Session.Origin}
+		token, err := session.Mint(c.Key, said, time.Unix(c.Now, 0), session.MaxLife)
+		if err != nil || token != c.Token {
+			t.Errorf("minted %s, %v, want %s", token, err, c.Token)
+		}
+		if _, err := session.Verify(c.Token, c.Session.Account, time.Unix(c.Now, 0), secret.Versions{c.Verify}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// read reads a file of testdata.
+func read(t *testing.T, name string, into any) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name + ".json")
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for name, o := range map[string]client.Options{
 		"no URL":             {Account: "a", Key: edgetest.Secret},
@@ -391,19 +436,13 @@ func TestNewRefuses(t *testing.T) {
 
 // TestExtract compares with the cases that every client has, and asks the door.
 func TestExtract(t *testing.T) {
-	data, err := os.ReadFile("testdata/extractions.json")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var cases []struct {
 		Name, By   string
 		Seen       map[string]any
 		Permission client.Permission
 		Event      map[string]any
 	}
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
-	}
+	read(t, "extractions", &cases)
 	for _, c := range cases {
 		t.Run(c.Name, func(t *testing.T) {
 			got, err := client.Extract(c.Seen, c.By, c.Permission)
