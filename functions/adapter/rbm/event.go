@@ -9,6 +9,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
 	"signalbox/shared/jsontext"
+	"signalbox/shared/receipt"
 )
 
 // said is what one webhook says.
@@ -108,7 +109,7 @@ func (s *said) receipt() ([]adapter.Parsed, error) {
 	case "READ":
 		r.State = "read"
 	case "TTL_EXPIRATION_REVOKED":
-		r.State, r.Error, r.Reason = "expired", s.kind, "expired"
+		r.State, r.Error, r.Reason = "expired", s.kind, receipt.Expired
 	default:
 		r.State, r.Error = "sent", s.kind
 	}

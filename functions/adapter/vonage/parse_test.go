@@ -67,10 +67,10 @@ func TestEveryStatus(t *testing.T) {
 // TestEveryCode holds what codes mean against Vonage's list of them.
 func TestEveryCode(t *testing.T) {
 	meanings := map[string][]int{
-		"opted_out": {1240}, "invalid_number": {1170, 1190}, "blocked": {1050, 1280, 1470, 1472, 1483},
+		"opted_out": {1240}, "invalid_number": {1170, 1190}, "blocked": {1050, 1210, 1280, 1470, 1472, 1483},
 		"unreachable":      {1100, 1180, 1200, 1220, 1230, 1250, 1260, 1290, 1300, 1310},
-		"rejected_content": {1210, 1270, 1480, 1481, 1482}, "rate_limited": {1000, 1241}, "outside_window": {1340}, "insufficient_funds": {1070},
-		"misconfigured": {1010, 1020, 1021, 1022, 1060, 1080, 1090, 1110, 1120, 1130, 1140, 1150, 1160, 1350, 1370},
+		"rejected_content": {1270, 1482}, "rate_limited": {1000, 1241}, "outside_window": {1340}, "insufficient_funds": {1070},
+		"misconfigured": {1010, 1020, 1021, 1022, 1060, 1080, 1090, 1110, 1120, 1130, 1140, 1150, 1160, 1350, 1370, 1480, 1481},
 		"unknown":       {1030, 1040, 1320, 1330, 9999},
 	}
 	for meaning, codes := range meanings {

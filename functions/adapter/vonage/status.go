@@ -7,6 +7,7 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
 	"signalbox/shared/jsontext"
+	"signalbox/shared/receipt"
 )
 
 // status reads how far a message of ours got. It names the two sides as the message did: it is from us.
@@ -19,11 +20,11 @@ func (s *said) status() ([]adapter.Parsed, error) {
 	case "delivered", "read":
 		r.State = word
 	case "rejected", "undeliverable":
-		r.State, r.Reason = "failed", cmp.Or(reason(r.Error), "unknown")
+		r.State, r.Reason = "failed", cmp.Or(reason(r.Error), receipt.Unknown)
 	default:
 		return nil, malformed("status_unknown")
 	}
-	if r.Reason == "expired" {
+	if r.Reason == receipt.Expired {
 		r.State = "expired"
 	}
 	return []adapter.Parsed{s.parsed("receipt", s.id+"|"+word+"|"+r.Error, s.to, s.from, canonical.Event{
@@ -52,25 +53,25 @@ func code(of jsontext.Value) string {
 func reason(code string) string {
 	switch code {
 	case "1240": // the person has sent STOP
-		return "opted_out"
+		return receipt.OptedOut
 	case "1170", "1190": // no number, or one that nobody has any more
-		return "invalid_number"
-	case "1050", "1280", "1470", "1472", "1483":
-		return "blocked"
+		return receipt.InvalidNumber
+	case "1050", "1210", "1280", "1470", "1472", "1483":
+		return receipt.Blocked
 	case "1100", "1180", "1200", "1220", "1230", "1250", "1260", "1290", "1300", "1310":
-		return "unreachable"
-	case "1210", "1270", "1480", "1481", "1482":
-		return "rejected_content"
+		return receipt.Unreachable
+	case "1270", "1482":
+		return receipt.RejectedContent
 	case "1000", "1241":
-		return "rate_limited"
+		return receipt.RateLimited
 	case "1340":
-		return "outside_window"
+		return receipt.OutsideWindow
 	case "1360":
-		return "expired"
+		return receipt.Expired
 	case "1070":
-		return "insufficient_funds"
-	case "1010", "1020", "1021", "1022", "1060", "1080", "1090", "1110", "1120", "1130", "1140", "1150", "1160", "1350", "1370":
-		return "misconfigured"
+		return receipt.InsufficientFunds
+	case "1010", "1020", "1021", "1022", "1060", "1080", "1090", "1110", "1120", "1130", "1140", "1150", "1160", "1350", "1370", "1480", "1481":
+		return receipt.Misconfigured
 	default:
 		return ""
 	}

@@ -3,8 +3,10 @@ package samples_test
 import (
 	"encoding/json"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
@@ -98,4 +100,27 @@ func TestASampleThatNobodyCanSign(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", path, err, want)
 		}
 	}
+}
+
+// TestAnEnvelopeIsSignedForTheAccountItIsSentTo is what failed of every tenant but the demo's, where a signature names the account.
+func TestAnEnvelopeIsSignedForTheAccountItIsSentTo(t *testing.T) {
+	tenant := samples.Tenant{Accounts: []samples.Account{{ID: "acme", Provider: "known", ProviderAccount: "AC1", AuthToken: "token"}}}
+	client := samples.NewTenantClient(map[string]samples.Channel{"known": enveloping{}}, samples.Target{}, tenant)
+	request, err := client.Request(t.Context(), samples.Sample{Path: "/v1/accounts/acme/known/messages", JSON: json.RawMessage(`{}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(request.Body)
+	if err != nil || string(body) != "({})" || request.Header.Get("Signature") != "AC1 token ({})" {
+		t.Errorf("%s is sent as of %s: %v", body, request.Header.Get("Signature"), err)
+	}
+}
+
+// enveloping is a channel that puts what is said into brackets.
+type enveloping struct{ samples.Channel }
+
+func (enveloping) Wrap(said []byte) []byte { return []byte("(" + string(said) + ")") }
+
+func (enveloping) SignFor(account samples.Account, _ string, body []byte, _ time.Time) http.Header {
+	return http.Header{"Signature": {account.ProviderAccount + " " + string(account.AuthToken) + " " + string(body)}}
 }

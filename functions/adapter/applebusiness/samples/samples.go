@@ -34,11 +34,16 @@ func (Channel) Wrap(said []byte) []byte {
 	return compressed.Bytes()
 }
 
-// Sign returns a token for the MSP of the demo tenant, which covers no body, and what a body says of itself.
+// Sign signs for the demo tenant's account.
+func (c Channel) Sign(to string, body []byte, token secret.Value, at time.Time) http.Header {
+	return c.SignFor(samples.Account{ProviderAccount: msp, AuthToken: token}, to, body, at)
+}
+
+// SignFor implements samples.AccountSigner: a token for an MSP, which covers no body, and what a body says of itself.
 // See https://register.apple.com/resources/messages/msp-rest-api/authorizing-messages.
-func (Channel) Sign(_ string, body []byte, token secret.Value, at time.Time) http.Header {
-	key, _ := base64.StdEncoding.DecodeString(string(token))
-	claims := fmt.Appendf(nil, `{"aud":%q,"iat":%d}`, msp, at.Unix())
+func (Channel) SignFor(account samples.Account, _ string, body []byte, at time.Time) http.Header {
+	key, _ := base64.StdEncoding.DecodeString(string(account.AuthToken))
+	claims := fmt.Appendf(nil, `{"aud":%q,"iat":%d}`, account.ProviderAccount, at.Unix())
 	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
 	mac := hmac.New(sha256.New, key)
 	_, _ = mac.Write([]byte(signed))
