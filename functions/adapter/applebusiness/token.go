@@ -54,11 +54,11 @@ func isSigned(signed, signature string, s secret.Value) bool {
 	if err != nil || len(key) == 0 {
 		return false
 	}
+	text := []byte(signed)
 	mac := hmac.New(sha256.New, key)
-	_, _ = mac.Write([]byte(signed))
-	var sum [sha256.Size]byte
+	_, _ = mac.Write(text)
 	var expected [43]byte // of unpadded base64
-	base64.RawURLEncoding.Encode(expected[:], mac.Sum(sum[:0]))
+	base64.RawURLEncoding.Encode(expected[:], mac.Sum(text[:0]))
 	return subtle.ConstantTimeCompare(expected[:], []byte(signature)) == 1
 }
 
