@@ -40,7 +40,8 @@ func New(publicBaseURL string) (*Channel, error) {
 // See https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides.
 func (*Channel) Describe() adapter.Description {
 	return adapter.Description{
-		Provider: Provider,
+		Provider:   Provider,
+		MediaHosts: []string{"api.twilio.com", ".ie1.twilio.com", ".au1.twilio.com"}, // and what they redirect to, which is signed, needs none
 		Responses: map[string]webhook.Response{
 			Messages: {Status: http.StatusOK, ContentType: "text/xml", Body: []byte("<Response/>")},
 			Status:   {Status: http.StatusNoContent},

@@ -137,7 +137,9 @@ func media(f form) []canonical.Attachment {
 		if url == "" {
 			break
 		}
-		attachments = append(attachments, canonical.Attachment{URL: url, ContentType: f.value("MediaContentType" + n)})
+		attachments = append(attachments, canonical.Attachment{
+			URL: url, ContentType: f.value("MediaContentType" + n), Access: &canonical.Access{Scheme: canonical.AccessBasic}, // an account may ask for it
+		})
 	}
 	return attachments
 }
