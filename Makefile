@@ -53,7 +53,7 @@ test: ## Run unit, contract, conformance and whole-pipeline tests under the race
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Run go vet (for Linux and macOS) and golangci-lint
 	go vet ./...
-	GOOS=darwin go vet ./shared/dev/... ./functions/*/*/relay ./functions/*/*/cmd/*-relay
+	GOOS=darwin go vet ./shared/dev/... $(addprefix ./,$(wildcard functions/*/*/relay functions/*/*/cmd/*-relay))
 	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run ./...
 
 $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
@@ -137,7 +137,7 @@ build: ## Build every function (ARCHITECTURE=arm64|x86_64): .build/lambda/<name>
 
 .PHONY: relay
 relay: ## Build what runs on people's own machines, for macOS and Linux: .build/relay/<name>-<system>-<architecture>
-	@for system in darwin linux; do for architecture in arm64 amd64; do for folder in functions/*/*/cmd/*-relay; do \
+	@for system in darwin linux; do for architecture in arm64 amd64; do for folder in $(wildcard functions/*/*/cmd/*-relay); do \
 		to=$(BUILD)/relay/$$(basename $$folder)-$$system-$$architecture; \
 		CGO_ENABLED=0 GOOS=$$system GOARCH=$$architecture go build -ldflags=-s -o $$to ./$$folder || exit 1; \
 		printf '%9d bytes  %s\n' $$(wc -c < $$to) $$to; \

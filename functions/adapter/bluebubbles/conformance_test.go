@@ -4,11 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"flag"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"signalbox/functions/adapter"
 	"signalbox/functions/adapter/adaptertest"
 	"signalbox/shared/canonical"
+	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 	"signalbox/shared/standardwebhooks"
 	"signalbox/shared/tenant"
@@ -55,3 +59,26 @@ func TestChannel(t *testing.T) { adaptertest.Run(t, provider(t)) }
 func BenchmarkWebhook(b *testing.B) { adaptertest.Bench(b, provider(b)) }
 
 func FuzzWebhook(f *testing.F) { adaptertest.Fuzz(f, provider(f)) }
+
+// TestThePageSaysEveryCode holds README.md against the codes.
+func TestThePageSaysEveryCode(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range []string{CodeBody, CodeEvent, CodeGUID, CodeChat, CodeSender} {
+		if !strings.Contains(string(page), "`"+code+"`") {
+			t.Errorf("README.md does not say what %s is", code)
+		}
+	}
+}
+
+// TestWhatAServerPostsByItselfIsRefused: the account's path is no secret, and a body without the relay's signature is a stranger's.
+func TestWhatAServerPostsByItselfIsRefused(t *testing.T) {
+	r := adaptertest.ReadCase(t, "testdata/text/request.json").Request()
+	r.Header.Set("User-Agent", "axios/1.7.2")
+	err := (&Channel{}).Decode(adapter.Webhook{Request: r, Kind: Messages}).Verify(secret.Versions{adaptertest.StandardSecret("any")})
+	if f := fault.Of(err); f.Kind != fault.Rejected || f.Code != standardwebhooks.CodeMissing {
+		t.Error(err)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/functions/adapter/bluebubbles/imessage"
 	"signalbox/shared/canonical"
+	"signalbox/shared/receipt"
 )
 
 // local is where a server holds its files: it listens on this port, and none but programs of the Mac reach it there.
@@ -249,9 +250,9 @@ func (r *reading) receipts(to []adapter.Parsed) []adapter.Parsed {
 // reason returns why a message was not sent, by Messages' code of it.
 func reason(code int64) string {
 	if code == 22 { // the recipient is not registered with iMessage; by SMS the number may be reached
-		return "unreachable"
+		return receipt.Unreachable
 	}
-	return "unknown"
+	return receipt.Unknown
 }
 
 // time returns the time of milliseconds, zero where there is none. What a Mac's clock says that is ahead has happened by ours.

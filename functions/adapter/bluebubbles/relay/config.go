@@ -185,7 +185,7 @@ func (c *Config) check() (problems []error) {
 	wrong(c.Lookback < time.Minute || c.Lookback > keep, "lookback: must be one minute to seven days, such as 24h")
 	if c.Media != "" {
 		at, err := url.Parse(c.Media)
-		wrong(err != nil || at.Scheme != "https" || at.Host == "" || at.RawQuery != "", "media: must be https://<host>, perhaps with a path: where others reach media-listen")
+		wrong(err != nil || at.Scheme != "https" || at.Host == "" || at.Path != "" || at.RawQuery != "", "media: must be https://<host>: where others reach media-listen")
 		wrong(!loopback(c.MediaListen), "media-listen: must be an address of this machine alone, such as 127.0.0.1:8472")
 		wrong(c.MediaListen == c.Listen, "media-listen: must not be where webhooks are taken: others reach it")
 	}

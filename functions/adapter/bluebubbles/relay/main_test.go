@@ -58,7 +58,7 @@ func TestMainForwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if sent := <-got; response.StatusCode != http.StatusNoContent || sent != string(body) {
+	if sent := <-got; response.StatusCode != http.StatusNoContent || !strings.Contains(sent, "Is it free?") { // posted, or asked for a moment before
 		t.Errorf("%d, %s", response.StatusCode, sent)
 	}
 	if err := Main(ctx, []string{"-config", config}, nothing, io.Discard); err == nil || !strings.Contains(err.Error(), "address already in use") {

@@ -19,7 +19,7 @@ const readable = 30 * 24 * time.Hour
 // address returns where a file can be read by who is told it, for a time. It is the same whenever the message is told.
 func (r *Relay) address(guid string, created int64) string {
 	until := strconv.FormatInt(created/1000+int64(readable/time.Second), 10)
-	return strings.TrimRight(r.config.Media, "/") + "/" + until + "/" + r.proof(guid, until) + "/" + url.PathEscape(guid)
+	return r.config.Media + "/" + until + "/" + r.proof(guid, until) + "/" + url.PathEscape(guid)
 }
 
 // proof returns what is part of the address of a file that was forwarded, and of no other.

@@ -42,6 +42,13 @@ func (m *mac) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// paths returns what was asked for.
+func (m *mac) paths() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.asked)
+}
+
 type refusedError struct{}
 
 func (refusedError) Error() string { return "connection refused" }
