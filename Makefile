@@ -207,7 +207,7 @@ clients: ## Run CRM clients that nobody here wrote against the simulators; which
 
 .PHONY: widget-test
 widget-test: ## Build and test clients for TypeScript, and the chat widget in a browser (CHROMIUM=, SHOTS= a folder for screenshots)
-	@for check in functions/adapter/*/client-ts/check.sh; do BUILD=$(abspath $(BUILD)) SHOTS=$(abspath $(SHOTS)) sh $$check || exit 1; done
+	@for check in functions/adapter/*/client-ts/check.sh; do [ ! -e $$check ] || BUILD=$(abspath $(BUILD)) SHOTS=$(abspath $(SHOTS)) sh $$check || exit 1; done
 
 .PHONY: described
 described: ## Hold the CRM simulators against the vendors' own API descriptions; a skip says where to get them

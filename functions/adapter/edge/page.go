@@ -89,7 +89,7 @@ func (c *content) readSession() error {
 func (in *input) admit(e *canonical.Event) {
 	said, v := *e, in.visitor
 	in.foreign = said.Sender.ID != "" && said.Sender.ID != v.Visitor ||
-		said.Recipient.ChannelAddress != "" && said.Recipient.ChannelAddress != v.Line || said.Recipient.Phone != "" || said.Recipient.ID != ""
+		said.Recipient.ChannelAddress != "" && bare(said.Recipient.ChannelAddress) != bare(v.Line) || said.Recipient.Phone != "" || said.Recipient.ID != ""
 	if said.Direction != "" && said.Direction != canonical.Inbound {
 		in.add(in.at+".direction", canonical.ProblemValue, wantInbound)
 	}
@@ -116,6 +116,9 @@ func (in *input) admit(e *canonical.Event) {
 		e.Type, e.Message = canonical.TypeMessage, &canonical.Message{} // what it lacks of that type is no matter
 	}
 }
+
+// bare returns a line's address without the channel that may be in front.
+func bare(line string) string { return strings.TrimPrefix(line, string(canonical.Web)+":") }
 
 // origin returns the origin of the page that tells an event.
 func (in *input) origin() string {

@@ -65,6 +65,7 @@ func TestWhoAPageSpeaksFor(t *testing.T) {
 	}{
 		"its visitor":                   {nil, nil, hello, 202, ""},
 		"its visitor, by name":          {nil, nil, `{"eventId":"m1","sender":{"id":"visitor-42"},"recipient":{"channelAddress":"` + edgetest.Chat + `"},"channel":"web","direction":"inbound","message":{"text":"Hello"}}`, 202, ""},
+		"its line, in full":             {nil, nil, `{"eventId":"m1","recipient":{"channelAddress":"web:` + edgetest.Chat + `"},"message":{"text":"Hello"}}`, 202, ""},
 		"several messages":              {nil, nil, "[" + hello + `,{"eventId":"m2","message":{"text":"Still there?"}}]`, 202, ""},
 		"a stop":                        {nil, nil, `{"eventId":"m1","type":"consent","consent":{"state":"opted_out"}}`, 202, ""},
 		"another visitor":               {nil, nil, `{"eventId":"m1","sender":{"id":"visitor-43"},"message":{"text":"Hello"}}`, 403, ""},

@@ -33,8 +33,8 @@ import (
 // What the door knows: an account and its lines.
 const (
 	Account = "acme-site"
-	Chat    = "acme.example/chat" // of web
-	Support = "acme.example/help" // of web, too
+	Chat    = "chat.acme.example" // of web
+	Support = "help.acme.example" // of web, too
 	Phone   = "+15557654321"      // of rcs and sms
 	Apple   = "support@acme.example"
 )
@@ -153,8 +153,8 @@ func (d *Door) Line(_ context.Context, account, address string, channel canonica
 		panic("a defect")
 	}
 	for _, line := range []tenant.Line{
-		{ID: "chat", Address: Chat, Channels: []canonical.Channel{canonical.Web}},
-		{ID: "help", Address: Support, Channels: []canonical.Channel{canonical.Web}},
+		{ID: "chat", Address: "web:" + Chat, Channels: []canonical.Channel{canonical.Web}},
+		{ID: "help", Address: "web:" + Support, Channels: []canonical.Channel{canonical.Web}},
 		{ID: "phone", Address: Phone, Channels: []canonical.Channel{canonical.RCS, canonical.SMS}},
 		{ID: "apple", Address: Apple, Channels: []canonical.Channel{canonical.IMessage}},
 	} {

@@ -47,7 +47,7 @@ type Claims struct {
 	Account string `json:"aud"`            // the account in the path
 	Visitor string `json:"sub"`            // what the backend calls the visitor: it tells people apart, and is not to be guessed by a page
 	Name    string `json:"name,omitempty"` // what the visitor is called, if the backend knows
-	Line    string `json:"line"`           // the line's address, as the tenant's file writes it
+	Line    string `json:"line"`           // the line's address, as the tenant's file writes it, with or without web: in front
 	Origin  string `json:"origin"`         // of the page: https://acme.example
 	Issued  int64  `json:"iat"`            // seconds of Unix time
 	Expires int64  `json:"exp"`

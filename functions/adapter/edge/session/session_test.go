@@ -24,7 +24,7 @@ const (
 func minted() time.Time { return time.Unix(1795435200, 0) }
 
 func claims() session.Claims {
-	return session.Claims{Account: "acme-site", Visitor: "visitor-42", Line: "acme.example/chat", Origin: "https://acme.example"}
+	return session.Claims{Account: "acme-site", Visitor: "visitor-42", Line: "chat.acme.example", Origin: "https://acme.example"}
 }
 
 func mint(t testing.TB, k secret.Value, change func(*session.Claims), life time.Duration) string {
@@ -94,7 +94,7 @@ func TestVerify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got, err := session.Verify(c.token, "acme-site", minted().Add(c.at), c.keys)
 			if c.code == "" {
-				if err != nil || got.Visitor != "visitor-42" || got.Line != "acme.example/chat" || got.Origin != "https://acme.example" {
+				if err != nil || got.Visitor != "visitor-42" || got.Line != "chat.acme.example" || got.Origin != "https://acme.example" {
 					t.Errorf("%+v, %v", got, err)
 				}
 				return

@@ -25,7 +25,7 @@ test("sessions are those of another implementation", async () => {
 
 test("what the door would refuse is not minted, and no error shows the key", async () => {
   const key = "whsec_ZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1+f4CBgoM=";
-  const right: Session = { account: "acme-site", visitor: "visitor-42", line: "acme.example/chat", origin: "https://acme.example" };
+  const right: Session = { account: "acme-site", visitor: "visitor-42", line: "chat.acme.example", origin: "https://acme.example" };
   const wrong: [string, Session, number][] = [
     [key, { ...right, account: "" }, 60],
     [key, { ...right, visitor: "" }, 60],

@@ -25,7 +25,7 @@ class Door {
 
   session = async (): Promise<string> => {
     if (this.down) throw new TypeError("failed to fetch");
-    const claims = { aud: "acme-site", sub: this.visitor, line: "acme.example/chat", iat: 0, exp: 900, n: this.given.length };
+    const claims = { aud: "acme-site", sub: this.visitor, line: "chat.acme.example", iat: 0, exp: 900, n: this.given.length };
     const token = `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.x`; // nobody verifies it here
     this.given.push(token);
     return token;

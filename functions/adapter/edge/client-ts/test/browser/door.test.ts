@@ -24,7 +24,7 @@ for (const key of keys) {
   });
 
   test(`${kind}: the door takes the sessions that it mints, of their origin alone`, async () => {
-    const token = await client.session({ visitor: `${kind}-visitor`, line: "acme.example/chat", origin: "https://acme.example" });
+    const token = await client.session({ visitor: `${kind}-visitor`, line: "chat.acme.example", origin: "https://acme.example" });
     const post = (origin: string) =>
       fetch(`${door}/v1/accounts/${account}/edge/events`, {
         method: "POST",
