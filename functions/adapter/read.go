@@ -136,7 +136,9 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 	trace := telemetry.Trace(ctx)
 	complete(p, w, line, a.description.Provider, pepper)
 	a.guardFiles(p.Event.Message)
-	p.box = boxKey(line, p.Event.ThreadID)
+	if p.Outbox != nil {
+		p.box = boxKey(line, p.Event.ThreadID)
+	}
 	a.redirect(ctx, &p.Event, pepper)
 	p.Event.Trace.Traceparent = trace
 	if raw := RawVendor(line.RawVendor, p.Vendor); raw != nil {
