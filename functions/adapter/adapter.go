@@ -28,6 +28,9 @@ const (
 	CodeChannel = "channel_not_served" // authentic, but no line with the address it came to serves its channel
 	CodePanic   = "panic"
 	CodeLarge   = "event_too_large"
+	// CodeMany is that of a webhook of very many events: its bytes are kept, and it is parsed within minutes by the function that parses dead
+	// letters again. It is one only as long as that fails.
+	CodeMany = "many_events"
 	// CodeInflated is a channel's, for a body that is larger than MaxRequest once it is not compressed any more. It makes no dead letter: it is
 	// answered as what is too large as it came.
 	CodeInflated = "inflated_too_large"
@@ -211,6 +214,9 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner 
 		if answerer, ok := content.(Answerer); ok {
 			return a.respond(telemetry.WithEvent(ctx, o.event), w, answerer, work, all, &o)
 		}
+		if work.count() > maxAtOnce {
+			return fault.New(fault.Retryable, CodeMany, nil)
+		}
 		if o.spool, err = a.publishAll(telemetry.WithEvent(ctx, o.event), work, all); err != nil {
 			return fault.New(fault.Retryable, codeNotDurable, nil)
 		}
@@ -223,7 +229,7 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner 
 	cause := fault.Of(err)
 	o.reason, o.panicked = cause.Code, cause.Code == CodePanic
 	failed := webhook.Response{Status: a.description.Redelivery.FailureStatus()}
-	if cause.Code == codeNotDurable || cause.Kind != fault.Permanent && !a.description.Redelivery.Never() {
+	if cause.Code == codeNotDurable || cause.Kind != fault.Permanent && cause.Code != CodeMany && !a.description.Redelivery.Never() {
 		o.answer = failed // it comes again when what failed may work
 		return o
 	}
@@ -261,6 +267,10 @@ func (a *Adapter) refuse(ctx context.Context, cause *fault.Error, o *outcome) bo
 	return o.refused
 }
 
+// maxAtOnce is how many events of a webhook are published before it is answered: those of one thread go one after the other. A provider that sends
+// what has a thousand, which it never got an answer to in time, would send it for ever.
+const maxAtOnce = 100
+
 // codeNotDurable is that no place took the events.
 const codeNotDurable = "nothing_durable"
 
@@ -295,6 +305,9 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 		a.Meter.Count("WebhookRefused", 1, provider, reason)
 	default:
 		a.Meter.Count("WebhookRejected", 1, provider, reason)
+	}
+	if o.dead > 0 && o.reason == CodeMany {
+		return // it waits, and nothing is wrong with it
 	}
 	if o.dead > 0 {
 		a.Meter.Count("WebhookDeadLettered", o.dead, provider, reason)

@@ -142,8 +142,8 @@ type Parsed struct {
 	Within time.Duration
 	// Outbox is what the person, on the line, is shown of the event when a Poller of theirs asks; nil for nothing. Only an Answerer has it.
 	Outbox json.RawMessage
-	// Err is why the event cannot be used, a fault.Permanent, where others of the webhook can. Only an Answerer has such: others leave the
-	// webhook unread as a whole.
+	// Err is why the event cannot be used, a fault.Permanent, where others of the webhook can. Of an Answerer its sender is told, and of others
+	// the webhook is a dead letter beside.
 	Err error
 
 	box store.Key // where Outbox is kept

@@ -112,7 +112,9 @@ func unusable(p *Parsed, err error) error {
 		return fault.New(fault.Permanent, CodeUnowned, nil)
 	case errors.Is(err, tenant.ErrUnserved):
 		return fault.New(fault.Permanent, CodeChannel, nil)
-	case p.Err != nil, err != nil && fault.Of(err).Code == CodeLarge:
+	case p.Err != nil:
+		return err
+	case err != nil && (fault.Of(err).Code == CodeLarge || fault.Of(err).Code == canonical.CodeInvalid):
 		return err
 	default:
 		return nil

@@ -5,16 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
 
+	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
@@ -151,10 +154,30 @@ func (r *Reparser) parse(ctx context.Context, send bool, l *letter) (generation 
 		return 0, err
 	}
 	work.regenerate(generation)
-	if _, err = r.adapter.publishAll(ctx, work, defaultBudget); err != nil {
-		return 0, err
+	for part := range work.parts() {
+		if _, err = r.adapter.publishAll(ctx, part, defaultBudget); err != nil {
+			return 0, err
+		}
 	}
 	return generation, work.Unused // it stays a dead letter until every address of it has a line
+}
+
+// parts yields the messages in their order, as many at a time as are published at once.
+func (w *Batch) parts() iter.Seq[Batch] {
+	return func(yield func(Batch) bool) {
+		for some := range slices.Chunk(w.Messages, maxAtOnce) {
+			if !yield(Batch{Messages: some}) {
+				return
+			}
+		}
+		for kind, messages := range w.Lanes {
+			for some := range slices.Chunk(messages, maxAtOnce) {
+				if !yield(Batch{Lanes: map[canonical.Type][]queue.Message{kind: some}}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // regenerate gives the messages ids that were never used: the queue drops what it was sent in the last five minutes.

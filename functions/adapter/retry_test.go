@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -337,6 +338,31 @@ func TestAWebhookWithoutItsDeadLetterIsNotDroppedInSilence(t *testing.T) {
 			if !strings.Contains(o.output.String(), want) {
 				t.Errorf("no %s in %s", want, &o.output)
 			}
+		}
+	})
+}
+
+// TestAWebhookOfVeryManyEventsIsKeptWholeAndParsedLater: before, what could not be published in time was answered 503, and as often as it came.
+func TestAWebhookOfVeryManyEventsIsKeptWholeAndParsedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newFixture(t)
+		o.adapter.Channel = batch{redelivers: []int{http.StatusServiceUnavailable}}
+		o.adapter.description = o.adapter.Channel.Describe()
+		const n = 10_000
+		body := "[" + strings.TrimSuffix(strings.Repeat(`"one",`, n), ",") + "]"
+		o.receive("first", body)
+		o.check(1, []string{"retryable many_events"}, nil)
+		if count := bytes.Count(o.output.Bytes(), []byte("WebhookDeadLettered")) + bytes.Count(o.output.Bytes(), []byte(telemetry.Failures)); count > 0 {
+			t.Errorf("what waits is counted as a failure")
+		}
+		o.run()
+		if len(o.sent) != n || o.waiting() > 0 || !slices.Equal(o.letters(), []string{"redriven retryable many_events"}) {
+			t.Errorf("%d were sent, %d wait, letters %v", len(o.sent), o.waiting(), o.letters())
+		}
+		o.sent = nil
+		o.receive("first", "["+strings.TrimSuffix(strings.Repeat(`"one",`, maxAtOnce), ",")+"]")
+		if len(o.sent) != maxAtOnce || o.waiting() > 0 {
+			t.Errorf("of %d %d were sent at once", maxAtOnce, len(o.sent))
 		}
 	})
 }

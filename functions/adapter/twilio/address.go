@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/identity"
 )
 
 // address is one side of a message. Twilio writes a bare number, short code or name for SMS and MMS, and
@@ -39,33 +40,11 @@ func (f form) externalUser() string { return f.first("ExternalUserId", "External
 // business portfolio, by whichever of the addresses has it. What has not the form of one proves nothing.
 func identifiers(account string, addresses ...address) []canonical.Identifier {
 	for _, a := range addresses {
-		if kind := userKind(a.bare); kind != "" && a.channel == canonical.WhatsApp {
+		if kind := identity.WhatsApp(a.bare); kind != "" && a.channel == canonical.WhatsApp {
 			return []canonical.Identifier{{Kind: kind, Scope: account, Value: a.bare}}
 		}
 	}
 	return nil
-}
-
-// userKind returns the kind of a WhatsApp user's identifier, "" for what is none: two capital letters of a country, a dot, and letters
-// and digits, to several portfolios with "ENT." before them.
-func userKind(s string) string {
-	country, rest, ok := strings.Cut(s, ".")
-	if !ok || len(country) != 2 || strings.Trim(country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return ""
-	}
-	kind := canonical.KindBSUID
-	if parent, ok := strings.CutPrefix(rest, "ENT."); ok {
-		kind, rest = canonical.KindParentBSUID, parent
-	}
-	for i := range len(rest) {
-		if b := rest[i]; (b < '0' || b > '9') && (b|0x20 < 'a' || b|0x20 > 'z') {
-			return ""
-		}
-	}
-	if rest == "" || len(rest) > 128 {
-		return ""
-	}
-	return kind
 }
 
 // identifier is what a person is known by: the bare E.164 wherever there is one, so that RCS falling back to SMS stays one

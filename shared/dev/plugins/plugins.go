@@ -14,6 +14,7 @@ import (
 	telnyx "signalbox/functions/adapter/telnyx/samples"
 	twilio "signalbox/functions/adapter/twilio/samples"
 	vonage "signalbox/functions/adapter/vonage/samples"
+	whatsapp "signalbox/functions/adapter/whatsapp/samples"
 	hubspot "signalbox/functions/connector/hubspot/hubspottest"
 	salesforce "signalbox/functions/connector/salesforce/salesforcetest"
 	"signalbox/functions/connector/simulatortest"
@@ -33,6 +34,7 @@ func Channels() map[string]samples.Channel {
 		"edge":          edge.Channel{},
 		"outreach":      outreach.Channel{},
 		"twilio":        twilio.Channel{},
+		"whatsapp":      whatsapp.Channel{},
 		"applebusiness": applebusiness.Channel{},
 	}
 }
