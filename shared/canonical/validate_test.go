@@ -163,7 +163,7 @@ var source = sync.OnceValue(func() string {
 })
 
 var (
-	segment = regexp.MustCompile(`\.(\*|[A-Za-z]+)|\[\d+\]`)
+	segment = regexp.MustCompile(`\.(\*|[A-Za-z][A-Za-z0-9]*)|\[\d+\]`)
 	huge    = regexp.MustCompile(`[eE][+-]?\d{4,}`) // more than a schema validator should be asked to multiply out
 )
 
@@ -177,8 +177,14 @@ func repeats(err error) string {
 		return ""
 	}
 	for _, p := range v.Problems {
-		if !strings.Contains(source(), `"`+p.Reason+`"`) && !strings.Contains(source(), "`"+p.Reason+"`") {
-			return p.Reason
+		words := []string{p.Reason}
+		if values, list := strings.CutPrefix(p.Reason, "must be one of "); list {
+			words = strings.Split(values, ", ")
+		}
+		for _, word := range words {
+			if !strings.Contains(source(), `"`+word+`"`) && !strings.Contains(source(), "`"+word+"`") {
+				return p.Reason
+			}
 		}
 		rest := strings.TrimPrefix(p.Path, "$")
 		for _, m := range segment.FindAllStringSubmatch(rest, -1) {
