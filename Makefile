@@ -172,6 +172,10 @@ redrive: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
 redrive: $(OPERATE) ## Put dead letters back, or replay: make redrive STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=demo REASON=... (see README)
 	@$(OPERATE) redrive
 
+.PHONY: backfill
+backfill: $(OPERATE) ## Ask a provider for what never came: make backfill STACK=... | ENDPOINT=... ACCOUNT=<id> FROM=2026-01-31T10:00:00Z TO=... REASON=...
+	@$(OPERATE) backfill
+
 # Addresses reach it through its environment, and no plan is ever an apply: of the defaults above none counts.
 .PHONY: consent consent-import
 consent consent-import: export ACTION := $(if $(filter file,$(origin ACTION)),,$(ACTION))

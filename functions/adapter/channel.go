@@ -116,6 +116,9 @@ type Webhook struct {
 	Kind            string // one of Description.Responses
 	AccountID       string
 	ProviderAccount string // what the provider calls the account; a channel compares it with the content
+	// Fetched is when the provider was asked for it, zero of what came by itself. Received is then when it would have come.
+	Fetched    time.Time
+	Historical bool // it was asked for as history: see canonical.Flags
 
 	kept http.Header // of Description.Keeps
 }

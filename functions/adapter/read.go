@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -230,6 +231,12 @@ func complete(p *Parsed, w Webhook, line tenant.Line, provider string, pepper ca
 	e.ThreadID = canonical.NewThreadID(pepper, p.Person)
 	e.ConversationID = conversationID(e.Channel, w.AccountID, e.ThreadID, p.Side)
 	e.ReceivedAt = w.Received.UTC().Truncate(time.Millisecond)
+	if w.Fetched.IsZero() {
+		return
+	}
+	e.Timestamp = cmp.Or(e.Timestamp, e.ReceivedAt)
+	e.ReceivedAt = w.Fetched.UTC().Truncate(time.Millisecond)
+	e.Flags.Historical, e.Flags.Backfilled = w.Historical, !w.Historical
 }
 
 // guardFiles takes the account's credentials off files that are not where the provider keeps them. What is read with them is read by another

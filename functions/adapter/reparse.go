@@ -42,13 +42,16 @@ type Reparser struct {
 	bytes    store.Store // the table of received bytes, where what waits to be retried is listed, too
 	claims   *idempotency.Reopener
 	reporter redrive.Reporter
+	fetcher  Fetcher // nil where the provider cannot be asked
+	accounts Accounts
 }
 
 // NewReparser returns a Reparser for the channel of a; it needs neither its DeadLetterWriter nor its tokens.
 func NewReparser(a *Adapter, records, received store.Store) *Reparser {
-	return &Reparser{a, records, received, idempotency.NewReopener(records), redrive.Reporter{
-		Done: "redrive", Failed: "not parsed again", Metric: "Redriven", Logger: a.Logger, Meter: a.Meter,
-	}}
+	return &Reparser{
+		adapter: a, records: records, bytes: received, claims: idempotency.NewReopener(records),
+		reporter: redrive.Reporter{Done: "redrive", Failed: "not parsed again", Metric: "Redriven", Logger: a.Logger, Meter: a.Meter},
+	}
 }
 
 // Reparse executes a request for ids of dead letters, or that of a schedule for those that are due, redrive.Again. One that
@@ -56,6 +59,9 @@ func NewReparser(a *Adapter, records, received store.Store) *Reparser {
 func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	if q.Action == redrive.Again {
 		err := r.retryDue(ctx)
+		if err == nil && r.fetcher != nil {
+			err = r.lookAtAll(ctx)
+		}
 		if err != nil {
 			_, err = r.reporter.Report(ctx, q, redrive.Result{}, err)
 		}

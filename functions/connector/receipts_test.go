@@ -213,7 +213,7 @@ func TestTheLastWordIsWhatIsHeld(t *testing.T) {
 	}{
 		"nothing rises":                           {nil, 1, "sent"},
 		"it rises while it is written":            {[]write{{"read", false}}, 1, "sent read"},
-		"it rises again, while that is written":   {[]write{{"read", false}, {"failed", false}}, 1, "sent read failed"},
+		"it rises again, while that is written":   {[]write{{"failed", false}, {"delivered", false}}, 1, "sent failed delivered"},
 		"what makes it good fails":                {[]write{{"read", false}, {"", true}}, 2, "sent read read"},
 		"it rises, and nobody knows of the write": {[]write{{"read", true}}, 2, "sent read"},
 	}

@@ -20,10 +20,16 @@ import (
 // asked returns the consent that an event asks for, nil for none. Plain words are a person's, and no machine's.
 func asked(e *canonical.Event) *canonical.Consent {
 	c := consent.FromEvent(e)
-	if c != nil && c.Source == consent.SourcePhrase && automatic(e) {
+	switch {
+	case c == nil:
 		return nil
+	case c.Source == consent.SourcePhrase && automatic(e):
+		return nil
+	case e.Flags.Historical && c.State != consent.OptedOut: // what was asked for before we were there: a stop holds, nothing else does
+		return nil
+	default:
+		return c
 	}
-	return c
 }
 
 // question returns what is asked of the consent to answer an event.

@@ -21,6 +21,7 @@ const (
 	NoLeadStaff        = "staff"
 	NoLeadGroup        = "group_chat"
 	NoLeadAutoReply    = "auto_reply"
+	NoLeadHistorical   = "historical" // said before we were there: nobody waits for anything
 	NoLeadOptOut       = "opt_out"
 	NoLeadCap          = "daily_cap"
 )
@@ -44,6 +45,8 @@ func noLead(e *canonical.Event, d *Decision, t tenant.Tenant) string {
 		return NoLeadAlphanumeric
 	}
 	switch {
+	case e.Flags.Historical:
+		return NoLeadHistorical
 	case d.AutoReply:
 		return NoLeadAutoReply
 	case d.Consent != nil && d.Consent.State == consent.OptedOut: // whoever is made of them later is marked
@@ -65,10 +68,8 @@ func makesNobody(e *canonical.Event, actions []delivery.Action) bool {
 	}
 }
 
-// counts reports whether whoever an event makes counts as a new lead of its line, which somebody gets. What happened long ago does not.
-func counts(e *canonical.Event) bool {
-	return e.Direction == canonical.Inbound && !e.Flags.Historical
-}
+// counts reports whether whoever an event makes counts as a new lead of its line, which somebody gets.
+func counts(e *canonical.Event) bool { return e.Direction == canonical.Inbound }
 
 // makesLead reports whether a decision has a CRM make somebody whom it is not known to hold.
 func makesLead(decided rules.Decision, head conversation.Head) bool {

@@ -169,7 +169,7 @@ func TestALineMakesOnlySoManyLeadsADay(t *testing.T) {
 		other := newcomer(5, func(e *canonical.Event) { e.LineID = "other" })
 		old := newcomer(6, func(e *canonical.Event) { e.Flags.Historical = true })
 		got := w.reasons(t, newcomer(1, nil), newcomer(2, nil), again, newcomer(4, nil), other, old)
-		want := []string{"", "", "", router.NoLeadCap, "", ""} // who wrote before is counted already, and another line counts for itself
+		want := []string{"", "", "", router.NoLeadCap, "", router.NoLeadHistorical} // who wrote before is counted already, and another line counts for itself
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}

@@ -70,10 +70,10 @@ type CRMDecision struct {
 }
 
 // Key returns where an event's record is kept.
-func Key(tenant string, event canonical.EventID) store.Key { return eventKey(tenant, event, "event") }
+func Key(tenant string, event canonical.EventID) store.Key { return delivery.RecordKey(tenant, event) }
 
 func eventKey(tenant string, event canonical.EventID, sort string) store.Key {
-	return store.Key{Partition: tenant + "/event/" + string(event), Sort: sort}
+	return store.Key{Partition: delivery.RecordKey(tenant, event).Partition, Sort: sort}
 }
 
 // logTime has a fixed width, so that the order of bytes is the order of time.

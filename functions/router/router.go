@@ -152,7 +152,7 @@ func (r *Router) Handle(ctx context.Context, heads []queue.Received) []error {
 	for i, head := range heads {
 		jobs[i] = &job{head: head, generation: queue.Generation(head.ID)}
 		if jobs[i].event, jobs[i].err = decode(head); jobs[i].err == nil {
-			jobs[i].consent, jobs[i].yes = asked(&jobs[i].event), consent.IsYes(&jobs[i].event)
+			jobs[i].consent, jobs[i].yes = asked(&jobs[i].event), !jobs[i].event.Flags.Historical && consent.IsYes(&jobs[i].event)
 		}
 	}
 	holdBack(jobs)

@@ -39,6 +39,11 @@ type Session struct {
 	Window   time.Duration `json:"window,omitempty"` // within which it is written once, in nanoseconds
 }
 
+// RecordKey returns where the record of an event and of what was decided about it is kept.
+func RecordKey(tenant string, event canonical.EventID) store.Key {
+	return store.Key{Partition: tenant + "/event/" + string(event), Sort: "event"}
+}
+
 // SessionKey returns where the record of a delivery's session is kept.
 func (d *Delivery) SessionKey() store.Key {
 	return session.StoreKey(d.Event.TenantID, d.Event.ThreadID, d.Session.Name)

@@ -37,7 +37,7 @@ type Common struct {
 // Check returns what is wrong with a request whose action is to be one of actions.
 func (a Common) Check(actions ...string) (problems []string) {
 	if !slices.Contains(actions, a.Action) {
-		problems = append(problems, "action is not one that this function has")
+		problems = append(problems, NoAction)
 	}
 	if !regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`).MatchString(a.Tenant) {
 		problems = append(problems, "tenant is required, as its id; _ is for what belongs to none")
@@ -134,6 +134,7 @@ type Result struct {
 	Parse    map[string][]string `json:"parse,omitempty"`    // ids of webhooks by provider: `<stack>-<provider>-reparse` takes them
 	More     bool                `json:"more,omitempty"`     // there may be more: ask again with Next as after
 	Next     string              `json:"next,omitempty"`     // opaque
+	Fetched  *Fetched            `json:"fetched,omitempty"`  // of a FetchRequest
 	Problems []string            `json:"problems,omitempty"` // why the request was refused; then nothing was done
 }
 

@@ -45,7 +45,7 @@ func validateAccount(f AccountFile) []Problem {
 
 // convertAccount changes how the credentials of an account are kept.
 func convertAccount[S, T any](a AccountContent[S], change func(place string, value S) (T, error)) (AccountContent[T], error) {
-	out := AccountContent[T]{ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount}
+	out := AccountContent[T]{ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount, APIURL: a.APIURL}
 	var failed error
 	for name, t := range map[string]struct {
 		from S

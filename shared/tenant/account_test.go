@@ -3,6 +3,7 @@ package tenant_test
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -380,5 +381,29 @@ func TestAnAccountWhoseCredentialsAreLostIsMendedByItsFile(t *testing.T) {
 	}
 	if line, err := d.Line(t.Context(), "agency-twilio", "+15550001111", ""); err != nil || line.TenantID != "acme" {
 		t.Errorf("%+v, %v", line, err)
+	}
+}
+
+// TestTheAccountsOfAProvider: those in tenants' files and those with files of their own, with where they may be asked.
+func TestTheAccountsOfAProvider(t *testing.T) {
+	t.Parallel()
+	s, box := memstore.New(), newBox()
+	shared, own := agency("acme"), demo(t)
+	shared.Account.APIURL = "https://api.example.net"
+	publishAccount(t, s, box, shared)
+	publish(t, s, box, own)
+	accounts, err := directory(s, box).Accounts(t.Context(), s, "twilio")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, a := range accounts {
+		found = append(found, strings.TrimSpace(a.ID+" "+a.TenantID+" "+a.APIURL))
+	}
+	if want := []string{"agency-twilio agency https://api.example.net", "demo-twilio demo"}; !slices.Equal(found, want) {
+		t.Errorf("%q, want %q", found, want)
+	}
+	if none, err := directory(s, box).Accounts(t.Context(), s, "nobody"); err != nil || len(none) > 0 {
+		t.Errorf("%v, %v", none, err)
 	}
 }

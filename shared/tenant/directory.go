@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,6 +125,55 @@ func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
 		return Tenant{}, err
 	}
 	return c.tenant, nil
+}
+
+// Lister lists records of the configuration table.
+type Lister interface {
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+}
+
+// Accounts returns all accounts of a provider, by their ids. What cannot be used is left out, and told of when it is read.
+func (d *Directory) Accounts(ctx context.Context, in Lister, provider string) ([]Account, error) {
+	found := map[string]Account{}
+	for page, err := range store.Pages(ctx, in, store.Range{Partition: providerAccountKey(provider, "").Partition, Limit: store.MaxGet}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, record := range page {
+			o, err := holder(record)
+			if err == nil && o.Account != "" {
+				err = d.addAccount(ctx, found, o.Account)
+			} else if err == nil {
+				err = d.addAccounts(ctx, found, o.Tenant, provider)
+			}
+			if err != nil && !errors.Is(err, ErrUnknown) && !errors.Is(err, errInvalid) {
+				return nil, err
+			}
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b Account) int { return strings.Compare(a.ID, b.ID) }), nil
+}
+
+func (d *Directory) addAccount(ctx context.Context, to map[string]Account, id string) error {
+	a, err := d.Account(ctx, id)
+	if err == nil {
+		to[id] = a
+	}
+	return err
+}
+
+// addAccounts adds the accounts at a provider that are in a tenant's file.
+func (d *Directory) addAccounts(ctx context.Context, to map[string]Account, tenant, provider string) error {
+	c, err := d.configs.Get(ctx, tenant, d.readConfig)
+	if err != nil {
+		return err
+	}
+	for id, a := range c.accounts {
+		if a.Provider == provider {
+			to[id] = a
+		}
+	}
+	return nil
 }
 
 // find looks into the configuration of the tenant that owns an account, or the line at an address of it, and once more into a newer one.

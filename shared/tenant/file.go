@@ -62,6 +62,7 @@ type AccountContent[S any] struct {
 	PreviousAuthToken S      `json:"previousAuthToken,omitempty"` // accepted too, while the token is being changed
 	HandshakeToken    S      `json:"handshakeToken,omitempty"`    // what the provider names when it asks whether a URL is ours, where that is no auth token
 	APIToken          S      `json:"apiToken,omitempty"`          // what the provider's API is called with, where that is no auth token
+	APIURL            string `json:"apiUrl,omitempty"`            // where that is, if it may be asked for what never came; without a slash at the end
 }
 
 // LineContent is an address of ours.

@@ -143,7 +143,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 func newAccount(owner string, a AccountContent[secret.Value]) Account {
 	account := Account{
 		ID: a.ID, TenantID: owner, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthTokens: secret.Versions{a.AuthToken},
-		APIToken: cmp.Or(a.APIToken, a.AuthToken),
+		APIToken: cmp.Or(a.APIToken, a.AuthToken), APIURL: a.APIURL,
 	}
 	if a.PreviousAuthToken != "" {
 		account.AuthTokens = append(account.AuthTokens, a.PreviousAuthToken)

@@ -140,6 +140,7 @@ type Account struct {
 	AuthTokens      secret.Versions // the current one, then the previous one while both are accepted
 	HandshakeTokens secret.Versions // what the provider names when it asks whether a URL is ours: AuthTokens where it has nothing of its own
 	APIToken        secret.Value    // what the provider's API is called with: the current one of AuthTokens where it has nothing of its own
+	APIURL          string          // where the provider's API is; "" if it is not to be asked for what never came
 }
 
 // Line is an address of ours at a provider. It belongs to one account.

@@ -24,6 +24,18 @@ type Wrapper interface {
 	Wrap(said []byte) []byte
 }
 
+// Lister is a Channel whose provider can be asked for what was said.
+type Lister interface {
+	// Lists returns the provider's API as a program meets it, with what was said to an account. It is asked with the account's token.
+	Lists(account, token string, said []Said) http.Handler
+}
+
+// Said is a message of a person.
+type Said struct {
+	ID, From, To, Text string
+	At                 time.Time
+}
+
 // AccountSigner is a Channel whose provider's signature names the account.
 type AccountSigner interface {
 	// SignFor returns the headers with which the provider sends a body of an account's to a URL.

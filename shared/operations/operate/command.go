@@ -52,6 +52,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 			return err
 		}
 		return choice.Run(ctx, out, at.Invoke)
+	case "backfill":
+		return backfillCommand(ctx, out, root, lookup, stack)
 	case "consent", "consent-import":
 		return consentCommand(ctx, out, command, lookup, stack)
 	case "smoke":
@@ -78,9 +80,25 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
-		"say what to do: operate apply, redrive, consent, consent-import, smoke, check, recover or remove",
-		strings.Join([]string{ApplyUsage, RedriveUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
+		"say what to do: operate apply, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
+		strings.Join([]string{ApplyUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
+}
+
+func backfillCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	template, err := readTemplate(root)
+	if err != nil {
+		return err
+	}
+	channels, err := channelsOf(template)
+	if err != nil {
+		return err
+	}
+	at, err := stack(BackfillUsage)
+	if err != nil {
+		return err
+	}
+	return Backfill(ctx, out, lookup, channels, at.Invoke)
 }
 
 func consentCommand(ctx context.Context, out io.Writer, command string, lookup func(string) string, stack func(usage string) (Stack, error)) error {

@@ -3,11 +3,16 @@
 package wire
 
 import (
+	"context"
+	"net/http"
+
 	"signalbox/functions/adapter"
 	"signalbox/shared/aws/dynamostore"
 	"signalbox/shared/aws/function"
 	"signalbox/shared/canonical"
+	"signalbox/shared/hosts"
 	"signalbox/shared/keyring"
+	"signalbox/shared/tenant"
 )
 
 // Parts are what the functions of a channel are made of, whatever the channel.
@@ -15,6 +20,8 @@ type Parts struct {
 	parts        adapter.Parts
 	ring         *keyring.Ring
 	state, bytes *dynamostore.Store
+	config       *dynamostore.Store
+	tenants      *tenant.Directory
 }
 
 // An Option is what not every channel has.
@@ -25,10 +32,11 @@ func New(f *function.Function, options ...Option) Parts {
 	p := Parts{
 		ring:  f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), ""),
 		state: f.Table(f.String("STATE_TABLE")), bytes: f.Table(f.String("SPOOL_TABLE")),
+		config: f.Table(f.String("CONFIG_TABLE")), tenants: f.Tenants(),
 	}
 	spool := adapter.NewSpool(p.bytes)
 	p.parts = adapter.Parts{
-		Directory: f.Tenants(), Peppers: f.Peppers(),
+		Directory: p.tenants, Peppers: f.Peppers(),
 		Sinks:       adapter.Sinks(f.Queue(f.String("EVENTS_QUEUE_URL")), spool),
 		DeadLetters: adapter.NewDeadLetters(p.ring, p.bytes, p.state, f.Identity.Version),
 		Aliases:     p.state,
@@ -60,6 +68,27 @@ func Outbox(_ *function.Function, p *Parts, _ *adapter.Spool) {
 func (p Parts) Adapter(channel adapter.Channel) *adapter.Adapter {
 	p.parts.Channel = channel
 	return adapter.New(p.ring, p.parts)
+}
+
+// Client returns what providers are called with. It reaches what CRM_HOSTS allows, as what calls CRMs does.
+func Client(f *function.Function) *http.Client {
+	return hosts.NewClient(hosts.Policy(f.String("CRM_HOSTS")))
+}
+
+// Asking returns what parses the dead letters of a channel again, and asks its provider for what never came.
+func (p Parts) Asking(channel adapter.Channel, fetcher adapter.Fetcher) *adapter.Reparser {
+	return p.Reparser(channel).Asks(fetcher, accounts{p.tenants, p.config})
+}
+
+// accounts are those of this deployment.
+type accounts struct {
+	*tenant.Directory
+	records tenant.Lister
+}
+
+// Accounts implements adapter.Accounts.
+func (a accounts) Accounts(ctx context.Context, provider string) ([]tenant.Account, error) {
+	return a.Directory.Accounts(ctx, a.records, provider)
 }
 
 // Reparser returns what parses the dead letters of a channel again.

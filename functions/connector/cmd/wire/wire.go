@@ -16,7 +16,7 @@ import (
 
 // Client returns what CRMs are called with. It reaches what CRM_HOSTS allows.
 func Client(f *function.Function) *http.Client {
-	return connector.NewClient(hosts.Policy(f.String("CRM_HOSTS")))
+	return hosts.NewClient(hosts.Policy(f.String("CRM_HOSTS")))
 }
 
 // Deliver returns the worker that carries deliveries into a kind of CRM.

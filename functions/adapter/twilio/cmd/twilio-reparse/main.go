@@ -1,4 +1,5 @@
-// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received. It is invoked directly, by make redrive, and by a schedule.
+// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received, and asks Twilio for what never came. It
+// is invoked directly, by make redrive and make backfill, and by a schedule.
 package main
 
 import (
@@ -14,5 +15,6 @@ func main() {
 	parts := wire.New(f, wire.Receipts)
 	channel, err := twilio.New(f.String("PUBLIC_BASE_URL"))
 	f.Check(err)
-	f.Start(lambdainvoke.Handler(parts.Reparser(channel).Reparse, redrive.Refuse))
+	asking := parts.Asking(channel, twilio.NewFetcher(wire.Client(f)))
+	f.Start(lambdainvoke.Handler(asking.Handle, redrive.Refuse))
 }

@@ -1,4 +1,4 @@
-package connector_test
+package hosts_test
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"signalbox/functions/connector"
 	"signalbox/shared/fault"
 	"signalbox/shared/hosts"
 )
@@ -35,12 +34,12 @@ func TestAClientDialsNoAddressOfOurOwnNetwork(t *testing.T) {
 	defer server.Close()
 	port := server.URL[strings.LastIndex(server.URL, ":"):]
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"} {
-		_, err := reach(t, connector.NewClient(hosts.Public), "https://"+host+port)
+		_, err := reach(t, hosts.NewClient(hosts.Public), "https://"+host+port)
 		if f := fault.Of(err); f == nil || f.Kind != fault.Blocked || f.Code != hosts.CodeRefused {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
-	if _, err := reach(t, connector.NewClient(hosts.Public), "http://api.example.com"); err == nil || fault.Of(err).Code != hosts.CodeRefused {
+	if _, err := reach(t, hosts.NewClient(hosts.Public), "http://api.example.com"); err == nil || fault.Of(err).Code != hosts.CodeRefused {
 		t.Errorf("plain http: %v", err)
 	}
 	if reached > 0 {
@@ -48,7 +47,7 @@ func TestAClientDialsNoAddressOfOurOwnNetwork(t *testing.T) {
 	}
 	plain := httptest.NewServer(server.Config.Handler)
 	defer plain.Close()
-	if _, err := reach(t, connector.NewClient(hosts.Any), plain.URL); err != nil || reached != 1 {
+	if _, err := reach(t, hosts.NewClient(hosts.Any), plain.URL); err != nil || reached != 1 {
 		t.Errorf("a simulator: %v, reached %d times", err, reached)
 	}
 }
@@ -62,7 +61,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	defer elsewhere.Close()
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusTemporaryRedirect))
 	defer server.Close()
-	status, err := reach(t, connector.NewClient(hosts.Any), server.URL)
+	status, err := reach(t, hosts.NewClient(hosts.Any), server.URL)
 	if err != nil || status != http.StatusTemporaryRedirect {
 		t.Errorf("%d, %v", status, err)
 	}
