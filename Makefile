@@ -24,7 +24,7 @@ GOARCH_x86_64 = amd64
 ENV ?= dev
 TENANT ?= events/tenants/demo.json
 ACTION ?= apply
-FUZZTIME ?= 10s
+FUZZTIME ?= 60s
 BENCH ?= full
 KILLS ?= 100
 
@@ -84,7 +84,7 @@ $(CHAOS):
 	@go build -o $@ ./shared/dev/chaos/cmd/chaos
 
 .PHONY: fuzz
-fuzz: ## Fuzz every parser for FUZZTIME each (10s)
+fuzz: ## Fuzz every parser for FUZZTIME each (60s)
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' shared functions); do \
 		for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' $$f); do \
 			echo "$$name in $$(dirname $$f)"; \
