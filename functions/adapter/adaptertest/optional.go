@@ -117,40 +117,46 @@ func (c Case) fields() map[string]func(value *string) Case {
 // members returns, for each member of an object and of those in it, by their names with dots between them, the object with another value of
 // it, or without it. Of an array it looks into every element: what has the name of an earlier one's is left to that.
 func members(object json.RawMessage) map[string]func(value *string) json.RawMessage {
-	all := map[string]func(*string) json.RawMessage{}
 	var own map[string]json.RawMessage
+	if json.Unmarshal(object, &own) == nil {
+		return membersOf(own)
+	}
+	all := map[string]func(*string) json.RawMessage{}
 	var elements []json.RawMessage
-	switch {
-	case json.Unmarshal(object, &own) == nil:
-		for name, raw := range own {
-			change := func(changed json.RawMessage) json.RawMessage {
-				rest := maps.Clone(own)
-				if delete(rest, name); changed != nil {
-					rest[name] = changed
+	_ = json.Unmarshal(object, &elements) // what is no array has none
+	for i, raw := range elements {
+		for inner, with := range members(raw) {
+			if all[inner] == nil {
+				all[inner] = func(value *string) json.RawMessage {
+					changed := slices.Clone(elements)
+					changed[i] = with(value)
+					return encode(changed)
 				}
-				return encode(rest)
-			}
-			all[name] = func(value *string) json.RawMessage {
-				if value == nil {
-					return change(nil)
-				}
-				return change(encode(*value))
-			}
-			for inner, with := range members(raw) {
-				all[name+"."+inner] = func(value *string) json.RawMessage { return change(with(value)) }
 			}
 		}
-	case json.Unmarshal(object, &elements) == nil:
-		for i, raw := range elements {
-			for inner, with := range members(raw) {
-				if all[inner] == nil {
-					all[inner] = func(value *string) json.RawMessage {
-						changed := slices.Clone(elements)
-						changed[i] = with(value)
-						return encode(changed)
-					}
-				}
+	}
+	return all
+}
+
+// membersOf is members of an object that was decoded.
+func membersOf(own map[string]json.RawMessage) map[string]func(value *string) json.RawMessage {
+	all := map[string]func(*string) json.RawMessage{}
+	for name, raw := range own {
+		change := func(changed json.RawMessage) json.RawMessage {
+			rest := maps.Clone(own)
+			if delete(rest, name); changed != nil {
+				rest[name] = changed
 			}
+			return encode(rest)
+		}
+		all[name] = func(value *string) json.RawMessage {
+			if value == nil {
+				return change(nil)
+			}
+			return change(encode(*value))
+		}
+		for inner, with := range members(raw) {
+			all[name+"."+inner] = func(value *string) json.RawMessage { return change(with(value)) }
 		}
 	}
 	return all

@@ -84,7 +84,7 @@ func (m *Maker) Event(ctx context.Context, function, sample string) ([]byte, err
 // request is a webhook of the provider that a route names, or for the route of files a link that nobody made.
 func (m *Maker) request(ctx context.Context, to template.Route, sample string) ([]byte, error) {
 	if strings.HasPrefix(to.Path, media.Path) {
-		const token = "demo.00000000-0000-4000-8000-000000000000.0.zzzzzz.0" //nolint:gosec // no credential
+		const token = "demo.00000000-0000-4000-8000-000000000000.0.zzzzzz.0"
 		request, err := http.NewRequestWithContext(ctx, to.Method, "https://localhost"+media.Path+token, http.NoBody)
 		if err != nil {
 			return nil, fmt.Errorf("samlocal: %w", err)
