@@ -126,8 +126,12 @@ func TestWhatACutTookIsFetched(t *testing.T) {
 			start := time.Now().UTC().Add(-50 * time.Minute).Truncate(time.Second)
 			var all []samples.Said
 			for i, one := range []struct{ from, to, text string }{
-				{"+15552019001", line, "alpha"}, {"+15552019002", line, "other"}, {"+15552019001", line, "bravo"},
-				{"+15552019001", line, "charlie"}, {"+15552019001", line, "delta"}, {"+15552019001", "+15550000000", "elsewhere"},
+				{"+15552019001", line, "alpha"},
+				{"+15552019002", line, "other"},
+				{"+15552019001", line, "bravo"},
+				{"+15552019001", line, "charlie"},
+				{"+15552019001", line, "delta"},
+				{"+15552019001", "+15550000000", "elsewhere"},
 			} {
 				all = append(all, samples.Said{ID: fmt.Sprintf("SM%032d", i), From: one.from, To: one.to, Text: one.text, At: start.Add(time.Duration(i) * time.Minute)})
 			}

@@ -43,15 +43,7 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		}
 		return Apply(ctx, out, cmp.Or(lookup("ACTION"), "apply"), lookup("TENANT"), at.Invoke)
 	case "redrive":
-		choice, err := NewChoice(lookup)
-		if err != nil {
-			return err
-		}
-		at, err := stack(RedriveUsage)
-		if err != nil {
-			return err
-		}
-		return choice.Run(ctx, out, at.Invoke)
+		return redriveCommand(ctx, out, lookup, stack)
 	case "backfill":
 		return backfillCommand(ctx, out, root, lookup, stack)
 	case "consent", "consent-import":
@@ -83,6 +75,18 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		"say what to do: operate apply, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
 		strings.Join([]string{ApplyUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
+}
+
+func redriveCommand(ctx context.Context, out io.Writer, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	choice, err := NewChoice(lookup)
+	if err != nil {
+		return err
+	}
+	at, err := stack(RedriveUsage)
+	if err != nil {
+		return err
+	}
+	return choice.Run(ctx, out, at.Invoke)
 }
 
 func backfillCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
