@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,9 +227,9 @@ func TestSendGivesUp(t *testing.T) {
 // TestAQueueKeepsTheOrder: what is added while nothing goes is sent afterwards, each once, in the order it was added.
 func TestAQueueKeepsTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		w := &wire{door: edgetest.New(), answer: func(int) *answer {
-			if down {
+			if !up.Load() {
 				return status(503, "")
 			}
 			return nil
@@ -248,8 +249,9 @@ func TestAQueueKeepsTheOrder(t *testing.T) {
 			t.Errorf("the fifth of four: %v", err)
 		}
 		time.Sleep(72 * time.Hour)
-		down = false
+		up.Store(true)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if got := texts(w.door); got != "1 2 3" || q.Len() != 0 || len(refused) != 1 {
 			t.Errorf("the door has %s, %d wait, %d were refused", got, q.Len(), len(refused))
 		}
@@ -268,15 +270,15 @@ func TestAQueueKeepsTheOrder(t *testing.T) {
 // TestAQueueIsNotEmptiedByAWrongKey: that is put right, and then everything is sent.
 func TestAQueueIsNotEmptiedByAWrongKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		wrong := true
+		var right atomic.Bool
 		w := &wire{door: edgetest.New(), answer: func(n int) *answer {
-			if wrong {
+			if !right.Load() {
 				return status([]int{403, 404, 302}[n%3], "")
 			}
 			return nil
 		}}
-		blocked := 0
-		q, err := newClient(t, w, edgetest.Secret).Queue(client.QueueOptions{Blocked: func(error) { blocked++ }})
+		var blocked atomic.Int32
+		q, err := newClient(t, w, edgetest.Secret).Queue(client.QueueOptions{Blocked: func(error) { blocked.Add(1) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,10 +287,10 @@ func TestAQueueIsNotEmptiedByAWrongKey(t *testing.T) {
 		defer cancel()
 		go func() { _ = q.Run(ctx) }()
 		time.Sleep(time.Hour)
-		wrong = false
+		right.Store(true)
 		time.Sleep(time.Hour)
-		if got := texts(w.door); got != "1 2" || blocked < 3 {
-			t.Errorf("the door has %s, told %d times", got, blocked)
+		if got := texts(w.door); got != "1 2" || blocked.Load() < 3 {
+			t.Errorf("the door has %s, told %d times", got, blocked.Load())
 		}
 		<-ctx.Done()
 		synctest.Wait()
