@@ -231,6 +231,9 @@ func complete(p *Parsed, w Webhook, line tenant.Line, provider string, pepper ca
 	e.ThreadID = canonical.NewThreadID(pepper, p.Person)
 	e.ConversationID = conversationID(e.Channel, w.AccountID, e.ThreadID, p.Side)
 	e.ReceivedAt = w.Received.UTC().Truncate(time.Millisecond)
+	if e.Timestamp.After(w.Received) { // a clock that is ahead: nothing is newer than what comes next
+		e.Timestamp = time.Time{}
+	}
 	if w.Fetched.IsZero() {
 		return
 	}

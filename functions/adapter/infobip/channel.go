@@ -123,9 +123,7 @@ func (c content) Parse() ([]adapter.Parsed, error) {
 			read = reported
 		}
 		one, err := read(result)
-		if err != nil {
-			return nil, err
-		}
+		one.Err = err // one of two thousand keeps no other waiting
 		one.Vendor = adapter.JSONFields(result, isOpen)
 		parsed = append(parsed, one)
 	}

@@ -33,15 +33,25 @@ func at(written string) time.Time {
 	return t
 }
 
-// participant reads an address: a number is written without its "+".
-func participant(address string, channel canonical.Channel) canonical.Participant {
+// hasNumbers reports whether people are known by phone numbers on a channel. What looks like one elsewhere is anything else.
+func hasNumbers(channel canonical.Channel) bool {
+	return channel == canonical.SMS || channel == canonical.RCS || channel == canonical.WhatsApp || channel == "viber_bm"
+}
+
+// ours returns our side: a number is written without its "+".
+func ours(address string) canonical.Participant {
 	if number := "+" + strings.TrimPrefix(address, "+"); canonical.IsE164(number) {
 		return canonical.Participant{Phone: number}
 	}
-	if channel == canonical.IMessage {
-		return canonical.Participant{ID: string(channel) + ":" + address, ChannelAddress: address}
-	}
 	return canonical.Participant{ChannelAddress: address}
+}
+
+// person returns the customer's side.
+func person(address string, channel canonical.Channel) canonical.Participant {
+	if p := ours(address); p.Phone != "" && hasNumbers(channel) {
+		return p
+	}
+	return canonical.Participant{ID: string(channel) + ":" + address, ChannelAddress: address}
 }
 
 // sides reads who wrote to whom. The Messages API and the SMS API have names of their own.
@@ -49,13 +59,13 @@ func sides(result jsontext.Value) (from, to string) {
 	return cmp.Or(result.TextAt("sender"), result.TextAt("from")), cmp.Or(result.TextAt("destination"), result.TextAt("to"))
 }
 
-// complete returns an event of a message with what all of them have; ours is our side.
-func complete(e canonical.Event, person canonical.Participant, ours, key string) adapter.Parsed {
+// complete returns an event of a message with what all of them have.
+func complete(e canonical.Event, who canonical.Participant, side, key string) adapter.Parsed {
 	return adapter.Parsed{
 		Event: e, Kind: string(e.Type), Key: key,
-		Addresses: []string{ours, "+" + strings.TrimPrefix(ours, "+")},
-		Person:    cmp.Or(person.Phone, person.ID, string(e.Channel)+":"+person.ChannelAddress),
-		Side:      ours,
+		Addresses: []string{side, "+" + strings.TrimPrefix(side, "+")},
+		Person:    cmp.Or(who.Phone, who.ID),
+		Side:      side,
 	}
 }
 
@@ -73,13 +83,13 @@ func received(result jsontext.Value) (adapter.Parsed, error) {
 	case !canonical.IsChannel(string(channel)):
 		return adapter.Parsed{}, malformed("channel_malformed")
 	}
-	person := participant(from, channel)
+	who := person(from, channel)
 	if channel == canonical.IMessage {
-		person.Identifiers = []canonical.Identifier{{Kind: canonical.KindApple, Scope: to, Value: from}}
+		who.Identifiers = []canonical.Identifier{{Kind: canonical.KindApple, Scope: to, Value: from}}
 	}
 	e := canonical.Event{
 		Type: canonical.TypeMessage, Channel: channel, Direction: canonical.Inbound, ProviderMessageID: id,
-		Sender: person, Recipient: participant(to, ""), Timestamp: at(result.TextAt("receivedAt")),
+		Sender: who, Recipient: ours(to), Timestamp: at(result.TextAt("receivedAt")),
 	}
 	about := result.TextAt("pairedMessageId")
 	if about != "" {
@@ -98,7 +108,7 @@ func received(result jsontext.Value) (adapter.Parsed, error) {
 	if m := e.Message; m != nil && result.At("content") == "" && result.At("text") == "" {
 		m.ContentType, m.Kind = canonical.ContentUnsupported, cmp.Or(result.TextAt("message", "type"), "message")
 	}
-	return complete(e, person, to, id), nil
+	return complete(e, who, to, id), nil
 }
 
 // anyEmoji is the emoji of a reaction that is taken off and of which Infobip does not tell which it was.

@@ -34,6 +34,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 			line("infobip-number", "demo", "+15557654328", canonical.SMS, canonical.WhatsApp),
 			line("infobip-agent", "demo", "acme_demo_infobip_agent", canonical.RCS),
 			line("infobip-business", "demo", "2f6f0d1e-1b2c-4d3e-8f90-a1b2c3d4e5f6", canonical.IMessage),
+			line("infobip-page", "demo", "acme.shop", "instagram_dm"),
 			line("rivals", "rival", "15559990028", canonical.SMS),
 		},
 		Sample:    sample("sms"),

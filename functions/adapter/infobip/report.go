@@ -91,10 +91,10 @@ func reported(result jsontext.Value) (adapter.Parsed, error) {
 		}
 		told.Reason = reasonOf(status.TextAt("name"), failure)
 	}
-	person := participant(to, channel)
+	who := person(to, channel)
 	return complete(canonical.Event{
 		Type: canonical.TypeReceipt, Channel: channel, Direction: canonical.Status, ProviderMessageID: id,
-		Sender: participant(from, ""), Recipient: person, RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: id},
+		Sender: ours(from), Recipient: who, RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: id},
 		Receipt: told, Timestamp: told.At,
-	}, person, from, id+"|"+cmp.Or(status.TextAt("name"), told.State)+"|"+told.Error), nil
+	}, who, from, id+"|"+cmp.Or(status.TextAt("name"), told.State)+"|"+told.Error), nil
 }

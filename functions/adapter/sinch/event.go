@@ -23,7 +23,7 @@ type reader func(t *told) ([]adapter.Parsed, error)
 // readerOf returns the reader of a member of the document, and false for one that no trigger has.
 func readerOf(name string) (read reader, known bool) {
 	switch name {
-	case "message", "message_redaction": // the second says the same with personal data taken out; the first to come stands
+	case "message":
 		return (*told).message, true
 	case "message_delivery_report":
 		return (*told).report, true
@@ -35,7 +35,8 @@ func readerOf(name string) (read reader, known bool) {
 		return (*told).optOut, true
 	case "unsupported_callback":
 		return (*told).unsupported, true
-	case "message_submit_notification", "event_delivery_report", "capability_notification", "channel_event_notification",
+	case "message_redaction", // the same message with personal data taken out: the first of the two to come would stand
+		"message_submit_notification", "event_delivery_report", "capability_notification", "channel_event_notification",
 		"contact_create_notification", "contact_update_notification", "contact_delete_notification", "contact_merge_notification",
 		"duplicated_contact_identities_notification", "conversation_start_notification", "conversation_stop_notification",
 		"conversation_delete_notification", "smart_conversation_notification", "record_notification":
@@ -132,8 +133,14 @@ func isOpen(name string) bool {
 	}
 }
 
-// optIn reads that Sinch registered that a person opted in.
-func (t *told) optIn() ([]adapter.Parsed, error) { return t.opted(consent.Start, "OPT_IN_SUCCEEDED") }
+// optIn reads that a person opted in. One that was registered by request is a program's word, of which no evidence comes with it: it opens
+// nothing that the person closed.
+func (t *told) optIn() ([]adapter.Parsed, error) {
+	if t.what.TextAt("request_id") != "" {
+		return nil, nil
+	}
+	return t.opted(consent.Start, "OPT_IN_SUCCEEDED")
+}
 
 // optOut reads that Sinch registered that a person opted out.
 func (t *told) optOut() ([]adapter.Parsed, error) { return t.opted(consent.Stop, "OPT_OUT_SUCCEEDED") }

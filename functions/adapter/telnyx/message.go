@@ -67,7 +67,8 @@ func received(data, payload jsontext.Value) ([]adapter.Parsed, error) {
 	}
 	return []adapter.Parsed{{
 		Event: canonical.Event{
-			Type: canonical.TypeMessage, Channel: channel, Direction: canonical.Inbound, ProviderMessageID: id,
+			Participants: group(payload),
+			Type:         canonical.TypeMessage, Channel: channel, Direction: canonical.Inbound, ProviderMessageID: id,
 			Sender: person(payload.At("from")), Recipient: participant(ours[0]), Message: words(payload),
 			Timestamp: at(cmp.Or(payload.TextAt("received_at"), data.TextAt("occurred_at"))),
 		},
@@ -76,6 +77,30 @@ func received(data, payload jsontext.Value) ([]adapter.Parsed, error) {
 		Person:    from,
 		Side:      ours[0],
 	}}, nil
+}
+
+// group returns all of a group, who stand in to and cc beside the sender; nil for a message to us alone.
+func group(payload jsontext.Value) []canonical.Participant {
+	all := []canonical.Participant{person(payload.At("from"))}
+	for _, name := range []string{"to", "cc"} {
+		for member := range payload.At(name).Elements() {
+			if a := cmp.Or(address(member), textOf(member)); a != "" {
+				all = append(all, participant(a))
+			}
+		}
+	}
+	if len(all) <= 2 {
+		return nil
+	}
+	return all
+}
+
+// textOf returns what a string means, "" for another value.
+func textOf(v jsontext.Value) string {
+	if v != "" && v[0] == '"' {
+		return v.Text()
+	}
+	return ""
 }
 
 // maxSubject is how long a subject may be in bytes: an MMS has 40 characters of one.

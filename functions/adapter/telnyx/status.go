@@ -16,7 +16,7 @@ func stateOf(status string) (state string, ok bool) {
 		return status, true
 	case "scheduled":
 		return "queued", true
-	case "delivery_unconfirmed", "dlr_timeout":
+	case "delivery_unconfirmed", "dlr_timeout", "unknown": // the last of a group's who has no number at Telnyx
 		return "sent", true
 	case "cancelled":
 		return "canceled", true
@@ -63,6 +63,10 @@ func statuses(event string, data, payload jsontext.Value) ([]adapter.Parsed, err
 		return nil, malformed("channel_malformed")
 	}
 	code := failure(payload)
+	reason := reasonOf(code)
+	if n := count(payload.At("to")); n > 1 && (reason == receipt.OptedOut || reason == receipt.InvalidNumber) {
+		reason = "" // of whom in the group, it does not say
+	}
 	when := at(cmp.Or(data.TextAt("occurred_at"), payload.TextAt("completed_at")))
 	var parsed []adapter.Parsed
 	for to := range payload.At("to").Elements() {
@@ -73,14 +77,15 @@ func statuses(event string, data, payload jsontext.Value) ([]adapter.Parsed, err
 		state, known := stateOf(status)
 		person := address(to)
 		switch {
-		case !known:
-			return nil, malformed("message_status_unknown")
 		case person == "":
 			return nil, malformed("to_missing")
+		case !known:
+			parsed = append(parsed, adapter.Parsed{Err: malformed("message_status_unknown")})
+			continue
 		}
 		told := &canonical.Receipt{State: state, At: when}
 		if state == "failed" || state == "expired" {
-			told.Error, told.Reason = code, reasonOf(code)
+			told.Error, told.Reason = code, reason
 		}
 		parsed = append(parsed, adapter.Parsed{
 			Event: canonical.Event{
@@ -106,4 +111,12 @@ func failure(payload jsontext.Value) string {
 		return cmp.Or(e.TextAt("code"), string(e.At("code")))
 	}
 	return ""
+}
+
+// count returns how many elements an array has.
+func count(v jsontext.Value) (n int) {
+	for range v.Elements() {
+		n++
+	}
+	return n
 }

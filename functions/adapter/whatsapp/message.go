@@ -201,7 +201,12 @@ func (c *change) history(part object) error {
 // itself, after the message or before it.
 func (c *change) imported(m object, progress jsontext.Value, file bool) {
 	t := told{direction: canonical.Inbound, history: progress, file: file}
-	if from := m.text("from"); from != "" && digits(from) == c.number {
+	from := m.text("from")
+	isOurs := digits(from) == c.number
+	if c.thread != "" { // which is the customer's: our own number may be written by other rules of its country
+		isOurs = digits(from) != digits(c.thread)
+	}
+	if from != "" && isOurs {
 		t.direction, t.actor = canonical.Outbound, author("")
 	}
 	c.message(m, t)
