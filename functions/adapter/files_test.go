@@ -24,13 +24,17 @@ func TestCredentialsGoToTheProviderAlone(t *testing.T) {
 		"https://API.example.com/media/1":             false,
 		"https://evil.example\\.media.example.com/1/": false,
 	} {
-		file := canonical.Attachment{URL: address, Access: &canonical.Access{Scheme: canonical.AccessBearer, Member: "url"}}
+		access := canonical.Access{Scheme: canonical.AccessBearer, Member: "url", Hosts: []string{".example.com"}, Headers: map[string]string{"x-signature": "00ff"}}
+		file := canonical.Attachment{URL: address, Access: &access}
 		card := file
 		card.Access = &canonical.Access{Scheme: canonical.AccessBearer}
 		m := canonical.Message{Attachments: []canonical.Attachment{{URL: address}, file}, Cards: []canonical.Card{{}, {Media: &card}}}
 		a.guardFiles(&m)
 		if got := m.Attachments[1].Access.Scheme != ""; got != kept || (m.Cards[1].Media.Access.Scheme != "") != kept || m.Attachments[1].Access.Member != "url" {
 			t.Errorf("%s: credentials kept %v, want %v", address, got, kept)
+		}
+		if (access.Hosts != nil) != kept || (access.Headers != nil) != kept {
+			t.Errorf("%s: hosts %v and headers %v, want kept %v", address, access.Hosts, access.Headers, kept)
 		}
 	}
 	a.guardFiles(nil)

@@ -256,7 +256,7 @@ func (a *Adapter) guardFiles(m *canonical.Message) {
 		if err != nil || at.Scheme != "https" || !slices.ContainsFunc(a.description.MediaHosts, func(host string) bool {
 			return at.Host == host || strings.HasPrefix(host, ".") && strings.HasSuffix(at.Host, host)
 		}) {
-			file.Access.Scheme = ""
+			file.Access.Scheme, file.Access.Hosts, file.Access.Headers = "", nil, nil
 		}
 	}
 	for i := range m.Attachments {
