@@ -49,5 +49,11 @@ func (r *Relay) ServeFile(w http.ResponseWriter, request *http.Request) {
 	defer func() { _ = response.Body.Close() }()
 	w.Header().Set("Content-Type", response.Header.Get("Content-Type"))
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = io.Copy(w, response.Body)
+	if response.ContentLength >= 0 {
+		w.Header().Set("Content-Length", strconv.FormatInt(response.ContentLength, 10))
+	}
+	if _, err := io.Copy(w, response.Body); err != nil {
+		r.log.WarnContext(request.Context(), "a file broke off", slog.Any("error", err))
+		panic(http.ErrAbortHandler) // whoever reads would take a part for the whole
+	}
 }

@@ -2,6 +2,8 @@ package relay
 
 import (
 	"bytes"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -64,6 +66,36 @@ func TestFilesAreReadByTheirAddressAlone(t *testing.T) {
 			t.Errorf("after %v: %d", readable, status)
 		}
 	})
+}
+
+// TestAFileThatBreaksOffIsNotWhole: whoever reads it sees a connection that broke, too.
+func TestAFileThatBreaksOffIsNotWhole(t *testing.T) {
+	mac := newMac()
+	r := &Relay{config: Config{Media: "https://files.mac.example", Secret: key}, log: slog.New(slog.DiscardHandler)}
+	r.server = server{"http://127.0.0.1:1234", password, &http.Client{Transport: mac}}
+	files := httptest.NewServer(http.HandlerFunc(r.ServeFile))
+	defer files.Close()
+	path := strings.TrimPrefix(r.address("AT-1", time.Now().UnixMilli()), r.config.Media)
+	for _, c := range []struct {
+		length string // that the server says
+		cut    bool
+		want   int64
+	}{{"16", false, 16}, {"16", true, 16}, {"", false, -1}, {"", true, -1}} {
+		mac.length, mac.cut = c.length, c.cut
+		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, files.URL+path, nil)
+		response, err := http.DefaultClient.Do(request)
+		if c.cut && err != nil {
+			continue // it broke off before anything was sent
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if (err != nil) != c.cut || !c.cut && string(body) != "the picture AT-1" || response.ContentLength != c.want && c.length != "" {
+			t.Errorf("%+v: %q, %v, length %d", c, body, err, response.ContentLength)
+		}
+	}
 }
 
 func TestAGuessedPathIsNothing(t *testing.T) {

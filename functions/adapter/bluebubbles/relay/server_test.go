@@ -3,6 +3,7 @@ package relay
 import (
 	"cmp"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"testing/iotest"
 	"time"
 )
 
@@ -24,6 +26,8 @@ type mac struct {
 	chats    map[string]map[string]any
 	asked    []string // paths
 	down     bool
+	cut      bool   // answers break off at their end
+	length   string // of a file, that the answer says
 	broken   string // a path that fails
 }
 
@@ -39,7 +43,11 @@ func (m *mac) RoundTrip(r *http.Request) (*http.Response, error) {
 	m.asked = append(m.asked, r.URL.Path)
 	w := httptest.NewRecorder()
 	m.serve(w, r)
-	return w.Result(), nil
+	answer := w.Result()
+	if m.cut {
+		answer.Body = io.NopCloser(io.MultiReader(answer.Body, iotest.ErrReader(io.ErrUnexpectedEOF)))
+	}
+	return answer, nil
 }
 
 // paths returns what was asked for.
@@ -109,6 +117,9 @@ func (m *mac) serve(w http.ResponseWriter, r *http.Request) {
 		envelope(w, http.StatusOK, "Success", map[string]any{"data": chat})
 	case ok && len(parts) == 3 && parts[0] == "attachment" && parts[2] == "download":
 		w.Header().Set("Content-Type", "image/jpeg")
+		if m.length != "" {
+			w.Header().Set("Content-Length", m.length)
+		}
 		_, _ = w.Write([]byte("the picture " + parts[1]))
 	default:
 		refuse(w, http.StatusNotFound, "Server Error", "Not Found")
