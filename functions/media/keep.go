@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -128,7 +129,7 @@ func (k *Keeper) handle(ctx context.Context, head queue.Received) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	var failed error // of the first file that is to be tried again: the others do not wait for it
+	var missing []int
 	for from := 0; from < len(keys); from += store.MaxGet {
 		held, err := k.Store.Get(ctx, keys[from:min(from+store.MaxGet, len(keys))]...)
 		if err != nil {
@@ -136,16 +137,43 @@ func (k *Keeper) handle(ctx context.Context, head queue.Received) error {
 		}
 		for i, record := range held {
 			if record.Version == 0 {
-				failed = cmp.Or(failed, k.keep(ctx, &job, from+i))
+				missing = append(missing, from+i)
 			}
 		}
+	}
+	var failed error // of the first file that is to be tried again: the others do not wait for it
+	missing = inTurn(missing, max(head.Attempt-1, 0)%len(keys))
+	for i, n := range missing {
+		parts := 1 // the first has as long as it may take: one of many slow files would otherwise never come
+		if i > 0 {
+			parts = len(missing) - i + 1 // as much for each of those that are left, and for keeping them
+		}
+		failed = cmp.Or(failed, k.keep(ctx, &job, n, parts))
 	}
 	return failed
 }
 
-// keep fetches a file, keeps it, and writes what is known of it from now on.
-func (k *Keeper) keep(ctx context.Context, job *media.Job, n int) error {
-	file, err := k.fetch(ctx, job, n)
+// inTurn returns the numbers of files from one on and then those before it: each attempt begins with another, so that the same slow ones
+// do not take the time of every attempt.
+func inTurn(files []int, from int) []int {
+	at, _ := slices.BinarySearch(files, from)
+	return slices.Concat(files[at:], files[:at])
+}
+
+// share returns a context that ends after one of so many equal parts of the time that is left.
+func share(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
+}
+
+// keep fetches a file in one of so many parts of the time that is left, keeps it, and writes what is known of it from now on.
+func (k *Keeper) keep(ctx context.Context, job *media.Job, n, parts int) error {
+	fetching, cancel := share(ctx, parts)
+	file, err := k.fetch(fetching, job, n)
+	cancel()
 	var now known
 	switch f := fault.Of(err); {
 	case f == nil:

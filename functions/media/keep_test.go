@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"signalbox/functions/media"
@@ -52,10 +53,25 @@ type world struct {
 	log     bytes.Buffer
 }
 
+// slow is a file that takes a time.
+type slow struct {
+	media.File
+	takes time.Duration
+}
+
 // Fetch is a media.Source.
-func (w *world) Fetch(_ context.Context, a canonical.Attachment, account tenant.Account) (media.File, error) {
+func (w *world) Fetch(ctx context.Context, a canonical.Attachment, account tenant.Account) (media.File, error) {
 	w.fetched = append(w.fetched, strings.TrimSpace(a.URL+" "+account.ID))
 	switch file := w.files[a.URL].(type) {
+	case slow:
+		limited, cancel := context.WithTimeout(ctx, 15*time.Second)
+		defer cancel()
+		select {
+		case <-limited.Done():
+			return media.File{}, fault.New(fault.Retryable, media.CodeSlow, nil)
+		case <-time.After(file.takes):
+			return file.File, nil
+		}
 	case media.File:
 		return file, nil
 	case error:
@@ -250,6 +266,33 @@ func TestAJobThatComesAgain(t *testing.T) {
 	if len(w.fetched) != 2 || string(w.open(t, 0).Body) != "first" || w.open(t, 1).Status != http.StatusGone {
 		t.Errorf("fetched %v", w.fetched)
 	}
+}
+
+// TestSlowFilesHoldUpNoOthers: those behind them are fetched at the same attempt, and those that are slow themselves once their turn to be
+// the first has come. An attempt ends before its time does, so that the next one waits.
+func TestSlowFilesHoldUpNoOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		hello := media.File{Type: "text/plain", Body: []byte("hello")}
+		w.files["https://a/1"], w.files["https://a/2"] = slow{takes: time.Hour}, slow{takes: time.Hour}
+		w.files["https://a/3"], w.files["https://a/4"] = slow{hello, 12 * time.Second}, slow{hello, time.Second}
+		j := job(picture("https://a/1"), picture("https://a/2"), picture("https://a/3"), picture("https://a/4"))
+		for attempt := 1; attempt <= 3; attempt++ {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			head := queue.Received{Attempt: attempt, Message: queue.Message{Body: j.Encode()}}
+			if err := w.keeper.Handle(ctx, []queue.Received{head})[0]; !fault.Is(err, media.CodeSlow) || ctx.Err() != nil {
+				t.Errorf("attempt %d: %v, %v", attempt, err, ctx.Err())
+			}
+			cancel()
+			if got := w.open(t, 3).Status; got != http.StatusOK {
+				t.Errorf("after attempt %d the good file behind the slow ones: %d", attempt, got)
+			}
+		}
+		if got := w.open(t, 2).Status; got != http.StatusOK {
+			t.Errorf("the file that takes most of an attempt: %d", got)
+		}
+	})
 }
 
 // dying fails at one call, before or after its effect, as a function does that is killed there.
