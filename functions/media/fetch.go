@@ -28,13 +28,14 @@ const (
 	CodeType        = "media_type_refused"        // permanent: no type of file that is kept, or not the one that it says it is
 	CodeEncoding    = "media_encoding_unknown"    // permanent: compressed in a way that nobody asked for
 	CodeDigest      = "media_digest_mismatch"     // permanent: not the bytes that the provider told of
-	CodeGone        = "media_gone"                // permanent: the provider has it no more, or refuses it to everybody
+	CodeGone        = "media_gone"                // permanent: the provider has it no more, or refuses it to everybody who has no credentials
 	CodeAccess      = "media_access_unknown"      // permanent: it is read in a way that this release does not know
 	CodeMember      = "media_member_missing"      // permanent: the provider's answer does not name the file
 	CodeCipher      = "media_cipher_invalid"      // permanent: it cannot be decrypted as the provider said
 	CodeCredentials = "media_credentials_refused" //nolint:gosec // no credential. Blocked: the provider refuses the account's credentials
 	CodeThrottled   = "media_throttled"           // throttled
 	CodeUnavailable = "media_unavailable"         // retryable: no answer, a broken one, or a server's error
+	CodeRefused     = "media_refused"             // retryable: the provider refuses the request for a reason that may pass or that somebody mends
 	CodeSlow        = "media_timeout"             // retryable: it takes too long
 )
 
@@ -132,7 +133,7 @@ func (f *Fetcher) get(ctx context.Context, address *url.URL, as credentials, mos
 		}
 		next, err := location(reply, address)
 		if err == nil && next == nil {
-			err = byStatus(reply, as.goTo(address))
+			err = byStatus(reply, as.any(), as.goTo(address))
 		}
 		var body []byte
 		if err == nil && next == nil {
@@ -189,8 +190,10 @@ func location(reply *http.Response, from *url.URL) (*url.URL, error) {
 	return nil, nil //nolint:nilnil // it leads nowhere
 }
 
-// byStatus returns the fault of a reply that is not the file, nil for one that is.
-func byStatus(reply *http.Response, authenticated bool) error {
+// byStatus returns the fault of a reply that is not the file, nil for one that is. Of a file that is read with credentials, wherever they led to
+// and whether this request had them, a refusal is final only if its status says so: providers answer 400 for a permission that the
+// account lacks or a limit that is reached, too, and an address that was signed for us can have ended.
+func byStatus(reply *http.Response, credentials, authenticated bool) error {
 	switch status := reply.StatusCode; {
 	case status == http.StatusOK:
 		return nil
@@ -201,6 +204,8 @@ func byStatus(reply *http.Response, authenticated bool) error {
 		return fault.New(fault.Retryable, CodeUnavailable, nil)
 	case authenticated && (status == http.StatusUnauthorized || status == http.StatusForbidden):
 		return fault.New(fault.Blocked, CodeCredentials, nil)
+	case credentials && status != http.StatusNotFound && status != http.StatusGone && status != http.StatusUnavailableForLegalReasons:
+		return fault.New(fault.Retryable, CodeRefused, nil)
 	default:
 		return fault.New(fault.Permanent, CodeGone, nil)
 	}
@@ -251,6 +256,9 @@ func newCredentials(a canonical.Access, address *url.URL, account tenant.Account
 		return as, fault.New(fault.Permanent, CodeAccess, nil)
 	}
 }
+
+// any reports whether a file is read with credentials at all.
+func (c credentials) any() bool { return c.access.Scheme != "" || len(c.access.Headers) > 0 }
 
 // goTo reports whether credentials are sent to an address: to a host of theirs, or to one below a host that is written with a leading dot, by
 // the port of the first.

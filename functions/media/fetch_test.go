@@ -324,8 +324,21 @@ func TestAHostileServer(t *testing.T) {
 		"one that has it no more":      {handler: status(404), want: media.CodeGone, kind: fault.Permanent},
 		"one that asks who we are":     {handler: status(401), want: media.CodeGone, kind: fault.Permanent},
 		"one that refuses the account": {told: canonical.Attachment{Access: &canonical.Access{Scheme: "bearer"}}, handler: status(401), want: media.CodeCredentials, kind: fault.Blocked},
-		"a scheme of a later release":  {told: canonical.Attachment{Access: &canonical.Access{Scheme: "dpop"}}, handler: file, want: media.CodeAccess, kind: fault.Permanent},
-		"a member that is not there":   {told: canonical.Attachment{Access: &canonical.Access{Member: "media.url"}}, handler: says("application/json", `{"media":[]}`), want: media.CodeMember, kind: fault.Permanent},
+		"one that has no room for us":  {told: canonical.Attachment{Access: &canonical.Access{Scheme: "bearer"}}, handler: status(400), want: media.CodeRefused, kind: fault.Retryable},
+		"one that is never for us":     {told: canonical.Attachment{Access: &canonical.Access{Scheme: "bearer"}}, handler: status(451), want: media.CodeGone, kind: fault.Permanent},
+		"one that had it for us once":  {told: canonical.Attachment{Access: &canonical.Access{Scheme: "bearer"}}, handler: status(410), want: media.CodeGone, kind: fault.Permanent},
+		"one that lost it":             {told: canonical.Attachment{Access: &canonical.Access{Scheme: "bearer"}}, handler: status(404), want: media.CodeGone, kind: fault.Permanent},
+		"one that it leads to has no room": {told: canonical.Attachment{Access: &canonical.Access{Scheme: "bearer"}}, handler: func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Host, "files.") {
+				_, port, _ := net.SplitHostPort(r.Host)
+				http.Redirect(w, r, "https://other.example.com:"+port+"/file", http.StatusFound)
+				return
+			}
+			w.WriteHeader(http.StatusForbidden)
+		}, want: media.CodeRefused, kind: fault.Retryable},
+		"one that is asked wrongly":   {handler: status(400), want: media.CodeGone, kind: fault.Permanent},
+		"a scheme of a later release": {told: canonical.Attachment{Access: &canonical.Access{Scheme: "dpop"}}, handler: file, want: media.CodeAccess, kind: fault.Permanent},
+		"a member that is not there":  {told: canonical.Attachment{Access: &canonical.Access{Member: "media.url"}}, handler: says("application/json", `{"media":[]}`), want: media.CodeMember, kind: fault.Permanent},
 		"a member that leads inside": {
 			told: canonical.Attachment{Access: &canonical.Access{Member: "url"}}, handler: says("application/json", `{"url":"https://10.0.0.1/"}`),
 			want: media.CodeHost, kind: fault.Permanent,
