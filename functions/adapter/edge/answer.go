@@ -23,6 +23,7 @@ const (
 	CodeSyntax  = "json_malformed"
 	CodeBatch   = "batch_size"
 	CodeMedia   = "media_type_unsupported"
+	CodeUnnamed = "request_id_missing" // of a page: a program's is part of what is signed
 )
 
 const (
@@ -52,8 +53,8 @@ func (*Channel) Refuse(cause *fault.Error) (webhook.Response, bool) {
 	}
 	status := http.StatusBadRequest
 	switch cause.Code {
-	case CodeSyntax, CodeBatch:
-	case CodeForeign, CodeSession:
+	case CodeSyntax, CodeBatch, CodeUnnamed:
+	case CodeForeign:
 		return webhook.Response{Status: http.StatusForbidden}, true
 	case CodeMedia:
 		status = http.StatusUnsupportedMediaType

@@ -51,6 +51,7 @@ type content struct {
 	adapter.Webhook
 	batch   bool
 	visitor *session.Claims // whose page it is, nil for a program
+	unnamed bool            // a page's that just came without an id of its own; of one that is parsed again none is kept, and none is needed
 	refused error           // why a page's is not let in
 	news    int64           // the number after which a visitor asks for replies
 	places  []place         // of the events that Parse returned
@@ -84,6 +85,9 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 		if err := c.readSession(); err != nil {
 			return nil, err
 		}
+	}
+	if c.unnamed { // all of a visitor's would be one request
+		return nil, invalid(CodeUnnamed, canonical.Problem{Path: whole, Code: canonical.ProblemRequired, Reason: wantName})
 	}
 	f, ok := formOf(c.Header)
 	if !ok || f.cloud && c.visitor != nil {

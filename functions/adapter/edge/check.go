@@ -19,6 +19,7 @@ const (
 	wantMedia      = "must be application/json, application/cloudevents+json or application/cloudevents-batch+json; CloudEvents in binary mode are not taken, for no signature covers their attributes"
 	wantJSON       = "must be JSON in UTF-8, nested at most 100 deep, with nothing behind it"
 	wantArray      = "must be an array of CloudEvents"
+	wantName       = "must come with the header webhook-id: an id of this request's own, the same on every repeat"
 	wantBatch      = "must be 1 to 100 events"
 	wantSmall      = "must be smaller: leave out metadata.rawVendor, shorten the text, or put it into an attachment"
 	wantObject     = "must be an object"

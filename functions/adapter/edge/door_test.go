@@ -256,7 +256,7 @@ func TestAnswersHoldNothingOfTheRequest(t *testing.T) {
 // TestRefuse: what is no fault of the sender's is not told as one.
 func TestRefuse(t *testing.T) {
 	for code, status := range map[string]int{
-		CodeSyntax: 400, CodeBatch: 400, CodeMedia: 415, adapter.CodeReused: 409, adapter.CodePanic: 0, canonical.CodeInvalid: 0, "other": 0,
+		CodeSyntax: 400, CodeBatch: 400, CodeUnnamed: 400, CodeMedia: 415, adapter.CodeReused: 409, adapter.CodePanic: 0, canonical.CodeInvalid: 0, "other": 0,
 	} {
 		answer, ok := (&Channel{}).Refuse(fault.Of(fault.New(fault.Permanent, code, errors.New("x"))))
 		if answer.Status != status || ok != (status > 0) {

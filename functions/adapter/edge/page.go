@@ -26,7 +26,6 @@ var (
 const (
 	CodeOrigin  = "session_other_origin"  // the page is not of the origin that the session is for
 	CodeForeign = "session_other_visitor" // the page tells of a visitor or a line that the session is not for
-	CodeSession = "session_unreadable"
 )
 
 // headerSession is where a page has its session: "Bearer <token>".
@@ -47,9 +46,18 @@ func (*Channel) Allow(r webhook.Request) map[string]string {
 	return headers
 }
 
-// fromPage reports whether a request comes with a session in place of a signature.
+// fromPage reports whether a request comes with a session in place of a signature. A program may have a header of that name for a proxy before
+// us, and it is kept with a dead letter where the signature is not: only what reads as a session makes a page. One that a page has and that does
+// not read is refused for want of a signature.
 func (c *content) fromPage() bool {
-	return c.Kind == Replies || c.Header.Get(headerSession) != "" && c.Header.Get(standardwebhooks.HeaderSignature) == ""
+	if c.Kind == Replies {
+		return true
+	}
+	if c.Header.Get(standardwebhooks.HeaderSignature) != "" {
+		return false
+	}
+	_, err := session.Read(c.token())
+	return err == nil
 }
 
 // token returns the session's token.
@@ -71,14 +79,15 @@ func (c *content) verifySession(tokens secret.Versions) error {
 		return fault.New(fault.Rejected, CodeOrigin, nil)
 	}
 	c.visitor = &claims
+	c.unnamed = c.Kind == Events && c.Header.Get(standardwebhooks.HeaderID) == ""
 	return nil
 }
 
-// readSession reads the session of a request that was verified, perhaps long ago.
+// readSession reads the session of a page's request that was verified, perhaps long ago.
 func (c *content) readSession() error {
 	claims, err := session.Read(c.token())
 	if err != nil {
-		return fault.New(fault.Permanent, CodeSession, nil)
+		return err
 	}
 	c.visitor = &claims
 	return nil

@@ -66,6 +66,8 @@ func TestWhoAPageSpeaksFor(t *testing.T) {
 		"its visitor":                   {nil, nil, hello, 202, ""},
 		"its visitor, by name":          {nil, nil, `{"eventId":"m1","sender":{"id":"visitor-42"},"recipient":{"channelAddress":"` + edgetest.Chat + `"},"channel":"web","direction":"inbound","message":{"text":"Hello"}}`, 202, ""},
 		"its line, in full":             {nil, nil, `{"eventId":"m1","recipient":{"channelAddress":"web:` + edgetest.Chat + `"},"message":{"text":"Hello"}}`, 202, ""},
+		"without an id of the request":  {nil, func(r *webhook.Request) { r.Header.Del("Webhook-Id") }, hello, 400, "$ required"},
+		"with a session that is broken": {nil, func(r *webhook.Request) { r.Header.Set("Authorization", "Bearer x") }, hello, 403, ""},
 		"several messages":              {nil, nil, "[" + hello + `,{"eventId":"m2","message":{"text":"Still there?"}}]`, 202, ""},
 		"a stop":                        {nil, nil, `{"eventId":"m1","type":"consent","consent":{"state":"opted_out"}}`, 202, ""},
 		"another visitor":               {nil, nil, `{"eventId":"m1","sender":{"id":"visitor-43"},"message":{"text":"Hello"}}`, 403, ""},
@@ -177,6 +179,39 @@ func TestAPageSpeaksForNobodyElseLater(t *testing.T) {
 	slices.Sort(who)
 	if got := strings.Join(who, ", "); got != "web:acme-site:visitor-42 inbound chat, web:acme-site:visitor-43 inbound chat" {
 		t.Errorf("it became %s", got)
+	}
+}
+
+// TestAProgramsAuthorizationIsNoSession: a program that signs may have the header for a proxy before the door. What was given up with it is parsed
+// again as the program's, although the signature is not kept.
+func TestAProgramsAuthorizationIsNoSession(t *testing.T) {
+	for _, authorization := range []string{"Basic cHJveHk6c2VjcmV0", "Bearer opaque", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJwcm94eSJ9.eA"} {
+		door := edgetest.New()
+		door.Spoil(true)
+		r := program("r1", sent("o1", "visitor-42", edgetest.Chat, `{"text":"One"}`))
+		r.Header.Set("Authorization", authorization)
+		if answer := door.Receive(t.Context(), r); answer.Status != 202 {
+			t.Fatal(answer.Status)
+		}
+		door.Spoil(false)
+		result, err := door.Redrive(t.Context())
+		if got := door.Events(); err != nil || result.Counts[redrive.Redriven] != 1 || len(got) != 1 || got[0].Direction != canonical.Outbound {
+			t.Errorf("%s: %+v %v, %d events", authorization, result, err, len(got))
+		}
+	}
+}
+
+// TestAPageThatNamesNoRequestIsToldSo: all that it said would be one request, and all but the first a 409.
+func TestAPageThatNamesNoRequestIsToldSo(t *testing.T) {
+	door := edgetest.New()
+	r := page(http.MethodPost, events, token(t, nil), hello)
+	r.Header.Del("Webhook-Id")
+	if answer := door.Receive(t.Context(), r); answer.Status != http.StatusBadRequest || !strings.Contains(string(answer.Body), "webhook-id") || len(door.Events()) > 0 {
+		t.Errorf("answered %d %s", answer.Status, answer.Body)
+	}
+	door.Spoil(true) // a dead letter has no such header, and is parsed again all the same: see TestAPageSpeaksForNobodyElseLater
+	if answer := door.Receive(t.Context(), r); answer.Status != http.StatusBadRequest {
+		t.Errorf("answered %d where nothing is accepted", answer.Status)
 	}
 }
 

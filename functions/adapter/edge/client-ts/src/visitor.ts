@@ -145,16 +145,15 @@ export class Visitor {
   }
 
   async #ask(): Promise<void> {
-    let answer: Response;
     try {
-      answer = await this.#replies();
-      if (answer.status === 403) {
+      let { whose, answer } = await this.#replies();
+      if (answer.status === 403 && whose === this.#whose()) {
         this.#token = "";
-        answer = await this.#replies();
+        ({ whose, answer } = await this.#replies());
       }
-      if (answer.status === 403) return this.#set("refused");
-      if (!answer.ok) return this.#set("offline");
-      const news = (await answer.json()) as { replies: Omit<Said, "mine">[]; after: number };
+      const news = answer.ok ? ((await answer.json()) as { replies: Omit<Said, "mine">[]; after: number }) : undefined;
+      if (whose !== this.#whose()) return; // they are not whoever the visitor is now
+      if (!news) return this.#set(answer.status === 403 ? "refused" : "offline");
       const fresh = news.replies.filter((r) => !this.#kept.said.some((s) => s.id === r.id));
       this.#quiet = fresh.length > 0 ? 0 : this.#quiet + 1;
       this.#kept.after = Math.max(this.#kept.after, news.after);
@@ -165,10 +164,12 @@ export class Visitor {
     }
   }
 
-  async #replies(): Promise<Response> {
+  /** Asks for what is new, and says whose it is. */
+  async #replies(): Promise<{ whose: string; answer: Response }> {
     const headers = { authorization: `Bearer ${await this.#session()}` }; // it knows whose, and after what
+    const whose = this.#whose();
     const init: RequestInit = { headers, credentials: "omit", redirect: "error", signal: AbortSignal.timeout(30_000) };
-    return (this.#options.fetch ?? fetch)(this.#url(`replies?after=${this.#kept.after}`), init);
+    return { whose, answer: await (this.#options.fetch ?? fetch)(this.#url(`replies?after=${this.#kept.after}`), init) };
   }
 
   #url(path: string): string {
@@ -201,22 +202,27 @@ export class Visitor {
     this.#early = [];
     this.#kept = { said: [], after: 0 };
     this.#load();
-    this.#queue = new Queue((r) => this.#post(r), {
+    const whose = this.#whose();
+    this.#queue = new Queue((r) => this.#post(r, whose), {
       most: 100,
-      name: this.#name("queue"),
+      name: `signalbox queue ${whose}`,
       ...(this.#options.storage ? { storage: this.#options.storage } : {}),
-      settled: (request, outcome) => this.#settled(request, outcome),
-      waiting: (outcome) => this.#set(outcome.kind === "blocked" ? "refused" : "offline"),
+      settled: (request, outcome) => this.#settled(request, outcome, whose),
+      waiting: (outcome) => {
+        if (whose === this.#whose()) this.#set(outcome.kind === "blocked" ? "refused" : "offline");
+      },
     });
     this.#add(said);
     for (const request of early) this.#queue.add(request);
     this.#queue.start();
   }
 
-  async #post(request: Request): Promise<Outcome> {
+  /** Sends what somebody said, as them alone: where the visitor is another by now it stays in their queue, which was stopped. */
+  async #post(request: Request, whose: string): Promise<Outcome> {
     const send = async (): Promise<Outcome> => {
       try {
         const token = await this.#session();
+        if (whose !== this.#whose()) return { kind: "again", status: 0, wait: 0 };
         const headers = { authorization: `Bearer ${token}`, "content-type": "application/json", "webhook-id": request.id };
         return await attempt(this.#options.fetch ?? fetch, this.#url("events"), { method: "POST", body: request.body, headers });
       } catch {
@@ -224,14 +230,20 @@ export class Visitor {
       }
     };
     const outcome = await send();
-    if (outcome.kind !== "blocked" || outcome.status !== 403) return outcome;
+    if (outcome.kind !== "blocked" || outcome.status !== 403 || whose !== this.#whose()) return outcome;
     this.#token = "";
     return send();
   }
 
-  #settled(request: Request, outcome: Outcome): void {
+  #settled(request: Request, outcome: Outcome, whose: string): void {
     const state = outcome.kind === "accepted" ? "sent" : "refused";
-    this.#kept.said = this.#kept.said.map((s) => (s.id === request.id ? { ...s, state } : s));
+    const mine = whose === this.#whose();
+    const kept = mine ? this.#kept : this.#read(whose);
+    if (kept) kept.said = kept.said.map((s) => (s.id === request.id ? { ...s, state } : s));
+    if (!mine) {
+      if (kept) this.#write(whose, kept);
+      return;
+    }
     this.#line = "ok";
     this.#save();
     this.#tell();
@@ -269,24 +281,33 @@ export class Visitor {
     this.#options.changed(this.#kept.said, this.#line);
   }
 
-  #name(what: string): string {
+  /** Whoever the visitor is now, by a name that is one conversation's alone. */
+  #whose(): string {
     const c = this.#claims;
-    return `signalbox ${what} ${c?.aud} ${c?.line} ${c?.sub}`;
+    return `${c?.aud} ${c?.line} ${c?.sub}`;
   }
 
   #load(): void {
-    try {
-      const kept = JSON.parse(this.#options.storage?.getItem(this.#name("chat")) ?? "null") as Kept | null;
-      if (kept && Array.isArray(kept.said) && typeof kept.after === "number") this.#kept = kept;
-    } catch {
-      // what another program put there
-    }
+    this.#kept = this.#read(this.#whose()) ?? this.#kept;
   }
 
   #save(): void {
-    if (!this.#claims) return;
+    if (this.#claims) this.#write(this.#whose(), this.#kept);
+  }
+
+  #read(whose: string): Kept | undefined {
     try {
-      this.#options.storage?.setItem(this.#name("chat"), JSON.stringify(this.#kept));
+      const kept = JSON.parse(this.#options.storage?.getItem(`signalbox chat ${whose}`) ?? "null") as Kept | null;
+      if (kept && Array.isArray(kept.said) && typeof kept.after === "number") return kept;
+    } catch {
+      // what another program put there
+    }
+    return undefined;
+  }
+
+  #write(whose: string, kept: Kept): void {
+    try {
+      this.#options.storage?.setItem(`signalbox chat ${whose}`, JSON.stringify(kept));
     } catch {
       // full, or not allowed: it goes on in memory
     }

@@ -20,8 +20,10 @@ class Door {
   given: string[] = [];
   ended = new Set<string>();
   said: { visitor: string; id: string; text: string }[] = [];
-  replies: { id: string; at: string; text: string; n: number }[] = [];
+  replies: { id: string; at: string; text: string; n: number; of?: string }[] = [];
   polls = 0;
+  /** What an answer waits for, by the last part of the path. */
+  held: Record<string, Promise<void>> = {};
 
   session = async (): Promise<string> => {
     if (this.down) throw new TypeError("failed to fetch");
@@ -37,18 +39,22 @@ class Door {
     if (this.down) throw new TypeError("failed to fetch");
     if (this.closed || this.ended.has(token)) return new Response(null, { status: 403 });
     const at = new URL(String(url));
+    const held = this.held[at.pathname.split("/").at(-1)!];
+    const { sub } = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as { sub: string };
     assert.match(at.pathname, /^\/v1\/accounts\/acme-site\/edge\/(events|replies)$/);
     if (at.pathname.endsWith("events")) {
       const event = JSON.parse(String(init?.body)) as { eventId: string; message: { text: string } };
       assert.equal(headers["webhook-id"], event.eventId);
-      const claims = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString()) as { sub: string };
       if (event.message.text === "refuse") return new Response("{}", { status: 400 });
-      if (!this.said.some((s) => s.id === event.eventId)) this.said.push({ visitor: claims.sub, id: event.eventId, text: event.message.text });
+      if (!this.said.some((s) => s.id === event.eventId)) this.said.push({ visitor: sub, id: event.eventId, text: event.message.text });
+      await held;
       return Response.json({ status: "accepted" }, { status: 202 });
     }
     this.polls++;
     const after = Number(at.searchParams.get("after"));
-    return Response.json({ replies: this.replies.filter((r) => r.n > after), after: Math.max(after, ...this.replies.map((r) => r.n)) });
+    const theirs = this.replies.filter((r) => (r.of ?? sub) === sub && r.n > after);
+    await held;
+    return Response.json({ replies: theirs, after: Math.max(after, ...theirs.map((r) => r.n)) });
   };
 }
 
@@ -186,6 +192,75 @@ timed("nobody is shown another's conversation", async () => {
   await pass(3000);
   assert.deepEqual(second.seen.said, []);
   second.visitor.stop();
+});
+
+timed("what a visitor said is not sent as another's, and goes when they are back", async () => {
+  const door = new Door();
+  const { visitor, seen } = open(door, new Memory());
+  visitor.watch("close");
+  await pass(1000);
+  door.visitor = "visitor-43"; // somebody else logged in
+  door.ended = new Set(door.given);
+  visitor.say("of 42");
+  await pass(10_000);
+  assert.equal(door.said.length, 0);
+  assert.equal(seen.said.length, 0);
+  assert.equal(seen.line, "ok");
+  visitor.say("of 43");
+  await pass(3000);
+  door.visitor = "visitor-42";
+  door.ended = new Set(door.given);
+  await pass(10_000);
+  assert.deepEqual(door.said.map((s) => `${s.visitor}: ${s.text}`), ["visitor-43: of 43", "visitor-42: of 42"]);
+  assert.deepEqual(seen.said.map((s) => `${s.text} ${s.state}`), ["of 42 sent"]);
+  visitor.stop();
+});
+
+timed("an answer that comes when the visitor is another is the first one's", async () => {
+  const door = new Door();
+  const { visitor, seen } = open(door, new Memory());
+  visitor.watch("close");
+  await pass(1000);
+  let release = (): void => undefined;
+  door.held["events"] = new Promise((resolve) => (release = resolve));
+  visitor.say("of 42"); // taken, and not answered yet
+  await pass(1000);
+  door.visitor = "visitor-43";
+  door.ended = new Set(door.given);
+  await pass(10_000);
+  assert.equal(seen.said.length, 0);
+  release();
+  await pass(3000);
+  assert.equal(seen.said.length, 0);
+  door.visitor = "visitor-42";
+  door.ended = new Set(door.given);
+  await pass(10_000);
+  assert.deepEqual(seen.said.map((s) => `${s.text} ${s.state}`), ["of 42 sent"]);
+  assert.equal(door.said.length, 1);
+  visitor.stop();
+});
+
+timed("nobody is shown the replies to another that were on their way", async () => {
+  const door = new Door();
+  const storage = new Memory();
+  door.replies.push({ id: "r1", at: "2026-01-18T14:25:00Z", text: "for 42", n: 5, of: "visitor-42" });
+  const { visitor, seen } = open(door, storage);
+  let release = (): void => undefined;
+  door.held["replies"] = new Promise((resolve) => (release = resolve));
+  visitor.watch("close");
+  await pass(1000);
+  assert.equal(door.polls, 1);
+  door.visitor = "visitor-43";
+  door.ended = new Set(door.given);
+  visitor.say("who am I?"); // its session is renewed while the replies are on their way
+  await pass(1000);
+  assert.equal(door.given.length, 2);
+  door.replies.push({ id: "r2", at: "2026-01-18T14:26:00Z", text: "for 43", n: 3, of: "visitor-43" });
+  release();
+  await pass(10_000);
+  assert.deepEqual(seen.said.map((s) => s.text), ["for 43"]);
+  assert.doesNotMatch(storage.held.get("signalbox chat acme-site chat.acme.example visitor-43")!, /for 42/);
+  visitor.stop();
 });
 
 timed("what is forgotten does not come back", async () => {
