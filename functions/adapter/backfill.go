@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,13 +23,18 @@ const (
 	settled   = 3 * time.Minute  // how long ago what is looked at was said: by then it has come by itself, or will not
 	lookBack  = 10 * time.Minute // how far a look reaches over what the one before saw: what was said there may have got further since
 	firstLook = time.Hour        // how far the first look at an account reaches
-	tolerated = time.Hour        // how long a provider may fail to answer before that is a failure of ours
+	tolerated = time.Hour        // how long a provider may fail to answer, or an account wait for its turn, before that is a failure of ours
+	lookShare = 8 * time.Second  // how long an account is looked at at least, if it takes so long, while others wait
 )
+
+// CodeNotAsked is that there are more accounts than there was time to ask for, run after run.
+const CodeNotAsked = "accounts_not_asked"
 
 const (
 	fetchStep       = time.Hour        // what is fetched at once, at most
 	fetchMost       = 2_000            // how many at once, but of a second
 	fetchMargin     = 12 * time.Second // what has to be left of an invocation for what is fetched at once
+	shareMargin     = 2 * time.Second  // what has to be left of an account's share of it
 	fetchedFor      = 90 * 24 * time.Hour
 	progressOfLooks = "looks"
 )
@@ -82,7 +88,7 @@ func (r *Reparser) fetchAsked(ctx context.Context, a tenant.Account, q redrive.F
 		p.At = span.From
 	}
 	p.History = q.Action == redrive.Import
-	p.Done, err = r.fetch(ctx, a, p)
+	p.Done, err = r.fetch(ctx, a, p, fetchMargin)
 	if err == nil && p.Done {
 		err = r.keep(ctx, p)
 	}
@@ -95,6 +101,7 @@ type progress struct {
 	Span    Span      `json:"span"`
 	History bool      `json:"history,omitempty"`
 	Failing time.Time `json:"failing,omitzero"` // since when the provider does not answer
+	Looked  time.Time `json:"looked,omitzero"`  // when the account last had its turn, or began to wait for its first
 
 	held store.Record
 }
@@ -127,10 +134,10 @@ func (r *Reparser) keep(ctx context.Context, p *progress) error {
 }
 
 // fetch asks for what is left of a progress, a stretch at a time, and reports whether all of it is done. Where a stretch holds too much it is
-// divided.
-func (r *Reparser) fetch(ctx context.Context, a tenant.Account, p *progress) (done bool, err error) {
+// divided. None is begun with less than margin left of ctx.
+func (r *Reparser) fetch(ctx context.Context, a tenant.Account, p *progress, margin time.Duration) (done bool, err error) {
 	for step := fetchStep; p.At.Before(p.Span.To); {
-		if redrive.OutOfTime(ctx, fetchMargin) {
+		if redrive.OutOfTime(ctx, margin) {
 			return false, nil
 		}
 		part, most := Span{p.At, slices.MinFunc([]time.Time{p.At.Add(step), p.Span.To}, time.Time.Compare)}, fetchMost
@@ -156,35 +163,84 @@ func (r *Reparser) fetch(ctx context.Context, a tenant.Account, p *progress) (do
 	return true, nil
 }
 
-// lookAtAll asks for what was said lately of each account that may be asked. One account's trouble is not another's.
+// turn is an account that is to be looked at, and how far that is.
+type turn struct {
+	account tenant.Account
+	before  *progress
+}
+
+// since returns when it last had its turn, or began to wait for its first; zero if it is new.
+func (t turn) since() time.Time { return cmp.Or(t.before.Looked, t.before.At) }
+
+// lookAtAll asks for what was said lately of each account that may be asked. One account's trouble is not another's: whoever has waited longest
+// is the first, and none has more than its share of the time while others wait.
 func (r *Reparser) lookAtAll(ctx context.Context) error {
 	accounts, err := r.accounts.Accounts(ctx, r.adapter.description.Provider)
 	if err != nil {
 		return err
 	}
+	var turns []turn
 	var failed error
 	for _, a := range accounts {
-		if a.APIURL != "" && !redrive.OutOfTime(ctx, fetchMargin) {
-			failed = errors.Join(failed, r.look(ctx, a))
+		if a.APIURL == "" {
+			continue
 		}
+		before, err := r.readProgress(ctx, a.ID, progressOfLooks)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		turns = append(turns, turn{a, before})
+	}
+	slices.SortStableFunc(turns, func(a, b turn) int { return a.since().Compare(b.since()) })
+	for i, t := range turns {
+		if redrive.OutOfTime(ctx, fetchMargin) {
+			return errors.Join(failed, r.putOff(ctx, turns[i:]))
+		}
+		failed = errors.Join(failed, r.look(ctx, t, shareOf(ctx, len(turns)-i)))
 	}
 	return failed
 }
 
-// look asks for what was said lately of an account. What its provider does not answer the next run asks for; if that goes on, an error tells.
-func (r *Reparser) look(ctx context.Context, a tenant.Account) error {
-	before, err := r.readProgress(ctx, a.ID, progressOfLooks)
-	if err != nil {
-		return err
+// shareOf returns how long the first of so many accounts may be looked at.
+func shareOf(ctx context.Context, waiting int) time.Duration {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return lookShare
 	}
+	return max(lookShare, (time.Until(deadline)-fetchMargin)/time.Duration(waiting))
+}
+
+// putOff tells of accounts that no time is left for, longest waiting first. They are the first of the next run; if that is not enough, an error
+// tells. Of one that is new it is kept since when it waits, and from when it is to be looked at.
+func (r *Reparser) putOff(ctx context.Context, turns []turn) (err error) {
 	now := time.Now().UTC()
+	r.adapter.Logger.WarnContext(ctx, "no time was left to ask for accounts", slog.String("account", turns[0].account.ID), slog.Int("accounts", len(turns)))
+	for _, t := range turns {
+		switch since := t.since(); {
+		case since.IsZero():
+			t.before.At, t.before.Looked = now.Add(lookBack-firstLook), now
+			err = errors.Join(err, r.keep(ctx, t.before))
+		case now.Sub(since) > tolerated:
+			return errors.Join(err, fault.New(fault.Retryable, CodeNotAsked, nil))
+		}
+	}
+	return err
+}
+
+// look asks for what was said lately of an account, for no longer than its share. What its provider does not answer the next run asks for; if
+// that goes on, an error tells.
+func (r *Reparser) look(ctx context.Context, t turn, share time.Duration) error {
+	a, before, now := t.account, t.before, time.Now().UTC()
 	from := now.Add(-firstLook)
 	if before.held.Version > 0 {
 		from = before.At.Add(-lookBack)
 	}
-	p := &progress{Span: Span{from.Truncate(time.Second), now.Add(-settled).Truncate(time.Second)}, held: before.held}
+	p := &progress{Span: Span{from.Truncate(time.Second), now.Add(-settled).Truncate(time.Second)}, Looked: now, held: before.held}
 	p.At = p.Span.From
-	_, err = r.fetch(ctx, a, p)
+	shared, cancel := context.WithTimeout(ctx, share)
+	_, err := r.fetch(shared, a, p, shareMargin)
+	cancel()
 	if p.Missing > 0 {
 		r.adapter.Logger.WarnContext(ctx, "what never came was fetched", slog.String("account", a.ID), slog.Int("found", p.Found), slog.Int("missing", p.Missing))
 		r.adapter.Meter.Count("Backfilled", p.Missing, telemetry.Label{Name: "provider", Value: r.adapter.description.Provider})
@@ -196,12 +252,13 @@ func (r *Reparser) look(ctx context.Context, a tenant.Account) error {
 	if before.Failing.IsZero() {
 		before.Failing = now
 	}
+	var kept error
+	if p.At.Equal(p.Span.From) { // nothing was kept: only that it fails, and had its turn
+		before.At, before.Looked = from.Add(lookBack), now
+		kept = r.keep(ctx, before)
+	}
 	if now.Sub(before.Failing) > tolerated {
-		return err
+		return errors.Join(err, kept)
 	}
-	if p.At.Equal(p.Span.From) { // nothing was kept: only that it fails
-		before.At = from.Add(lookBack)
-		return r.keep(ctx, before)
-	}
-	return nil
+	return kept
 }

@@ -33,9 +33,18 @@ type listing struct {
 	most    int // it divides what is more than that, whatever is asked for
 	fetched []Span
 	filled  int
+	slow    []string // the accounts whose host does not answer while it is waited for
+	asked   map[string]time.Time
 }
 
-func (p *listing) Fetch(_ context.Context, a tenant.Account, s Span, most int) ([]Fetched, error) {
+func (p *listing) Fetch(ctx context.Context, a tenant.Account, s Span, most int) ([]Fetched, error) {
+	if p.asked != nil {
+		p.asked[a.ID] = time.Now()
+	}
+	if slices.Contains(p.slow, a.ID) {
+		<-ctx.Done()
+		return nil, fault.New(fault.Retryable, "unanswered", nil)
+	}
 	if p.fail != nil {
 		return nil, p.fail
 	}
@@ -78,7 +87,10 @@ func (w oneOf) Parse() ([]Parsed, error) {
 }
 
 // mayAsk is a directory whose account may be asked.
-type mayAsk struct{ directory }
+type mayAsk struct {
+	directory
+	others []string // accounts beside its own, of which nothing was said
+}
 
 func (d *mayAsk) Account(ctx context.Context, id string) (tenant.Account, error) {
 	a, err := d.directory.Account(ctx, id)
@@ -88,7 +100,13 @@ func (d *mayAsk) Account(ctx context.Context, id string) (tenant.Account, error)
 
 func (d *mayAsk) Accounts(ctx context.Context, _ string) ([]tenant.Account, error) {
 	a, err := d.Account(ctx, "shared")
-	return []tenant.Account{a}, err
+	all := []tenant.Account{a}
+	for _, id := range d.others {
+		a.ID = id
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b tenant.Account) int { return strings.Compare(a.ID, b.ID) })
+	return all, err
 }
 
 // backfilling is a reparser that asks, with what it sent.
@@ -143,8 +161,13 @@ func (w *backfilling) record(e canonical.Event) {
 }
 
 // look runs the schedule.
-func (w *backfilling) look() error {
-	_, err := w.Handle(w.t.Context(), redrive.FetchRequest{Common: redrive.Common{Action: redrive.Again}})
+func (w *backfilling) look() error { return w.lookFor(time.Hour) }
+
+// lookFor runs the schedule in an invocation of so long.
+func (w *backfilling) lookFor(limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(w.t.Context(), limit)
+	defer cancel()
+	_, err := w.Handle(ctx, redrive.FetchRequest{Common: redrive.Common{Action: redrive.Again}})
 	return err
 }
 
@@ -241,6 +264,60 @@ func TestAProviderThatDoesNotAnswerIsAskedAgain(t *testing.T) {
 		}
 		w.said(170*time.Minute, "one")
 		w.provider.fail = nil
+		if err := w.look(); err != nil || len(w.sent) != 1 {
+			t.Errorf("%d events were sent, %v", len(w.sent), err)
+		}
+	})
+}
+
+// TestASlowHostTakesNoOthersTurn: whichever accounts' hosts let themselves be waited for, each account is asked within a few runs.
+func TestASlowHostTakesNoOthersTurn(t *testing.T) {
+	for name, slow := range map[string][]string{"the first": {"a"}, "most": {"a", "b", "c", "d"}, "the last": {"y", "z"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newBackfilling(t)
+				w.accounts = &mayAsk{others: []string{"a", "b", "c", "d", "y", "z"}}
+				w.provider.slow, w.provider.asked = slow, map[string]time.Time{}
+				failed := false
+				for run := range 30 { // for longer than a host may fail to answer
+					began := time.Now()
+					err := w.lookFor(30 * time.Second)
+					if failed = failed || err != nil; err != nil && run < 11 {
+						t.Fatalf("run %d: %v", run, err)
+					}
+					if took := time.Since(began); took > 28*time.Second {
+						t.Fatalf("run %d took %s", run, took)
+					}
+					time.Sleep(5*time.Minute - time.Since(began))
+					for _, id := range []string{"a", "b", "c", "d", "shared", "y", "z"} {
+						if run > 3 && time.Since(w.provider.asked[id]) > 20*time.Minute {
+							t.Fatalf("run %d: %s was last asked %s ago", run, id, time.Since(w.provider.asked[id]))
+						}
+					}
+				}
+				if !failed {
+					t.Error("nothing tells of hosts that do not answer")
+				}
+			})
+		})
+	}
+}
+
+// TestAccountsThatNoTimeIsLeftForAreTold: at once in the log, and as a failure when it goes on. They are asked from where they were.
+func TestAccountsThatNoTimeIsLeftForAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newBackfilling(t)
+		w.said(50*time.Minute, "one")
+		failed := 0
+		for range 24 { // two hours
+			if err := w.lookFor(fetchMargin - time.Second); err != nil {
+				failed++
+			}
+			time.Sleep(5 * time.Minute)
+		}
+		if failed < 10 || failed > 12 || !strings.Contains(w.out.String(), "no time was left") {
+			t.Errorf("%d of 24 runs failed, want those after an hour; %s", failed, &w.out)
+		}
 		if err := w.look(); err != nil || len(w.sent) != 1 {
 			t.Errorf("%d events were sent, %v", len(w.sent), err)
 		}

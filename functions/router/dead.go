@@ -12,19 +12,19 @@ import (
 	"signalbox/shared/store"
 )
 
-// isDeadAddress reports whether an event tells that the address of a message takes none.
+// isDeadAddress reports whether an event tells that the address of a message takes none. What a history says of it may be long over.
 func isDeadAddress(e *canonical.Event) bool {
-	return isFailure(e) && e.Receipt.Reason == receipt.InvalidNumber
+	return isFailure(e) && e.Receipt.Reason == receipt.InvalidNumber && !e.Flags.Historical
 }
 
 // noteReach notes in the head of a thread that the address of a message takes none, for whoever is going to send, or that it does: something
-// came from it. Known is what was read of the head. What was said before the verdict, and comes later, takes nothing back.
+// came from it, or a message arrived there after all. Known is what was read of the head. What was said before the verdict, and comes later, takes nothing back.
 func (r *Router) noteReach(ctx context.Context, j *job, pepper canonical.Pepper, held *store.Record) error {
 	e := &j.event
 	name := conversation.DeadName(e.Channel, canonical.NewThreadID(pepper, identifier(e.Customer())))
 	_, known := j.known.Dead[name]
 	dead := isDeadAddress(e)
-	if !dead && (!known || e.Direction != canonical.Inbound) {
+	if !dead && (!known || e.Direction != canonical.Inbound && !isArrival(e)) {
 		return nil
 	}
 	j.threadHead = nil

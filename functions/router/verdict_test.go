@@ -115,6 +115,16 @@ func TestAnAddressThatTakesNoMessagesIsTold(t *testing.T) {
 				if !known {
 					want = nil
 				}
+				history := dead(10, "SM6")
+				history.Flags.Historical = true
+				if got := tasks(history); len(got) > 0 {
+					t.Errorf("of a history it is told %q", got)
+				}
+				w.routeAll(t, history)
+				if head := w.head(t, event("", nil)); len(head.Dead) > 0 {
+					t.Errorf("of a history the head says %+v", head.Dead)
+				}
+				w.taken(t)
 				for i, e := range []canonical.Event{dead(31, "SM1"), dead(32, "SM7"), dead(33, "SM8")} {
 					if got := tasks(e); i == 0 && !slices.Equal(got, want) || i > 0 && len(got) > 0 {
 						t.Errorf("verdict %d: told %q, want %q once", i, got, want)
@@ -136,6 +146,24 @@ func TestAnAddressThatTakesNoMessagesIsTold(t *testing.T) {
 					t.Errorf("told %q, want %q", got, want)
 				}
 			})
+		}
+	}
+}
+
+// TestAMessageThatArrivesAfterAllRevivesItsAddress, if that was later than the verdict.
+func TestAMessageThatArrivesAfterAllRevivesItsAddress(t *testing.T) {
+	t.Parallel()
+	w := shownBy(nil)
+	w.routeAll(t, wrote(1, "SM1"))
+	arrived := func(n int) canonical.Event {
+		e := ofOurs("SM1", "delivered")
+		e.Timestamp, e.Receipt.At, e.ThreadID = minute(n), minute(n), event("", nil).ThreadID
+		return e
+	}
+	for i, e := range []canonical.Event{dead(31, "SM1"), arrived(30), arrived(40)} {
+		w.routeAll(t, e)
+		if head := w.head(t, event("", nil)); len(head.Dead) != []int{1, 1, 0}[i] {
+			t.Errorf("after event %d the head says %+v", i, head.Dead)
 		}
 	}
 }

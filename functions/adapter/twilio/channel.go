@@ -41,7 +41,7 @@ func New(publicBaseURL string) (*Channel, error) {
 func (*Channel) Describe() adapter.Description {
 	return adapter.Description{
 		Provider:   Provider,
-		MediaHosts: []string{"api.twilio.com", ".ie1.twilio.com", ".au1.twilio.com"}, // and what they redirect to, which is signed, needs none
+		MediaHosts: []string{"api.twilio.com", ".us1.twilio.com", ".ie1.twilio.com", ".au1.twilio.com"}, // and what they redirect to, which is signed, needs none
 		Responses: map[string]webhook.Response{
 			Messages: {Status: http.StatusOK, ContentType: "text/xml", Body: []byte("<Response/>")},
 			Status:   {Status: http.StatusNoContent},

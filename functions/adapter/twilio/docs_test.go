@@ -2,6 +2,8 @@ package twilio
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -153,5 +155,26 @@ func TestTheCommandsOfThePageAreAccepted(t *testing.T) {
 	w := adapter.Webhook{Request: r, Provider: Provider, Kind: Messages, ProviderAccount: "AC00000000000000000000000000000de0"}
 	if parsed, err := channel.Decode(w).Parse(); err != nil || len(parsed) != 1 || parsed[0].Event.Message.Text != "Do you deliver?" {
 		t.Errorf("%s becomes %v: %v", r.Method, parsed, err)
+	}
+}
+
+// TestTheSchemaSendsTheTokenToTwilioAlone, or to this machine, which a deployment with public hosts refuses before.
+func TestTheSchemaSendsTheTokenToTwilioAlone(t *testing.T) {
+	var schema struct {
+		Properties struct{ APIURL struct{ Pattern string } }
+	}
+	data, err := os.ReadFile("account.schema.json")
+	if err := errors.Join(err, json.Unmarshal(data, &schema)); err != nil {
+		t.Fatal(err)
+	}
+	pattern := regexp.MustCompile(schema.Properties.APIURL.Pattern)
+	for url, want := range map[string]bool{
+		"https://api.twilio.com": true, "https://api.dublin.ie1.twilio.com": true, "https://api.us1.twilio.com": true, "http://127.0.0.1:8080": true,
+		"http://api.twilio.com": false, "https://twilio.com": false, "https://api.twilio.com.example.net": false, "https://apitwilio.com": false,
+		"https://example.net/api.twilio.com": false, "https://api.twilio.com:8443": false, "https://api.example.net": false, "http://127.0.0.1.example.net": false,
+	} {
+		if pattern.MatchString(url) != want {
+			t.Errorf("the schema takes %s: %t", url, !want)
+		}
 	}
 }

@@ -32,7 +32,10 @@ const (
 	CodeThrottled  = "twilio_throttled"  // 429
 	CodeRefused    = "twilio_refused"    // the credentials, or what they may do
 	CodeUnread     = "twilio_answer_bad" // it is not what is described
+	CodeEndless    = "twilio_endless"    // there are more pages, or more is on them, than there can be
 	maxAnswer      = 32 << 20            // of bytes: a page of a thousand messages of 1,600 characters is a tenth
+	maxPages       = 200                 // of one list: a day's, where the filter looks at the day alone
+	maxFound       = 50_000              // of one span, which is a second where it holds many
 	pageSize       = "1000"              // the most there is
 	root           = "/2010-04-01/Accounts/"
 )
@@ -80,7 +83,11 @@ func (m *resource) at() time.Time {
 func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, most int) ([]adapter.Fetched, error) {
 	query := url.Values{"PageSize": {pageSize}, "DateSent>": {s.From.UTC().Format(time.RFC3339)}, "DateSent<": {s.To.UTC().Format(time.RFC3339)}}
 	var found []resource
-	for next := root + url.PathEscape(a.ProviderAccount) + "/Messages.json?" + query.Encode(); next != ""; {
+	next := root + url.PathEscape(a.ProviderAccount) + "/Messages.json?" + query.Encode()
+	for pages := 0; next != ""; pages++ {
+		if pages == maxPages || len(found) > maxFound {
+			return nil, fault.New(fault.Retryable, CodeEndless, nil)
+		}
 		var page struct {
 			Messages []resource `json:"messages"`
 			Next     string     `json:"next_page_uri"`
@@ -143,7 +150,11 @@ func (f *Fetcher) Fill(ctx context.Context, a tenant.Account, w adapter.Fetched)
 		return w, fault.New(fault.Permanent, CodeUnread, nil)
 	}
 	next := root + url.PathEscape(a.ProviderAccount) + "/Messages/" + url.PathEscape(form.Get("MessageSid")) + "/Media.json"
-	for n := 0; next != "" && n < maxMedia; {
+	n := 0
+	for pages := 0; next != "" && n < maxMedia; pages++ {
+		if pages == maxPages {
+			return w, fault.New(fault.Retryable, CodeEndless, nil)
+		}
 		var page struct {
 			List []struct {
 				Type string `json:"content_type"`
@@ -154,7 +165,7 @@ func (f *Fetcher) Fill(ctx context.Context, a tenant.Account, w adapter.Fetched)
 		if err := f.get(ctx, a, next, &page); err != nil {
 			return w, err
 		}
-		for _, file := range page.List {
+		for _, file := range page.List[:min(len(page.List), maxMedia-n)] {
 			form.Set("MediaUrl"+strconv.Itoa(n), a.APIURL+strings.TrimSuffix(file.URI, ".json"))
 			form.Set("MediaContentType"+strconv.Itoa(n), file.Type)
 			n++

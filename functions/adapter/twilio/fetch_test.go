@@ -1,6 +1,7 @@
 package twilio
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -84,6 +85,35 @@ func TestMessagesAreFetchedInOrder(t *testing.T) {
 			}
 			if _, err := NewFetcher(http.DefaultClient).Fetch(t.Context(), account, adapter.Span{From: noon, To: noon.Add(time.Hour)}, 4); !errors.Is(err, adapter.ErrMuch) {
 				t.Errorf("of more than was asked for: %v", err)
+			}
+		})
+	}
+}
+
+// TestAHostThatNamesNextPagesForEverEnds, whether they hold anything or not.
+func TestAHostThatNamesNextPagesForEverEnds(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	full := strings.Repeat(`{"sid":"SM1","direction":"inbound","date_sent":"`+now.Add(-time.Second).Format(time.RFC1123Z)+`"},`, 1000)
+	for name, messages := range map[string]string{"empty": "", "full": strings.TrimSuffix(full, ",")} {
+		t.Run(name, func(t *testing.T) {
+			requests := 0
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				_, _ = w.Write([]byte(`{"messages":[` + messages + `],"media_list":[],"next_page_uri":"` + r.URL.Path + `"}`))
+			}))
+			defer server.Close()
+			account := tenant.Account{ProviderAccount: apiAccount, APIURL: server.URL}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			fetcher := NewFetcher(http.DefaultClient)
+			if _, err := fetcher.Fetch(ctx, account, adapter.Span{From: now.Add(-time.Second), To: now}, 0); fault.Of(err) == nil || fault.Of(err).Code != CodeEndless {
+				t.Errorf("%v after %d requests", err, requests)
+			}
+			if _, err := fetcher.Fill(ctx, account, adapter.Fetched{Body: []byte("MessageSid=SM1")}); fault.Of(err) == nil || fault.Of(err).Code != CodeEndless {
+				t.Errorf("files: %v after %d requests", err, requests)
+			}
+			if requests > 2*maxPages {
+				t.Errorf("%d requests", requests)
 			}
 		})
 	}
