@@ -106,11 +106,17 @@ func (b *Outbox) with(ctx context.Context, record store.Record, all []Kept, l po
 	for len(all) > 1 && (len(all) > outboxMost || weight(all) > outboxBytes) {
 		all = all[1:]
 	}
+	newest := l.kept.At // what was parsed again may be older than what is there
+	for _, k := range all {
+		if k.At.After(newest) {
+			newest = k.At
+		}
+	}
 	data, err := json.Marshal(all)
 	if err == nil {
 		data, err = b.sealer.SealTenant(ctx, boxPlace(l.tenant, l.key), data)
 	}
-	return store.Change{Kind: store.Put, Record: store.Record{Key: l.key, Version: record.Version, Expires: l.kept.At.Add(outboxRetention), Data: data}}, err
+	return store.Change{Kind: store.Put, Record: store.Record{Key: l.key, Version: record.Version, Expires: newest.Add(outboxRetention), Data: data}}, err
 }
 
 // after returns what of a box is newer than a number.

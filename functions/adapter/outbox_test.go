@@ -60,6 +60,21 @@ func TestAnOutboxIsBounded(t *testing.T) {
 	}
 }
 
+// TestAnOlderOneEndsNothingSooner: one that comes late does not take those with it that are newer.
+func TestAnOlderOneEndsNothingSooner(t *testing.T) {
+	s := memstore.New()
+	b := NewOutbox(s, keyringtest.New())
+	late, newer := mail("late", "late"), mail("newer", "newer")
+	late.kept.At = late.kept.At.Add(-20 * time.Hour)
+	keep(t, b, newer, late)
+	if held, err := s.Get(t.Context(), newer.key); err != nil || held[0].Expires.Before(newer.kept.At.Add(outboxRetention).Truncate(time.Second)) {
+		t.Errorf("the box ends at %v: %v", held[0].Expires, err)
+	}
+	if got := texts(t, b, 0); got != "newer late" {
+		t.Errorf("found is %q", got)
+	}
+}
+
 // TestNumbersGrow: also when the box was emptied meanwhile, so that nobody who asks for what is newer misses it.
 func TestNumbersGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

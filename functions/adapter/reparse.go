@@ -165,6 +165,11 @@ func (r *Reparser) parse(ctx context.Context, send bool, l *letter) (generation 
 			return 0, err
 		}
 	}
+	if r.adapter.Outbox != nil {
+		if err = r.adapter.Outbox.keepAll(ctx, work.outbox); err != nil {
+			return 0, err
+		}
+	}
 	return generation, work.Unused // it stays a dead letter until every address of it has a line
 }
 

@@ -326,6 +326,31 @@ func TestAVisitorFindsWhatWasSentToThem(t *testing.T) {
 	})
 }
 
+// TestAVisitorFindsWhatWasParsedAgain: a reply that was given up is there when it is parsed again, behind what came meanwhile.
+func TestAVisitorFindsWhatWasParsedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		door := edgetest.New()
+		tell := func(id, text string) {
+			t.Helper()
+			if answer := door.Receive(t.Context(), program(id, sent(id, "visitor-42", edgetest.Chat, `{"text":"`+text+`"}`))); answer.Status != 202 {
+				t.Fatalf("%d %s", answer.Status, answer.Body)
+			}
+		}
+		door.Spoil(true)
+		tell("o1", "One")
+		door.Spoil(false)
+		time.Sleep(time.Hour)
+		tell("o2", "Two")
+		seen := poll(t, door, token(t, nil), 0).After
+		if result, err := door.Redrive(t.Context()); err != nil || result.Counts[redrive.Redriven] != 1 {
+			t.Fatal(result, err)
+		}
+		if found := poll(t, door, token(t, nil), seen); len(found.Replies) != 1 || found.Replies[0].Text != "One" || found.Replies[0].At.After(time.Now().Add(-time.Hour)) {
+			t.Errorf("found is %+v", found)
+		}
+	})
+}
+
 // TestAPollIsRefused: each for its reason.
 func TestAPollIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -11,5 +11,5 @@ import (
 
 func main() {
 	f := function.Begin("edge-reparse")
-	f.Start(lambdainvoke.Handler(wire.New(f, wire.Receipts).Reparser(&edge.Channel{}).Reparse, redrive.Refuse))
+	f.Start(lambdainvoke.Handler(wire.New(f, wire.Receipts, wire.Outbox).Reparser(&edge.Channel{}).Reparse, redrive.Refuse))
 }
