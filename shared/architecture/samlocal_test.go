@@ -56,7 +56,13 @@ func TestEveryFunctionIsSeenBySamLocal(t *testing.T) {
 			t.Errorf("%s: an environment file cannot set AWS_ENDPOINT_URL", f.LogicalID)
 		}
 		for _, route := range f.Routes {
-			routes[route.Method+" "+route.Path] = f.LogicalID
+			methods := []string{route.Method}
+			if route.Method == "ANY" { // for which SAM has a route a method
+				methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+			}
+			for _, method := range methods {
+				routes[method+" "+route.Path] = f.LogicalID
+			}
 		}
 	}
 	if len(seen.Functions) != len(here.Functions) || len(routes) == 0 {
