@@ -70,18 +70,18 @@ func TestFilesAreReadByTheirAddressAlone(t *testing.T) {
 
 // TestAFileThatBreaksOffIsNotWhole: whoever reads it sees a connection that broke, too.
 func TestAFileThatBreaksOffIsNotWhole(t *testing.T) {
-	mac := newMac()
-	r := &Relay{config: Config{Media: "https://files.mac.example", Secret: key}, log: slog.New(slog.DiscardHandler)}
-	r.server = server{"http://127.0.0.1:1234", password, &http.Client{Transport: mac}}
-	files := httptest.NewServer(http.HandlerFunc(r.ServeFile))
-	defer files.Close()
-	path := strings.TrimPrefix(r.address("AT-1", time.Now().UnixMilli()), r.config.Media)
 	for _, c := range []struct {
 		length string // that the server says
 		cut    bool
 		want   int64
 	}{{"16", false, 16}, {"16", true, 16}, {"", false, -1}, {"", true, -1}} {
+		mac := newMac()
 		mac.length, mac.cut = c.length, c.cut
+		r := &Relay{config: Config{Media: "https://files.mac.example", Secret: key}, log: slog.New(slog.DiscardHandler)}
+		r.server = server{"http://127.0.0.1:1234", password, &http.Client{Transport: mac}}
+		files := httptest.NewServer(http.HandlerFunc(r.ServeFile))
+		defer files.Close()
+		path := strings.TrimPrefix(r.address("AT-1", time.Now().UnixMilli()), r.config.Media)
 		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, files.URL+path, nil)
 		response, err := http.DefaultClient.Do(request)
 		if c.cut && err != nil {
