@@ -261,6 +261,7 @@ func (r *run) target(ctx context.Context) (samples.Target, error) {
 	}
 	target := samples.At(r.Endpoint, outputs["GatewayUrl"], outputs["PublicBaseUrl"])
 	target.CRMs = r.crms
+	target.Text = true // MiniStack gives functions a compressed body of JSON as text, which loses it
 	target.Rests = func() bool {
 		rests, err := r.stack.Emulated.Rests(ctx)
 		return err == nil && rests

@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/secret"
@@ -34,6 +35,7 @@ type Target struct {
 	Rests         func() bool          // reports whether nothing is under way any more; nil when nobody can tell
 	Now           func() time.Time     // of signatures; nil is time.Now
 	HTTP          *http.Client         // for webhooks; nil is one that keeps a connection for each of many senders
+	Text          bool                 // the gateway passes on text alone: what a provider compresses is sent as it is
 }
 
 // Simulator is a CRM's simulator and what it says of itself, so that whoever looks into it needs to know no CRM.
@@ -325,7 +327,9 @@ func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 		return nil, fmt.Errorf("samples: nobody can sign %s, for %q is no channel", s.Name, s.Provider())
 	}
 	if wrapper, ok := channel.(Wrapper); ok {
-		body = string(wrapper.Wrap([]byte(body)))
+		if wrapped := string(wrapper.Wrap([]byte(body))); !c.target.Text || utf8.ValidString(wrapped) {
+			body = wrapped
+		}
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.target.Gateway+s.Path, strings.NewReader(body))
 	if err != nil {

@@ -50,10 +50,13 @@ func (Channel) SignFor(account samples.Account, _ string, body []byte, at time.T
 	header := http.Header{"Authorization": {"Bearer " + signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))}}
 	var m message
 	if r, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
+		header.Set("Content-Encoding", "gzip")
 		_ = json.NewDecoder(r).Decode(&m)
+	} else {
+		_ = json.Unmarshal(body, &m)
 	}
 	for name, value := range map[string]string{
-		"Id": m.ID, "Source-Id": m.SourceID, "Destination-Id": m.DestinationID, "Content-Encoding": "gzip",
+		"Id": m.ID, "Source-Id": m.SourceID, "Destination-Id": m.DestinationID,
 		"Capability-List": "QUICK,LIST,TIME,AUTH,AUTH2,FORM", "Device-Agent": "iPhone OS",
 	} {
 		header.Set(name, value)
