@@ -37,7 +37,7 @@ const (
 )
 
 // patience is how long all samples may take to every CRM.
-const patience = 60 * time.Second
+const patience = 4 * time.Minute
 
 // Stack is the stack on the emulator.
 type Stack struct {
