@@ -25,7 +25,8 @@ func TestWhatIsDueIsLookedAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines, _ := file["lines"].([]any)
-	line, _ := lines[len(lines)-1].(map[string]any) // one that shows how conversations stand
+	i := slices.IndexFunc(lines, func(l any) bool { return l.(map[string]any)["id"] == "demo-day" }) // one that shows how conversations stand
+	line, _ := lines[i].(map[string]any)
 	line["leads"] = map[string]any{"owner": "ana", "waitMinutes": 1}
 	timeline, _ := line["timeline"].(map[string]any)
 	timeline["close"] = "1h"

@@ -14,7 +14,8 @@ func main() {
 	f := function.Begin("twilio-reparse")
 	parts := wire.New(f, wire.Receipts)
 	channel, err := twilio.New(f.String("PUBLIC_BASE_URL"))
+	client := wire.Client(f) // before the first check: what is missing is named all at once
 	f.Check(err)
-	asking := parts.Asking(channel, twilio.NewFetcher(wire.Client(f)))
+	asking := parts.Asking(channel, twilio.NewFetcher(client))
 	f.Start(lambdainvoke.Handler(asking.Handle, redrive.Refuse))
 }
