@@ -218,7 +218,7 @@ func (r *run) apply(ctx context.Context) error {
 	for crm, simulator := range r.crms {
 		bases[crm] = simulator.URL
 	}
-	if err := local.ApplyDemo(ctx, r.log.Lines("apply"), r.Root, r.tenant(), bases, r.stack.Invoke); err != nil {
+	if err := local.ApplyDemo(ctx, r.log.Lines("apply"), r.Root, r.tenant(), bases, r.stack.Invoke, withoutFiles); err != nil {
 		return err
 	}
 	r.say("tenant demo applied")
@@ -335,4 +335,12 @@ func listening(ctx context.Context, endpoint string, child *process.Child) error
 		}
 		return response.Body.Close()
 	})
+}
+
+// withoutFiles has files shown by their addresses: those of the samples lead nowhere, and what waits for one never comes to rest.
+func withoutFiles(file map[string]any) {
+	about, _ := file["tenant"].(map[string]any)
+	if timeline, ok := about["timeline"].(map[string]any); ok {
+		timeline["files"] = "address"
+	}
 }

@@ -34,10 +34,15 @@ func (c *Cloud) applyTenant(ctx context.Context) error {
 }
 
 // ApplyDemo applies the demo tenant with its CRMs at base URLs by kind, as make apply does, from a file that it writes.
-func ApplyDemo(ctx context.Context, out io.Writer, root, path string, bases map[string]string, invoke operate.Invoke) error {
+func ApplyDemo(
+	ctx context.Context, out io.Writer, root, path string, bases map[string]string, invoke operate.Invoke, changes ...func(file map[string]any),
+) error {
 	file, err := boundTenant(root, bases)
 	if err != nil {
 		return err
+	}
+	for _, change := range changes {
+		change(file)
 	}
 	data, err := json.Marshal(file)
 	if err != nil {
