@@ -139,7 +139,7 @@ func add(m *canonical.Message, part jsontext.Value) {
 			m.Postback.Fields[f.Name] = f.Value
 		}
 	case "FORM_RESPONSE":
-		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: answers(part)}
+		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: choices(part)}
 		return
 	case "PAYMENT_RESPONSE":
 		m.Postback = &canonical.Postback{Text: part.TextAt("status"), Payload: part.TextAt("referenceId"), Kind: "payment"}
@@ -151,8 +151,8 @@ func add(m *canonical.Message, part jsontext.Value) {
 	}
 }
 
-// answers returns what was chosen on each page of a form.
-func answers(part jsontext.Value) map[string]string {
+// choices returns what was chosen on each page of a form.
+func choices(part jsontext.Value) map[string]string {
 	fields := map[string]string{}
 	for selection := range part.At("selections").Elements() {
 		var chosen []string

@@ -22,11 +22,11 @@ const password = "s3rver-passw0rd&"
 // that its user has. It is an http.RoundTripper, so that no time passes in a call.
 type mac struct {
 	mu       sync.Mutex
-	messages []map[string]any // as the server answers queries, with everything that there is
+	messages []map[string]any // what queries return, with everything that there is
 	chats    map[string]map[string]any
 	asked    []string // paths
 	down     bool
-	cut      bool   // answers break off at their end
+	cut      bool   // files break off at their end
 	length   string // of a file, that the answer says
 	broken   string // a path that fails
 }
