@@ -30,7 +30,7 @@ def install(folder, at):
     pip = [at / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", folder / "requirements.txt"]
     subprocess.run(pip, check=True)
     if "npm.txt" in pinned and has_node():
-        npm = ["npm", "install", "--silent", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", at]
+        npm = ["npm", "install", "--loglevel=error", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", at]
         subprocess.run(npm + pinned["npm.txt"].split(), check=True)
     note.write_text(done)
 

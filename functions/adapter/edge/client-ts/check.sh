@@ -20,9 +20,14 @@ rm -rf "$built/src" "$built/test" "$built/dist" "$BUILD/edge/client"
 cp -R $here/client-ts/. "$built/"
 cp -R $here/client "$BUILD/edge/"
 if ! cmp -s "$built/package-lock.json" "$built/node_modules/.installed"; then
-	(cd "$built" && npm ci --silent --ignore-scripts && cp package-lock.json node_modules/.installed)
+	for pause in 10 60 ''; do # a registry that refuses one of a hundred requests refuses the whole
+		(cd "$built" && npm ci --loglevel=error --fetch-retries=5 --ignore-scripts) && break
+		[ -n "$pause" ] || { echo "widget-test: npm could not install what package-lock.json lists" >&2; exit 1; }
+		sleep "$pause"
+	done
+	cp "$built/package-lock.json" "$built/node_modules/.installed"
 fi
-(cd "$built" && npm test --silent)
+(cd "$built" && npm test)
 
 chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}
 [ -n "$chromium" ] || missing "Chromium, or name one by CHROMIUM=," "the chat widget in a browser"
