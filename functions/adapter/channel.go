@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -121,6 +123,44 @@ type Webhook struct {
 	Historical bool // it was asked for as history: see canonical.Flags
 
 	kept http.Header // of Description.Keeps
+}
+
+// The codes of CheckTime.
+const (
+	CodeTimeMalformed = "timestamp_malformed"
+	CodeTimeStale     = "timestamp_stale"
+)
+
+// CheckTime returns nil if a webhook was signed about when it came: at this time, in seconds of Unix time as it is written, no longer ago and no
+// further ahead. Its error is a fault.Rejected.
+func (w Webhook) CheckTime(written string, ago, ahead time.Duration) error {
+	seconds, err := strconv.ParseInt(written, 10, 64)
+	if err != nil {
+		return fault.New(fault.Rejected, CodeTimeMalformed, nil)
+	}
+	if age := w.Received.Sub(time.Unix(seconds, 0)); age > ago || age < -ahead {
+		return fault.New(fault.Rejected, CodeTimeStale, nil)
+	}
+	return nil
+}
+
+// Time returns the time that a provider writes: RFC 3339, also with blanks or with an offset without its colon, as some do. It returns the zero
+// time, for which that of the receipt stands in, for what is none.
+func Time(written string) time.Time {
+	written = strings.Replace(strings.Replace(written, " ", "T", 1), " ", "", 1)
+	if n := len(written) - len("hhmm"); n > 0 && (written[n-1] == '+' || written[n-1] == '-') {
+		written = written[:n+2] + ":" + written[n+2:]
+	}
+	t, _ := canonical.ParseTime(written)
+	return t
+}
+
+// PastTime returns what Time does, and the zero time for one that is ahead of a clock.
+func PastTime(written string, clock time.Time) time.Time {
+	if t := Time(written); !t.After(clock) {
+		return t
+	}
+	return time.Time{}
 }
 
 // Parsed is one event as the provider tells it. Tenant, line, ids, thread and conversation are the adapter's to add, for

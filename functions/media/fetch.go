@@ -2,8 +2,6 @@ package media
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,6 +14,7 @@ import (
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/jwt"
 	"signalbox/shared/tenant"
 )
 
@@ -290,7 +289,6 @@ func (c credentials) set(r *http.Request) {
 }
 
 // webToken returns a JSON Web Token that an account issues at a time: HS256, its key what a secret in base64 stands for.
-// See RFC 7519.
 func webToken(issuer, secret string, at time.Time) string {
 	key, err := base64.StdEncoding.DecodeString(secret)
 	if err != nil {
@@ -300,8 +298,5 @@ func webToken(issuer, secret string, at time.Time) string {
 		Issuer string `json:"iss"`
 		At     int64  `json:"iat"`
 	}{issuer, at.Unix()})
-	signed := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(signed))
-	return signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return jwt.Sign(claims, key)
 }

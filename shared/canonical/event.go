@@ -175,6 +175,9 @@ type Relation struct {
 	Sender            string `json:"sender,omitempty"` // the other message's sender, as the provider writes it
 }
 
+// UnknownEmoji is the emoji of a reaction that is taken off by a provider that does not tell which it was: a message has one reaction of a person.
+const UnknownEmoji = " "
+
 // Reaction is an emoji put on, or taken off, another message.
 type Reaction struct {
 	Emoji   string `json:"emoji"`

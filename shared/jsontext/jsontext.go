@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"math"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -115,6 +117,26 @@ func (v Value) Text() string {
 	_ = json.Unmarshal([]byte(v), text) // it is valid
 	return *text
 }
+
+// Float64 returns a number, also one that is written as a string, and NaN for what is none.
+func (v Value) Float64() float64 {
+	n, err := strconv.ParseFloat(v.digits(), 64)
+	if err != nil {
+		return math.NaN()
+	}
+	return n
+}
+
+// Int64 returns a whole number, also one that is written as a string, and 0 for what is none.
+func (v Value) Int64() int64 {
+	n, err := strconv.ParseInt(v.digits(), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (v Value) digits() string { return strings.Trim(string(v), `"`) }
 
 // AppendCompact appends the value without white space.
 func (v Value) AppendCompact(to []byte) []byte {

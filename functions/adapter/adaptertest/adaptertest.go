@@ -75,6 +75,7 @@ func Run(t *testing.T, p Provider) {
 	t.Run("dead letters", func(t *testing.T) { deadLetters(t, p) })
 	t.Run("given back", func(t *testing.T) { givenBack(t, p) })
 	t.Run("private", func(t *testing.T) { private(t, p) })
+	t.Run("page", page)
 }
 
 // Bench measures what a webhook costs without I/O, logs and metrics: verify, parse, complete, encode.

@@ -55,7 +55,7 @@ func sample(tb testing.TB, name string) adaptertest.Case {
 func sign(r webhook.Request, token secret.Value) webhook.Request { return signAt(r, token, r.Received) }
 
 func signAt(r webhook.Request, token secret.Value, at time.Time) webhook.Request {
-	return authorized(r, jwt(token, `{"alg":"HS256"}`, fmt.Sprintf(`{"aud":%q,"iat":%d}`, msp, at.Unix())))
+	return authorized(r, tokenOf(token, `{"alg":"HS256"}`, fmt.Sprintf(`{"aud":%q,"iat":%d}`, msp, at.Unix())))
 }
 
 func authorized(r webhook.Request, token string) webhook.Request {
@@ -64,8 +64,8 @@ func authorized(r webhook.Request, token string) webhook.Request {
 	return r
 }
 
-// jwt returns a token with the secret's signature, whatever it says.
-func jwt(s secret.Value, head, claims string) string {
+// tokenOf returns a token with the secret's signature, whatever it says.
+func tokenOf(s secret.Value, head, claims string) string {
 	key, _ := base64.StdEncoding.DecodeString(string(s))
 	signed := base64.RawURLEncoding.EncodeToString([]byte(head)) + "." + base64.RawURLEncoding.EncodeToString([]byte(claims))
 	mac := hmac.New(sha256.New, key)

@@ -31,21 +31,21 @@ func (s *said) read(body jsontext.Value) {
 		read := true
 		switch name {
 		case "type":
-			s.kind = text(v)
+			s.kind = v.TextAt()
 		case "id":
-			s.id = text(v)
+			s.id = v.TextAt()
 		case "sourceId":
-			s.source = text(v)
+			s.source = v.TextAt()
 		case "destinationId":
-			s.business = text(v)
+			s.business = v.TextAt()
 		case "body":
-			s.body, read = text(v), v[0] == '"'
+			s.body, read = v.TextAt(), v[0] == '"'
 		case "locale":
-			s.locale, read = text(v), v[0] == '"'
+			s.locale, read = v.TextAt(), v[0] == '"'
 		case "intent":
-			s.intent, read = text(v), v[0] == '"'
+			s.intent, read = v.TextAt(), v[0] == '"'
 		case "group":
-			s.group, read = text(v), v[0] == '"'
+			s.group, read = v.TextAt(), v[0] == '"'
 		case "attachments":
 			read = json.Unmarshal([]byte(v), &s.attachments) == nil // but for that member of one, all are read
 		case "interactiveData":

@@ -52,8 +52,8 @@ func TestTokens(t *testing.T) {
 	claims := func(aud string, iat int64) string { return fmt.Sprintf(`{"aud":%s,"iat":%d}`, aud, iat) }
 	ours := `"` + msp + `"`
 	hs256 := `{"alg":"HS256"}`
-	by := func(s secret.Value, head, body string) string { return "Bearer " + jwt(s, head, body) }
-	unsigned := jwt(v.Secret, `{"alg":"none"}`, claims(ours, now))
+	by := func(s secret.Value, head, body string) string { return "Bearer " + tokenOf(s, head, body) }
+	unsigned := tokenOf(v.Secret, `{"alg":"none"}`, claims(ours, now))
 	unsigned = "Bearer " + unsigned[:strings.LastIndexByte(unsigned, '.')+1]
 	decoded, err := base64.StdEncoding.DecodeString(string(v.Secret))
 	if err != nil {
@@ -258,7 +258,7 @@ func BenchmarkCompressed(b *testing.B) {
 func BenchmarkVerify(b *testing.B) {
 	s := provider(b).Token("now")
 	at := time.Now()
-	token := "Bearer " + jwt(s, `{"alg":"HS256"}`, fmt.Sprintf(`{"aud":%q,"iat":%d}`, msp, at.Unix()))
+	token := "Bearer " + tokenOf(s, `{"alg":"HS256"}`, fmt.Sprintf(`{"aud":%q,"iat":%d}`, msp, at.Unix()))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := verify(token, msp, at, secret.Versions{s}); err != nil {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -76,12 +75,8 @@ type content struct {
 // body, as bytes, with a line feed between.
 func (c content) Verify(tokens secret.Versions) error {
 	timestamp := c.Header.Get(timestampHeader)
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
-		return fault.New(fault.Rejected, "timestamp_malformed", nil)
-	}
-	if age := c.Received.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-		return fault.New(fault.Rejected, "timestamp_stale", nil)
+	if err := c.CheckTime(timestamp, tolerance, tolerance); err != nil {
+		return err
 	}
 	signature, err := base64.StdEncoding.DecodeString(c.Header.Get(signatureHeader))
 	if err != nil {

@@ -2,10 +2,7 @@ package bird
 
 import (
 	"cmp"
-	"math"
-	"strconv"
 	"strings"
-	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -79,7 +76,7 @@ func (m message) received() (adapter.Parsed, error) {
 	p, who, err := m.event(canonical.TypeMessage, "sender")
 	e := &p.Event
 	e.Direction, e.Sender, e.Recipient = canonical.Inbound, who, canonical.Participant{ChannelAddress: p.Side}
-	e.Message, e.Timestamp = words(m.At("body")), at(m.TextAt("createdAt"))
+	e.Message, e.Timestamp = words(m.At("body")), adapter.Time(m.TextAt("createdAt"))
 	if about := m.TextAt("replyTo", "id"); about != "" {
 		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: about}
 	}
@@ -105,7 +102,7 @@ func words(body jsontext.Value) *canonical.Message {
 		}
 	case "location":
 		m.Location = &canonical.Location{
-			Latitude: degrees(content.At("coordinates", "latitude")), Longitude: degrees(content.At("coordinates", "longitude")),
+			Latitude: content.At("coordinates", "latitude").Float64(), Longitude: content.At("coordinates", "longitude").Float64(),
 			Label: content.TextAt("location", "label"), Address: content.TextAt("location", "address"),
 		}
 	default:
@@ -151,26 +148,11 @@ func (m message) reported() (adapter.Parsed, error) {
 	e := &p.Event
 	e.Direction, e.Sender, e.Recipient = canonical.Status, canonical.Participant{ChannelAddress: p.Side}, who
 	e.RelatesTo = &canonical.Relation{Kind: "receipt", ProviderMessageID: e.ProviderMessageID}
-	e.Timestamp = at(cmp.Or(m.TextAt("lastStatusAt"), m.TextAt("updatedAt")))
+	e.Timestamp = adapter.Time(cmp.Or(m.TextAt("lastStatusAt"), m.TextAt("updatedAt")))
 	e.Receipt = &canonical.Receipt{State: state, At: e.Timestamp}
 	if state == "failed" { // what it means Bird passes on as each channel says it: there is no one table
 		e.Receipt.Error = cmp.Or(m.TextAt("failure", "code"), string(m.At("failure", "code")), m.TextAt("reason"), status)
 	}
 	p.Key = e.ProviderMessageID + "|" + status
 	return p, err
-}
-
-// at reads a time that may be missing: then that of the receipt stands in.
-func at(written string) time.Time {
-	t, _ := canonical.ParseTime(written)
-	return t
-}
-
-// degrees leaves what is no number to be set aside.
-func degrees(v jsontext.Value) float64 {
-	n, err := strconv.ParseFloat(string(v), 64)
-	if err != nil {
-		return math.NaN()
-	}
-	return n
 }

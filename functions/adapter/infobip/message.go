@@ -2,10 +2,7 @@ package infobip
 
 import (
 	"cmp"
-	"math"
-	"strconv"
 	"strings"
-	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -22,15 +19,6 @@ func channelOf(result jsontext.Value) canonical.Channel {
 	default:
 		return canonical.Channel(strings.ToLower(name))
 	}
-}
-
-// at reads a time, whose offset Infobip writes without a colon. What is none is the zero time: that of the receipt stands in.
-func at(written string) time.Time {
-	if t, err := time.Parse("2006-01-02T15:04:05.999-0700", written); err == nil {
-		return t.UTC()
-	}
-	t, _ := canonical.ParseTime(written)
-	return t
 }
 
 // hasNumbers reports whether people are known by phone numbers on a channel. What looks like one elsewhere is anything else.
@@ -89,7 +77,7 @@ func received(result jsontext.Value) (adapter.Parsed, error) {
 	}
 	e := canonical.Event{
 		Type: canonical.TypeMessage, Channel: channel, Direction: canonical.Inbound, ProviderMessageID: id,
-		Sender: who, Recipient: ours(to), Timestamp: at(result.TextAt("receivedAt")),
+		Sender: who, Recipient: ours(to), Timestamp: adapter.Time(result.TextAt("receivedAt")),
 	}
 	about := result.TextAt("pairedMessageId")
 	if about != "" {
@@ -99,7 +87,7 @@ func received(result jsontext.Value) (adapter.Parsed, error) {
 	for part := range result.At("content").Elements() {
 		if part.TextAt("type") == "REACTION" && about != "" {
 			e.Type, e.Message = canonical.TypeReaction, nil
-			e.Reaction = &canonical.Reaction{Emoji: cmp.Or(part.TextAt("emoji"), anyEmoji), Removed: part.TextAt("action") == "REMOVED"}
+			e.Reaction = &canonical.Reaction{Emoji: cmp.Or(part.TextAt("emoji"), canonical.UnknownEmoji), Removed: part.TextAt("action") == "REMOVED"}
 			e.RelatesTo.Kind = "reaction"
 			break
 		}
@@ -110,9 +98,6 @@ func received(result jsontext.Value) (adapter.Parsed, error) {
 	}
 	return complete(e, who, to, id), nil
 }
-
-// anyEmoji is the emoji of a reaction that is taken off and of which Infobip does not tell which it was.
-const anyEmoji = " "
 
 // add adds a part of a message: its words, or what goes with them.
 func add(m *canonical.Message, part jsontext.Value) {
@@ -132,7 +117,7 @@ func add(m *canonical.Message, part jsontext.Value) {
 		m.Postback = &canonical.Postback{Text: text, Payload: part.TextAt("id"), Kind: "list"}
 		return
 	case "LOCATION":
-		m.Location = &canonical.Location{Latitude: degrees(part.At("latitude")), Longitude: degrees(part.At("longitude"))}
+		m.Location = &canonical.Location{Latitude: part.At("latitude").Float64(), Longitude: part.At("longitude").Float64()}
 	case "FLOW_RESPONSE":
 		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: map[string]string{}}
 		for _, f := range adapter.JSONFields(part.At("response"), func(string) bool { return false }) {
@@ -172,13 +157,4 @@ func kindOf(part string) string {
 	default:
 		return ""
 	}
-}
-
-// degrees leaves what is no number to be set aside.
-func degrees(v jsontext.Value) float64 {
-	n, err := strconv.ParseFloat(string(v), 64)
-	if err != nil {
-		return math.NaN()
-	}
-	return n
 }

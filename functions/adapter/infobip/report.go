@@ -67,7 +67,7 @@ func reported(result jsontext.Value) (adapter.Parsed, error) {
 	id, channel := result.TextAt("messageId"), channelOf(result)
 	from, to := sides(result)
 	status, failure := result.At("status"), result.TextAt("error", "name")
-	told := &canonical.Receipt{At: at(cmp.Or(result.TextAt("seenAt"), result.TextAt("doneAt"), result.TextAt("sentAt")))}
+	told := &canonical.Receipt{At: adapter.Time(cmp.Or(result.TextAt("seenAt"), result.TextAt("doneAt"), result.TextAt("sentAt")))}
 	known := true
 	if told.State = "read"; result.At("seenAt") == "" {
 		told.State, known = stateOf(status)

@@ -33,7 +33,7 @@ func read(data jsontext.Value, received time.Time) said {
 		message:    data.TextAt("messageId"),
 		id:         data.TextAt("eventId"),
 		kind:       data.TextAt("eventType"),
-		sent:       instant(data.TextAt("sendTime"), received),
+		sent:       adapter.PastTime(data.TextAt("sendTime"), received),
 		launch:     data.At("newLaunchState") != "",
 		capability: data.At("rbmEnabled") != "" || data.At("features") != "",
 	}
@@ -136,13 +136,4 @@ func (s *said) consent(keyword string, purposes ...string) (all []adapter.Parsed
 		all = append(all, s.event("consent", s.id+"|"+purpose, canonical.Event{Type: canonical.TypeConsent, Direction: canonical.Status, Consent: c}))
 	}
 	return all, nil
-}
-
-// instant returns the zero time for what is no time, or is ahead of our clock: when it came stands in then.
-func instant(s string, received time.Time) time.Time {
-	at, err := time.Parse(time.RFC3339, s)
-	if err != nil || at.After(received) {
-		return time.Time{}
-	}
-	return at
 }

@@ -2,9 +2,6 @@ package rbm
 
 import (
 	"cmp"
-	"math"
-	"strconv"
-	"strings"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -74,8 +71,7 @@ func attachment(file jsontext.Value) (a canonical.Attachment, ok bool) {
 		if a.URL = info.TextAt("fileUri"); a.URL == "" {
 			continue
 		}
-		a.ContentType, a.Name = info.TextAt("mimeType"), info.TextAt("fileName")
-		a.Size, _ = strconv.ParseInt(digits(info.At("fileSizeBytes")), 10, 64) // unknown otherwise
+		a.ContentType, a.Name, a.Size = info.TextAt("mimeType"), info.TextAt("fileName"), info.At("fileSizeBytes").Int64()
 		return a, true
 	}
 	return a, false
@@ -93,12 +89,5 @@ func degrees(v jsontext.Value) float64 {
 	if v == "" {
 		return 0
 	}
-	value, err := strconv.ParseFloat(digits(v), 64)
-	if err != nil {
-		return math.NaN()
-	}
-	return value
+	return v.Float64()
 }
-
-// digits returns a number as it is written: Google's encoding writes large ones as strings.
-func digits(v jsontext.Value) string { return strings.Trim(string(v), `"`) }

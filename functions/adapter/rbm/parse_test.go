@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/functions/adapter/adaptertest"
@@ -102,35 +102,6 @@ func TestHandshake(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
-	for sent, want := range map[string]string{
-		"2026-11-23T11:00:00Z":             "2026-11-23T11:00:00Z",
-		"2026-11-23T11:00:00.045Z":         "2026-11-23T11:00:00.045Z",
-		"2026-11-23T11:00:00.045123Z":      "2026-11-23T11:00:00.045123Z",
-		"2026-11-23T11:00:00.045123456Z":   "2026-11-23T11:00:00.045123456Z",
-		"2026-11-23T13:00:00.045+02:00":    "2026-11-23T11:00:00.045Z",
-		"2026-11-23T05:30:00-05:30":        "2026-11-23T11:00:00Z",
-		"2026-11-23T12:00:00Z":             "2026-11-23T12:00:00Z",
-		"2026-11-23T12:00:00.001Z":         "", // our clock says noon
-		"2026-11-23 11:00:00":              "",
-		"1795435200":                       "",
-		"":                                 "",
-		strings.Repeat("2026-11-23", 1000): "",
-	} {
-		parsed, err := parse(`{"senderPhoneNumber":"+15552020101","messageId":"1","agentId":"a","text":"Hi","sendTime":"` + sent + `"}`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := ""
-		if at := parsed[0].Event.Timestamp; !at.IsZero() {
-			got = at.UTC().Format(time.RFC3339Nano)
-		}
-		if got != want {
-			t.Errorf("%s is %q, want %q", sent, got, want)
-		}
-	}
-}
-
 // TestEveryEventType holds what becomes of each type against its description.
 func TestEveryEventType(t *testing.T) {
 	for kind, want := range map[string]string{
@@ -193,5 +164,12 @@ func TestIDsAreOfAPerson(t *testing.T) {
 	}
 	if len(keys) != 3 {
 		t.Errorf("%d keys of 3 messages", len(keys))
+	}
+}
+
+// TestThePageNamesEveryTypeOfEvent that the channel knows.
+func TestThePageNamesEveryTypeOfEvent(t *testing.T) {
+	if n := adaptertest.Named(t, regexp.MustCompile(`"([A-Z]+_?[A-Z_]+)"`)); n < 9 {
+		t.Errorf("only %d were found", n)
 	}
 }

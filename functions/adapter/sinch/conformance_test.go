@@ -102,13 +102,14 @@ func TestSignatures(t *testing.T) {
 		}{
 			"as it is":                 {func(http.Header) {}, 0, ""},
 			"a day later":              {func(http.Header) {}, 24 * time.Hour, ""},
-			"more than a day later":    {func(http.Header) {}, 24*time.Hour + time.Second, "signature_stale"},
-			"ahead of the clock":       {func(http.Header) {}, -6 * time.Minute, "signature_stale"},
+			"more than a day later":    {func(http.Header) {}, 24*time.Hour + time.Second, "timestamp_stale"},
+			"ahead of the clock":       {func(http.Header) {}, -6 * time.Minute, "timestamp_stale"},
 			"without an algorithm":     {func(h http.Header) { h.Del(name + "-Algorithm") }, 0, ""},
 			"of another algorithm":     {func(h http.Header) { h.Set(name+"-Algorithm", "HmacSHA1") }, 0, "signature_algorithm"},
 			"of another nonce":         {func(h http.Header) { h.Set(name+"-Nonce", "another") }, 0, "signature_wrong"},
 			"of another time":          {func(h http.Header) { h.Set(name+"-Timestamp", "1") }, 0, "signature_wrong"},
-			"of a time that is none":   {func(h http.Header) { h.Set(name+"-Timestamp", "noon") }, 0, "signature_missing"},
+			"of a time that is none":   {func(h http.Header) { h.Set(name+"-Timestamp", "noon") }, 0, "signature_wrong"},
+			"without a time":           {func(h http.Header) { h.Del(name + "-Timestamp") }, 0, "signature_missing"},
 			"without a nonce":          {func(h http.Header) { h.Del(name + "-Nonce") }, 0, "signature_missing"},
 			"with another's signature": {func(h http.Header) { h.Set(name, "AAAA") }, 0, "signature_wrong"},
 		} {

@@ -3,7 +3,6 @@ package sinch
 import (
 	"cmp"
 	"strings"
-	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -66,7 +65,7 @@ func channelOf(name string) canonical.Channel {
 
 // parsed returns an event of a person that channel and identity name, with what all have. Their number has no plus at Sinch.
 func (t *told) parsed(kind, key, channel, identity string) (adapter.Parsed, error) {
-	e := canonical.Event{Channel: channelOf(channel), Direction: canonical.Inbound, Timestamp: t.at("event_time", "accepted_time")}
+	e := canonical.Event{Channel: channelOf(channel), Direction: canonical.Inbound, Timestamp: cmp.Or(adapter.Time(t.document.TextAt("event_time")), adapter.Time(t.document.TextAt("accepted_time")))}
 	switch {
 	case key == "":
 		return adapter.Parsed{}, malformed("id_missing")
@@ -109,16 +108,6 @@ func (t *told) parsed(kind, key, channel, identity string) (adapter.Parsed, erro
 		Side:      cmp.Or(sender, t.app),
 		Vendor:    adapter.JSONFields(t.document, isOpen),
 	}, nil
-}
-
-// at returns the first of these times that there is.
-func (t *told) at(names ...string) time.Time {
-	for _, name := range names {
-		if at, err := time.Parse(time.RFC3339, t.document.TextAt(name)); err == nil {
-			return at
-		}
-	}
-	return time.Time{}
 }
 
 // isOpen names the fields that say nothing about a person. New ones come without notice and are personal until listed.

@@ -2,8 +2,6 @@ package sinch
 
 import (
 	"cmp"
-	"math"
-	"strconv"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -86,7 +84,7 @@ func read(said jsontext.Value) *canonical.Message {
 		return m
 	case "location_message":
 		return &canonical.Message{Location: &canonical.Location{
-			Latitude: number(body.At("coordinates", "latitude")), Longitude: number(body.At("coordinates", "longitude")),
+			Latitude: body.At("coordinates", "latitude").Float64(), Longitude: body.At("coordinates", "longitude").Float64(),
 			Label: cmp.Or(body.TextAt("title"), body.TextAt("label")),
 		}}
 	case "choice_response_message":
@@ -103,21 +101,11 @@ func read(said jsontext.Value) *canonical.Message {
 	}
 }
 
-// number returns a number, and for what is none one that is set aside.
-func number(v jsontext.Value) float64 {
-	n, err := strconv.ParseFloat(string(v), 64)
-	if err != nil {
-		return math.NaN()
-	}
-	return n
-}
-
 // order reads the products that a person chose.
 func order(body jsontext.Value) *canonical.Order {
 	o := &canonical.Order{Catalog: body.TextAt("catalog_id"), Text: body.TextAt("title")}
 	for product := range body.At("products").Elements() {
-		quantity, _ := strconv.ParseInt(string(product.At("quantity")), 10, 64)
-		item := canonical.OrderItem{ID: product.TextAt("id"), Quantity: quantity}
+		item := canonical.OrderItem{ID: product.TextAt("id"), Quantity: product.At("quantity").Int64()}
 		if price := product.At("item_price"); price != "" && price[0] != '"' {
 			item.Price = string(price)
 		}

@@ -8,7 +8,6 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"net/http"
-	"strconv"
 	"time"
 
 	"signalbox/functions/adapter"
@@ -55,12 +54,8 @@ type content struct{ adapter.Webhook }
 // Verify implements adapter.Content: Ed25519 over the timestamp, "|" and the body, by the account's public key, which is its token.
 func (c content) Verify(tokens secret.Versions) error {
 	timestamp := c.Header.Get(timestampHeader)
-	seconds, err := strconv.ParseInt(timestamp, 10, 64)
-	if err != nil {
-		return fault.New(fault.Rejected, "timestamp_malformed", nil)
-	}
-	if age := c.Received.Sub(time.Unix(seconds, 0)); age > tolerance || age < -tolerance {
-		return fault.New(fault.Rejected, "timestamp_stale", nil)
+	if err := c.CheckTime(timestamp, tolerance, tolerance); err != nil {
+		return err
 	}
 	signature, err := base64.StdEncoding.DecodeString(c.Header.Get(signatureHeader))
 	if err != nil || len(signature) != ed25519.SignatureSize {

@@ -2,9 +2,7 @@ package telnyx
 
 import (
 	"cmp"
-	"strconv"
 	"strings"
-	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -42,12 +40,6 @@ func participant(address string) canonical.Participant {
 	return canonical.Participant{ChannelAddress: address}
 }
 
-// at reads a time that may be missing.
-func at(written string) time.Time {
-	t, _ := canonical.ParseTime(written) // what is none is the zero time: that of the receipt stands in
-	return t
-}
-
 // received reads an inbound message.
 func received(data, payload jsontext.Value) ([]adapter.Parsed, error) {
 	id, from, channel := payload.TextAt("id"), address(payload.At("from")), channelOf(payload)
@@ -70,7 +62,7 @@ func received(data, payload jsontext.Value) ([]adapter.Parsed, error) {
 			Participants: group(payload),
 			Type:         canonical.TypeMessage, Channel: channel, Direction: canonical.Inbound, ProviderMessageID: id,
 			Sender: person(payload.At("from")), Recipient: participant(ours[0]), Message: words(payload),
-			Timestamp: at(cmp.Or(payload.TextAt("received_at"), data.TextAt("occurred_at"))),
+			Timestamp: adapter.Time(cmp.Or(payload.TextAt("received_at"), data.TextAt("occurred_at"))),
 		},
 		Kind: "message", Key: id,
 		Addresses: append(ours, payload.TextAt("messaging_profile_id")),
@@ -84,7 +76,7 @@ func group(payload jsontext.Value) []canonical.Participant {
 	all := []canonical.Participant{person(payload.At("from"))}
 	for _, name := range []string{"to", "cc"} {
 		for member := range payload.At(name).Elements() {
-			if a := cmp.Or(address(member), textOf(member)); a != "" {
+			if a := cmp.Or(address(member), member.TextAt()); a != "" {
 				all = append(all, participant(a))
 			}
 		}
@@ -93,14 +85,6 @@ func group(payload jsontext.Value) []canonical.Participant {
 		return nil
 	}
 	return all
-}
-
-// textOf returns what a string means, "" for another value.
-func textOf(v jsontext.Value) string {
-	if v != "" && v[0] == '"' {
-		return v.Text()
-	}
-	return ""
 }
 
 // maxSubject is how long a subject may be in bytes: an MMS has 40 characters of one.
@@ -114,20 +98,20 @@ func words(payload jsontext.Value) *canonical.Message {
 	}
 	for file := range payload.At("media").Elements() {
 		m.Attachments = append(m.Attachments, canonical.Attachment{
-			URL: file.TextAt("url"), ContentType: file.TextAt("content_type"), SHA256: file.TextAt("sha256"), Size: whole(file.At("size")),
+			URL: file.TextAt("url"), ContentType: file.TextAt("content_type"), SHA256: file.TextAt("sha256"), Size: file.At("size").Int64(),
 		})
 	}
 	body := payload.At("body")
 	if file := body.At("user_file", "payload"); file != "" {
 		m.Attachments = append(m.Attachments, canonical.Attachment{
-			URL: file.TextAt("file_uri"), ContentType: file.TextAt("mime_type"), Name: file.TextAt("file_name"), Size: whole(file.At("file_size_bytes")),
+			URL: file.TextAt("file_uri"), ContentType: file.TextAt("mime_type"), Name: file.TextAt("file_name"), Size: file.At("file_size_bytes").Int64(),
 		})
 	}
 	if tapped := body.At("suggestion_response"); tapped != "" {
 		m.Postback = &canonical.Postback{Text: tapped.TextAt("text"), Payload: tapped.TextAt("postback_data")}
 	}
 	if place := body.At("location"); place != "" {
-		m.Location = &canonical.Location{Latitude: degrees(place.At("latitude")), Longitude: degrees(place.At("longitude"))}
+		m.Location = &canonical.Location{Latitude: place.At("latitude").Float64(), Longitude: place.At("longitude").Float64()}
 	}
 	if kind := other(body); kind != "" && m.Text == "" && m.Attachments == nil && m.Postback == nil && m.Location == nil {
 		m.ContentType, m.Kind = canonical.ContentUnsupported, kind
@@ -144,21 +128,3 @@ func other(body jsontext.Value) string {
 	}
 	return ""
 }
-
-// whole reads a count that may be written as a string; 0 is for what is none.
-func whole(v jsontext.Value) int64 {
-	n, _ := strconv.ParseInt(strings.Trim(string(v), `"`), 10, 64)
-	return n
-}
-
-// degrees leaves what is no number to be set aside.
-func degrees(v jsontext.Value) float64 {
-	n, err := strconv.ParseFloat(string(v), 64)
-	if err != nil {
-		return nowhere
-	}
-	return n
-}
-
-// nowhere are degrees that no place has.
-const nowhere = 1e9

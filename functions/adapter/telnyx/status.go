@@ -67,7 +67,7 @@ func statuses(event string, data, payload jsontext.Value) ([]adapter.Parsed, err
 	if n := count(payload.At("to")); n > 1 && (reason == receipt.OptedOut || reason == receipt.InvalidNumber) {
 		reason = "" // of whom in the group, it does not say
 	}
-	when := at(cmp.Or(data.TextAt("occurred_at"), payload.TextAt("completed_at")))
+	when := adapter.Time(cmp.Or(data.TextAt("occurred_at"), payload.TextAt("completed_at")))
 	var parsed []adapter.Parsed
 	for to := range payload.At("to").Elements() {
 		status := to.TextAt("status")

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -88,29 +87,6 @@ func TestTheFallbackURLsRepeatIsTheSameEvent(t *testing.T) {
 	}
 	if ids[0] != ids[1] {
 		t.Errorf("the first is %s, the fallback's %s", ids[0], ids[1])
-	}
-}
-
-// TestThePageNamesEveryCode that the channel gives up with.
-func TestThePageNamesEveryCode(t *testing.T) {
-	text, codes := readPage(t), 0
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, found := range regexp.MustCompile(`malformed\("(\w+)"\)`).FindAllStringSubmatch(string(source), -1) {
-			if codes++; !strings.Contains(text, "`"+found[1]+"`") {
-				t.Errorf("%s gives up with %s, of which %s says nothing", file, found[1], page)
-			}
-		}
-	}
-	if codes < 9 {
-		t.Errorf("only %d codes were found", codes)
 	}
 }
 

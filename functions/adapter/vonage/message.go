@@ -2,9 +2,7 @@ package vonage
 
 import (
 	"cmp"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +29,7 @@ type address struct{ written, phone string }
 func read(body jsontext.Value, received time.Time) said {
 	channel := channelOf(body.TextAt("channel"))
 	return said{
-		body: body, id: body.TextAt("message_uuid"), channel: channel, received: received, sent: instant(body.TextAt("timestamp"), received),
+		body: body, id: body.TextAt("message_uuid"), channel: channel, received: received, sent: adapter.PastTime(body.TextAt("timestamp"), received),
 		from: side(channel, body.TextAt("from")), to: side(channel, body.TextAt("to")),
 	}
 }
@@ -55,17 +53,6 @@ func side(channel canonical.Channel, written string) address {
 		return address{written, number}
 	}
 	return address{written: written}
-}
-
-// instant reads a time, of which older versions of the API write the offset without a colon. What is none, or is ahead of our clock, is the
-// zero time: when it came stands in.
-func instant(s string, received time.Time) time.Time {
-	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05 -0700"} {
-		if at, err := time.Parse(layout, s); err == nil && !at.After(received) {
-			return at
-		}
-	}
-	return time.Time{}
 }
 
 // isOpen names the members that say nothing about a person.
@@ -116,7 +103,7 @@ func (s *said) message() []adapter.Parsed {
 		emoji := reaction.TextAt("emoji")
 		e.Reaction = &canonical.Reaction{Emoji: emoji, Removed: emoji == "" || reaction.TextAt("action") == "unreact"}
 		if emoji == "" || len(emoji) > maxEmoji {
-			e.Reaction.Emoji = " " // of one that is taken back WhatsApp does not tell which it was
+			e.Reaction.Emoji = canonical.UnknownEmoji // of one that is taken back
 		}
 	case about != "":
 		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: about, Sender: s.body.TextAt("context", "message_from")}
@@ -196,16 +183,7 @@ func location(v jsontext.Value) *canonical.Location {
 	if v == "" || v[0] != '{' {
 		return nil
 	}
-	return &canonical.Location{Latitude: degrees(v.At("lat")), Longitude: degrees(v.At("long")), Label: v.TextAt("name"), Address: v.TextAt("address")}
-}
-
-// degrees leaves what is no number to be set aside.
-func degrees(v jsontext.Value) float64 {
-	value, err := strconv.ParseFloat(unquoted(v), 64)
-	if err != nil {
-		return math.NaN()
-	}
-	return value
+	return &canonical.Location{Latitude: v.At("lat").Float64(), Longitude: v.At("long").Float64(), Label: v.TextAt("name"), Address: v.TextAt("address")}
 }
 
 func order(v jsontext.Value) *canonical.Order {
@@ -214,9 +192,8 @@ func order(v jsontext.Value) *canonical.Order {
 	}
 	o := &canonical.Order{Catalog: v.TextAt("catalog_id"), Text: v.TextAt("text")}
 	for item := range v.At("product_items").Elements() {
-		quantity, _ := strconv.ParseInt(unquoted(item.At("quantity")), 10, 64) // unknown otherwise
 		o.Currency = cmp.Or(o.Currency, item.TextAt("currency"))
-		o.Items = append(o.Items, canonical.OrderItem{ID: item.TextAt("product_retailer_id"), Price: unquoted(item.At("item_price")), Quantity: quantity})
+		o.Items = append(o.Items, canonical.OrderItem{ID: item.TextAt("product_retailer_id"), Price: unquoted(item.At("item_price")), Quantity: item.At("quantity").Int64()})
 	}
 	return o
 }

@@ -85,7 +85,7 @@ func say(e *canonical.Event, m object, kind string, left *leftovers) {
 		emoji := strings.TrimSpace(o.TextAt("emoji"))
 		e.Type, e.RelatesTo = canonical.TypeReaction, about("reaction", o.TextAt("message_id"))
 		if e.Reaction = (&canonical.Reaction{Emoji: emoji}); emoji == "" || len(emoji) > maxEmoji {
-			e.Reaction = &canonical.Reaction{Emoji: anyEmoji, Removed: emoji == ""}
+			e.Reaction = &canonical.Reaction{Emoji: canonical.UnknownEmoji, Removed: emoji == ""}
 		}
 	case kind == "edit" && original != "":
 		edited := read(o.At("message"))
@@ -96,9 +96,6 @@ func say(e *canonical.Event, m object, kind string, left *leftovers) {
 		e.Message = words(m, kind, left)
 	}
 }
-
-// anyEmoji is the emoji of a reaction that is taken back: WhatsApp does not tell which it was, and a message has one reaction of a person.
-const anyEmoji = " "
 
 // maxEmoji is how long in bytes an emoji is at most; what is longer is none.
 const maxEmoji = 64
