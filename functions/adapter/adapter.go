@@ -144,7 +144,7 @@ func (a *Adapter) receive(ctx context.Context, r webhook.Request, all budget) ou
 		return refusal(a.description.Redelivery.FailureStatus(), "account_unreadable")
 	}
 	w := Webhook{Request: r, Provider: a.description.Provider, Kind: kind, AccountID: account.ID, ProviderAccount: account.ProviderAccount}
-	w.keep(a.description.Keeps)
+	w.keep(a.description)
 	return a.admit(ctx, w, account, all)
 }
 

@@ -58,11 +58,14 @@ func (a *Adapter) allow(r webhook.Request, o *outcome) {
 }
 
 // keep notes the headers that the channel reads, for a dead letter.
-func (w *Webhook) keep(names []string) {
-	for _, name := range names {
+func (w *Webhook) keep(d Description) {
+	if d.KeepsBut != "" && w.Header.Get(d.KeepsBut) != "" {
+		return
+	}
+	for _, name := range d.Keeps {
 		if value := w.Header.Get(name); value != "" {
 			if w.kept == nil {
-				w.kept = make(http.Header, len(names))
+				w.kept = make(http.Header, len(d.Keeps))
 			}
 			w.kept.Set(name, value)
 		}

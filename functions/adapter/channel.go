@@ -83,6 +83,7 @@ type Description struct {
 	Gets       bool     // the provider asks with GET, which a Handshaker is for; with another method nothing is there
 	Polled     string   // the kind whose contents are Pollers: it is asked for by GET alone; "" if none is
 	Keeps      []string // headers that Parse reads beside Content-Type: they are kept with a dead letter
+	KeepsBut   string   // a header with which none of Keeps is read, nor kept; "" for none
 }
 
 // RedeliveryPolicy is what the provider does about a webhook that was not answered 2xx. It decides what to answer when

@@ -12,7 +12,7 @@ import (
 
 // Lines returns what a session's record says, in the order of event times: a line a message, with what was done about it since.
 func Lines(r session.Record, zone *time.Location) []Line {
-	t := transcript{at: map[string]int{}, beside: map[string]int{}, replies: map[int]string{}, reactions: map[int][]reaction{}}
+	t := transcript{at: map[string]int{}, beside: map[string]int{}, replies: map[int]string{}, reactions: map[int][]reaction{}, tookBack: map[int]string{}}
 	for _, entry := range r.Entries {
 		if !amends(entry.Event) {
 			line := lineOf(entry, zone)
@@ -30,6 +30,11 @@ func Lines(r session.Record, zone *time.Location) []Line {
 		}
 	}
 	t.reply()
+	for i, said := range t.tookBack {
+		if l := &t.lines[i]; len(t.reactions[i]) == 0 && l.blank() && !l.Withdrawn { // nothing else is left of it
+			l.Text = said
+		}
+	}
 	for i, all := range t.reactions {
 		for _, put := range all[max(0, len(all)-maxReactions):] {
 			t.lines[i].Reactions = append(t.lines[i].Reactions, strings.TrimSpace(put.emoji+" "+put.by))
@@ -49,6 +54,7 @@ type transcript struct {
 	beside    map[string]int     // where the line of reactions to a message is that has none
 	replies   map[int]string     // where the line of a reply is, and the provider's message that it is to
 	reactions map[int][]reaction // by where the line is
+	tookBack  map[int]string     // what says which of them was taken off last
 }
 
 type reaction struct{ emoji, by string }
@@ -159,9 +165,17 @@ func (t *transcript) react(at int, e canonical.Event) {
 		return
 	}
 	put := reaction{byline(e.Reaction.Emoji), Author(e)}
+	off := put.emoji
 	t.reactions[at] = slices.DeleteFunc(t.reactions[at], func(r reaction) bool {
-		return r == put || e.Reaction.Removed && put.emoji == "" && r.by == put.by
+		is := r == put || e.Reaction.Removed && put.emoji == "" && r.by == put.by
+		if is {
+			off = r.emoji
+		}
+		return is
 	})
+	if e.Reaction.Removed {
+		t.tookBack[at] = tookBack(off)
+	}
 	if !e.Reaction.Removed && put.emoji != "" {
 		t.reactions[at] = append(t.reactions[at], put)
 	}

@@ -106,6 +106,9 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 		"all of somebody are taken off":          {[]canonical.Event{ours("1", 0, "Hi"), reaction("1", 1, "Ann", "👍", false), reaction("1", 1, "Mary Ann", "👍", false), reaction("1", 2, "Ann", "", true)}, nil, []string{"09:00 > Ben (agent): Hi 👍 Mary Ann"}},
 		"what is about a message of another day": {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), about(canonical.TypeEdit, "0", 2, "new"), about(canonical.TypeRetract, "0", 3, "")}, nil, []string{"09:01 < Ann: 👍 Ann", "09:02 < Ann: (withdrawn)"}},
 		"of which the newest words stand, too":   {[]canonical.Event{about(canonical.TypeEdit, "0", 1, "b"), about(canonical.TypeEdit, "0", 2, "c"), reaction("0", 3, "Ben", "👍", false)}, nil, []string{"09:01 < Ann: c 👍 Ben (edited)"}},
+		"all that were there are taken back":     {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), reaction("0", 2, "Ann", " ", true)}, nil, []string{"09:01 < Ann: Took back 👍"}},
+		"and what is put again is there":         {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), reaction("0", 2, "Ann", " ", true), reaction("0", 3, "Ann", "❤️", false)}, nil, []string{"09:01 < Ann: ❤️ Ann"}},
+		"one of a day before":                    {[]canonical.Event{reaction("0", 2, "Ann", " ", true)}, nil, []string{"09:02 < Ann: Took back a reaction"}},
 		"nor is a reaction that was taken back":  {[]canonical.Event{reaction("0", 1, "Ann", "👍", false), reaction("0", 2, "Mary Ann", "❤️", false), reaction("0", 3, "Ann", "👍", true)}, nil, []string{"09:01 < Ann: ❤️ Mary Ann"}},
 		"an edit is not said by who reacted": {
 			[]canonical.Event{reaction("0", 1, "Ann", "👍", false), func() canonical.Event {
@@ -114,7 +117,7 @@ func TestASessionReadsLikeAConversation(t *testing.T) {
 				return e
 			}(), reaction("0", 3, "Ann", "👍", true)},
 			nil,
-			[]string{"09:01 < Ann:", "09:02 > Ben: new (edited)"},
+			[]string{"09:01 < Ann: Took back 👍", "09:02 > Ben: new (edited)"},
 		},
 		"a message that several told of is one": {[]canonical.Event{ours("1", 0, "Hi"), func() canonical.Event { e := ours("1", 1, "Hi"); e.EventID = "echo"; return e }()}, map[int]string{0: "30003"}, []string{"09:00 > Ben (agent): Hi failed 30003"}},
 		"messages without an id are not one":    {[]canonical.Event{func() canonical.Event { e := said("", 0, "a"); e.EventID = "a"; return e }(), func() canonical.Event { e := said("", 1, "b"); e.EventID = "b"; return e }()}, nil, []string{"09:00 < Ann: a", "09:01 < Ann: b"}},

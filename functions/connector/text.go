@@ -28,12 +28,17 @@ func Said(e canonical.Event) string {
 	case e.Type == canonical.TypeRetract:
 		return "Deleted a message"
 	case e.Reaction != nil && e.Reaction.Removed:
-		return "Took back " + e.Reaction.Emoji
+		return tookBack(e.Reaction.Emoji)
 	case e.Reaction != nil:
 		return "Reacted with " + e.Reaction.Emoji
 	default:
 		return wording(e)
 	}
+}
+
+// tookBack returns what is said of a reaction that was taken back. Some providers do not tell which it was.
+func tookBack(emoji string) string {
+	return "Took back " + cmp.Or(strings.TrimSpace(emoji), "a reaction")
 }
 
 // wording returns an event's own words.

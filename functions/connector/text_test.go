@@ -64,14 +64,15 @@ func TestATextIsCutToWhatCRMsCount(t *testing.T) {
 func TestSaidOfWhatIsAboutAnotherMessage(t *testing.T) {
 	t.Parallel()
 	for want, e := range map[string]canonical.Event{
-		"hello":             {Type: canonical.TypeMessage, Message: &canonical.Message{Text: "hello", Summary: "hello"}},
-		"[image]":           {Type: canonical.TypeMessage, Message: &canonical.Message{Summary: "[image]"}},
-		"Edited: hello":     {Type: canonical.TypeEdit, Message: &canonical.Message{Text: "hello"}},
-		"Edited: [image]":   {Type: canonical.TypeEdit, Message: &canonical.Message{Summary: "[image]"}},
-		"Deleted a message": {Type: canonical.TypeRetract},
-		"Reacted with 👍":    {Type: canonical.TypeReaction, Reaction: &canonical.Reaction{Emoji: "👍"}},
-		"Took back 👍":       {Type: canonical.TypeReaction, Reaction: &canonical.Reaction{Emoji: "👍", Removed: true}},
-		"stop":              {Type: canonical.TypeConsent, Consent: &canonical.Consent{Keyword: "stop"}},
+		"hello":                {Type: canonical.TypeMessage, Message: &canonical.Message{Text: "hello", Summary: "hello"}},
+		"[image]":              {Type: canonical.TypeMessage, Message: &canonical.Message{Summary: "[image]"}},
+		"Edited: hello":        {Type: canonical.TypeEdit, Message: &canonical.Message{Text: "hello"}},
+		"Edited: [image]":      {Type: canonical.TypeEdit, Message: &canonical.Message{Summary: "[image]"}},
+		"Deleted a message":    {Type: canonical.TypeRetract},
+		"Reacted with 👍":       {Type: canonical.TypeReaction, Reaction: &canonical.Reaction{Emoji: "👍"}},
+		"Took back 👍":          {Type: canonical.TypeReaction, Reaction: &canonical.Reaction{Emoji: "👍", Removed: true}},
+		"Took back a reaction": {Type: canonical.TypeReaction, Reaction: &canonical.Reaction{Emoji: " ", Removed: true}},
+		"stop":                 {Type: canonical.TypeConsent, Consent: &canonical.Consent{Keyword: "stop"}},
 	} {
 		if got := connector.Said(e); got != want {
 			t.Errorf("%q, want %q", got, want)

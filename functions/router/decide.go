@@ -54,8 +54,8 @@ func (r *Router) recordedEvent(ctx context.Context, j *job) (event canonical.Eve
 	if j.record, err = OpenRecord(ctx, r.sealer, Key(j.event.TenantID, j.event.EventID), j.recorded.Data); err != nil {
 		return event, err
 	}
-	if event, err = canonical.Decode(j.record.Event); err != nil {
-		return event, fault.New(fault.Permanent, CodeRecord, nil)
+	if event, err = j.record.decode(); err != nil {
+		return event, err
 	}
 	if event.ThreadID != j.event.ThreadID {
 		same, err := r.sameThread(ctx, event.TenantID, event.ThreadID, j.event.ThreadID)
@@ -70,6 +70,7 @@ func (r *Router) recordedEvent(ctx context.Context, j *job) (event canonical.Eve
 	if told := j.record.Decision.Told; told != nil {
 		event.Timestamp = told.At
 	}
+	nameReaction(&event, j.record.Decision.TookBack)
 	return event, nil
 }
 
@@ -158,6 +159,9 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Told, err = r.findTold(ctx, j); err != nil {
 		return err
 	}
+	if d.TookBack, err = r.findReaction(ctx, e); err != nil {
+		return err
+	}
 	d.AutoReply = e.Direction == canonical.Inbound && automatic(e)
 	if d.Reply, err = r.findReply(ctx, e, d.Told, &head); err != nil {
 		return err
@@ -165,7 +169,7 @@ func (r *Router) decide(ctx context.Context, j *job) error {
 	if d.Superseded, err = r.applyConsent(ctx, e, d.Consent, change{j.tenant, pepper, subject, head, threadHead}); err != nil {
 		return err
 	}
-	if err := r.noteReach(ctx, j, pepper, &threadHead); err != nil {
+	if err := r.noteReach(ctx, j, pepper, d.Person.Key, &threadHead); err != nil {
 		return err
 	}
 	if err := r.noteTurn(ctx, j, &d, threadHead); err != nil {
@@ -346,7 +350,7 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 		return nil, err
 	}
 	before, timeline := event, j.tenant.TimelineOf(event.LineID)
-	if err := r.askForFiles(ctx, j, &event); err != nil {
+	if err := r.askForFiles(ctx, j, &event, decision); err != nil {
 		return nil, err
 	}
 	event = r.told(event, decision, j.tenant, pepper)

@@ -27,7 +27,7 @@ func isFailure(e *canonical.Event) bool {
 
 // isArrival reports whether an event tells that a message of ours was delivered.
 func isArrival(e *canonical.Event) bool {
-	return e.Type == canonical.TypeReceipt && e.Receipt != nil && (e.Receipt.State == "delivered" || e.Receipt.State == "read")
+	return e.Type == canonical.TypeReceipt && e.Receipt != nil && receipt.Arrived(e.Receipt.State)
 }
 
 // isVerdict reports whether an event tells whether a message of ours was delivered.

@@ -3,12 +3,17 @@ package router
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"slices"
+	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/deadletter"
 	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
 	"signalbox/shared/media"
 	"signalbox/shared/queue"
+	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
 
@@ -32,9 +37,15 @@ func (r *Router) linked(e *canonical.Event, t tenant.Tenant, pepper canonical.Pe
 	return &m
 }
 
+// filesJob is what has the files of an event fetched.
+type filesJob struct {
+	message queue.Message
+	event   canonical.Event
+	person  string
+}
+
 // askForFiles makes the message that has the files of an event fetched which a CRM shows.
-func (r *Router) askForFiles(ctx context.Context, j *job, e *canonical.Event) error {
-	d := &j.record.Decision
+func (r *Router) askForFiles(ctx context.Context, j *job, e *canonical.Event, d *Decision) error {
 	shows := func(c CRMDecision) bool { return logs(c.Actions) }
 	if !r.keepsFiles(e, d, j.tenant) || !slices.ContainsFunc(d.CRMs, shows) {
 		return nil
@@ -43,25 +54,59 @@ func (r *Router) askForFiles(ctx context.Context, j *job, e *canonical.Event) er
 	if err != nil {
 		return err
 	}
-	j.files = &queue.Message{
+	j.files = &filesJob{event: *e, person: d.Person.Key, message: queue.Message{
 		ID: regenerated(string(e.EventID), j.generation), Group: e.TenantID, Body: body, Trace: cmp.Or(j.head.Trace, e.Trace.Traceparent),
-	}
+	}}
 	return nil
 }
 
-// publishFiles sends what asks for files, once the records are written that tell of them.
+// filesAfter is when whoever fetches files is asked again: later than five minutes, within which the queue takes a timer for the one before.
+const filesAfter = 10 * time.Minute
+
+// publishFiles sends what asks for files, once the records are written that tell of them. What that queue does not take holds no thread up: a
+// timer asks again, as long as the event's record is there.
 func (r *Router) publishFiles(ctx context.Context, jobs []*job) {
 	var messages []queue.Message
 	var of []*job
 	for _, j := range open(jobs) {
 		if j.files != nil {
-			messages, of = append(messages, *j.files), append(of, j)
+			messages, of = append(messages, j.files.message), append(of, j)
 		}
 	}
 	if len(messages) == 0 {
 		return
 	}
 	for i, err := range queue.Errors(r.Files.Jobs.Publish(ctx, messages...), len(messages)) {
-		of[i].err = err
+		if of[i].err = err; err != nil && fault.Of(err).Kind != fault.Permanent {
+			of[i].err = r.putOffFiles(of[i].logContext(ctx), of[i].files, err)
+		}
 	}
+}
+
+// putOffFiles has files asked for later.
+func (r *Router) putOffFiles(ctx context.Context, f *filesJob, why error) error {
+	timer, err := r.newTimer(ctx, &f.event, f.person, asking, time.Now().Add(filesAfter))
+	if err == nil {
+		err = r.Store.Note(ctx, timer)
+	}
+	if err == nil {
+		r.Logger.WarnContext(ctx, "files are asked for later", slog.String("code", fault.Of(why).Code), slog.Any("error", why))
+		if f := fault.Of(why); f.Kind == fault.Blocked { // somebody has to do something about it
+			r.Meter.Count("Blocked", 1, telemetry.Label{Name: "stage", Value: deadletter.StageRoute}, telemetry.Label{Name: "code", Value: f.Code})
+		}
+	}
+	return err
+}
+
+// askAgain asks for the files of the event that a job's timer was set by. It leaves no record: a copy asks again.
+func (r *Router) askAgain(ctx context.Context, j *job) error {
+	record, err := r.causeOf(ctx, j)
+	if err != nil || record == nil {
+		return err
+	}
+	e, err := record.decode()
+	if err != nil {
+		return err
+	}
+	return r.askForFiles(ctx, j, &e, &record.Decision)
 }

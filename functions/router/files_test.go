@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"signalbox/functions/router"
@@ -13,6 +14,7 @@ import (
 	"signalbox/shared/media"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
+	"signalbox/shared/spool"
 	"signalbox/shared/tenant"
 
 	"github.com/google/go-cmp/cmp"
@@ -118,18 +120,47 @@ func TestFilesThatNobodyIsToOpenAreNotFetched(t *testing.T) {
 	}
 }
 
-// TestAMessageIsRoutedAgainIfNobodyIsAskedForItsFiles: what a CRM is to show must be asked for.
-func TestAMessageIsRoutedAgainIfNobodyIsAskedForItsFiles(t *testing.T) {
+// TestAQueueOfFilesThatFailsHoldsUpNoThread: what a CRM is to show is asked for later, as often as it takes.
+func TestAQueueOfFilesThatFailsHoldsUpNoThread(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []fault.Kind{fault.Retryable, fault.Throttled, fault.Blocked} {
+		synctest.Test(t, func(t *testing.T) {
+			w, q := withFiles(tenant.FilesByLink)
+			e := event("look", photo)
+			w.link(t, e)
+			waits := func() (n int) { // but for what looks after the conversation
+				for _, r := range w.due() {
+					if at, _ := spool.At(r); at.Before(time.Now().Add(time.Hour)) {
+						n++
+					}
+				}
+				return n
+			}
+			q.err = fault.New(kind, "queue_failed", nil)
+			w.routeAll(t, e)
+			w.pass(t, time.Now().Add(25*time.Minute))
+			if q.err = nil; waits() != 1 {
+				t.Fatalf("%v: %d wait", kind, waits())
+			}
+			w.pass(t, time.Now().Add(25*time.Minute))
+			if waits() != 0 || len(q.sent) != 1 || len(w.deliveries(t)) != 1 {
+				t.Fatalf("%v: %d wait, %d jobs, %d deliveries", kind, waits(), len(q.sent), len(w.deliveries(t)))
+			}
+			if job, err := media.Decode(w.opened(t, q.sent[0].Body)); err != nil || job.EventID != e.EventID || job.Files[0].Access == nil {
+				t.Errorf("%v: %+v", err, job)
+			}
+		})
+	}
+}
+
+// TestAJobThatNoQueueTakesIsADeadLetter, which says so: it would be refused again.
+func TestAJobThatNoQueueTakesIsADeadLetter(t *testing.T) {
 	t.Parallel()
 	w, q := withFiles(tenant.FilesByLink)
 	e := event("look", photo)
 	w.link(t, e)
-	q.err = fault.New(fault.Retryable, "queue_failed", nil)
-	if err := w.route(t, message(t, e)); !fault.Is(err, "queue_failed") {
-		t.Fatal(err)
-	}
-	q.err = nil
-	if err := w.route(t, message(t, e)); err != nil || len(q.sent) != 1 {
-		t.Errorf("%v, %d jobs", err, len(q.sent))
+	q.err = fault.New(fault.Permanent, "queue_message_too_large", nil)
+	if err := w.route(t, message(t, e)); !fault.Is(err, "queue_message_too_large") {
+		t.Error(err)
 	}
 }

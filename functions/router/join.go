@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -185,29 +186,38 @@ func (r *Router) decided(ctx context.Context, tenant string, thread canonical.Th
 	if err != nil || len(page) == 0 {
 		return nil, err
 	}
-	keys := make([]store.Key, len(page))
-	for i, pointer := range page {
-		keys[i] = Key(tenant, loggedEvent(pointer))
-	}
-	records, err := r.Store.Get(ctx, keys...)
-	if err != nil {
-		return nil, err
-	}
 	var all []decided
-	for i, held := range records {
-		if held.Version == 0 {
-			continue
-		}
-		record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
-		switch {
-		case fault.Is(err, keyring.CodeErased):
-		case err != nil:
+	for record, err := range r.records(ctx, tenant, page) {
+		if err != nil {
 			return nil, err
-		default:
-			all = append(all, decided{record, loggedEvent(page[i])})
 		}
+		all = append(all, record)
 	}
 	return all, nil
+}
+
+// records returns the records of events that are in a thread's log.
+func (r *Router) records(ctx context.Context, tenant string, page []store.Record) iter.Seq2[decided, error] {
+	return func(yield func(decided, error) bool) {
+		keys := make([]store.Key, len(page))
+		for i, pointer := range page {
+			keys[i] = Key(tenant, loggedEvent(pointer))
+		}
+		records, err := r.Store.Get(ctx, keys...)
+		if err != nil {
+			yield(decided{}, err)
+			return
+		}
+		for i, held := range records {
+			if held.Version == 0 {
+				continue
+			}
+			record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
+			if !fault.Is(err, keyring.CodeErased) && !yield(decided{record, loggedEvent(page[i])}, err) {
+				return
+			}
+		}
+	}
 }
 
 // takeNumber gives a phone number that was another person's to a thread, from an event on. What that person had said by it stays theirs.

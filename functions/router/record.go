@@ -32,6 +32,15 @@ type Record struct {
 	Decision Decision        `json:"decision"`
 }
 
+// decode returns the event as it was received.
+func (r *Record) decode() (canonical.Event, error) {
+	e, err := canonical.Decode(r.Event)
+	if err != nil {
+		return e, fault.New(fault.Permanent, CodeRecord, nil)
+	}
+	return e, nil
+}
+
 // Decision is what is to be done about an event, and why.
 type Decision struct {
 	Rules      int                `json:"rules"` // version of the tenant's configuration, whose rules decided
@@ -42,6 +51,7 @@ type Decision struct {
 	NoLead     string             `json:"noLead,omitempty"`     // why nobody is made of somebody unknown: NoLeadStaff and the like
 	AutoReply  bool               `json:"autoReply,omitempty"`  // nobody wrote this: an out-of-office note or the like
 	Reply      *Reply             `json:"reply,omitempty"`      // what of ours was answered
+	TookBack   string             `json:"tookBack,omitempty"`   // the emoji of a reaction that was taken back, where the event does not say which
 	Told       *Told              `json:"told,omitempty"`       // which event told of the same message of ours before
 	Owner      string             `json:"owner,omitempty"`      // of the tenant's people, whom the new lead was given to
 	Session    string             `json:"session,omitempty"`    // name of the session that shows the event; "" where it is shown alone

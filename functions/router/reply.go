@@ -3,13 +3,12 @@ package router
 import (
 	"context"
 	"encoding/json"
+	"iter"
 	"strings"
 	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
-	"signalbox/shared/fault"
-	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 )
 
@@ -91,52 +90,41 @@ func (r *Router) findReply(ctx context.Context, e *canonical.Event, told *Told, 
 // findAnswer looks for the first message of a thread that is an answer to an outreach which comes to be known only now. Most
 // outreach is known before anybody answers, and then there is nothing behind it in the log.
 func (r *Router) findAnswer(ctx context.Context, outreach *canonical.Event, thread canonical.ThreadID) (conversation.Message, error) {
-	in := *outreach
-	in.ThreadID = thread
-	after := logPointer(&in, time.Time{}).Key
-	for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: logPrefix, After: after.Sort, Limit: store.MaxGet}) {
+	for e, err := range r.later(ctx, outreach, thread) {
 		if err != nil {
 			return conversation.Message{}, err
 		}
-		keys := make([]store.Key, len(page))
-		for i, pointer := range page {
-			keys[i] = Key(outreach.TenantID, loggedEvent(pointer))
-		}
-		records, err := r.Store.Get(ctx, keys...)
-		if err != nil {
-			return conversation.Message{}, err
-		}
-		for _, record := range records {
-			if reply, err := r.readAnswer(ctx, record, &in); err != nil || !reply.At.IsZero() {
-				return reply, err
-			}
+		if canReply(&e) {
+			return conversation.Message{Event: e.EventID, At: e.Timestamp.UTC()}, nil
 		}
 	}
 	return conversation.Message{}, nil
 }
 
-// readAnswer reads the record of an event that is in the thread's log behind an outreach. A pointer without a record is of a message
-// that was not routed; should it be, it finds the outreach.
-func (r *Router) readAnswer(ctx context.Context, held store.Record, outreach *canonical.Event) (conversation.Message, error) {
-	if held.Version == 0 {
-		return conversation.Message{}, nil
+// later returns the events of a thread that were routed and are later than one, in the order of their times. Those of an erased person are gone.
+// A pointer without a record is of one that was not routed; should it be, it finds what came before.
+func (r *Router) later(ctx context.Context, than *canonical.Event, thread canonical.ThreadID) iter.Seq2[canonical.Event, error] {
+	from := *than
+	from.ThreadID = thread
+	after := logPointer(&from, time.Time{}).Key
+	return func(yield func(canonical.Event, error) bool) {
+		for page, err := range store.Pages(ctx, r.Log, store.Range{Partition: after.Partition, Prefix: logPrefix, After: after.Sort, Limit: store.MaxGet}) {
+			if err != nil {
+				yield(canonical.Event{}, err)
+				return
+			}
+			for record, err := range r.records(ctx, than.TenantID, page) {
+				var e canonical.Event
+				if err == nil {
+					e, err = record.decode()
+				}
+				// A copy of a webhook that gives no time of its own leaves a pointer at the time of the copy.
+				if (err != nil || e.Timestamp.After(than.Timestamp) && e.ThreadID == thread) && (!yield(e, err) || err != nil) {
+					return
+				}
+			}
+		}
 	}
-	record, err := OpenRecord(ctx, r.sealer, held.Key, held.Data)
-	if sorted := fault.Of(err); sorted != nil && sorted.Code == keyring.CodeErased {
-		return conversation.Message{}, nil // whoever it was of is to be forgotten
-	}
-	if err != nil {
-		return conversation.Message{}, err
-	}
-	e, err := canonical.Decode(record.Event)
-	if err != nil {
-		return conversation.Message{}, fault.New(fault.Permanent, CodeRecord, nil)
-	}
-	// A copy of a webhook that gives no time of its own leaves a pointer at the time of the copy.
-	if !canReply(&e) || !e.Timestamp.After(outreach.Timestamp) || e.ThreadID != outreach.ThreadID {
-		return conversation.Message{}, nil
-	}
-	return conversation.Message{Event: e.EventID, At: e.Timestamp.UTC()}, nil
 }
 
 // addOutreach brings an outreach that nobody has answered into the thread's head. The head is written before the record: one that is

@@ -127,7 +127,7 @@ type job struct {
 	pointers   []store.Record
 	outgoing   []*outgoing
 	states     *states            // in which the event is counted, if it is
-	files      *queue.Message     // to whoever fetches files
+	files      *filesJob          // for whoever fetches files
 	standings  []*outgoing        // to the lane that shows how conversations stand
 	moved      canonical.ThreadID // the thread that it is of, if it came in another's group
 	forwarded  *queue.Message     // to that one's group

@@ -33,6 +33,8 @@ const (
 	waiting purpose = "waiting" // somebody may still wait for an answer
 	owning  purpose = "owner"   // somebody new may still be nobody's
 	silence purpose = "silence" // nothing may have been said in a conversation for long enough
+	reach   purpose = "reach"   // a message to an address that took none may have arrived
+	asking  purpose = "files"   // nobody may have been asked for a message's files
 )
 
 // timerOf returns what an event is to look after, "" if it is no timer.
@@ -78,10 +80,21 @@ func (r *Router) addTimer(ctx context.Context, j *job, e *canonical.Event, perso
 
 // decideTimer decides what becomes of a thread whose time has come. Where nothing does it leaves no record: a copy of it finds the same.
 func (r *Router) decideTimer(ctx context.Context, j *job, head conversation.Head, d Decision) error {
-	if timerOf(&j.event) == silence {
+	var notice *notice
+	var err error
+	switch timerOf(&j.event) {
+	case silence:
 		return r.closeSilent(ctx, j, d.Person.Key)
+	case reach:
+		return r.lookForArrival(ctx, j, d.Person.Key)
+	case asking:
+		return r.askAgain(ctx, j)
+	case waiting:
+		notice, err = r.tellsOfWait(ctx, j, head)
+	case owning:
+		notice, err = r.tellsOfLead(ctx, j)
+	default: // of a later release
 	}
-	notice, err := r.tellsOf(ctx, j, head)
 	if err != nil || notice == nil {
 		return err
 	}
@@ -96,18 +109,6 @@ func (r *Router) decideTimer(ctx context.Context, j *job, head conversation.Head
 	}
 	j.decision = &d
 	return nil
-}
-
-// tellsOf returns what is to be told in a thread whose time has come, nil if there is nothing.
-func (r *Router) tellsOf(ctx context.Context, j *job, head conversation.Head) (*notice, error) {
-	switch timerOf(&j.event) {
-	case waiting:
-		return r.tellsOfWait(ctx, j, head)
-	case owning:
-		return r.tellsOfLead(ctx, j)
-	default: // of a later release
-		return nil, nil //nolint:nilnil // there is nothing to tell
-	}
 }
 
 // notice is a task for the owner of a person's record, or for the line's where that has none.
@@ -142,12 +143,8 @@ func ownedLater(c CRMDecision) bool {
 
 // tellsOfLead returns what tells of somebody new whom nobody owned when they were made: their owner by now, or the line's.
 func (r *Router) tellsOfLead(ctx context.Context, j *job) (*notice, error) {
-	held, err := r.Store.Get(ctx, Key(j.event.TenantID, cause(&j.event)))
-	if err != nil || held[0].Version == 0 { // a router that was killed kept the timer, and not what it is of
-		return nil, err
-	}
-	record, err := OpenRecord(ctx, r.sealer, held[0].Key, held[0].Data)
-	if err != nil {
+	record, err := r.causeOf(ctx, j)
+	if err != nil || record == nil {
 		return nil, err
 	}
 	line, _ := j.tenant.Line(j.event.LineID)
@@ -171,6 +168,17 @@ func (r *Router) tellsOfLead(ctx context.Context, j *job) (*notice, error) {
 // cause returns the event that a timer was set by.
 func cause(timer *canonical.Event) canonical.EventID {
 	return canonical.EventID(timer.Trace.CausationID)
+}
+
+// causeOf returns the record of the event that a job's timer was set by; nil where there is none: a router that was killed kept the timer, and
+// not what it is of.
+func (r *Router) causeOf(ctx context.Context, j *job) (*Record, error) {
+	held, err := r.Store.Get(ctx, Key(j.event.TenantID, cause(&j.event)))
+	if err != nil || held[0].Version == 0 {
+		return nil, err
+	}
+	record, err := OpenRecord(ctx, r.sealer, held[0].Key, held[0].Data)
+	return &record, err
 }
 
 // contended is the fault of a record that others keep changing.

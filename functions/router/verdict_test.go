@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
@@ -165,5 +167,87 @@ func TestAMessageThatArrivesAfterAllRevivesItsAddress(t *testing.T) {
 		if head := w.head(t, event("", nil)); len(head.Dead) != []int{1, 1, 0}[i] {
 			t.Errorf("after event %d the head says %+v", i, head.Dead)
 		}
+	}
+}
+
+// TestAVerdictOfBeforeTheLastWordsIsNoNews: of an address from which something came since, by the same channel. What colleagues wrote there
+// since, and what came by another channel, says nothing.
+func TestAVerdictOfBeforeTheLastWordsIsNoNews(t *testing.T) {
+	t.Parallel()
+	whatsapp := said(40, "here", func(e *canonical.Event) {
+		e.Channel, e.ConversationID = canonical.WhatsApp, "whatsapp:demo-twilio:conv:1"
+	})
+	for sentence, c := range map[string]struct {
+		before []canonical.Event
+		dead   int
+	}{
+		"they wrote since":               {[]canonical.Event{said(40, "I am here")}, 0},
+		"they wrote before":              {[]canonical.Event{said(20, "I am here")}, 1},
+		"by another channel":             {[]canonical.Event{whatsapp}, 1},
+		"we wrote since":                 {[]canonical.Event{wrote(40, "SM2")}, 1},
+		"we wrote, and then they did":    {[]canonical.Event{wrote(40, "SM2"), said(41, "I am here")}, 0},
+		"they wrote on both sides of it": {[]canonical.Event{said(20, "hello"), said(40, "I am here")}, 0},
+	} {
+		w := shownBy(nil)
+		w.link(t, event("", nil))
+		w.routeAll(t, append([]canonical.Event{wrote(1, "SM1")}, c.before...)...)
+		w.taken(t)
+		w.routeAll(t, dead(31, "SM1"))
+		tasks := 0
+		_, _, _, deliveries := w.taken(t)
+		for _, d := range deliveries {
+			for _, a := range d.Actions {
+				if a.Kind == delivery.Notify {
+					tasks++
+				}
+			}
+		}
+		if head := w.head(t, event("", nil)); len(head.Dead) != c.dead || min(tasks, 1) != c.dead {
+			t.Errorf("%s: the head says %+v, %d tasks", sentence, head.Dead, tasks)
+		}
+	}
+}
+
+// TestAnotherMessageThatArrivesRevivesAnAddress, however late it does.
+func TestAnotherMessageThatArrivesRevivesAnAddress(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		granularity tenant.Granularity
+		after       time.Duration
+		state       string
+		dead        int
+	}{
+		"at once":          {tenant.ByDay, time.Minute, "delivered", 0},
+		"shown by message": {tenant.ByMessage, time.Minute, "read", 0},
+		"on the next day":  {tenant.ByDay, 20 * time.Hour, "delivered", 0},
+		"it fails":         {tenant.ByDay, time.Minute, "failed", 1},
+		"nobody tells":     {tenant.ByDay, time.Minute, "sent", 1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := shownBy(func(t *tenant.Timeline) { t.Granularity, t.Close = c.granularity, 0 })
+				now := func(e canonical.Event) canonical.Event {
+					e.Timestamp, e.ReceivedAt = time.Now(), time.Now()
+					if e.Receipt != nil {
+						e.Receipt.At = e.Timestamp
+					}
+					return e
+				}
+				w.routeAll(t, now(wrote(1, "SM1")))
+				time.Sleep(time.Minute)
+				w.routeAll(t, now(dead(31, "SM1")))
+				time.Sleep(time.Minute)
+				w.routeAll(t, now(wrote(40, "SM2")))
+				time.Sleep(c.after)
+				if err := w.receive(t, now(ofOurs("SM2", c.state)))[0]; err != nil {
+					t.Fatal(err)
+				}
+				w.pass(t, time.Now().Add(5*24*time.Hour))
+				if head := w.head(t, event("", nil)); len(head.Dead) != c.dead || len(w.due()) > 0 {
+					t.Errorf("the head says %+v, %d wait", head.Dead, len(w.due()))
+				}
+			})
+		})
 	}
 }

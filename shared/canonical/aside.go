@@ -2,14 +2,15 @@ package canonical
 
 import (
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-// SetAside takes what is not valid out of an event, each time the smallest part that an event may be without: a name that is too
-// long, an attachment whose URL has no form, a location of which a number is out of range. It returns what was found wrong with
+// SetAside takes what is not valid out of an event, each time the smallest part that an event may be without: the end of a long answer of a
+// form, a name that is too long, an attachment whose URL has no form, a location of which a number is out of range. It returns what was found wrong with
 // what it took out, so that this can be noted, and the error of Validate for what cannot be taken out: what tells which event it
 // is and whose, what its type requires, and the words of a message. The defaults come first, for a part may hold only by one.
 func (e *Event) SetAside() ([]Problem, error) {
@@ -75,10 +76,34 @@ func optional(v reflect.Value, path string) (part func()) {
 			part = func() { slice.Set(reflect.AppendSlice(slice.Slice(0, i), slice.Slice(i+1, slice.Len()))) }
 			v = v.Index(i)
 		default:
-			return part
+			return shortened(v, part)
 		}
 	}
-	return part
+	return shortened(v, part)
+}
+
+// shortened returns what cuts a table of texts down to what may be in it, where that is less: the first names, and of what is too long its
+// beginning, with a sign that it goes on. Of anything else it returns part.
+func shortened(v reflect.Value, part func()) func() {
+	all, ok := reflect.TypeAssert[map[string]string](v)
+	if !ok || len(all) == 0 {
+		return part
+	}
+	return func() {
+		kept := make(map[string]string, min(len(all), maxVariables))
+		for _, name := range slices.Sorted(maps.Keys(all))[:min(len(all), maxVariables)] {
+			kept[begin(name, maxIdentifier)] = begin(all[name], maxPayload)
+		}
+		v.Set(reflect.ValueOf(kept))
+	}
+}
+
+// begin returns s, or of a longer text as many characters with a sign at the end.
+func begin(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return s
 }
 
 // tagged returns a field by its name in JSON, and whether it may be missing there.

@@ -2,6 +2,7 @@ package canonical
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,29 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 				e.Message.Postback = &Postback{Text: strings.Repeat("x", long), Fields: map[string]string{"size": "L"}}
 			},
 			func(e *Event) { e.Message.Postback = &Postback{Fields: map[string]string{"size": "L"}} }, "$.message.postback.text",
+		},
+		"the long answer of a form": {
+			func(e *Event) {
+				e.Message.Postback = &Postback{Kind: PostbackForm, Fields: map[string]string{"size": "L", "why": strings.Repeat("é", long)}}
+			},
+			func(e *Event) {
+				e.Message.Postback = &Postback{Kind: PostbackForm, Fields: map[string]string{"size": "L", "why": strings.Repeat("é", maxPayload-1) + "…"}}
+			},
+			"$.message.postback.fields.*",
+		},
+		"a question that is too long": {
+			func(e *Event) {
+				e.Message.Postback = &Postback{Kind: PostbackForm, Fields: map[string]string{"size": "L", strings.Repeat("q", long): "yes"}}
+			},
+			func(e *Event) {
+				e.Message.Postback = &Postback{Kind: PostbackForm, Fields: map[string]string{"size": "L", strings.Repeat("q", maxIdentifier-1) + "…": "yes"}}
+			},
+			"$.message.postback.fields.*",
+		},
+		"the answers of a form beyond those that there may be": {
+			func(e *Event) { e.Message.Postback = &Postback{Fields: numbered(maxVariables + 2)} },
+			func(e *Event) { e.Message.Postback = &Postback{Fields: numbered(maxVariables)} },
+			"$.message.postback.fields",
 		},
 		"the address of a suggestion, which runs something": {
 			func(e *Event) {
@@ -161,6 +185,15 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 			t.Errorf("%s was set aside: %v", name, aside)
 		}
 	}
+}
+
+// numbered returns so many answers, whose order is that of their questions.
+func numbered(n int) map[string]string {
+	all := map[string]string{}
+	for i := range n {
+		all[fmt.Sprintf("%04d", i)] = "yes"
+	}
+	return all
 }
 
 // FuzzSetAside: whatever a document says, what is left of it is valid, or it is said what cannot be done without.

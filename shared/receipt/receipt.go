@@ -34,6 +34,9 @@ func Rank(state string) (rank int, ok bool) {
 // IsEnd reports whether a state is that of a message that was given up.
 func IsEnd(state string) bool { return state == "failed" || state == "canceled" || state == "expired" }
 
+// Arrived reports whether a state is that of a message that its recipient has.
+func Arrived(state string) bool { return state == "delivered" || state == "read" }
+
 // Status is how far a message got. It holds nothing personal.
 type Status struct {
 	State string    `json:"state"` // one that Rank knows

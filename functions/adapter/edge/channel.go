@@ -40,6 +40,7 @@ func (*Channel) Describe() adapter.Description {
 		Redelivery: adapter.RepeatedByPrograms(),
 		Polled:     Replies,
 		Keeps:      []string{headerSession},
+		KeepsBut:   standardwebhooks.HeaderSignature, // a program's, whose Authorization may read as a session
 	}
 }
 

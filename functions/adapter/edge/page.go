@@ -47,8 +47,8 @@ func (*Channel) Allow(r webhook.Request) map[string]string {
 }
 
 // fromPage reports whether a request comes with a session in place of a signature. A program may have a header of that name for a proxy before
-// us, and it is kept with a dead letter where the signature is not: only what reads as a session makes a page. One that a page has and that does
-// not read is refused for want of a signature.
+// us, which is not kept with its dead letter: what is parsed again and reads as a session is a page's. One that a page has and that does not read is
+// refused for want of a signature.
 func (c *content) fromPage() bool {
 	if c.Kind == Replies {
 		return true

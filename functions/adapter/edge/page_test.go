@@ -185,7 +185,9 @@ func TestAPageSpeaksForNobodyElseLater(t *testing.T) {
 // TestAProgramsAuthorizationIsNoSession: a program that signs may have the header for a proxy before the door. What was given up with it is parsed
 // again as the program's, although the signature is not kept.
 func TestAProgramsAuthorizationIsNoSession(t *testing.T) {
-	for _, authorization := range []string{"Basic cHJveHk6c2VjcmV0", "Bearer opaque", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJwcm94eSJ9.eA"} {
+	for _, authorization := range []string{
+		"Basic cHJveHk6c2VjcmV0", "Bearer opaque", "Bearer eyJhbGciOiJIUzI1NiJ9.eyJhdWQiOiJwcm94eSJ9.eA", "Bearer " + token(t, nil),
+	} {
 		door := edgetest.New()
 		door.Spoil(true)
 		r := program("r1", sent("o1", "visitor-42", edgetest.Chat, `{"text":"One"}`))
