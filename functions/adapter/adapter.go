@@ -55,7 +55,7 @@ type Sealer interface {
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 }
 
-// Parts is what an Adapter is made of. All but Lanes, Aliases, Requests and Outbox are needed.
+// Parts is what an Adapter is made of. All but Lanes, Later, Aliases, Requests and Outbox are needed.
 type Parts struct {
 	Channel   Channel
 	Directory Directory
@@ -64,6 +64,7 @@ type Parts struct {
 	// Lanes are the places of event types whose order is no matter, so that a flood of them delays no conversation. A type
 	// without a lane goes with the other events.
 	Lanes map[canonical.Type][]Sink
+	Later []Sink // where events wait that are Parsed.Second; without one they wait for nothing
 	// Aliases are where it is kept which thread an identifier leads to. An event of somebody without a phone number costs a read of them.
 	// Where none is found the thread is the identifier's own, and the router knows better.
 	Aliases     identity.Getter
@@ -91,6 +92,7 @@ type outcome struct {
 	reason              string
 	event               string // the id of the first event, for the log
 	events, dead, spool int
+	unasked             int // events of no line, which the provider tells anyway
 	panicked            bool
 	refused             bool // the answer is a Refuser's, in place of a dead letter, or a page's in a browser
 	asked               bool // it told nothing and asked for something, which it got: it is no webhook
@@ -210,7 +212,7 @@ func (a *Adapter) accept(ctx context.Context, w Webhook, content Content, owner 
 		if err != nil {
 			return err
 		}
-		o.event = work.first()
+		o.event, o.unasked = work.first(), work.unasked
 		if answerer, ok := content.(Answerer); ok {
 			return a.respond(telemetry.WithEvent(ctx, o.event), w, answerer, work, all, &o)
 		}
@@ -295,7 +297,7 @@ func (a *Adapter) report(ctx context.Context, o outcome, took time.Duration) {
 	a.Logger.InfoContext(ctx, "webhook",
 		slog.String("provider", a.description.Provider), slog.String("account", o.account), slog.String("kind", o.kind),
 		slog.Int("status", o.answer.Status), slog.String("reason", o.reason),
-		slog.Int("events", o.events), slog.Float64("ms", float64(took.Microseconds())/1000))
+		slog.Int("events", o.events), slog.Int("elsewhere", o.unasked), slog.Float64("ms", float64(took.Microseconds())/1000))
 	reason := telemetry.Label{Name: "reason", Value: o.reason}
 	provider := telemetry.Label{Name: "provider", Value: a.description.Provider}
 	switch {

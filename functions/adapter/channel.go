@@ -182,6 +182,11 @@ type Parsed struct {
 	Side string
 	// Vendor is what was received, for metadata.rawVendor.
 	Vendor []VendorField
+	// Unasked says that the provider tells of all that the account has: what is of no line of ours is left out, and no dead letter.
+	Unasked bool
+	// Second says that the provider tells the same event by another webhook, too, which holds more and is the one that counts. This one is
+	// sent when that has had its time, and is a copy unless that never came.
+	Second bool
 	// Within is how much later than Timestamp the event may have been: a minute where the provider tells the minute.
 	Within time.Duration
 	// Outbox is what the person, on the line, is shown of the event when a Poller of theirs asks; nil for nothing. Only an Answerer has it.

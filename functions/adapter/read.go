@@ -27,13 +27,15 @@ import (
 type Batch struct {
 	Messages []queue.Message
 	Lanes    map[canonical.Type][]queue.Message // those of types with a lane of their own
+	Later    []queue.Message                    // those that another webhook tells better
 	Verdicts []Verdict                          // of an Answerer's
 	outbox   []posted
 	Unused   error
+	unasked  int // events of no line, which nobody asked for
 }
 
 func (w *Batch) count() int {
-	n := len(w.Messages)
+	n := len(w.Messages) + len(w.Later)
 	for _, messages := range w.Lanes {
 		n += len(messages)
 	}
@@ -47,6 +49,9 @@ func (w *Batch) first() string {
 	}
 	for _, messages := range w.Lanes {
 		return messages[0].ID
+	}
+	if len(w.Later) > 0 {
+		return w.Later[0].ID
 	}
 	return ""
 }
@@ -93,10 +98,14 @@ func (a *Adapter) add(ctx context.Context, w Webhook, p *Parsed, work *Batch) (V
 	message, err := a.message(ctx, w, p)
 	unused := unusable(p, err)
 	switch {
+	case unused != nil && p.Unasked && p.Err == nil && isElsewhere(unused):
+		work.unasked++
 	case unused != nil:
 		work.Unused = unused
 	case err != nil:
 		return Verdict{}, err
+	case p.Second && len(a.Later) > 0:
+		work.Later = append(work.Later, message)
 	default:
 		work.add(message, &p.Event, a.Lanes)
 		if p.Outbox != nil {
@@ -120,6 +129,12 @@ func unusable(p *Parsed, err error) error {
 	default:
 		return nil
 	}
+}
+
+// isElsewhere reports whether an event is of no line.
+func isElsewhere(unused error) bool {
+	code := fault.Of(unused).Code
+	return code == CodeUnowned || code == CodeChannel
 }
 
 // message completes one event and encodes it. It returns tenant.ErrUnknown or tenant.ErrUnserved for one that belongs to no

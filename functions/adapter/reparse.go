@@ -181,6 +181,11 @@ func (w *Batch) parts() iter.Seq[Batch] {
 				return
 			}
 		}
+		for some := range slices.Chunk(w.Later, maxAtOnce) {
+			if !yield(Batch{Later: some}) {
+				return
+			}
+		}
 		for kind, messages := range w.Lanes {
 			for some := range slices.Chunk(messages, maxAtOnce) {
 				if !yield(Batch{Lanes: map[canonical.Type][]queue.Message{kind: some}}) {
@@ -196,6 +201,9 @@ func (w *Batch) regenerate(generation int) {
 	suffix := ":" + strconv.Itoa(generation)
 	for i := range w.Messages {
 		w.Messages[i].ID += suffix
+	}
+	for i := range w.Later {
+		w.Later[i].ID += suffix
 	}
 	for _, messages := range w.Lanes {
 		for i := range messages {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
@@ -34,9 +35,22 @@ func ReceiptSinks(receipts queue.Publisher, spool *Spool) []Sink {
 	return sinks
 }
 
+// LaterSinks is where an event waits that another webhook tells better: in the spool until that has had its time, and at once in the events
+// queue if there is no room in it.
+func LaterSinks(events queue.Publisher, spool *Spool) []Sink {
+	return []Sink{
+		{Name: "spool", Share: spoolShare, Queue: spool.after(secondAfter)},
+		{Name: "events_queue", Share: queueShare, Queue: events},
+	}
+}
+
+// secondAfter is how long a better webhook has: its tries take less than a minute. It is less than the five in which the events queue drops
+// what has the same id, so that a copy costs the router nothing.
+const secondAfter = 2 * time.Minute
+
 // publishAll makes everything of a webhook durable, lanes side by side.
 func (a *Adapter) publishAll(ctx context.Context, work Batch, all budget) (spooled int, err error) {
-	if len(work.Lanes) == 0 {
+	if len(work.Lanes)+len(work.Later) == 0 {
 		return a.publish(ctx, a.Sinks, work.Messages, all)
 	}
 	type lane struct {
@@ -49,6 +63,9 @@ func (a *Adapter) publishAll(ctx context.Context, work Batch, all budget) (spool
 	lanes := []*lane{{sinks: a.Sinks, messages: work.Messages}}
 	for kind, messages := range work.Lanes {
 		lanes = append(lanes, &lane{sinks: a.Lanes[kind], messages: messages})
+	}
+	if len(work.Later) > 0 {
+		lanes = append(lanes, &lane{sinks: a.Later, messages: work.Later})
 	}
 	var running sync.WaitGroup
 	for _, l := range lanes {

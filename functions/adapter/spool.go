@@ -23,21 +23,25 @@ type Noter interface {
 // provider: what is spooled was parsed and validated, and only has to be sent. Records do not expire; the Drain removes them.
 type Spool struct {
 	notes Noter
-	queue string // a lane's name, empty for the events queue
+	queue string        // a lane's name, empty for the events queue
+	delay time.Duration // what is kept is sent no earlier than this
 }
 
 // receiptsLane is what a spooled message remembers of its queue.
 const receiptsLane = "receipts"
 
 // lane returns the same spool for another queue.
-func (s *Spool) lane(name string) *Spool { return &Spool{s.notes, name} }
+func (s *Spool) lane(name string) *Spool { return &Spool{notes: s.notes, queue: name} }
+
+// after returns the same spool for what is to wait.
+func (s *Spool) after(delay time.Duration) *Spool { return &Spool{s.notes, s.queue, delay} }
 
 // NewSpool returns the spool in this table.
 func NewSpool(notes Noter) *Spool { return &Spool{notes: notes} }
 
 // Publish implements queue.Publisher. An error says nothing about single messages: some may have been kept.
 func (s *Spool) Publish(ctx context.Context, messages ...queue.Message) error {
-	now := time.Now()
+	now := time.Now().Add(s.delay)
 	records := make([]store.Record, len(messages))
 	for i, m := range messages {
 		records[i] = spool.Record(now.Add(time.Duration(i)), s.queue, m) // a nanosecond apart: messages of one call keep their order

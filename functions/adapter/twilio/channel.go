@@ -1,6 +1,7 @@
 // Package twilio reads the webhooks of Twilio Programmable Messaging: SMS and MMS, RCS and WhatsApp, and the status of what
 // was sent. Message webhooks become messages (with consent filled where Twilio itself recognised an opt-out word), status
-// callbacks become receipts.
+// callbacks become receipts. Event Streams tells both of the whole account once more, with what others sent by it, and numbers that have
+// changed hands.
 // See https://www.twilio.com/docs/messaging/guides/webhook-request and
 // https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks.
 package twilio
@@ -20,6 +21,7 @@ const Provider = "twilio"
 const (
 	Messages = "messages"
 	Status   = "status"
+	Events   = "events"
 )
 
 // Channel is Twilio. Make one with New.
@@ -45,29 +47,38 @@ func (*Channel) Describe() adapter.Description {
 		Responses: map[string]webhook.Response{
 			Messages: {Status: http.StatusOK, ContentType: "text/xml", Body: []byte("<Response/>")},
 			Status:   {Status: http.StatusNoContent},
+			Events:   {Status: http.StatusNoContent},
 		},
 	}
 }
 
-// Decode implements adapter.Channel: a webhook is a form, whatever it claims to be.
+// Decode implements adapter.Channel: a webhook is a form, whatever it claims to be, but for what is signed by the hash of its body.
 func (c *Channel) Decode(w adapter.Webhook) adapter.Content {
+	decoded := &content{Webhook: w, bases: c.bases}
 	query, _ := decodeForm([]byte(w.RawQuery))
-	fields, complete := decodeForm(w.Body)
-	return &content{w, c.bases, query, fields, complete}
+	if decoded.hash, decoded.hashed = query.lookup(bodyHash); !decoded.hashed {
+		decoded.fields, decoded.complete = decodeForm(w.Body)
+	}
+	return decoded
 }
 
 // content is a webhook, decoded.
 type content struct {
 	adapter.Webhook
-	bases         []string
-	query, fields form
-	complete      bool // fields are all there are
+	bases    []string
+	hash     string // of the body, as the query says
+	hashed   bool   // it says so
+	fields   form   // of a body that is not hashed
+	complete bool   // they are all there are
 }
 
-// Parse implements adapter.Content: one webhook is one event, and two if a receipt tells of an opt-out. The account the content names must
+// Parse implements adapter.Content: one form is one event, and Event Streams sends several. The account the content names must
 // be the one whose token signed it, for a token is all that keeps one account's senders out of another's.
 func (c *content) Parse() ([]adapter.Parsed, error) {
-	if _, hashed := c.query.lookup(bodyHash); hashed { // Event Streams and the like: nothing that is sent to a messaging webhook
+	switch {
+	case c.Kind == Events:
+		return c.stream()
+	case c.hashed: // nothing that is sent to a messaging webhook
 		return nil, malformed("json_not_supported")
 	}
 	if !c.complete {

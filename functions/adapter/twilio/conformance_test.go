@@ -1,7 +1,10 @@
 package twilio
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"flag"
+	"strings"
 	"testing"
 
 	"signalbox/functions/adapter/adaptertest"
@@ -35,8 +38,12 @@ func provider(tb testing.TB) adaptertest.Provider {
 		},
 		Sample:    sample(tb, "sms"),
 		Malformed: sample(tb, "another-account"),
-		Needed:    []string{"MessageSid", "SmsMessageSid", "SmsSid", "From", "Body", "MessageStatus", "SmsStatus"},
-		Update:    *update,
+		Needed: []string{
+			"MessageSid", "SmsMessageSid", "SmsSid", "From", "Body", "MessageStatus", "SmsStatus",
+			"type", "data.messageSid", "data.from", "data.to", "data.body", "data.accountSid",
+			"data.from_number", "data.to_number", "data.account_sid", "data.is_reassigned", "data.consent_operation", "data.errorCode",
+		},
+		Update: *update,
 	}
 }
 
@@ -48,6 +55,10 @@ func sample(tb testing.TB, name string) adaptertest.Case {
 // sign signs a request as Twilio does, written apart from the code that verifies.
 func sign(r webhook.Request, token secret.Value) webhook.Request {
 	r.Header = r.Header.Clone()
+	if strings.HasSuffix(r.Path, "/"+Events) {
+		sum := sha256.Sum256(r.Body)
+		r.RawQuery = "bodySHA256=" + hex.EncodeToString(sum[:])
+	}
 	r.Header.Set("X-Twilio-Signature", reference(string(token), publicURL+r.Path, r))
 	return r
 }

@@ -202,7 +202,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestSampleRequests keeps what the demo sends acceptable: each sample becomes one event of its own.
+// TestSampleRequests keeps what the demo sends acceptable: each sample becomes one event of its own, and one of Event Streams tells a message
+// first, which another may tell, too.
 func TestSampleRequests(t *testing.T) {
 	files, err := filepath.Glob("samples/*.json")
 	if err != nil || len(files) < 10 {
@@ -212,7 +213,12 @@ func TestSampleRequests(t *testing.T) {
 	for _, file := range files {
 		p.Sample = adaptertest.ReadCase(t, file)
 		t.Run(p.Sample.Name, func(t *testing.T) {
+			var streamed bool
+			p.Sample.Path, p.Sample.Query, streamed = strings.Cut(p.Sample.Path, "?")
 			events := adaptertest.Events(t, p)
+			if streamed && len(events) > 0 && events[0].Type == canonical.TypeMessage {
+				return
+			}
 			want := canonical.TypeMessage
 			if strings.HasSuffix(p.Sample.Path, "/"+Status) {
 				want = canonical.TypeReceipt

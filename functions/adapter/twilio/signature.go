@@ -53,16 +53,15 @@ func bases(public string) ([]string, error) {
 // See https://www.twilio.com/docs/usage/webhooks/webhooks-security.
 func (c *content) Verify(tokens secret.Versions) error {
 	given := c.Header.Get(header)
-	hash, hashed := c.query.lookup(bodyHash)
 	switch {
 	case given == "":
 		return rejected("signature_missing")
-	case hashed && !isHash(hash, c.Body):
+	case c.hashed && !isHash(c.hash, c.Body):
 		return rejected("body_hash_wrong")
-	case !hashed && !c.complete:
+	case !c.hashed && !c.complete:
 		return rejected("too_many_fields")
 	}
-	text := c.signedText(!hashed)
+	text := c.signedText(!c.hashed)
 	for _, base := range c.bases {
 		for _, token := range tokens {
 			if token == "" { // an empty key would let anybody sign

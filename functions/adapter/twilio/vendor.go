@@ -29,3 +29,17 @@ func isOpen(name string) bool {
 		return ok && n != "" && strings.Trim(n, "0123456789") == ""
 	}
 }
+
+// isOpenEvent is isOpen for the members of an event of Event Streams.
+func isOpenEvent(name string) bool {
+	switch name {
+	case "specversion", "type", "id", "dataschema", "time",
+		"data.accountSid", "data.account_sid", "data.apiVersion", "data.consent_operation", "data.consent_updated_at", "data.dateUpdated",
+		"data.errorCode", "data.eventName", "data.event_id", "data.fromCountry", "data.is_reassigned", "data.last_verified_date",
+		"data.messageSid", "data.messageStatus", "data.messagingServiceSid", "data.numMedia", "data.numSegments", "data.numberOfSegments",
+		"data.optOutType", "data.rawDlrDoneDate", "data.timestamp", "data.toCountry":
+		return true
+	default:
+		return false
+	}
+}

@@ -106,7 +106,7 @@ func (m *Maker) request(ctx context.Context, to template.Route, sample string) (
 			return nil, fmt.Errorf("samlocal: %w", err)
 		}
 		request.RemoteAddr, request.Host = "192.0.2.1:443", request.URL.Host
-		parts := strings.Split(s.Path, "/")
+		parts := strings.Split(request.URL.Path, "/")
 		parameters := map[string]string{"account": parts[3], "kind": parts[5]}
 		return gateway.Event(request, body, to.Method+" "+to.Path, parameters, "sample", m.now)
 	}

@@ -54,6 +54,11 @@ func Receipts(f *function.Function, p *Parts, spool *adapter.Spool) {
 	p.parts.Lanes = map[canonical.Type][]adapter.Sink{canonical.TypeReceipt: adapter.ReceiptSinks(queue, spool)}
 }
 
+// Later is for a channel whose provider tells an event by a second webhook.
+func Later(f *function.Function, p *Parts, spool *adapter.Spool) {
+	p.parts.Later = adapter.LaterSinks(f.Queue(f.String("EVENTS_QUEUE_URL")), spool)
+}
+
 // Requests is for a channel whose senders give each request an id and get the first answer again when they repeat it.
 func Requests(_ *function.Function, p *Parts, _ *adapter.Spool) {
 	p.parts.Requests = adapter.NewRequests(p.state)

@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // the scheme's own
 	"encoding/base64"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,10 +24,14 @@ import (
 // Channel implements samples.Channel.
 type Channel struct{}
 
-// Sign signs a URL and a form: the names in byte order, each with its distinct values in order.
+// Sign signs a URL and a form: the names in byte order, each with its distinct values in order. A URL that has the hash of the body is signed
+// alone.
 // See https://www.twilio.com/docs/usage/security#validating-requests.
 func (Channel) Sign(to string, body []byte, token secret.Value, _ time.Time) http.Header {
 	form, _ := url.ParseQuery(string(body))
+	if strings.Contains(to, "?bodySHA256=") {
+		form = nil
+	}
 	names := make([]string, 0, len(form))
 	for name := range form {
 		names = append(names, name)
@@ -43,8 +48,15 @@ func (Channel) Sign(to string, body []byte, token secret.Value, _ time.Time) htt
 	return http.Header{"X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}}
 }
 
-// Identify reads a form.
+// Identify reads a form, or the first event of Event Streams.
 func (Channel) Identify(body []byte) samples.Identity {
+	var events []struct {
+		Data struct{ MessageSid, Body string }
+	}
+	if json.Unmarshal(body, &events) == nil && len(events) > 0 {
+		id := events[0].Data.MessageSid
+		return samples.Identity{ID: id, Kind: "message", Key: id, Text: events[0].Data.Body}
+	}
 	form, err := url.ParseQuery(string(body))
 	id, state := form.Get("MessageSid"), form.Get("MessageStatus")
 	switch {

@@ -1,11 +1,19 @@
 package samples
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
+	"signalbox/functions/adapter"
+
 	"signalbox/shared/dev/samples"
+	"signalbox/shared/secret"
+	"signalbox/shared/webhook"
 )
 
 // The expected signatures are those of Twilio's own validators for the same requests.
@@ -41,5 +49,39 @@ func TestALoadsWebhooksSayWhatTheyAre(t *testing.T) {
 	}
 	if _, ok := (Channel{}).New(samples.Load{Kind: samples.Outreach}); ok {
 		t.Error("it sends an outreach")
+	}
+}
+
+// TestSamplesOfEventStreamsAreSignedByTheirHash: the URL of each names the hash of what it holds.
+func TestSamplesOfEventStreamsAreSignedByTheirHash(t *testing.T) {
+	all, err := samples.Read("../../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const base = "https://hooks.example.net"
+	receiver, err := Channel{}.Receiver(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashed := 0
+	for _, s := range all {
+		path, query, ok := strings.Cut(s.Path, "?")
+		if s.Provider() != "twilio" || !ok {
+			continue
+		}
+		hashed++
+		if sum := sha256.Sum256(s.JSON); query != "bodySHA256="+hex.EncodeToString(sum[:]) {
+			t.Errorf("the URL of %s is to have bodySHA256=%x", s.Name, sum)
+		}
+		r := webhook.Request{Method: http.MethodPost, Path: path, RawQuery: query, Body: s.JSON, Header: Channel{}.Sign(base+s.Path, s.JSON, "token", time.Time{})}
+		if err := receiver.Decode(adapter.Webhook{Request: r}).Verify(secret.Versions{"token"}); err != nil {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+		if about := (Channel{}).Identify(s.JSON); about.ID == "" || about.Text == "" {
+			t.Errorf("%s is %+v", s.Name, about)
+		}
+	}
+	if hashed < 2 {
+		t.Errorf("there are %d", hashed)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 func main() {
 	f := function.Begin("twilio-receive")
-	parts := wire.New(f, wire.Receipts)
+	parts := wire.New(f, wire.Receipts, wire.Later)
 	channel, err := twilio.New(f.String("PUBLIC_BASE_URL"))
 	f.Check(err)
 	f.Start(lambdahttp.Handler(parts.Adapter(channel).Receive))

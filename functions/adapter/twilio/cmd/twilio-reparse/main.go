@@ -12,7 +12,7 @@ import (
 
 func main() {
 	f := function.Begin("twilio-reparse")
-	parts := wire.New(f, wire.Receipts)
+	parts := wire.New(f, wire.Receipts, wire.Later)
 	channel, err := twilio.New(f.String("PUBLIC_BASE_URL"))
 	client := wire.Client(f) // before the first check: what is missing is named all at once
 	f.Check(err)
