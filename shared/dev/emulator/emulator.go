@@ -239,9 +239,14 @@ func (r *run) send(ctx context.Context) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if r.client, err = demo.Send(limited, r.out, r.Root, target); err != nil {
+	all, err := demo.Send(limited, r.out, r.Root, target)
+	if err == nil {
+		err = all.Summarize(r.out)
+	}
+	if err != nil {
 		return err
 	}
+	r.client = all.Client
 	reports, sent, err := r.client.SendAll(limited, r.Root, true)
 	if err == nil {
 		err = r.client.Check(reports)

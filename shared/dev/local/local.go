@@ -165,7 +165,7 @@ func (c *Cloud) startFiles(ctx context.Context) error {
 	if c.options.Parameters["PublicBaseUrl"] != "" || c.options.Parameters["MediaLoopback"] != "" {
 		return nil
 	}
-	handler, err := samples.Files(c.options.Root)
+	handler, err := samples.ReadFiles(c.options.Root)
 	if err != nil {
 		return err
 	}

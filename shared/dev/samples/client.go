@@ -250,6 +250,9 @@ func (c *Client) NewTo(line string, l Load) Sample {
 // TenantID returns whose samples they are.
 func (c *Client) TenantID() string { return c.tenant.Tenant.ID }
 
+// PublicBaseURL returns what signatures are made over.
+func (c *Client) PublicBaseURL() string { return c.target.PublicBaseURL }
+
 // User returns who one of the tenant's people is in a CRM, "" for nobody.
 func (c *Client) User(crm, name string) string {
 	for _, seller := range c.tenant.Tenant.Leads.People {
@@ -279,8 +282,8 @@ func (c *Client) Text(s Sample) string { return c.identify(s).Text }
 // Asks reports whether a sample waits for a person's answer: it shows nowhere by itself.
 func (c *Client) Asks(s Sample) bool { return c.identify(s).Asks != "" }
 
-// account returns the account that a sample is sent to.
-func (c *Client) account(s Sample) (Account, error) {
+// Account returns the account that a sample is sent to.
+func (c *Client) Account(s Sample) (Account, error) {
 	for _, a := range c.tenant.Accounts {
 		if a.ID == s.Account() {
 			return a, nil
@@ -318,7 +321,7 @@ func (c *Client) Register(ctx context.Context, s Sample) error {
 // Request returns the signed request of a sample.
 func (c *Client) Request(ctx context.Context, s Sample) (*http.Request, error) {
 	body, contentType := s.body()
-	account, err := c.account(s)
+	account, err := c.Account(s)
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,8 @@ func (Channel) Identify(body []byte) samples.Identity {
 	switch {
 	case reacts:
 		of.Kind, of.Text = "reaction", ""
+	case m.Retracted():
+		of = samples.Identity{ID: m.GUID + "|retracted", Kind: "retract", Key: m.GUID + "|retracted"}
 	case m.Edited():
 		of.Kind, of.Key = "edit", m.GUID+"|"+strconv.FormatInt(m.EditedAt, 10)
 		of.ID = of.Key

@@ -59,6 +59,9 @@ func (Channel) Identify(body []byte) samples.Identity {
 	}
 	form, err := url.ParseQuery(string(body))
 	id, state := form.Get("MessageSid"), form.Get("MessageStatus")
+	if form.Get("EventType") == "READ" { // of RCS, whose status stays delivered
+		state = "read"
+	}
 	switch {
 	case err != nil || id == "":
 		return samples.Identity{}

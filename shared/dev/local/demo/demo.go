@@ -33,9 +33,13 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	defer c.Stop()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	client, err := Send(ctx, w, o.Root, c.Target())
+	served, err := samples.ReadFiles(o.Root)
+	if err != nil {
+		return err
+	}
+	sent, err := Send(ctx, w, o.Root, c.Target())
 	if err == nil {
-		err = play(ctx, w, o.Root, c, client)
+		err = errors.Join(play(ctx, w, o.Root, c, sent.Client), sent.openFiles(ctx, w, served, c.Target()), sent.Summarize(w))
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nwhat the functions said is in %s", err, c.LogPath)
@@ -63,7 +67,6 @@ func play(ctx context.Context, w io.Writer, root string, c *local.Cloud, client 
 		wrong = append(wrong, s.play(limited, w, one))
 		cancel()
 	}
-	wrong = append(wrong, s.openFiles(ctx, w, c))
 	if refused := c.Refused(); len(refused) > 0 {
 		wrong = append(wrong, fmt.Errorf("roles of template.yaml do not allow what their functions do: %s", strings.Join(refused, ", ")))
 	}
@@ -89,17 +92,21 @@ func askConsent(ctx context.Context, c *local.Cloud, action string, r consent.Re
 
 // Send sends the samples to where Signalbox runs, some of them again, and prints a table to w. The error says what is not in every CRM
 // exactly once.
-func Send(ctx context.Context, w io.Writer, root string, target samples.Target) (*samples.Client, error) {
+func Send(ctx context.Context, w io.Writer, root string, target samples.Target) (*Sent, error) {
 	client, err := samples.NewClient(root, plugins.Channels(), target)
 	if err != nil {
 		return nil, err
 	}
-	reports, sent, err := client.SendAll(ctx, root, false)
+	reports, requests, err := client.SendAll(ctx, root, false)
 	if err != nil {
 		return nil, err
 	}
-	if err := client.Write(w, reports, sent); err != nil {
+	if err := client.Write(w, reports, requests); err != nil {
 		return nil, err
 	}
-	return client, client.Check(reports)
+	if err := client.Check(reports); err != nil {
+		return nil, err
+	}
+	sent := &Sent{Client: client, reports: reports}
+	return sent, sent.sort(ctx)
 }

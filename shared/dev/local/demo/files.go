@@ -2,71 +2,90 @@ package demo
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/samples"
 )
 
 // links are those by which CRMs show files.
 var links = regexp.MustCompile(`https://[^\s"'<>()\]]+/v1/media/[A-Za-z0-9._-]+`)
 
-// inside is what a link says of a file that only its sender's own network has.
-const inside = "does not lead to a public server"
-
-// openFiles opens every file that a CRM shows by a link, as a rep's browser would, and writes what each is. The error says what does not open,
-// but for files that nobody else reaches.
-func (s *stage) openFiles(ctx context.Context, w io.Writer, c *local.Cloud) error {
-	all, err := s.look(ctx)
-	if err != nil {
-		return err
-	}
-	shown := findLinks(all)
-	if len(shown) == 0 {
-		return errors.New("demo: no CRM shows a file")
-	}
-	_, _ = fmt.Fprintf(w, "\nFiles that people sent, opened by their links\n")
+// openFiles opens the files of all samples by the links that each CRM shows, as a rep's browser would, and writes what they are. The error says
+// what does not open, and what is not the file that its provider has.
+func (s *Sent) openFiles(ctx context.Context, w io.Writer, served samples.Files, at samples.Target) error {
+	_, _ = fmt.Fprintf(w, "\nFiles that people sent, opened from the store by the links that CRMs show, and compared with what their providers have\n")
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	s.opened = map[string]int{}
 	var wrong []error
-	for link, crms := range shown {
-		path, _ := strings.CutPrefix(link, c.PublicBaseURL)
-		status, kind, body, err := open(ctx, c.Gateway+path)
-		slices.Sort(crms)
-		says := fmt.Sprintf("%s, %d bytes", kind, len(body))
-		if status != http.StatusOK {
-			says = strings.TrimSpace(string(body))
+	for _, r := range s.reports {
+		var want []string
+		for _, f := range s.attached[r.Sample.Name] {
+			want = append(want, served.Digest(f.URL))
 		}
-		if err == nil && status != http.StatusOK && !strings.Contains(says, inside) {
-			err = fmt.Errorf("demo: a file that %s show is answered %d: %s", strings.Join(crms, " and "), status, says)
+		if len(want) == 0 {
+			continue
 		}
-		wrong = append(wrong, err)
-		_, _ = fmt.Fprintf(table, "  %s\t%d\t%s\n", strings.Join(crms, ", "), status, says)
+		slices.Sort(want)
+		good, says, crms := true, []string(nil), slices.Sorted(maps.Keys(at.CRMs))
+		for _, crm := range crms {
+			digests, kinds, err := openAll(ctx, at, r.Held[crm])
+			if err == nil && !slices.Equal(digests, want) {
+				err = fmt.Errorf("%d files open, and they are not the %d that the provider has", len(digests), len(want))
+			}
+			if err != nil {
+				good, wrong = false, append(wrong, fmt.Errorf("demo: %s in %s: %w", r.Sample.Name, crm, err))
+			}
+			says = kinds
+		}
+		if good {
+			s.opened[r.Sample.Provider()] += len(want)
+		}
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", r.Sample.Name, strings.Join(crms, ", "), strings.Join(says, "; "))
 	}
 	return errors.Join(append(wrong, table.Flush())...)
 }
 
-// findLinks returns which CRMs have a link in their records.
-func findLinks(all map[string][]samples.Record) map[string][]string {
-	shown := map[string][]string{}
-	for crm, records := range all {
-		for _, r := range records {
-			for _, value := range r.Properties {
-				for _, link := range links.FindAllString(value, -1) {
-					if !slices.Contains(shown[link], crm) {
-						shown[link] = append(shown[link], crm)
-					}
-				}
-			}
+// openAll opens what a CRM's records of a message link to, and returns the digests in their order, and what is said of each.
+func openAll(ctx context.Context, at samples.Target, held []samples.Record) (digests, says []string, err error) {
+	for _, link := range findLinks(held) {
+		path, ours := strings.CutPrefix(link, at.PublicBaseURL)
+		if !ours {
+			return nil, nil, fmt.Errorf("a link leads elsewhere: %s", link)
+		}
+		status, kind, body, err := open(ctx, at.Gateway+path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if status != http.StatusOK {
+			return nil, nil, fmt.Errorf("a link is answered %d: %s", status, strings.TrimSpace(string(body)))
+		}
+		sum := sha256.Sum256(body)
+		digests = append(digests, hex.EncodeToString(sum[:]))
+		says = append(says, fmt.Sprintf("%s, %d bytes", kind, len(body)))
+	}
+	slices.Sort(digests)
+	return digests, says, nil
+}
+
+// findLinks returns the links in records, each once.
+func findLinks(held []samples.Record) (found []string) {
+	for _, r := range held {
+		for _, value := range r.Properties {
+			found = append(found, links.FindAllString(value, -1)...)
 		}
 	}
-	return shown
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 func open(ctx context.Context, address string) (status int, kind string, body []byte, err error) {

@@ -16,7 +16,7 @@ const root = "../../../.."
 
 func client(t *testing.T) *samples.Client {
 	t.Helper()
-	client, err := samples.NewClient(root, plugins.Channels(), samples.Target{})
+	client, err := samples.NewClient(root, plugins.Channels(), samples.Target{PublicBaseURL: "https://hooks.example"})
 	if err != nil {
 		t.Fatal(err)
 	}
