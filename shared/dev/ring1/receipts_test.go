@@ -19,6 +19,7 @@ import (
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/dev/race"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -385,7 +386,7 @@ func TestWritersThatMeetLeaveTheHighestStatus(t *testing.T) {
 		l.start()
 		defer l.halt()
 		s := storm{receipts: 75_000, messages: 15_000, over: 60 * time.Second}
-		if testing.Short() || raceEnabled {
+		if testing.Short() || race.Enabled {
 			t.Log("SMALLER: 10,000 receipts instead of 75,000, under -short or -race")
 			s = storm{receipts: 10_000, messages: 2_000, over: 8 * time.Second}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/canonical"
+	"signalbox/shared/dev/race"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/store/memstore"
@@ -68,7 +69,7 @@ func (s *slow) RoundTrip(r *http.Request) (*http.Response, error) {
 // come meanwhile, while another tenant's CRM is down. Both lanes share the store, the portal and the portal's limit.
 func TestAStormOfReceiptsDelaysNoLiveMessage(t *testing.T) {
 	s := storm{receipts: 300_000, messages: 60_000, over: 100 * time.Second, live: 600, every: 500 * time.Millisecond}
-	if testing.Short() || raceEnabled {
+	if testing.Short() || race.Enabled {
 		t.Log("SMALLER: 30,000 receipts instead of 300,000, under -short or -race")
 		s.receipts, s.messages = s.receipts/10, s.messages/10
 	}
