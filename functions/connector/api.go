@@ -43,6 +43,12 @@ func NewAPI(name, metric string, client *http.Client, logger *slog.Logger, meter
 	return &API{name: name, metric: metric, client: &own, logger: logger, meter: meter, warned: map[BindingKey]time.Time{}}
 }
 
+// Raw is a body that was encoded by whoever sends it.
+type Raw struct {
+	Type string
+	Data []byte
+}
+
 // Response is the response to a request, whatever its status.
 type Response struct {
 	Status int
@@ -51,13 +57,15 @@ type Response struct {
 }
 
 // Send makes one request. The header is not nil and becomes the request's: Send adds to it. The body is nothing for nil, a form for
-// url.Values, the JSON of anything else.
+// url.Values, a Raw as it stands, the JSON of anything else.
 func (a *API) Send(ctx context.Context, method, address string, header http.Header, body any) (Response, error) {
 	kind, encoded := "", []byte(nil)
 	switch body := body.(type) {
 	case nil:
 	case url.Values:
 		kind, encoded = "application/x-www-form-urlencoded", []byte(body.Encode())
+	case Raw:
+		kind, encoded = body.Type, body.Data
 	default:
 		var err error
 		if encoded, err = json.Marshal(body); err != nil {

@@ -34,6 +34,9 @@ func (b Batch[R]) Intended(i int) bool { return b.steps[i].Intended }
 // Activity returns what is to be shown of a step's session, nil if it has none.
 func (b Batch[R]) Activity(i int) *Activity { return b.steps[i].Activity }
 
+// File returns the file that a step puts into the CRM, nil for a step about a message.
+func (b Batch[R]) File(i int) *File { return b.steps[i].File }
+
 // Stands returns how the conversation of a step stands, nil if that is not to be shown.
 func (b Batch[R]) Stands(i int) *Standing { return b.steps[i].Stands() }
 

@@ -32,6 +32,8 @@ type Step[R any] struct {
 	// Activity is set by the Connector, never by Next: what is to be shown of the delivery's session. It is nil of a delivery that has none,
 	// whose event is shown by itself.
 	Activity *Activity
+	// File is set by the Connector, too: the one that a delivery.AttachFile puts into the CRM.
+	File *File
 	// Standing is set by the Connector, too, of a delivery without a session: how its conversation stands, nil if that is not to be shown.
 	Standing *Standing
 }

@@ -22,12 +22,13 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Options are what a Connector works with. All are required but Links.
+// Options are what a Connector works with. All are required but Links and Files.
 type Options struct {
 	Claims  *idempotency.Claims
 	Store   Store          // where claims, sessions and conversations are, too
 	Opener  session.Opener // of sessions
 	Links   Links          // nil: what is learned is forgotten
+	Files   Files          // nil: files stay links
 	Width   int            // how many deliveries go into one Do
 	Attempt time.Duration  // how long one Do may take
 	Logger  *slog.Logger
@@ -39,12 +40,13 @@ type Connector[R any] struct {
 	crm      CRM[R]
 	options  Options
 	streaks  streaks
-	receipts *Receipts // nil for a CRM that shows no statuses
+	uploads  chan struct{} // as many as there may be at once
+	receipts *Receipts     // nil for a CRM that shows no statuses
 }
 
 // New returns a Connector to crm.
 func New[R any](crm CRM[R], o Options) *Connector[R] {
-	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store, counting: make(chan struct{}, 1)}}
+	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store, counting: make(chan struct{}, 1)}, uploads: make(chan struct{}, uploads)}
 	if writer, ok := crm.(StatusWriter); ok {
 		c.receipts = NewReceipts(ReceiptOptions{
 			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Logger: o.Logger, Meter: o.Meter,
@@ -216,6 +218,7 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		c.fail(ctx, it, fault.New(fault.Permanent, CodePlan, errors.New("the plan asks again for "+step.Name)))
 		return step, false
 	}
+	step.File = it.file
 	if it.show != nil {
 		step.Activity, step.Standing = it.show.activity, it.show.standing
 	}
@@ -233,6 +236,10 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 func (c *Connector[R]) do(ctx context.Context, next *call[R]) []Outcome {
 	if len(next.items) == 1 {
 		ctx = next.items[0].context(ctx)
+	}
+	if next.items[0].file != nil {
+		c.uploads <- struct{}{}
+		defer func() { <-c.uploads }()
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.options.Attempt)
 	defer cancel()

@@ -20,10 +20,13 @@ const maxRounds = 3
 // done, and those that are to be written with others that come wait, both without a claim: nothing was begun. Of two that are of one
 // session the second waits for the first.
 func (c *Connector[R]) gather(ctx context.Context, items []*item) (ready []*item) {
-	var of []*item
+	var of, files []*item
 	begun := map[store.Key]bool{}
 	for _, it := range items {
+		_, isFile := it.delivery.File()
 		switch {
+		case isFile:
+			files = append(files, it)
 		case it.delivery.Session == nil && !it.delivery.Conversation:
 			ready = append(ready, it)
 		case it.delivery.Session == nil:
@@ -49,7 +52,7 @@ func (c *Connector[R]) gather(ctx context.Context, items []*item) (ready []*item
 			ready = append(ready, it)
 		}
 	}
-	return ready
+	return append(ready, c.gatherFiles(ctx, files)...)
 }
 
 // read reads what is held for items, by one call, and returns those for which it succeeded.
@@ -134,6 +137,10 @@ func (c *Connector[R]) settle(ctx context.Context, items []*item) []*item {
 
 // tell tells of an item that is complete, by itself or with others.
 func (c *Connector[R]) tell(ctx context.Context, it *item) {
+	if it.file != nil {
+		c.tellFile(ctx, it)
+		return
+	}
 	d, labels := &it.delivery, labels(it)
 	c.options.Meter.Count("Delivered", 1, labels...)
 	if !d.Event.ReceivedAt.IsZero() {

@@ -36,6 +36,7 @@ type item struct {
 	done     Progress           // what Next sees: the claim's progress without intents
 	apart    bool               // its last call failed: no other delivery shares the next
 	show     *showing           // what is shown of its session, nil if it has none
+	file     *File              // which it puts into the CRM, nil for a message
 	ended    time.Time          // when nothing was left but to complete it
 	finished bool               // complete, by us or before
 	err      error
@@ -97,11 +98,20 @@ func undecoded(head queue.Received, err error) *fault.Error {
 	return fault.New(fault.Permanent, CodeInvalid, errors.New("the body is not the JSON of a delivery"))
 }
 
-// key returns where the claim is: beside the event's own record.
+// key returns where the claim is: beside the event's own record. A file's is beside its message's.
 func (it *item) key() store.Key {
+	key := messageClaim(&it.delivery)
+	if n, ok := it.delivery.File(); ok {
+		key.Sort = fmt.Sprintf("%s%s/%03d", FilePrefix, it.delivery.CRM, n)
+	}
+	return key
+}
+
+// messageClaim returns where the claim is on showing the message of a delivery.
+func messageClaim(d *delivery.Delivery) store.Key {
 	return store.Key{
-		Partition: it.delivery.Event.TenantID + "/event/" + string(it.delivery.Event.EventID),
-		Sort:      idempotency.DeliveryClaims + it.delivery.CRM,
+		Partition: d.Event.TenantID + "/event/" + string(d.Event.EventID),
+		Sort:      idempotency.DeliveryClaims + d.CRM,
 	}
 }
 
@@ -135,7 +145,8 @@ func (it *item) suspect(err error) {
 // hold makes a claim the item's.
 func (it *item) hold(claim *idempotency.Claim) {
 	it.claim, it.done = claim, Progress{}
-	_, it.apart = claim.Progress[suspected]
+	_, suspect := claim.Progress[suspected]
+	it.apart = suspect || it.file != nil // one file at a time
 	delete(claim.Progress, suspected)
 	for name, result := range claim.Progress {
 		if !strings.HasPrefix(name, intent) {

@@ -58,6 +58,8 @@ func (c *Connector[R]) claimAll(ctx context.Context, chunks [][]*item, alone boo
 				it.finished = true
 			case f.Code == idempotency.CodeHeld:
 				it.err = &queue.HeldError{For: f.Wait}
+			case it.file != nil && f.Kind == fault.Permanent: // it was given up before, or brings processes down
+				c.leaveAlone(it.context(ctx), it, f.Code)
 			default:
 				it.failed(err)
 				c.count(it, f)
@@ -84,6 +86,12 @@ func (c *Connector[R]) checkpoint(ctx context.Context, it *item) bool {
 // finish shows how far a message of ours got by the receipts that overtook it, unless its conversation does, and leaves the item to be
 // completed. It comes after the record was written and before the claim ends: see ADR 23.
 func (c *Connector[R]) finish(ctx context.Context, it *item) {
+	if it.file != nil {
+		if err := c.finishFile(ctx, it); err != nil {
+			c.fail(ctx, it, fmt.Errorf("file: %w", err))
+			return
+		}
+	}
 	e := it.delivery.Event
 	logged := slices.ContainsFunc(it.delivery.Actions, func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
 	if c.receipts != nil && logged && it.delivery.Session == nil && e.Direction == canonical.Outbound {
@@ -196,7 +204,9 @@ func (c *Connector[R]) delivered(ctx context.Context, it *item) {
 	within, cancel := queue.Finishing(it.context(ctx))
 	defer cancel()
 	d := &it.delivery
-	c.streaks.succeed(d.Event.TenantID, d.CRM)
+	if it.file == nil {
+		c.streaks.succeed(d.Event.TenantID, d.CRM)
+	}
 	c.tell(ctx, it)
 	c.link(within, it)
 }
@@ -223,6 +233,10 @@ func (c *Connector[R]) link(ctx context.Context, it *item) {
 // fail keeps why an item is not done and lets go of its claim. A Permanent fault marks it dead, unless so many came in a row
 // that it is the tenant's configuration.
 func (c *Connector[R]) fail(ctx context.Context, it *item, err error) {
+	if f := fault.Of(err); it.leaves(f) {
+		c.leave(it, f.Code)
+		return
+	}
 	if fault.Of(err).Kind == fault.Permanent && it.delivery.Event.TenantID != "" {
 		err = c.blockedInStreak(ctx, it, err)
 	}

@@ -80,31 +80,6 @@ type Keeper struct{ Parts }
 // NewKeeper returns a Keeper.
 func NewKeeper(p Parts) *Keeper { return &Keeper{p} }
 
-// known is what is known of a file.
-type known struct {
-	Object  string    `json:"object,omitempty"` // its name, "" of one that is not kept
-	Type    string    `json:"type,omitempty"`
-	Name    string    `json:"name,omitempty"`
-	Size    int       `json:"size,omitempty"`
-	SHA256  string    `json:"sha256,omitempty"`
-	Problem string    `json:"problem,omitempty"` // the code of the fault for which it is not kept
-	At      time.Time `json:"at"`
-}
-
-// fileKey returns where it is kept what is known of a file.
-func fileKey(tenant string, event canonical.EventID, n int) store.Key {
-	return store.Key{Partition: tenant + "/event/" + string(event), Sort: fmt.Sprintf("media/%03d", n)}
-}
-
-// knownPlace and filePlace return what the record and the object of a file are sealed for.
-func knownPlace(tenant string, key store.Key) keyring.Place {
-	return keyring.Place{Tenant: tenant, Purpose: "media-record", Name: key.Partition + "/" + key.Sort}
-}
-
-func filePlace(tenant, object string) keyring.Place {
-	return keyring.Place{Tenant: tenant, Purpose: "media", Name: object}
-}
-
 // Handle keeps the files of each job, one after the other: a file takes up to its limit of memory.
 func (k *Keeper) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
@@ -124,7 +99,7 @@ func (k *Keeper) handle(ctx context.Context, head queue.Received) error {
 	ctx = telemetry.WithEvent(ctx, string(job.EventID))
 	keys := make([]store.Key, len(job.Files))
 	for i := range job.Files {
-		keys[i] = fileKey(job.TenantID, job.EventID, i)
+		keys[i] = media.KeptKey(job.TenantID, job.EventID, i)
 	}
 	if len(keys) == 0 {
 		return nil
@@ -174,12 +149,12 @@ func (k *Keeper) keep(ctx context.Context, job *media.Job, n, parts int) error {
 	fetching, cancel := share(ctx, parts)
 	file, err := k.fetch(fetching, job, n)
 	cancel()
-	var now known
+	var now media.Kept
 	switch f := fault.Of(err); {
 	case f == nil:
-		now = known{Type: file.Type, Name: job.Files[n].Name, Size: len(file.Body), SHA256: digest(file.Body)}
+		now = media.Kept{Type: file.Type, Name: job.Files[n].Name, Size: len(file.Body), SHA256: digest(file.Body)}
 		now.Object = fmt.Sprintf("%s/%s/%s/%d-%s", job.TenantID, job.ThreadID, job.EventID, n, now.SHA256[:16])
-		sealed, err := k.Sealer.SealPerson(ctx, filePlace(job.TenantID, now.Object), job.Person, file.Body)
+		sealed, err := k.Sealer.SealPerson(ctx, media.FilePlace(job.TenantID, now.Object), job.Person, file.Body)
 		if err == nil {
 			err = k.Objects.Put(ctx, now.Object, sealed)
 		}
@@ -187,7 +162,7 @@ func (k *Keeper) keep(ctx context.Context, job *media.Job, n, parts int) error {
 			return err
 		}
 	case f.Kind == fault.Permanent:
-		now = known{Problem: f.Code}
+		now = media.Kept{Problem: f.Code}
 	default:
 		return err
 	}
@@ -213,10 +188,10 @@ func (k *Keeper) fetch(ctx context.Context, job *media.Job, n int) (file File, e
 }
 
 // write writes what is known of a file, once: what another wrote meanwhile stands.
-func (k *Keeper) write(ctx context.Context, job *media.Job, n int, now known) error {
+func (k *Keeper) write(ctx context.Context, job *media.Job, n int, now media.Kept) error {
 	data, _ := json.Marshal(now) // of texts and numbers
-	key := fileKey(job.TenantID, job.EventID, n)
-	sealed, err := k.Sealer.SealPerson(ctx, knownPlace(job.TenantID, key), job.Person, data)
+	key := media.KeptKey(job.TenantID, job.EventID, n)
+	sealed, err := k.Sealer.SealPerson(ctx, media.KeptPlace(job.TenantID, key), job.Person, data)
 	if err != nil {
 		return err
 	}

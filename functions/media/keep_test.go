@@ -96,7 +96,9 @@ func newWorld() *world {
 	w.parts = media.Parts{Store: w.records, Objects: w.objects, Accounts: w, Source: w, Sealer: w.ring, Logger: logger, Meter: meter}
 	w.keeper = media.NewKeeper(w.parts)
 	peppers := tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"platform"}}), "pepper")
-	w.viewer = media.NewViewer(media.ShowParts{Store: w.records, Objects: w.objects, Peppers: peppers, Opener: w.ring, Logger: logger, Meter: meter})
+	w.viewer = media.NewViewer(media.ShowParts{
+		Reader: shared.Reader{Store: w.records, Objects: w.objects, Opener: w.ring}, Peppers: peppers, Logger: logger, Meter: meter,
+	})
 	return w
 }
 

@@ -2,11 +2,9 @@ package media
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +13,6 @@ import (
 	"signalbox/shared/keyring"
 	"signalbox/shared/media"
 	"signalbox/shared/objects"
-	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/webhook"
 )
@@ -25,17 +22,9 @@ const maxShown = 4_600_000
 
 // ShowParts is what a Viewer is made of. All are needed.
 type ShowParts struct {
-	Store interface {
-		Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	}
-	Objects interface {
-		Get(ctx context.Context, name string) ([]byte, error)
-	}
+	media.Reader
 	Peppers interface {
 		Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
-	}
-	Opener interface {
-		Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)
 	}
 	Logger *slog.Logger
 	Meter  *telemetry.Meter
@@ -67,7 +56,7 @@ func (v *Viewer) Serve(ctx context.Context, r webhook.Request) webhook.Response 
 	if !time.Now().Before(link.Until) {
 		return says(http.StatusGone, "This link has ended. The file is no longer shown here.")
 	}
-	now, err := v.known(ctx, link)
+	now, err := v.Kept(ctx, link.Tenant, link.Event, link.File)
 	switch {
 	case fault.Is(err, keyring.CodeErased):
 		return says(http.StatusGone, "This file was erased.")
@@ -83,35 +72,10 @@ func (v *Viewer) Serve(ctx context.Context, r webhook.Request) webhook.Response 
 	return v.show(ctx, link, now)
 }
 
-// known returns what is known of a link's file, nil for nothing yet.
-func (v *Viewer) known(ctx context.Context, l media.Link) (*known, error) {
-	key := fileKey(l.Tenant, l.Event, l.File)
-	held, err := v.Store.Get(ctx, key)
-	if err != nil || held[0].Version == 0 {
-		return nil, err
-	}
-	data, err := v.Opener.Open(ctx, knownPlace(l.Tenant, key), held[0].Data)
-	if err != nil {
-		return nil, err
-	}
-	now := &known{}
-	if json.Unmarshal(data, now) != nil {
-		return nil, fault.New(fault.Permanent, CodeRecord, nil)
-	}
-	return now, nil
-}
-
-// CodeRecord is the code of what is known of a file and cannot be read.
-const CodeRecord = "media_record_malformed"
-
-func (v *Viewer) show(ctx context.Context, l media.Link, now *known) webhook.Response {
-	sealed, err := v.Objects.Get(ctx, now.Object)
+func (v *Viewer) show(ctx context.Context, l media.Link, now *media.Kept) webhook.Response {
+	body, err := v.Read(ctx, l.Tenant, now)
 	if fault.Is(err, objects.CodeAbsent) {
 		return says(http.StatusGone, "This file is no longer kept.")
-	}
-	var body []byte
-	if err == nil {
-		body, err = v.Opener.Open(ctx, filePlace(l.Tenant, now.Object), sealed)
 	}
 	if err != nil {
 		return v.failed(ctx, err)
@@ -119,30 +83,8 @@ func (v *Viewer) show(ctx context.Context, l media.Link, now *known) webhook.Res
 	v.Meter.Count("MediaShown", 1)
 	v.Logger.InfoContext(ctx, "file shown", slog.String("tenant", l.Tenant), slog.Int("file", l.File), slog.Int("bytes", len(body)))
 	answer := webhook.Response{Status: http.StatusOK, ContentType: now.Type, Body: body, Header: guards()}
-	answer.Header["content-disposition"] = mime.FormatMediaType("attachment", map[string]string{"filename": fileName(now, l)})
+	answer.Header["content-disposition"] = mime.FormatMediaType("attachment", map[string]string{"filename": now.FileName(l.File)})
 	return answer
-}
-
-// fileName returns the name by which a file is saved: its own without what leads elsewhere, or one by its number.
-func fileName(now *known, l media.Link) string {
-	name := strings.Map(func(r rune) rune {
-		if r < ' ' || strings.ContainsRune(`/\:*?"<>|`, r) || r == 0x7f {
-			return '_'
-		}
-		return r
-	}, strings.ToValidUTF8(now.Name, "_"))
-	if name = strings.Trim(name, ". "); name != "" && len(name) <= 200 {
-		return name
-	}
-	name = "file-" + strconv.Itoa(l.File+1)
-	switch _, sub, _ := strings.Cut(now.Type, "/"); {
-	case sub == "plain":
-		return name + ".txt"
-	case len(sub) <= 4 && !strings.ContainsAny(sub, ".-+"): // as png and pdf
-		return name + "." + sub
-	default:
-		return name
-	}
 }
 
 // guards are the headers of what is shown: a browser saves it and runs nothing of it, and nobody in between keeps it.

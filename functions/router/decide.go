@@ -15,6 +15,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
+	"signalbox/shared/media"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
 	"signalbox/shared/store"
@@ -353,6 +354,10 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 	if err := r.askForFiles(ctx, j, &event, decision); err != nil {
 		return nil, err
 	}
+	files := 0
+	if timeline.Files == tenant.FilesInCRM && r.keepsFiles(&event, decision, j.tenant) {
+		files = len(media.Files(event.Message))
+	}
 	event = r.told(event, decision, j.tenant, pepper)
 	event.Flags.Replayed = event.Flags.Replayed || j.event.Flags.Replayed
 	var out []*outgoing
@@ -380,6 +385,13 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 		out = append(out, &outgoing{kind: kind, stage: stage, from: &j.head, message: queue.Message{
 			ID: regenerated(string(d.ID), j.generation), Group: string(event.ThreadID), Body: body, Trace: cmp.Or(j.head.Trace, event.Trace.Traceparent),
 		}})
+		if logs(c.Actions) {
+			put, err := r.attached(ctx, j, d, files, kind)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, put...)
+		}
 	}
 	return out, nil
 }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/deadletter"
+	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/media"
@@ -26,7 +28,7 @@ type Files struct {
 // keepsFiles reports whether CRMs get links to the files of an event.
 func (r *Router) keepsFiles(e *canonical.Event, d *Decision, t tenant.Tenant) bool {
 	timeline := t.TimelineOf(e.LineID)
-	return r.Files.Jobs != nil && timeline.Files == tenant.FilesByLink && !d.Withheld && !withholds(timeline) && len(media.Files(e.Message)) > 0
+	return r.Files.Jobs != nil && timeline.Files != tenant.FilesByAddress && !d.Withheld && !withholds(timeline) && len(media.Files(e.Message)) > 0
 }
 
 // linked returns the message of an event with links to its files. They end by the time at which it was received: whoever makes them again
@@ -58,6 +60,26 @@ func (r *Router) askForFiles(ctx context.Context, j *job, e *canonical.Event, d 
 		ID: regenerated(string(e.EventID), j.generation), Group: e.TenantID, Body: body, Trace: cmp.Or(j.head.Trace, e.Trace.Traceparent),
 	}}
 	return nil
+}
+
+// attached returns what puts the files of a message into a CRM that shows it, d telling of it: a delivery each, in a group each. They wait for
+// the file and for the message, and nothing waits for them.
+func (r *Router) attached(ctx context.Context, j *job, d delivery.Delivery, files int, kind string) (out []*outgoing, err error) {
+	e := &d.Event                                                                          // of the caller's delivery a copy
+	e.Message, e.Attribution, e.Consent, e.RelatesTo, e.Metadata = nil, nil, nil, nil, nil // nothing of what was said
+	d.Conversation = false
+	for n := range files {
+		d.ID = delivery.NewFileID(e.EventID, d.CRM, n)
+		d.Actions = []delivery.Action{{Kind: delivery.AttachFile, Value: map[string]string{delivery.FileNumber: strconv.Itoa(n)}}}
+		body, err := envelope.Delivery(ctx, r.sealer, &d, delivery.Encode(&d))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &outgoing{kind: kind, stage: deadletter.StageDeliver(d.CRM), from: &j.head, message: queue.Message{
+			ID: regenerated(string(d.ID), j.generation), Group: string(d.ID), Body: body, Trace: cmp.Or(j.head.Trace, e.Trace.Traceparent),
+		}})
+	}
+	return out, nil
 }
 
 // filesAfter is when whoever fetches files is asked again: later than five minutes, within which the queue takes a timer for the one before.

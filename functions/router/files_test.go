@@ -9,6 +9,7 @@ import (
 
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/media"
@@ -162,5 +163,42 @@ func TestAJobThatNoQueueTakesIsADeadLetter(t *testing.T) {
 	q.err = fault.New(fault.Permanent, "queue_message_too_large", nil)
 	if err := w.route(t, message(t, e)); !fault.Is(err, "queue_message_too_large") {
 		t.Error(err)
+	}
+}
+
+// TestFilesAreSentIntoTheCRM: each by a delivery that says nothing of the message and waits for nobody; links are shown as well. Where files are
+// shown by links alone there is none.
+func TestFilesAreSentIntoTheCRM(t *testing.T) {
+	t.Parallel()
+	for files, want := range map[tenant.Files]int{tenant.FilesInCRM: 2, tenant.FilesByLink: 0, tenant.FilesByAddress: 0} {
+		w, q := withFiles(files)
+		e := event("look", func(e *canonical.Event) {
+			photo(e)
+			e.Message.Attachments = append(e.Message.Attachments, e.Message.Attachments[0])
+		})
+		w.link(t, e)
+		for range 2 {
+			if err := w.route(t, message(t, e)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shown, groups := w.deliveries(t), map[string]string{}
+		for _, sent := range w.sent {
+			groups[sent.Group] = sent.ID
+		}
+		found := map[delivery.ID]bool{}
+		for _, d := range shown {
+			n, ok := d.File()
+			if !ok {
+				continue
+			}
+			if d.ID != delivery.NewFileID(e.EventID, "hubspot", n) || groups[string(d.ID)] != string(d.ID) || d.Event.Message != nil || d.Person.Key == "" || !d.Event.Timestamp.Equal(e.Timestamp) {
+				t.Errorf("%s: %+v in group %q", files, d, groups[string(d.ID)])
+			}
+			found[d.ID] = true
+		}
+		if len(found) != want || len(shown) != 2*(1+want) || (files == tenant.FilesByAddress) != (len(q.sent) == 0) {
+			t.Errorf("%s: %d deliveries, %d files, %d jobs", files, len(shown), len(found), len(q.sent))
+		}
 	}
 }

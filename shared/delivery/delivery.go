@@ -3,6 +3,7 @@
 package delivery
 
 import (
+	"strconv"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -16,6 +17,11 @@ type ID string
 
 // NewID returns the id of what crm is to do about an event.
 func NewID(event canonical.EventID, crm string) ID { return ID(string(event) + "." + crm) }
+
+// NewFileID returns the id of putting one of an event's files into crm. No name of a CRM has a tilde.
+func NewFileID(event canonical.EventID, crm string, file int) ID {
+	return NewID(event, crm) + ID("~"+strconv.Itoa(file))
+}
 
 // Delivery is one canonical event with what one CRM is to do about it, in order.
 type Delivery struct {
@@ -96,10 +102,25 @@ const (
 	// ChangePhone puts the number that the person has now ("to", E.164) in the place of the one that they had ("from"), where their record
 	// still holds that. It makes no person, and is for one whom the CRM is known to hold.
 	ChangePhone Kind = "change_phone"
+	// AttachFile puts a file of the event's message, by its number ("file"), into the CRM, once the CRM shows the message. It is alone in its
+	// delivery, makes no person, and leaves the file to its link where the CRM does not take it.
+	AttachFile Kind = "attach_file"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.
 	RaiseStatus Kind = "raise_status"
 )
+
+// FileNumber is the value of AttachFile.
+const FileNumber = "file"
+
+// File returns which file of its message a delivery puts into the CRM; ok is false of any other.
+func (d *Delivery) File() (n int, ok bool) {
+	if len(d.Actions) != 1 || d.Actions[0].Kind != AttachFile {
+		return 0, false
+	}
+	n, err := strconv.Atoi(d.Actions[0].Value[FileNumber])
+	return n, err == nil && n >= 0
+}
 
 // Values of EnsurePerson and Notify: users of the CRM by its own ids.
 const (
@@ -131,7 +152,7 @@ func (a Action) MakesPerson() bool {
 // Carried reports whether deliveries may ask for k: a Kind of this release, and not that of the receipts' lane.
 func (k Kind) Carried() bool {
 	switch k {
-	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify, ChangePhone:
+	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify, ChangePhone, AttachFile:
 		return true
 	case RaiseStatus:
 	}

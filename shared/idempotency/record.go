@@ -42,11 +42,17 @@ type content struct {
 
 // Ended reports whether the work of a claim is over, by its record: it is completed, or was given up.
 func Ended(held store.Record) (bool, error) {
+	_, ended, err := Achieved(held)
+	return ended, err
+}
+
+// Achieved returns what the work of a claim has achieved, by its record, and whether it is over.
+func Achieved(held store.Record) (progress map[string]map[string]string, ended bool, err error) {
 	if held.Version == 0 {
-		return false, nil
+		return nil, false, nil
 	}
 	c, err := decode(held.Data)
-	return c.State == Completed || c.State == Dead, err
+	return c.Progress, c.State == Completed || c.State == Dead, err
 }
 
 func (c content) encode() ([]byte, error) {

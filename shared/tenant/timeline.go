@@ -61,6 +61,7 @@ type Files string
 // The policies.
 const (
 	FilesByLink    Files = "link"    // they are fetched and kept here, and shown by links that end
+	FilesInCRM     Files = "crm"     // so, too, and put into the CRM as files where it takes them
 	FilesByAddress Files = "address" // they stay where they are, and are shown by the addresses of their providers
 )
 

@@ -45,6 +45,8 @@ type Harness[R any] struct {
 	Held func() Held
 	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.
 	Spoil func(d *delivery.Delivery)
+	// Files describes a CRM that is a connector.FileTaker. Nil: files stay links.
+	Files *Files
 	// Statuses describes a CRM that is a connector.StatusWriter. Nil: it shows no statuses.
 	Statuses *Statuses
 	// Sessions describes a CRM that shows sessions. Nil: it shows each message by itself.

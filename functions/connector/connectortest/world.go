@@ -17,6 +17,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/media"
 	"signalbox/shared/queue"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
@@ -36,6 +37,7 @@ type world[R any] struct {
 	store *memstore.Store
 	wire  *wire
 	links *links
+	files *shelf
 	out   *syncBuffer
 	width int
 	enrol bool     // whether persons can be put into sequences
@@ -47,6 +49,7 @@ func newWorld[R any](t *testing.T, h Harness[R]) *world[R] {
 	w := &world[R]{
 		t: t, Harness: h, store: memstore.New(), wire: &wire{simulator: h.Simulator},
 		links: &links{held: map[canonical.ThreadID]map[string]string{}}, out: &syncBuffer{}, width: 1,
+		files: &shelf{kept: map[string]*media.Kept{}, bodies: map[string]string{}},
 	}
 	if w.enrol = h.Enrol != nil; !w.enrol {
 		w.Enrol = func(string, time.Time) {}
@@ -83,7 +86,7 @@ func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
 		checked = pureWriter[R]{pure[R]{w.t, crm}, writer}
 	}
 	c := connector.New(checked, connector.Options{
-		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links,
+		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files,
 		Width: w.width, Attempt: attempt, Logger: logger, Meter: telemetry.NewMeter(w.out, id),
 	})
 	heads := make([]queue.Received, len(ds))
@@ -271,6 +274,14 @@ func (p pure[R]) Links(d delivery.Delivery, done connector.Progress) map[string]
 		return linker.Links(d, done)
 	}
 	return nil
+}
+
+// MaxFile implements connector.FileTaker for CRMs that do.
+func (p pure[R]) MaxFile() int {
+	if taker, ok := p.CRM.(connector.FileTaker); ok {
+		return taker.MaxFile()
+	}
+	return 0
 }
 
 // pureWriter is a pure that shows statuses.

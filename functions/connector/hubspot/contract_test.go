@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -113,6 +114,7 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 			return newCRM(b, client.Transport, logger)
 		},
 		Simulator:  s,
+		Files:      &connectortest.Files{Calls: 2, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid},
 		Name:       "hubspot",
 		Tenant:     tenantID,
 		Secrets:    []string{string(token)},
@@ -239,6 +241,21 @@ func held(s *simulator.Simulator) connectortest.Held {
 		})
 	}
 	return h
+}
+
+func heldFiles(s *simulator.Simulator) (all []connectortest.HeldFile) {
+	files, _ := s.Records("files")
+	notes, _ := s.Records("notes")
+	for _, f := range files {
+		one := connectortest.HeldFile{ID: f.ID, Name: f.Properties["name"] + f.Properties["extension"], Body: f.Properties["body"]}
+		for _, n := range notes {
+			if slices.Contains(strings.Split(n.Properties["hs_attachment_ids"], ";"), f.ID) {
+				one.On = append(one.On, n.Associations["contacts"]...)
+			}
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // refusals are HubSpot's own, in its words.

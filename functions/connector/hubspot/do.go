@@ -34,6 +34,8 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			name:         (*portal).name,
 			owner:        (*portal).owner,
 			notice:       (*portal).tell,
+			upload:       (*portal).upload,
+			attach:       (*portal).attach,
 		}[first.kind]
 		if do == nil {
 			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
@@ -82,6 +84,7 @@ const (
 	communications = "communications"
 	leads          = "leads"
 	tasks          = "tasks"
+	notes          = "notes"
 )
 
 // end is one end of an association.

@@ -17,6 +17,7 @@ type Request struct {
 	contact  string          // the contact's id, once it is known
 	notice   connector.Notice
 	looks    bool   // the notice may be there
+	file     string // HubSpot's id of the file, once it is known
 	gone     string // the contact that is gone, which a search may still find; no other is looked for after the one then found
 }
 
@@ -36,6 +37,8 @@ const (
 	name         kind = "name"          // the contact's name, where it has none
 	owner        kind = "owner"         // whose a contact is that was made
 	notice       kind = "notice"        // the task that tells somebody
+	upload       kind = "upload"        // the file
+	attach       kind = "attach"        // the note on the contact's timeline that has the file
 )
 
 // What results say. Ids are HubSpot's.
@@ -82,6 +85,8 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			next = p.amend(replied, string(replied), delivery.Action{})
 		case delivery.ChangePhone:
 			next = p.amend(number, string(number), action)
+		case delivery.AttachFile:
+			next = p.attachFile()
 		case delivery.Notify: // it comes last
 		default:
 			return step{}, false, fault.New(fault.Permanent, "hubspot_action_unknown", nil)

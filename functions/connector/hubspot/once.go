@@ -49,18 +49,23 @@ func (p *portal) post(ctx context.Context, r Request) (string, error) {
 
 // marked returns the communication of a contact that bears a marker, or "".
 func (p *portal) marked(ctx context.Context, contact, key string) (string, error) {
+	return p.bearing(ctx, contact, communications, bodyProperty, key)
+}
+
+// bearing returns the record of a kind of a contact that bears a marker in its body, or "".
+func (p *portal) bearing(ctx context.Context, contact, kind, body, key string) (string, error) {
 	after := ""
 	for range listPages {
-		ids, next, err := p.related(ctx, contacts, contact, communications, after)
+		ids, next, err := p.related(ctx, contacts, contact, kind, after)
 		if err != nil {
 			return "", err
 		}
-		found, err := p.read(ctx, communications, "", ids, []string{bodyProperty})
+		found, err := p.read(ctx, kind, "", ids, []string{body})
 		if err != nil {
 			return "", err
 		}
 		for _, o := range found {
-			if strings.Contains(o.Properties[bodyProperty], mark(key)) {
+			if strings.Contains(o.Properties[body], mark(key)) {
 				return o.ID, nil
 			}
 		}

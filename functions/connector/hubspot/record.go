@@ -79,6 +79,7 @@ const (
 	communicationToContact = 81
 	leadToPrimaryContact   = 578
 	taskToContact          = 204
+	noteToContact          = 202
 )
 
 // to returns the associations of a record that is made for a contact.

@@ -30,6 +30,7 @@ const (
 	codeNotFound = "hubspot_not_found"
 	codeConflict = "hubspot_conflict"
 	codeBurst    = "hubspot_burst_limit"
+	codeScopes   = "hubspot_missing_scopes"
 
 	codePropertyMissing = "hubspot_property_missing"
 )
@@ -170,7 +171,7 @@ func (e *ResponseError) byCode() *fault.Error {
 	return connector.MeaningOf(e.Category, []connector.Meaning{
 		{Words: "RATE_LIMIT RATE_LIMITS", Kind: fault.Throttled, Code: codeBurst, Wait: burstWait},
 		{Words: "INVALID_AUTHENTICATION EXPIRED_AUTHENTICATION", Kind: fault.Blocked, Code: "hubspot_unauthenticated"},
-		{Words: "MISSING_SCOPES", Kind: fault.Blocked, Code: "hubspot_missing_scopes"},
+		{Words: "MISSING_SCOPES", Kind: fault.Blocked, Code: codeScopes},
 		{Words: "OBJECT_NOT_FOUND", Kind: fault.Permanent, Code: codeNotFound},
 		{Words: "CONFLICT", Kind: fault.Permanent, Code: codeConflict},
 		{Words: "VALIDATION_ERROR", Kind: fault.Permanent, Code: "hubspot_invalid_data"},

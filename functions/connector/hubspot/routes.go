@@ -18,6 +18,7 @@ type routes struct {
 	objects      string // + /{object}[/{id}][/batch/...][/search]
 	associated   string // + /{from}/{id}/associations/default/{to}/{id}
 	associations string // + /{from}/{to}/batch/...
+	files        string // of the Files API
 	properties   string // + /{object}[/{name}], + /{object}/groups
 }
 
@@ -29,6 +30,7 @@ func routesOf(version string) (routes, bool) {
 			objects:      "/crm/objects/" + version,
 			associated:   "/crm/objects/" + version,
 			associations: "/crm/associations/" + version,
+			files:        "/files/" + version + "/files",
 			properties:   "/crm/properties/" + version,
 		}, true
 	case VersionLegacy:
@@ -36,6 +38,7 @@ func routesOf(version string) (routes, bool) {
 			objects:      "/crm/v3/objects",
 			associated:   "/crm/v4/objects",
 			associations: "/crm/v4/associations",
+			files:        "/files/v3/files",
 			properties:   "/crm/v3/properties",
 		}, true
 	default:

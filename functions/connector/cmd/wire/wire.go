@@ -11,6 +11,7 @@ import (
 	"signalbox/shared/envelope"
 	"signalbox/shared/hosts"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/media"
 	"signalbox/shared/queue"
 )
 
@@ -28,6 +29,7 @@ func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *qu
 	envelope.OpenFor(worker, ring, connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Opener: ring, Links: connector.ThreadLinks{Store: state},
+		Files: media.Reader{Store: state, Objects: f.Objects(f.String("OBJECTS_BUCKET")), Opener: ring},
 		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker

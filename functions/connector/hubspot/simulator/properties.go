@@ -23,6 +23,7 @@ const (
 	communications = "communications"
 	leads          = "leads"
 	tasks          = "tasks"
+	notes          = "notes"
 )
 
 // property is one that records of a type may have.

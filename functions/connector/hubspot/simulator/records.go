@@ -69,6 +69,7 @@ func (s *Simulator) reset() {
 			t.known[p.Name] = p
 		}
 	}
+	s.Tables[files] = &table{name: files, Table: simulatortest.NewTable(func(string, string) (index, key string) { return "", "" })}
 	c := s.Tables[contacts]
 	c.groups[hubspotsGroup], c.created, c.modified = true, "createdate", "lastmodifieddate"
 }

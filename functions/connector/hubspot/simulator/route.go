@@ -33,12 +33,16 @@ func locate(u *url.URL) (area, version string, rest []string) {
 }
 
 func (s *Simulator) route(r *http.Request, body []byte) reply {
+	if isFiles(r.URL.Path) {
+		return s.upload(r, body)
+	}
 	area, version, rest := locate(r.URL)
 	if rest == nil {
 		return undocumented(r)
 	}
 	answer := undocumented(r)
 	switch t := s.Tables[rest[0]]; {
+	case rest[0] == files: // which have an API of their own
 	case area == "properties" && version != versionV4 && t != nil:
 		answer = s.defined(r, t, rest[1:], body)
 	case area == "associations" && version != versionV3:

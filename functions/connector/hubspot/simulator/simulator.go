@@ -26,6 +26,7 @@ type Options struct {
 	Region   string        // ISO 3166 alpha-2: what national numbers are read with; empty is US
 	IndexLag time.Duration // how long a new record stays hidden from searches
 	Burst    int           // requests in ten seconds before 429; zero is no limit
+	NoFiles  bool          // the scope for files was not granted
 	Searches int           // searches in a second before 429, which count as requests not; zero is no limit
 }
 
@@ -103,11 +104,19 @@ func (s *Simulator) admit(r *http.Request, body []byte) reply {
 		return limited("SECONDLY")
 	case !searches(r) && !s.tens.Admits(s.options.Burst, 10*time.Second):
 		return limited("TEN_SECONDLY_ROLLING")
-	case len(body) > 0 && simulatortest.MediaType(r) != "application/json":
-		return refuse(http.StatusUnsupportedMediaType, "VALIDATION_ERROR", "The body is to be application/json")
+	case len(body) > 0 && simulatortest.MediaType(r) != bodyType(r):
+		return refuse(http.StatusUnsupportedMediaType, "VALIDATION_ERROR", "The body is to be "+bodyType(r))
 	default:
 		return reply{}
 	}
+}
+
+// bodyType returns the type that a request's body is to have.
+func bodyType(r *http.Request) string {
+	if isFiles(r.URL.Path) {
+		return "multipart/form-data"
+	}
+	return "application/json"
 }
 
 // limited returns the refusal of a request beyond a limit, with the members that only such a refusal has.

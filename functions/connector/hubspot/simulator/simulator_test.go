@@ -1,10 +1,12 @@
 package simulator_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -94,6 +96,58 @@ func TestWhatIsRefused(t *testing.T) {
 				t.Errorf("not in HubSpot's shape: %s", answer)
 			}
 		})
+	}
+}
+
+// TestUploads: what a form has to have, and what becomes of a file that is there.
+func TestUploads(t *testing.T) {
+	s := simulator.New(simulator.Options{})
+	upload := func(path, name, body string, fields ...string) (int, string) {
+		var out bytes.Buffer
+		form := multipart.NewWriter(&out)
+		for i := 0; i < len(fields); i += 2 {
+			_ = form.WriteField(fields[i], fields[i+1])
+		}
+		if name != "" {
+			part, _ := form.CreateFormFile("file", name)
+			_, _ = io.WriteString(part, body)
+		}
+		_ = form.Close()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, &out)
+		r.Header.Set("Authorization", "Bearer token")
+		r.Header.Set("Content-Type", form.FormDataContentType())
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	const at, private = "/files/2026-03/files", `{"access":"PRIVATE","duplicateValidationStrategy":"RETURN_EXISTING","duplicateValidationScope":"EXACT_FOLDER"}`
+	for sentence, c := range map[string]struct {
+		path, name string
+		fields     []string
+		status     int
+		says       string
+	}{
+		"a file":                         {at, "sea.png", []string{"folderPath", "/x", "options", private}, 201, `"access":"PRIVATE"`},
+		"by the paths of before":         {"/files/v3/files", "sea.png", []string{"folderPath", "/x", "options", private}, 201, `"path":"/x/sea.png"`},
+		"no file":                        {at, "", []string{"folderPath", "/x", "options", private}, 400, "file is required"},
+		"no folder":                      {at, "sea.png", []string{"options", private}, 400, "folderPath"},
+		"both kinds of folder":           {at, "sea.png", []string{"folderPath", "/x", "folderId", "1", "options", private}, 400, "folderPath"},
+		"no access":                      {at, "sea.png", []string{"folderPath", "/x", "options", "{}"}, 400, "access"},
+		"an option that there is not":    {at, "sea.png", []string{"folderPath", "/x", "options", `{"access":"PRIVATE","goat":1}`}, 400, "access"},
+		"a field that there is not":      {at, "sea.png", []string{"folderPath", "/x", "options", private, "goat", "1"}, 400, "goat"},
+		"the path of objects, for files": {"/crm/objects/2026-03/files", "sea.png", nil, 415, "application/json"},
+	} {
+		if status, answer := upload(c.path, c.name, "sea", c.fields...); status != c.status || !strings.Contains(answer, c.says) {
+			t.Errorf("%s: %d %s", sentence, status, answer)
+		}
+	}
+	held, _ := s.Records("files")
+	if len(held) != 1 {
+		t.Errorf("%d files of one that was sent twice", len(held))
+	}
+	s.Forbid()
+	if status, answer := upload(at, "sea.png", "sea", "folderPath", "/x", "options", private); status != http.StatusForbidden || !strings.Contains(answer, "MISSING_SCOPES") {
+		t.Errorf("without the scope: %d %s", status, answer)
 	}
 }
 

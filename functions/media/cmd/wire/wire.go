@@ -11,6 +11,7 @@ import (
 	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/function"
 	"signalbox/shared/envelope"
+	kept "signalbox/shared/media"
 	"signalbox/shared/queue"
 )
 
@@ -50,7 +51,10 @@ func network(f *function.Function) media.Network {
 // Viewer returns what shows files.
 func Viewer(f *function.Function) *media.Viewer {
 	return media.NewViewer(media.ShowParts{
-		Store: f.Table(f.String("STATE_TABLE")), Objects: f.Objects(f.String("OBJECTS_BUCKET")), Peppers: f.Peppers(),
-		Opener: f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE")), Logger: f.Logger, Meter: f.Meter,
+		Reader: kept.Reader{
+			Store: f.Table(f.String("STATE_TABLE")), Objects: f.Objects(f.String("OBJECTS_BUCKET")),
+			Opener: f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE")),
+		},
+		Peppers: f.Peppers(), Logger: f.Logger, Meter: f.Meter,
 	})
 }

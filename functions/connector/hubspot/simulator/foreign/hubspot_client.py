@@ -7,12 +7,14 @@ put in their place, so that the replies there are read by the same models.
 import importlib.metadata
 import json
 import os
+import tempfile
 
 from hubspot import HubSpot
 from hubspot.crm import contacts, properties
 from hubspot.crm.associations import v4 as associations
-from hubspot.crm.objects import communications, leads
+from hubspot.crm.objects import communications, leads, notes
 from hubspot.discovery.discovery_base import DiscoveryBase
+from hubspot.files import ApiException as FileException
 from operations import Report, equal
 
 URL, BOUND = os.environ["SIMULATOR_URL"], json.loads(os.environ["BINDING"])
@@ -30,7 +32,7 @@ def portal(version, token=BOUND["token"]):
         for area in ("objects", "associations", "properties"):
             for old in ("v3", "v4"):
                 path = path.replace(f"/crm/{old}/{area}", f"/crm/{area}/{version}")
-        return path
+        return path.replace("/files/v3/", f"/files/{version}/")
 
     def factory(package, name, config):
         api = DiscoveryBase._default_api_factory(package, name, config)
@@ -38,7 +40,7 @@ def portal(version, token=BOUND["token"]):
         api.api_client.call_api = lambda path, *rest, **more: call(moved(path), *rest, **more)
         return api
 
-    return HubSpot(access_token=token, host=URL, client_side_validation=True, api_factory=factory).crm
+    return HubSpot(access_token=token, host=URL, client_side_validation=True, api_factory=factory)
 
 
 def upserted(key, trace, **values):
@@ -141,6 +143,32 @@ def timeline(crm, version, first, second):
         crm.contacts.basic_api.get_by_id(second)
 
 
+def attachments(whole, version, contact):
+    def upload(name, content, folder="/signalbox/" + version, access="PRIVATE", duplicates="RETURN_EXISTING"):
+        options = {"access": access, "overwrite": False, "duplicateValidationStrategy": duplicates, "duplicateValidationScope": "EXACT_FOLDER"}
+        with tempfile.TemporaryDirectory() as at:
+            path = os.path.join(at, name)
+            with open(path, "wb") as out:
+                out.write(content)
+            return whole.files.files_api.upload(file=path, folder_path=folder, options=json.dumps(options))
+
+    with report.operation("upload a private file into a folder"):
+        made = upload("sea.png", b"\x89PNG sea")
+        equal((made.name, made.extension, made.size, made.access, made.path), ("sea", "png", 8, "PRIVATE", f"/signalbox/{version}/sea.png"))
+    with report.operation("upload it again, where the one that is there is to be returned, and another with its name"):
+        equal(upload("other.png", b"\x89PNG sea").id, made.id)
+        equal(upload("sea.png", b"\x89PNG hills").name, "sea-1")
+    with report.refusal("an access that there is not", FileException, "400", "VALIDATION_ERROR"):
+        upload("sea.png", b"1", access="MINE")
+    with report.operation("create a note that has it, with its contact"):
+        to = [notes.PublicAssociationsForObject(to=notes.PublicObjectId(id=contact), types=[
+            notes.AssociationSpec(association_category="HUBSPOT_DEFINED", association_type_id=202)])]
+        note = whole.crm.objects.notes.basic_api.create(notes.SimplePublicObjectInputForCreate(associations=to, properties={
+            "hs_note_body": "<p>Hi</p>", "hs_timestamp": MADE["hs_timestamp"], "hs_attachment_ids": made.id}))
+        read = whole.crm.objects.notes.basic_api.get_by_id(note.id, properties=["hs_attachment_ids"])
+        equal(read.properties["hs_attachment_ids"], made.id)
+
+
 def definitions(crm, version):
     name = "acme_" + version.replace("-", "_")
     with report.operation("make a group of properties"):
@@ -160,11 +188,14 @@ def definitions(crm, version):
 report = Report("hubspot-api-client " + importlib.metadata.version("hubspot-api-client"))
 for version in ("v3", "2026-03", "2026-09"):
     print(f"  paths of {version}")
-    crm = portal(version)
-    timeline(crm, version, *persons(crm, version))
+    whole = portal(version)
+    crm = whole.crm
+    first, second = persons(crm, version)
+    timeline(crm, version, first, second)
     definitions(crm, version)
+    attachments(whole, version, first)
     with report.refusal("a token that is another's", contacts.ApiException, "401", "INVALID_AUTHENTICATION", "correlationId"):
-        portal(version, "guessed").contacts.basic_api.get_by_id("1")
+        portal(version, "guessed").crm.contacts.basic_api.get_by_id("1")
 with report.refusal("more requests in ten seconds than an app may make", contacts.ApiException, "429", "TEN_SECONDLY_ROLLING", "X-Hubspot-Ratelimit-Remaining"):
     while True:
         crm.contacts.basic_api.get_by_id(BOUND["apiVersion"] + "a", id_property=KEY)
