@@ -250,8 +250,8 @@ func (c *Client) NewTo(line string, l Load) Sample {
 // TenantID returns whose samples they are.
 func (c *Client) TenantID() string { return c.tenant.Tenant.ID }
 
-// PublicBaseURL returns what signatures are made over.
-func (c *Client) PublicBaseURL() string { return c.target.PublicBaseURL }
+// Target returns where samples are sent.
+func (c *Client) Target() Target { return c.target }
 
 // User returns who one of the tenant's people is in a CRM, "" for nobody.
 func (c *Client) User(crm, name string) string {

@@ -91,7 +91,7 @@ func askConsent(ctx context.Context, c *local.Cloud, action string, r consent.Re
 }
 
 // Send sends the samples to where Signalbox runs, some of them again, and prints a table to w. The error says what is not in every CRM
-// exactly once.
+// exactly once, or does not say there what it is to say.
 func Send(ctx context.Context, w io.Writer, root string, target samples.Target) (*Sent, error) {
 	client, err := samples.NewClient(root, plugins.Channels(), target)
 	if err != nil {
@@ -108,5 +108,8 @@ func Send(ctx context.Context, w io.Writer, root string, target samples.Target) 
 		return nil, err
 	}
 	sent := &Sent{Client: client, reports: reports}
-	return sent, sent.sort(ctx)
+	if err := sent.read(ctx); err != nil {
+		return nil, err
+	}
+	return sent, sent.readings(w)
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"slices"
-	"strings"
 	"time"
 
 	"signalbox/functions/adapter"
@@ -64,7 +64,7 @@ func read(ctx context.Context, client *samples.Client, s samples.Sample) ([]adap
 	if !ok {
 		return nil, fmt.Errorf("demo: the samples of %s tell of no Receiver", s.Provider())
 	}
-	channel, err := made.Receiver(client.PublicBaseURL())
+	channel, err := made.Receiver(client.Target().PublicBaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
@@ -81,8 +81,8 @@ func read(ctx context.Context, client *samples.Client, s samples.Sample) ([]adap
 		return nil, fmt.Errorf("demo: %s: %w", s.Name, err)
 	}
 	content := channel.Decode(adapter.Webhook{
-		Request:  webhook.Request{Method: r.Method, Path: s.Path, Header: r.Header, Body: body, Received: time.Now()},
-		Provider: s.Provider(), Kind: s.Path[strings.LastIndexByte(s.Path, '/')+1:], AccountID: s.Account(), ProviderAccount: account.ProviderAccount,
+		Request:  webhook.Request{Method: r.Method, Path: r.URL.Path, RawQuery: r.URL.RawQuery, Header: r.Header, Body: body, Received: time.Now()},
+		Provider: s.Provider(), Kind: path.Base(r.URL.Path), AccountID: s.Account(), ProviderAccount: account.ProviderAccount,
 	})
 	if err := content.Verify(secret.Versions{account.AuthToken}); err != nil {
 		return nil, fmt.Errorf("demo: %s: %w", s.Name, err)
@@ -94,11 +94,13 @@ func read(ctx context.Context, client *samples.Client, s samples.Sample) ([]adap
 	return parsed, nil
 }
 
-// show returns what a sample shows of its channel.
-func show(parsed []adapter.Parsed) (shown []string) {
-	for _, p := range parsed {
-		shown = append(shown, featuresOf(p.Event)...)
+// show returns what the events of a sample show of its channel, in the order of the summary.
+func show(events []canonical.Event) (shown []string) {
+	has := map[string]bool{}
+	for _, e := range events {
+		for _, feature := range featuresOf(e) {
+			has[feature] = true
+		}
 	}
-	slices.Sort(shown)
-	return slices.Compact(shown)
+	return slices.DeleteFunc(features(), func(feature string) bool { return !has[feature] })
 }

@@ -27,7 +27,9 @@ func TestWhatAChannelReadsIsSentInTheDemo(t *testing.T) {
 			t.Error(s.Name, len(parsed), err)
 			continue
 		}
-		sent[s.Provider()] = append(sent[s.Provider()], show(parsed)...)
+		for _, p := range parsed {
+			sent[s.Provider()] = append(sent[s.Provider()], featuresOf(p.Event)...)
+		}
 		if !slices.ContainsFunc(parsed, func(p adapter.Parsed) bool {
 			return canonical.NewEventID(c.TenantID(), s.Provider(), s.Account(), p.Kind, p.Key) == c.EventID(s)
 		}) {
@@ -65,10 +67,8 @@ func cases(t *testing.T, folder string) map[string]string {
 		if err := json.Unmarshal(data, &told); err != nil {
 			t.Fatal(file, err)
 		}
-		for _, e := range told.Events {
-			for _, feature := range featuresOf(e) {
-				has[feature] = filepath.Base(filepath.Dir(file))
-			}
+		for _, feature := range show(told.Events) {
+			has[feature] = filepath.Base(filepath.Dir(file))
 		}
 	}
 	return has

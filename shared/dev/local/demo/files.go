@@ -29,7 +29,7 @@ func (s *Sent) openFiles(ctx context.Context, w io.Writer, served samples.Files,
 	var wrong []error
 	for _, r := range s.reports {
 		var want []string
-		for _, f := range s.attached[r.Sample.Name] {
+		for _, f := range s.attached(r.Sample.Name) {
 			want = append(want, served.Digest(f.URL))
 		}
 		if len(want) == 0 {

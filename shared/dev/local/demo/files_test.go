@@ -47,14 +47,19 @@ func TestAFileThatIsNotTheProvidersIsReported(t *testing.T) {
 				Sample: samples.Sample{Name: "picture", Path: "/v1/accounts/demo/known/messages"},
 				Held:   map[string][]samples.Record{"first": shows(c.first), "second": shows(c.second)},
 			}},
-			attached: map[string][]canonical.Attachment{"picture": {{URL: "https://a.example/1"}, {URL: "https://a.example/2"}}},
-			shown:    map[string]map[string]int{"known": {files: 2}},
+			told: map[string][]canonical.Event{"picture": {{Message: &canonical.Message{
+				Attachments: []canonical.Attachment{{URL: "https://a.example/1"}, {URL: "https://a.example/2"}},
+			}}}},
 		}
 		at := samples.Target{Gateway: gateway.URL, PublicBaseURL: "https://hooks.example", CRMs: map[string]samples.Simulator{"first": {}, "second": {}}}
 		var out bytes.Buffer
 		err := s.openFiles(t.Context(), &out, served, at)
 		if s.opened["known"] != c.opened || err == nil && c.want != "" || err != nil && (c.want == "" || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %d opened, %v", sentence, s.opened["known"], err)
+		}
+		out.Reset()
+		if err := s.Summarize(&out); err != nil || strings.Count(out.String(), "2") != 1+min(1, c.opened) {
+			t.Errorf("%s: %v: %s", sentence, err, &out)
 		}
 	}
 }

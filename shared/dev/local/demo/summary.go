@@ -17,37 +17,51 @@ import (
 
 // Sent is what became of the samples.
 type Sent struct {
-	Client   *samples.Client
-	reports  []samples.Report
-	shown    map[string]map[string]int         // by channel: how many samples show a feature, and of files how many there are
-	attached map[string][]canonical.Attachment // by sample: the files that it names
-	opened   map[string]int                    // by channel: how many files opened in every CRM; nil if nobody tried
+	Client  *samples.Client
+	reports []samples.Report
+	told    map[string][]canonical.Event // by sample: what its channel reads in it
+	opened  map[string]int               // by channel: how many files opened in every CRM; nil if nobody tried
 }
 
-// sort notes which features each sample shows, and the files that it names.
-func (s *Sent) sort(ctx context.Context) error {
-	s.shown, s.attached = map[string]map[string]int{}, map[string][]canonical.Attachment{}
+// read notes what channels read in the samples.
+func (s *Sent) read(ctx context.Context) error {
+	s.told = map[string][]canonical.Event{}
 	for _, r := range s.reports {
-		channel, name := r.Sample.Provider(), r.Sample.Name
 		parsed, err := read(ctx, s.Client, r.Sample)
 		if err != nil {
 			return err
 		}
-		if s.shown[channel] == nil {
-			s.shown[channel] = map[string]int{}
-		}
 		for _, p := range parsed {
-			s.attached[name] = append(s.attached[name], media.Files(p.Event.Message)...)
-		}
-		for _, feature := range show(parsed) {
-			if feature == files {
-				s.shown[channel][files] += len(s.attached[name])
-				continue
-			}
-			s.shown[channel][feature]++
+			s.told[r.Sample.Name] = append(s.told[r.Sample.Name], p.Event)
 		}
 	}
 	return nil
+}
+
+// attached returns the files that a sample names.
+func (s *Sent) attached(sample string) (all []canonical.Attachment) {
+	for _, e := range s.told[sample] {
+		all = append(all, media.Files(e.Message)...)
+	}
+	return all
+}
+
+// shown returns by channel how many samples show a feature, and of files how many there are.
+func (s *Sent) shown() map[string]map[string]int {
+	all := map[string]map[string]int{}
+	for _, r := range s.reports {
+		channel := r.Sample.Provider()
+		if all[channel] == nil {
+			all[channel] = map[string]int{}
+		}
+		for _, feature := range show(s.told[r.Sample.Name]) {
+			if feature != files {
+				all[channel][feature]++
+			}
+		}
+		all[channel][files] += len(s.attached(r.Sample.Name))
+	}
+	return all
 }
 
 // Summarize writes what each channel sent, every line of which is in every CRM once Check found it there.
@@ -58,10 +72,11 @@ func (s *Sent) Summarize(w io.Writer) error {
 		_, _ = fmt.Fprint(table, "\tfiles opened")
 	}
 	_, _ = fmt.Fprintln(table)
-	for _, channel := range slices.Sorted(maps.Keys(s.shown)) {
+	shown := s.shown()
+	for _, channel := range slices.Sorted(maps.Keys(shown)) {
 		row := []string{channel}
 		for _, feature := range features() {
-			row = append(row, count(s.shown[channel][feature]))
+			row = append(row, count(shown[channel][feature]))
 		}
 		if s.opened != nil {
 			row = append(row, count(s.opened[channel]))
