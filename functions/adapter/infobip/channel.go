@@ -91,11 +91,12 @@ func verify(token string, w adapter.Webhook) bool {
 	}
 	mac := hmac.New(sum, []byte(parts[3]))
 	mac.Write(w.Body)
-	want := hex.EncodeToString(mac.Sum(nil))
+	decode := hex.DecodeString
 	if parts[2] == "base64" {
-		want = base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		decode = base64.StdEncoding.DecodeString
 	}
-	return equal(w.Header.Get(parts[1]), want)
+	got, err := decode(w.Header.Get(parts[1]))
+	return err == nil && hmac.Equal(got, mac.Sum(nil))
 }
 
 // equal compares in constant time, also where the lengths differ.
