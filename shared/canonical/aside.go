@@ -83,8 +83,11 @@ func optional(v reflect.Value, path string) (part func()) {
 }
 
 // shortened returns what cuts a table of texts down to what may be in it, where that is less: the first names, and of what is too long its
-// beginning, with a sign that it goes on. Of anything else it returns part.
+// beginning, with a sign that it goes on. Of anything else it returns part, also of what is inside something that was taken out.
 func shortened(v reflect.Value, part func()) func() {
+	if !v.IsValid() {
+		return part
+	}
 	all, ok := reflect.TypeAssert[map[string]string](v)
 	if !ok || len(all) == 0 {
 		return part

@@ -3,6 +3,7 @@ package canonical
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,10 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 		"why a message failed": {
 			func(e *Event) { e.Receipt = &Receipt{State: "expired", Reason: "Too Late"} },
 			func(e *Event) { e.Receipt = &Receipt{State: "expired"} }, "$.receipt.reason",
+		},
+		"both numbers of a location": {
+			func(e *Event) { e.Message.Location = &Location{Latitude: math.NaN(), Longitude: 181} }, func(*Event) {},
+			"$.message.location.latitude $.message.location.longitude",
 		},
 		"a latitude that is none": {func(e *Event) { e.Message.Location = &Location{Latitude: 91, Label: "here"} }, func(*Event) {}, "$.message.location.latitude"},
 		"the label of a location": {
