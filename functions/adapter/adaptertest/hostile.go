@@ -85,15 +85,18 @@ func Fuzz(f *testing.F, p Provider) {
 		c := readFolder(f, folder)
 		r := p.Sign(c.Request(), p.token(current))
 		f.Add(kindOf(c), r.Header.Get("Content-Type"), headers(r.Header), r.Body)
-		f.Add(kindOf(c), "", []byte(nil), c.Request().Body)
+		f.Add(kindOf(c), "", []byte("null"), c.Request().Body)
 	}
 	tokens := secret.Versions{p.token(current), p.token(previous)}
 	f.Fuzz(func(t *testing.T, kind, contentType string, header, body []byte) {
 		w := adapter.Webhook{
-			Request:  webhook.Request{Method: http.MethodPost, Path: "/v1/accounts/" + p.Account.ID + "/" + p.Account.Provider + "/" + kind, Header: http.Header{}, Body: body, Received: Clock()},
+			Request:  webhook.Request{Method: http.MethodPost, Path: "/v1/accounts/" + p.Account.ID + "/" + p.Account.Provider + "/" + kind, Body: body, Received: Clock()},
 			Provider: p.Account.Provider, Kind: kind, AccountID: p.Account.ID, ProviderAccount: p.Account.ProviderAccount,
 		}
 		_ = json.Unmarshal(header, &w.Header) // what is none is no header
+		if w.Header == nil {
+			w.Header = http.Header{}
+		}
 		w.Header.Set("Content-Type", contentType)
 		if err := p.Channel.Decode(w).Verify(tokens); err != nil {
 			checkFault(t, err, fault.Rejected)
