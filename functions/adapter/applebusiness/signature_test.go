@@ -3,10 +3,7 @@ package applebusiness
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,7 +14,6 @@ import (
 
 	"signalbox/functions/adapter"
 	"signalbox/functions/adapter/adaptertest"
-	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 	"signalbox/shared/webhook"
@@ -46,7 +42,7 @@ func readVectors(t *testing.T) (v vectors) {
 	return v
 }
 
-func TestTokens(t *testing.T) {
+func TestTokenVectors(t *testing.T) {
 	v := readVectors(t)
 	now := adaptertest.Clock().Unix()
 	claims := func(aud string, iat int64) string { return fmt.Sprintf(`{"aud":%s,"iat":%d}`, aud, iat) }
@@ -106,7 +102,7 @@ func codeOf(err error) string {
 	return fault.Of(err).Code
 }
 
-// content returns a case as it is received, signed.
+// received returns the content of a case, signed as it is received.
 func received(t *testing.T, name string, change func(*webhook.Request)) adapter.Content {
 	t.Helper()
 	r := sample(t, name).Request()
@@ -177,59 +173,6 @@ func TestABodyThatInflatesTooFar(t *testing.T) {
 	}
 }
 
-// TestPaymentsAndSignInsLeaveNothingPersonal looks into all that is handed on, with what the tenant's policy may leave out.
-func TestPaymentsAndSignInsLeaveNothingPersonal(t *testing.T) {
-	for _, name := range []string{"apple-pay", "authentication", "authentication-of-unknown-outcome"} {
-		parsed, err := received(t, name, nil).Parse()
-		if err != nil || len(parsed) != 1 {
-			t.Fatal(parsed, err)
-		}
-		handed := fmt.Sprintf("%+v %+v %+v %s", parsed[0].Event.Message, parsed[0].Event.Message.Postback, parsed[0].Vendor, parsed[0].Event.Metadata[Provider])
-		for _, word := range []string{"NOT-TO-BE-KEPT", "Visa", "Nowhere", "ZZ1", "customers.example", "5552014001", "Ivy Hartwell"} {
-			if strings.Contains(handed, word) {
-				t.Errorf("%s: %s is in %s", name, word, handed)
-			}
-		}
-	}
-}
-
-// TestAnAttachmentIsReadByItsAccess decrypts the vector with the key of the event, and finds the key nowhere else.
-func TestAnAttachmentIsReadByItsAccess(t *testing.T) {
-	v := readVectors(t)
-	f := file{Name: "photo.jpg", URL: "https://p01-content.icloud.com/x", Key: strings.ToUpper(v.KeyField), Owner: "o", SignatureOf: "010203"}
-	a, ok := f.attachment("business")
-	if !ok || a.Access.Cipher != canonical.CipherAES256CTR || a.Access.Headers["signature"] != "AQID" {
-		t.Fatalf("%v %+v", ok, a)
-	}
-	key, err := hex.DecodeString(a.Access.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain, err := hex.DecodeString(v.Encrypted)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cipher.NewCTR(block, make([]byte, aes.BlockSize)).XORKeyStream(plain, plain)
-	if string(plain) != v.Plain {
-		t.Errorf("it says %q", plain)
-	}
-	parsed, err := received(t, "text-with-attachment", nil).Parse()
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed[0].Event.Message.Attachments[0].Access = nil
-	rest := fmt.Sprintf("%+v %+v", parsed[0].Event.Message, parsed[0].Vendor)
-	if strings.Contains(rest, key64) {
-		t.Errorf("the key is in %s", rest)
-	}
-}
-
-const key64 = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f"
-
 // TestTheWebhookOfTheVector is one that was written apart from this code.
 func TestTheWebhookOfTheVector(t *testing.T) {
 	v := readVectors(t)
@@ -247,12 +190,6 @@ func TestTheWebhookOfTheVector(t *testing.T) {
 	if m.Text != "Where is my parcel?" || len(m.Attachments) != 1 || m.Attachments[0].Access.Key != key64 || m.Attachments[0].Size != 11 {
 		t.Errorf("%+v", m)
 	}
-}
-
-func BenchmarkCompressed(b *testing.B) {
-	p := provider(b)
-	p.Sample = sample(b, "compressed")
-	adaptertest.Bench(b, p)
 }
 
 func BenchmarkVerify(b *testing.B) {
