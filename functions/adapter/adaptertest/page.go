@@ -13,12 +13,16 @@ import (
 // codes finds what a channel gives up with, or refuses with, in its source.
 var codes = regexp.MustCompile(`(?:malformed\(|rejected\(|fail\(|fault\.(?:Permanent|Rejected), )"(\w+)"`)
 
-// page checks that README.md, where a channel has one, names every code of its dead letters and refusals.
+// page checks that README.md, where a channel has one, names every code of its dead letters and refusals, and says what is lost by a cut.
 func page(t *testing.T) {
 	if _, err := os.Stat("README.md"); errors.Is(err, fs.ErrNotExist) {
 		t.Skip("its page is elsewhere")
 	}
 	Named(t, codes)
+	text, err := os.ReadFile("README.md")
+	if err != nil || !strings.Contains(string(text), "\n## After a cut\n") {
+		t.Errorf("README.md does not say what becomes of webhooks that nobody took, under \"After a cut\": %v", err)
+	}
 }
 
 // Named checks that README.md names what a pattern finds in the source beside it, and returns how often that is. What it finds is its last group.

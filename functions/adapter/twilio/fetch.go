@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,18 +24,10 @@ func NewFetcher(client *http.Client) *Fetcher { return &Fetcher{client} }
 
 var _ adapter.Fetcher = (*Fetcher)(nil)
 
-// The codes of answers that are of no use.
 const (
-	CodeUnanswered = "twilio_unanswered" // no answer, or a 5xx
-	CodeThrottled  = "twilio_throttled"  // 429
-	CodeRefused    = "twilio_refused"    // the credentials, or what they may do
-	CodeUnread     = "twilio_answer_bad" // it is not what is described
-	CodeEndless    = "twilio_endless"    // there are more pages, or more is on them, than there can be
-	maxAnswer      = 32 << 20            // of bytes: a page of a thousand messages of 1,600 characters is a tenth
-	maxPages       = 200                 // of one list: a day's, where the filter looks at the day alone
-	maxFound       = 50_000              // of one span, which is a second where it holds many
-	pageSize       = "1000"              // the most there is
-	root           = "/2010-04-01/Accounts/"
+	pageSize = "1000" // the most there is
+	maxPages = 20     // of the files of a message, which are ten
+	root     = "/2010-04-01/Accounts/"
 )
 
 // resource is a message as the API has it.
@@ -71,7 +61,7 @@ func (t *rfc2822) UnmarshalJSON(data []byte) error {
 }
 
 // at returns when a message was said.
-func (m *resource) at() time.Time {
+func (m resource) at() time.Time {
 	if m.Sent.IsZero() {
 		return m.Created.UTC()
 	}
@@ -82,31 +72,20 @@ func (m *resource) at() time.Time {
 // here, for the documentation promises the day alone.
 func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, most int) ([]adapter.Fetched, error) {
 	query := url.Values{"PageSize": {pageSize}, "DateSent>": {s.From.UTC().Format(time.RFC3339)}, "DateSent<": {s.To.UTC().Format(time.RFC3339)}}
-	var found []resource
-	next := root + url.PathEscape(a.ProviderAccount) + "/Messages.json?" + query.Encode()
-	for pages := 0; next != ""; pages++ {
-		if pages == maxPages || len(found) > maxFound {
-			return nil, fault.New(fault.Retryable, CodeEndless, nil)
-		}
+	first := root + url.PathEscape(a.ProviderAccount) + "/Messages.json?" + query.Encode()
+	list := adapter.List[resource]{Span: s, Most: most, At: resource.at, Newest: true}
+	err := list.Read(func(place string) ([]resource, string, error) {
 		var page struct {
 			Messages []resource `json:"messages"`
 			Next     string     `json:"next_page_uri"`
 		}
-		if err := f.get(ctx, a, next, &page); err != nil {
-			return nil, err
-		}
-		for _, m := range page.Messages {
-			if at := m.at(); !at.Before(s.From) && at.Before(s.To) {
-				found = append(found, m)
-			}
-		}
-		if most > 0 && len(found) > most {
-			return nil, adapter.ErrMuch
-		}
-		next = page.Next
+		err := f.get(ctx, a, cmp.Or(place, first), &page)
+		return page.Messages, page.Next, err
+	})
+	if err != nil {
+		return nil, err
 	}
-	slices.Reverse(found) // of one second the first that came stays the first
-	slices.SortStableFunc(found, func(x, y resource) int { return x.at().Compare(y.at()) })
+	found := list.Sorted()
 	all := make([]adapter.Fetched, len(found))
 	for i, m := range found {
 		all[i] = m.webhook(a.ProviderAccount)
@@ -115,7 +94,7 @@ func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, m
 }
 
 // webhook returns what Twilio would have sent of a message: the message, or how far ours got.
-func (m *resource) webhook(account string) adapter.Fetched {
+func (m resource) webhook(account string) adapter.Fetched {
 	form := url.Values{}
 	set := func(value string, names ...string) {
 		for _, name := range names {
@@ -147,13 +126,13 @@ func (m *resource) webhook(account string) adapter.Fetched {
 func (f *Fetcher) Fill(ctx context.Context, a tenant.Account, w adapter.Fetched) (adapter.Fetched, error) {
 	form, err := url.ParseQuery(string(w.Body))
 	if err != nil {
-		return w, fault.New(fault.Permanent, CodeUnread, nil)
+		return w, fault.New(fault.Permanent, adapter.CodeUnread, nil)
 	}
 	next := root + url.PathEscape(a.ProviderAccount) + "/Messages/" + url.PathEscape(form.Get("MessageSid")) + "/Media.json"
 	n := 0
 	for pages := 0; next != "" && n < maxMedia; pages++ {
 		if pages == maxPages {
-			return w, fault.New(fault.Retryable, CodeEndless, nil)
+			return w, fault.New(fault.Retryable, adapter.CodeEndless, nil)
 		}
 		var page struct {
 			List []struct {
@@ -179,28 +158,12 @@ func (f *Fetcher) Fill(ctx context.Context, a tenant.Account, w adapter.Fetched)
 // get reads what is at a place of the account's.
 func (f *Fetcher) get(ctx context.Context, a tenant.Account, place string, into any) error {
 	if !strings.HasPrefix(place, root+a.ProviderAccount+"/") {
-		return fault.New(fault.Retryable, CodeUnread, nil)
+		return fault.New(fault.Retryable, adapter.CodeUnread, nil)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.APIURL+place, nil)
 	if err != nil {
-		return fault.New(fault.Blocked, CodeRefused, nil)
+		return fault.New(fault.Blocked, adapter.CodeRefused, nil)
 	}
 	r.SetBasicAuth(a.ProviderAccount, string(a.APIToken))
-	answer, err := f.client.Do(r)
-	if err != nil {
-		return fault.New(fault.Retryable, CodeUnanswered, nil) // its words have the address
-	}
-	defer func() { _ = answer.Body.Close() }()
-	switch status := answer.StatusCode; {
-	case status == http.StatusTooManyRequests:
-		return fault.New(fault.Throttled, CodeThrottled, nil)
-	case status >= http.StatusInternalServerError:
-		return fault.New(fault.Retryable, CodeUnanswered, nil)
-	case status != http.StatusOK:
-		return fault.New(fault.Blocked, CodeRefused, nil)
-	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {
-		return fault.New(fault.Retryable, CodeUnread, nil)
-	}
-	return nil
+	return adapter.Ask(f.client, r, into)
 }

@@ -43,7 +43,7 @@ func (w *world) listed(ctx context.Context, line string, said []samples.Said) (r
 	if !ok {
 		w.Fatal("its provider cannot be asked")
 	}
-	api := lister.Lists(accountSid, "local-use-only-twilio-auth-token", said)
+	api, token := lister.Lists(accountSid, said)
 	requests = &atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
@@ -57,7 +57,7 @@ func (w *world) listed(ctx context.Context, line string, said []samples.Said) (r
 	accounts, _ := file["accounts"].([]any)
 	for _, one := range accounts {
 		if account, _ := one.(map[string]any); account["id"] == "demo-twilio" {
-			account["apiUrl"] = server.URL
+			account["apiUrl"], account["apiToken"] = server.URL, token
 		}
 	}
 	lines, _ := file["lines"].([]any)

@@ -26,8 +26,8 @@ type Wrapper interface {
 
 // Lister is a Channel whose provider can be asked for what was said.
 type Lister interface {
-	// Lists returns the provider's API as a program meets it, with what was said to an account. It is asked with the account's token.
-	Lists(account, token string, said []Said) http.Handler
+	// Lists returns the provider's API as a program meets it, in pages of two, with what was said to an account by SMS, and the token that it takes.
+	Lists(account string, said []Said) (api http.Handler, token string)
 }
 
 // Said is a message of a person.

@@ -97,8 +97,11 @@ func (a *API) list(w http.ResponseWriter, r *http.Request) {
 	found := slices.DeleteFunc(slices.Clone(a.messages), func(m Message) bool { return !a.within(m.Sent, query) })
 	slices.SortStableFunc(found, func(x, y Message) int { return y.Sent.Compare(x.Sent) })
 	size, _ := strconv.Atoi(query.Get("PageSize"))
-	if most := max(a.PageSize, 0); size <= 0 || size > 1000 || most > 0 && size > most {
-		size = max(most, 50)
+	if size <= 0 || size > 1000 {
+		size = 50
+	}
+	if a.PageSize > 0 {
+		size = min(size, a.PageSize)
 	}
 	number, _ := strconv.Atoi(query.Get("Page"))
 	from := min(number*size, len(found))

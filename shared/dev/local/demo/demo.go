@@ -4,7 +4,6 @@ package demo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -67,6 +66,7 @@ func play(ctx context.Context, w io.Writer, root string, c *local.Cloud, client 
 		wrong = append(wrong, s.play(limited, w, one))
 		cancel()
 	}
+	wrong = append(wrong, s.afterCuts(ctx, w, c))
 	if refused := c.Refused(); len(refused) > 0 {
 		wrong = append(wrong, fmt.Errorf("roles of template.yaml do not allow what their functions do: %s", strings.Join(refused, ", ")))
 	}
@@ -75,19 +75,9 @@ func play(ctx context.Context, w io.Writer, root string, c *local.Cloud, client 
 
 // askConsent asks as make consent does.
 func askConsent(ctx context.Context, c *local.Cloud, action string, r consent.Request) (consent.Result, error) {
-	event, err := json.Marshal(map[string]any{"action": action, "consent": r})
-	if err != nil {
-		return consent.Result{}, err
-	}
-	answer, failed, err := c.Invoke(ctx, "ApplyTenant", event)
-	var result struct{ Consent *consent.Result }
-	if err == nil && (failed != "" || json.Unmarshal(answer, &result) != nil || result.Consent == nil) {
-		err = fmt.Errorf("the function said %s", answer)
-	}
-	if err != nil {
-		return consent.Result{}, err
-	}
-	return *result.Consent, nil
+	var result struct{ Consent consent.Result }
+	err := invoke(ctx, c, "ApplyTenant", map[string]any{"action": action, "consent": r}, &result)
+	return result.Consent, err
 }
 
 // Send sends the samples to where Signalbox runs, some of them again, and prints a table to w. The error says what is not in every CRM

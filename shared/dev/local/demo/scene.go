@@ -30,6 +30,8 @@ type scene struct {
 	Owner      string     // whose they are: one of the tenant's people
 	Tasks      []string   // what the owner is told
 	Consent    *consented
+
+	then func(ctx context.Context) error // what is done after Send
 }
 
 // step is something to send to a line, by its id.
@@ -94,6 +96,11 @@ func (s *stage) play(ctx context.Context, w io.Writer, c scene) error {
 			}
 		}
 		s.rest(ctx)
+	}
+	if c.then != nil {
+		if err := c.then(ctx); err != nil {
+			return fmt.Errorf("%s: %w", c.Title, err)
+		}
 	}
 	if len(c.Enter) > 0 {
 		if _, err := s.ask(ctx, consent.Enter, consent.Request{By: "demo", Reason: c.Title, Rows: c.Enter}); err != nil {

@@ -1,4 +1,5 @@
-// Command bird-reparse parses dead letters of bird again, from the bytes that were received. It is invoked directly, by make redrive, and by a schedule.
+// Command bird-reparse parses dead letters of Bird again, from the bytes that were received, and asks Bird for what never came. It is invoked
+// directly, by make redrive and make backfill, and by a schedule.
 package main
 
 import (
@@ -13,6 +14,7 @@ func main() {
 	f := function.Begin("bird-reparse")
 	parts := wire.New(f, wire.Receipts)
 	channel, err := bird.New(f.String("PUBLIC_BASE_URL"))
+	client := wire.Client(f) // before the first check: what is missing is named all at once
 	f.Check(err)
-	f.Start(lambdainvoke.Handler(parts.Reparser(channel).Reparse, redrive.Refuse))
+	f.Start(lambdainvoke.Handler(parts.Asking(channel, bird.NewFetcher(client)).Handle, redrive.Refuse))
 }

@@ -1,4 +1,5 @@
-// Command sinch-reparse parses dead letters of the Sinch Conversation API again, from the bytes that were received. It is invoked directly, by make redrive, and by a schedule.
+// Command sinch-reparse parses dead letters of the Sinch Conversation API again, from the bytes that were received, and asks Sinch for what never
+// came. It is invoked directly, by make redrive and make backfill, and by a schedule.
 package main
 
 import (
@@ -11,5 +12,6 @@ import (
 
 func main() {
 	f := function.Begin("sinch-reparse")
-	f.Start(lambdainvoke.Handler(wire.New(f, wire.Receipts).Reparser(&sinch.Channel{}).Reparse, redrive.Refuse))
+	asking := wire.New(f, wire.Receipts).Asking(&sinch.Channel{}, sinch.NewFetcher(wire.Client(f)))
+	f.Start(lambdainvoke.Handler(asking.Handle, redrive.Refuse))
 }

@@ -1,4 +1,5 @@
-// Command telnyx-reparse parses dead letters of telnyx again, from the bytes that were received. It is invoked directly, by make redrive, and by a schedule.
+// Command telnyx-reparse parses dead letters of Telnyx again, from the bytes that were received, and asks Telnyx for what never came. It is
+// invoked directly, by make redrive and make backfill, and by a schedule.
 package main
 
 import (
@@ -11,5 +12,6 @@ import (
 
 func main() {
 	f := function.Begin("telnyx-reparse")
-	f.Start(lambdainvoke.Handler(wire.New(f, wire.Receipts).Reparser(&telnyx.Channel{}).Reparse, redrive.Refuse))
+	asking := wire.New(f, wire.Receipts).Asking(&telnyx.Channel{}, telnyx.NewFetcher(wire.Client(f)))
+	f.Start(lambdainvoke.Handler(asking.Handle, redrive.Refuse))
 }
