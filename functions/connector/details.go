@@ -133,11 +133,14 @@ func (d *details) order(o *canonical.Order) {
 	if o == nil {
 		return
 	}
-	total := ""
+	total, lines := "", strconv.Itoa(len(o.Items))+" products" // of each there may be several
 	if o.Total != "" {
 		total = "total " + join(" ", o.Total, o.Currency)
 	}
-	d.add("order", cmp.Or(join(", ", o.ID, total), strconv.Itoa(len(o.Items))+" items"))
+	if len(o.Items) == 1 {
+		lines = "1 product"
+	}
+	d.add("order", cmp.Or(join(", ", o.ID, total), lines))
 	for _, item := range o.Items {
 		price := ""
 		if item.Price != "" {

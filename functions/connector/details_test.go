@@ -64,7 +64,7 @@ func TestWhatCameWithAMessageReadsAsPeopleSawIt(t *testing.T) {
 			canonical.Message{Order: &canonical.Order{ID: "o-7", Catalog: "c1", Text: "Ring twice", Currency: "EUR", Total: "52.00", Items: []canonical.OrderItem{{ID: "sku-1", Name: "Boots", Price: "21.00", Quantity: 2}, {ID: "sku-2"}}}},
 			[]string{"order: o-7, total 52.00 EUR", "item: 2 × Boots, 21.00 EUR each", "item: 1 × sku-2", "note: Ring twice"},
 		},
-		"an order of which little is told": {canonical.Message{Order: &canonical.Order{Items: []canonical.OrderItem{{}}}}, []string{"order: 1 items", "item: 1 × ?"}},
+		"an order of which little is told": {canonical.Message{Order: &canonical.Order{Items: []canonical.OrderItem{{}}}}, []string{"order: 1 product", "item: 1 × ?"}},
 		"a carousel": {
 			canonical.Message{Cards: []canonical.Card{
 				{Title: "Boots", Text: "Brown", Media: &canonical.Attachment{URL: "https://x.test/b", ContentType: "image/png"}, Suggestions: []canonical.Suggestion{{Text: "Buy"}, {Text: "More", URL: "https://x.test/m"}}},

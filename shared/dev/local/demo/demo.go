@@ -1,5 +1,6 @@
 // Package demo sends the sample webhooks to a local Signalbox, some of them again, and checks that every message is in every
-// CRM exactly once. Then it plays scenes, in which a CRM is to show what a person there would look for.
+// CRM exactly once and says there what was said. Then it plays scenes, in which a CRM is to show what a person there would look for, opens the
+// files that people sent, and counts what each channel showed.
 package demo
 
 import (
