@@ -164,6 +164,17 @@ func PastTime(written string, clock time.Time) time.Time {
 	return time.Time{}
 }
 
+// Number returns the E.164 form of a number that a provider writes with or without its plus, "" for what is none.
+func Number(written string) string {
+	if !strings.HasPrefix(written, "+") {
+		written = "+" + written
+	}
+	if !canonical.IsE164(written) {
+		return ""
+	}
+	return written
+}
+
 // Parsed is one event as the provider tells it. Tenant, line, ids, thread and conversation are the adapter's to add, for
 // they depend on whose address it came to.
 type Parsed struct {

@@ -45,9 +45,9 @@ func (*Channel) Decode(w adapter.Webhook) adapter.Content { return &content{Webh
 // content is one webhook.
 type content struct {
 	adapter.Webhook
-	read bool
-	said said
-	err  error
+	read    bool
+	payload payload
+	err     error
 }
 
 // Verify implements adapter.Content. The token does not cover the body, so that what the headers and the body say twice has to be the same.
@@ -63,7 +63,7 @@ func (c *content) Verify(secrets secret.Versions) error {
 
 // agrees reports whether headers and body name the same message, person and business.
 func (c *content) agrees() bool {
-	for _, twice := range [...][2]string{{"Id", c.said.id}, {"Source-Id", c.said.source}, {"Destination-Id", c.said.business}} {
+	for _, twice := range [...][2]string{{"Id", c.payload.id}, {"Source-Id", c.payload.source}, {"Destination-Id", c.payload.business}} {
 		if header := c.Header.Get(twice[0]); header != "" && twice[1] != "" && !strings.EqualFold(header, twice[1]) {
 			return false
 		}
@@ -86,7 +86,7 @@ func (c *content) decode() error {
 		c.err = malformed("json_malformed")
 		return c.err
 	}
-	c.said.read(body)
+	c.payload.read(body)
 	return nil
 }
 

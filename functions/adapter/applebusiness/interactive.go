@@ -101,13 +101,13 @@ type state struct {
 }
 
 // reply returns what a person chose or filled in, or nil and what the provider calls it.
-func (s *said) reply() (reply *canonical.Postback, kind string) {
-	i := s.interactive
+func (p *payload) reply() (reply *canonical.Postback, kind string) {
+	i := p.interactive
 	switch {
-	case i == nil && s.reference != nil:
-		return &canonical.Postback{Kind: "reference", Text: strings.TrimSuffix("Reply to: "+s.reference.Title, " to: ")}, ""
+	case i == nil && p.reference != nil:
+		return &canonical.Postback{Kind: "reference", Text: strings.TrimSuffix("Reply to: "+p.reference.Title, " to: ")}, ""
 	case i == nil:
-		return nil, s.kind
+		return nil, p.kind
 	case !strings.HasSuffix(i.Extension, apples) && i.Extension != "":
 		reply = &canonical.Postback{Kind: "extension", Text: cmp.Or(i.Reply.text(), i.App), Payload: i.URL, Description: i.App}
 	case i.Data.List != nil:
@@ -131,7 +131,7 @@ func (s *said) reply() (reply *canonical.Postback, kind string) {
 		reply.Description = shown
 	}
 	if reply.Text == "" && reply.Payload == "" && len(reply.Fields) == 0 {
-		return nil, cmp.Or(reply.Kind, s.kind)
+		return nil, cmp.Or(reply.Kind, p.kind)
 	}
 	return reply, ""
 }

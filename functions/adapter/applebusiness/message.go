@@ -10,8 +10,8 @@ import (
 	"signalbox/shared/jsontext"
 )
 
-// said is the body of a webhook.
-type said struct {
+// payload is the body of a webhook.
+type payload struct {
 	kind          string
 	id            string
 	source        string // the person, to this business alone
@@ -26,35 +26,35 @@ type said struct {
 }
 
 // read reads a body. A member that is not what it should be is left out, and its name is kept.
-func (s *said) read(body jsontext.Value) {
+func (p *payload) read(body jsontext.Value) {
 	for name, v := range body.Members() {
 		read := true
 		switch name {
 		case "type":
-			s.kind = v.TextAt()
+			p.kind = v.TextAt()
 		case "id":
-			s.id = v.TextAt()
+			p.id = v.TextAt()
 		case "sourceId":
-			s.source = v.TextAt()
+			p.source = v.TextAt()
 		case "destinationId":
-			s.business = v.TextAt()
+			p.business = v.TextAt()
 		case "body":
-			s.body, read = v.TextAt(), v[0] == '"'
+			p.body, read = v.TextAt(), v[0] == '"'
 		case "locale":
-			s.locale, read = v.TextAt(), v[0] == '"'
+			p.locale, read = v.TextAt(), v[0] == '"'
 		case "intent":
-			s.intent, read = v.TextAt(), v[0] == '"'
+			p.intent, read = v.TextAt(), v[0] == '"'
 		case "group":
-			s.group, read = v.TextAt(), v[0] == '"'
+			p.group, read = v.TextAt(), v[0] == '"'
 		case "attachments":
-			read = json.Unmarshal([]byte(v), &s.attachments) == nil // but for that member of one, all are read
+			read = json.Unmarshal([]byte(v), &p.attachments) == nil // but for that member of one, all are read
 		case "interactiveData":
-			read = json.Unmarshal([]byte(v), &s.interactive) == nil
+			read = json.Unmarshal([]byte(v), &p.interactive) == nil
 		case "interactiveDataRef":
-			read = json.Unmarshal([]byte(v), &s.reference) == nil
+			read = json.Unmarshal([]byte(v), &p.reference) == nil
 		}
 		if !read && v != "null" {
-			s.malformed = name
+			p.malformed = name
 		}
 	}
 }
@@ -64,14 +64,14 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 	if err := c.decode(); err != nil {
 		return nil, err
 	}
-	switch s := &c.said; {
-	case s.kind == "typing_start", s.kind == "typing_end":
+	switch p := &c.payload; {
+	case p.kind == "typing_start", p.kind == "typing_end":
 		return nil, nil
-	case s.id == "":
+	case p.id == "":
 		return nil, malformed("id_missing")
-	case s.source == "":
+	case p.source == "":
 		return nil, malformed("source_missing")
-	case s.business == "":
+	case p.business == "":
 		return nil, malformed("destination_missing")
 	default:
 		return []adapter.Parsed{c.event()}, nil
@@ -80,61 +80,58 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 
 // event reads what a person did.
 func (c *content) event() adapter.Parsed {
-	s := &c.said
+	p := &c.payload
 	e := canonical.Event{
 		Type:              canonical.TypeMessage,
 		Channel:           canonical.IMessage,
 		Direction:         canonical.Inbound,
-		ProviderMessageID: s.id,
+		ProviderMessageID: p.id,
 		Sender: canonical.Participant{
-			ID: s.source, Identifiers: []canonical.Identifier{{Kind: canonical.KindApple, Scope: s.business, Value: s.source}},
+			ID: p.source, Identifiers: []canonical.Identifier{{Kind: canonical.KindApple, Scope: p.business, Value: p.source}},
 		},
-		Recipient: canonical.Participant{ChannelAddress: s.business},
+		Recipient: canonical.Participant{ChannelAddress: p.business},
 		Metadata:  c.metadata(),
 	}
-	if s.intent != "" {
-		e.Attribution = &canonical.Attribution{SourceType: "intent", SourceID: s.intent}
+	if p.intent != "" {
+		e.Attribution = &canonical.Attribution{SourceType: "intent", SourceID: p.intent}
 	}
 	kind := "message"
-	if s.kind == "close" {
+	if p.kind == "close" {
 		// The person closed the conversation or took it from their device: nothing is to be sent until they write again.
 		kind, e.Type, e.Consent = "consent", canonical.TypeConsent, consent.Of(consent.Stop, consent.SourceProvider)
 	} else {
-		e.Message = s.message()
+		e.Message = p.message()
 	}
 	return adapter.Parsed{
 		Event: e,
-		Kind:  kind, Key: s.id,
-		Addresses: []string{s.business, strings.TrimPrefix(s.business, "urn:biz:")},
-		Person:    string(canonical.IMessage) + ":" + s.business + ":" + s.source,
-		Side:      s.business,
+		Kind:  kind, Key: p.id,
+		Addresses: []string{p.business, strings.TrimPrefix(p.business, "urn:biz:")},
+		Person:    string(canonical.IMessage) + ":" + p.business + ":" + p.source,
+		Side:      p.business,
 		Vendor:    c.vendor(),
 	}
 }
 
 // message returns what was said. What nobody here knows keeps its words and files.
-func (s *said) message() *canonical.Message {
-	m := &canonical.Message{Text: words(s.body)}
-	if m.Text != "" {
-		m.ContentType = "text/plain"
-	}
-	for _, f := range s.attachments {
-		if a, ok := f.attachment(s.business); ok {
+func (p *payload) message() *canonical.Message {
+	m := &canonical.Message{Text: words(p.body)}
+	for _, f := range p.attachments {
+		if a, ok := f.attachment(p.business); ok {
 			m.Attachments = append(m.Attachments, a)
 		}
 	}
-	if s.reference != nil {
-		if a, ok := s.reference.attachment(s.business); ok {
+	if p.reference != nil {
+		if a, ok := p.reference.attachment(p.business); ok {
 			a.Name, a.ContentType = "interactive reply", "application/octet-stream"
 			m.Attachments = append(m.Attachments, a)
 		}
 	}
-	if s.kind == "text" {
+	if p.kind == "text" {
 		return m
 	}
-	kind := s.kind
-	if s.kind == "interactive" {
-		if m.Postback, kind = s.reply(); m.Postback != nil {
+	kind := p.kind
+	if p.kind == "interactive" {
+		if m.Postback, kind = p.reply(); m.Postback != nil {
 			return m
 		}
 	}
@@ -155,25 +152,25 @@ const placeholder = "\ufffc"
 // metadata returns metadata.applebusiness: what has no place in the event and says nothing about a person. Its headers are those of the delivery:
 // a dead letter that is parsed again has none.
 func (c *content) metadata() map[string]json.RawMessage {
-	s := &c.said
+	p := &c.payload
 	var request, session, extension string
-	if s.reference != nil {
-		extension = s.reference.Extension
+	if p.reference != nil {
+		extension = p.reference.Extension
 	}
-	if i := s.interactive; i != nil {
+	if i := p.interactive; i != nil {
 		request, session, extension = i.Data.Request, i.Session, i.Extension
 	}
 	out := append(make([]byte, 0, 256), '{')
 	for _, m := range [...][2]string{
 		{"capabilities", strings.ToUpper(c.Header.Get("Capability-List"))}, // what the device can show: QUICK, LIST, TIME, AUTH, AUTH2, FORM
 		{"device", c.Header.Get("Device-Agent")},
-		{"locale", s.locale},
-		{"intent", s.intent},
-		{"group", s.group},
+		{"locale", p.locale},
+		{"intent", p.intent},
+		{"group", p.group},
 		{"requestIdentifier", request}, // of what a reply is to
 		{"sessionIdentifier", session},
 		{"bid", extension}, // whose reply it is: Apple's, or a business's own extension
-		{"malformed", s.malformed},
+		{"malformed", p.malformed},
 	} {
 		if m[1] == "" {
 			continue
@@ -191,23 +188,23 @@ func (c *content) metadata() map[string]json.RawMessage {
 
 // vendor returns what was received, without interactive data: that of Apple Pay and of a sign-in holds what must not be kept.
 func (c *content) vendor() []adapter.VendorField {
-	s := &c.said
-	fields := make([]adapter.VendorField, 0, 8+len(s.attachments))
+	p := &c.payload
+	fields := make([]adapter.VendorField, 0, 8+len(p.attachments))
 	for _, f := range [...]adapter.VendorField{
-		{Name: "id", Value: s.id, Open: true},
-		{Name: "type", Value: s.kind, Open: true},
-		{Name: "destinationId", Value: s.business, Open: true},
-		{Name: "sourceId", Value: s.source},
-		{Name: "locale", Value: s.locale, Open: true},
-		{Name: "intent", Value: s.intent, Open: true},
-		{Name: "group", Value: s.group, Open: true},
-		{Name: "body", Value: s.body},
+		{Name: "id", Value: p.id, Open: true},
+		{Name: "type", Value: p.kind, Open: true},
+		{Name: "destinationId", Value: p.business, Open: true},
+		{Name: "sourceId", Value: p.source},
+		{Name: "locale", Value: p.locale, Open: true},
+		{Name: "intent", Value: p.intent, Open: true},
+		{Name: "group", Value: p.group, Open: true},
+		{Name: "body", Value: p.body},
 	} {
 		if f.Value != "" {
 			fields = append(fields, f)
 		}
 	}
-	for _, a := range s.attachments {
+	for _, a := range p.attachments {
 		fields = append(fields, adapter.VendorField{Name: "mimeType", Value: a.Type, Open: true})
 	}
 	return fields

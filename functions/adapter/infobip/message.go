@@ -28,7 +28,7 @@ func hasNumbers(channel canonical.Channel) bool {
 
 // ours returns our side: a number is written without its "+".
 func ours(address string) canonical.Participant {
-	if number := "+" + strings.TrimPrefix(address, "+"); canonical.IsE164(number) {
+	if number := adapter.Number(address); number != "" {
 		return canonical.Participant{Phone: number}
 	}
 	return canonical.Participant{ChannelAddress: address}
@@ -114,17 +114,17 @@ func add(m *canonical.Message, part jsontext.Value) {
 		m.Postback = &canonical.Postback{Text: text, Payload: cmp.Or(part.TextAt("payload"), part.TextAt("id"))}
 		return
 	case "LIST_REPLY":
-		m.Postback = &canonical.Postback{Text: text, Payload: part.TextAt("id"), Kind: "list"}
+		m.Postback = &canonical.Postback{Text: text, Payload: part.TextAt("id"), Kind: canonical.PostbackList}
 		return
 	case "LOCATION":
 		m.Location = &canonical.Location{Latitude: part.At("latitude").Float64(), Longitude: part.At("longitude").Float64()}
 	case "FLOW_RESPONSE":
-		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: map[string]string{}}
+		m.Postback = &canonical.Postback{Text: "form", Kind: canonical.PostbackForm, Fields: map[string]string{}}
 		for _, f := range adapter.JSONFields(part.At("response"), func(string) bool { return false }) {
 			m.Postback.Fields[f.Name] = f.Value
 		}
 	case "FORM_RESPONSE":
-		m.Postback = &canonical.Postback{Text: "form", Kind: "form", Fields: choices(part)}
+		m.Postback = &canonical.Postback{Text: "form", Kind: canonical.PostbackForm, Fields: choices(part)}
 		return
 	case "PAYMENT_RESPONSE":
 		m.Postback = &canonical.Postback{Text: part.TextAt("status"), Payload: part.TextAt("referenceId"), Kind: "payment"}

@@ -67,10 +67,10 @@ func reported(result jsontext.Value) (adapter.Parsed, error) {
 	id, channel := result.TextAt("messageId"), channelOf(result)
 	from, to := sides(result)
 	status, failure := result.At("status"), result.TextAt("error", "name")
-	told := &canonical.Receipt{At: adapter.Time(cmp.Or(result.TextAt("seenAt"), result.TextAt("doneAt"), result.TextAt("sentAt")))}
+	r := &canonical.Receipt{At: adapter.Time(cmp.Or(result.TextAt("seenAt"), result.TextAt("doneAt"), result.TextAt("sentAt")))}
 	known := true
-	if told.State = "read"; result.At("seenAt") == "" {
-		told.State, known = stateOf(status)
+	if r.State = "read"; result.At("seenAt") == "" {
+		r.State, known = stateOf(status)
 	}
 	switch {
 	case id == "":
@@ -84,17 +84,17 @@ func reported(result jsontext.Value) (adapter.Parsed, error) {
 	case !canonical.IsChannel(string(channel)):
 		return adapter.Parsed{}, malformed("channel_malformed")
 	}
-	if told.State == "failed" || told.State == "expired" {
-		told.Error = failure
+	if r.State == "failed" || r.State == "expired" {
+		r.Error = failure
 		if failure == "" || failure == "NO_ERROR" || failure == "EC_OK" {
-			told.Error = status.TextAt("name")
+			r.Error = status.TextAt("name")
 		}
-		told.Reason = reasonOf(status.TextAt("name"), failure)
+		r.Reason = reasonOf(status.TextAt("name"), failure)
 	}
 	who := person(to, channel)
 	return complete(canonical.Event{
 		Type: canonical.TypeReceipt, Channel: channel, Direction: canonical.Status, ProviderMessageID: id,
 		Sender: ours(from), Recipient: who, RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: id},
-		Receipt: told, Timestamp: told.At,
-	}, who, from, id+"|"+cmp.Or(status.TextAt("name"), told.State)+"|"+told.Error), nil
+		Receipt: r, Timestamp: r.At,
+	}, who, from, id+"|"+cmp.Or(status.TextAt("name"), r.State)+"|"+r.Error), nil
 }

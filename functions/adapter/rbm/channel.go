@@ -112,8 +112,8 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 	if err != nil || data[0] != '{' {
 		return nil, malformed("data_malformed")
 	}
-	s := read(data, c.Received)
-	return s.parsed()
+	p := read(data, c.Received)
+	return p.parsed()
 }
 
 func rejected(code string) error { return fault.New(fault.Rejected, code, nil) }

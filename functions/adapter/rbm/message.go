@@ -9,17 +9,16 @@ import (
 )
 
 // userMessage reads what a person said. The guides show messages with an event's id in place of a message's.
-func (s *said) userMessage() ([]adapter.Parsed, error) {
-	id := cmp.Or(s.message, s.id)
+func (p *payload) userMessage() ([]adapter.Parsed, error) {
+	id := cmp.Or(p.message, p.id)
 	if id == "" {
 		return nil, malformed("message_id_missing")
 	}
-	return []adapter.Parsed{s.event("message", id, canonical.Event{
+	return []adapter.Parsed{p.event("message", id, canonical.Event{
 		Type:              canonical.TypeMessage,
 		Direction:         canonical.Inbound,
 		ProviderMessageID: id,
-		Actor:             &canonical.Actor{Kind: "customer"},
-		Message:           words(s.data),
+		Message:           words(p.data),
 	})}, nil
 }
 
@@ -28,10 +27,7 @@ func words(data jsontext.Value) *canonical.Message {
 	if file, ok := attachment(data.At("userFile")); ok {
 		m.Attachments = []canonical.Attachment{file}
 	}
-	switch {
-	case m.Text != "":
-		m.ContentType = "text/plain"
-	case m.Postback == nil && m.Location == nil && m.Attachments == nil:
+	if m.Text == "" && m.Postback == nil && m.Location == nil && m.Attachments == nil {
 		if m.Kind = unread(data); m.Kind != "" {
 			m.ContentType = canonical.ContentUnsupported
 		}

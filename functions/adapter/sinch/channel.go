@@ -98,7 +98,7 @@ func (c *content) Parse() ([]adapter.Parsed, error) {
 		case read == nil:
 			return nil, nil
 		default:
-			return read(&told{document: document, what: v, app: c.ProviderAccount})
+			return read(&callback{document: document, what: v, app: c.ProviderAccount})
 		}
 	}
 	return nil, malformed("trigger_unknown")

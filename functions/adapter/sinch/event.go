@@ -10,30 +10,30 @@ import (
 	"signalbox/shared/jsontext"
 )
 
-// told is a webhook: what it is about, in a document that says when, and for which app.
-type told struct {
+// callback is a webhook: what it is about, in a document that says when, and for which app.
+type callback struct {
 	document, what jsontext.Value
 	app            string
 }
 
 // reader reads what a trigger brings; nil for what says nothing about a conversation.
-type reader func(t *told) ([]adapter.Parsed, error)
+type reader func(c *callback) ([]adapter.Parsed, error)
 
 // readerOf returns the reader of a member of the document, and false for one that no trigger has.
 func readerOf(name string) (read reader, known bool) {
 	switch name {
 	case "message":
-		return (*told).message, true
+		return (*callback).message, true
 	case "message_delivery_report":
-		return (*told).report, true
+		return (*callback).report, true
 	case "event":
-		return (*told).event, true
+		return (*callback).event, true
 	case "opt_in_notification":
-		return (*told).optIn, true
+		return (*callback).optIn, true
 	case "opt_out_notification":
-		return (*told).optOut, true
+		return (*callback).optOut, true
 	case "unsupported_callback":
-		return (*told).unsupported, true
+		return (*callback).unsupported, true
 	case "message_redaction", // the same message with personal data taken out: the first of the two to come would stand
 		"message_submit_notification", "event_delivery_report", "capability_notification", "channel_event_notification",
 		"contact_create_notification", "contact_update_notification", "contact_delete_notification", "contact_merge_notification",
@@ -63,9 +63,9 @@ func channelOf(name string) canonical.Channel {
 	}
 }
 
-// parsed returns an event of a person that channel and identity name, with what all have. Their number has no plus at Sinch.
-func (t *told) parsed(kind, key, channel, identity string) (adapter.Parsed, error) {
-	e := canonical.Event{Channel: channelOf(channel), Direction: canonical.Inbound, Timestamp: cmp.Or(adapter.Time(t.document.TextAt("event_time")), adapter.Time(t.document.TextAt("accepted_time")))}
+// parsed returns an event of a person that channel and identity name, with what all have.
+func (c *callback) parsed(kind, key, channel, identity string) (adapter.Parsed, error) {
+	e := canonical.Event{Channel: channelOf(channel), Direction: canonical.Inbound, Timestamp: cmp.Or(adapter.Time(c.document.TextAt("event_time")), adapter.Time(c.document.TextAt("accepted_time")))}
 	switch {
 	case key == "":
 		return adapter.Parsed{}, malformed("id_missing")
@@ -74,40 +74,42 @@ func (t *told) parsed(kind, key, channel, identity string) (adapter.Parsed, erro
 	case !canonical.IsChannel(string(e.Channel)):
 		return adapter.Parsed{}, malformed("channel_malformed")
 	}
-	theirs := canonical.Participant{ChannelAddress: identity}
-	switch number := "+" + strings.TrimPrefix(identity, "+"); e.Channel {
-	case canonical.SMS, canonical.RCS, canonical.WhatsApp, "viber":
-		if canonical.IsE164(number) {
-			theirs = canonical.Participant{Phone: number}
-		}
-	default:
-	}
-	switch {
-	case theirs.Phone != "":
-	case e.Channel == canonical.WhatsApp: // a user whose number is hidden, by an identifier to the business
-		theirs.ID = "whatsapp:" + identity
-		theirs.Identifiers = []canonical.Identifier{{Kind: canonical.KindBSUID, Scope: t.app, Value: identity}}
-	case e.Channel == canonical.IMessage:
-		theirs.Identifiers = []canonical.Identifier{{Kind: canonical.KindApple, Scope: t.app, Value: identity}}
-		fallthrough
-	default:
-		theirs.ID = string(e.Channel) + ":" + t.app + ":" + identity
-	}
-	sender := t.what.TextAt("sender_id")
-	number := "+" + strings.TrimPrefix(sender, "+")
-	ours := canonical.Participant{ChannelAddress: cmp.Or(sender, t.app)}
-	if canonical.IsE164(number) {
+	sender := c.what.TextAt("sender_id")
+	theirs, ours := c.customer(e.Channel, identity), canonical.Participant{ChannelAddress: cmp.Or(sender, c.app)}
+	if number := adapter.Number(sender); number != "" {
 		ours = canonical.Participant{Phone: number}
 	}
 	e.Sender, e.Recipient = theirs, ours
 	return adapter.Parsed{
 		Event: e,
 		Kind:  kind, Key: key,
-		Addresses: []string{ours.Phone, sender, t.app},
+		Addresses: []string{ours.Phone, sender, c.app},
 		Person:    cmp.Or(theirs.Phone, theirs.ID),
-		Side:      cmp.Or(sender, t.app),
-		Vendor:    adapter.JSONFields(t.document, isOpen),
+		Side:      cmp.Or(sender, c.app),
+		Vendor:    adapter.JSONFields(c.document, isOpen),
 	}, nil
+}
+
+// customer returns whom an identity names on a channel. A number has no plus at Sinch.
+func (c *callback) customer(channel canonical.Channel, identity string) canonical.Participant {
+	p := canonical.Participant{ChannelAddress: identity}
+	switch channel {
+	case canonical.SMS, canonical.RCS, canonical.WhatsApp, "viber":
+		if number := adapter.Number(identity); number != "" {
+			return canonical.Participant{Phone: number}
+		}
+	default:
+	}
+	p.ID = string(channel) + ":" + c.app + ":" + identity
+	switch channel {
+	case canonical.WhatsApp: // a user whose number is hidden, by an identifier to the business
+		p.ID = "whatsapp:" + identity
+		p.Identifiers = []canonical.Identifier{{Kind: canonical.KindBSUID, Scope: c.app, Value: identity}}
+	case canonical.IMessage:
+		p.Identifiers = []canonical.Identifier{{Kind: canonical.KindApple, Scope: c.app, Value: identity}}
+	default:
+	}
+	return p
 }
 
 // isOpen names the fields that say nothing about a person. New ones come without notice and are personal until listed.
@@ -124,24 +126,26 @@ func isOpen(name string) bool {
 
 // optIn reads that a person opted in. One that was registered by request is a program's word, of which no evidence comes with it: it opens
 // nothing that the person closed.
-func (t *told) optIn() ([]adapter.Parsed, error) {
-	if t.what.TextAt("request_id") != "" {
+func (c *callback) optIn() ([]adapter.Parsed, error) {
+	if c.what.TextAt("request_id") != "" {
 		return nil, nil
 	}
-	return t.opted(consent.Start, "OPT_IN_SUCCEEDED")
+	return c.opted(consent.Start, "OPT_IN_SUCCEEDED")
 }
 
 // optOut reads that Sinch registered that a person opted out.
-func (t *told) optOut() ([]adapter.Parsed, error) { return t.opted(consent.Stop, "OPT_OUT_SUCCEEDED") }
+func (c *callback) optOut() ([]adapter.Parsed, error) {
+	return c.opted(consent.Stop, "OPT_OUT_SUCCEEDED")
+}
 
 // opted reads a registration; one that did not succeed changes nothing.
-func (t *told) opted(keyword, succeeded string) ([]adapter.Parsed, error) {
-	if t.what.TextAt("status") != succeeded {
+func (c *callback) opted(keyword, succeeded string) ([]adapter.Parsed, error) {
+	if c.what.TextAt("status") != succeeded {
 		return nil, nil
 	}
-	identity := t.what.TextAt("identity")
-	key := cmp.Or(t.what.TextAt("request_id"), identity+"|"+t.document.TextAt("accepted_time"))
-	p, err := t.parsed("consent", keyword+"|"+key, t.what.TextAt("channel"), identity)
+	identity := c.what.TextAt("identity")
+	key := cmp.Or(c.what.TextAt("request_id"), identity+"|"+c.document.TextAt("accepted_time"))
+	p, err := c.parsed("consent", keyword+"|"+key, c.what.TextAt("channel"), identity)
 	p.Event.Type, p.Event.Consent = canonical.TypeConsent, consent.Of(keyword, consent.SourceProvider)
 	return []adapter.Parsed{p}, err
 }

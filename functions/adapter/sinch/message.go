@@ -10,14 +10,14 @@ import (
 )
 
 // from returns an event of whom the channel identity names.
-func (t *told) from(kind, key string) (adapter.Parsed, error) {
-	return t.parsed(kind, key, t.what.TextAt("channel_identity", "channel"), t.what.TextAt("channel_identity", "identity"))
+func (c *callback) from(kind, key string) (adapter.Parsed, error) {
+	return c.parsed(kind, key, c.what.TextAt("channel_identity", "channel"), c.what.TextAt("channel_identity", "identity"))
 }
 
 // message reads what a person wrote.
-func (t *told) message() ([]adapter.Parsed, error) {
-	id, said := t.what.TextAt("id"), t.what.At("contact_message")
-	p, err := t.from("message", id)
+func (c *callback) message() ([]adapter.Parsed, error) {
+	id, said := c.what.TextAt("id"), c.what.At("contact_message")
+	p, err := c.from("message", id)
 	p.Event.Type, p.Event.ProviderMessageID, p.Event.Message = canonical.TypeMessage, id, read(said)
 	if to := cmp.Or(said.TextAt("reply_to", "message_id"), said.TextAt("choice_response_message", "message_id")); to != "" {
 		p.Event.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: to}
@@ -26,28 +26,28 @@ func (t *told) message() ([]adapter.Parsed, error) {
 }
 
 // event reads what a person did beside writing: nothing while they type, that they deleted the conversation, and else what Sinch calls it.
-func (t *told) event() ([]adapter.Parsed, error) {
-	kind, body := first(t.what.At("contact_event"))
+func (c *callback) event() ([]adapter.Parsed, error) {
+	kind, body := first(c.what.At("contact_event"))
 	if kind == "" {
-		kind, body = first(t.what.At("contact_message_event"))
+		kind, body = first(c.what.At("contact_message_event"))
 	}
-	p, err := t.from("event", t.what.TextAt("id"))
+	p, err := c.from("event", c.what.TextAt("id"))
 	switch kind {
 	case "composing_event", "composing_end_event":
 		return nil, nil
 	case "conversation_deleted_event":
 		p.Event.Type, p.Event.Consent = canonical.TypeConsent, consent.Of(consent.Stop, consent.SourceProvider)
 	default:
-		p.Event.Type, p.Event.ProviderMessageID = canonical.TypeMessage, t.what.TextAt("id")
+		p.Event.Type, p.Event.ProviderMessageID = canonical.TypeMessage, c.what.TextAt("id")
 		p.Event.Message = unsupported(cmp.Or(kind, "event"), body.TextAt("text"))
 	}
 	return []adapter.Parsed{p}, err
 }
 
 // unsupported reads what a channel sent that Sinch has no words for.
-func (t *told) unsupported() ([]adapter.Parsed, error) {
-	id := t.what.TextAt("id")
-	p, err := t.from("unsupported", cmp.Or(id, t.document.TextAt("accepted_time")))
+func (c *callback) unsupported() ([]adapter.Parsed, error) {
+	id := c.what.TextAt("id")
+	p, err := c.from("unsupported", cmp.Or(id, c.document.TextAt("accepted_time")))
 	p.Event.Type, p.Event.ProviderMessageID, p.Event.Message = canonical.TypeMessage, id, unsupported("unsupported_callback", "")
 	return []adapter.Parsed{p}, err
 }

@@ -50,18 +50,18 @@ func reasonOf(code string) string {
 }
 
 // report reads how far a message of ours got.
-func (t *told) report() ([]adapter.Parsed, error) {
-	id, status, code := t.what.TextAt("message_id"), t.what.TextAt("status"), t.what.TextAt("reason", "code")
+func (c *callback) report() ([]adapter.Parsed, error) {
+	id, status, code := c.what.TextAt("message_id"), c.what.TextAt("status"), c.what.TextAt("reason", "code")
 	state := stateOf(status)
 	if state == "" {
 		return nil, malformed("status_unknown")
 	}
-	channel := t.what.TextAt("channel_identity", "channel")
+	channel := c.what.TextAt("channel_identity", "channel")
 	key := id
 	if id != "" {
 		key += "|" + status + "|" + code + "|" + channel
 	}
-	p, err := t.from("receipt", key)
+	p, err := c.from("receipt", key)
 	e := &p.Event
 	e.Type, e.Direction, e.ProviderMessageID = canonical.TypeReceipt, canonical.Status, id
 	e.Sender, e.Recipient = e.Recipient, e.Sender

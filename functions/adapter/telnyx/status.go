@@ -2,6 +2,7 @@ package telnyx
 
 import (
 	"cmp"
+	"time"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -50,59 +51,70 @@ func reasonOf(code string) string {
 	}
 }
 
+// message is a message of ours of which something is told.
+type message struct {
+	id, ours, profile string
+	channel           canonical.Channel
+	at                time.Time
+	code, reason      string // why it failed, if it did
+}
+
 // statuses reads what became of a message, of each recipient.
 func statuses(event string, data, payload jsontext.Value) ([]adapter.Parsed, error) {
-	id, ours, channel := payload.TextAt("id"), address(payload.At("from")), channelOf(payload)
-	profile := payload.TextAt("messaging_profile_id")
+	m := message{
+		id: payload.TextAt("id"), ours: address(payload.At("from")), profile: payload.TextAt("messaging_profile_id"), channel: channelOf(payload),
+		at: adapter.Time(cmp.Or(data.TextAt("occurred_at"), payload.TextAt("completed_at"))), code: failure(payload),
+	}
 	switch {
-	case id == "":
+	case m.id == "":
 		return nil, malformed("message_id_missing")
-	case ours == "" && profile == "":
+	case m.ours == "" && m.profile == "":
 		return nil, malformed("from_missing")
-	case !canonical.IsChannel(string(channel)):
+	case !canonical.IsChannel(string(m.channel)):
 		return nil, malformed("channel_malformed")
 	}
-	code := failure(payload)
-	reason := reasonOf(code)
-	if n := count(payload.At("to")); n > 1 && (reason == receipt.OptedOut || reason == receipt.InvalidNumber) {
-		reason = "" // of whom in the group, it does not say
+	m.reason = reasonOf(m.code)
+	if n := count(payload.At("to")); n > 1 && (m.reason == receipt.OptedOut || m.reason == receipt.InvalidNumber) {
+		m.reason = "" // of whom in the group, it does not say
 	}
-	when := adapter.Time(cmp.Or(data.TextAt("occurred_at"), payload.TextAt("completed_at")))
 	var parsed []adapter.Parsed
 	for to := range payload.At("to").Elements() {
-		status := to.TextAt("status")
+		status, person := to.TextAt("status"), address(to)
 		if event == "message.read" { // the status may still say "delivered"
 			status = "read"
 		}
-		state, known := stateOf(status)
-		person := address(to)
-		switch {
-		case person == "":
+		if person == "" {
 			return nil, malformed("to_missing")
-		case !known:
-			parsed = append(parsed, adapter.Parsed{Err: malformed("message_status_unknown")})
-			continue
 		}
-		told := &canonical.Receipt{State: state, At: when}
-		if state == "failed" || state == "expired" {
-			told.Error, told.Reason = code, reason
-		}
-		parsed = append(parsed, adapter.Parsed{
-			Event: canonical.Event{
-				Type: canonical.TypeReceipt, Channel: channel, Direction: canonical.Status, ProviderMessageID: id,
-				Sender: participant(ours), Recipient: participant(person),
-				RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: id}, Receipt: told, Timestamp: when,
-			},
-			Kind: "receipt", Key: id + "|" + person + "|" + status + "|" + told.Error,
-			Addresses: []string{ours, profile},
-			Person:    person,
-			Side:      cmp.Or(ours, profile),
-		})
+		parsed = append(parsed, m.receipt(person, status))
 	}
 	if parsed == nil {
 		return nil, malformed("to_missing")
 	}
 	return parsed, nil
+}
+
+// receipt returns how far it got to one recipient.
+func (m *message) receipt(person, status string) adapter.Parsed {
+	state, known := stateOf(status)
+	if !known {
+		return adapter.Parsed{Err: malformed("message_status_unknown")}
+	}
+	r := &canonical.Receipt{State: state, At: m.at}
+	if state == "failed" || state == "expired" {
+		r.Error, r.Reason = m.code, m.reason
+	}
+	return adapter.Parsed{
+		Event: canonical.Event{
+			Type: canonical.TypeReceipt, Channel: m.channel, Direction: canonical.Status, ProviderMessageID: m.id,
+			Sender: participant(m.ours), Recipient: participant(person),
+			RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: m.id}, Receipt: r, Timestamp: m.at,
+		},
+		Kind: "receipt", Key: m.id + "|" + person + "|" + status + "|" + r.Error,
+		Addresses: []string{m.ours, m.profile},
+		Person:    person,
+		Side:      cmp.Or(m.ours, m.profile),
+	}
 }
 
 // failure returns the code of the first error of a message, "" where there is none.

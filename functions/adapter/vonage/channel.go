@@ -77,21 +77,21 @@ func (c content) Parse() ([]adapter.Parsed, error) {
 	if err != nil || body[0] != '{' {
 		return nil, malformed("json_malformed")
 	}
-	said := read(body, c.Received)
+	p := read(body, c.Received)
 	switch {
-	case said.id == "":
+	case p.id == "":
 		return nil, malformed("message_uuid_missing")
-	case said.from.written == "":
+	case p.from.written == "":
 		return nil, malformed("from_missing")
-	case said.to.written == "":
+	case p.to.written == "":
 		return nil, malformed("to_missing")
-	case said.channel == "":
+	case p.channel == "":
 		return nil, malformed("channel_malformed")
 	}
 	if body.At("status") != "" {
-		return said.status()
+		return p.status()
 	}
-	return said.message(), nil
+	return p.message(), nil
 }
 
 func rejected(code string) error { return fault.New(fault.Rejected, code, nil) }

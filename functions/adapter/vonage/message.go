@@ -14,8 +14,8 @@ import (
 // maxEmoji is how long in bytes an emoji is at most; what is longer is none.
 const maxEmoji = 64
 
-// said is what messages and statuses have in common.
-type said struct {
+// payload is what messages and statuses have in common.
+type payload struct {
 	body           jsontext.Value
 	id             string
 	channel        canonical.Channel // "" if it is none
@@ -26,9 +26,9 @@ type said struct {
 // address is one side of a message.
 type address struct{ written, phone string }
 
-func read(body jsontext.Value, received time.Time) said {
+func read(body jsontext.Value, received time.Time) payload {
 	channel := channelOf(body.TextAt("channel"))
-	return said{
+	return payload{
 		body: body, id: body.TextAt("message_uuid"), channel: channel, received: received, sent: adapter.PastTime(body.TextAt("timestamp"), received),
 		from: side(channel, body.TextAt("from")), to: side(channel, body.TextAt("to")),
 	}
@@ -49,8 +49,8 @@ func channelOf(word string) canonical.Channel {
 // side reads an address. Numbers have no "+" before them; on channels where people have none digits are an id.
 func side(channel canonical.Channel, written string) address {
 	numbers := []canonical.Channel{canonical.SMS, canonical.RCS, canonical.WhatsApp, "viber_service"}
-	if number := "+" + strings.TrimPrefix(written, "+"); slices.Contains(numbers, channel) && canonical.IsE164(number) {
-		return address{written, number}
+	if slices.Contains(numbers, channel) {
+		return address{written, adapter.Number(written)}
 	}
 	return address{written: written}
 }
@@ -67,17 +67,17 @@ func isOpen(name string) bool {
 }
 
 // parsed returns an event between the two sides, the first of which is the sender.
-func (s *said) parsed(kind, key string, person, ours address, e canonical.Event) adapter.Parsed {
-	known, them := person.phone, canonical.Participant{Phone: person.phone, DisplayName: s.body.TextAt("profile", "name")}
+func (p *payload) parsed(kind, key string, person, ours address, e canonical.Event) adapter.Parsed {
+	known, them := person.phone, canonical.Participant{Phone: person.phone, DisplayName: p.body.TextAt("profile", "name")}
 	if known == "" {
-		known = string(s.channel) + ":" + person.written
+		known = string(p.channel) + ":" + person.written
 		them.ID, them.ChannelAddress = known, person.written
 	}
 	us := canonical.Participant{Phone: ours.phone}
 	if ours.phone == "" {
 		us.ChannelAddress = ours.written
 	}
-	e.Channel, e.ProviderMessageID, e.Timestamp = s.channel, s.id, s.sent
+	e.Channel, e.ProviderMessageID, e.Timestamp = p.channel, p.id, p.sent
 	if e.Sender, e.Recipient = them, us; e.Direction == canonical.Status {
 		e.Sender, e.Recipient = us, them
 	}
@@ -87,16 +87,16 @@ func (s *said) parsed(kind, key string, person, ours address, e canonical.Event)
 		Addresses: []string{cmp.Or(ours.phone, ours.written), ours.written},
 		Person:    known,
 		Side:      cmp.Or(ours.phone, ours.written),
-		Vendor:    adapter.JSONFields(s.body, isOpen),
+		Vendor:    adapter.JSONFields(p.body, isOpen),
 	}
 }
 
 // message reads an inbound message. Its words STOP and START are nothing more to Vonage, so that the router reads them.
-func (s *said) message() []adapter.Parsed {
+func (p *payload) message() []adapter.Parsed {
 	e := canonical.Event{
-		Type: canonical.TypeMessage, Direction: canonical.Inbound, Actor: &canonical.Actor{Kind: "customer"}, Attribution: s.attribution(),
+		Type: canonical.TypeMessage, Direction: canonical.Inbound, Attribution: p.attribution(),
 	}
-	about, reaction := s.body.TextAt("context", "message_uuid"), s.body.At("reaction")
+	about, reaction := p.body.TextAt("context", "message_uuid"), p.body.At("reaction")
 	switch {
 	case about != "" && reaction != "":
 		e.Type, e.RelatesTo = canonical.TypeReaction, &canonical.Relation{Kind: "reaction", ProviderMessageID: about}
@@ -106,21 +106,21 @@ func (s *said) message() []adapter.Parsed {
 			e.Reaction.Emoji = canonical.UnknownEmoji // of one that is taken back
 		}
 	case about != "":
-		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: about, Sender: s.body.TextAt("context", "message_from")}
+		e.RelatesTo = &canonical.Relation{Kind: "reply", ProviderMessageID: about, Sender: p.body.TextAt("context", "message_from")}
 		fallthrough
 	default:
-		e.Message = s.words()
+		e.Message = p.words()
 	}
-	return []adapter.Parsed{s.parsed("message", s.id, s.from, s.to, e)}
+	return []adapter.Parsed{p.parsed("message", p.id, p.from, p.to, e)}
 }
 
 // words reads what was said by what is there, and by the type where that is nothing that is known.
-func (s *said) words() *canonical.Message {
-	m, kind := &canonical.Message{Text: s.body.TextAt("text")}, ""
-	for name, v := range s.body.Members() {
+func (p *payload) words() *canonical.Message {
+	m, kind := &canonical.Message{Text: p.body.TextAt("text")}, ""
+	for name, v := range p.body.Members() {
 		switch name {
 		case "message_type":
-			kind = s.body.TextAt(name)
+			kind = p.body.TextAt(name)
 		case "image", "audio", "video", "file", "vcard", "sticker":
 			addFile(m, name, v)
 		case "content": // of an MMS with several
@@ -135,10 +135,7 @@ func (s *said) words() *canonical.Message {
 			m.Order = order(v)
 		}
 	}
-	switch {
-	case m.Text != "":
-		m.ContentType = "text/plain"
-	case m.Postback == nil && m.Location == nil && m.Order == nil && m.Attachments == nil && kind != "" && kind != "text":
+	if m.Text == "" && m.Postback == nil && m.Location == nil && m.Order == nil && m.Attachments == nil && kind != "" && kind != "text" {
 		m.ContentType, m.Kind = canonical.ContentUnsupported, kind
 	}
 	return m
@@ -202,8 +199,8 @@ func order(v jsontext.Value) *canonical.Order {
 func unquoted(v jsontext.Value) string { return strings.Trim(string(v), `"`) }
 
 // attribution is the advertisement or post that a conversation on WhatsApp began at.
-func (s *said) attribution() *canonical.Attribution {
-	r := s.body.At("whatsapp", "referral")
+func (p *payload) attribution() *canonical.Attribution {
+	r := p.body.At("whatsapp", "referral")
 	if r == "" {
 		return nil
 	}

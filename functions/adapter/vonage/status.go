@@ -11,9 +11,9 @@ import (
 )
 
 // status reads how far a message of ours got. It names the two sides as the message did: it is from us.
-func (s *said) status() ([]adapter.Parsed, error) {
-	word := s.body.TextAt("status")
-	r := canonical.Receipt{At: cmp.Or(s.sent, s.received), Error: code(s.body.At("error"))}
+func (p *payload) status() ([]adapter.Parsed, error) {
+	word := p.body.TextAt("status")
+	r := canonical.Receipt{At: cmp.Or(p.sent, p.received), Error: code(p.body.At("error"))}
 	switch word {
 	case "submitted":
 		r.State = "sent"
@@ -27,10 +27,10 @@ func (s *said) status() ([]adapter.Parsed, error) {
 	if r.Reason == receipt.Expired {
 		r.State = "expired"
 	}
-	return []adapter.Parsed{s.parsed("receipt", s.id+"|"+word+"|"+r.Error, s.to, s.from, canonical.Event{
+	return []adapter.Parsed{p.parsed("receipt", p.id+"|"+word+"|"+r.Error, p.to, p.from, canonical.Event{
 		Type:      canonical.TypeReceipt,
 		Direction: canonical.Status,
-		RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: s.id},
+		RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: p.id},
 		Receipt:   &r,
 	})}, nil
 }
