@@ -64,7 +64,7 @@ func (c content) Parse() ([]adapter.Parsed, error) {
 	case "":
 		return nil, malformed(CodeBody)
 	default:
-		if !silent(kind) {
+		if !isSilent(kind) {
 			return nil, malformed(CodeEvent)
 		}
 		return nil, nil
@@ -78,16 +78,16 @@ func (c content) Parse() ([]adapter.Parsed, error) {
 	case len(m.Chats) == 0:
 		return nil, malformed(CodeChat)
 	}
-	r := reading{Message: &m, content: c, fresh: kind == imessage.New, vendor: adapter.JSONFields(document, open)}
+	r := reading{Message: &m, content: c, fresh: kind == imessage.New, vendor: adapter.JSONFields(document, isOpen)}
 	if err := r.sides(); err != nil {
 		return nil, err
 	}
 	return r.events(), nil
 }
 
-// silent reports whether the server sends webhooks of a type that say nothing of a conversation's words: of groups, the server, calls, places,
+// isSilent reports whether the server sends webhooks of a type that say nothing of a conversation's words: of groups, the server, calls, places,
 // and of who is writing. "imessage-alias-removed" is what its settings call one of them.
-func silent(kind string) bool {
+func isSilent(kind string) bool {
 	switch kind {
 	case "typing-indicator", "chat-read-status-changed",
 		"group-name-change", "group-icon-changed", "group-icon-removed", "participant-added", "participant-removed", "participant-left",

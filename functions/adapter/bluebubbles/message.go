@@ -41,28 +41,11 @@ func (r *reading) sides() error {
 	us := ours(r.ProviderAccount)
 	them, person := r.someone(name)
 	if group {
+		var err error
+		if them, person, err = r.writer(chat, name, us); err != nil {
+			return err
+		}
 		r.side = name
-		them, person = r.group(chat, name)
-		r.base.Participants = append(r.base.Participants, them)
-		writer := imessage.Address(r.Handle.Address)
-		listed := r.FromMe
-		for _, p := range chat.Participants {
-			other, _ := r.someone(imessage.Address(p.Address))
-			r.base.Participants = append(r.base.Participants, other)
-			listed = listed || imessage.Address(p.Address) == writer
-		}
-		if !r.FromMe {
-			if writer == "" {
-				return malformed(CodeSender)
-			}
-			in := them.Identifiers
-			them, person = r.someone(writer)
-			if !listed {
-				r.base.Participants = append(r.base.Participants, them)
-			}
-			them.Identifiers = append(slices.Clip(them.Identifiers), in...)
-		}
-		r.base.Participants = append(r.base.Participants, us)
 	}
 	r.person, r.base.Sender, r.base.Recipient = person, them, us
 	if r.FromMe {
@@ -70,6 +53,32 @@ func (r *reading) sides() error {
 		r.base.Actor = &canonical.Actor{Kind: "agent", Via: r.AccountID}
 	}
 	return nil
+}
+
+// writer returns who wrote in a chat of several, of what we wrote the chat itself, and adds everybody to the participants.
+func (r *reading) writer(chat *imessage.Chat, name string, us canonical.Participant) (them canonical.Participant, person string, err error) {
+	them, person = r.group(chat, name)
+	r.base.Participants = append(r.base.Participants, them)
+	writer := imessage.Address(r.Handle.Address)
+	listed := r.FromMe
+	for _, p := range chat.Participants {
+		other, _ := r.someone(imessage.Address(p.Address))
+		r.base.Participants = append(r.base.Participants, other)
+		listed = listed || imessage.Address(p.Address) == writer
+	}
+	if !r.FromMe {
+		if writer == "" {
+			return them, person, malformed(CodeSender)
+		}
+		in := them.Identifiers
+		them, person = r.someone(writer)
+		if !listed {
+			r.base.Participants = append(r.base.Participants, them)
+		}
+		them.Identifiers = append(slices.Clip(them.Identifiers), in...)
+	}
+	r.base.Participants = append(r.base.Participants, us)
+	return them, person, nil
 }
 
 // channelOf returns what a message went by. A chat whose guid names no service has people of several; then the sender's says it.
@@ -263,8 +272,8 @@ func (r *reading) time(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// open reports whether a value that the server writes under a name says nothing of a person.
-func open(name string) bool {
+// isOpen reports whether a value that the server writes under a name says nothing of a person.
+func isOpen(name string) bool {
 	switch name {
 	case "type", "data.guid", "data.handle.service", "data.error", "data.itemType", "data.isFromMe", "data.isDelivered", "data.partCount",
 		"data.dateCreated", "data.dateDelivered", "data.dateRead", "data.dateEdited", "data.dateRetracted", "data.chats.style",

@@ -1,6 +1,7 @@
 package whatsapp
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 	"time"
@@ -71,9 +72,9 @@ func (c *change) read(field, list string, v jsontext.Value) error {
 	case list == "messages" && field == "history":
 		c.imported(o, "{}", true)
 	case list == "messages":
-		c.message(o, told{direction: canonical.Inbound})
+		c.message(o, source{direction: canonical.Inbound})
 	case list == "message_echoes":
-		c.message(o, told{direction: canonical.Outbound, actor: author(field)})
+		c.message(o, source{direction: canonical.Outbound, actor: author(field)})
 	case list == "statuses":
 		c.status(o)
 	case list == "user_preferences":
@@ -103,7 +104,7 @@ func (r *reader) about(value object) *change {
 	c := &change{
 		reader: r, number: digits(metadata.TextAt("display_phone_number")), ours: canonical.Participant{ChannelAddress: metadata.TextAt("phone_number_id")},
 	}
-	c.ours.Phone = phone(c.number)
+	c.ours.Phone = adapter.Number(c.number)
 	for v := range value.get("contacts").Elements() {
 		var room [8]member
 		o, profile := read(v, room[:0]...), v.At("profile")
@@ -154,13 +155,7 @@ func (c *change) add(p adapter.Parsed, person canonical.Participant) {
 	if e.Sender, e.Recipient = c.ours, person; e.Direction == canonical.Inbound {
 		e.Sender, e.Recipient = person, c.ours
 	}
-	p.Person, p.Side = person.Phone, c.ours.ChannelAddress
-	if p.Person == "" {
-		p.Person = person.ID
-	}
-	if p.Side == "" {
-		p.Side = c.ours.Phone
-	}
+	p.Person, p.Side = cmp.Or(person.Phone, person.ID), cmp.Or(c.ours.ChannelAddress, c.ours.Phone)
 	p.Addresses = []string{c.ours.ChannelAddress, c.ours.Phone}
 	p.Vendor = adapter.JSONFields(c.raw, isOpen)
 	c.parsed = append(c.parsed, p)

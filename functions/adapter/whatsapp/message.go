@@ -9,17 +9,17 @@ import (
 	"signalbox/shared/jsontext"
 )
 
-// told says how a message is told of.
-type told struct {
+// source is what the place in a change where a message stands says of it.
+type source struct {
 	direction canonical.Direction
 	actor     *canonical.Actor
 	history   jsontext.Value // of an imported message: how far the import is
-	file      bool           // it is the file of a message that was told before without
+	file      bool           // it is the file of a message that comes by itself without
 }
 
 // customer returns whom a message is from, or to.
-func (c *change) customer(m object, t told) canonical.Participant {
-	if t.direction == canonical.Inbound {
+func (c *change) customer(m object, direction canonical.Direction) canonical.Participant {
+	if direction == canonical.Inbound {
 		return c.person(m.text("from"), m.text("from_user_id"), m.text("from_parent_user_id"))
 	}
 	return c.person(m.text("to"), m.text("to_user_id"), m.text("to_parent_user_id"))
@@ -27,51 +27,55 @@ func (c *change) customer(m object, t told) canonical.Participant {
 
 // message reads a message, and what is sent like one: a reaction, an edit, a retraction, the news of another number. That somebody has opened
 // a chat is none.
-func (c *change) message(m object, t told) {
-	id, kind := m.text("id"), m.text("type")
-	if kind == "request_welcome" {
+func (c *change) message(m object, from source) {
+	id, kind, system := m.text("id"), m.text("type"), m.object("system")
+	switch {
+	case kind == "request_welcome":
 		return
-	}
-	if id == "" {
+	case id == "":
 		c.fail("message_id_missing")
 		return
-	}
-	if system := m.object("system"); kind == "system" && isIdentity(system.text("type")) {
+	case kind == "system" && isIdentity(system.text("type")):
 		c.identity(m, system, id)
 		return
 	}
-	person := c.customer(m, t)
+	person := c.customer(m, from.direction)
 	if nobody(person) {
 		c.fail("customer_missing")
 		return
 	}
 	var left leftovers
 	e := canonical.Event{
-		Type: canonical.TypeMessage, Direction: t.direction, ProviderMessageID: id, Actor: t.actor, Timestamp: c.instant(m.text("timestamp")),
+		Type: canonical.TypeMessage, Direction: from.direction, ProviderMessageID: id, Actor: from.actor, Timestamp: c.instant(m.text("timestamp")),
 		RelatesTo: reply(m.object("context"), &left), Attribution: attribution(m.object("referral")),
 	}
-	e.Flags.Historical = t.history != ""
+	e.Flags.Historical = from.history != ""
 	say(&e, m, kind, &left)
 	key := "message"
-	if t.file && e.Type == canonical.TypeMessage { // whichever of the two comes first, the message has its file
+	if from.file && e.Type == canonical.TypeMessage { // whichever of the two comes first, the message has its file
 		key, e.Type, e.RelatesTo = "media", canonical.TypeEdit, &canonical.Relation{Kind: "edit", ProviderMessageID: id}
 	}
-	if kind == "contacts" && t.direction == canonical.Inbound {
+	if kind == "contacts" && from.direction == canonical.Inbound {
 		person.Identifiers = append(person.Identifiers, shared(m)...)
 	}
 	if group := m.text("group_id"); group != "" {
 		left.addText("group", group)
-		e.Participants = []canonical.Participant{person, c.ours, {
-			ID: Provider + ":group:" + group, Identifiers: []canonical.Identifier{{Kind: canonical.KindChat, Scope: c.scope, Value: group}},
-		}}
+		e.Participants = c.members(person, group)
 	}
-	if t.direction == canonical.Inbound {
+	if from.direction == canonical.Inbound {
 		left.addText("username", c.find(m.text("from"), m.text("from_user_id")).username)
 	}
-	left.add("history", t.history)
+	left.add("history", from.history)
 	left.addText("historyStatus", m.object("history_context").text("status"))
 	e.Metadata = left.metadata()
 	c.add(adapter.Parsed{Event: e, Kind: key, Key: id}, person)
+}
+
+// members returns who is known to take part in a group, and the group itself.
+func (c *change) members(person canonical.Participant, group string) []canonical.Participant {
+	return []canonical.Participant{person, c.ours, {
+		ID: Provider + ":group:" + group, Identifiers: []canonical.Identifier{{Kind: canonical.KindChat, Scope: c.scope, Value: group}},
+	}}
 }
 
 // say makes an event say what a message says.
@@ -197,14 +201,14 @@ func (c *change) history(part object) error {
 // imported reads a message of a history. What is not from our number is the customer's. The file of a message of the last two weeks comes by
 // itself, after the message or before it.
 func (c *change) imported(m object, progress jsontext.Value, file bool) {
-	t := told{direction: canonical.Inbound, history: progress, file: file}
-	from := m.text("from")
-	isOurs := digits(from) == c.number
+	from := source{direction: canonical.Inbound, history: progress, file: file}
+	sender := m.text("from")
+	isOurs := digits(sender) == c.number
 	if c.thread != "" { // which is the customer's: our own number may be written by other rules of its country
-		isOurs = digits(from) != digits(c.thread)
+		isOurs = digits(sender) != digits(c.thread)
 	}
-	if from != "" && isOurs {
-		t.direction, t.actor = canonical.Outbound, author("")
+	if sender != "" && isOurs {
+		from.direction, from.actor = canonical.Outbound, author("")
 	}
-	c.message(m, t)
+	c.message(m, from)
 }

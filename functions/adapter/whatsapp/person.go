@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
 	"signalbox/shared/identity"
 )
@@ -38,10 +39,10 @@ func (c *change) find(number, user string) *contact {
 // participant returns a customer. What has not the form of a number or of an identifier proves nothing, and names its sender where nothing else
 // does. A user name changes at will: it is shown where there is no name.
 func (c *change) participant(known *contact, number, user, parent string) canonical.Participant {
-	other := phone(known.phone)
+	other := adapter.Number(known.phone)
 	p := canonical.Participant{Phone: other, DisplayName: known.name}
 	if number != known.phone {
-		p.Phone = cmp.Or(phone(number), other)
+		p.Phone = cmp.Or(adapter.Number(number), other)
 	}
 	if p.DisplayName == "" && known.username != "" {
 		p.DisplayName = "@" + known.username
@@ -83,20 +84,6 @@ func firstOf(kind string, written ...string) string {
 		}
 	}
 	return ""
-}
-
-// phone returns the E.164 of a number that is written without its plus, "" for what is none.
-func phone(number string) string {
-	if number == "" {
-		return ""
-	}
-	if number[0] != '+' {
-		number = "+" + number
-	}
-	if !canonical.IsE164(number) {
-		return ""
-	}
-	return number
 }
 
 // nobody reports whether nothing tells who somebody is.

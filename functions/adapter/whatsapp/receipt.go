@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"cmp"
+	"encoding/json"
 
 	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
@@ -23,11 +24,7 @@ func (c *change) status(s object) {
 		}
 		return
 	}
-	to := [3]string{"recipient_id", "recipient_user_id", "recipient_parent_user_id"}
-	if s.text("recipient_type") == "group" {
-		to = [3]string{"recipient_participant_id", "recipient_participant_user_id", "recipient_participant_parent_user_id"}
-	}
-	person := c.person(s.text(to[0]), s.text(to[1]), s.text(to[2]))
+	person, member := c.recipient(s)
 	switch {
 	case id == "":
 		c.fail("message_id_missing")
@@ -38,31 +35,44 @@ func (c *change) status(s object) {
 	}
 	problem := s.first("errors")
 	code, at := problem.text("code"), c.instant(s.text("timestamp"))
-	e := canonical.Event{
+	key := id + "|" + state + "|" + code
+	if member {
+		key += "|" + person.ID
+	}
+	c.add(adapter.Parsed{Kind: "receipt", Key: key, Event: canonical.Event{
 		Type: canonical.TypeReceipt, Direction: canonical.Status, ProviderMessageID: id, Timestamp: at,
 		RelatesTo: &canonical.Relation{Kind: "receipt", ProviderMessageID: id},
 		Receipt:   &canonical.Receipt{State: state, At: cmp.Or(at, c.received), Error: code, Reason: reason(code, state)},
-	}
-	var left leftovers
-	left.addText("status", state)
-	left.addText("errorTitle", problem.text("title"))
-	left.add("pricing", s.get("pricing"))
-	left.add("conversation", s.get("conversation"))
-	left.addText("callbackData", s.text("biz_opaque_callback_data"))
-	e.Metadata = left.metadata()
-	key := id + "|" + state + "|" + code
-	if to[0] != "recipient_id" {
-		key += "|" + person.ID
-	}
-	c.add(adapter.Parsed{Event: e, Kind: "receipt", Key: key}, person)
+		Metadata:  statusMetadata(s, state, problem.text("title")),
+	}}, person)
 	if code == marketingStopped && state == "failed" {
-		c.consent(canonical.Consent{Keyword: consent.Stop, State: consent.OptedOut, Source: consent.SourceReceipt, Purpose: consent.Marketing}, told{direction: canonical.Status}, person, id, s)
+		said := canonical.Consent{Keyword: consent.Stop, State: consent.OptedOut, Source: consent.SourceReceipt, Purpose: consent.Marketing}
+		c.consent(said, canonical.Status, person, id, s)
 	}
 }
 
+// recipient returns whom a message of ours was to, and reports whether they are told of as a member of a group.
+func (c *change) recipient(s object) (person canonical.Participant, member bool) {
+	if s.text("recipient_type") == "group" {
+		return c.person(s.text("recipient_participant_id"), s.text("recipient_participant_user_id"), s.text("recipient_participant_parent_user_id")), true
+	}
+	return c.person(s.text("recipient_id"), s.text("recipient_user_id"), s.text("recipient_parent_user_id")), false
+}
+
+// statusMetadata returns what of a status has no place in the event.
+func statusMetadata(s object, state, title string) map[string]json.RawMessage {
+	var left leftovers
+	left.addText("status", state)
+	left.addText("errorTitle", title)
+	left.add("pricing", s.get("pricing"))
+	left.add("conversation", s.get("conversation"))
+	left.addText("callbackData", s.text("biz_opaque_callback_data"))
+	return left.metadata()
+}
+
 // consent adds what a customer thinks of marketing.
-func (c *change) consent(said canonical.Consent, t told, person canonical.Participant, key string, raw object) {
-	e := canonical.Event{Type: canonical.TypeConsent, Direction: t.direction, Consent: &said, Timestamp: c.instant(raw.text("timestamp"))}
+func (c *change) consent(said canonical.Consent, direction canonical.Direction, person canonical.Participant, key string, raw object) {
+	e := canonical.Event{Type: canonical.TypeConsent, Direction: direction, Consent: &said, Timestamp: c.instant(raw.text("timestamp"))}
 	c.add(adapter.Parsed{Event: e, Kind: "consent", Key: key}, person)
 }
 
@@ -85,6 +95,6 @@ func (c *change) preference(p object) {
 	case nobody(person):
 		c.fail("customer_missing")
 	default:
-		c.consent(said, told{direction: canonical.Inbound}, person, person.ID+"|"+value+"|"+p.text("timestamp"), p)
+		c.consent(said, canonical.Inbound, person, person.ID+"|"+value+"|"+p.text("timestamp"), p)
 	}
 }

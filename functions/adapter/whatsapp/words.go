@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"signalbox/functions/adapter"
 	"signalbox/shared/canonical"
 	"signalbox/shared/jsontext"
 )
@@ -116,7 +117,7 @@ func cards(m object) (all []canonical.Contact) {
 			Organization: o.object("org").text("company"),
 		}
 		for _, p := range o.objects("phones") {
-			if number := cmp.Or(p.text("phone"), phone(p.text("wa_id"))); number != "" {
+			if number := cmp.Or(p.text("phone"), adapter.Number(p.text("wa_id"))); number != "" {
 				c.Phones = append(c.Phones, number)
 			}
 		}
@@ -137,7 +138,7 @@ func shared(m object) (numbers []canonical.Identifier) {
 		return nil
 	}
 	for _, p := range cards[0].objects("phones") {
-		if number := phone(p.text("wa_id")); number != "" {
+		if number := adapter.Number(p.text("wa_id")); number != "" {
 			numbers = append(numbers, canonical.Identifier{Kind: canonical.KindPhone, Value: number})
 		}
 	}
