@@ -72,17 +72,17 @@ func digest(body []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// unknown is the type of which a server says nothing.
-const unknown = "application/octet-stream"
+// octets is the type of a file of which its server does not know more.
+const octets = "application/octet-stream"
 
 // typeOf returns the type of a file: what its server says, or else what its provider said, or else what it looks like. It is an error if
 // files of the type are not kept, or the bytes are of another sort: a page that asks for a password is no picture.
 func typeOf(served, told string, body []byte) (string, error) {
 	looks := bare(http.DetectContentType(body))
-	kind := unknown
+	kind := octets
 	for _, said := range []string{bare(served), bare(told), looks} {
-		if kind == unknown {
-			kind = cmp.Or(said, unknown)
+		if kind == octets {
+			kind = cmp.Or(said, octets)
 		}
 	}
 	if !isKept(kind) || !fits(kind, looks) {
@@ -128,7 +128,7 @@ func fits(kind, looks string) bool {
 		return top(kind) == "audio" || top(kind) == "video" || kind == "application/ogg" // one container holds either
 	}
 	switch {
-	case looks == unknown || looks == kind:
+	case looks == octets || looks == kind:
 		return true
 	case looks == "text/html" || looks == "text/xml":
 		return false

@@ -97,11 +97,7 @@ func (f *Fetcher) fetch(ctx context.Context, a canonical.Attachment, account ten
 		return File{}, err
 	}
 	if access.Member != "" {
-		_, answer, err := f.get(ctx, address, as, maxAnswer)
-		if err != nil {
-			return File{}, err
-		}
-		if address, err = memberOf(answer, access.Member, address); err != nil {
+		if address, err = f.lookUp(ctx, address, access.Member, as); err != nil {
 			return File{}, err
 		}
 		as.header = nil // they are of the first request
@@ -123,6 +119,15 @@ func (f *Fetcher) fetch(ctx context.Context, a canonical.Attachment, account ten
 	return File{kind, body}, nil
 }
 
+// lookUp returns the address of the file that the answer of another address names in a member.
+func (f *Fetcher) lookUp(ctx context.Context, at *url.URL, member string, as credentials) (*url.URL, error) {
+	_, answer, err := f.get(ctx, at, as, maxAnswer)
+	if err != nil {
+		return nil, err
+	}
+	return memberOf(answer, member, at)
+}
+
 // get reads what an address leads to, which is at most so many bytes.
 func (f *Fetcher) get(ctx context.Context, address *url.URL, as credentials, most int64) (http.Header, []byte, error) {
 	for range maxRedirects + 1 {
@@ -132,7 +137,7 @@ func (f *Fetcher) get(ctx context.Context, address *url.URL, as credentials, mos
 		}
 		next, err := location(reply, address)
 		if err == nil && next == nil {
-			err = byStatus(reply, as.any(), as.goTo(address))
+			err = faultOf(reply, as.any(), as.goTo(address))
 		}
 		var body []byte
 		if err == nil && next == nil {
@@ -189,10 +194,10 @@ func location(reply *http.Response, from *url.URL) (*url.URL, error) {
 	return nil, nil //nolint:nilnil // it leads nowhere
 }
 
-// byStatus returns the fault of a reply that is not the file, nil for one that is. Of a file that is read with credentials, wherever they led to
+// faultOf returns the fault of a reply that is not the file, nil for one that is. Of a file that is read with credentials, wherever they led to
 // and whether this request had them, a refusal is final only if its status says so: providers answer 400 for a permission that the
 // account lacks or a limit that is reached, too, and an address that was signed for us can have ended.
-func byStatus(reply *http.Response, credentials, authenticated bool) error {
+func faultOf(reply *http.Response, credentials, authenticated bool) error {
 	switch status := reply.StatusCode; {
 	case status == http.StatusOK:
 		return nil
