@@ -27,7 +27,7 @@ const (
 	CodeUnowned = "unowned_address"    // authentic, but no line of the account has the address it came to
 	CodeChannel = "channel_not_served" // authentic, but no line with the address it came to serves its channel
 	CodePanic   = "panic"
-	CodeLarge   = "event_too_large"
+	CodeLarge   = "event_too_large" // larger than its readers take, even without what the provider sent
 	// CodeMany is that of a webhook of very many events: its bytes are kept, and it is parsed within minutes by the function that parses dead
 	// letters again. It is one only as long as that fails.
 	CodeMany = "many_events"
@@ -49,7 +49,7 @@ type Peppers interface {
 	Pepper(ctx context.Context, tenant string) (canonical.Pepper, error)
 }
 
-// Sealer seals and opens under tenants' keys; *keyring.Ring is one.
+// Sealer seals and opens under tenants' keys; *keyring.Ring is one. That of an Adapter keeps what is large apart, as *claimcheck.Sealer does.
 type Sealer interface {
 	SealTenant(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error)
 	Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error)

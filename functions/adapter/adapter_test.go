@@ -17,12 +17,13 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/jsontext"
-	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/keyringtest"
+	"signalbox/shared/objects/memobjects"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/inorder"
 	"signalbox/shared/secret"
@@ -67,17 +68,20 @@ func (w list) Parse() ([]Parsed, error) {
 	}
 	var all []Parsed
 	for i, address := range addresses {
-		text := strings.Repeat("x", 10)
+		text, cards := strings.Repeat("x", 10), []canonical.Card(nil)
 		switch address {
 		case "large":
 			text = strings.Repeat("€", 99_999) // 300 KB
 		case "bulky":
 			text = strings.Repeat("é", 60_000) // 120 KB, twice with what was received
+		case "huge": // 13 MB
+			offers := slices.Repeat([]canonical.Suggestion{{Text: "yes", Postback: strings.Repeat("€", 4096)}}, 64)
+			cards = slices.Repeat([]canonical.Card{{Title: "one", Suggestions: offers}}, 16)
 		}
 		all = append(all, Parsed{
 			Event: canonical.Event{
 				Channel: canonical.SMS, Direction: canonical.Inbound, Sender: canonical.Participant{Phone: "+15552010001"},
-				Message: &canonical.Message{Text: text},
+				Message: &canonical.Message{Text: text, Cards: cards},
 			},
 			Kind: "message", Key: string(rune('a' + i)), Addresses: []string{"", address, address}, Person: "+15552010001", Side: address,
 			Vendor: []VendorField{{Name: "Body", Value: text}},
@@ -98,7 +102,7 @@ func (*directory) Account(_ context.Context, id string) (tenant.Account, error) 
 
 func (d *directory) Line(_ context.Context, account, address string, _ canonical.Channel) (tenant.Line, error) {
 	d.lookups = append(d.lookups, address)
-	owners := map[string]string{"one": "first", "two": "second", "large": "first", "bulky": "first"}
+	owners := map[string]string{"one": "first", "two": "second", "large": "first", "bulky": "first", "huge": "first"}
 	switch address {
 	case "slow":
 		return tenant.Line{}, errors.New("down")
@@ -118,7 +122,7 @@ func (*directory) Pepper(_ context.Context, tenant string) (canonical.Pepper, er
 }
 
 // opened returns the body of a message as it was before it was sealed.
-func opened(t *testing.T, ring *keyring.Ring, m queue.Message) []byte {
+func opened(t *testing.T, ring envelope.Opener, m queue.Message) []byte {
 	t.Helper()
 	plain, unsealed, err := envelope.Open(t.Context(), ring, m.Body)
 	if err != nil || unsealed {
@@ -163,8 +167,9 @@ func TestEventsOfOneWebhook(t *testing.T) {
 		"one of them to nobody's address":            {never, `["one","none","two"]`, 202, []string{"first", "second"}, "permanent unowned_address"},
 		"none at all":                                {never, `[]`, 202, nil, ""},
 		"unreadable":                                 {always, `{`, 202, nil, "permanent json_malformed"},
-		"one that is too large for the queue":        {never, `["large"]`, 202, nil, "permanent event_too_large"},
-		"one that is too large with what came":       {never, `["bulky"]`, 202, []string{"first"}, ""},
+		"one that is larger than a queue takes":      {never, `["large"]`, 202, []string{"first"}, ""},
+		"one that is larger with what came":          {never, `["bulky"]`, 202, []string{"first"}, ""},
+		"one that nobody reads":                      {never, `["huge"]`, 202, nil, "permanent event_too_large"},
 		"a lookup fails, and it never comes again":   {never, `["one","slow"]`, 202, nil, "retryable line_unreadable"},
 		"a lookup fails, and it comes again":         {always, `["one","slow"]`, 503, nil, ""},
 		"a line whose tenant is gone":                {never, `["lost"]`, 202, nil, "blocked tenant_unreadable"},
@@ -172,13 +177,16 @@ func TestEventsOfOneWebhook(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			ring := keyringtest.New()
+			ring := claimcheck.New(keyringtest.New(), memobjects.New())
 			var tenants []string
 			events := publisher(func(all []queue.Message) error {
 				for _, m := range all {
 					var e canonical.Event
 					if err := json.Unmarshal(opened(t, ring, m), &e); err != nil {
 						t.Error(err)
+					}
+					if e.Metadata[canonical.RawVendor] == nil || len(m.Body) > queue.MaxBody {
+						t.Errorf("a message of %d bytes, with %d of metadata", len(m.Body), len(e.Metadata))
 					}
 					tenants = append(tenants, e.TenantID)
 				}

@@ -165,7 +165,7 @@ func (a *Adapter) message(ctx context.Context, w Webhook, p *Parsed) (queue.Mess
 		}
 		p.Event.Metadata["rawVendor"] = raw
 	}
-	body, aside, err := encode(&p.Event)
+	body, aside, err := encode(&p.Event, a.most(p.Event.Type))
 	if err == nil {
 		body, err = envelope.Event(ctx, a.sealer, &p.Event, body)
 	}
@@ -291,10 +291,19 @@ func conversationID(channel canonical.Channel, account string, thread canonical.
 	return string(hex.AppendEncode(id, sum[:16]))
 }
 
+// most returns how large an event of a type may be: as its readers take, for what is larger than a queue's message is kept apart when it is sealed.
+// Of one in a lane of its own nothing is kept, so that it goes in its message.
+func (a *Adapter) most(t canonical.Type) int {
+	if a.Lanes[t] != nil {
+		return queue.MaxBody
+	}
+	return canonical.MaxSize
+}
+
 // encode validates an event and returns its JSON, and what was found wrong with parts of it that it can be without: they are left
-// out, so that the words arrive, and noted. What is too large for the queue goes without what the provider sent, and then without
-// the channel's leftovers: the canonical event holds everything that is acted on.
-func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err error) {
+// out, so that the words arrive, and noted. What is too large goes without what the provider sent, and then without the channel's leftovers:
+// the canonical event holds everything that is acted on.
+func encode(e *canonical.Event, most int) (body []byte, aside []canonical.Problem, err error) {
 	body, err = canonical.Encode(*e, canonical.RawVendor)
 	if _, invalid := errors.AsType[*canonical.ValidationError](err); invalid {
 		if aside, err = e.SetAside(); err != nil {
@@ -304,18 +313,19 @@ func encode(e *canonical.Event) (body []byte, aside []canonical.Problem, err err
 		body, err = canonical.Encode(*e, canonical.RawVendor)
 	}
 	noted := min(len(aside), 1) // members of the metadata that note makes
-	for err != nil || len(body) > queue.MaxBody {
+	for err != nil || len(body) > most {
+		path := "$.metadata"
 		switch {
 		case e.Metadata[canonical.RawVendor] != nil:
+			path += "." + canonical.RawVendor
 			delete(e.Metadata, canonical.RawVendor)
 		case len(e.Metadata) > noted:
 			e.Metadata = nil
-			aside = append(aside, canonical.Problem{Path: "$.metadata", Code: canonical.ProblemLength, Reason: "is too long"})
-			noteSetAside(e, aside)
-			noted = 1
 		default:
 			return nil, nil, fault.New(fault.Permanent, CodeLarge, nil)
 		}
+		aside, noted = append(aside, canonical.Problem{Path: path, Code: canonical.ProblemLength, Reason: "is too long"}), 1
+		noteSetAside(e, aside)
 		body, err = canonical.Encode(*e, canonical.RawVendor)
 	}
 	return body, aside, nil

@@ -41,7 +41,7 @@ func TestRefuser(t *testing.T) {
 		"nobody's address":                     {`["none"]`, 422, "no line", "", "WebhookRefused"},
 		"two addresses that are nobody's":      {`["none","none"]`, 422, "no line", "", "WebhookRefused"},
 		"nobody's address beside one of ours":  {`["one","none"]`, 202, "", "permanent unowned_address", "WebhookAccepted WebhookDeadLettered"},
-		"a fault that is not the caller's":     {`["large"]`, 202, "", "permanent event_too_large", "WebhookAccepted WebhookDeadLettered Failures"},
+		"a fault that is not the caller's":     {`["huge"]`, 202, "", "permanent event_too_large", "WebhookAccepted WebhookDeadLettered Failures"},
 		"a lookup that fails":                  {`["slow"]`, 503, "", "", "WebhookRejected Failures"},
 		"a configuration that lacks something": {`["lost"]`, 503, "", "", "WebhookRejected Failures"},
 		"a panic":                              {`["one","panic"]`, 202, "", "permanent panic", "WebhookAccepted WebhookDeadLettered PanicRecovered Failures"},

@@ -244,7 +244,7 @@ func TestWhatDoesNotComeBackByItselfIsLeftToAPerson(t *testing.T) {
 
 func TestOnlyWhatPassesByItselfWaits(t *testing.T) {
 	o := newFixture(t)
-	for _, body := range []string{`{`, `["none"]`, `["large"]`, `["lost"]`} {
+	for _, body := range []string{`{`, `["none"]`, `["huge"]`, `["lost"]`} {
 		o.receive("first", body)
 	}
 	if o.waiting() != 0 || len(o.letters()) != 4 {

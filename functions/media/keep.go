@@ -153,7 +153,7 @@ func (k *Keeper) keep(ctx context.Context, job *media.Job, n, parts int) error {
 	switch f := fault.Of(err); {
 	case f == nil:
 		now = media.Kept{Type: file.Type, Name: job.Files[n].Name, Size: len(file.Body), SHA256: digest(file.Body)}
-		now.Object = fmt.Sprintf("%s/%s/%s/%d-%s", job.TenantID, job.ThreadID, job.EventID, n, now.SHA256[:16])
+		now.Object = fmt.Sprintf("media/%s/%s/%s/%d-%s", job.TenantID, job.ThreadID, job.EventID, n, now.SHA256[:16])
 		sealed, err := k.Sealer.SealPerson(ctx, media.FilePlace(job.TenantID, now.Object), job.Person, file.Body)
 		if err == nil {
 			err = k.Objects.Put(ctx, now.Object, sealed)

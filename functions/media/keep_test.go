@@ -141,7 +141,7 @@ func TestAFileIsKeptSealedAndOpenedByALink(t *testing.T) {
 		t.Error(diff)
 	}
 	names := w.objects.Names()
-	if len(names) != 1 || !strings.HasPrefix(names[0], "demo/t1_0a/"+string(event)+"/0-") {
+	if len(names) != 1 || !strings.HasPrefix(names[0], "media/demo/t1_0a/"+string(event)+"/0-") {
 		t.Fatalf("kept as %v", names)
 	}
 	if kept, err := w.objects.Get(t.Context(), names[0]); err != nil || bytes.Contains(kept, []byte("and so on")) {

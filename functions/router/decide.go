@@ -339,10 +339,6 @@ func regenerated(id string, generation int) string {
 	return id + ":" + strconv.Itoa(generation)
 }
 
-// maxDelivery is the largest body of a delivery in bytes: an event of the largest size, and the person, actions and reasons,
-// which a tenant's rules bound.
-const maxDelivery = queue.MaxBody + 56<<10
-
 // deliveries makes a message of what each CRM is to do about the event.
 func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) ([]*outgoing, error) {
 	decision := &j.record.Decision
@@ -373,11 +369,7 @@ func (r *Router) deliveries(ctx context.Context, j *job, event canonical.Event) 
 		if logs(c.Actions) {
 			d.Session, d.Conversation = j.volume.reference(timeline.Window), decision.Conversation
 		}
-		body := delivery.Encode(&d)
-		if len(body) > maxDelivery {
-			return nil, fault.New(fault.Permanent, CodeDelivery, nil)
-		}
-		body, err := envelope.Delivery(ctx, r.sealer, &d, body)
+		body, err := envelope.Delivery(ctx, r.sealer, &d, delivery.Encode(&d))
 		if err != nil {
 			return nil, err
 		}

@@ -24,7 +24,7 @@ import (
 const recordFormat = 1
 
 // Record is an event as it was received, with everything the provider sent as far as the tenant's policy keeps it, and what
-// was decided about it. It is kept as compressed JSON; an event fits a queue message, so that its record always fits.
+// was decided about it. It is kept as compressed JSON.
 type Record struct {
 	Format   int             `json:"format"`
 	RoutedAt time.Time       `json:"routedAt"`
@@ -136,9 +136,6 @@ func (c *codec) encode(r *Record) ([]byte, error) {
 		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
 	}
 	c.writers.Put(w)
-	if out.Len() > store.MaxData {
-		return nil, fault.New(fault.Permanent, CodeRecordLarge, nil)
-	}
 	return out.Bytes(), nil
 }
 

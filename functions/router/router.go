@@ -26,9 +26,7 @@ import (
 
 // The codes of the faults that the router finds itself; those of package canonical come from reading the event.
 const (
-	CodeTenantUnknown = "tenant_unknown" // no configuration names the event's tenant
-	CodeRecordLarge   = "event_record_too_large"
-	CodeDelivery      = "delivery_too_large"
+	CodeTenantUnknown = "tenant_unknown"   // no configuration names the event's tenant
 	CodeCRM           = "crm_not_deployed" // a tenant's binding is of a kind that nothing here serves
 	CodeRecord        = "event_record_malformed"
 	CodeReused        = "event_id_reused" // an event of this id is recorded, of another thread: its sender uses one id for two people

@@ -23,7 +23,6 @@ import (
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
-	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/keyringtest"
 	"signalbox/shared/queue"
 	"signalbox/shared/rules"
@@ -39,7 +38,7 @@ import (
 // world is a router with everything around it in memory.
 type world struct {
 	store  *memstore.Store
-	ring   *keyring.Ring
+	ring   router.Sealer
 	tenant tenant.Tenant
 	router *router.Router
 	log    bytes.Buffer
@@ -63,7 +62,7 @@ func sealedBy(s router.Sealer) *world {
 	w := &world{tenant: tenant.Tenant{
 		ID: "demo", Region: "US", Version: 7, Rules: rules.Default(), CRMs: []tenant.CRM{{Name: "hubspot", Kind: "hubspot"}},
 	}}
-	w.ring, _ = s.(*keyring.Ring)
+	w.ring = s
 	w.store = memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
 		call := string(c.Operation)
 		if len(c.Keys) > 0 {

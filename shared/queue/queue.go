@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// MaxBody is the largest body of a Message in bytes. What is larger travels as a pointer or in parts.
+// MaxBody is the largest body of a Message in bytes, before it is sealed. What is larger is kept apart (package claimcheck).
 const MaxBody = 200 << 10
 
 // CodeMissing is the code of a Publish to a queue that does not exist.

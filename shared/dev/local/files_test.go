@@ -91,3 +91,26 @@ func TestAFileIsOpenedFromWhatACRMShows(t *testing.T) {
 		t.Errorf("roles do not allow %v", refused)
 	}
 }
+
+// TestALargeMessageReachesEveryCRM is a message that no queue takes, with unmodified binaries and their rights.
+func TestALargeMessageReachesEveryCRM(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes")
+	}
+	w := newWorld(t, 0, local.Options{})
+	ctx := t.Context()
+	s := w.sample()
+	for i, field := range s.Form {
+		if field[0] == "Body" {
+			s.Form[i][1] = strings.Repeat("€", 99_999)
+		}
+	}
+	w.deliver(ctx, s)
+	w.rest(ctx)
+	if !w.shown(ctx, s) || !w.empty() {
+		t.Errorf("it is not in every CRM, or something was given up: %v", w.held(ctx))
+	}
+	if refused := w.Refused(); len(refused) > 0 {
+		t.Errorf("roles do not allow %v", refused)
+	}
+}

@@ -29,6 +29,7 @@ import (
 	"signalbox/functions/deadletter"
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/conversation"
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/dev/samples"
@@ -36,6 +37,7 @@ import (
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/memkeys"
+	"signalbox/shared/objects/memobjects"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/rules"
@@ -105,6 +107,8 @@ type pipeline struct {
 	box                    *keyring.Box
 	persons                *memstore.Store
 	ring                   *keyring.Ring
+	objects                *memobjects.Store
+	sealer                 *claimcheck.Sealer
 	authToken              string
 	stop                   context.CancelFunc
 	running                sync.WaitGroup
@@ -249,6 +253,8 @@ func (p *pipeline) wire() {
 	logger, meter, master := p.logger, p.meter, memkeys.New()
 	p.box, p.peppers = keyring.NewBox(master, rand.NewChaCha8([32]byte{})), tenant.NewPeppers(pepper{}, "pepper")
 	p.ring = keyring.New(keyring.Options{Keys: master, Tenants: p.config, Persons: p.persons, Random: cryptorand.Reader})
+	p.objects = memobjects.New()
+	p.sealer = claimcheck.New(p.ring, p.objects)
 	p.directory = tenant.NewDirectory(p.config, p.box, logger, meter)
 	p.adapter = p.newAdapter(p.provider, p.events)
 	p.drain = &adapter.Drain{Records: p.spool, Events: p.events, Margin: time.Second, Logger: logger, Meter: meter}
@@ -281,7 +287,7 @@ func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return adapter.New(p.ring, adapter.Parts{
+	return adapter.New(p.sealer, adapter.Parts{
 		Channel: channel, Directory: p.directory, Peppers: p.peppers,
 		Sinks:       adapter.Sinks(events, adapter.NewSpool(p.spool)),
 		DeadLetters: adapter.NewDeadLetters(p.ring, p.spool, p.state, "1"),
@@ -294,7 +300,7 @@ func (p *pipeline) newAdapter(provider string, events queue.Publisher) *adapter.
 // opening returns a worker whose handler gets what was sealed.
 func (p *pipeline) opening(stage string, h queue.Handler, dead queue.Publisher) *queue.Worker {
 	w := p.worker(stage, nil, dead)
-	envelope.OpenFor(w, p.ring, h)
+	envelope.OpenFor(w, p.sealer, h)
 	return w
 }
 
@@ -306,7 +312,7 @@ type stateTable interface {
 
 // newRoute returns the worker of a router's process.
 func (p *pipeline) newRoute(s stateTable, events, deliver queue.Publisher) *queue.Worker {
-	worker := p.opening("route", router.New(p.ring, router.Parts{
+	worker := p.opening("route", router.New(p.sealer, router.Parts{
 		Store: s, Log: s, Tenants: p.directory, Peppers: p.peppers, Engine: rules.Ordered{},
 		Events: events, Claims: idempotency.New(s, lease), Outbox: p.outbox(p.kind, deliver, p.eventsDead),
 	}), p.eventsDead)
@@ -330,7 +336,7 @@ type claimTable interface {
 // newConnect returns the worker of a connector's process.
 func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
 	return p.opening("deliver-"+p.kind, p.crm.Deliver(p.parts(portal), connector.Options{
-		Claims: idempotency.New(s, lease), Store: s, Opener: p.ring, Links: connector.ThreadLinks{Store: s}, Width: connector.Width,
+		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, Width: connector.Width,
 		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
 	}), p.deliverDead)
 }

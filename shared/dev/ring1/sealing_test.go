@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	mathrand "math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -64,14 +65,21 @@ func (p *pipeline) stored(n int) (record store.Record, dead []letters.Record) {
 }
 
 func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *testing.T) {
+	for name, more := range map[string]string{"in messages and records": "", "kept apart": strings.Repeat("€", 99_000)} {
+		t.Run(name, func(t *testing.T) { keyGone(t, more) })
+	}
+}
+
+// keyGone is that test with so much more said in each message.
+func keyGone(t *testing.T, more string) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		p.outage.refuse(p.about.Refusals.Data, 365*24*time.Hour)
-		p.send(message{number: number(0), from: erased, text: "given up before"})
-		p.send(message{number: number(1), from: stays, text: "given up, too"})
+		p.send(message{number: number(0), from: erased, text: "given up before" + more})
+		p.send(message{number: number(1), from: stays, text: "given up, too" + more})
 		p.settled(time.Hour)
 		p.outage.begin(p.api, http.StatusServiceUnavailable, "", 365*24*time.Hour)
-		p.send(message{number: number(2), from: erased, text: "waits in the queue"})
-		p.send(message{number: number(3), from: stays, text: "waits, too"})
+		p.send(message{number: number(2), from: erased, text: "waits in the queue" + more})
+		p.send(message{number: number(3), from: stays, text: "waits, too" + more})
 		time.Sleep(10 * time.Minute)
 		if c := p.deliver.Counters(); c.Visible+c.InFlight != 2 {
 			t.Fatalf("%+v wait", c)
@@ -88,7 +96,7 @@ func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *
 		for n, want := range map[int]string{0: keyring.CodeErased, 1: "", 2: keyring.CodeErased, 3: ""} {
 			record, dead := p.stored(n)
 			got := ""
-			opened, err := router.OpenRecord(t.Context(), p.ring, record.Key, record.Data)
+			opened, err := router.OpenRecord(t.Context(), p.sealer, record.Key, record.Data)
 			if err != nil {
 				got = fault.Of(err).Code
 			}
@@ -99,7 +107,7 @@ func TestWithAPersonsKeyGoneTheirRecordsDeliveriesAndDeadLettersCannotBeRead(t *
 				t.Fatalf("message %d has %d dead letters\n%s", n, len(dead), p.logs.text())
 			}
 			for _, letter := range dead {
-				_, unsealed, err := envelope.Open(t.Context(), p.ring, letter.Body)
+				_, unsealed, err := envelope.Open(t.Context(), p.sealer, letter.Body)
 				if got = ""; err != nil {
 					got = fault.Of(err).Code
 				}
@@ -190,28 +198,48 @@ func TestWhatAReleaseOfBeforeKeptIsStillRead(t *testing.T) {
 	})
 }
 
-func TestASpooledMessageOfTheLargestSizeIsSealedAndArrives(t *testing.T) {
-	run(t, options{}, func(t *testing.T, p *pipeline) {
-		p.events.Inject(down)
-		text := strings.Repeat(`<"&é`, 190<<10/11)
-		if status := p.send(message{number: number(0), from: stays, text: text}); status != http.StatusOK {
-			t.Fatalf("answered %d\n%s", status, p.logs.text())
-		}
-		found := false
-		for record := range p.spool.All() {
-			found = found || strings.HasPrefix(record.Partition, "spool/")
-			if bytes.Contains(record.Data, []byte(`<\"&é`)) {
-				t.Error("the spool holds the text")
-			}
-		}
-		if !found {
-			t.Fatalf("nothing was spooled\n%s", p.logs.text())
-		}
-		p.events.Inject(nil)
-		p.drainUntilEmpty()
-		p.settled(time.Hour)
-		p.check(1, func(int) string { return "a" })
-	})
+// TestALargeMessageIsSpooledSealedAndArrives: what is larger than a queue takes, too.
+func TestALargeMessageIsSpooledSealedAndArrives(t *testing.T) {
+	for name, c := range map[string]struct {
+		text  string
+		apart bool
+	}{
+		"the largest that travels":    {strings.Repeat(`<"&é`, 190<<10/11), false},
+		"the largest that is said":    {strings.Repeat("€", 99_999), true},
+		"one that compresses to much": {noise(99_999), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, options{}, func(t *testing.T, p *pipeline) {
+				p.events.Inject(down)
+				if status := p.send(message{number: number(0), from: stays, text: c.text}); status != http.StatusOK {
+					t.Fatalf("answered %d\n%s", status, p.logs.text())
+				}
+				found := false
+				for record := range p.spool.All() {
+					found = found || strings.HasPrefix(record.Partition, "spool/")
+					if bytes.Contains(record.Data, []byte(`<\"&é`)) {
+						t.Error("the spool holds the text")
+					}
+				}
+				if !found || len(p.objects.Names()) > 0 != c.apart {
+					t.Fatalf("spooled %t, apart %q\n%s", found, p.objects.Names(), p.logs.text())
+				}
+				p.events.Inject(nil)
+				p.drainUntilEmpty()
+				p.settled(time.Hour)
+				p.check(1, func(int) string { return "a" })
+			})
+		})
+	}
+}
+
+// noise returns a text of so many characters that hardly gets smaller.
+func noise(characters int) string {
+	random, out := mathrand.New(mathrand.NewPCG(1, 2)), make([]rune, characters)
+	for i := range out {
+		out[i] = 0x4e00 + random.Int32N(20_000)
+	}
+	return string(out)
 }
 
 // TestWhatAPersonsKeyCosts counts at the local cloud's database: a router and a connector that hold nothing of a known person

@@ -9,7 +9,9 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/shared/aws/dynamostore"
 	"signalbox/shared/aws/function"
+	"signalbox/shared/aws/s3objects"
 	"signalbox/shared/canonical"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/hosts"
 	"signalbox/shared/keyring"
 	"signalbox/shared/tenant"
@@ -19,6 +21,7 @@ import (
 type Parts struct {
 	parts        adapter.Parts
 	ring         *keyring.Ring
+	objects      *s3objects.Store
 	state, bytes *dynamostore.Store
 	config       *dynamostore.Store
 	tenants      *tenant.Directory
@@ -32,7 +35,8 @@ func New(f *function.Function, options ...Option) Parts {
 	p := Parts{
 		ring:  f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), ""),
 		state: f.Table(f.String("STATE_TABLE")), bytes: f.Table(f.String("SPOOL_TABLE")),
-		config: f.Table(f.String("CONFIG_TABLE")), tenants: f.Tenants(),
+		objects: f.Objects(f.String("OBJECTS_BUCKET")),
+		config:  f.Table(f.String("CONFIG_TABLE")), tenants: f.Tenants(),
 	}
 	spool := adapter.NewSpool(p.bytes)
 	p.parts = adapter.Parts{
@@ -72,7 +76,7 @@ func Outbox(_ *function.Function, p *Parts, _ *adapter.Spool) {
 // Adapter returns what receives the webhooks of a channel.
 func (p Parts) Adapter(channel adapter.Channel) *adapter.Adapter {
 	p.parts.Channel = channel
-	return adapter.New(p.ring, p.parts)
+	return adapter.New(claimcheck.New(p.ring, p.objects), p.parts)
 }
 
 // Client returns what providers are called with. It reaches what CRM_HOSTS allows, as what calls CRMs does.

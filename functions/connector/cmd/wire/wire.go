@@ -8,6 +8,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/aws/function"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/envelope"
 	"signalbox/shared/hosts"
 	"signalbox/shared/idempotency"
@@ -24,12 +25,13 @@ func Client(f *function.Function) *http.Client {
 func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *queue.Worker {
 	worker := f.Worker("deliver-" + kind)
 	worker.DeadLetters = f.DeadLetters()
-	ring := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
+	ring, objects := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE")), f.Objects(f.String("OBJECTS_BUCKET"))
+	opener := claimcheck.New(ring, objects)
 	state := f.Table(f.String("STATE_TABLE"))
-	envelope.OpenFor(worker, ring, connector.New(crm, connector.Options{
+	envelope.OpenFor(worker, opener, connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
-		Store:  state, Opener: ring, Links: connector.ThreadLinks{Store: state},
-		Files: media.Reader{Store: state, Objects: f.Objects(f.String("OBJECTS_BUCKET")), Opener: ring},
+		Store:  state, Opener: opener, Links: connector.ThreadLinks{Store: state},
+		Files: media.Reader{Store: state, Objects: objects, Opener: ring},
 		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker

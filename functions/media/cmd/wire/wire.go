@@ -10,6 +10,7 @@ import (
 	"signalbox/functions/media"
 	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/function"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/envelope"
 	kept "signalbox/shared/media"
 	"signalbox/shared/queue"
@@ -23,14 +24,15 @@ func Keeper(f *function.Function) *queue.Worker {
 	worker := f.Worker("media")
 	worker.Unordered, worker.DeadLetters = true, f.DeadLetters()
 	ring := f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
+	objects := f.Objects(f.String("OBJECTS_BUCKET"))
 	parts := media.Parts{
-		Store: f.Table(f.String("STATE_TABLE")), Objects: f.Objects(f.String("OBJECTS_BUCKET")), Accounts: f.Tenants(), Sealer: ring,
+		Store: f.Table(f.String("STATE_TABLE")), Objects: objects, Accounts: f.Tenants(), Sealer: ring,
 		Source: media.NewFetcher(network(f), limits()), Logger: f.Logger, Meter: f.Meter,
 	}
 	if scanner := f.Optional("MEDIA_SCAN_URL", ""); scanner != "" {
 		parts.Scanner = media.NewHTTPScanner(scanner)
 	}
-	envelope.OpenFor(worker, ring, media.NewKeeper(parts))
+	envelope.OpenFor(worker, claimcheck.New(ring, objects), media.NewKeeper(parts))
 	return worker
 }
 

@@ -4,6 +4,7 @@ package wire
 import (
 	"signalbox/functions/router"
 	"signalbox/shared/aws/function"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/envelope"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
@@ -14,15 +15,19 @@ import (
 // Route returns the worker that routes events to the CRMs of CRMS.
 func Route(f *function.Function) *queue.Worker {
 	worker, outbox := sends(f, "route", "DELIVER_QUEUE_PREFIX", ".fifo")
-	ring := f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE"))
-	state := f.Table(f.String("STATE_TABLE"))
+	sealer, state := sealer(f), f.Table(f.String("STATE_TABLE"))
 	worker.Runs = true
-	envelope.OpenFor(worker, ring, router.New(ring, router.Parts{
+	envelope.OpenFor(worker, sealer, router.New(sealer, router.Parts{
 		Store: state, Log: state, Tenants: f.Tenants(), Peppers: f.Peppers(), Engine: rules.Ordered{}, Outbox: outbox,
 		Files:  router.Files{Jobs: f.Queue(f.String("MEDIA_QUEUE_URL")), Base: f.String("PUBLIC_BASE_URL")},
 		Events: f.Queue(f.String("QUEUE_URL")), Standings: queues(f, "RECEIPTS_QUEUE_PREFIX", ""), Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 	}))
 	return worker
+}
+
+// sealer returns what seals events and deliveries, and keeps what is large apart.
+func sealer(f *function.Function) *claimcheck.Sealer {
+	return claimcheck.New(f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE")), f.Objects(f.String("OBJECTS_BUCKET")))
 }
 
 // Receipts returns the worker that routes receipts.
@@ -57,7 +62,6 @@ func queues(f *function.Function, prefix, suffix string) map[string]queue.Publis
 
 // Replayer returns what routes stored events again.
 func Replayer(f *function.Function) *router.Replayer {
-	config := f.String("CONFIG_TABLE")
-	return router.NewReplayer(f.Ring(f.String("DATA_KEY"), config, f.String("PERSON_KEYS_TABLE")), f.Table(f.String("STATE_TABLE")),
-		tenant.NewBindings(f.Table(config)), f.Queue(f.String("EVENTS_QUEUE_URL")), f.Margin(), f.Logger, f.Meter)
+	return router.NewReplayer(sealer(f), f.Table(f.String("STATE_TABLE")), tenant.NewBindings(f.Table(f.String("CONFIG_TABLE"))),
+		f.Queue(f.String("EVENTS_QUEUE_URL")), f.Margin(), f.Logger, f.Meter)
 }
