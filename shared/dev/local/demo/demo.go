@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long everything may take once it runs.
-const patience = 2 * time.Minute
+const patience = 4 * time.Minute
 
 // scenePatience is how long a scene may take.
 const scenePatience = 30 * time.Second
