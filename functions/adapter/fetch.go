@@ -76,7 +76,7 @@ func Ask(client *http.Client, r *http.Request, into any) error {
 		return fault.New(fault.Retryable, CodeUnanswered, nil)
 	case status == http.StatusNotFound:
 		return fault.New(fault.Blocked, CodeMissing, nil)
-	case status != http.StatusOK:
+	case status/100 != 2:
 		return fault.New(fault.Blocked, CodeRefused, nil)
 	}
 	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {

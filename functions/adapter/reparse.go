@@ -43,6 +43,7 @@ type Reparser struct {
 	claims   *idempotency.Reopener
 	reporter redrive.Reporter
 	fetcher  Fetcher // nil where the provider cannot be asked
+	teller   Teller  // nil where the provider cannot be told
 	accounts Accounts
 }
 
@@ -59,9 +60,14 @@ func NewReparser(a *Adapter, records, received store.Store) *Reparser {
 func (r *Reparser) Reparse(ctx context.Context, q redrive.Common) (redrive.Result, error) {
 	if q.Action == redrive.Again {
 		err := r.retryDue(ctx)
+		var untold error
+		if err == nil && r.teller != nil { // before what may take all of the time
+			untold = r.tellAll(ctx)
+		}
 		if err == nil && r.fetcher != nil {
 			err = r.lookAtAll(ctx)
 		}
+		err = errors.Join(err, untold)
 		if err != nil {
 			_, err = r.reporter.Report(ctx, q, redrive.Result{}, err)
 		}

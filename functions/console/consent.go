@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ type ConsentStore interface {
 
 // Policies returns how a tenant reads what persons said, and its lines; *tenant.Bindings does.
 type Policies interface {
-	Policy(ctx context.Context, tenant string) (consent.Policy, map[string][]canonical.Channel, error)
+	Policy(ctx context.Context, tenant string) (consent.Policy, map[string]consent.Line, error)
 }
 
 // Peppers returns a tenant's pepper; *tenant.Peppers does.
@@ -67,7 +68,7 @@ type desk struct {
 	*Consents
 	tenant string
 	policy consent.Policy
-	lines  map[string][]canonical.Channel
+	lines  map[string]consent.Line
 	pepper canonical.Pepper
 	now    time.Time
 }
@@ -98,8 +99,8 @@ func (c *Consents) do(ctx context.Context, action string, r consent.Request) (co
 
 // channels returns those of the tenant's lines.
 func (d *desk) channels() (all []canonical.Channel) {
-	for _, channels := range d.lines {
-		all = append(all, channels...)
+	for _, line := range d.lines {
+		all = append(all, line.Channels...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -153,8 +154,29 @@ func (d *desk) show(ctx context.Context, written string) (consent.Result, error)
 			result.Holds = append(result.Holds, consent.Holds{Channel: channel, Purpose: purpose, Verdict: a.Verdict, Why: a.Why, Since: a.Mark.At})
 		}
 	}
+	if result.Providers, err = d.knowledge(ctx, who, held); err != nil {
+		return result, err
+	}
 	result.Evidence, err = consent.Evidence(ctx, d.Store, who)
 	return result, err
+}
+
+// knowledge returns what the provider of each line knows of what holds there, by line and channel. Where nothing does there is nothing to know.
+func (d *desk) knowledge(ctx context.Context, who consent.Subject, held consent.Held) (all []consent.Knowledge, err error) {
+	for _, id := range slices.Sorted(maps.Keys(d.lines)) {
+		for _, channel := range d.lines[id].Channels {
+			a := d.policy.May(held.Address, held.Person, consent.Question{Channel: channel, Line: id, Purpose: consent.Messaging})
+			if a.Verdict == consent.Unknown {
+				continue
+			}
+			knows, err := consent.Knows(ctx, d.Store, who, d.lines[id].Tells, id, channel, a.Mark)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, knows)
+		}
+	}
+	return all, nil
 }
 
 // enter keeps rows, or says what would become of them.

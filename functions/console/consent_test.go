@@ -19,6 +19,7 @@ import (
 	"signalbox/shared/queue"
 	"signalbox/shared/secret"
 	"signalbox/shared/secret/memsecret"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -29,11 +30,14 @@ import (
 // policies are those of one tenant, acme, with a line by SMS and RCS and one by WhatsApp.
 type policies struct{}
 
-func (policies) Policy(_ context.Context, id string) (consent.Policy, map[string][]canonical.Channel, error) {
+func (policies) Policy(_ context.Context, id string) (consent.Policy, map[string]consent.Line, error) {
 	if id != "acme" {
 		return consent.Policy{}, nil, tenant.ErrUnknown
 	}
-	return consent.DefaultPolicy(), map[string][]canonical.Channel{"sales": {canonical.SMS, canonical.RCS}, "wa": {canonical.WhatsApp}}, nil
+	return consent.DefaultPolicy(), map[string]consent.Line{
+		"sales": {Channels: []canonical.Channel{canonical.SMS, canonical.RCS}}, "wa": {Channels: []canonical.Channel{canonical.WhatsApp}},
+		"pool": {Channels: []canonical.Channel{canonical.SMS}, Tells: "acme-provider"},
+	}, nil
 }
 
 // office is where consent is asked for.
@@ -307,4 +311,52 @@ func TestAFailureOfTheStoreIsToldByItsCode(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatProvidersKnowIsShown: of each line where something holds, what its provider knows of it, which may go on sending if it knows nothing.
+func TestWhatProvidersKnowIsShown(t *testing.T) {
+	t.Parallel()
+	pepper := canonical.NewPepper("local use only", "acme")
+	who := consent.NewSubject(pepper, "acme", anyone, canonical.PersonKey(pepper, anyone), false)
+	word := func(o *office) consent.Word {
+		held, err := consent.Read(o.t.Context(), o.store, who)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		mark := consent.DefaultPolicy().May(held.Address, held.Person, consent.Question{Channel: canonical.SMS, Line: "pool", Purpose: consent.Messaging}).Mark
+		return consent.Word{
+			Tenant: "acme", Account: "acme-provider", Digest: who.Address, Line: "pool", Channel: canonical.SMS, State: mark.State, At: mark.At, EventID: mark.EventID,
+		}
+	}
+	for name, c := range map[string]struct {
+		source string
+		line   string
+		then   func(*office) store.Record
+		want   []string
+	}{
+		"nobody told it":          {consent.SourceAgent, "", nil, []string{"pool sms unknown", "sales sms unknown", "sales rcs unknown"}},
+		"it is to be told":        {consent.SourceAgent, "", func(o *office) store.Record { w := word(o); return w.Record(nil) }, []string{"pool sms waiting", "sales sms unknown", "sales rcs unknown"}},
+		"it was told":             {consent.SourceAgent, "", func(o *office) store.Record { w := word(o); return w.Outcome(w.At, "") }, []string{"pool sms told", "sales sms unknown", "sales rcs unknown"}},
+		"it does not take it":     {consent.SourceAgent, "", func(o *office) store.Record { w := word(o); return w.Outcome(w.At, "invalid_sender_id") }, []string{"pool sms refused invalid_sender_id", "sales sms unknown", "sales rcs unknown"}},
+		"it was told another one": {consent.SourceAgent, "", func(o *office) store.Record { w := word(o); w.EventID = "before"; return w.Outcome(w.At, "") }, []string{"pool sms unknown", "sales sms unknown", "sales rcs unknown"}},
+		"it said so of its line":  {consent.SourceProvider, "sales", nil, []string{"pool sms unknown", "sales sms said_so", "sales rcs said_so"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := newOffice(t)
+			o.ask(consent.Enter, consent.Request{Rows: []consent.Row{{Number: 1, Address: anyone, Channel: "sms", State: consent.OptedOut, Source: c.source, Line: c.line}}})
+			if c.then != nil {
+				if err := o.store.Note(t.Context(), c.then(o)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var got []string
+			for _, k := range o.ask(consent.Show, consent.Request{Address: anyone}).Providers {
+				got = append(got, strings.TrimSpace(k.Line+" "+string(k.Channel)+" "+k.State+" "+k.Reason))
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
 }

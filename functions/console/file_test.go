@@ -191,10 +191,10 @@ func TestATenantsFile(t *testing.T) {
 			"tenant.rigeon is not a name known here, which are consent, crms, id, leads, name, rawVendor, region, rules, timeline, zone",
 		}},
 		"a name in other letters is not the name": {`"authToken"`, `"AuthToken"`, []string{
-			"accounts[0].AuthToken is not a name known here, which are apiToken, apiUrl, authToken, handshakeToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
+			"accounts[0].AuthToken is not a name known here, which are apiToken, apiUrl, authToken, consentUrl, handshakeToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
 		}},
 		"a name that a secret was pasted into is not told": {`"authToken"`, `"hunter2 hunter2"`, []string{
-			"accounts[0].? is not a name known here, which are apiToken, apiUrl, authToken, handshakeToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
+			"accounts[0].? is not a name known here, which are apiToken, apiUrl, authToken, consentUrl, handshakeToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
 		}},
 		"a name written twice":               {`"region": "US"`, `"region": "US", "region": "DE"`, []string{"tenant.region is written twice"}},
 		"a number in place of a string":      {`"US"`, `1`, []string{"tenant.region is a number, not a string"}},

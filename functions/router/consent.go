@@ -75,6 +75,9 @@ func (r *Router) applyConsent(ctx context.Context, e *canonical.Event, c *canoni
 		if err != nil {
 			return false, err
 		}
+		if err := r.tellProviders(ctx, e, c, held, x); err != nil {
+			return false, err
+		}
 		now := x.tenant.Consent.May(held.Address, held.Person, about)
 		superseded = now.Mark.EventID != e.EventID
 		state := conversation.ConsentState{State: consent.OptedIn, At: now.Mark.At}

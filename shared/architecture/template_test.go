@@ -310,9 +310,9 @@ func TestWhatPassesByItselfIsParsedAgainByASchedule(t *testing.T) {
 			t.Errorf("%s has no Schedule whose Input asks for the action %q", id, redrive.Again)
 		}
 		policies := fmt.Sprint(tm.Resources[id+"Role"].Properties["Policies"])
-		lists := strings.Count(policies, "dynamodb:Query") == 2 && strings.Count(policies, "/provider-account") == 1 // of accounts, whose provider may be asked
-		if !lists || strings.Count(policies, "dynamodb:DeleteItem") != 1 || strings.Count(policies, "again/*") != 1 {
-			t.Errorf("%sRole is to allow Query and DeleteItem of again/* alone, and Query of its provider's accounts", id)
+		lists := strings.Count(policies, "dynamodb:Query") == 3 && strings.Count(policies, "/provider-account") == 1 // of accounts, whose provider may be asked
+		if !lists || strings.Count(policies, "dynamodb:DeleteItem") != 2 || strings.Count(policies, "again/*") != 1 || strings.Count(policies, "*/told") != 1 {
+			t.Errorf("%sRole is to allow Query and DeleteItem of again/* and, for what its provider is told, */told alone, and Query of its provider's accounts", id)
 		}
 	}
 	if found == 0 {

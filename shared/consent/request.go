@@ -80,5 +80,7 @@ type Result struct {
 	Holds    []Holds     `json:"holds,omitempty"`
 	Evidence []Entry     `json:"evidence,omitempty"`
 	Known    []Known     `json:"known,omitempty"`
-	Next     string      `json:"next,omitempty"` // there is more
+	// Providers are what the provider of each line knows of what holds there, of the address that is shown: where it knows nothing it still sends.
+	Providers []Knowledge `json:"providers,omitempty"`
+	Next      string      `json:"next,omitempty"` // there is more
 }

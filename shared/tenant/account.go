@@ -40,12 +40,15 @@ func DecodeAccount(data []byte) (AccountFile, error) {
 func validateAccount(f AccountFile) []Problem {
 	v := &validation{grammar: newGrammar()}
 	v.account("account", 0, f.Account, map[string]int{})
+	if f.Account.ConsentURL != "" { // routers know the accounts of their tenants' files alone
+		v.add("account.consentUrl", "an account of several tenants cannot tell its provider what people said: leave it out")
+	}
 	return v.problems
 }
 
 // convertAccount changes how the credentials of an account are kept.
 func convertAccount[S, T any](a AccountContent[S], change func(place string, value S) (T, error)) (AccountContent[T], error) {
-	out := AccountContent[T]{ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount, APIURL: a.APIURL}
+	out := AccountContent[T]{ID: a.ID, Provider: a.Provider, ProviderAccount: a.ProviderAccount, APIURL: a.APIURL, ConsentURL: a.ConsentURL}
 	var failed error
 	for name, t := range map[string]struct {
 		from S

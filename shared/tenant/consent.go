@@ -54,9 +54,9 @@ func (v *validation) consent(f File) {
 	}
 }
 
-// Policy returns how a tenant that is configured reads what persons said, and the channels of each of its lines by its id. Of one that
-// is not, the error is ErrUnknown.
-func (b *Bindings) Policy(ctx context.Context, tenant string) (consent.Policy, map[string][]canonical.Channel, error) {
+// Policy returns how a tenant that is configured reads what persons said, and its lines by their ids. Of one that is not, the error is
+// ErrUnknown.
+func (b *Bindings) Policy(ctx context.Context, tenant string) (consent.Policy, map[string]consent.Line, error) {
 	d, err := readCurrent(ctx, b.records, tenant)
 	if errors.Is(err, errInvalid) {
 		return consent.Policy{}, nil, fault.New(fault.Blocked, CodeInvalid, errInvalid)
@@ -67,9 +67,14 @@ func (b *Bindings) Policy(ctx context.Context, tenant string) (consent.Policy, m
 	if d.Format == 0 {
 		return consent.Policy{}, nil, ErrUnknown
 	}
-	lines := map[string][]canonical.Channel{}
+	lines, tells := map[string]consent.Line{}, map[string]string{}
+	for _, a := range d.Content.Accounts {
+		if a.ConsentURL != "" {
+			tells[a.ID] = a.ID
+		}
+	}
 	for _, l := range d.Content.Lines {
-		lines[l.ID] = l.Channels
+		lines[l.ID] = consent.Line{Channels: l.Channels, Tells: tells[l.Account]}
 	}
 	return consentPolicy(d.Content), lines, nil
 }

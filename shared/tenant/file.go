@@ -63,6 +63,7 @@ type AccountContent[S any] struct {
 	HandshakeToken    S      `json:"handshakeToken,omitempty"`    // what the provider names when it asks whether a URL is ours, where that is no auth token
 	APIToken          S      `json:"apiToken,omitempty"`          // what the provider's API is called with, where that is no auth token
 	APIURL            string `json:"apiUrl,omitempty"`            // where that is, if it may be asked for what never came; without a slash at the end
+	ConsentURL        string `json:"consentUrl,omitempty"`        // where the provider is told what people said of being written to, if it is; the same
 }
 
 // LineContent is an address of ours.

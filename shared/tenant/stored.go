@@ -118,12 +118,14 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 			c.tenant.CRMs[i].Settings = json.RawMessage("{}")
 		}
 	}
+	tells := map[string]bool{}
 	for _, a := range d.open.Accounts {
-		c.accounts[a.ID] = newAccount(tenant, a)
+		c.accounts[a.ID], tells[a.ID] = newAccount(tenant, a), a.ConsentURL != ""
 	}
 	for _, l := range d.open.Lines {
 		line := Line{
 			ID: l.ID, TenantID: tenant, AccountID: l.Account, Address: l.Address, Channels: l.Channels, RawVendor: c.tenant.RawVendor,
+			Tells:    tells[l.Account],
 			Timeline: l.Timeline.over(c.tenant.Timeline),
 		}
 		if l.Leads != nil {
@@ -143,7 +145,7 @@ func open(ctx context.Context, opener Opener, tenant string, record store.Record
 func newAccount(owner string, a AccountContent[secret.Value]) Account {
 	account := Account{
 		ID: a.ID, TenantID: owner, Provider: a.Provider, ProviderAccount: a.ProviderAccount, AuthTokens: secret.Versions{a.AuthToken},
-		APIToken: cmp.Or(a.APIToken, a.AuthToken), APIURL: a.APIURL,
+		APIToken: cmp.Or(a.APIToken, a.AuthToken), APIURL: a.APIURL, ConsentURL: a.ConsentURL,
 	}
 	if a.PreviousAuthToken != "" {
 		account.AuthTokens = append(account.AuthTokens, a.PreviousAuthToken)

@@ -141,6 +141,7 @@ type Account struct {
 	HandshakeTokens secret.Versions // what the provider names when it asks whether a URL is ours: AuthTokens where it has nothing of its own
 	APIToken        secret.Value    // what the provider's API is called with: the current one of AuthTokens where it has nothing of its own
 	APIURL          string          // where the provider's API is; "" if it is not to be asked for what never came
+	ConsentURL      string          // where the provider is told what people said of being written to; "" if it is not
 }
 
 // Line is an address of ours at a provider. It belongs to one account.
@@ -153,6 +154,7 @@ type Line struct {
 	RawVendor RawVendor // its tenant's
 	Leads     LineLeads
 	Timeline  Timeline
+	Tells     bool // its account's provider is told what people said of being written to
 }
 
 // Serves reports whether messages of this channel come to the line.

@@ -30,6 +30,13 @@ type Lister interface {
 	Lists(account string, said []Said) (api http.Handler, token string)
 }
 
+// Teller is a Channel whose provider can be told who may be written to.
+type Teller interface {
+	// Consents returns the provider's API as a program meets it, called with the account's token, and what it knows of a person and a line of ours:
+	// consent.OptedOut, consent.OptedIn or "".
+	Consents(account, token string) (api http.Handler, state func(person, line string) string)
+}
+
 // Said is a message of a person.
 type Said struct {
 	ID, From, To, Text string

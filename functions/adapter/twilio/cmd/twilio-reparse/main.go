@@ -1,5 +1,5 @@
-// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received, and asks Twilio for what never came. It
-// is invoked directly, by make redrive and make backfill, and by a schedule.
+// Command twilio-reparse parses dead letters of Twilio again, from the bytes that were received, asks Twilio for what never came, and
+// tells it who may be written to. It is invoked directly, by make redrive and make backfill, and by a schedule.
 package main
 
 import (
@@ -16,6 +16,6 @@ func main() {
 	channel, err := twilio.New(f.String("PUBLIC_BASE_URL"))
 	client := wire.Client(f) // before the first check: what is missing is named all at once
 	f.Check(err)
-	asking := parts.Asking(channel, twilio.NewFetcher(client))
+	asking := parts.Asking(channel, twilio.NewFetcher(client)).Tells(twilio.NewConsents(client))
 	f.Start(lambdainvoke.Handler(asking.Handle, redrive.Refuse))
 }
