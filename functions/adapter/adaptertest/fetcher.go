@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -44,6 +46,7 @@ func RunFetcher(t *testing.T, a Asked) {
 	t.Run("of no use", func(t *testing.T) { a.ofNoUse(t) })
 	t.Run("endless", func(t *testing.T) { a.endless(t) })
 	t.Run("elsewhere", func(t *testing.T) { a.elsewhere(t) })
+	t.Run("schema", schema)
 }
 
 // asking is an account that may be asked, and what was said to it.
@@ -254,5 +257,31 @@ func (a Asked) elsewhere(t *testing.T) {
 	w := a.ask(t, func(http.Handler) http.Handler { return http.RedirectHandler(other.URL, http.StatusTemporaryRedirect) })
 	if _, err := w.fetcher.Fetch(t.Context(), w.account, w.span, 0); err == nil || fault.Of(err).Code != adapter.CodeRefused || came.Load() > 0 {
 		t.Errorf("%v, %d requests elsewhere", err, came.Load())
+	}
+}
+
+// schema checks that an account's file, by the schema in the folder above, names no host but the provider's, which a public deployment calls by
+// https and its own port, or this machine's, for a simulator.
+func schema(t *testing.T) {
+	var file struct {
+		Properties struct{ APIURL struct{ Pattern string } }
+	}
+	data, err := os.ReadFile("../account.schema.json")
+	if err := errors.Join(err, json.Unmarshal(data, &file)); err != nil {
+		t.Fatal(err)
+	}
+	written := file.Properties.APIURL.Pattern
+	pattern, err := regexp.Compile(written)
+	host := regexp.MustCompile(`[a-z]+\.com`).FindString(strings.ReplaceAll(written, `\.`, ".")) // the provider's
+	if err != nil || host == "" || !pattern.MatchString("http://127.0.0.1:8080") {
+		t.Fatalf("the schema takes %q of the provider, or no simulator: %v", host, err)
+	}
+	for _, url := range []string{
+		"", "https://example.net", "https://" + host + ".example.net", "https://example.net/" + host, "https://api." + host + "@example.net", "http://api." + host,
+		"https://api." + host + ":8443", "https://api." + host + "/", "https://api" + host, "http://127.0.0.1.example.net", "https://127.0.0.1:8080", "http://127.0.0.1",
+	} {
+		if pattern.MatchString(url) {
+			t.Errorf("the schema takes %s", url)
+		}
 	}
 }

@@ -64,11 +64,11 @@ func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, m
 		if err := f.get(ctx, a, "/v2/detail_records?"+query.Encode(), &page); err != nil {
 			return nil, "", err
 		}
-		n := len(page.Records)
-		if page.Meta.Number >= page.Meta.Total || n > 0 && !page.Records[n-1].at().Before(s.To) {
+		n, number := len(page.Records), page.Meta.Number
+		if n == 0 || page.Meta.Total > 0 && number >= page.Meta.Total || !page.Records[n-1].at().Before(s.To) {
 			return page.Records, "", nil
 		}
-		return page.Records, strconv.Itoa(page.Meta.Number + 1), nil
+		return page.Records, strconv.Itoa(number + 1), nil
 	})
 	if err != nil {
 		return nil, err

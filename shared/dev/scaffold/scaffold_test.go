@@ -71,7 +71,7 @@ func TestAPlugInIsWrittenThatBuildsAndSaysWhatIsLeft(t *testing.T) {
 			t.Errorf("%s passes", folder)
 		}
 		places := 0
-		left := regexp.MustCompile(`conformance_test\.go:\d+: ([a-z_./]+):\d+: write [a-zA-Z]`)
+		left := regexp.MustCompile(`conformance_test\.go:\d+: ([A-Za-z_./]+):\d+: write [a-zA-Z]`)
 		err = filepath.WalkDir(filepath.Join(tree, folder), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || entry.Name() == "conformance_test.go" {
 				return err
