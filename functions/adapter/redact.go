@@ -31,6 +31,23 @@ func JSONFields(document jsontext.Value, open func(name string) bool) []VendorFi
 	return w.fields
 }
 
+// Answers returns what was filled into a WhatsApp flow, by the names that lead to it as JSONFields has them, several of one name with commas
+// between; nil for what is no object. The token that says which flow it was is none of them.
+func Answers(flow jsontext.Value) map[string]string {
+	if flow == "" || flow[0] != '{' {
+		return nil
+	}
+	answers := map[string]string{}
+	for _, f := range JSONFields(flow, func(string) bool { return false }) {
+		if before, several := answers[f.Name]; several {
+			f.Value = before + ", " + f.Value
+		}
+		answers[f.Name] = f.Value
+	}
+	delete(answers, "flow_token")
+	return answers
+}
+
 // jsonWalk keeps the names of all fields in one place, so that a document of many costs no more memory than one of few.
 type jsonWalk struct {
 	names  []byte

@@ -119,10 +119,7 @@ func add(m *canonical.Message, part jsontext.Value) {
 	case "LOCATION":
 		m.Location = &canonical.Location{Latitude: part.At("latitude").Float64(), Longitude: part.At("longitude").Float64()}
 	case "FLOW_RESPONSE":
-		m.Postback = &canonical.Postback{Text: "form", Kind: canonical.PostbackForm, Fields: map[string]string{}}
-		for _, f := range adapter.JSONFields(part.At("response"), func(string) bool { return false }) {
-			m.Postback.Fields[f.Name] = f.Value
-		}
+		m.Postback = &canonical.Postback{Text: "form", Kind: canonical.PostbackForm, Fields: adapter.Answers(part.At("response"))}
 	case "FORM_RESPONSE":
 		m.Postback = &canonical.Postback{Text: "form", Kind: canonical.PostbackForm, Fields: choices(part)}
 		return

@@ -116,20 +116,6 @@ func order(body jsontext.Value) *canonical.Order {
 
 // form reads the answers of a WhatsApp flow, which come as a text of JSON.
 func form(reply jsontext.Value) *canonical.Postback {
-	p := &canonical.Postback{Kind: canonical.PostbackForm, Text: cmp.Or(reply.TextAt("body"), reply.TextAt("name"))}
-	answers, err := jsontext.Parse([]byte(reply.TextAt("response_json")), maxDepth)
-	if err != nil || answers[0] != '{' {
-		return p
-	}
-	p.Fields = map[string]string{}
-	for _, f := range adapter.JSONFields(answers, func(string) bool { return false }) {
-		switch before, several := p.Fields[f.Name]; {
-		case f.Name == "flow_token":
-		case several:
-			p.Fields[f.Name] = before + ", " + f.Value
-		default:
-			p.Fields[f.Name] = f.Value
-		}
-	}
-	return p
+	answers, _ := jsontext.Parse([]byte(reply.TextAt("response_json")), maxDepth) // "" for what is none
+	return &canonical.Postback{Kind: canonical.PostbackForm, Text: cmp.Or(reply.TextAt("body"), reply.TextAt("name")), Fields: adapter.Answers(answers)}
 }
