@@ -28,10 +28,12 @@ func (x *messageReceipts) timeline() tenant.Timeline { return x.tenant.TimelineO
 
 // keys returns where it is kept whether anybody told of the message, and how the conversations of the receipt's thread stand.
 func (x *messageReceipts) keys() []store.Key {
-	e := &x.event
-	return []store.Key{
-		{Partition: e.TenantID + "/message/" + x.key, Sort: sentSort}, conversation.StatesKey(e.TenantID, e.ThreadID), x.failedKey(),
-	}
+	return []store.Key{x.sentKey(), conversation.StatesKey(x.event.TenantID, x.event.ThreadID), x.failedKey()}
+}
+
+// sentKey returns where it is kept that somebody told of the message.
+func (x *messageReceipts) sentKey() store.Key {
+	return store.Key{Partition: x.event.TenantID + "/message/" + x.key, Sort: sentSort}
 }
 
 // failedKey returns where it is kept that the router was told that the message failed.
@@ -44,14 +46,7 @@ func (r *Receipts) readKnown(ctx context.Context, messages []*messageReceipts) {
 	messages = slices.DeleteFunc(slices.Clone(messages), func(x *messageReceipts) bool { return x.err != nil || !x.rose || byMessage(x.timeline()) })
 	const each = 3
 	for chunk := range slices.Chunk(messages, store.MaxGet/each) {
-		var keys []store.Key
-		for _, x := range chunk {
-			for _, key := range x.keys() {
-				if !slices.Contains(keys, key) { // two messages of one thread
-					keys = append(keys, key)
-				}
-			}
-		}
+		keys := keysOf(chunk)
 		held, err := r.Store.Get(ctx, keys...)
 		for _, x := range chunk {
 			x.err, x.held = err, map[store.Key]store.Record{}
@@ -60,6 +55,18 @@ func (r *Receipts) readKnown(ctx context.Context, messages []*messageReceipts) {
 			}
 		}
 	}
+}
+
+// keysOf returns the keys of messages, each once: two may be of one thread.
+func keysOf(messages []*messageReceipts) (keys []store.Key) {
+	for _, x := range messages {
+		for _, key := range x.keys() {
+			if !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
 }
 
 // tell finds out who is to be told of a message's receipt: its conversation's, if it is the last message of ours there, and the router if
@@ -78,8 +85,7 @@ func (r *Receipts) tell(ctx context.Context, x *messageReceipts) (err error) {
 	if err != nil || byMessage(timeline) {
 		return err
 	}
-	keys := x.keys()
-	sent, failed := x.held[keys[0]], x.held[keys[2]]
+	sent, failed := x.held[x.sentKey()], x.held[x.failedKey()]
 	if sent.Version == 0 {
 		if timeline.Elsewhere {
 			x.outgoing, err = r.updates(x, nil)
