@@ -58,27 +58,18 @@ func (in *input) unwrap(v jsontext.Value) jsontext.Value {
 			attributes[name] = value
 		}
 	}
-	text := func(name string, required bool, has func(string) bool, want string) string {
-		value, ok := attributes[name]
-		switch {
-		case !ok && required:
+	required := func(name string, has func(string) bool, want string) string {
+		if _, ok := attributes[name]; !ok {
 			in.add(in.at+"."+name, canonical.ProblemRequired, wantMember)
-		case !ok:
-		case value[0] != '"':
-			in.add(in.at+"."+name, canonical.ProblemType, wantString)
-		case !has(value.Text()):
-			in.add(in.at+"."+name, canonical.ProblemFormat, want)
-		default:
-			return value.Text()
 		}
-		return ""
+		return in.attribute(name, attributes[name], has, want)
 	}
-	text("specversion", true, func(s string) bool { return s == "1.0" }, wantSpec)
-	in.id = text("id", true, canonical.Printable(maxID), wantID)
-	in.source = text("source", true, canonical.Printable(maxSource), wantSource)
-	text("type", true, canonical.Printable(maxID), wantID)
-	text("datacontenttype", false, isJSON, wantDataType)
-	text("time", false, func(s string) (ok bool) { in.time, ok = canonical.ParseTime(s); return ok }, wantTime)
+	required("specversion", func(s string) bool { return s == "1.0" }, wantSpec)
+	in.id = required("id", canonical.Printable(maxID), wantID)
+	in.source = required("source", canonical.Printable(maxSource), wantSource)
+	required("type", canonical.Printable(maxID), wantID)
+	in.attribute("datacontenttype", attributes["datacontenttype"], isJSON, wantDataType)
+	in.attribute("time", attributes["time"], func(s string) (ok bool) { in.time, ok = canonical.ParseTime(s); return ok }, wantTime)
 	if _, has := attributes["data_base64"]; has {
 		in.add(in.at+".data_base64", canonical.ProblemValue, wantData)
 	}
@@ -87,6 +78,20 @@ func (in *input) unwrap(v jsontext.Value) jsontext.Value {
 		in.add(in.at, canonical.ProblemRequired, wantMember)
 	}
 	return data
+}
+
+// attribute returns the text of an attribute, "" for one that is not there, and reports one that has not what it must have.
+func (in *input) attribute(name string, value jsontext.Value, has func(string) bool, want string) string {
+	switch {
+	case value == "":
+	case value[0] != '"':
+		in.add(in.at+"."+name, canonical.ProblemType, wantString)
+	case !has(value.Text()):
+		in.add(in.at+"."+name, canonical.ProblemFormat, want)
+	default:
+		return value.Text()
+	}
+	return ""
 }
 
 // isJSON reports whether a media type is JSON's.

@@ -321,20 +321,20 @@ func TestAQueueInAFolderSurvives(t *testing.T) {
 			t.Errorf("%s: %v, %v", f.Name(), info.Mode(), err)
 		}
 	}
-	q := open()
-	if q.Len() != 3 {
-		t.Fatalf("%d wait", q.Len())
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
-	go func() { done <- q.Run(ctx) }()
-	for len(w.door.Events()) < 3 || q.Len() > 0 {
-		time.Sleep(time.Millisecond)
-	}
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		q := open()
+		if q.Len() != 3 {
+			t.Fatalf("%d wait", q.Len())
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- q.Run(ctx) }()
+		synctest.Wait()
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
 	if got := texts(w.door); got != "1 2 3" || open().Len() != 0 {
 		t.Errorf("sent %s, %d wait", got, open().Len())
 	}

@@ -60,7 +60,7 @@ func Mint(key secret.Value, c Claims, now time.Time, life time.Duration) (string
 	if err := c.check(); err != nil {
 		return "", err
 	}
-	symmetric, isSecret := standardwebhooks.Key(key)
+	shared, isSecret := standardwebhooks.Key(key)
 	private, isPrivate := standardwebhooks.PrivateKey(key)
 	if !isSecret && !isPrivate {
 		return "", errors.New("session: the key is neither whsec_ nor whsk_ with bytes in base64")
@@ -71,7 +71,7 @@ func Mint(key secret.Value, c Claims, now time.Time, life time.Duration) (string
 	}
 	signed := encode([]byte(header(isSecret))) + "." + encode(said)
 	if isSecret {
-		return signed + "." + encode(mac(symmetric, signed)), nil
+		return signed + "." + encode(mac(shared, signed)), nil
 	}
 	return signed + "." + encode(ed25519.Sign(private, []byte(signed))), nil
 }
