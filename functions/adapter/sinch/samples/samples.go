@@ -39,7 +39,6 @@ func (Channel) Sign(_ string, body []byte, token secret.Value, at time.Time) htt
 type identity struct {
 	Channel  string `json:"channel"`
 	Identity string `json:"identity"`
-	AppID    string `json:"app_id"`
 }
 
 // callback is as much of a webhook as is looked at.

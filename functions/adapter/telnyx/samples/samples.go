@@ -49,7 +49,7 @@ type event struct {
 // Identify reads a webhook.
 func (Channel) Identify(body []byte) samples.Identity {
 	var e event
-	if json.Unmarshal(body, &e) != nil || e.Data.Payload.ID == "" {
+	if json.Unmarshal(body, &e) != nil || e.Data.Payload.ID == "" || len(e.Data.Payload.To) == 0 {
 		return samples.Identity{}
 	}
 	p := e.Data.Payload
