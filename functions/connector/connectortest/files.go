@@ -24,6 +24,8 @@ type Files struct {
 	Calls int // the limit: requests for a file of a person with links
 	// Held returns the files that the simulator holds.
 	Held func() []HeldFile
+	// Delete deletes what shows messages, as a user of the CRM would.
+	Delete func()
 	// Forbid takes the permission for files away from whoever calls.
 	Forbid func()
 }
@@ -56,6 +58,8 @@ func takesFiles[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a file of whom the CRM does not hold makes nobody":   fileOfNobody[R],
 		"a file that fails for hours stays a link":            fileFails[R],
 		"an upload whose outcome nobody knows has one effect": fileUnknown[R],
+		"a file that the CRM refuses stays a link":            fileUnwelcome[R],
+		"a file of a message that a user deleted":             fileOfDeleted[R],
 		"a process that is killed at any call adds one file":  fileKilled[R],
 	}
 	for name, run := range cases {
@@ -280,6 +284,24 @@ func fileFails[R any](w *world[R]) {
 	w.deliver(&process{}, file)
 	time.Sleep(7 * time.Hour)
 	w.stays(file, "unavailable")
+}
+
+func fileUnwelcome[R any](w *world[R]) {
+	d := w.unknown(1, 1)
+	w.finish(d)
+	file := w.fetch(d, 0, "sea")
+	w.wire.spoil(&trouble{how: refuse, match: func([]byte) bool { return true }, status: http.StatusBadRequest})
+	w.stays(file, "refused")
+	w.wire.spoil(nil)
+	w.finish(w.known(1, 2))
+}
+
+func fileOfDeleted[R any](w *world[R]) {
+	d := w.unknown(1, 1)
+	w.finish(d)
+	w.Files.Delete()
+	w.finish(w.fetch(d, 0, "sea"))
+	w.filed("sea")
 }
 
 // fileUnknown spoils each of the requests for a file, after its effect.

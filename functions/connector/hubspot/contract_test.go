@@ -2,6 +2,7 @@ package hubspot_test
 
 import (
 	"context"
+	"encoding/base64"
 	"html"
 	"io"
 	"log/slog"
@@ -114,7 +115,7 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 			return newCRM(b, client.Transport, logger)
 		},
 		Simulator:  s,
-		Files:      &connectortest.Files{Calls: 2, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid},
+		Files:      &connectortest.Files{Calls: 2, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "communications") }},
 		Name:       "hubspot",
 		Tenant:     tenantID,
 		Secrets:    []string{string(token)},
@@ -243,11 +244,19 @@ func held(s *simulator.Simulator) connectortest.Held {
 	return h
 }
 
+func deleteAll(s *simulator.Simulator, object string) {
+	all, _ := s.Records(object)
+	for _, r := range all {
+		s.Archive(object, r.ID)
+	}
+}
+
 func heldFiles(s *simulator.Simulator) (all []connectortest.HeldFile) {
 	files, _ := s.Records("files")
 	notes, _ := s.Records("notes")
 	for _, f := range files {
-		one := connectortest.HeldFile{ID: f.ID, Name: f.Properties["name"] + f.Properties["extension"], Body: f.Properties["body"]}
+		body, _ := base64.StdEncoding.DecodeString(f.Properties["content"])
+		one := connectortest.HeldFile{ID: f.ID, Name: f.Properties["name"] + f.Properties["extension"], Body: string(body)}
 		for _, n := range notes {
 			if slices.Contains(strings.Split(n.Properties["hs_attachment_ids"], ";"), f.ID) {
 				one.On = append(one.On, n.Associations["contacts"]...)

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	_ "embed"
+	"encoding/base64"
 	"encoding/pem"
 	"io"
 	"log/slog"
@@ -179,9 +180,28 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 			}
 			return strings.Join(strings.Fields(s.State+" "+s.Error+" "+receipt.Words(s.Reason)), " ")
 		}},
+		Files:    &connectortest.Files{Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "Msg_Event__c") }},
 		Sessions: sessions(s, b),
 		Refusals: refusals(),
 	}
+}
+
+func deleteAll(s *simulator.Simulator, object string) {
+	all, _ := s.Records(object)
+	for _, r := range all {
+		s.Delete(r.ID)
+	}
+}
+
+func heldFiles(s *simulator.Simulator) (all []connectortest.HeldFile) {
+	files, _ := s.Records("ContentVersion")
+	for _, f := range files {
+		body, _ := base64.StdEncoding.DecodeString(f.Properties["VersionData"])
+		all = append(all, connectortest.HeldFile{
+			ID: f.ID, Name: f.Properties["PathOnClient"], Body: string(body), On: []string{f.Properties["FirstPublishLocationId"]},
+		})
+	}
+	return all
 }
 
 // sessions describes how an org shows sessions, by tasks or, where there are none, by our own object, and how conversations stand.

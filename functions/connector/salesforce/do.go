@@ -34,6 +34,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			reply:    (*org).reply,
 			owner:    (*org).owner,
 			notice:   (*org).notice,
+			attach:   (*org).attach,
 			number:   (*org).number,
 			name:     (*org).name,
 		}[first.kind]

@@ -33,6 +33,7 @@ const (
 	consent  kind = "consent"   // the person's consent fields
 	owner    kind = "owner"     // whose the person is who was made
 	notice   kind = "notice"    // the task that tells somebody
+	attach   kind = "attach"    // the file
 	reply    kind = "reply"     // the person's reply fields, and the end of their cadences
 	number   kind = "number"    // the person's phone number, where they have another now
 	name     kind = "name"      // the person's name, where there is none
@@ -67,10 +68,14 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	p := plan{connector.RoundsOf(d, done)}
 	for _, action := range d.Actions {
 		switch action.Kind {
-		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify, delivery.ChangePhone:
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify, delivery.ChangePhone, delivery.AttachFile:
 		default:
 			return connector.Step[Request]{}, false, fault.New(fault.Permanent, "salesforce_action_unknown", nil)
 		}
+	}
+	if _, isFile := d.File(); isFile {
+		step, more := p.attachStep()
+		return step, more, nil
 	}
 	who, step, more := p.person()
 	if more {

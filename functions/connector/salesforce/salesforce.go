@@ -65,4 +65,5 @@ func New(o Options) *CRM {
 var (
 	_ connector.CRM[Request] = (*CRM)(nil)
 	_ connector.Linker       = (*CRM)(nil)
+	_ connector.FileTaker    = (*CRM)(nil)
 )

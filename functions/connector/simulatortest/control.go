@@ -37,6 +37,7 @@ type About struct {
 	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
 	Tasks    string   `json:"tasks"`    // the object that holds what users are told
 	Subject  string   `json:"subject"`  // the property of tasks that says what it is
+	Files    Place    `json:"files"`    // where files are that it was given, in base64
 	User     string   `json:"user"`     // the id of a user
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Refusals Refusals `json:"refusals"` // what it says when it refuses

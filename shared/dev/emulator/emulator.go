@@ -348,4 +348,11 @@ func withoutFiles(file map[string]any) {
 	if timeline, ok := about["timeline"].(map[string]any); ok {
 		timeline["files"] = "address"
 	}
+	lines, _ := file["lines"].([]any)
+	for _, one := range lines {
+		line, _ := one.(map[string]any)
+		if timeline, ok := line["timeline"].(map[string]any); ok {
+			delete(timeline, "files")
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package local_test
 
 import (
+	"encoding/base64"
 	"io"
 	"net/http"
 	"regexp"
@@ -9,9 +10,63 @@ import (
 	"testing"
 
 	"signalbox/shared/dev/local"
+	"signalbox/shared/dev/samples"
 	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 )
+
+// picture is a message with a picture.
+func (w *world) picture() samples.Sample {
+	s := w.sample()
+	for i, field := range s.Form {
+		if field[0] == "NumMedia" {
+			s.Form[i][1] = "1"
+		}
+	}
+	s.Form = append(s.Form, [2]string{"MediaUrl0", "https://api.example.com/picture"}, [2]string{"MediaContentType0", "image/jpeg"})
+	return s
+}
+
+// TestAFileIsPutIntoEachCRM is a message with a picture, twice, with unmodified binaries, of a tenant that wants files in its CRMs: each has it
+// once, and its link, too.
+func TestAFileIsPutIntoEachCRM(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it starts processes")
+	}
+	w := newWorld(t, 0, local.Options{})
+	ctx := t.Context()
+	file, err := w.Tenant()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tenant, _ := file["tenant"].(map[string]any)
+	timeline, _ := tenant["timeline"].(map[string]any)
+	timeline["files"] = "crm"
+	if reasons := w.apply(ctx, file); len(reasons) > 0 {
+		t.Fatal(reasons)
+	}
+	w.Recycle()
+	s := w.picture()
+	w.deliver(ctx, s)
+	w.deliver(ctx, s)
+	w.rest(ctx)
+	for crm, about := range w.Simulated {
+		records, err := w.client.Records(ctx, crm, about.Files.Object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(records) != 1 {
+			t.Fatalf("%s has %d files", crm, len(records))
+		}
+		body, err := base64.StdEncoding.DecodeString(records[0].Properties[about.Files.Text])
+		if err != nil || !strings.HasPrefix(string(body), "\x89PNG") {
+			t.Errorf("%s has %.40q: %v", crm, body, err)
+		}
+	}
+	if refused := w.Refused(); len(refused) > 0 {
+		t.Errorf("roles do not allow %v", refused)
+	}
+}
 
 // TestAFileIsOpenedFromWhatACRMShows is a message with a picture, with unmodified binaries: whoever opens the link in a CRM gets it, until the
 // person is erased.
@@ -21,14 +76,7 @@ func TestAFileIsOpenedFromWhatACRMShows(t *testing.T) {
 	}
 	w := newWorld(t, 0, local.Options{})
 	ctx := t.Context()
-	s := w.sample()
-	for i, field := range s.Form {
-		if field[0] == "NumMedia" {
-			s.Form[i][1] = "1"
-		}
-	}
-	s.Form = append(s.Form, [2]string{"MediaUrl0", "https://api.example.com/picture"}, [2]string{"MediaContentType0", "image/jpeg"})
-	w.deliver(ctx, s)
+	w.deliver(ctx, w.picture())
 	w.rest(ctx)
 	links := map[string]bool{}
 	for crm, about := range w.Simulated {

@@ -56,6 +56,7 @@ type Simulator struct {
 	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
 	Tasks    string   `json:"tasks"`    // the object that holds what users are told
 	Subject  string   `json:"subject"`  // the property of tasks that says what it is
+	Files    Place    `json:"files"`    // where files are that it was given, in base64
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }

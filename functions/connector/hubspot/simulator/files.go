@@ -3,6 +3,7 @@ package simulator
 import (
 	"bytes"
 	"crypto/md5" //nolint:gosec // what HubSpot tells of a file
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -118,17 +119,18 @@ func (s *Simulator) keep(folder, name, access string, data []byte, sum string) *
 	r := t.Add(strconv.FormatInt(s.lastID, 10))
 	t.Change(r, func(values map[string]string) {
 		values["folder"], values["name"], values["extension"], values["access"] = folder, free, extension, access
-		values["fileMd5"], values["body"] = sum, string(data)
+		values["fileMd5"], values["size"], values["content"] = sum, strconv.Itoa(len(data)), base64.StdEncoding.EncodeToString(data)
 	})
 	return r
 }
 
 func showFile(r *record) fileReply {
 	v := r.Values
+	size, _ := strconv.Atoi(v["size"])
 	where := "/" + v["folder"] + "/" + v["name"] + v["extension"]
 	return fileReply{
 		ID: r.ID, CreatedAt: stamp(r.Created), UpdatedAt: stamp(r.Modified), Folder: strconv.Itoa(len(v["folder"])), Name: v["name"], Path: where,
-		Size: len(v["body"]), Type: "OTHER", Extension: strings.TrimPrefix(v["extension"], "."), Hosting: "https://files.example.test" + where,
+		Size: size, Type: "OTHER", Extension: strings.TrimPrefix(v["extension"], "."), Hosting: "https://files.example.test" + where,
 		URL: "https://files.example.test" + where, Access: v["access"], MD5: v["fileMd5"],
 	}
 }

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	_ "embed"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/mail"
@@ -24,7 +25,7 @@ const (
 
 // field is what a record may hold under a name.
 type field struct {
-	Kind     string   `json:"kind"` // Text, LongTextArea, Checkbox, DateTime, Date, Number, Lookup, Email, Owner
+	Kind     string   `json:"kind"` // Text, LongTextArea, Checkbox, DateTime, Date, Number, Lookup, Email, Owner, Base64
 	Length   int      `json:"length"`
 	To       []string `json:"to"` // of a Lookup
 	Required bool     `json:"required"`
@@ -114,6 +115,11 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 	_, isNumber := value.(float64)
 	switch {
 	case f.Kind == "Checkbox" && isBool, f.Kind == "Number" && isNumber:
+		return nil
+	case f.Kind == kindBlob && isText:
+		if _, err := base64.StdEncoding.DecodeString(text); err != nil {
+			return bad("JSON_PARSER_ERROR", "Base64 Encoded content is malformed: "+name)
+		}
 		return nil
 	case f.Kind == "Checkbox", f.Kind == "Number", !isText:
 		return bad("JSON_PARSER_ERROR", "Cannot deserialize the value of "+name)

@@ -86,6 +86,9 @@ func (s *Simulator) write(t *table, held *record, values map[string]any) (*recor
 	if t.object == trackerObject {
 		return nil, bad("INVALID_TYPE_FOR_OPERATION", "entity type "+trackerObject+" does not support this operation")
 	}
+	if t.object == versionObject && s.options.NoFiles {
+		return nil, bad("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
+	}
 	if fault := s.check(t, values); fault != nil {
 		return nil, fault
 	}
@@ -152,7 +155,11 @@ func (s *Simulator) insert(t *table, values map[string]any) (*record, *fault) {
 			return nil, found.fault()
 		}
 	}
-	return s.add(t, values), nil
+	made := s.add(t, values)
+	if t.object == versionObject {
+		s.document(made)
+	}
+	return made, nil
 }
 
 func (s *Simulator) add(t *table, values map[string]any) *record {
@@ -285,6 +292,9 @@ func (s *Simulator) show(t *table, r *record, names []string) shown {
 	values := maps.Clone(r.Values)
 	values[fieldID], values[fieldCreated], values[fieldModified] = r.ID, shownTime(r.Created), shownTime(r.Modified)
 	for _, name := range names {
+		if t.fields[name].Kind == kindBlob {
+			values[name] = recordURL(t.object, r.ID) + "/" + name
+		}
 		if text, isText := values[name].(string); isText && t.fields[name].Kind == "DateTime" {
 			if at, err := time.Parse(writtenFormat, text); err == nil {
 				values[name] = shownTime(at)

@@ -69,6 +69,9 @@ var soql = regexp.MustCompile(`(?i)^SELECT (\w+(?:, \w+)*) FROM (\w+) WHERE (\w+
 
 // query returns GET query.
 func (s *Simulator) query(q string) reply {
+	if match := linked.FindStringSubmatch(q); match != nil {
+		return s.links(match)
+	}
 	match := soql.FindStringSubmatch(q)
 	if match == nil {
 		return refuse(http.StatusBadRequest, "MALFORMED_QUERY", "the simulator knows no such query")

@@ -32,6 +32,7 @@ type Options struct {
 	NoCadences  bool          // Sales Engagement is not licensed
 	LeadQueue   string        // to whom an active assignment rule gives leads; empty is no rule
 	Inactive    string        // a user who has left
+	NoFiles     bool          // the integration user may make no files
 	Picklists   bool          // State and Country/Territory Picklists are on, so that addresses have codes of countries
 }
 

@@ -39,7 +39,8 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	}
 	sent, err := Send(ctx, w, o.Root, c.Target())
 	if err == nil {
-		err = errors.Join(play(ctx, w, o.Root, c, sent.Client), sent.openFiles(ctx, w, served, c.Target()), sent.Summarize(w))
+		err = errors.Join(play(ctx, w, o.Root, c, sent.Client), sent.openFiles(ctx, w, served, c.Target()),
+			sent.findFiles(ctx, w, served, c.Target()), sent.Summarize(w))
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nwhat the functions said is in %s", err, c.LogPath)

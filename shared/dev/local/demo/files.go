@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -53,6 +54,43 @@ func (s *Sent) openFiles(ctx context.Context, w io.Writer, served samples.Files,
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\n", r.Sample.Name, strings.Join(crms, ", "), strings.Join(says, "; "))
 	}
 	return errors.Join(append(wrong, table.Flush())...)
+}
+
+// findFiles looks for files in the CRMs themselves, where the line of one sample wants them, and writes how many there are. The error says which CRM
+// has none, or has what no sample's provider does.
+func (s *Sent) findFiles(ctx context.Context, w io.Writer, served samples.Files, at samples.Target) error {
+	ctx, cancel := context.WithTimeout(ctx, scenePatience)
+	defer cancel()
+	sent := map[string]bool{}
+	for _, r := range s.reports {
+		for _, f := range s.attached(r.Sample.Name) {
+			sent[served.Digest(f.URL)] = true
+		}
+	}
+	var says []string
+	var wrong []error
+	for _, crm := range slices.Sorted(maps.Keys(at.CRMs)) {
+		place := at.CRMs[crm].Files
+		held, err := s.Client.Records(ctx, crm, place.Object)
+		for ; err == nil && len(held) == 0 && ctx.Err() == nil; wait(ctx) {
+			held, err = s.Client.Records(ctx, crm, place.Object)
+		}
+		if err == nil && len(held) == 0 {
+			err = errors.New("there is no file")
+		}
+		for _, r := range held {
+			body, decoding := base64.StdEncoding.DecodeString(r.Properties[place.Text])
+			if sum := sha256.Sum256(body); decoding != nil || !sent[hex.EncodeToString(sum[:])] {
+				err = fmt.Errorf("%s is no file that a provider has", r.ID)
+			}
+		}
+		if err != nil {
+			wrong = append(wrong, fmt.Errorf("demo: files in %s: %w", crm, err))
+		}
+		says = append(says, fmt.Sprintf("%s %d", crm, len(held)))
+	}
+	_, _ = fmt.Fprintf(w, "\nFiles in the CRMs themselves, of a line with files: crm\n  %s\n", strings.Join(says, ", "))
+	return errors.Join(wrong...)
 }
 
 // openAll opens what a CRM's records of a message link to, and returns the digests in their order, and what is said of each.

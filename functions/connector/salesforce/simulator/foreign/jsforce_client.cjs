@@ -110,6 +110,11 @@ async function main() {
     ] }] });
     assert.equal(graphs[0].isSuccessful, true);
   });
+  await operation("a file, published to a record, and found there", async () => {
+    const { id, success } = await org.sobject("ContentVersion").create({ Title: "sea", PathOnClient: "sea.png", VersionData: Buffer.from("sea").toString("base64"), FirstPublishLocationId: lead });
+    const { records } = await org.query(`SELECT ContentDocument.LatestPublishedVersionId FROM ContentDocumentLink WHERE LinkedEntityId = '${lead}'`);
+    assert.deepEqual([success, records.map((each) => each.ContentDocument.LatestPublishedVersionId)], [true, [id]]);
+  });
   await operation("delete, after which it is not there", async () => {
     assert.equal((await org.sobject("Lead").destroy(lead)).success, true);
     await assert.rejects(() => org.sobject("Lead").retrieve(lead), { errorCode: "NOT_FOUND" });

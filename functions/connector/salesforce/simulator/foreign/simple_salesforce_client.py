@@ -1,5 +1,6 @@
 """Every operation of the connector, made by simple-salesforce (https://github.com/simple-salesforce/simple-salesforce)."""
 
+import base64
 import importlib.metadata
 import json
 import os
@@ -156,6 +157,19 @@ with report.operation("an action refuses in its rows"):
         row = error.content[0]
         equal((row["actionName"], row["isSuccess"]), ("removeTargetFromSalesCadence", False))
         assert row["errors"][0]["statusCode"]
+with report.operation("make a file that is published to a task, and find it there"):
+    made = org.ContentVersion.create({"Title": "sea", "PathOnClient": "sea.png", "FirstPublishLocationId": task, "Description": "[msg:1]",
+                                      "VersionData": base64.b64encode(b"\x89PNG sea").decode()})
+    equal((made["success"], made["errors"], made["id"][:3]), (True, [], "068"))
+    rows = org.query("SELECT ContentDocumentId, ContentDocument.Description, ContentDocument.LatestPublishedVersionId FROM ContentDocumentLink "
+                     f"WHERE LinkedEntityId IN ('{task}')")["records"]
+    equal([(each["ContentDocument"]["Description"], each["ContentDocument"]["LatestPublishedVersionId"], each["ContentDocumentId"][:3]) for each in rows],
+          [("[msg:1]", made["id"], "069")])
+    equal(org.ContentVersion.get(made["id"])["ContentDocumentId"], rows[0]["ContentDocumentId"])
+with report.refusal("a file published to nobody", refused.SalesforceMalformedRequest, "INVALID_CROSS_REFERENCE_KEY"):
+    org.ContentVersion.create({"PathOnClient": "sea.png", "FirstPublishLocationId": "00Q000000009999EAA", "VersionData": "MQ=="})
+with report.refusal("a file without a name", refused.SalesforceMalformedRequest, "REQUIRED_FIELD_MISSING"):
+    org.ContentVersion.create({"VersionData": "MQ=="})
 with report.operation("delete"):
     equal(org.Lead.delete(lead), 204)
 with report.refusal("what was deleted", refused.SalesforceResourceNotFound):
