@@ -162,7 +162,8 @@ remove: $(OPERATE) ## Show what a deleted stack kept, and delete it for good, al
 
 .PHONY: apply
 apply: export ACTION := $(ACTION)
-apply: export TENANT := $(TENANT)
+# The demo tenant has simulators for CRMs: it is applied where it is named, and never for want of a name.
+apply: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
 apply: $(OPERATE) ## Plan or apply the file of a tenant or an account: make apply STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme.yaml ACTION=plan|apply
 	@$(OPERATE) apply
 

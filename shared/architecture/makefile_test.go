@@ -71,10 +71,11 @@ func TestWhatTheOperatorsVariablesBecome(t *testing.T) {
 		"TENANT=acme IDS=a,b redrive":            "redrive: ACTION=redrive TENANT=acme IDS=a,b",
 		"redrive TENANT=acme IDS=,":              "redrive: ACTION=redrive TENANT=acme IDS=,",
 		"TENANT=acme redrive TENANT=_ IDS=a":     "redrive: ACTION=redrive TENANT=_ IDS=a",
-		"apply":                                  "apply: ACTION=apply TENANT=events/tenants/demo.json IDS=",
+		"smoke":                                  "smoke: ACTION= TENANT=events/tenants/demo.json IDS=",
+		"apply":                                  "apply: ACTION=apply TENANT= IDS=",
 		"ACTION=plan TENANT=acme.json apply":     "apply: ACTION=plan TENANT=acme.json IDS=",
 		"apply ACTION=plan TENANT=acme.json":     "apply: ACTION=plan TENANT=acme.json IDS=",
-		"ACTION=apply apply ACTION=plan":         "apply: ACTION=plan TENANT=events/tenants/demo.json IDS=",
+		"ACTION=apply apply ACTION=plan":         "apply: ACTION=plan TENANT= IDS=",
 		"TENANT=a.json apply TENANT=b.json IDS=": "apply: ACTION=apply TENANT=b.json IDS=",
 	} {
 		words := strings.Fields(said)

@@ -19,6 +19,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
+
+	"signalbox/shared/operations/operate"
 )
 
 // Alias is the alias that a function with canaries is invoked through. What is invoked by hand has none.
@@ -70,7 +72,7 @@ func (s *Stack) Invoke(ctx context.Context, function string, event []byte) ([]by
 	name := s.Name + "-" + function
 	answer, err := s.functions.Invoke(ctx, &lambda.InvokeInput{FunctionName: &name, Payload: event})
 	if missing, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
-		return nil, fmt.Errorf("there is no function %s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", name, s.region, missing.ErrorMessage())
+		return nil, fmt.Errorf("%w %s in %s (%s): check STACK, AWS_REGION and AWS_PROFILE", operate.ErrNoFunction, name, s.region, missing.ErrorMessage())
 	}
 	if err != nil {
 		return nil, s.explain("invoke "+name, "lambda:InvokeFunction", err)

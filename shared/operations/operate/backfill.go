@@ -35,14 +35,24 @@ func Backfill(ctx context.Context, out io.Writer, lookup func(string) string, ch
 	if provider := lookup("PROVIDER"); provider != "" {
 		channels = []string{provider}
 	}
+	var unsaid []error // by functions that may have it
 	for _, channel := range channels {
 		known, err := backfillFrom(ctx, out, channel, asked, invoke)
 		if known || err != nil && len(channels) == 1 {
 			return err
 		}
+		if !errors.Is(err, errElsewhere) && !errors.Is(err, ErrNoFunction) {
+			unsaid = append(unsaid, err)
+		}
 	}
-	return fmt.Errorf("there is no account %s whose provider can be asked: its channel is none of %s", asked.Account, strings.Join(channels, ", "))
+	if len(unsaid) > 0 {
+		return fmt.Errorf("not fetched for the account %s: %w", asked.Account, errors.Join(unsaid...))
+	}
+	return fmt.Errorf("there is no account %s, or its provider cannot be asked; one that was applied just now is known after half a minute", asked.Account)
 }
+
+// errElsewhere is the answer of a function whose provider does not have the account, or cannot be asked.
+var errElsewhere = errors.New(redrive.NoAccount)
 
 // backfillOf reads what is asked for.
 func backfillOf(lookup func(string) string, now time.Time) (q redrive.FetchRequest, err error) {
@@ -108,9 +118,11 @@ func backfillFrom(ctx context.Context, out io.Writer, channel string, asked redr
 		if err := json.Unmarshal(body, &answer); err != nil {
 			return known, fmt.Errorf("%s-reparse does not answer as it should: %w", channel, err)
 		}
+		if slices.Contains(answer.Problems, redrive.NoAccount) || slices.Contains(answer.Problems, redrive.NoAction) {
+			return known, fmt.Errorf("%s-reparse: %w", channel, errElsewhere)
+		}
 		if len(answer.Problems) > 0 {
-			theirs := !slices.Contains(answer.Problems, redrive.NoAccount) && !slices.Contains(answer.Problems, redrive.NoAction)
-			return known || theirs, fmt.Errorf("%s-reparse: %s", channel, strings.Join(answer.Problems, "; "))
+			return true, fmt.Errorf("%s-reparse: %s", channel, strings.Join(answer.Problems, "; "))
 		}
 		at := answer.Fetched
 		if at == nil {

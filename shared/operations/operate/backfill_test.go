@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ func TestABackfillIsAskedUntilItIsDone(t *testing.T) {
 		problem   string
 	}{
 		"the second channel has it":     {all, map[string][]redrive.Result{"one": {none}, "two": {fetched(20, false), fetched(60, true)}, "three": {other}}, []string{"one", "two", "two"}, 2, ""},
+		"its function fails":            {all, map[string][]redrive.Result{"one": {other}, "two": {}, "three": {other}}, []string{"one", "two", "three"}, 0, "acme: two-reparse: twilio_unanswered"},
 		"nobody has it":                 {all, map[string][]redrive.Result{"one": {none}, "two": {other}, "three": {other}}, []string{"one", "two", "three"}, 0, "no account acme"},
 		"its channel is named":          {all + " PROVIDER=three", map[string][]redrive.Result{"three": {fetched(60, true)}}, []string{"three"}, 1, ""},
 		"it may not be asked":           {all, map[string][]redrive.Result{"one": {redrive.Refuse("the account's file names no apiUrl: it may not be asked")}}, []string{"one"}, 0, "names no apiUrl"},
@@ -41,7 +43,7 @@ func TestABackfillIsAskedUntilItIsDone(t *testing.T) {
 		"an end before the beginning":   {"ACCOUNT=acme FROM=2026-01-31 TO=2026-01-30 REASON=x BY=ada", nil, nil, 0, "FROM is not before TO"},
 		"a day that is none":            {"ACCOUNT=acme FROM=31.1.2026 REASON=x BY=ada", nil, nil, 0, "FROM and TO are instants"},
 		"history is asked for as that":  {all + " HISTORY=1", map[string][]redrive.Result{"one": {fetched(60, true)}}, []string{"one import"}, 1, ""},
-		"a function that says nonsense": {all, map[string][]redrive.Result{"one": {{}}}, []string{"one", "two", "three"}, 0, "no account acme"},
+		"a function that says nonsense": {all, map[string][]redrive.Result{"one": {{}}}, []string{"one", "two", "three"}, 0, "one-reparse does not answer"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			variables := map[string]string{}
@@ -62,9 +64,12 @@ func TestABackfillIsAskedUntilItIsDone(t *testing.T) {
 					name += " import"
 				}
 				asked = append(asked, name)
-				answers := c.answers[channel]
+				answers, there := c.answers[channel]
+				if !there {
+					return nil, fmt.Errorf("%w %s", ErrNoFunction, function)
+				}
 				if len(answers) == 0 {
-					return nil, errors.New("there is no such function")
+					return nil, errors.New("twilio_unanswered")
 				}
 				c.answers[channel] = answers[1:]
 				return json.Marshal(answers[0])

@@ -12,6 +12,9 @@ import (
 // answers.
 type Invoke func(ctx context.Context, function string, event []byte) (answer []byte, err error)
 
+// ErrNoFunction is the error of an Invoke of a function that the stack does not have.
+var ErrNoFunction = errors.New("there is no function")
+
 // LocalStack is what the local cloud calls its stack.
 const LocalStack = "signalbox"
 

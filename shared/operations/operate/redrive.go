@@ -164,7 +164,7 @@ func (c Choice) Run(ctx context.Context, out io.Writer, invoke Invoke) error {
 	case r.counts[redrive.Failed] > 0:
 		return errors.New("not everything could be put back")
 	case len(c.asked.IDs) > 0 && r.counts[redrive.Missing] > 0:
-		return errors.New("there is nothing of some of IDS")
+		return errors.New("IDS names some of which nothing is kept: they are missing above")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ import (
 const SmokeUsage = `make smoke STACK=<stack> | ENDPOINT=http://127.0.0.1:4566 | URL=<gateway> PUBLIC_BASE_URL=<what is signed for>
     TENANT=<file>          the tenant file that was applied; its account's token signs, or AUTH_TOKEN of the environment
     ACCOUNT=               the file of an account of several tenants that the tenant has a line of: the message is one to it
-    PROVIDER= SAMPLE=      which account's provider, and which sample of events/<provider>; else the first message
+    PROVIDER= SAMPLE=      which account's provider, and which of functions/adapter/<provider>/samples, by its name; else the first message
 It sends one message from a number that nobody has: every CRM of the tenant shows it.`
 
 // What may take how long: a message to every simulator, a gateway's answer, and a simulator's word about itself.
@@ -121,7 +121,7 @@ func (s Smoke) send(ctx context.Context, out io.Writer, client *samples.Client, 
 		}
 	}
 	if report.EndTo == 0 {
-		return fmt.Errorf("it was accepted, but is not in every simulator after %s: look for a dead letter (make redrive ACTION=plan) and into the functions' logs", arrival)
+		return fmt.Errorf("it was accepted, but is not in every simulator after %s: it waits (a line \"message waits\" of the functions' logs says why), or is a dead letter (make redrive ACTION=plan shows it)", arrival)
 	}
 	_, err = fmt.Fprintf(out, "in every simulator %d ms later\n", report.EndTo.Milliseconds())
 	return err

@@ -166,6 +166,9 @@ func readFile(name string, settings []setting) error {
 	return errors.Join(problems...)
 }
 
+// replace stands in relay.example.json for what is to be said.
+const replace = "REPLACE"
+
 // check returns what is wrong, and what is wanted.
 func (c *Config) check() (problems []error) {
 	wrong := func(is bool, text string) {
@@ -174,10 +177,10 @@ func (c *Config) check() (problems []error) {
 		}
 	}
 	_, keyed := standardwebhooks.Key(c.Secret)
-	wrong(!private(c.Endpoint, "/v1/accounts/"), "endpoint: must be https://<host>/v1/accounts/<account>/bluebubbles/messages (http is for this machine alone)")
+	wrong(!private(c.Endpoint, "/v1/accounts/") || strings.Contains(c.Endpoint, replace), "endpoint: must be https://<host>/v1/accounts/<account>/bluebubbles/messages (http is for this machine alone)")
 	wrong(!keyed, "secret: must be the account's authToken, whsec_ and 24 to 64 bytes in base64, by the file or RELAY_SECRET")
 	wrong(!private(c.Server, ""), "server: must be the URL of the BlueBubbles server; its password travels in every URL, so that http is for this machine alone")
-	wrong(c.Password == "", "password: must be the BlueBubbles server's, by the file or RELAY_PASSWORD")
+	wrong(c.Password == "" || strings.HasPrefix(string(c.Password), replace), "password: must be the BlueBubbles server's, by the file or RELAY_PASSWORD")
 	wrong(!loopback(c.Listen), "listen: must be an address of this machine alone, such as 127.0.0.1:8471")
 	wrong(!regexp.MustCompile(`^[A-Za-z0-9_-]{22,128}$`).MatchString(c.Path), "path: must be 22 to 128 letters, digits, - and _ that nobody can guess, by the file or RELAY_PATH: openssl rand -hex 16")
 	wrong(c.Folder == "", "folder: must be a folder that nobody else may read, where what is not yet sent is kept")

@@ -77,6 +77,8 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"an endpoint in the clear":             {map[string]any{"endpoint": "http://hooks.example/v1/accounts/a/bluebubbles/messages"}, nil, "endpoint: must be https"},
 		"an endpoint that is none":             {map[string]any{"endpoint": "https://hooks.example/"}, nil, "endpoint: must be https"},
 		"an endpoint of this machine":          {map[string]any{"endpoint": "http://127.0.0.1:8080/v1/accounts/a/bluebubbles/messages"}, nil, ""},
+		"an endpoint of the example":           {map[string]any{"endpoint": "https://REPLACE/v1/accounts/REPLACE/bluebubbles/messages"}, nil, "endpoint: must be https"},
+		"a password of the example":            {map[string]any{"password": "REPLACE: the BlueBubbles server's"}, nil, "password: must be the BlueBubbles server's"},
 		"no secret":                            {map[string]any{"secret": nil}, nil, "secret: must be the account's authToken"},
 		"a secret of another form":             {map[string]any{"secret": "whpk_AAAA"}, nil, "secret: must be the account's authToken"},
 		"the server elsewhere, in the clear":   {map[string]any{"server": "http://192.0.2.1:1234"}, nil, "server: must be"},
