@@ -196,6 +196,9 @@ func TestATenantsFile(t *testing.T) {
 		"a name that a secret was pasted into is not told": {`"authToken"`, `"hunter2 hunter2"`, []string{
 			"accounts[0].? is not a name known here, which are apiToken, apiUrl, authToken, consentUrl, handshakeToken, id, previousAuthToken, provider, providerAccount", "accounts[0].authToken is missing: 1 to 4096 printable ASCII characters without blanks",
 		}},
+		"a provider that is not told": {`"id": "demo-telnyx",`, `"id": "demo-telnyx", "consentUrl": "https://accounts.twilio.com",`, []string{
+			"accounts[4].consentUrl is of providers that are told who may be written to, which telnyx is not: leave it out",
+		}},
 		"a name written twice":               {`"region": "US"`, `"region": "US", "region": "DE"`, []string{"tenant.region is written twice"}},
 		"a number in place of a string":      {`"US"`, `1`, []string{"tenant.region is a number, not a string"}},
 		"a secret that is a number":          {`"local-use-only-hubspot-token"`, `12345`, []string{"tenant.crms[0].token is a number, not a string"}},

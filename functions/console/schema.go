@@ -198,7 +198,12 @@ func (s *schemas) checkAccount(path, provider string, account map[string]any) []
 	if !slices.Contains(s.Providers, provider) {
 		return []tenant.Problem{{Path: path + ".provider", Reason: "is no provider of this deployment, which has " + strings.Join(s.Providers, ", ")}}
 	}
-	return s.plugins[accountSchema(provider)].check(path, account)
+	d := s.plugins[accountSchema(provider)]
+	problems := d.check(path, account)
+	if told, _ := account["consentUrl"].(string); told != "" && !d.names("consentUrl") { // it would wait for ever to be told
+		problems = append(problems, tenant.Problem{Path: path + ".consentUrl", Reason: "is of providers that are told who may be written to, which " + provider + " is not: leave it out"})
+	}
+	return problems
 }
 
 // document is a schema with its source, whose descriptions say what is wanted.
@@ -209,6 +214,13 @@ type document struct {
 	source     any
 	name       string    // of its file
 	refers     *document // to the one that it refers to; nil for none
+}
+
+// names reports whether a schema has something to say of a property.
+func (d *document) names(property string) bool {
+	top, _ := d.source.(map[string]any)
+	properties, _ := top["properties"].(map[string]any)
+	return properties[property] != nil
 }
 
 // place is where schemas are for each other.

@@ -3,6 +3,7 @@ package router
 import (
 	"context"
 	"slices"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
@@ -28,7 +29,9 @@ func (r *Router) tellProviders(ctx context.Context, e *canonical.Event, c *canon
 			if err != nil {
 				return err
 			}
-			records = append(records, w.Record(sealed))
+			record := w.Record(sealed)
+			record.Expires = time.Now().Add(Retention) // of an account that tells no more it may not lie there for ever
+			records = append(records, record)
 		}
 	}
 	for some := range slices.Chunk(records, store.MaxWrite) {

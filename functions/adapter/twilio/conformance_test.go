@@ -67,4 +67,10 @@ func TestChannel(t *testing.T) { adaptertest.Run(t, provider(t)) }
 
 func BenchmarkWebhook(b *testing.B) { adaptertest.Bench(b, provider(b)) }
 
+func BenchmarkStream(b *testing.B) {
+	p := provider(b)
+	p.Sample = sample(b, "stream-inbound")
+	adaptertest.Bench(b, p)
+}
+
 func FuzzWebhook(f *testing.F) { adaptertest.Fuzz(f, provider(f)) }

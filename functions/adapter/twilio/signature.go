@@ -84,8 +84,13 @@ func (c *content) Verify(tokens secret.Versions) error {
 func rejected(code string) error { return fault.New(fault.Rejected, code, nil) }
 
 func isHash(given string, body []byte) bool {
+	var decoded [sha256.Size]byte
+	if len(given) != hex.EncodedLen(len(decoded)) {
+		return false
+	}
 	sum := sha256.Sum256(body)
-	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(strings.ToLower(given))) == 1
+	_, err := hex.Decode(decoded[:], []byte(given))
+	return subtle.ConstantTimeCompare(sum[:], decoded[:]) == 1 && err == nil
 }
 
 // signedText returns what was signed behind the base URL: the rest of the URL, then each name and value that differs from the one

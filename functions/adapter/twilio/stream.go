@@ -2,7 +2,6 @@ package twilio
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,14 +29,13 @@ func (c *content) stream() ([]adapter.Parsed, error) {
 	if err != nil {
 		return nil, malformed("json_malformed")
 	}
-	events := slices.Collect(document.Elements())
 	if document[0] == '{' {
-		events = []jsontext.Value{document}
+		document = "[" + document + "]"
 	} else if document[0] != '[' {
 		return nil, malformed("json_malformed")
 	}
-	all := make([]adapter.Parsed, 0, len(events))
-	for _, event := range events {
+	var all []adapter.Parsed
+	for event := range document.Elements() {
 		parsed, err := c.streamed(event, event.At("data"))
 		if err != nil {
 			parsed = []adapter.Parsed{{Err: err}}
@@ -45,6 +43,10 @@ func (c *content) stream() ([]adapter.Parsed, error) {
 		vendor := adapter.JSONFields(event, isOpenEvent)
 		for i := range parsed {
 			parsed[i].Unasked, parsed[i].Vendor = true, vendor
+		}
+		if all == nil { // as for most
+			all = parsed
+			continue
 		}
 		all = append(all, parsed...)
 	}
@@ -85,13 +87,13 @@ func (c *content) at(written string) time.Time {
 
 // formOf returns the parameters in which a webhook has the same as an event's data, so that both are read as one.
 func formOf(data jsontext.Value, with ...field) form {
-	return append(form{
+	return append(append(make(form, 0, 8), form{
 		{"MessageSid", data.TextAt("messageSid")},
 		{"AccountSid", data.TextAt("accountSid")},
 		{"From", data.TextAt("from")},
 		{"To", data.TextAt("to")},
 		{"MessagingServiceSid", data.TextAt("messagingServiceSid")},
-	}, with...)
+	}...), with...)
 }
 
 // witness reads a message that came. The webhook of it has files, buttons, places and names beside, and therefore counts if it comes.
