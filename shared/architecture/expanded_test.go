@@ -224,7 +224,7 @@ func TestExpandedQueues(t *testing.T) {
 func TestExpandedDataSurvivesTheStack(t *testing.T) {
 	tm, found := expanded(t), 0
 	for id, r := range tm.Resources {
-		if !slices.Contains([]string{"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}, r.Type) {
+		if !slices.Contains([]string{"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::S3::Bucket"}, r.Type) {
 			continue
 		}
 		found++

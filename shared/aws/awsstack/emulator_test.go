@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/aws/awsconfig"
 	"signalbox/shared/aws/awsstack"
 	"signalbox/shared/aws/dynamostore"
+	"signalbox/shared/aws/s3objects"
 	"signalbox/shared/dev/local/template"
 	"signalbox/shared/operations/operate"
 	"signalbox/shared/store"
@@ -23,6 +24,7 @@ import (
 	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	gocmp "github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
@@ -224,6 +226,11 @@ func TestWhatADeletedStackKeptIsTakenBackAndDeletedOnAnEmulator(t *testing.T) {
 	if _, err := e.tables.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(recovered + "-state"), Item: item}); err != nil {
 		t.Fatal(err)
 	}
+	files := s3.NewFromConfig(e.config, s3objects.Options)
+	bucket := e.identifiers()["ObjectsBucket"]
+	if _, err := files.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("large/demo/event/x"), Body: strings.NewReader("kept")}); err != nil {
+		t.Fatal(err)
+	}
 	_, recovering := e.recover()
 	_, removing := e.remove(recovered)
 	for _, err := range []error{recovering, removing} {
@@ -250,6 +257,9 @@ func TestWhatADeletedStackKeptIsTakenBackAndDeletedOnAnEmulator(t *testing.T) {
 	held, err := e.tables.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String(recovered + "-state"), Key: item})
 	if err != nil || len(held.Item) != len(item) {
 		t.Errorf("the item: %v, %v", held, err)
+	}
+	if got, err := files.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("large/demo/event/x")}); err != nil || got.Body.Close() != nil {
+		t.Errorf("the object: %v", err)
 	}
 	e.delete()
 	if _, err := e.remove(""); !isUsage(err) || len(e.identifiers()) != len(e.kept.Resources) {

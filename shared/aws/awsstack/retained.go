@@ -32,7 +32,7 @@ const (
 const keyDays = 30
 
 // Find returns the identifier that CloudFormation imports a resource by, or "" when there is none: of a key by the address of a
-// queue that it encrypts, of everything else by its name.
+// queue that it encrypts, of the newest bucket by what its name begins with, of everything else by its name.
 func (s *Stack) Find(ctx context.Context, kind, name string) (string, error) {
 	id, err := s.find(ctx, kind, name)
 	switch {
@@ -61,6 +61,8 @@ func (s *Stack) find(ctx context.Context, kind, name string) (string, error) {
 			return "", err
 		}
 		return aws.ToString(answer.ARN), nil
+	case operate.KindBucket:
+		return newestBucket(ctx, s.bucketClient(), name)
 	case operate.KindKey:
 		const key = sqstypes.QueueAttributeNameKmsMasterKeyId
 		answer, err := sqs.NewFromConfig(s.config).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &name, AttributeNames: []sqstypes.QueueAttributeName{key}})
@@ -89,6 +91,8 @@ func (s *Stack) delete(ctx context.Context, kind, id string) error {
 		_, err = sqs.NewFromConfig(s.config).DeleteQueue(ctx, &sqs.DeleteQueueInput{QueueUrl: &id})
 	case operate.KindSecret:
 		_, err = secretsmanager.NewFromConfig(s.config).DeleteSecret(ctx, &secretsmanager.DeleteSecretInput{SecretId: &id, ForceDeleteWithoutRecovery: aws.Bool(true)})
+	case operate.KindBucket:
+		err = deleteBucket(ctx, s.bucketClient(), id)
 	case operate.KindKey:
 		_, err = kms.NewFromConfig(s.config).ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &id, PendingWindowInDays: aws.Int32(keyDays)})
 		if isCode(err, "KMSInvalidStateException") {
@@ -121,7 +125,7 @@ func deleteTable(ctx context.Context, client *dynamodb.Client, table string) err
 // Import makes the stack of a template that owns resources which are there already. A key that waits for its deletion is taken
 // back first. When CloudFormation refuses the import, no stack is left.
 func (s *Stack) Import(ctx context.Context, template []byte, resources []operate.Resource) error {
-	property := map[string]string{operate.KindTable: "TableName", operate.KindQueue: "QueueUrl", operate.KindSecret: "Id", operate.KindKey: "KeyId"}
+	property := map[string]string{operate.KindTable: "TableName", operate.KindQueue: "QueueUrl", operate.KindSecret: "Id", operate.KindKey: "KeyId", operate.KindBucket: "BucketName"}
 	var imported []cfntypes.ResourceToImport
 	for _, r := range resources {
 		if r.Kind == operate.KindKey {

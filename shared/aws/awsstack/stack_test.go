@@ -132,6 +132,10 @@ func TestWhatADeletedStackLeft(t *testing.T) {
 	status := func(s *awsstack.Stack) (string, error) { return s.Status(t.Context()) }
 	const missing = `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id st does not exist</Message></Error></ErrorResponse>`
 	const denied = `<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>because</Message></Error></ErrorResponse>`
+	const refusedXML = `<Error><Code>AccessDenied</Code><Message>because</Message></Error>`
+	const buckets = `<ListAllMyBucketsResult><Buckets><Bucket><Name>st-files-1</Name><CreationDate>2026-11-01T00:00:00.000Z</CreationDate></Bucket>` +
+		`<Bucket><Name>st-files-2</Name><CreationDate>2026-11-02T00:00:00.000Z</CreationDate></Bucket>` +
+		`<Bucket><Name>another</Name><CreationDate>2026-11-03T00:00:00.000Z</CreationDate></Bucket></Buckets></ListAllMyBucketsResult>`
 	for sentence, c := range map[string]struct {
 		service service
 		call    func(*awsstack.Stack) (string, error)
@@ -146,7 +150,11 @@ func TestWhatADeletedStackLeft(t *testing.T) {
 		"a queue that is not there":                 {refusal(400, "AWS.SimpleQueueService.NonExistentQueue"), find(operate.KindQueue, "q"), "", ""},
 		"a secret that is not there":                {refusal(400, "ResourceNotFoundException"), find(operate.KindSecret, "s"), "", ""},
 		"a role that may not look is not missing":   {refusal(400, "AccessDeniedException"), find(operate.KindSecret, "s"), "", "look up s in us-east-1: access denied: the role needs secretsmanager:DescribeSecret"},
-		"a kind that nothing is known of":           {service{}, find("AWS::S3::Bucket", "b"), "", "cannot be looked up"},
+		"a kind that nothing is known of":           {service{}, find("AWS::SNS::Topic", "b"), "", "cannot be looked up"},
+		"a bucket by what its name begins with":     {service{status: 200, body: buckets}, find(operate.KindBucket, "st-files-"), "st-files-2", ""},
+		"a bucket that is not there":                {service{status: 200, body: buckets}, find(operate.KindBucket, "st-other-"), "", ""},
+		"buckets that nobody may see are not gone":  {service{status: 403, body: refusedXML}, find(operate.KindBucket, "st-files-"), "", "access denied: the role needs s3:ListBuckets"},
+		"a bucket that may not be deleted":          {service{status: 403, body: refusedXML}, remove(operate.KindBucket, "st-files-2"), "", "delete It st-files-2 in us-east-1: access denied: the role needs s3:ListObjectsV2"},
 		"a key whose deletion was scheduled before": {refusal(400, "KMSInvalidStateException"), remove(operate.KindKey, "k"), "", ""},
 		"a queue that may not be deleted":           {refusal(403, "AccessDeniedException"), remove(operate.KindQueue, "https://sqs/q"), "", "delete It https://sqs/q in us-east-1: access denied: the role needs sqs:DeleteQueue"},
 		"a stack that is not there":                 {service{status: 400, body: missing}, status, "", ""},

@@ -28,12 +28,13 @@ const (
 	KindQueue  = "AWS::SQS::Queue"
 	KindSecret = "AWS::SecretsManager::Secret" //nolint:gosec // a type, no credential
 	KindKey    = "AWS::KMS::Key"
+	KindBucket = "AWS::S3::Bucket"
 )
 
 // Resource is what outlives the stack that made it.
 type Resource struct {
 	LogicalID, Kind string
-	Name            string // a key has none
+	Name            string // a key has none, and of a bucket it is what its name begins with
 	ID              string // what CloudFormation imports it by; empty when there is no such thing
 }
 
@@ -45,7 +46,8 @@ type Kept struct {
 }
 
 // Remains looks up what is there under a stack's name. Status is empty when there is no such stack, and so is what Find returns
-// for what is not there. A key is found by the identifier of a queue that it encrypts, everything else by its name.
+// for what is not there. A key is found by the identifier of a queue that it encrypts, the newest of several buckets by what their names begin with,
+// everything else by its name.
 type Remains interface {
 	Status(ctx context.Context) (string, error)
 	Find(ctx context.Context, kind, name string) (id string, err error)
@@ -121,6 +123,9 @@ func newResource(id string, body *yaml.Node, stack string) (Resource, error) {
 	property := map[string]string{KindTable: "TableName", KindQueue: "QueueName", KindSecret: "Name"}[r.Kind]
 	switch {
 	case r.Kind == KindKey:
+		return r, nil
+	case r.Kind == KindBucket && value(value(body, "Properties"), "BucketName") == nil:
+		r.Name = strings.ToLower(stack + "-" + id + "-") // what CloudFormation makes up goes on at random
 		return r, nil
 	case property == "":
 		return r, fmt.Errorf("template.yaml:%d: %s is kept, and a %s can be neither recovered nor removed: change shared/operations/operate", body.Line, id, r.Kind)
@@ -211,7 +216,7 @@ func Remove(ctx context.Context, out io.Writer, kept Kept, confirmed string, acc
 
 // rank orders what is deleted: the key before the last resource that leads to it.
 func rank(r Resource) int {
-	return slices.Index([]string{KindTable, KindSecret, KindKey, KindQueue}, r.Kind)
+	return slices.Index([]string{KindTable, KindBucket, KindSecret, KindKey, KindQueue}, r.Kind)
 }
 
 // find returns the resources with their identifiers. It refuses while the stack is there: what it has is its own.

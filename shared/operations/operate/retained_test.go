@@ -66,6 +66,9 @@ Resources:
         Type: AWS::SecretsManager::Secret
         DeletionPolicy: RetainExceptOnCreate
         Properties: {Name: !Sub '${AWS::StackName}/pepper'}
+    Files:
+        Type: AWS::S3::Bucket
+        DeletionPolicy: RetainExceptOnCreate
 `
 
 // whole is a template with more than is retained.
@@ -80,6 +83,7 @@ func left(but ...string) map[string]string {
 	there := map[string]string{
 		"AWS::DynamoDB::Table st-state": "st-state", "AWS::SQS::Queue st-events.fifo": "https://sqs/events",
 		"AWS::SecretsManager::Secret st/pepper": "arn:pepper", "AWS::KMS::Key https://sqs/events": "key",
+		"AWS::S3::Bucket st-files-": "st-files-x1",
 	}
 	for _, name := range but {
 		delete(there, name)
@@ -88,9 +92,9 @@ func left(but ...string) map[string]string {
 }
 
 func TestRetained(t *testing.T) {
-	const list = "the stack st kept these, with everything in them:\n  State st-state\n  Pepper arn:pepper\n  Key key\n  Events https://sqs/events\n"
-	imports := []string{retained, "import Key key", "import Events https://sqs/events", "import State st-state", "import Pepper arn:pepper"}
-	deletions := []string{"delete State st-state", "delete Pepper arn:pepper", "delete Key key", "delete Events https://sqs/events"}
+	const list = "the stack st kept these, with everything in them:\n  State st-state\n  Files st-files-x1\n  Pepper arn:pepper\n  Key key\n  Events https://sqs/events\n"
+	imports := []string{retained, "import Key key", "import Events https://sqs/events", "import State st-state", "import Pepper arn:pepper", "import Files st-files-x1"}
+	deletions := []string{"delete State st-state", "delete Files st-files-x1", "delete Pepper arn:pepper", "delete Key key", "delete Events https://sqs/events"}
 	for sentence, c := range map[string]struct {
 		command, confirmed string
 		account            account
@@ -98,7 +102,7 @@ func TestRetained(t *testing.T) {
 		out                string
 		failed             []string
 	}{
-		"what a deleted stack kept is imported into a stack of its name": {"recover", "", account{there: left()}, imports, "st owns 4 resources again. Next: make deploy\n", nil},
+		"what a deleted stack kept is imported into a stack of its name": {"recover", "", account{there: left()}, imports, "st owns 5 resources again. Next: make deploy\n", nil},
 		"a stack that is there is not recovered": {
 			"recover", "", account{status: "CREATE_COMPLETE", there: left()}, nil, "", []string{"the stack st is there (CREATE_COMPLETE): delete it first: sam delete --stack-name st"},
 		},
@@ -115,15 +119,15 @@ func TestRetained(t *testing.T) {
 			"remove", "st",
 			account{there: left()},
 			deletions,
-			list + "State st-state is deleted\nPepper arn:pepper is deleted\nKey key is deleted in 30 days\nEvents https://sqs/events is deleted\n", nil,
+			list + "State st-state is deleted\nFiles st-files-x1 is deleted\nPepper arn:pepper is deleted\nKey key is deleted in 30 days\nEvents https://sqs/events is deleted\n", nil,
 		},
 		"a removal that failed says how far it got": {
-			"remove", "st", account{there: left(), failing: "arn:pepper"}, deletions[:1], list + "State st-state is deleted\n", []string{"access denied", "run it again"},
+			"remove", "st", account{there: left(), failing: "arn:pepper"}, deletions[:2], list + "State st-state is deleted\nFiles st-files-x1 is deleted\n", []string{"access denied", "run it again"},
 		},
 		"a removal takes away what is left of one that failed": {
 			"remove", "st",
-			account{there: left("AWS::DynamoDB::Table st-state", "AWS::SecretsManager::Secret st/pepper")},
-			deletions[2:],
+			account{there: left("AWS::DynamoDB::Table st-state", "AWS::SecretsManager::Secret st/pepper", "AWS::S3::Bucket st-files-")},
+			deletions[3:],
 			"the stack st kept these, with everything in them:\n  Key key\n  Events https://sqs/events\nKey key is deleted in 30 days\nEvents https://sqs/events is deleted\n", nil,
 		},
 		"a removal of nothing is done":        {"remove", "", account{}, nil, "nothing of the stack st is left in this account and Region\n", nil},
@@ -157,8 +161,9 @@ func TestTemplatesWhoseRemainsAreNotFound(t *testing.T) {
 		"a template that keeps nothing":            {"Resources:\n  A: {Type: AWS::SQS::Queue}", "no resource with DeletionPolicy RetainExceptOnCreate"},
 		"an empty template":                        {"", "is empty"},
 		"a template that is none":                  {"Resources: [", "cannot be read"},
-		"a kind that nothing is known of":          {"Resources:\n  A:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: RetainExceptOnCreate", "template.yaml:3: A is kept, and a AWS::S3::Bucket"},
+		"a kind that nothing is known of":          {"Resources:\n  A:\n    Type: AWS::SNS::Topic\n    DeletionPolicy: RetainExceptOnCreate", "template.yaml:3: A is kept, and a AWS::SNS::Topic"},
 		"a name that the stack's is not enough of": {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: RetainExceptOnCreate\n    Properties: {QueueName: !Sub '${Stage}-a'}", "A is kept: its QueueName"},
+		"a bucket whose name is everybody's":       {"Resources:\n  A:\n    Type: AWS::S3::Bucket\n    DeletionPolicy: RetainExceptOnCreate\n    Properties: {BucketName: files}", "template.yaml:3: A is kept, and a AWS::S3::Bucket"},
 		"a name that CloudFormation makes up":      {"Resources:\n  A:\n    Type: AWS::SQS::Queue\n    DeletionPolicy: RetainExceptOnCreate", "A is kept: its QueueName"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -185,7 +190,7 @@ func TestRetainedOfTheTemplate(t *testing.T) {
 	}
 	maps.Copy(variables, map[string]string{"ENDPOINT": "http://127.0.0.1:4566", "CONFIRM": "st"})
 	checkError(t, operate.Command(t.Context(), &out, root, "remove", lookup, open), nil)
-	checkError(t, operate.Command(t.Context(), &out, root, "recover", lookup, open), []string{"EventsQueue st-events.fifo", "DataKey", "PepperSecret st/pepper"})
+	checkError(t, operate.Command(t.Context(), &out, root, "recover", lookup, open), []string{"EventsQueue st-events.fifo", "DataKey", "PepperSecret st/pepper", "ObjectsBucket st-objectsbucket-"})
 	if want := []string{"st@", "st@http://127.0.0.1:4566", "st@http://127.0.0.1:4566"}; !slices.Equal(opened, want) {
 		t.Errorf("opened %v", opened)
 	}
