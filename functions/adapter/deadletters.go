@@ -15,12 +15,13 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
+	"signalbox/shared/queue"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
 
 const (
-	bytesPart    = 300 << 10 // bytes of a part: a record holds store.MaxData
+	bytesPart    = queue.MaxBody // bytes of a part: what is sealed and not kept apart
 	partsPerCall = 10
 )
 

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/claimcheck"
 	"signalbox/shared/deadletter"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/keyringtest"
+	"signalbox/shared/objects/memobjects"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
@@ -34,7 +36,7 @@ type unreadable struct{ list }
 func (unreadable) Parse() ([]Parsed, error) { panic("a defect, and +15551234567") }
 
 func TestReparse(t *testing.T) {
-	long := `["one"` + strings.Repeat(" ", 700<<10) + `,"two"]` // three parts
+	long := `["one"` + strings.Repeat(" ", 700<<10) + `,"two"]` // four parts
 	for name, c := range map[string]struct {
 		body    string
 		change  func(t *testing.T, ring *keyring.Ring, bytes *memstore.Store, letter deadletter.Record)
@@ -51,6 +53,7 @@ func TestReparse(t *testing.T) {
 		"an address that is still nobody's":       {body: `["one","none"]`, outcome: redrive.Failed, code: CodeUnowned, sent: []string{"one"}},
 		"a plan of one that is still nobody's":    {body: `["one","none"]`, action: redrive.Plan, outcome: redrive.Failed, code: CodeUnowned},
 		"what still cannot be read":               {body: `{`, outcome: redrive.Failed, code: "json_malformed"},
+		"what looks like a ticket":                {body: `{"schemaVersion":1002,"apart":{"object":"large/`, outcome: redrive.Failed, code: "json_malformed"},
 		"nothing durable takes it":                {body: `["one"]`, refused: true, outcome: redrive.Failed, code: "unsorted"},
 		"bytes of which a part is gone":           {body: long, change: remove("part/0001"), outcome: redrive.Failed, code: CodeBytes},
 		"bytes that are gone":                     {body: `["one"]`, change: remove("head"), outcome: redrive.Failed, code: CodeBytes},
@@ -62,6 +65,8 @@ func TestReparse(t *testing.T) {
 			var output bytes.Buffer
 			id := telemetry.Identity{Function: "BatchReparse", Version: "1"}
 			ring, spool, state, known := keyringtest.New(), memstore.New(), memstore.New(), &directory{}
+			kept := memobjects.New()
+			sealer := claimcheck.New(ring, kept)
 			var sent []queue.Message
 			events := publisher(func(all []queue.Message) error {
 				if c.refused {
@@ -76,10 +81,10 @@ func TestReparse(t *testing.T) {
 			}
 			parts := Parts{
 				Channel: spoiled{}, Directory: known, Peppers: known, Sinks: Sinks(events, waits),
-				DeadLetters: NewDeadLetters(ring, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
+				DeadLetters: NewDeadLetters(sealer, spool, state, "1"), Logger: telemetry.NewLogger(&output, id), Meter: telemetry.NewMeter(&output, id),
 			}
 			received := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-			New(ring, parts).Receive(t.Context(), webhook.Request{
+			New(sealer, parts).Receive(t.Context(), webhook.Request{
 				Method: http.MethodPost, Path: "/v1/accounts/shared/batch/events", Header: http.Header{"Token": {"token"}}, Body: []byte(c.body), Received: received,
 			})
 			letter := only(t, state)
@@ -87,7 +92,7 @@ func TestReparse(t *testing.T) {
 				c.change(t, ring, spool, letter)
 			}
 			parts.Channel = batch{}
-			reparser := NewReparser(New(ring, parts), state, spool)
+			reparser := NewReparser(New(sealer, parts), state, spool)
 			q := redrive.Common{Action: c.action, Tenant: "first", IDs: []string{letter.ID, "nowhere"}, By: "ops", Reason: "ticket 7"}
 			if q.Action == "" {
 				q.Action = redrive.Redrive
@@ -112,6 +117,9 @@ func TestReparse(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.sent, addresses); diff != "" {
 				t.Errorf("sent (-want +got): %s", diff)
+			}
+			if names := kept.Names(); c.body == long && len(names) > 0 {
+				t.Errorf("apart is %q", names)
 			}
 			if after := only(t, state); after.State != c.state {
 				t.Errorf("the dead letter is %q", after.State)

@@ -120,28 +120,47 @@ func (r *Reparser) topics(ctx context.Context, a tenant.Account) (topics []topic
 			return nil, err
 		}
 		for _, record := range page {
-			w, sealed, ok := consent.ReadWord(record)
-			if !ok {
-				r.adapter.Logger.ErrorContext(ctx, "a word to a provider cannot be read", slog.String("partition", record.Partition), slog.String("sort", record.Sort))
+			w, err := r.openWord(ctx, record)
+			if fault.Is(err, codeWord) {
+				r.adapter.Logger.ErrorContext(ctx, "a word to a provider cannot be read", slog.String("partition", record.Partition), slog.String("sort", record.Sort),
+					slog.Any("error", err))
 				r.adapter.Meter.Count("SpoolUnreadable", 1)
-				continue
-			}
-			address, err := r.adapter.sealer.Open(ctx, w.Place(), sealed)
-			if err != nil {
+			} else if err != nil {
 				return nil, err
 			}
-			w.Address = string(address)
+			if w.Tenant == "" {
+				continue
+			}
 			if last := len(topics) - 1; last < 0 || topics[last].word.Of() != w.Of() {
 				topics = append(topics, topic{})
 			}
 			t := &topics[len(topics)-1]
+			w.Address = cmp.Or(w.Address, t.word.Address) // the one of them all
 			t.word, t.records = w, append(t.records, record)
 		}
 		if n += len(page); n >= tellMost { // what is about the last may go on in the next page
-			return topics[:max(len(topics)-1, 1)], nil
+			topics = topics[:min(max(len(topics)-1, 1), len(topics))]
+			break
 		}
 	}
-	return topics, nil
+	return slices.DeleteFunc(topics, func(t topic) bool { return t.word.Address == "" }), nil
+}
+
+// codeWord is the code of a word that cannot be read, and never will be.
+const codeWord = "word_unreadable"
+
+// openWord returns what waits, without its address if that alone cannot be read.
+func (r *Reparser) openWord(ctx context.Context, record store.Record) (consent.Word, error) {
+	w, sealed, ok := consent.ReadWord(record)
+	if !ok {
+		return consent.Word{}, fault.New(fault.Permanent, codeWord, nil)
+	}
+	address, err := r.adapter.sealer.Open(ctx, w.Place(), sealed)
+	if cause := fault.Of(err); cause != nil && cause.Kind == fault.Permanent {
+		return w, fault.New(fault.Permanent, codeWord, cause)
+	}
+	w.Address = string(address)
+	return w, err
 }
 
 // tellSome tells the newest of each topic, and keeps what became of it. Again is why some are told again, and err why all that are left are.

@@ -283,3 +283,30 @@ func TestAKillAnywhereLosesNoWord(t *testing.T) {
 		}
 	}
 }
+
+// TestAWordThatNobodyCanOpen: what waits about others is told all the same, and a newer word than it about the same is, too. It stays where it
+// is, and is counted.
+func TestAWordThatNobodyCanOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTelling(t)
+		unreadable := func(word consent.Word) {
+			if err := w.state.Note(t.Context(), word.Record([]byte("sealed for another place"))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		alone := w.say("+15552010001", "one", consent.OptedOut, 1, canonical.SMS)
+		unreadable(alone)
+		w.say("+15552010002", "one", consent.OptedIn, 1, canonical.SMS)
+		unreadable(w.say("+15552010002", "one", consent.OptedOut, 2, canonical.SMS))
+		w.say("+15552010003", "one", consent.OptedOut, 1, canonical.SMS)
+		if err := w.run(); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"+15552010002 one opted_out", "+15552010003 one opted_out"}, w.list.told); diff != "" {
+			t.Error(diff)
+		}
+		if w.knows(alone) != consent.KnowsLater || !strings.Contains(w.out.String(), `"Name":"SpoolUnreadable"`) {
+			t.Errorf("the provider knows: %s; counted: %s", w.knows(alone), &w.out)
+		}
+	})
+}

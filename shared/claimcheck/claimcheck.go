@@ -84,7 +84,7 @@ func (s *Sealer) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]b
 // rolled out, and waits.
 const version = 1002
 
-// mark is what a ticket begins with, and nothing else that is sealed.
+// mark is what a ticket begins with, and nothing else that is sealed here: what a stranger wrote so is kept apart itself.
 const mark = `{"schemaVersion":1002,"apart":{"object":"large/`
 
 // ticket is what is sealed in the place of what is kept apart. Its key opens nothing else and is nowhere else: where the ticket is gone, or
@@ -101,7 +101,7 @@ type ticket struct {
 
 // check returns what is to be sealed for plain: itself, or the ticket for it.
 func (s *Sealer) check(ctx context.Context, at keyring.Place, plain []byte) ([]byte, error) {
-	if len(plain) <= Most {
+	if len(plain) <= Most && !bytes.HasPrefix(plain, []byte(mark)) {
 		return plain, nil
 	}
 	t := ticket{Version: version}

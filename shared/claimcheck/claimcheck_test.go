@@ -127,3 +127,19 @@ type failing struct{ other }
 func (failing) Put(context.Context, string, []byte) error {
 	return fault.New(fault.Retryable, "objects_failed", nil)
 }
+
+// TestWhatLooksLikeATicketIsNone: whoever writes what a ticket looks like gets that back, and no object that it names.
+func TestWhatLooksLikeATicketIsNone(t *testing.T) {
+	t.Parallel()
+	for _, personal := range []bool{false, true} {
+		for _, plain := range []string{
+			`{"schemaVersion":1002,"apart":{"object":"large/`,
+			`{"schemaVersion":1002,"apart":{"object":"large/other/event/00","size":3,"sha256":"","key":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}`,
+		} {
+			s := claimcheck.New(keyringtest.New(), memobjects.New())
+			if got, err := s.Open(t.Context(), place, seal(t, s, personal, []byte(plain))); err != nil || string(got) != plain {
+				t.Errorf("%q, %v, want %q", got, err, plain)
+			}
+		}
+	}
+}

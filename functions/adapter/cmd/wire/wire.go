@@ -9,7 +9,6 @@ import (
 	"signalbox/functions/adapter"
 	"signalbox/shared/aws/dynamostore"
 	"signalbox/shared/aws/function"
-	"signalbox/shared/aws/s3objects"
 	"signalbox/shared/canonical"
 	"signalbox/shared/claimcheck"
 	"signalbox/shared/hosts"
@@ -21,7 +20,7 @@ import (
 type Parts struct {
 	parts        adapter.Parts
 	ring         *keyring.Ring
-	objects      *s3objects.Store
+	sealer       *claimcheck.Sealer
 	state, bytes *dynamostore.Store
 	config       *dynamostore.Store
 	tenants      *tenant.Directory
@@ -35,14 +34,14 @@ func New(f *function.Function, options ...Option) Parts {
 	p := Parts{
 		ring:  f.Ring(f.String("DATA_KEY"), f.String("CONFIG_TABLE"), ""),
 		state: f.Table(f.String("STATE_TABLE")), bytes: f.Table(f.String("SPOOL_TABLE")),
-		objects: f.Objects(f.String("OBJECTS_BUCKET")),
-		config:  f.Table(f.String("CONFIG_TABLE")), tenants: f.Tenants(),
+		config: f.Table(f.String("CONFIG_TABLE")), tenants: f.Tenants(),
 	}
+	p.sealer = claimcheck.New(p.ring, f.Objects(f.String("OBJECTS_BUCKET")))
 	spool := adapter.NewSpool(p.bytes)
 	p.parts = adapter.Parts{
 		Directory: p.tenants, Peppers: f.Peppers(),
 		Sinks:       adapter.Sinks(f.Queue(f.String("EVENTS_QUEUE_URL")), spool),
-		DeadLetters: adapter.NewDeadLetters(p.ring, p.bytes, p.state, f.Identity.Version),
+		DeadLetters: adapter.NewDeadLetters(p.sealer, p.bytes, p.state, f.Identity.Version),
 		Aliases:     p.state,
 		Logger:      f.Logger, Meter: f.Meter,
 	}
@@ -76,7 +75,7 @@ func Outbox(_ *function.Function, p *Parts, _ *adapter.Spool) {
 // Adapter returns what receives the webhooks of a channel.
 func (p Parts) Adapter(channel adapter.Channel) *adapter.Adapter {
 	p.parts.Channel = channel
-	return adapter.New(claimcheck.New(p.ring, p.objects), p.parts)
+	return adapter.New(p.sealer, p.parts)
 }
 
 // Client returns what providers are called with. It reaches what CRM_HOSTS allows, as what calls CRMs does.
