@@ -23,13 +23,13 @@ const (
 
 // grammar is what names are checked with.
 type grammar struct {
-	e164, shortCode, alphanumeric, prefix, opaque *regexp.Regexp
+	e164, digits, alphanumeric, prefix, opaque *regexp.Regexp
 }
 
 func newGrammar() grammar {
 	return grammar{
 		e164:         regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`),
-		shortCode:    regexp.MustCompile(`^[0-9]{3,8}$`),
+		digits:       regexp.MustCompile(`^(?:[0-9]{3,8}|[0-9]{15,32})$`),
 		alphanumeric: regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 &_-]{0,9}[A-Za-z0-9]$`),
 		prefix:       regexp.MustCompile(`^[a-z]{2,20}$`),
 		opaque:       regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.@+-]{0,99}$`),
@@ -178,14 +178,15 @@ func (v *validation) lines(f File) {
 }
 
 // address checks the form of a line's address: E.164, a short code, an alphanumeric sender, or a provider's identifier, with
-// or without the prefix of its channel. Digits alone are a short code: a number without its plus sign is a mistake.
+// or without the prefix of its channel. Digits alone are a short code, or, longer than numbers are, an identifier such as Meta's of a number: what is
+// between is a number without its plus sign, a mistake.
 func (v *validation) address(path string, l LineContent) {
 	prefix, rest, prefixed := strings.Cut(l.Address, ":")
 	if !prefixed {
 		named := strings.ContainsFunc(l.Address, unicode.IsLetter) &&
 			(v.alphanumeric.MatchString(l.Address) || v.opaque.MatchString(l.Address))
-		v.want(named || v.e164.MatchString(l.Address) || v.shortCode.MatchString(l.Address), path,
-			"is not E.164, a short code, an alphanumeric sender, or an identifier that may stand behind a channel's prefix")
+		v.want(named || v.e164.MatchString(l.Address) || v.digits.MatchString(l.Address), path,
+			"is not E.164 with its plus, a short code, an alphanumeric sender, an identifier of 15 digits or more, or one that may stand behind a channel's prefix")
 		return
 	}
 	if !v.prefix.MatchString(prefix) || !v.opaque.MatchString(rest) && !v.e164.MatchString(rest) {
