@@ -61,8 +61,8 @@ const (
 	tryFile      = 6 * time.Hour
 )
 
-// uploads is how many files are in memory at once: each several times.
-const uploads = 2
+// uploads is how many files are in memory at once: each up to four times.
+const uploads = 1
 
 // File is a file that a step puts into the CRM.
 type File struct {
@@ -196,7 +196,7 @@ func (c *Connector[R]) await(ctx context.Context, it *item, most time.Duration, 
 		c.leaveAlone(ctx, it, code)
 		return nil
 	}
-	return &queue.HeldError{For: min(max(age/4, 5*time.Second), 10*time.Minute), Gathers: true}
+	return &queue.HeldError{For: min(max(age/4, 5*time.Second), time.Hour), Gathers: true}
 }
 
 // leaveAlone ends an item without a claim: its file stays a link. A copy ends the same way.
