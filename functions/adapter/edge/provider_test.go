@@ -32,7 +32,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		},
 		Sample:    sample(tb, "seed"),
 		Malformed: sample(tb, "malformed"),
-		Needed:    []string{"message", "message.text"},
+		Needed:    []string{"message", "message.text", "recipient", "recipient.channelAddress", "recipient.phone"},
 		Update:    *update,
 	}
 }

@@ -30,7 +30,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		Sample:    sample("sms"),
 		Malformed: sample("malformed"),
 		Needed: []string{
-			"data.event_type", "data.payload.id", "data.payload.from.phone_number", "data.payload.to.phone_number", "data.payload.text", "data.payload.subject", "data.payload.body.text",
+			"data.event_type", "data.payload.id", "data.payload.from.phone_number", "data.payload.from.agent_id", "data.payload.to.phone_number", "data.payload.text", "data.payload.subject", "data.payload.body.text",
 			"data.payload.to", "data.payload.from", "data.payload.to.status", "data.payload.to.agent_id", "data.payload.type", "data", "data.payload", "data.payload.body",
 		},
 		Update: *update,

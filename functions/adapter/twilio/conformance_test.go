@@ -39,7 +39,7 @@ func provider(tb testing.TB) adaptertest.Provider {
 		Sample:    sample(tb, "sms"),
 		Malformed: sample(tb, "another-account"),
 		Needed: []string{
-			"MessageSid", "SmsMessageSid", "SmsSid", "From", "Body", "MessageStatus", "SmsStatus",
+			"MessageSid", "SmsMessageSid", "SmsSid", "From", "To", "AccountSid", "MessagingServiceSid", "data", "Body", "MessageStatus", "SmsStatus",
 			"type", "data.messageSid", "data.from", "data.to", "data.body", "data.accountSid",
 			"data.from_number", "data.to_number", "data.account_sid", "data.is_reassigned", "data.consent_operation", "data.errorCode",
 		},

@@ -51,7 +51,8 @@ func needed() []string {
 		"statuses", "statuses.status", "statuses.type", "message_echoes", "message_echoes.type", "message_echoes.text", "message_echoes.text.body", "message_echoes.edit",
 		"message_echoes.edit.message", "message_echoes.edit.message.text", "message_echoes.edit.message.type", "message_echoes.edit.message.text.body",
 		"message_echoes.revoke", "user_preferences", "history", "history.threads", "history.threads.messages", "history.threads.messages.type",
-		"history.threads.messages.text", "history.threads.messages.text.body",
+		"history.threads.messages.text", "history.threads.messages.text.body", "history.threads.id", "history.threads.messages.id", "message_echoes.id",
+		"messages.system.new_wa_id", "user_preferences.category", "user_preferences.value",
 	} {
 		all = append(all, "entry.changes.value."+name)
 	}
