@@ -19,7 +19,11 @@ type Fetcher interface {
 	// Fetch returns what was said in a span of time, both ways, oldest first, as the webhooks that the provider would have sent. Of more than
 	// most it returns none and ErrMuch; 0 sets no limit.
 	Fetch(ctx context.Context, a tenant.Account, s Span, most int) ([]Fetched, error)
-	// Fill completes one that Fetch returned in part. It is asked for none that is known already.
+}
+
+// Filler completes what a Fetcher returns in part. A Fetcher that sets Fetched.Part is one.
+type Filler interface {
+	// Fill returns all of f. It is asked for none that is known already.
 	Fill(ctx context.Context, a tenant.Account, f Fetched) (Fetched, error)
 }
 
@@ -37,7 +41,7 @@ type Fetched struct {
 	Kind string // one of Description.Responses
 	Body []byte
 	At   time.Time // when it was said
-	Part bool      // the rest takes another request: Fetcher.Fill
+	Part bool      // the rest takes another request: Filler
 }
 
 // Accounts finds the accounts of a provider that this deployment has.

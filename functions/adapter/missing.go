@@ -73,14 +73,15 @@ func (r *Reparser) send(ctx context.Context, p *progress, missing []piece) error
 // fill completes what is missing and was fetched in part.
 func (r *Reparser) fill(ctx context.Context, a tenant.Account, p *progress, found []Fetched, missing []piece) ([]piece, error) {
 	var whole []piece
+	filler, _ := r.fetcher.(Filler)
 	filled := -1
 	for _, m := range missing {
 		switch f := found[m.of]; {
-		case !f.Part:
+		case !f.Part || filler == nil:
 			whole = append(whole, m)
 		case m.of != filled:
 			filled = m.of
-			f, err := r.fetcher.Fill(ctx, a, f)
+			f, err := filler.Fill(ctx, a, f)
 			if err != nil {
 				return nil, err
 			}

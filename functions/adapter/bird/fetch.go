@@ -85,8 +85,3 @@ func (f *Fetcher) pages(ctx context.Context, a tenant.Account, list string, quer
 		return all, page.Next, nil
 	}
 }
-
-// Fill implements adapter.Fetcher: nothing is fetched in part.
-func (f *Fetcher) Fill(_ context.Context, _ tenant.Account, w adapter.Fetched) (adapter.Fetched, error) {
-	return w, nil
-}

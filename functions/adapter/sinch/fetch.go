@@ -77,8 +77,3 @@ func (f *Fetcher) page(ctx context.Context, a tenant.Account, query url.Values) 
 	}
 	return all, page.Next, nil
 }
-
-// Fill implements adapter.Fetcher: nothing is fetched in part.
-func (f *Fetcher) Fill(_ context.Context, _ tenant.Account, w adapter.Fetched) (adapter.Fetched, error) {
-	return w, nil
-}

@@ -112,7 +112,7 @@ func enveloped(event, id string, payload json.RawMessage) []byte {
 	return body
 }
 
-// Fill implements adapter.Fetcher: it reads the message. Of one that was deleted meanwhile nothing is left to tell.
+// Fill implements adapter.Filler: it reads the message. Of one that was deleted meanwhile nothing is left to tell.
 func (f *Fetcher) Fill(ctx context.Context, a tenant.Account, w adapter.Fetched) (adapter.Fetched, error) {
 	var part struct {
 		Data struct {

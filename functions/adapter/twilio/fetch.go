@@ -122,7 +122,7 @@ func (m resource) webhook(account string) adapter.Fetched {
 	return adapter.Fetched{Kind: Messages, Body: []byte(form.Encode()), At: m.at(), Part: form.Get("NumMedia") != "0"}
 }
 
-// Fill implements adapter.Fetcher: it adds the files of a message.
+// Fill implements adapter.Filler: it adds the files of a message.
 func (f *Fetcher) Fill(ctx context.Context, a tenant.Account, w adapter.Fetched) (adapter.Fetched, error) {
 	form, err := url.ParseQuery(string(w.Body))
 	if err != nil {
