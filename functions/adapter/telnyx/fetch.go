@@ -53,18 +53,18 @@ func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, m
 	}
 	list := adapter.List[record]{Span: s, Most: most, At: record.at}
 	err := list.Read(func(place string) ([]record, string, error) {
-		query.Set("page[number]", cmp.Or(place, "1"))
+		number, _ := strconv.Atoi(cmp.Or(place, "1")) // as it was written below
+		query.Set("page[number]", strconv.Itoa(number))
 		var page struct {
 			Records []record `json:"data"`
 			Meta    struct {
-				Number int `json:"page_number"`
-				Total  int `json:"total_pages"`
+				Total int `json:"total_pages"`
 			} `json:"meta"`
 		}
 		if err := f.get(ctx, a, "/v2/detail_records?"+query.Encode(), &page); err != nil {
 			return nil, "", err
 		}
-		n, number := len(page.Records), page.Meta.Number
+		n := len(page.Records)
 		if n == 0 || page.Meta.Total > 0 && number >= page.Meta.Total || !page.Records[n-1].at().Before(s.To) {
 			return page.Records, "", nil
 		}

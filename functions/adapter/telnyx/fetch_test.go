@@ -58,3 +58,25 @@ func TestHowFarAMessageGotIsFetched(t *testing.T) {
 		t.Errorf("of one that was deleted: %v, %s", err, gone.Body)
 	}
 }
+
+// TestAListThatDoesNotCountItsPagesIsReadToItsEnd: a page without a number of its own is not asked for again.
+func TestAListThatDoesNotCountItsPagesIsReadToItsEnd(t *testing.T) {
+	start := time.Now().UTC().Add(-time.Hour).Truncate(time.Second)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page := r.URL.Query().Get("page[number]")
+		if page > "3" {
+			page = ""
+		}
+		records := map[string]string{"": "[]"}
+		for i, n := range []string{"1", "2", "3"} {
+			records[n] = fmt.Sprintf(`[{"uuid":%q,"direction":"inbound","created_at":%q}]`, n, start.Add(time.Duration(i)*time.Minute).Format(time.RFC3339))
+		}
+		_, _ = fmt.Fprintf(w, `{"data":%s}`, records[page])
+	}))
+	defer server.Close()
+	account := tenant.Account{ID: "demo-telnyx", APIToken: "KEY1", APIURL: server.URL}
+	found, err := NewFetcher(server.Client()).Fetch(t.Context(), account, adapter.Span{From: start, To: start.Add(time.Hour)}, 0)
+	if err != nil || len(found) != 3 {
+		t.Errorf("%d found, %v; want 3", len(found), err)
+	}
+}
