@@ -7,6 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"path"
 	"strings"
 
 	"signalbox/functions/connector"
@@ -74,14 +75,8 @@ func (p *portal) store(ctx context.Context, d delivery.Delivery, f *connector.Fi
 	})
 	_ = form.WriteField("folderPath", folderOf(d)) // into memory, like all of it
 	_ = form.WriteField("options", string(options))
-	name := strings.Map(func(r rune) rune { // what a header's quoted text cannot hold
-		if r < ' ' || r == '"' || r == '\\' {
-			return '_'
-		}
-		return r
-	}, f.Name)
 	part, err := form.CreatePart(textproto.MIMEHeader{
-		"Content-Disposition": {`form-data; name="file"; filename="` + name + `"`}, "Content-Type": {f.Type},
+		"Content-Disposition": {`form-data; name="file"; filename="` + savedName(f) + `"`}, "Content-Type": {f.Type},
 	})
 	if err == nil {
 		_, err = part.Write(data)
@@ -96,6 +91,18 @@ func (p *portal) store(ctx context.Context, d delivery.Delivery, f *connector.Fi
 		err = fault.New(fault.Permanent, codeSilent, nil)
 	}
 	return made.ID, err
+}
+
+// savedName returns what a file is called among those of its person. HubSpot does not document whether a duplicate is what has the name or what has the
+// content, and phones call many photos the same: with a part of the key no file is taken for another, and one that comes again for itself.
+func savedName(f *connector.File) string {
+	extension := path.Ext(f.Name)
+	return strings.Map(func(r rune) rune { // what a header's quoted text cannot hold
+		if r < ' ' || r == '"' || r == '\\' {
+			return '_'
+		}
+		return r
+	}, strings.TrimSuffix(f.Name, extension)+"-"+f.Key[:8]+extension)
 }
 
 // folderOf returns the folder of a person's files.
