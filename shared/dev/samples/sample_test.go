@@ -2,8 +2,10 @@ package samples_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +56,37 @@ func TestANewSampleIsToALineOfItsAccount(t *testing.T) {
 		if got := client.New(samples.Load{Line: c.line}); got.Name != c.want {
 			t.Errorf("%s: %q, want %q", sentence, got.Name, c.want)
 		}
+	}
+}
+
+// TestASampleIsSentToATenantsOwnNumber: however its provider writes it.
+func TestASampleIsSentToATenantsOwnNumber(t *testing.T) {
+	theirs, err := samples.ReadTenant(filepath.Join(root, samples.DemoTenant))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const number, demos = "+15557640001", "1555765" // as the demo tenant's numbers begin, and nobody else's
+	sent, numbers := 0, map[string]bool{}           // accounts that have one
+	for i, l := range theirs.Lines {
+		if strings.HasPrefix(l.Address, "+") {
+			theirs.Lines[i].Address, numbers[l.Account] = number, true
+		}
+	}
+	for _, a := range theirs.Accounts {
+		s, err := samples.Choose(root, plugins.Channels(), theirs, a.Provider, "", strings.Repeat("0", 32))
+		if err != nil || !numbers[a.ID] {
+			continue // none is sent without being named, or it is to an address of another sort
+		}
+		text := fmt.Sprint(s.Form, string(s.JSON))
+		if strings.Contains(text, demos) {
+			t.Errorf("%s is sent to another number: %s", a.Provider, text)
+		}
+		if strings.Contains(text, number[1:]) {
+			sent++
+		}
+	}
+	if sent < 5 {
+		t.Errorf("only %d name the number", sent)
 	}
 }
 

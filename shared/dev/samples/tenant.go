@@ -60,17 +60,20 @@ func (s Sample) of(id string, demo, tenant Tenant, account Account, number strin
 		}
 	}
 	for _, ours := range demo.Lines {
-		if ours.Account != s.Account() || !s.mentions(ours.Address) {
+		if ours.Account != s.Account() || !s.mentions(withoutPlus(ours.Address)) {
 			continue
 		}
 		theirs, err := tenant.line(account, ours.Address)
 		if err != nil {
 			return s, err
 		}
-		changes = append(changes, ours.Address, theirs)
+		changes = append(changes, ours.Address, theirs, withoutPlus(ours.Address), withoutPlus(theirs))
 	}
 	return s.replaced(strings.NewReplacer(changes...)), nil
 }
+
+// withoutPlus returns a line's address as providers write it that leave the plus of a number out.
+func withoutPlus(address string) string { return strings.TrimPrefix(address, "+") }
 
 // line returns the address of an account's line that is of the same sort as another one.
 func (t Tenant) line(account Account, like string) (string, error) {
