@@ -58,11 +58,15 @@ func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, m
 		var page struct {
 			Records []record `json:"data"`
 			Meta    struct {
-				Total int `json:"total_pages"`
+				Number int `json:"page_number"` // 0 where it is not told
+				Total  int `json:"total_pages"`
 			} `json:"meta"`
 		}
 		if err := f.get(ctx, a, "/v2/detail_records?"+query.Encode(), &page); err != nil {
 			return nil, "", err
+		}
+		if page.Meta.Number > 0 && page.Meta.Number != number {
+			return nil, "", fault.New(fault.Retryable, adapter.CodeUnread, nil)
 		}
 		n := len(page.Records)
 		if n == 0 || page.Meta.Total > 0 && number >= page.Meta.Total || !page.Records[n-1].at().Before(s.To) {
