@@ -151,7 +151,10 @@ func (r *run) learn(ctx context.Context) error {
 	r.sender.asked(ctx, now, teacher, []Asked{{Sent: -longAgo}})
 	r.sender.outbound(ctx, lesson, Outbound{Receipts: []Receipt{{State: "sent"}, {State: "queued"}}})
 	r.sender.thread(ctx, teacher, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond, Sender: 1}})
-	r.sender.thread(ctx, joiner+joiners, []Webhook{{}, {By: byUser}, {By: byBoth}, {By: byUser}})
+	for n, by := range []Known{byPhone, byUser, byBoth, byUser} {
+		r.sender.deliver(ctx, r.sender.message(joiner+joiners, n, Webhook{By: by}, now))
+		r.rest(ctx, restIn) // threads have no order among them: what proves, and comes before it, leaves one record of who was to have two
+	}
 	r.sender.thread(ctx, chatter+chatters, []Webhook{{Day: true}, {Day: true}, {Day: true, Gap: 3 * time.Second}})
 	r.sender.asked(ctx, now, teacher+1, []Asked{{Sent: ahead}})
 	r.lottery.closed.Store(true)
