@@ -153,7 +153,7 @@ func (r *run) learn(ctx context.Context) error {
 	r.sender.thread(ctx, teacher, []Webhook{{}, {Gap: 300 * time.Millisecond}, {Gap: 300 * time.Millisecond, Sender: 1}})
 	for n, by := range []Known{byPhone, byUser, byBoth, byUser} {
 		r.sender.deliver(ctx, r.sender.message(joiner+joiners, n, Webhook{By: by}, now))
-		r.rest(ctx, restIn) // threads have no order among them: what proves, and comes before it, leaves one record of who was to have two
+		r.rest(ctx) // threads have no order among them: what proves, and comes before it, leaves one record of who was to have two
 	}
 	r.sender.thread(ctx, chatter+chatters, []Webhook{{Day: true}, {Day: true}, {Day: true, Gap: 3 * time.Second}})
 	r.sender.asked(ctx, now, teacher+1, []Asked{{Sent: ahead}})
@@ -166,9 +166,9 @@ func (r *run) learn(ctx context.Context) error {
 			all.Go(func() { r.sender.deliver(ctx, r.sender.message(teacher+2+person, n, Webhook{Sender: person}, now)) })
 		}
 		all.Wait()
-		r.rest(ctx, restIn)
+		r.rest(ctx)
 	}
-	if !r.rest(ctx, restIn) {
+	if !r.rest(ctx) {
 		return fmt.Errorf("chaos: a few messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
 	}
 	faults := map[string]int{}
@@ -254,9 +254,9 @@ func (r *run) feed(ctx context.Context, struck <-chan struct{}) {
 	}
 }
 
-// rest waits until nothing waits anywhere.
-func (r *run) rest(ctx context.Context, limit time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+// rest waits until nothing waits anywhere, no longer than restIn, and reports whether that is so.
+func (r *run) rest(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, restIn)
 	defer cancel()
 	for r.left(ctx) > 0 {
 		if !sleep(ctx, 20*time.Millisecond) {
@@ -301,7 +301,7 @@ func (r *run) decided(ctx context.Context, event string) bool {
 // judge waits for rest, and holds what there is against the history.
 func (r *run) judge(ctx context.Context) error {
 	began := time.Now()
-	r.rest(ctx, restIn)
+	r.rest(ctx)
 	outcome, err := r.outcome(ctx)
 	if err != nil {
 		return err
