@@ -49,7 +49,7 @@ type Accounts interface {
 	Accounts(ctx context.Context, provider string) ([]tenant.Account, error)
 }
 
-// The codes of answers of a provider that are of no use.
+// The codes of faults of a Fetcher: what a provider returned cannot be used.
 const (
 	CodeUnanswered = "provider_unanswered" // retryable: no answer, or a 5xx
 	CodeThrottled  = "provider_throttled"  // throttled: 429

@@ -184,7 +184,7 @@ func TestAProviderThatDoesNotTakeAWord(t *testing.T) {
 	}
 }
 
-// TestAProviderThatIsDownForLongIsAFailure: an error of the function, of which its alarm tells, until it answers.
+// TestAProviderThatIsDownForLongIsAFailure: after an hour the function returns an error, which its alarm counts, until the provider is back.
 func TestAProviderThatIsDownForLongIsAFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTelling(t)

@@ -192,7 +192,7 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 	}
 }
 
-// numbered returns so many answers, whose order is that of their questions.
+// numbered returns the answers of a form of n questions, in whose order their names sort.
 func numbered(n int) map[string]string {
 	all := map[string]string{}
 	for i := range n {

@@ -42,7 +42,7 @@ func (a *API) Add(messages ...Message) {
 	a.messages = append(a.messages, messages...)
 }
 
-// Fail makes the next answers fail with statuses.
+// Fail makes the next requests fail with these statuses, one each.
 func (a *API) Fail(statuses ...int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -23,7 +23,7 @@ type Consents struct {
 	requests int
 }
 
-// Fail makes the next answers fail with statuses.
+// Fail makes the next requests fail with these statuses, one each.
 func (c *Consents) Fail(statuses ...int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,7 +84,7 @@ func (c *Consents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// upsert takes items, each for itself, and answers 201 whatever became of them.
+// upsert takes items, each for itself. The status is 201 whatever became of them: the body tells it.
 func (c *Consents) upsert(w http.ResponseWriter, written []string) {
 	type result struct {
 		Correlation string   `json:"correlation_id"`
