@@ -36,6 +36,9 @@ type Span struct {
 	To   time.Time `json:"to"`
 }
 
+// holds reports whether a time is of the span.
+func (s Span) holds(at time.Time) bool { return !at.Before(s.From) && at.Before(s.To) }
+
 // Fetched is a webhook that a provider would have sent.
 type Fetched struct {
 	Kind string // one of Description.Responses
@@ -93,7 +96,7 @@ func Ask(client *http.Client, r *http.Request, into any) error {
 type List[T any] struct {
 	Span   Span
 	Most   int               // see Fetcher.Fetch
-	At     func(T) time.Time // when it was said
+	At     func(T) time.Time // when it was said; nil where nothing has a time, and the list is taken whole
 	Newest bool              // the lists begin with the newest
 
 	found []T
@@ -108,7 +111,7 @@ func (l *List[T]) Read(page func(place string) (all []T, next string, err error)
 			return err
 		}
 		for _, one := range all {
-			if at := l.At(one); !at.Before(l.Span.From) && at.Before(l.Span.To) {
+			if l.At == nil || l.Span.holds(l.At(one)) {
 				l.found = append(l.found, one)
 			}
 		}
@@ -127,6 +130,8 @@ func (l *List[T]) Sorted() []T {
 	if l.Newest { // of one second the first that came stays the first
 		slices.Reverse(l.found)
 	}
-	slices.SortStableFunc(l.found, func(x, y T) int { return l.At(x).Compare(l.At(y)) })
+	if l.At != nil {
+		slices.SortStableFunc(l.found, func(x, y T) int { return l.At(x).Compare(l.At(y)) })
+	}
 	return l.found
 }

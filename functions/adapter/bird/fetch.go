@@ -29,7 +29,7 @@ const pageSize = "100" // the most that is documented of any of its lists
 // Fetch implements adapter.Fetcher.
 func (f *Fetcher) Fetch(ctx context.Context, a tenant.Account, s adapter.Span, most int) ([]adapter.Fetched, error) {
 	platforms := map[string]string{} // by the ids of channels
-	channels := adapter.List[jsontext.Value]{Span: s, At: func(jsontext.Value) time.Time { return s.From }}
+	var channels adapter.List[jsontext.Value]
 	if err := channels.Read(f.pages(ctx, a, "/channels", url.Values{})); err != nil {
 		return nil, err
 	}
