@@ -84,7 +84,7 @@ func (s *Stack) Invoke(ctx context.Context, function string, event []byte) ([]by
 		Message string `json:"errorMessage"`
 	}
 	if json.Unmarshal(answer.Payload, &told) != nil || told.Message == "" {
-		return nil, errors.New("the function failed: its log is /signalbox/" + s.Name + "/" + function)
+		return nil, errors.New("the function failed: its log is a group below /signalbox/" + s.Name)
 	}
 	return nil, errors.New("the function failed: " + told.Message)
 }

@@ -57,7 +57,7 @@ func TestInvoke(t *testing.T) {
 	}{
 		"an answer":          {service{status: 200, body: `{"more":true}`}, ""},
 		"a function's error": {service{status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"}, body: `{"errorMessage":"store_throttled"}`}, "store_throttled"},
-		"a crash":            {service{status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"}, body: `crash`}, "/signalbox/st/redrive"},
+		"a crash":            {service{status: 200, headers: map[string]string{"X-Amz-Function-Error": "Unhandled"}, body: `crash`}, "/signalbox/st"},
 		"no such function": {
 			service{status: 404, headers: map[string]string{"X-Amzn-ErrorType": "ResourceNotFoundException"}, body: `{"Type":"User","Message":"Function not found: st-redrive"}`},
 			"no function st-redrive in us-east-1",
