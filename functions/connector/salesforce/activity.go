@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"signalbox/functions/connector"
@@ -33,7 +31,7 @@ func activityOf(a *connector.Activity) *activity {
 		return nil
 	}
 	shown := activity{Activity: a, ids: map[string]string{}}
-	shown.parts = a.Split(maxPart, func(l connector.Line) int { return connector.Length(lineText(l, a.Start)) })
+	shown.parts = a.Split(maxPart, func(l connector.Line) int { return connector.Length(connector.PlainLine(l, a.Start)) })
 	for _, p := range shown.parts {
 		if id := a.Written[ref(p)]; recordID.MatchString(id) {
 			shown.ids[ref(p)] = id
@@ -92,7 +90,7 @@ func (o *org) activityNodes(a *activity, who, object string) []node {
 		if id == "" || a.Written[resultWho] != who {
 			record = append(record, s.lookups(who, object)...)
 		}
-		record = append(record, s.text, transcript(a.Activity, p))
+		record = append(record, s.text, connector.Transcript(a.Activity, p, maxText))
 		switch {
 		case id != "":
 			nodes[i] = node{http.MethodPatch, o.path("sobjects/" + s.object + "/" + id), ref(p), record}
@@ -144,72 +142,8 @@ func (s sheet) once(a *connector.Activity, p connector.Part) connector.Object {
 	if s.object != taskObject {
 		return connector.Object{"Channel__c", string(a.Channel), "Occurred_At__c", connector.Instant(a.Start)}
 	}
-	day := a.Start.In(a.Zone).Format(time.DateOnly)
-	subject := connector.ChannelLabel(a.Channel) + " conversation of " + day
-	if a.Late {
-		subject += ", late"
-	}
-	if p.Number > 1 {
-		subject += ", part " + strconv.Itoa(p.Number)
-	}
 	return connector.Object{
-		"Subject", connector.Cut(subject, maxSubject), "Status", "Completed", "Priority", "Normal", "TaskSubtype", "Task",
-		"ActivityDate", day, "Msg_Occurred_At__c", connector.Instant(a.Start), "Msg_Channel__c", string(a.Channel),
+		"Subject", connector.Cut(connector.SessionSubject(a, p), maxSubject), "Status", "Completed", "Priority", "Normal", "TaskSubtype", "Task",
+		"ActivityDate", a.Start.In(a.Zone).Format(time.DateOnly), "Msg_Occurred_At__c", connector.Instant(a.Start), "Msg_Channel__c", string(a.Channel),
 	}
-}
-
-// transcript returns the text of a part. No line of what somebody wrote begins as ours do, so that nobody puts words into another's mouth.
-func transcript(a *connector.Activity, p connector.Part) string {
-	var out strings.Builder
-	out.WriteString(connector.ChannelLabel(a.Channel) + ", " + a.Start.In(a.Zone).Format("Mon 2006-01-02") + ", " + a.Zone.String())
-	if a.Late {
-		out.WriteString("\nThis came after the activity that it belongs to was closed.")
-	}
-	if p.Number > 1 {
-		out.WriteString("\nPart " + strconv.Itoa(p.Number))
-	}
-	if len(p.Lines) == 0 {
-		out.WriteString("\nNothing is left here.")
-	}
-	for _, l := range p.Lines {
-		out.WriteString(lineText(l, a.Start))
-	}
-	return connector.Cut(out.String(), maxText)
-}
-
-// breaks are the ends of lines, as people see them.
-var breaks = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
-
-// lineText returns a line of an activity that began at a time: when, which way and who, and below it what belongs to it.
-func lineText(l connector.Line, began time.Time) string {
-	said := breaks.ReplaceAllLiteralString(l.Text, "\n    ") // to the right of where ours begin
-	var out strings.Builder
-	if l.Continued {
-		out.WriteString("\n    " + said)
-	} else {
-		clock := "15:04"
-		if l.At.Format(time.DateOnly) != began.In(l.At.Location()).Format(time.DateOnly) {
-			clock = "2006-01-02 15:04"
-		}
-		out.WriteString("\n" + l.At.Format(clock) + map[bool]string{true: " [in] ", false: " [out] "}[l.Inbound] + l.Author)
-		switch {
-		case l.Withdrawn:
-			said = "(withdrawn)"
-		case l.Edited:
-			out.WriteString(" (edited)")
-		}
-		out.WriteString(strings.TrimSuffix(": "+said, " "))
-	}
-	below := func(label, text string) {
-		if text = strings.Join(strings.Fields(connector.Clean(text)), " "); text != "" {
-			out.WriteString("\n  - " + label + text)
-		}
-	}
-	below("came by: ", l.Ad)
-	for _, d := range l.Details {
-		out.WriteString("\n  " + detail(d))
-	}
-	below("reactions: ", strings.Join(l.Reactions, ", "))
-	below("not delivered: ", l.Failed)
-	return out.String()
 }

@@ -49,7 +49,7 @@ func TestATranscriptSaysWhoSaidWhatAndWhen(t *testing.T) {
 		"the rest of a long line":   {connector.Line{Text: "and so on", Continued: true}, "    and so on"},
 	} {
 		a := shown(c.line)
-		if diff := cmp.Diff(head+c.want, transcript(a, activityOf(a).parts[0])); diff != "" {
+		if diff := cmp.Diff(head+c.want, connector.Transcript(a, activityOf(a).parts[0], maxText)); diff != "" {
 			t.Errorf("%s: %s", sentence, diff)
 		}
 	}
@@ -64,7 +64,7 @@ func TestPartsSayWhichTheyAre(t *testing.T) {
 	}
 	const late = "RCS, Mon 2026-06-01, Europe/Berlin\nThis came after the activity that it belongs to was closed.\n"
 	for i, want := range []string{late + "14:00 [in] Ana: aaa", late + "Part 2\n    aaaa", late + "Part 3\nNothing is left here."} {
-		if got := transcript(a, parts[i]); !strings.HasPrefix(got, want) {
+		if got := connector.Transcript(a, parts[i], maxText); !strings.HasPrefix(got, want) {
 			t.Errorf("part %d: %.200q", i+1, got)
 		}
 	}
@@ -87,7 +87,7 @@ func FuzzTranscripts(f *testing.F) {
 		}
 		a, rest := shown(line, line), 2
 		for _, p := range activityOf(a).parts {
-			got := transcript(a, p)
+			got := connector.Transcript(a, p, maxText)
 			if n := len(utf16.Encode([]rune(got))); n > maxText || !utf8.ValidString(got) {
 				t.Errorf("%d characters: %.200q", n, got)
 			}

@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"strings"
 	"time"
 
 	"signalbox/functions/connector"
@@ -98,50 +97,18 @@ func newEvent(e canonical.Event, who, object string, by origin) connector.Object
 	}
 	return append(sheet{object: eventObject}.lookups(who, object),
 		"Direction__c", string(e.Direction), "Channel__c", string(e.Channel), "Status__c", status,
-		"Occurred_At__c", connector.Instant(e.Timestamp), "Body__c", text(e),
+		"Occurred_At__c", connector.Instant(e.Timestamp), "Body__c", connector.PlainText(e, maxText),
 		"Provider__c", connector.Cut(e.Provider, maxLabel-16), "Provider_Id__c", connector.Cut(e.ProviderMessageID, maxProvider),
 		"Ad_Source__c", by.source, "Ad_Id__c", by.id, "Ad_Url__c", by.url, "Ad_Headline__c", by.headline, "Ad_Click_Id__c", by.click)
 }
 
 // newTask returns a message on a person's timeline. The key is only written where it is no external id.
 func newTask(e canonical.Event, key, who string) connector.Object {
-	direction := " in: "
-	if e.Direction == canonical.Outbound {
-		direction = " out: "
-	}
-	said := strings.Join(strings.Fields(connector.Said(e)), " ")
 	return connector.Object{
 		fieldTaskKey, key,
-		"Subject", connector.Cut(strings.TrimSuffix(connector.ChannelLabel(e.Channel)+direction+said, ": "), maxSubject),
+		"Subject", connector.Cut(connector.MessageSubject(e), maxSubject),
 		"Status", "Completed", "Priority", "Normal", "TaskSubtype", "Task",
 		"ActivityDate", e.Timestamp.UTC().Format(time.DateOnly), // a day has no time zone here; the exact time is our own field's
-		"WhoId", who, "Description", text(e), "Msg_Occurred_At__c", connector.Instant(e.Timestamp), "Msg_Channel__c", string(e.Channel),
+		"WhoId", who, "Description", connector.PlainText(e, maxText), "Msg_Occurred_At__c", connector.Instant(e.Timestamp), "Msg_Channel__c", string(e.Channel),
 	}
-}
-
-// text returns what was said, with who said it where that was one of us, and below it what came with it, as much as fits.
-func text(e canonical.Event) string {
-	said := connector.Said(e)
-	if by := connector.Author(e); e.Direction == canonical.Outbound && by != connector.Us {
-		said = by + ":\n" + said
-	}
-	after := ""
-	for _, d := range connector.Below(e) {
-		line := "\n" + detail(d)
-		if connector.Length(after)+connector.Length(line) > maxText*3/4 {
-			break // of absurd length: the words matter more
-		}
-		after += line
-	}
-	return connector.Cut(said, maxText-connector.Length(after)) + after
-}
-
-// detail returns what is below the words of a message, on one line.
-func detail(d connector.Detail) string {
-	label := d.Label
-	if label != "" {
-		label += ": "
-	}
-	text := strings.Join(strings.Fields(label+d.Text+" "+connector.Cut(d.URL, 2000)), " ")
-	return "- " + text
 }

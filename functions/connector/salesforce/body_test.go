@@ -49,7 +49,7 @@ func TestTextsSayWhatWasSaid(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := text(canonical.Event{Channel: canonical.SMS, Message: c.message}); got != c.want {
+			if got := connector.PlainText(canonical.Event{Channel: canonical.SMS, Message: c.message}, maxText); got != c.want {
 				t.Errorf("\n got %.200q\nwant %.200q", got, c.want)
 			}
 		})
@@ -68,7 +68,7 @@ func TestWhatWeSentSaysWhoSentIt(t *testing.T) {
 		"a customer is told": {canonical.Inbound, nil, "hello"},
 	} {
 		e := canonical.Event{Direction: c.direction, Actor: c.actor, Message: &canonical.Message{Text: "hello"}}
-		if got := text(e); got != c.want {
+		if got := connector.PlainText(e, maxText); got != c.want {
 			t.Errorf("%s: %q, want %q", sentence, got, c.want)
 		}
 		if got := member(newTask(e, "", ""), "Subject"); strings.Contains(got, "inbox") {
@@ -80,7 +80,7 @@ func TestWhatWeSentSaysWhoSentIt(t *testing.T) {
 // TestAbsurdLinksLeaveRoomForTheWords: there are as many as fit, each on a line of its own.
 func TestAbsurdLinksLeaveRoomForTheWords(t *testing.T) {
 	words := strings.Repeat("é", maxText)
-	got := text(canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Text: words, Attachments: manyLinks()}})
+	got := connector.PlainText(canonical.Event{Channel: canonical.SMS, Message: &canonical.Message{Text: words, Attachments: manyLinks()}}, maxText)
 	said, links, _ := strings.Cut(got, "\n")
 	if n := connector.Length(got); n > maxText || connector.Length(said) < maxText/4 || strings.Count("\n"+links, "\n- Attachment ") != 11 {
 		t.Errorf("%d characters, %d of the words, and %d lines", n, connector.Length(said), strings.Count(got, "\n"))

@@ -36,19 +36,9 @@ func (o *org) call(ctx context.Context, method, path string, in, out any) error 
 // only updated too, where nothing is said.
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/headers-autoassign.
 func (o *org) callAs(ctx context.Context, assign bool, method, path string, in, out any) error {
-	token, err := o.crm.sessions.token(ctx, o.at, o.binding, "")
-	if err != nil {
-		return err
-	}
-	ended, err := o.exchange(ctx, assign, method, path, token, in, out)
-	if !ended {
-		return err
-	}
-	if token, err = o.crm.sessions.token(ctx, o.at, o.binding, token); err != nil {
-		return err
-	}
-	_, err = o.exchange(ctx, assign, method, path, token, in, out)
-	return err
+	return o.crm.sessions.Use(ctx, o.at, o.crm.credentials(o.binding), func(token secret.Value) (ended bool, err error) {
+		return o.exchange(ctx, assign, method, path, token, in, out)
+	})
 }
 
 // exchange makes a request once and reports whether the session was refused.

@@ -13,7 +13,7 @@ import (
 // owner finds whose the persons are. Who is the integration user's is nobody's, and so is a queue's.
 func (o *org) owner(ctx context.Context, w batch) {
 	held := o.readPersons(ctx, whoOf(w), fieldOwner, fieldCreator, fieldCreated)
-	user, err := o.crm.sessions.user(ctx, o.at)
+	user, err := o.crm.sessions.User(ctx, o.at)
 	if err != nil {
 		w.FailAll(err)
 		return

@@ -6,36 +6,21 @@
 package salesforce
 
 import (
-	"context"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"sync"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/keyring"
-	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
 )
-
-// Store is where sessions are shared between processes.
-type Store interface {
-	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
-	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
-}
-
-// Sealer encrypts what is shared; *keyring.Box is one.
-type Sealer interface {
-	Seal(ctx context.Context, b keyring.Binding, plain, additional []byte) ([]byte, error)
-	Open(ctx context.Context, b keyring.Binding, sealed, additional []byte) ([]byte, error)
-}
 
 // Options are what a CRM works with. All are required.
 type Options struct {
 	Bindings Bindings
-	Client   *http.Client // for every request; it never follows a redirect here, whatever its own policy
-	Store    Store
-	Sealer   Sealer
+	Client   *http.Client     // for every request; it never follows a redirect here, whatever its own policy
+	Store    connector.Store  // where sessions are shared between processes
+	Sealer   connector.Sealer // encrypts what is shared
 	Logger   *slog.Logger
 	Meter    *telemetry.Meter
 }
@@ -44,7 +29,7 @@ type Options struct {
 type CRM struct {
 	options  Options
 	api      *connector.API
-	sessions *sessions
+	sessions *connector.Tokens
 	jitter   func() float64
 	mu       sync.Mutex
 	usage    map[connector.BindingKey]usage // what an org last told of its daily limit
@@ -58,7 +43,7 @@ func New(o Options) *CRM {
 	api := connector.NewAPI(Kind, "SalesforceDailyBudgetLow", o.Client, o.Logger, o.Meter)
 	return &CRM{
 		options: o, api: api, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
-		sessions: &sessions{Options: o, api: api, held: map[connector.BindingKey]*session{}},
+		sessions: connector.NewTokens(Kind, o.Store, o.Sealer, o.Logger),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
@@ -296,7 +297,7 @@ func TestAProcessThatDiesAskingForASession(t *testing.T) {
 
 // mortal is a store that is reached through pass.
 type mortal struct {
-	salesforce.Store
+	connector.Store
 	pass func(call func() error) error
 }
 
