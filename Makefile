@@ -49,7 +49,7 @@ $(LOCAL):
 .PHONY: test
 test: ## Run unit, contract, conformance and whole-pipeline tests under the race detector
 	go test -race -timeout 30m ./...
-	go test -run 'TestContract' ./functions/connector/...
+	go test -run 'TestContract|Schema' ./functions/connector/... ./shared/canonical
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Run go vet (for Linux and macOS) and golangci-lint

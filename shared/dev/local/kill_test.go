@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/cloud"
 	"signalbox/shared/dev/plugins"
+	"signalbox/shared/dev/race"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue"
 	"signalbox/shared/queue/memqueue"
@@ -417,9 +418,13 @@ func TestAKillAtAnyCallLosesAndDoublesNothing(t *testing.T) {
 	for _, s := range scenarios() {
 		all = append(all, first.boundaries(t.Context(), s)...)
 	}
+	step := 1
+	if race.Enabled { // most of each is waiting; a run without the detector kills everywhere
+		step = 3
+	}
 	work := make(chan boundary, len(all))
-	for _, b := range all {
-		work <- b
+	for i := 0; i < len(all); i += step {
+		work <- all[i]
 	}
 	close(work)
 	worlds := []*world{first}
@@ -437,5 +442,5 @@ func TestAKillAtAnyCallLosesAndDoublesNothing(t *testing.T) {
 		})
 	}
 	running.Wait()
-	t.Logf("%d kills", len(all))
+	t.Logf("%d kills at %d places", (len(all)+step-1)/step, len(all))
 }
