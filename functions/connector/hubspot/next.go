@@ -51,6 +51,7 @@ const (
 	resultMade    = "made"    // the contact was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
 	resultOwner   = "owner"
 	resultBefore  = "before" // the contact was there before
+	resultErased  = "erased" // the portal erased the person: there is no contact, and nothing is written
 )
 
 // Values of resultMade.

@@ -31,6 +31,8 @@ const (
 	codeConflict = "hubspot_conflict"
 	codeBurst    = "hubspot_burst_limit"
 	codeScopes   = "hubspot_missing_scopes"
+	codeErased   = "hubspot_person_erased"
+	codeRule     = "hubspot_validation_rule"
 
 	codePropertyMissing = "hubspot_property_missing"
 )
@@ -41,17 +43,19 @@ const propertyMissing = "PROPERTY_DOESNT_EXIST"
 // ResponseError is a refusal by HubSpot. Its message is left out: it may repeat property values.
 type ResponseError struct {
 	Status        int
-	Category      string // HubSpot's word, e.g. VALIDATION_ERROR
-	Detail        string // HubSpot's code of the first detail or the policy, e.g. PROPERTY_DOESNT_EXIST
-	CorrelationID string // what HubSpot's support asks for
-	ofOwner       bool   // it is about whose the record is to be
-	existing      string // the id of the record that has the value, when HubSpot names it
+	Category      string   // HubSpot's word, e.g. VALIDATION_ERROR
+	Detail        string   // HubSpot's code of the first detail or the policy, e.g. PROPERTY_DOESNT_EXIST
+	Properties    []string // the names of those that a rule of the portal refuses, never values
+	CorrelationID string   // what HubSpot's support asks for
+	ofOwner       bool     // it is about whose the record is to be
+	erased        bool     // the portal may hold the person no more
+	existing      string   // the id of the record that has the value, when HubSpot names it
 }
 
-// Error returns the status, the codes and the correlation id.
+// Error returns the status, the codes, the properties and the correlation id.
 func (e *ResponseError) Error() string {
 	parts := []string{"status " + strconv.Itoa(e.Status)}
-	for _, part := range []string{e.Category, e.Detail, e.CorrelationID} {
+	for _, part := range append([]string{e.Category, e.Detail}, append(e.Properties, e.CorrelationID)...) {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -74,15 +78,32 @@ type refusal struct {
 
 // detail is one of the faults found in a body: as a member, or inside the message of a VALIDATION_ERROR.
 type detail struct {
-	Code  string `json:"code"`
-	Error string `json:"error"`
-	Name  string `json:"name"` // of a property
+	Message string `json:"message"`
+	Code    string `json:"code"`
+	Error   string `json:"error"`
+	Name    string `json:"name"` // of a property
+	Context struct {
+		Names []string `json:"propertyName"`
+	} `json:"context"`
 }
+
+// blocklisted is what HubSpot says of the address of somebody who was erased: nobody may be made of it again.
+// See https://knowledge.hubspot.com/contacts/how-do-i-perform-a-gdpr-compliant-delete-in-hubspot.
+const (
+	blocklisted     = "email has been GDPR blacklisted"
+	wordBlocklisted = "GDPR_BLACKLISTED_EMAIL"
+)
+
+// ownChecks are the words for values that no portal takes. What else is told of a property is a rule of this portal: of what a value must
+// be, or of which properties must have one. See https://developers.hubspot.com/changelog/crm-api-write-validation-enforcement.
+const ownChecks = "INVALID_EMAIL INVALID_OPTION INVALID_BOOLEAN INVALID_INTEGER INVALID_LONG INVALID_DOUBLE INVALID_NUMERIC INVALID_DATE " +
+	"INVALID_TIME INVALID_TIMESTAMP INVALID_NUMBER_SIZE READ_ONLY_VALUE INVALID_OWNER_ID CONFLICTING_UNIQUE_VALUE " + propertyMissing + " " + wordBlocklisted
 
 var (
 	word        = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,63}$`)
 	correlation = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 	limit       = regexp.MustCompile(`^You have reached your ([a-z_]{1,32}) limit\.$`) // not every refusal names its policy
+	property    = regexp.MustCompile(`^[a-z][a-z0-9_]{0,99}$`)                         // as HubSpot names them
 	existingID  = regexp.MustCompile(`^Contact already exists\. Existing ID: ([0-9]{1,20})$`)
 )
 
@@ -121,12 +142,8 @@ func (r refusal) safe(status int) *ResponseError {
 	} else if reached := limit.FindStringSubmatch(r.Message); reached != nil {
 		e.Detail = strings.ToUpper(reached[1])
 	}
-	codes, properties := r.details()
-	e.ofOwner = slices.Contains(properties, ownerProperty)
-	for _, d := range codes {
-		if word.MatchString(d) && (e.Detail == "" || d == propertyMissing) { // the tenant's trouble outweighs the message's
-			e.Detail = d
-		}
+	for _, d := range r.details() {
+		e.add(d)
 	}
 	if match := existingID.FindStringSubmatch(r.Message); match != nil {
 		e.existing = match[1]
@@ -134,30 +151,38 @@ func (r refusal) safe(status int) *ResponseError {
 	return e
 }
 
-// details returns the codes of a refusal and the properties that it names. Those inside a message are read as the JSON they are: a search for the words would
+// add keeps what a detail tells: words of HubSpot's, and the names of properties that a rule of the portal refuses.
+func (e *ResponseError) add(d detail) {
+	d.Code = cmp.Or(d.Code, d.Error)
+	e.erased = e.erased || d.Message == blocklisted || d.Code == wordBlocklisted
+	if word.MatchString(d.Code) && (e.Detail == "" || d.Code == propertyMissing) { // the tenant's trouble outweighs the message's
+		e.Detail = d.Code
+	}
+	for _, name := range append([]string{d.Name}, d.Context.Names...) {
+		e.ofOwner = e.ofOwner || name == ownerProperty
+		named := d.Code == propertyMissing || !slices.Contains(strings.Fields(ownChecks), d.Code)
+		if named && property.MatchString(name) && !slices.Contains(e.Properties, name) && len(e.Properties) < 8 {
+			e.Properties = append(e.Properties, name)
+		}
+	}
+}
+
+// details returns what a refusal tells in detail. Details inside a message are read as the JSON they are: a search for the words would
 // find them in a customer's text.
-func (r refusal) details() (codes, properties []string) {
-	found := r.Errors
-	if _, list, ok := strings.Cut(r.Message, "Property values were not valid: "); ok {
-		var inside []detail
-		if json.Unmarshal([]byte(list), &inside) == nil {
-			found = append(found, inside...)
-		}
+func (r refusal) details() []detail {
+	_, list, ok := strings.Cut(r.Message, "Property values were not valid: ")
+	var inside []detail
+	if !ok || json.Unmarshal([]byte(list), &inside) != nil {
+		return r.Errors
 	}
-	for _, d := range found {
-		properties = append(properties, d.Name)
-		if d.Code != "" {
-			codes = append(codes, d.Code)
-		}
-		if d.Error != "" {
-			codes = append(codes, d.Error)
-		}
-	}
-	return codes, properties
+	return append(slices.Clone(r.Errors), inside...)
 }
 
 // byCode returns nil when HubSpot's words decide nothing.
 func (e *ResponseError) byCode() *fault.Error {
+	if e.erased {
+		return fault.New(fault.Permanent, codeErased, nil)
+	}
 	f := connector.MeaningOf(e.Detail, []connector.Meaning{
 		{Words: propertyMissing, Kind: fault.Blocked, Code: codePropertyMissing},
 		{Words: "CONFLICTING_UNIQUE_VALUE", Kind: fault.Permanent, Code: codeConflict},
@@ -165,8 +190,11 @@ func (e *ResponseError) byCode() *fault.Error {
 		{Words: "SECONDLY", Kind: fault.Throttled, Code: "hubspot_search_limit", Wait: searchWait},
 		{Words: "TEN_SECONDLY_ROLLING", Kind: fault.Throttled, Code: codeBurst, Wait: burstWait},
 	})
-	if f != nil {
+	switch {
+	case f != nil:
 		return f
+	case e.Category == "VALIDATION_ERROR" && len(e.Properties) > 0:
+		return fault.New(fault.Permanent, codeRule, nil)
 	}
 	return connector.MeaningOf(e.Category, []connector.Meaning{
 		{Words: "RATE_LIMIT RATE_LIMITS", Kind: fault.Throttled, Code: codeBurst, Wait: burstWait},

@@ -41,6 +41,26 @@ func TestRefusalsAreSortedByCodeFirstAndStatusSecond(t *testing.T) {
 			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"message\":\"PROPERTY_DOESNT_EXIST\",\"error\":\"INVALID_OPTION\"}]"}`,
 			permanent, "hubspot_invalid_data", 0,
 		},
+		"a rule of the portal": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"Enter only letters\",\"error\":\"INVALID_ALPHA\",\"name\":\"firstname\"}]"}`,
+			permanent, "hubspot_validation_rule", 0,
+		},
+		"a property that the portal requires": {
+			400, nil, `{"category":"VALIDATION_ERROR","errors":[{"message":"x","code":"MISSING_REQUIRED_PROPERTY","context":{"propertyName":["close_date"]}}]}`,
+			permanent, "hubspot_validation_rule", 0,
+		},
+		"a value that no portal takes": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"error\":\"INVALID_EMAIL\",\"name\":\"email\"}]"}`,
+			permanent, "hubspot_invalid_data", 0,
+		},
+		"somebody who was erased": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"email has been GDPR blacklisted\",\"error\":\"INVALID_EMAIL\",\"name\":\"email\"}]"}`,
+			permanent, "hubspot_person_erased", 0,
+		},
+		"somebody who was erased, by the word": {400, nil, `{"category":"VALIDATION_ERROR","errors":[{"code":"GDPR_BLACKLISTED_EMAIL"}]}`, permanent, "hubspot_person_erased", 0},
+		"somebody who says that they were erased": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"email has been GDPR blacklisted"}`, permanent, "hubspot_invalid_data", 0,
+		},
 		"a unique value is taken":       {400, nil, `{"category":"VALIDATION_ERROR","errors":[{"code":"CONFLICTING_UNIQUE_VALUE"}]}`, permanent, "hubspot_conflict", 0},
 		"an id twice in a batch":        {400, nil, `{"category":"VALIDATION_ERROR","message":"Duplicate IDs found in batch input"}`, permanent, "hubspot_invalid_data", 0},
 		"odd members are passed over":   {400, nil, `{"category":"VALIDATION_ERROR","context":{"ids":7},"errors":"x"}`, permanent, "hubspot_invalid_data", 0},
@@ -102,6 +122,11 @@ func TestARefusalTellsCodesAndNoValues(t *testing.T) {
 	body := `{"category":"VALIDATION_ERROR","correlationId":"0b7b-4f","message":"ana@example.test is not valid",` +
 		`"errors":[{"message":"ana@example.test","code":"INVALID_EMAIL"}]}`
 	if got, want := refused(connector.Response{Status: 400, Header: nil, Body: []byte(body)}).Error(), "hubspot_invalid_data: status 400 VALIDATION_ERROR INVALID_EMAIL 0b7b-4f"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	rule := `{"category":"VALIDATION_ERROR","correlationId":"0b7b-4f","message":"Property values were not valid: [` +
+		`{\"message\":\"Ana is too short\",\"error\":\"MIN_LENGTH\",\"name\":\"firstname\"},{\"message\":\"Ana\",\"error\":\"MIN_LENGTH\",\"name\":\"Ana Ruiz\"}]"}`
+	if got, want := refused(connector.Response{Status: 400, Header: nil, Body: []byte(rule)}).Error(), "hubspot_validation_rule: status 400 VALIDATION_ERROR MIN_LENGTH firstname 0b7b-4f"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	forged := `{"category":"ana@example.test","correlationId":"ana@example.test","policyName":"+15551234567","errors":[{"code":"ana"}]}`

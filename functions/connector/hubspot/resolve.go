@@ -174,6 +174,8 @@ func (p *portal) upsert(ctx context.Context, w batch, at []int) {
 			w.Succeed(i, resultContact, r.object.ID, resultMade, made, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
+		case fault.Is(r.err, codeErased):
+			p.forgo(ctx, w, i)
 		default:
 			w.Fail(i, raced(r.err))
 		}
@@ -194,6 +196,8 @@ func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused 
 		return true
 	case id != "":
 		w.Succeed(i, resultContact, id, resultAdopted, "true")
+	case fault.Is(err, codeErased):
+		p.forgo(ctx, w, i)
 	case fault.Is(err, codeConflict): // an earlier try made it, or another thread of the same person
 		found, readErr := p.read(ctx, contacts, key, []string{d.Person.Key}, []string{firstName, lastName})
 		switch {
@@ -208,4 +212,11 @@ func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused 
 		w.Fail(i, err)
 	}
 	return false
+}
+
+// forgo concludes a step without a contact: the portal erased the person, and nothing is written of them again.
+func (p *portal) forgo(ctx context.Context, w batch, i int) {
+	p.crm.options.Logger.WarnContext(ctx, "the portal has erased the person, of whom nothing is written",
+		slog.String("tenant", p.of.Tenant), slog.String("crm", p.of.CRM), slog.String("code", codeErased))
+	w.Succeed(i, resultErased, "true")
 }

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -114,19 +115,19 @@ type found struct {
 // maxTargets is how many persons one query asks for: its address stays well below what Salesforce reads.
 const maxTargets = 200
 
-// cadencesOf returns the cadences of persons that are not complete. Of persons of whom the reply tells a first part only, each is asked
-// for alone.
+// cadencesOf returns the cadences of persons that are not complete. Of persons of whom the reply tells a first part only, or for whom
+// it took too long, each is asked for alone.
 func (o *org) cadencesOf(ctx context.Context, ids []string) map[string]found {
 	all := make(map[string]found, len(ids))
 	connector.Rows{
 		Most: maxTargets,
 		Call: func(at []int) ([]int, error) {
 			records, done, err := o.queryCadences(ctx, ids, at)
-			if err == nil && !done {
+			if err == nil && !done || fault.Is(err, codeSlowQuery) {
 				if len(at) > 1 {
 					return at, nil
 				}
-				return nil, fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
+				return nil, cmp.Or(err, error(fault.New(fault.Retryable, "salesforce_query_unfinished", nil)))
 			}
 			for _, i := range at {
 				all[ids[i]] = found{slices.DeleteFunc(slices.Clone(records), func(c cadence) bool { return c.Target != ids[i] }), err}

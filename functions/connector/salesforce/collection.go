@@ -148,8 +148,33 @@ func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) m
 // missing reports whether an error says that a record is not there.
 func missing(err error) bool { return fault.Is(err, codeGone) || fault.Is(err, codeNotFound) }
 
-// writeRows writes rows and returns an error each.
+// writeRows writes rows and returns an error each. What is too long for a field of the org is shortened, once.
 func (o *org) writeRows(ctx context.Context, rows []connector.Object) []error {
+	errs := o.writeAll(ctx, rows)
+	var again []connector.Object
+	var at []int
+	for i, err := range errs {
+		if fitting, changed := shortened(err, rows[i]); changed {
+			again, at = append(again, fitting), append(at, i)
+		}
+	}
+	for k, err := range o.writeAll(ctx, again) {
+		errs[at[k]] = err
+	}
+	return errs
+}
+
+// create makes a record that has no external id. What is too long for a field of the org is shortened, once.
+func (o *org) create(ctx context.Context, object string, record connector.Object) error {
+	path := o.path("sobjects/" + object)
+	err := o.call(ctx, http.MethodPost, path, record, nil)
+	if fitting, changed := shortened(err, record); changed {
+		err = o.call(ctx, http.MethodPost, path, fitting, nil)
+	}
+	return err
+}
+
+func (o *org) writeAll(ctx context.Context, rows []connector.Object) []error {
 	errs := make([]error, len(rows))
 	connector.Rows{
 		Most: maxRows,
@@ -178,7 +203,7 @@ func (o *org) conclude(ctx context.Context, w batch, i int, reason error) {
 		w.Succeed(i)
 		return
 	case !missing(reason):
-		w.Fail(i, reason)
+		w.Fail(i, o.explained(ctx, reason))
 		return
 	}
 	r := w.Request(i)

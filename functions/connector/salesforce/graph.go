@@ -64,6 +64,13 @@ const (
 	refConversation = "conversation"
 )
 
+// The years that Salesforce keeps times of.
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/primitive_data_types.htm.
+const (
+	firstYear = 1700
+	lastYear  = 4000
+)
+
 type graph struct {
 	ID     string `json:"graphId"`
 	Nodes  []node `json:"compositeRequest"`
@@ -167,6 +174,10 @@ func (o *org) writeGraphs(ctx context.Context, w batch) {
 			w.Fail(i, fault.New(fault.Permanent, "salesforce_person_key_missing", nil))
 			continue
 		}
+		if year := r.delivery.Event.Timestamp.UTC().Year(); year < firstYear || year > lastYear { // a parser error would look like the org's trouble
+			w.Fail(i, fault.New(fault.Permanent, "salesforce_time_unkept", nil))
+			continue
+		}
 		graphs[i] = o.graphOf(r, r.who, o.newObject())
 		if len(graphs[i].Nodes) == 0 { // somebody was found and there is nothing to write
 			w.Succeed(i, resultWho, r.who)
@@ -204,7 +215,7 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 	case fault.Is(got.err, codeGone) && r.who != "":
 		o.conclude(ctx, w, i, got.err)
 	default:
-		w.Fail(i, raced(got.err))
+		w.Fail(i, o.explained(ctx, raced(got.err)))
 	}
 }
 
@@ -223,7 +234,7 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 		o.unowned(ctx, w, i, refused)
 		return
 	default:
-		w.Fail(i, refused)
+		w.Fail(i, o.explained(ctx, refused))
 		return
 	}
 	who, past, err := o.adopt(ctx, r, existing(refused))
@@ -278,9 +289,37 @@ func (o *org) unowned(ctx context.Context, w batch, i int, refused error) {
 	o.concludeGraph(ctx, w, i, "", "", results[0])
 }
 
-// send sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give
-// leads out have calls of their own: the rule is in force for everything that a call writes, and for what that sets off.
+// send sends the graphs at. What is too long for a field of the org is shortened, once in each record.
 func (o *org) send(ctx context.Context, graphs []graph, at []int, results []written) {
+	for tried := map[string]bool{}; len(at) > 0; {
+		o.sendAll(ctx, graphs, at, results)
+		at = slices.DeleteFunc(slices.Clone(at), func(i int) bool {
+			g, changed := graphs[i].shortened(results[i])
+			record := strconv.Itoa(i) + results[i].ref
+			changed = changed && !tried[record]
+			graphs[i], tried[record] = g, true
+			return !changed
+		})
+	}
+}
+
+// shortened returns a graph that may come through where it was refused because of the length of a value.
+func (g graph) shortened(got written) (graph, bool) {
+	n := slices.IndexFunc(g.Nodes, func(n node) bool { return n.ReferenceID == got.ref })
+	if n < 0 {
+		return g, false
+	}
+	body, changed := shortened(got.err, g.Nodes[n].Body)
+	if changed {
+		g.Nodes = slices.Clone(g.Nodes)
+		g.Nodes[n].Body = body
+	}
+	return g, changed
+}
+
+// sendAll sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give
+// leads out have calls of their own: the rule is in force for everything that a call writes, and for what that sets off.
+func (o *org) sendAll(ctx context.Context, graphs []graph, at []int, results []written) {
 	for _, assign := range []bool{false, true} {
 		connector.Rows{
 			Most: maxNodes * maxGraphs,

@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"net/http"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func (o *org) notice(ctx context.Context, w batch) {
 			there, err = o.hasTask(ctx, r.notice.Key)
 		}
 		if err == nil && !there {
-			err = o.call(ctx, http.MethodPost, o.path("sobjects/"+taskObject), noticeTask(r.notice, r.who), nil)
+			err = o.create(ctx, taskObject, noticeTask(r.notice, r.who))
 		}
 		if r.notice.Owner != "" && ofOwner(err) {
 			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)

@@ -20,7 +20,7 @@ func (o *org) number(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		err := saves.renumber(ctx, w.Request(i))
 		switch kept := fault.Of(err); {
-		case kept != nil && slices.Contains([]string{codeDuplicates, codeSchema, codeInvalid}, kept.Code): // a rule of the org's, or a field that is not ours to write
+		case kept != nil && slices.Contains([]string{codeDuplicates, codeSchema, codeInvalid, codeRule, codeFlow, codeTrigger}, kept.Code): // a rule of the org's, or a field that is not ours to write
 			o.crm.options.Logger.WarnContext(ctx, "the org refuses a person's new number, and the record shows the old one",
 				slog.String("tenant", o.at.Tenant), slog.String("crm", o.at.CRM), slog.String("code", kept.Code))
 			w.Succeed(i)

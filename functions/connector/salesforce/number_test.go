@@ -23,6 +23,8 @@ func TestANumberThatAnOrgRefusesHoldsNothingUp(t *testing.T) {
 		logged bool
 	}{
 		"a duplicate rule blocks it":  {400, "DUPLICATES_DETECTED", "", true},
+		"a validation rule blocks it": {400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "", true},
+		"a flow fails":                {400, "CANNOT_EXECUTE_FLOW_TRIGGER", "", true},
 		"the field is not ours":       {400, "INVALID_FIELD_FOR_INSERT_UPDATE", "", true},
 		"somebody deleted the record": {404, "NOT_FOUND", "", false},
 		"the row is locked":           {400, "UNABLE_TO_LOCK_ROW", "salesforce_locked", false},

@@ -36,6 +36,10 @@ const (
 	codeForbidden       = "salesforce_forbidden"
 	codeOwner           = "salesforce_owner_inactive"
 	codeInvalid         = "salesforce_invalid_data"
+	codeRule            = "salesforce_validation_rule"
+	codeFlow            = "salesforce_flow"
+	codeTrigger         = "salesforce_trigger"
+	codeSlowQuery       = "salesforce_query_timeout"
 )
 
 // statusUnroutable is the status of Salesforce's edge when it does not know where an org is.
@@ -48,17 +52,20 @@ const invalidSession = "INVALID_SESSION_ID"
 // ResponseError is a refusal by Salesforce. Its message is left out: it may repeat field values.
 type ResponseError struct {
 	Status    int
-	Code      string   // Salesforce's word, e.g. UNABLE_TO_LOCK_ROW
-	Fields    []string // names, never values
-	RequestID string   // what Salesforce's support asks for
-	existing  []string // ids of the records that have the value, contacts first
-	ofKey     bool     // it is a value of our own key
+	Code      string         // Salesforce's word, e.g. UNABLE_TO_LOCK_ROW
+	Fields    []string       // names, never values
+	By        string         // the validation rule, the flow or the trigger that refused, by the name that an admin finds it by, "" if it is not told
+	RequestID string         // what Salesforce's support asks for
+	existing  []string       // ids of the records that have the value, contacts first
+	ofKey     bool           // it is a value of our own key
+	long      map[string]int // how many characters Salesforce keeps of the fields whose values are longer
+	says      string         // the message of a validation rule, to find the rule by
 }
 
-// Error returns the status, the code, the fields and the request's id.
+// Error returns the status, the code, the fields, who refused and the request's id.
 func (e *ResponseError) Error() string {
 	parts := []string{"status " + strconv.Itoa(e.Status)}
-	for _, part := range append([]string{e.Code}, append(e.Fields, e.RequestID)...) {
+	for _, part := range append([]string{e.Code}, append(e.Fields, e.By, e.RequestID)...) {
 		if part != "" {
 			parts = append(parts, part)
 		}
@@ -121,6 +128,7 @@ func refusal(status int, problems []problem) (*ResponseError, string) {
 		if why.ErrorCode == "" || why.ErrorCode == "PROCESSING_HALTED" {
 			why = p
 		}
+		e.measure(p)
 	}
 	if word.MatchString(why.ErrorCode) {
 		e.Code = why.ErrorCode
@@ -131,6 +139,7 @@ func refusal(status int, problems []problem) (*ResponseError, string) {
 		}
 	}
 	e.find(why)
+	e.name(why)
 	return e, why.Message
 }
 
@@ -180,29 +189,27 @@ func meanings() []connector.Meaning {
 		{Words: "CANNOT_UPDATE_CONVERTED_LEAD ENTITY_IS_DELETED INVALID_CROSS_REFERENCE_KEY MALFORMED_ID", Kind: fault.Permanent, Code: codeGone},
 		{Words: inactiveOwner, Kind: fault.Permanent, Code: codeOwner},
 		{Words: "NOT_FOUND", Kind: fault.Permanent, Code: codeNotFound},
-		{Words: orgCode, Kind: fault.Permanent, Code: "salesforce_org_code"},
+		{Words: "ENTITY_IS_LOCKED", Kind: fault.Permanent, Code: "salesforce_record_locked"},
 		{Words: "PROCESSING_HALTED", Kind: fault.Retryable, Code: codeHalted},
-		{Words: "QUERY_TIMEOUT UNKNOWN_EXCEPTION SERVER_UNAVAILABLE", Kind: fault.Retryable, Code: "salesforce_unavailable"},
+		{Words: "QUERY_TIMEOUT", Kind: fault.Retryable, Code: codeSlowQuery},
+		{Words: "UNKNOWN_EXCEPTION SERVER_UNAVAILABLE REQUEST_RUNNING_TOO_LONG FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", Kind: fault.Retryable, Code: "salesforce_unavailable"},
 		{Words: "INVALID_FIELD INVALID_FIELD_FOR_INSERT_UPDATE INVALID_TYPE", Kind: fault.Blocked, Code: codeSchema},
 		{Words: "MALFORMED_QUERY JSON_PARSER_ERROR MALFORMED_SEARCH", Kind: fault.Blocked, Code: codeSchema},
 		{Words: "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED FUNCTIONALITY_NOT_ENABLED STORAGE_LIMIT_EXCEEDED", Kind: fault.Blocked, Code: codeForbidden},
-		{Words: "FIELD_CUSTOM_VALIDATION_EXCEPTION", Kind: fault.Permanent, Code: "salesforce_validation_rule"},
+		{Words: "FIELD_CUSTOM_VALIDATION_EXCEPTION FIELD_FILTER_VALIDATION_EXCEPTION", Kind: fault.Permanent, Code: codeRule},
 		{Words: "REQUIRED_FIELD_MISSING STRING_TOO_LONG INVALID_EMAIL_ADDRESS", Kind: fault.Permanent, Code: codeInvalid},
 		{Words: "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST FIELD_INTEGRITY_EXCEPTION NUMBER_OUTSIDE_VALID_RANGE", Kind: fault.Permanent, Code: codeInvalid},
 	}
 }
 
-// inactiveOwner is Salesforce's word for an owner who has left.
-const inactiveOwner = "INACTIVE_OWNER_OR_USER"
+// inactiveOwner are Salesforce's words for an owner who has left, or who cannot have such a record.
+const inactiveOwner = "INACTIVE_OWNER_OR_USER TRANSFER_REQUIRES_READ OP_WITH_INVALID_USER_TYPE_EXCEPTION"
 
 // ofOwner reports whether a refusal is about who is to have the record.
 func ofOwner(err error) bool {
 	refused, ok := errors.AsType[*ResponseError](err)
-	return ok && (refused.Code == inactiveOwner || slices.Contains(refused.Fields, fieldOwner))
+	return ok && (fault.Is(err, codeOwner) || slices.Contains(refused.Fields, fieldOwner))
 }
-
-// orgCode are the words for refusals by what runs inside an org.
-const orgCode = "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY APEX_ERROR CANNOT_EXECUTE_FLOW_TRIGGER"
 
 // byCode returns nil when Salesforce's word decides nothing.
 func (e *ResponseError) byCode(message string, u usage) *fault.Error {
@@ -212,8 +219,10 @@ func (e *ResponseError) byCode(message string, u usage) *fault.Error {
 		return &fault.Error{Kind: fault.Blocked, Code: "salesforce_daily_limit", Wait: dailyWait}
 	case e.Code == "NOT_FOUND" && strings.Contains(message, "external ID field"): // the same word for a field that is not there
 		return fault.New(fault.Blocked, codeSchema, nil)
-	case busy && slices.Contains(strings.Fields(orgCode), e.Code):
+	case busy && ofOrgCode(e.Code):
 		return &fault.Error{Kind: fault.Retryable, Code: codeLocked, Wait: lockWait}
+	case ofOrgCode(e.Code):
+		return fault.New(fault.Permanent, e.orgCode(message), nil)
 	case strings.HasPrefix(e.Code, "INSUFFICIENT_ACCESS"):
 		return fault.New(fault.Blocked, codeForbidden, nil)
 	}

@@ -231,14 +231,14 @@ func TestScenarios(t *testing.T) {
 		},
 		"three known contacts, one of them with a bad row": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			bad := message(2, delivery.LogActivity)
-			bad.Event.Timestamp = time.Date(12026, 1, 1, 0, 0, 0, 0, time.UTC) // beyond what Salesforce reads
+			s.AddRule(simulator.Rule{Object: "Msg_Event__c", Name: "No_Seconds", Message: "No seconds, please", Field: "Provider_Id__c", Refuses: func(value any) bool { return value == "SM2" }})
 			_, errs := connectortest.Carry(t.Context(), crm,
 				linked(message(1, delivery.LogActivity), s.Add("Contact", contact)), linked(bad, s.Add("Contact", contact)),
 				linked(message(3, delivery.LogActivity), s.Add("Contact", contact)))
 			if errs[0] != nil || errs[1] == nil || errs[2] != nil {
 				t.Errorf("errors %v", errs)
 			}
-			return 1
+			return 2
 		}},
 		"one message twice in a batch": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Contact", contact)

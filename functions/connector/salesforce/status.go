@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -72,7 +73,18 @@ func (o *org) idsOf(ctx context.Context, object, field string, keys []string) (m
 			Done    bool             `json:"done"`
 			Records []map[string]any `json:"records"`
 		}
-		if err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
+		err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
+		if fault.Is(err, codeSlowQuery) && len(some) > 1 { // half of it at a time
+			for half := range slices.Chunk(some, (len(some)+1)/2) {
+				found, err := o.idsOf(ctx, object, field, half)
+				if err != nil {
+					return nil, err
+				}
+				maps.Copy(ids, found)
+			}
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		if !reply.Done {

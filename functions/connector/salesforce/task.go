@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"net/http"
 
 	"signalbox/functions/connector"
 )
@@ -19,7 +18,7 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 		}
 		if err == nil && !there {
 			task := newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who)
-			err = o.call(ctx, http.MethodPost, o.path("sobjects/"+taskObject), task, nil)
+			err = o.create(ctx, taskObject, task)
 		}
 		o.conclude(ctx, w, i, err)
 	})

@@ -46,6 +46,7 @@ func (s *Simulator) reset() {
 	s.Tables = make(map[string]*table)
 	s.lastID = 1000
 	s.Faults.Clear()
+	s.rules, s.blocklist = nil, map[string]bool{}
 	var builtIn map[string][]property
 	_ = json.Unmarshal(hubspots, &builtIn) // embedded, and tested
 	for name, list := range builtIn {
@@ -97,6 +98,9 @@ func (s *Simulator) save(t *table, found *record, properties map[string]string) 
 	}
 	if len(faults) > 0 {
 		return nil, reply{Status: http.StatusBadRequest, Body: wrongProperties(faults)}
+	}
+	if refused := s.broken(t, properties, found == nil); refused.Status != 0 {
+		return nil, refused
 	}
 	if refused := t.clash(found, properties); refused.Status != 0 {
 		return nil, refused

@@ -40,6 +40,7 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	if rest == nil {
 		return undocumented(r)
 	}
+	s.version = version
 	answer := undocumented(r)
 	switch t := s.Tables[rest[0]]; {
 	case rest[0] == files: // which have an API of their own

@@ -33,12 +33,15 @@ type Options struct {
 // Simulator is one portal. It is safe for concurrent use.
 type Simulator struct {
 	simulatortest.Base[*table]
-	about   simulatortest.About
-	options Options
-	lastID  int64
-	calls   int64
-	tens    simulatortest.Window // of seconds
-	seconds simulatortest.Window // for searches
+	about     simulatortest.About
+	options   Options
+	lastID    int64
+	calls     int64
+	version   string // of the request at hand
+	rules     []Rule
+	blocklist map[string]bool      // the addresses of those who were erased
+	tens      simulatortest.Window // of seconds
+	seconds   simulatortest.Window // for searches
 }
 
 // New returns a portal without records.

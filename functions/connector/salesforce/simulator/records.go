@@ -47,7 +47,7 @@ func (s *Simulator) Reset() {
 func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
-	s.lastID, s.requests, s.day = 0, 0, day{}
+	s.lastID, s.requests, s.day, s.rules = 0, 0, day{}, nil
 	var fields map[string]map[string]field
 	_ = json.Unmarshal(builtIn, &fields) // embedded, and tested
 	for object, fields := range fields {
@@ -90,6 +90,9 @@ func (s *Simulator) write(t *table, held *record, values map[string]any) (*recor
 		return nil, bad("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id")
 	}
 	if fault := s.check(t, values); fault != nil {
+		return nil, fault
+	}
+	if fault := s.broken(t, values); fault != nil {
 		return nil, fault
 	}
 	for _, id := range touched(held, values) {

@@ -48,6 +48,7 @@ type Simulator struct {
 	sessions map[string]time.Time // when they were used last
 	minted   int
 	locked   map[string]int // by record id: how many more writes are refused
+	rules    []Rule
 	undo     []func()
 	assign   bool // the request at hand uses assignment rules
 	save     bool // and saves what a duplicate rule warns of
@@ -139,6 +140,8 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return s.search(body)
 	case r.Method == http.MethodGet && path == "query":
 		return s.query(query.Get("q"))
+	case r.Method == http.MethodGet && path == "tooling/query":
+		return s.tooling(query.Get("q"))
 	case r.Method == http.MethodPost && path == "actions/standard/"+removeAction:
 		return s.removeTargets(body)
 	case r.Method == http.MethodGet && path == "limits":
