@@ -22,13 +22,14 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Options are what a Connector works with. All are required but Links and Files.
+// Options are what a Connector works with. All are required but Links, Files and Gates.
 type Options struct {
 	Claims  *idempotency.Claims
 	Store   Store          // where claims, sessions and conversations are, too
 	Opener  session.Opener // of sessions
 	Links   Links          // nil: what is learned is forgotten
 	Files   Files          // nil: files stay links
+	Gates   *Gates         // of the handler before it; nil: none, as where what was parked is drained
 	Width   int            // how many deliveries go into one Do
 	Attempt time.Duration  // how long one Do may take
 	Logger  *slog.Logger
@@ -241,9 +242,7 @@ func (c *Connector[R]) do(ctx context.Context, next *call[R]) []Outcome {
 		c.uploads <- struct{}{}
 		defer func() { <-c.uploads }()
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.options.Attempt)
-	defer cancel()
-	outcomes := c.crm.Do(ctx, next.steps)
+	outcomes := c.call(ctx, next)
 	if len(outcomes) == len(next.steps) {
 		return outcomes
 	}
@@ -252,6 +251,19 @@ func (c *Connector[R]) do(ctx context.Context, next *call[R]) []Outcome {
 		outcomes[i].Err = fault.New(fault.Retryable, CodeAnswers, nil)
 	}
 	return outcomes
+}
+
+// call makes one Do within the time of an attempt. A file may take it.
+func (c *Connector[R]) call(ctx context.Context, next *call[R]) []Outcome {
+	do := func(ctx context.Context) []Outcome {
+		ctx, cancel := context.WithTimeout(ctx, c.options.Attempt)
+		defer cancel()
+		return c.crm.Do(ctx, next.steps)
+	}
+	if c.options.Gates == nil || next.items[0].file != nil {
+		return do(ctx)
+	}
+	return c.options.Gates.watched(ctx, KeyOf(next.items[0].delivery), do)
 }
 
 // conclude keeps what a step learned and reports whether its item goes on.

@@ -4,6 +4,7 @@ package delivery
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/shared/canonical"
@@ -22,6 +23,9 @@ func NewID(event canonical.EventID, crm string) ID { return ID(string(event) + "
 func NewFileID(event canonical.EventID, crm string, file int) ID {
 	return NewID(event, crm) + ID("~"+strconv.Itoa(file))
 }
+
+// OfFile reports whether a delivery of this id puts a file into its CRM.
+func (id ID) OfFile() bool { return strings.Contains(string(id), "~") }
 
 // Delivery is one canonical event with what one CRM is to do about it, in order.
 type Delivery struct {

@@ -322,3 +322,27 @@ func TestAKeyThatHangsLeavesTheOthersTime(t *testing.T) {
 		}
 	})
 }
+
+func TestASealedDeliverySaysWhereItGoes(t *testing.T) {
+	t.Parallel()
+	r := ring()
+	sealed := aDelivery(t, r, "e1", "a")
+	stripped := append(bytes.Clone(sealed[:bytes.LastIndex(sealed, []byte(`,"sealed"`))]), '}')
+	for sentence, c := range map[string]struct {
+		body []byte
+		want envelope.Address
+	}{
+		"a delivery":                    {sealed, envelope.Address{Tenant: "demo", CRM: `hub"spot`, Event: "e1"}},
+		"one without its content":       {stripped, envelope.Address{Tenant: "demo", CRM: `hub"spot`, Event: "e1"}},
+		"an event":                      {anEvent(t, r, "e1"), envelope.Address{}},
+		"a delivery that is not":        {body(`"deliveryId":"e1.hubspot","crm":"hubspot","event":{"schemaVersion":2,"tenantId":"demo","eventId":"e1"}`), envelope.Address{}},
+		"half of one":                   {sealed[:60], envelope.Address{}},
+		"one that names no tenant":      {bytes.Replace(sealed, []byte(`"demo"`), []byte(`""`), 1), envelope.Address{}},
+		"nothing":                       {nil, envelope.Address{}},
+		"a word that looks like a mark": {body(`"deliveryId":"\"schemaVersion\":1001"`), envelope.Address{}},
+	} {
+		if got, ok := envelope.AddressOf(c.body); got != c.want && ok || ok != (c.want != envelope.Address{}) {
+			t.Errorf("%s: %+v, %t, want %+v", sentence, got, ok, c.want)
+		}
+	}
+}

@@ -123,17 +123,39 @@ func Open(ctx context.Context, opener Opener, body []byte) (plain []byte, unseal
 	return plain, false, nil
 }
 
+// beforeSealed is what stands before what was sealed.
+const beforeSealed = `,"sealed":"`
+
 // parse reads a sealed body. What was sealed is nearly all of it and stands at its end, where a JSON decoder need not look for
 // escapes in it.
 func parse(body []byte) (h header, err error) {
-	const begin, end = `,"sealed":"`, `"}`
-	at := bytes.LastIndex(body, []byte(begin))
-	if at < 0 || !bytes.HasSuffix(body, []byte(end)) || len(body) < at+len(begin)+len(end) {
+	const end = `"}`
+	at := bytes.LastIndex(body, []byte(beforeSealed))
+	if at < 0 || !bytes.HasSuffix(body, []byte(end)) || len(body) < at+len(beforeSealed)+len(end) {
 		return h, json.Unmarshal(body, &h)
 	}
 	if err := json.Unmarshal(append(bytes.Clone(body[:at]), '}'), &h); err != nil {
 		return h, err
 	}
-	h.Sealed, err = base64.StdEncoding.AppendDecode(nil, body[at+len(begin):len(body)-len(end)])
+	h.Sealed, err = base64.StdEncoding.AppendDecode(nil, body[at+len(beforeSealed):len(body)-len(end)])
 	return h, err
+}
+
+// Address is where a delivery goes, and of which event it is.
+type Address struct{ Tenant, CRM, Event string }
+
+// AddressOf returns what a sealed delivery says of itself in the clear. Ok is false of anything else.
+func AddressOf(body []byte) (a Address, ok bool) {
+	if !bytes.Contains(body, mark()) {
+		return a, false
+	}
+	if at := bytes.LastIndex(body, []byte(beforeSealed)); at >= 0 {
+		body = append(bytes.Clone(body[:at]), '}')
+	}
+	var h header
+	if json.Unmarshal(body, &h) != nil || h.Event == nil || h.Event.SchemaVersion != Version {
+		return a, false
+	}
+	a = Address{h.Event.TenantID, h.CRM, h.Event.EventID}
+	return a, a.Tenant != "" && a.CRM != "" && a.Event != ""
 }

@@ -23,6 +23,11 @@ func Client(f *function.Function) *http.Client {
 
 // Deliver returns the worker that carries deliveries into a kind of CRM.
 func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *queue.Worker {
+	return deliver(f, kind, crm, connector.Width, nil)
+}
+
+// deliver returns a worker that carries deliveries into a kind of CRM, width in one call.
+func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], width int, gates *connector.Gates) *queue.Worker {
 	worker := f.Worker("deliver-" + kind)
 	worker.DeadLetters = f.DeadLetters()
 	ring, objects := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE")), f.Objects(f.String("OBJECTS_BUCKET"))
@@ -31,8 +36,8 @@ func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *qu
 	envelope.OpenFor(worker, opener, connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Opener: opener, Links: connector.ThreadLinks{Store: state},
-		Files: media.Reader{Store: state, Objects: objects, Opener: ring},
-		Width: connector.Width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
+		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates,
+		Width: width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker
 }
@@ -51,4 +56,11 @@ func Receipts(f *function.Function, kind string, crm connector.StatusWriter, wid
 
 func attempt(f *function.Function) time.Duration {
 	return f.Seconds("CRM_ATTEMPT_SECONDS")
+}
+
+// Drain returns what delivers what is parked for a kind of CRM, width deliveries in one call, and opens its gates.
+func Drain[R any](f *function.Function, kind string, crm connector.CRM[R], width int) *connector.Drain {
+	return connector.NewDrain(connector.DrainOptions{
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, width, nil), Logger: f.Logger, Meter: f.Meter,
+	})
 }

@@ -1,0 +1,485 @@
+package connector_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
+	"signalbox/shared/store/memstore"
+)
+
+// park parks messages of a tenant whose CRM refuses it: so many of each of so many threads.
+func (l *lane) park(tenant string, threads, each int) {
+	l.t.Helper()
+	l.says(tenant, fault.New(fault.Blocked, "toy_unauthenticated", nil))
+	w := l.process(l)
+	for k := range each {
+		for begin := 0; begin < threads; begin += 10 {
+			var batch []queue.Received
+			for n := begin; n < min(begin+10, threads); n++ {
+				batch = append(batch, l.send(tenant, fmt.Sprintf("t%03d", n), fmt.Sprintf("t%03d-%d", n, k)))
+			}
+			if got := l.receive(w, batch...); strings.Count(got, "done") != len(batch) {
+				l.t.Fatal(got)
+			}
+		}
+	}
+	l.mu.Lock()
+	l.batches = nil
+	l.mu.Unlock()
+}
+
+// parkedInOrder fails the test unless what park parked was delivered once and in order.
+func (l *lane) parkedInOrder(tenant string, threads, each int) {
+	l.t.Helper()
+	for n := range threads {
+		var want []string
+		for k := range each {
+			want = append(want, fmt.Sprintf("t%03d-%d", n, k))
+		}
+		l.inOrder(tenant, fmt.Sprintf("t%03d", n), want...)
+	}
+}
+
+// TestADrainDeliversInTheWidestCalls: a hundred threads are one call, whichever gates they are behind.
+func TestADrainDeliversInTheWidestCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 100, 5)
+		l.says("acme", nil)
+		time.Sleep(time.Minute)
+		l.run(l.drain())
+		l.parkedInOrder("acme", 100, 5)
+		l.empty()
+		if n := l.calls(); n > 8 { // a few, the ninety others, and four more rounds, of which those few make one more
+			t.Errorf("%d calls for 500 messages of 100 threads", n)
+		}
+		if len(l.batches[0]) > 10 {
+			t.Errorf("it began with %d threads", len(l.batches[0]))
+		}
+	})
+}
+
+// TestWhileACRMTakesNothingItIsTriedLessAndLessOften: however long it lasts, nothing is held against what waits but its age.
+func TestWhileACRMTakesNothingItIsTriedLessAndLessOften(t *testing.T) {
+	for name, err := range map[string]error{
+		"it refuses the tenant":   fault.New(fault.Blocked, "toy_unauthenticated", nil),
+		"it does not answer":      fault.New(fault.Retryable, "toy_timeout", nil),
+		"it has an error it owns": fault.New(fault.Retryable, "toy_unavailable", nil),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLane(t)
+				l.park("acme", 30, 2)
+				l.says("acme", err)
+				began := time.Now()
+				var tries []time.Duration
+				for range 60 {
+					time.Sleep(time.Minute)
+					before := l.calls()
+					l.run(l.drain())
+					if l.calls() > before {
+						tries = append(tries, time.Since(began))
+					}
+				}
+				want := []time.Duration{time.Minute, 3 * time.Minute, 7 * time.Minute, 15 * time.Minute, 30 * time.Minute, 45 * time.Minute, 60 * time.Minute}
+				if !slices.Equal(tries, want) {
+					t.Errorf("tried after %v, want %v", tries, want)
+				}
+				time.Sleep(9*24*time.Hour - time.Hour)
+				l.run(l.drain())
+				if counted, there := l.parked(); counted != 60 || there != 60 || len(l.dead.codes) > 0 {
+					t.Fatalf("after nine days %d are parked, %d are counted; dead letters %v", there, counted, l.dead.codes)
+				}
+				l.says("acme", nil)
+				time.Sleep(time.Hour)
+				l.run(l.drain())
+				l.parkedInOrder("acme", 30, 2)
+				l.empty()
+			})
+		})
+	}
+}
+
+func TestWhatWasParkedForTenDaysIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 30, 2)
+		time.Sleep(5 * 24 * time.Hour)
+		l.receive(l.process(l), l.send("acme", "t001", "t001-young"))
+		time.Sleep(5 * 24 * time.Hour)
+		for range 3 {
+			l.run(l.drain())
+			time.Sleep(time.Hour)
+		}
+		if counted, there := l.parked(); counted != 1 || there != 1 {
+			t.Errorf("%d are parked, %d are counted, want the young one", there, counted)
+		}
+		if got := slices.Compact(slices.Clone(l.dead.codes)); len(l.dead.codes) != 60 || !slices.Equal(got, []string{"blocked toy_unauthenticated"}) {
+			t.Errorf("%d dead letters: %v", len(l.dead.codes), got)
+		}
+	})
+}
+
+// TestAMessageThatFailsByItselfHoldsBackItsOwnThread until it is given up, by its own patience since the CRM answers.
+func TestAMessageThatFailsByItselfHoldsBackItsOwnThread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 20, 3)
+		time.Sleep(48 * time.Hour)
+		l.says("acme", nil)
+		l.bad["t003-0"] = fault.New(fault.Retryable, "toy_timeout", nil)
+		l.bad["t004-1"] = fault.New(fault.Permanent, "toy_refused", nil)
+		l.run(l.drain())
+		l.inOrder("acme", "t003")
+		l.inOrder("acme", "t004", "t004-0", "t004-2")
+		l.inOrder("acme", "t005", "t005-0", "t005-1", "t005-2")
+		if counted, there := l.parked(); counted != 3 || there != 3 {
+			t.Errorf("%d are parked, %d are counted, want the thread's three", there, counted)
+		}
+		for range 110 {
+			time.Sleep(time.Minute)
+			l.run(l.drain())
+		}
+		if len(l.dead.codes) != 1 {
+			t.Fatalf("dead letters %v after less than two hours", l.dead.codes)
+		}
+		for range 30 {
+			time.Sleep(time.Minute)
+			l.run(l.drain())
+		}
+		l.inOrder("acme", "t003", "t003-1", "t003-2")
+		l.empty()
+		if !slices.Equal(l.dead.codes, []string{"permanent toy_refused", "retryable toy_timeout"}) {
+			t.Errorf("dead letters %v", l.dead.codes)
+		}
+	})
+}
+
+// TestOneAtATimeDrains, and a second one takes over from one that was killed once its lease is over.
+func TestOneAtATimeDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 40, 2)
+		l.says("acme", nil)
+		var running sync.WaitGroup
+		var mu sync.Mutex
+		busy := 0
+		l.fault = func(memstore.Call) memstore.Fault { time.Sleep(5 * time.Millisecond); return memstore.None }
+		for range 5 {
+			running.Go(func() {
+				gates, err := l.drain().Ring(context.Background(), "acme", "toy")
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil || len(gates) != 1 {
+					t.Fatal(err, gates)
+				}
+				if gates[0].Busy {
+					busy++
+				}
+			})
+		}
+		running.Wait()
+		if busy != 4 {
+			t.Errorf("%d of five found it busy", busy)
+		}
+		l.parkedInOrder("acme", 40, 2)
+		l.empty()
+	})
+}
+
+func TestARingDrainsWhatIsNotDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 3, 1)
+		l.park("other", 3, 1)
+		l.says("acme", nil)
+		l.run(l.drain())
+		if l.calls() > 0 {
+			t.Error("it was not due")
+		}
+		for request, want := range map[connector.DrainRequest]string{
+			{Tenant: "acme", CRM: "toy"}:                    "acme delivered 3",
+			{Tenant: "other"}:                               "other parked 3, mend toy_unauthenticated",
+			{Tenant: "other", CRM: "to"}:                    "",
+			{Tenant: "nobody", CRM: "toy", Action: "drain"}: "",
+			{CRM: "toy"}:                                    "crm without a tenant: name the tenant, too",
+			{Action: "sing"}:                                "action is none that this function knows: leave it out, or say drain",
+		} {
+			result, err := l.drain().Handle(t.Context(), request)
+			got := result.Problem
+			for _, g := range result.Gates {
+				if got += g.Tenant; g.Closed {
+					got += fmt.Sprintf(" parked %d, %s", g.Parked, g.Advice)
+				} else {
+					got += fmt.Sprintf(" delivered %d", g.Delivered)
+				}
+			}
+			if err != nil || got != want {
+				t.Errorf("%+v: %q, want %q (%v)", request, got, want, err)
+			}
+		}
+	})
+}
+
+// TestWhatIsParkedMeanwhileIsDeliveredBeforeTheGateOpens parks between what a drain reads and what it removes.
+func TestWhatIsParkedMeanwhileIsDeliveredBeforeTheGateOpens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 4, 2)
+		l.says("acme", nil)
+		w := l.process(l)
+		n := 0
+		within := false
+		l.fault = func(c memstore.Call) memstore.Fault {
+			if within || n >= 40 || !slices.ContainsFunc(c.Keys, func(k store.Key) bool { return strings.Contains(k.Partition, "/gate/") }) {
+				return memstore.None
+			}
+			within = true // what is parked here is parked before the drain's call has its effect
+			n++
+			l.receive(w, l.send("acme", "t001", fmt.Sprintf("t001-%d", 1+n)))
+			within = false
+			return memstore.None
+		}
+		time.Sleep(time.Minute)
+		for range 3 {
+			l.run(l.drain())
+			time.Sleep(time.Minute)
+		}
+		var want []string
+		for k := range 2 + n {
+			want = append(want, fmt.Sprintf("t001-%d", k))
+		}
+		l.inOrder("acme", "t001", want...)
+		l.empty()
+		if n < 5 {
+			t.Errorf("only %d were parked meanwhile", n)
+		}
+	})
+}
+
+// TestKillsLoseNothingAndTurnNothingAround kills a process at each of its calls to the store, before and after the call's effect: one that parks, and
+// then one that drains.
+func TestKillsLoseNothingAndTurnNothingAround(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for kill := 1; ; kill++ {
+			reached := false
+			name := fmt.Sprintf("at call %d, after its effect: %t", kill, after)
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { reached = killed(t, kill, after) })
+			})
+			if !reached || t.Failed() {
+				break
+			}
+		}
+	}
+}
+
+// killed lets one process die and others go on, and reports whether it did.
+func killed(t *testing.T, kill int, after bool) bool {
+	t.Helper()
+	l := newLane(t)
+	calls, armed, dead := 0, true, false
+	l.fault = func(memstore.Call) memstore.Fault {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		switch {
+		case dead:
+			return memstore.Before
+		case !armed:
+			return memstore.None
+		}
+		if calls++; calls == kill {
+			if dead, l.killed = true, true; after {
+				return memstore.After
+			}
+			return memstore.Before
+		}
+		return memstore.None
+	}
+	reached := false
+	revive := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if dead {
+			dead, l.killed, armed, reached = false, false, false, true
+		}
+	}
+	l.says("acme", fault.New(fault.Blocked, "toy_unauthenticated", nil))
+	var want []string
+	var batch []queue.Received
+	for k := range 3 {
+		want = append(want, fmt.Sprint("a", k))
+		batch = append(batch, l.send("acme", "a", want[k]))
+	}
+	batch = append(batch, l.send("acme", "b", "b0"), l.send("acme", "c", "c0"))
+	for range 6 {
+		got := strings.Fields(l.receive(l.process(l), batch...))
+		if l.isDead(&dead) { // the queue got no answer
+			revive()
+			time.Sleep(42 * time.Second)
+			continue
+		}
+		var rest []queue.Received
+		for i, m := range batch {
+			if got[i] != "done" {
+				rest = append(rest, m)
+			}
+		}
+		if batch = rest; len(batch) == 0 {
+			break
+		}
+		time.Sleep(42 * time.Second)
+	}
+	if len(batch) > 0 {
+		t.Fatalf("%d are never parked", len(batch))
+	}
+	if counted, there := l.parked(); counted != 5 || there != 5 {
+		t.Errorf("%d are parked, %d are counted", there, counted)
+	}
+	l.says("acme", nil)
+	for range 6 {
+		time.Sleep(time.Minute)
+		l.run(l.drain())
+		revive()
+	}
+	l.inOrder("acme", "a", want...)
+	l.inOrder("acme", "b", "b0")
+	l.inOrder("acme", "c", "c0")
+	l.empty()
+	if len(l.dead.codes) > 0 {
+		t.Errorf("dead letters %v", l.dead.codes)
+	}
+	return reached
+}
+
+func (l *lane) isDead(dead *bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return *dead
+}
+
+// hangs is a CRM that hangs for a tenant.
+type hangs struct {
+	*lane
+	tenant  string
+	mu      sync.Mutex
+	now     int
+	most    int
+	hanging time.Duration
+}
+
+func (h *hangs) Do(ctx context.Context, steps []step) []outcome {
+	if !strings.HasPrefix(steps[0].Request, h.tenant+" ") {
+		return h.lane.Do(ctx, steps)
+	}
+	h.mu.Lock()
+	h.now++
+	h.mu.Unlock()
+	began := time.Now()
+	select {
+	case <-ctx.Done():
+	case <-time.After(h.hanging):
+	}
+	h.mu.Lock()
+	if h.now--; time.Since(began) > 3*time.Second {
+		h.most = max(h.most, h.now+1)
+	}
+	h.mu.Unlock()
+	if ctx.Err() != nil {
+		return slices.Repeat([]outcome{{Err: fault.New(fault.Retryable, "toy_timeout", ctx.Err())}}, len(steps))
+	}
+	return h.lane.Do(ctx, steps)
+}
+
+// TestACRMThatHangsHoldsAFifthOfTheFunctions has twenty functions that are received for by two tenants, of whom one's calls never return.
+func TestACRMThatHangsHoldsAFifthOfTheFunctions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.most = 20
+		crm := &hangs{lane: l, tenant: "acme", hanging: time.Hour}
+		var running sync.WaitGroup
+		for i := range 20 {
+			w, theirs, ours := l.process(crm), l.send("acme", fmt.Sprint("h", i), fmt.Sprint("h", i)), l.send("other", fmt.Sprint("o", i), fmt.Sprint("o", i))
+			running.Go(func() {
+				began := time.Now()
+				for got := ""; got != "done"; {
+					if got = l.receive(w, theirs); got != "done" {
+						t.Errorf("a delivery of whose CRM hangs waits in the queue for %s", got)
+						time.Sleep(time.Second)
+					}
+				}
+				l.receive(w, ours)
+				if took := time.Since(began); i >= 5 && took > 12*time.Second {
+					t.Errorf("function %d was held for %s", i, took)
+				}
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+		running.Wait()
+		if crm.most > 4 {
+			t.Errorf("%d calls hung at once for longer than it takes to notice, a fifth of 20 is 4", crm.most)
+		}
+		if counted, there := l.parked(); counted != 20 || there != 20 {
+			t.Errorf("%d are parked, %d are counted", there, counted)
+		}
+		if got := l.receive(l.process(crm), l.send("acme", "h0", "late")); got != "done" {
+			t.Error(got)
+		}
+	})
+}
+
+// TestALoneHealthyTenantHasAllFunctions and pays for none of it.
+func TestALoneHealthyTenantHasAllFunctions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.most = 20
+		crm := &hangs{lane: l, tenant: "acme", hanging: 1900 * time.Millisecond}
+		began := time.Now()
+		var mu sync.Mutex
+		writes := 0
+		l.fault = func(c memstore.Call) memstore.Fault {
+			mu.Lock()
+			defer mu.Unlock()
+			if c.Operation == memstore.Write {
+				writes += len(c.Keys)
+			}
+			return memstore.None
+		}
+		var running sync.WaitGroup
+		for i := range 20 {
+			w, m := l.process(crm), l.send("acme", fmt.Sprint("h", i), fmt.Sprint("h", i))
+			running.Go(func() {
+				if got := l.receive(w, m); got != "done" {
+					t.Error(got)
+				}
+			})
+		}
+		running.Wait()
+		l.empty()
+		if took := time.Since(began); took > 3*time.Second || writes != 40 {
+			t.Errorf("took %s and %d writes", took, writes)
+		}
+	})
+}
+
+// TestTenantsOfABatchRunSideBySide: what hangs for one holds up no other's call.
+func TestTenantsOfABatchRunSideBySide(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		crm := &hangs{lane: l, tenant: "acme", hanging: time.Hour}
+		go l.receive(l.process(crm), l.send("acme", "a", "a"), l.send("other", "b", "b"))
+		time.Sleep(time.Second)
+		l.inOrder("other", "b", "b")
+		time.Sleep(20 * time.Second)
+	})
+}

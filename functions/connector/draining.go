@@ -1,0 +1,327 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
+)
+
+// How many parked messages are read at once of a shard, and how many threads a run begins with.
+const (
+	parkedPage = 200
+	firstFew   = 10
+)
+
+// draining is one run over the gates of a tenant's CRM, by the process that has the lease.
+type draining struct {
+	*Drain
+	of      BindingKey
+	record  store.Record
+	closure closure
+	shards  []*shard
+	opened  bool            // all gates
+	skip    map[string]bool // threads with a message that is not done: the rest of them waits for the next run
+
+	mu      sync.Mutex
+	trouble *fault.Error // why the CRM took nothing, of the latest batch
+	alone   bool         // the latest batch was one message, which got no answer: it may be the message's fault
+}
+
+// shard is one gate of them.
+type shard struct {
+	gate  store.Record // as it was before the pass over what is parked began; absent once it is open
+	after string       // what the pass has seen
+	over  bool         // that was all
+	seen  bool         // there was something
+	held  bool         // something is not done
+	ended bool         // there is no pass in this run any more
+}
+
+// waitingMessage is one that is parked.
+type waitingMessage struct {
+	shard  *shard
+	record store.Record
+	queue.Received
+}
+
+// work delivers what is parked until nothing is left, the CRM takes nothing, or the time is over.
+func (r *draining) work(ctx context.Context) error {
+	held, err := r.options.Store.Get(ctx, gateKeys(r.of)...)
+	if err != nil {
+		return err
+	}
+	for _, gate := range held {
+		r.shards = append(r.shards, &shard{gate: gate, ended: gate.Version == 0})
+	}
+	narrow := true
+	for r.left(ctx) {
+		batch, err := r.next(ctx)
+		if err != nil {
+			return err
+		}
+		if len(batch) == 0 {
+			more, err := r.openAll(ctx)
+			if err != nil || !more {
+				return err
+			}
+			continue
+		}
+		if narrow {
+			batch = few(batch)
+		}
+		goesOn, err := r.deliver(ctx, batch)
+		if err != nil || !goesOn {
+			return err
+		}
+		if narrow {
+			narrow = false
+			r.restart()
+		}
+	}
+	return nil
+}
+
+// restart lets each pass begin again.
+func (r *draining) restart() {
+	for _, s := range r.shards {
+		s.restart()
+	}
+}
+
+func (s *shard) restart() { s.after, s.over, s.seen, s.held = "", false, false, false }
+
+// next returns the next page of each shard, but for the threads that wait.
+func (r *draining) next(ctx context.Context) ([]waitingMessage, error) {
+	pages := make([][]waitingMessage, len(r.shards))
+	errs := make([]error, len(r.shards))
+	queue.SideBySide(r.shards, func(i int, s *shard) {
+		for !s.ended && !s.over && len(pages[i]) == 0 {
+			page, more, err := r.options.Store.List(ctx, store.Range{Partition: parkedPartition(r.of, s.gate.Sort), After: s.after, Limit: parkedPage})
+			if errs[i] = err; err != nil {
+				return
+			}
+			if s.over = !more; len(page) > 0 {
+				s.seen, s.after = true, page[len(page)-1].Sort
+				pages[i] = r.read(ctx, s, page)
+			}
+		}
+	})
+	return slices.Concat(pages...), errors.Join(errs...)
+}
+
+// read returns the messages of a page whose threads do not wait.
+func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all []waitingMessage) {
+	for _, record := range page {
+		p, err := readParked(record)
+		if err != nil {
+			s.held = true
+			r.options.Logger.ErrorContext(ctx, "parked delivery cannot be read", slog.String("partition", record.Partition), slog.String("sort", record.Sort))
+			r.options.Meter.Count("ParkedUnreadable", 1)
+			continue
+		}
+		if r.skip[p.Group] {
+			s.held = true
+			continue
+		}
+		all = append(all, waitingMessage{s, record, queue.Received{
+			Message: queue.Message{ID: p.ID, Group: p.Group, Body: []byte(p.Body), Trace: p.Trace}, Sequence: p.Sequence, Attempt: p.Attempt + 1, FirstSent: p.First,
+		}})
+	}
+	return all
+}
+
+// few returns the first message of a few threads: of those that waited longest and of the one that waits for the shortest time, for what
+// waits longest may be what the CRM refuses.
+func few(batch []waitingMessage) (some []waitingMessage) {
+	var heads []waitingMessage
+	seen := map[string]bool{}
+	for _, m := range batch {
+		if !seen[m.Group] {
+			seen[m.Group] = true
+			heads = append(heads, m)
+		}
+	}
+	slices.SortStableFunc(heads, func(a, b waitingMessage) int { return a.FirstSent.Compare(b.FirstSent) })
+	if len(heads) > firstFew {
+		heads = append(heads[:firstFew-1:firstFew-1], heads[len(heads)-1])
+	}
+	return heads
+}
+
+// deliver has the worker decide what becomes of a batch, and removes what is done. It reports whether there is a reason to go on.
+func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn bool, err error) {
+	worker := *r.options.Worker
+	worker.Handler = &drainHandler{r, worker.Handler}
+	r.trouble, r.alone = nil, false
+	done, err := r.process(ctx, &worker, batch)
+	switch {
+	case done > 0:
+		if r.closure.Answers.IsZero() {
+			r.closure.Answers = time.Now().UTC()
+		}
+		r.closure.Tries, r.closure.Probe = 0, time.Now().UTC()
+		return true, err
+	case r.alone:
+		r.closure.later(0)
+		return true, err
+	case r.trouble == nil:
+		return true, err
+	default:
+		r.closure.meet(r.trouble, adviceOf(r.options.CRM, r.trouble.Code))
+		r.options.Logger.WarnContext(ctx, "gate stays closed", slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM),
+			slog.String("code", r.trouble.Code), slog.Time("probe", r.closure.Probe))
+		return false, errors.Join(err, r.giveUpOld(ctx))
+	}
+}
+
+// process has a worker decide what becomes of a batch, removes what is done and returns how much that is.
+func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []waitingMessage) (done int, err error) {
+	received := make([]queue.Received, len(batch))
+	for i, m := range batch {
+		received[i] = m.Received
+	}
+	gone := map[*shard][]store.Record{}
+	for i, v := range worker.Process(ctx, received) {
+		m := batch[i]
+		if !v.Done {
+			r.skip[m.Group], m.shard.held = true, true
+			continue
+		}
+		done++
+		gone[m.shard] = append(gone[m.shard], m.record)
+	}
+	r.closure.Delivered += done
+	errs := make([]error, len(r.shards))
+	queue.SideBySide(r.shards, func(i int, s *shard) {
+		for some := range slices.Chunk(gone[s], store.MaxWrite-1) {
+			errs[i] = errors.Join(errs[i], r.remove(ctx, s, some))
+		}
+	})
+	return done, errors.Join(errs...)
+}
+
+// remove removes what is done, and takes it off the count, by one write.
+func (r *draining) remove(ctx context.Context, s *shard, records []store.Record) error {
+	within, cancel := queue.Finishing(ctx)
+	defer cancel()
+	changes := make([]store.Change, 0, len(records)+1)
+	for _, record := range records {
+		changes = append(changes, store.Change{Kind: store.Delete, Record: store.Record{Key: record.Key, Version: record.Version}})
+	}
+	return insist(within, func(ctx context.Context) error {
+		for len(changes) > 0 {
+			count := store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: s.gate.Key, Number: -int64(len(changes))}}
+			_, err := r.options.Store.Write(ctx, append([]store.Change{count}, changes...)...)
+			conflict, lost := conflictOf(err)
+			switch {
+			case !lost:
+				return err
+			case conflict.Index == 0: // nobody but whoever drains opens a gate
+				return fault.New(fault.Permanent, "gate_miscounted", nil)
+			default: // it was removed, by a write whose reply was lost
+				changes = slices.Delete(changes, conflict.Index-1, conflict.Index)
+			}
+		}
+		return nil
+	})
+}
+
+// giveUpOld gives up what has waited for as long as anything does, while the CRM takes nothing.
+func (r *draining) giveUpOld(ctx context.Context) error {
+	worker := *r.options.Worker
+	worker.Handler = refusing{r.trouble}
+	r.restart()
+	clear(r.skip)
+	for r.left(ctx) {
+		batch, err := r.next(ctx)
+		if err != nil {
+			return err
+		}
+		batch = slices.DeleteFunc(batch, func(m waitingMessage) bool { return time.Since(m.FirstSent) < queue.MaxAge })
+		if len(batch) == 0 {
+			return nil
+		}
+		if _, err := r.process(ctx, &worker, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refusing is a handler that delivers nothing, because a CRM takes nothing.
+type refusing struct{ why *fault.Error }
+
+// Handle returns the same error for all heads.
+func (h refusing) Handle(_ context.Context, heads []queue.Received) []error {
+	return slices.Repeat([]error{fault.New(fault.Blocked, h.why.Code, h.why)}, len(heads))
+}
+
+// drainHandler tells a CRM that takes nothing, whose messages all wait, from messages that fail by themselves.
+type drainHandler struct {
+	*draining
+	inner queue.Handler
+}
+
+// Handle returns one error a head. Of one that waits for the CRM or the tenant it is queue.ErrNotStarted: nothing is held against it, until it has waited for
+// as long as anything does. What fails by itself has been failing since the CRM answered at the earliest.
+func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []error {
+	errs := h.inner.Handle(ctx, heads)
+	if len(errs) != len(heads) || ctx.Err() != nil {
+		return errs
+	}
+	answered := slices.ContainsFunc(errs, func(err error) bool { return err == nil || fault.Of(err).Kind == fault.Permanent })
+	for i, err := range errs {
+		if err == nil || errors.Is(err, queue.ErrNotStarted) {
+			continue
+		}
+		why := blocks(heads[i], err)
+		if f := fault.Of(err); why == nil && (f.Kind == fault.Throttled || !answered && Unanswered(h.options.Kind, f)) {
+			why = f
+			if h.alone = len(heads) == 1 && f.Kind == fault.Retryable; h.alone {
+				errs[i] = h.since(err)
+				continue
+			}
+		}
+		switch {
+		case why == nil:
+			errs[i] = h.since(err)
+		case time.Since(heads[i].FirstSent) >= queue.MaxAge:
+			errs[i] = fault.New(fault.Blocked, why.Code, err)
+			h.meets(why)
+		default:
+			errs[i] = queue.ErrNotStarted
+			h.meets(why)
+		}
+	}
+	return errs
+}
+
+func (r *draining) meets(why *fault.Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trouble = why
+}
+
+// since lets a message fail since the CRM takes deliveries again at the earliest.
+func (r *draining) since(err error) error {
+	failing, ok := errors.AsType[*queue.FailingError](err)
+	if !ok {
+		return err
+	}
+	from := r.closure.Answers
+	if from.IsZero() {
+		from = time.Now()
+	}
+	if failing.Since.Before(from) {
+		return &queue.FailingError{Since: from, Attempt: failing.Attempt, Err: failing.Err}
+	}
+	return err
+}

@@ -1,0 +1,193 @@
+package connector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/spool"
+	"signalbox/shared/store"
+	"signalbox/shared/unknown"
+)
+
+// A gate of a tenant's CRM is closed while nothing goes through for a reason that is the tenant's or the CRM's: its deliveries are parked,
+// in order, outside the queue that all tenants share. Each shard of threads has a gate of its own, a record that is there only while it
+// is closed and whose Number is how many deliveries are parked behind it. Beside them there is one record a tenant and CRM, in a partition
+// of the CRM's kind, which says why and is the lease of whoever drains: it is there exactly as long as any of the gates is.
+const gateShards = 4
+
+// The codes of faults of gates' own records.
+const (
+	codeMalformed = "gate_malformed" // a record that no gate wrote; Permanent
+	codeContended = "gate_contended" // several processes write at once; Retryable
+)
+
+// gateShard returns which shard a thread is in.
+func gateShard(group string) string { return strconv.Itoa(spool.Shard(group, gateShards)) }
+
+// gateKey returns where the gate of a shard is.
+func gateKey(of BindingKey, shard string) store.Key {
+	return store.Key{Partition: of.Tenant + "/gate/" + of.CRM, Sort: shard}
+}
+
+// gateKeys returns where the gates of all shards are.
+func gateKeys(of BindingKey) []store.Key {
+	keys := make([]store.Key, gateShards)
+	for i := range keys {
+		keys[i] = gateKey(of, strconv.Itoa(i))
+	}
+	return keys
+}
+
+// closedPartition returns the partition of what is known of closed gates to CRMs of a kind: no tenant's, whose begin with an id and a slash.
+func closedPartition(kind string) string { return "gates:" + kind }
+
+func closedKey(kind string, of BindingKey) store.Key {
+	return store.Key{Partition: closedPartition(kind), Sort: of.Tenant + "/" + of.CRM}
+}
+
+// closure is what is known of the closed gates of a tenant's CRM.
+type closure struct {
+	Kind      string    `json:"kind"` // of the fault that closed them, or that the last probe met
+	Code      string    `json:"code"`
+	Advice    string    `json:"advice,omitempty"`
+	Since     time.Time `json:"since"`
+	Probe     time.Time `json:"probe"`               // from when on the CRM is tried again
+	Tries     int       `json:"tries,omitempty"`     // probes in a row that failed
+	Answers   time.Time `json:"answers,omitzero"`    // since when the CRM takes deliveries again; zero while it takes none
+	Delivered int       `json:"delivered,omitempty"` // of what was parked
+	Owner     string    `json:"owner,omitempty"`     // who drains
+	End       time.Time `json:"end,omitzero"`        // of that one's lease: data, for versions go on
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// firstProbe is how long after its closing a gate is tried for the first time, and longestProbe how far apart two tries get.
+const (
+	firstProbe   = time.Minute
+	longestProbe = 15 * time.Minute
+)
+
+// meet notes why nothing goes through, and when the next try is due.
+func (c *closure) meet(f *fault.Error, advice string) {
+	c.Kind, c.Code, c.Advice, c.Answers = f.Kind.String(), f.Code, advice, time.Time{}
+	asked := time.Duration(0)
+	if f.Kind == fault.Throttled {
+		asked = f.Wait
+	}
+	c.later(asked)
+}
+
+// later puts the next try off: by what the CRM asked for, and else by more each time.
+func (c *closure) later(asked time.Duration) {
+	wait := longestProbe
+	if c.Tries < 4 { // 1, 2, 4, 8 minutes
+		wait = firstProbe << c.Tries
+	}
+	if asked > 0 {
+		wait = asked
+	}
+	c.Probe = time.Now().Add(wait).UTC()
+	c.Tries++
+}
+
+// readClosure returns what a record holds, and whose gates it is about.
+func readClosure(r store.Record) (of BindingKey, c closure, err error) {
+	ok := false
+	of.Tenant, of.CRM, ok = strings.Cut(r.Sort, "/")
+	if c.Unknown, err = unknown.Unmarshal(r.Data, &c); err != nil || !ok {
+		return of, c, fault.New(fault.Permanent, codeMalformed, errors.New("the record of a closed gate is unreadable"))
+	}
+	return of, c, nil
+}
+
+// change returns what writes c over a version of its record.
+func (c closure) change(key store.Key, version int64) (store.Change, error) {
+	data, err := unknown.Marshal(c, c.Unknown)
+	if err != nil {
+		return store.Change{}, fault.New(fault.Permanent, codeMalformed, nil)
+	}
+	return store.Change{Record: store.Record{Key: key, Version: version, Data: data}}, nil
+}
+
+// parkedKey returns where a message is parked. The order is that of the queue.
+func parkedKey(of BindingKey, shard, sequence, id string) store.Key {
+	if short := 20 - len(sequence); short > 0 {
+		sequence = strings.Repeat("0", short) + sequence
+	}
+	return store.Key{Partition: parkedPartition(of, shard), Sort: sequence + "/" + id}
+}
+
+func parkedPartition(of BindingKey, shard string) string {
+	return of.Tenant + "/pending/" + of.CRM + "/" + shard
+}
+
+// parked is a message as it was received, sealed.
+type parked struct {
+	ID       string    `json:"id"`
+	Group    string    `json:"group"`
+	Sequence string    `json:"sequence"`
+	Trace    string    `json:"trace,omitempty"`
+	Attempt  int       `json:"attempt,omitempty"`
+	First    time.Time `json:"first"`
+	Body     string    `json:"body"` // text, for a sealed body is: base64 upon base64 would not fit a record
+}
+
+func readParked(r store.Record) (p parked, err error) {
+	if json.Unmarshal(r.Data, &p) != nil || p.ID == "" || p.Group == "" {
+		return p, fault.New(fault.Permanent, codeMalformed, errors.New("a parked delivery is unreadable"))
+	}
+	return p, nil
+}
+
+// Unanswered reports whether a fault of a CRM of a kind says that it did not answer: no connection, no reply in time, an error of its own. They are
+// the codes that API and ByStatus give.
+func Unanswered(kind string, f *fault.Error) bool {
+	if f == nil || f.Kind != fault.Retryable {
+		return false
+	}
+	word, ok := strings.CutPrefix(f.Code, kind+"_")
+	return ok && (word == "timeout" || word == "unreachable" || word == "unavailable" || word == "reply_undecodable")
+}
+
+// parkAfter is the longest wait that a CRM may ask for until its deliveries are parked.
+const parkAfter = time.Minute
+
+// blocks returns the fault of the work on a message that by itself closes a gate, nil for any other error. That of a file does not: it may
+// be left a link. Nor does one that is not the CRM's affair, for the message never came to it.
+func blocks(m queue.Received, err error) *fault.Error {
+	if _, worked := errors.AsType[*queue.FailingError](err); !worked || delivery.ID(m.ID).OfFile() {
+		return nil
+	}
+	if f := fault.Of(err); f.Kind == fault.Blocked || f.Kind == fault.Throttled && f.Wait > parkAfter {
+		return f
+	}
+	return nil
+}
+
+// insist calls write until it succeeds, the reason is not one that passes, or the time is over. What several processes write at once is
+// tried again after a while, each after its own.
+func insist(ctx context.Context, write func(ctx context.Context) error) error {
+	for most := 20 * time.Millisecond; ; most = min(2*most, 320*time.Millisecond) {
+		err := write(ctx)
+		if err == nil || ctx.Err() != nil || fault.Of(err).Kind != fault.Retryable && fault.Of(err).Kind != fault.Throttled {
+			return err
+		}
+		wait := rand.N(most) //nolint:gosec // it spreads tries; nobody gains by guessing it
+		if Wait(ctx, wait) != nil {
+			return err
+		}
+	}
+}
+
+// conflictOf returns the conflict that err is.
+func conflictOf(err error) (*store.ConflictError, bool) {
+	return errors.AsType[*store.ConflictError](err)
+}

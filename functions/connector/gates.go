@@ -1,0 +1,223 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+)
+
+// GateOptions are what Gates works with. All are required but Concurrency.
+type GateOptions struct {
+	Kind        string // of the CRM
+	CRM         any    // asked for advice, if it is an Adviser
+	Store       Store
+	Concurrency int           // how many functions of this one's kind run at once at most; 0: it is not known, and no call is cut short
+	Attempt     time.Duration // how long one Do may take
+	Logger      *slog.Logger
+	Meter       *telemetry.Meter
+}
+
+// Gates keeps what waits for a tenant's CRM out of the queue that all tenants share. It closes the gates of one that refuses the tenant,
+// asks for more than a minute, does not answer three calls in a row, or holds more than a fifth of the connector's functions by
+// calls that hang. What is received for it from then on is parked in order, and what comes behind it, too.
+type Gates struct {
+	options GateOptions
+
+	mu       sync.Mutex
+	bindings map[BindingKey]*calls
+}
+
+// NewGates returns Gates.
+func NewGates(o GateOptions) *Gates { return &Gates{options: o, bindings: map[BindingKey]*calls{}} }
+
+// Before returns the handler that parks what a closed gate holds back, and hands the rest on to h, which opens sealed deliveries. A body
+// that is not sealed is never parked: it waits in the queue. What is parked is done, as far as the queue goes.
+//
+// The gates are read consistently each time: what is behind a message of its thread is received only once that one is acknowledged, so
+// after it was parked, so after its gate was closed.
+func (g *Gates) Before(h queue.Handler) queue.Handler { return &gated{g, h} }
+
+type gated struct {
+	*Gates
+	inner queue.Handler
+}
+
+// place is where a message belongs.
+type place struct {
+	BindingKey
+	shard string
+}
+
+// Handle returns one error a head, nil for what is delivered or parked.
+func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
+	errs := make([]error, len(heads))
+	places := make([]*place, len(heads))
+	for i, head := range heads {
+		if a, ok := envelope.AddressOf(head.Body); ok {
+			places[i] = &place{BindingKey{a.Tenant, a.CRM}, gateShard(head.Group)}
+		}
+	}
+	closed, err := g.closed(ctx, places)
+	var going []int
+	waiting := map[place][]int{}
+	for i, at := range places {
+		switch {
+		case at != nil && err != nil: // whether its gate is closed nobody knows
+			errs[i] = err
+		case at != nil && closed[*at]:
+			waiting[*at] = append(waiting[*at], i)
+		default:
+			going = append(going, i)
+		}
+	}
+	var parking sync.WaitGroup
+	parking.Go(func() { g.parkAll(ctx, heads, waiting, errs) })
+	if len(going) > 0 {
+		some := make([]queue.Received, len(going))
+		for k, i := range going {
+			some[k] = heads[i]
+		}
+		results := g.inner.Handle(ctx, some)
+		for k, i := range going {
+			if errs[i] = fault.New(fault.Retryable, queue.CodeHandler, nil); len(results) == len(going) {
+				errs[i] = results[k]
+			}
+		}
+	}
+	parking.Wait()
+	g.closeAll(ctx, heads, places, going, errs)
+	return errs
+}
+
+// closed returns which of places have a gate that is closed, by one call.
+func (g *Gates) closed(ctx context.Context, places []*place) (map[place]bool, error) {
+	at := map[place]bool{}
+	var of []place
+	var keys []store.Key
+	for _, p := range places {
+		if p == nil || at[*p] {
+			continue
+		}
+		at[*p] = true
+		of, keys = append(of, *p), append(keys, gateKey(p.BindingKey, p.shard))
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	held, err := g.options.Store.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range held {
+		at[of[i]] = r.Version > 0
+	}
+	return at, nil
+}
+
+// closeAll closes the gates that what became of heads asks for, and parks those that would wait in the queue although their gate is closed: by
+// this or by another process, while they were worked on.
+func (g *Gates) closeAll(ctx context.Context, heads []queue.Received, places []*place, going []int, errs []error) {
+	why := map[BindingKey]*fault.Error{}
+	var left []int
+	for _, i := range going {
+		if places[i] == nil || !waits(errs[i]) {
+			continue
+		}
+		left = append(left, i)
+		of := places[i].BindingKey
+		if f := blocks(heads[i], errs[i]); f != nil && why[of] == nil {
+			why[of] = f
+		}
+	}
+	if len(left) == 0 {
+		return
+	}
+	within, cancel := queue.Finishing(ctx)
+	defer cancel()
+	asked := make([]*place, len(left))
+	for k, i := range left {
+		asked[k] = places[i]
+		of := places[i].BindingKey
+		if f := g.failing(of); f != nil && why[of] == nil {
+			why[of] = f
+		}
+	}
+	for of, f := range why {
+		if err := g.close(within, of, f); err != nil {
+			g.options.Logger.WarnContext(ctx, "gate was not closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.Any("error", err))
+		}
+	}
+	closed, err := g.closed(within, asked)
+	if err != nil {
+		return // they wait, and find out later
+	}
+	waiting := map[place][]int{}
+	for _, i := range left {
+		if closed[*places[i]] {
+			waiting[*places[i]] = append(waiting[*places[i]], i)
+		}
+	}
+	g.parkAll(ctx, heads, waiting, errs)
+}
+
+// waits reports whether a message with this error would wait in its queue: it is neither done nor to be given up, and nobody else holds it.
+func waits(err error) bool {
+	if _, held := errors.AsType[*queue.HeldError](err); held || err == nil {
+		return false
+	}
+	kind := fault.Of(err).Kind
+	return errors.Is(err, queue.ErrNotStarted) || kind != fault.Permanent && kind != fault.Rejected
+}
+
+// close closes the gates of a tenant's CRM that are open.
+func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) error {
+	keys := append([]store.Key{closedKey(g.options.Kind, of)}, gateKeys(of)...)
+	first := false
+	err := insist(ctx, func(ctx context.Context) error {
+		held, err := g.options.Store.Get(ctx, keys...)
+		if err != nil {
+			return err
+		}
+		var changes []store.Change
+		for _, gate := range held[1:] {
+			if gate.Version == 0 {
+				changes = append(changes, store.Change{Record: store.Record{Key: gate.Key}})
+			}
+		}
+		if len(changes) == 0 {
+			return nil
+		}
+		change := store.Change{Kind: store.Check, Record: store.Record{Key: keys[0], Version: held[0].Version}}
+		first = held[0].Version == 0
+		if first {
+			c := closure{Since: time.Now().UTC()}
+			c.meet(why, adviceOf(g.options.CRM, why.Code))
+			if change, err = c.change(keys[0], 0); err != nil {
+				return err
+			}
+		}
+		_, err = g.options.Store.Write(ctx, append(changes, change)...)
+		if _, lost := conflictOf(err); lost { // somebody closed or opened one meanwhile
+			return fault.New(fault.Retryable, codeContended, nil)
+		}
+		return err
+	})
+	g.forget(of)
+	if err == nil && first {
+		g.options.Meter.Count("Blocked", 1, telemetry.Label{Name: "tenant", Value: of.Tenant}, telemetry.Label{Name: "crm", Value: of.CRM},
+			telemetry.Label{Name: "code", Value: why.Code})
+		g.options.Logger.ErrorContext(ctx, "gate closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("kind", why.Kind.String()),
+			slog.String("code", why.Code), slog.String("advice", adviceOf(g.options.CRM, why.Code)))
+	}
+	return err
+}
+
+var _ queue.Handler = (*gated)(nil)

@@ -1,0 +1,161 @@
+package connector
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+	"signalbox/shared/store"
+	"signalbox/shared/unknown"
+)
+
+// closesAfter is how many calls in a row the CRM leaves unanswered until its gates close.
+const closesAfter = 3
+
+// share is the part of a connector's functions that one tenant's CRM may hold by calls that hang, and the part of an attempt from which on a
+// call does.
+const share = 5
+
+// calls is what this process knows of its calls for a tenant's CRM.
+type calls struct {
+	unanswered int          // in a row
+	last       *fault.Error // of those
+	hangs      bool         // too many do
+}
+
+// watched makes a call for a tenant's CRM and keeps account of whether it is answered. One that hangs is counted with those of all processes, and
+// cut short if they are too many: its outcome is unknown, as after any time-out. A call that returns in time costs nothing.
+func (g *Gates) watched(ctx context.Context, of BindingKey, do func(ctx context.Context) []Outcome) []Outcome {
+	within, cut := context.WithCancel(ctx)
+	defer cut()
+	if g.options.Concurrency > 0 {
+		defer g.watch(within, of, cut)()
+	}
+	outcomes := do(within)
+	if ctx.Err() == nil { // else the time of the batch was over, which says nothing of the CRM
+		g.note(of, outcomes)
+	}
+	return outcomes
+}
+
+// watch counts a call once it hangs, until stop is called.
+func (g *Gates) watch(ctx context.Context, of BindingKey, cut context.CancelFunc) (stop func()) {
+	id, counted := rand.Text(), make(chan struct{})
+	timer := time.AfterFunc(g.options.Attempt/share, func() {
+		defer close(counted)
+		hanging, err := g.count(ctx, of, id, true)
+		if err == nil && hanging > max(1, g.options.Concurrency/share) {
+			g.mu.Lock()
+			g.binding(of).hangs = true
+			g.mu.Unlock()
+			cut()
+		}
+	})
+	return func() {
+		if timer.Stop() {
+			return
+		}
+		<-counted
+		finishing, cancel := queue.Finishing(ctx)
+		defer cancel()
+		_, _ = g.count(finishing, of, id, false) // without it the end of the lease takes it out
+	}
+}
+
+// note keeps account of an outcome.
+func (g *Gates) note(of BindingKey, outcomes []Outcome) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.binding(of)
+	b.unanswered++
+	for _, o := range outcomes {
+		f := fault.Of(o.Err)
+		if Unanswered(g.options.Kind, f) {
+			b.last = f
+			continue
+		}
+		if b.unanswered = 0; !b.hangs {
+			delete(g.bindings, of)
+		}
+		return
+	}
+}
+
+// binding returns what is known of a tenant's CRM.
+func (g *Gates) binding(of BindingKey) *calls {
+	if g.bindings[of] == nil {
+		g.bindings[of] = &calls{}
+	}
+	return g.bindings[of]
+}
+
+// failing returns why the gates of a tenant's CRM are to close by what this process saw of its calls, nil if they are not.
+func (g *Gates) failing(of BindingKey) *fault.Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := g.bindings[of]
+	if b == nil || b.unanswered < closesAfter && !b.hangs {
+		return nil
+	}
+	if b.last == nil {
+		return fault.New(fault.Retryable, g.options.Kind+"_timeout", nil)
+	}
+	return b.last
+}
+
+func (g *Gates) forget(of BindingKey) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.bindings, of)
+}
+
+// hanging is what the record of the calls that hang holds.
+type hanging struct {
+	Calls []hangingCall `json:"calls"`
+
+	Unknown unknown.Members `json:"-"`
+}
+
+// hangingCall is one of them. A process that was killed leaves its own until the end, by when the call would have ended.
+type hangingCall struct {
+	ID  string    `json:"id"`
+	End time.Time `json:"end"`
+}
+
+// count adds a call to those that hang, or takes it out, and returns how many there are in all processes.
+func (g *Gates) count(ctx context.Context, of BindingKey, id string, hangs bool) (n int, err error) {
+	key := store.Key{Partition: of.Tenant + "/gate/" + of.CRM, Sort: "hanging"}
+	err = insist(ctx, func(ctx context.Context) error {
+		held, err := g.options.Store.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		var all hanging
+		if held[0].Version > 0 {
+			if all.Unknown, err = unknown.Unmarshal(held[0].Data, &all); err != nil {
+				all = hanging{}
+			}
+		}
+		now := time.Now().UTC()
+		all.Calls = slices.DeleteFunc(all.Calls, func(c hangingCall) bool { return c.ID == id || !now.Before(c.End) })
+		if hangs {
+			all.Calls = append(all.Calls, hangingCall{id, now.Add(g.options.Attempt)})
+		}
+		n = len(all.Calls)
+		data, err := unknown.Marshal(all, all.Unknown)
+		if err != nil {
+			return fault.New(fault.Permanent, codeMalformed, nil)
+		}
+		_, err = g.options.Store.Write(ctx, store.Change{Record: store.Record{
+			Key: key, Version: held[0].Version, Expires: now.Add(time.Hour), Data: data,
+		}})
+		if _, lost := conflictOf(err); lost {
+			return fault.New(fault.Retryable, codeContended, nil)
+		}
+		return err
+	})
+	return n, err
+}
