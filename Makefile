@@ -167,6 +167,12 @@ apply: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
 apply: $(OPERATE) ## Plan or apply the file of a tenant or an account: make apply STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme.yaml ACTION=plan|apply
 	@$(OPERATE) apply
 
+.PHONY: connect
+connect: export ACTION := $(if $(filter file,$(origin ACTION)),connect,$(ACTION))
+connect: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
+connect: $(OPERATE) ## Install what a tenant's CRMs lack, and print what is left to do: make connect STACK=... | ENDPOINT=... TENANT=acme [CRM=] [ACTION=check]
+	@$(OPERATE) connect
+
 .PHONY: redrive
 # What the environment says counts as what the command line says: a plan must never act. Only the defaults above do not.
 redrive: export ACTION := $(if $(filter file,$(origin ACTION)),redrive,$(ACTION))

@@ -22,6 +22,7 @@ type Binding struct {
 	BaseURL      string       // https://api.hubapi.com in production, without a slash at the end
 	Token        secret.Value // a service key, or the token of an app with static authentication
 	Version      string       // of the API paths: Version202603, Version202609 or VersionLegacy; empty is Version202603
+	PortalID     int64        // the portal that the token is to be of; 0 is any
 	LeadType     string       // value of hs_lead_type for new leads; empty leaves it to the portal
 	Package      int          // the release of package/ that is installed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities

@@ -34,10 +34,16 @@ const (
 // call makes one request and decodes a 2xx into out, which may be nil. HubSpot does not tell the daily limit in every reply, nor
 // every kind of app.
 func (p *portal) call(ctx context.Context, method, path string, in, out any) error {
+	_, err := p.exchange(ctx, method, path, in, out)
+	return err
+}
+
+// exchange is call, and returns the header of the reply as well.
+func (p *portal) exchange(ctx context.Context, method, path string, in, out any) (http.Header, error) {
 	header := http.Header{"Authorization": {"Bearer " + string(p.binding.Token)}}
 	reply, err := p.crm.api.Send(ctx, method, p.binding.BaseURL+path, header, in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	daily, err := strconv.Atoi(reply.Header.Get(headerDaily))
 	if left, wrong := strconv.Atoi(reply.Header.Get(headerDailyLeft)); err == nil && wrong == nil {
@@ -45,10 +51,10 @@ func (p *portal) call(ctx context.Context, method, path string, in, out any) err
 	}
 	switch {
 	case reply.Status < 200 || reply.Status > 299:
-		return refused(reply)
+		return reply.Header, refused(reply)
 	case out != nil && len(bytes.TrimSpace(reply.Body)) == 0: // upserts with such a reply were seen to have done nothing
-		return fault.New(fault.Permanent, codeSilent, nil)
+		return reply.Header, fault.New(fault.Permanent, codeSilent, nil)
 	default:
-		return p.crm.api.Decode(reply, out)
+		return reply.Header, p.crm.api.Decode(reply, out)
 	}
 }

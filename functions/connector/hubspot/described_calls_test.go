@@ -2,7 +2,7 @@ package hubspot_test
 
 import (
 	"fmt"
-	"net/http"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -11,7 +11,7 @@ import (
 	"signalbox/functions/connector/hubspot/simulator"
 )
 
-// TestEveryReplyFitsHubSpotsDescription holds against HubSpot's descriptions what the whole contract suite, Provision and the calls
+// TestEveryReplyFitsHubSpotsDescription holds against HubSpot's descriptions what the whole contract suite, Connect and the calls
 // below make the simulator answer, and what they ask it.
 func TestEveryReplyFitsHubSpotsDescription(t *testing.T) {
 	d := readDescriptions(t)
@@ -21,9 +21,7 @@ func TestEveryReplyFitsHubSpotsDescription(t *testing.T) {
 		b.Version = version
 		bare := d.watch(simulator.New(simulator.Options{Token: token, Bare: true}))
 		for range 2 { // the second finds what the first has installed
-			if err := hubspot.Provision(t.Context(), &http.Client{Transport: simulator.Transport(bare)}, b); err != nil {
-				t.Fatal(err)
-			}
+			visit(t, newCRM(b, simulator.Transport(bare), slog.New(slog.DiscardHandler)), true)
 		}
 	}
 	for _, c := range describedCalls() {
@@ -32,7 +30,7 @@ func TestEveryReplyFitsHubSpotsDescription(t *testing.T) {
 	d.report(t)
 }
 
-// describedCall is one that neither the suite nor Provision makes.
+// describedCall is one that neither the suite nor Connect makes.
 type describedCall struct {
 	method, path, body string
 	status             int

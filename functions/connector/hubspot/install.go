@@ -3,15 +3,15 @@ package hubspot
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 
+	"signalbox/functions/connector"
+	"signalbox/shared/connect"
+	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
 )
-
-// errNoPortal is a tenant file without a CRM of this kind.
-var errNoPortal = errors.New("the file has no CRM of the kind " + Kind)
 
 // inFile is the tenant of a file.
 type inFile tenant.Tenant
@@ -19,33 +19,35 @@ type inFile tenant.Tenant
 // Tenant implements connector.Tenants.
 func (f inFile) Tenant(context.Context, string) (tenant.Tenant, error) { return tenant.Tenant(f), nil }
 
-// Install provisions each portal that a tenant's file names, and writes a line to out for each. It may be repeated. An error names the
-// binding and holds nothing of the file's values.
+// Errors of Install.
+var (
+	errNoPortal = errors.New("the file has no CRM of the kind " + Kind)
+	errLacks    = errors.New("something is missing or refused")
+)
+
+// Install connects each portal that a tenant's file names, before the file is applied, and writes the reports to out.
 func Install(ctx context.Context, out io.Writer, client *http.Client, file []byte) error {
 	content, err := tenant.Decode(file)
 	if err != nil {
 		return err
 	}
-	var known inFile
-	for _, c := range content.Tenant.CRMs {
-		if c.Kind == Kind {
-			known.CRMs = append(known.CRMs, c)
-		}
+	known := inFile{ID: content.Tenant.ID, CRMs: content.Tenant.CRMs}
+	silent := Options{
+		Bindings: NewTenantBindings(known), Client: client, Logger: slog.New(slog.DiscardHandler),
+		Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
 	}
-	if len(known.CRMs) == 0 {
-		return errNoPortal
+	result, err := connector.ConnectHandler(Kind, func() (connector.Tenants, connector.Connecter) { return known, New(silent) })(
+		ctx, connect.Request{Action: connect.Connect, Tenant: known.ID})
+	if err == nil && len(result.Reports) == 0 {
+		err = errNoPortal
 	}
-	for _, c := range known.CRMs {
-		b, err := NewTenantBindings(known).Binding(ctx, content.Tenant.ID, c.Name)
-		if err == nil {
-			err = Provision(ctx, client, b)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
-		}
-		if _, err := fmt.Fprintf(out, "%s: every property is there\n", c.Name); err != nil {
+	for _, report := range result.Reports {
+		if err := report.Write(out); err != nil {
 			return err
 		}
+		if report.Lacks() {
+			err = errLacks
+		}
 	}
-	return nil
+	return err
 }

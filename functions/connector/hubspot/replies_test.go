@@ -268,12 +268,10 @@ func TestRepliesUseTheNamesOfTheBinding(t *testing.T) {
 	s := simulator.New(simulator.Options{Token: token, Bare: true})
 	b := portal()
 	b.Properties.LastReplyAt, b.Properties.StopAutomation = "acme_replied_at", "acme_stop"
-	client := &http.Client{Transport: simulator.Transport(s)}
-	if err := hubspot.Provision(t.Context(), client, b); err != nil {
-		t.Fatal(err)
-	}
+	crm := newCRM(b, simulator.Transport(s), slog.New(slog.DiscardHandler))
+	visit(t, crm, true)
 	id := s.Add("contacts", nil)
-	_, errs := connectortest.Carry(t.Context(), newCRM(b, client.Transport, slog.New(slog.DiscardHandler)), linked(reply(1), id))
+	_, errs := connectortest.Carry(t.Context(), crm, linked(reply(1), id))
 	none(t, errs)
 	held, _ := s.Records("contacts")
 	if p := held[0].Properties; p["acme_replied_at"] != "2026-01-18T14:23:01.000Z" || p["acme_stop"] != "true" {

@@ -19,7 +19,9 @@ type routes struct {
 	associated   string // + /{from}/{id}/associations/default/{to}/{id}
 	associations string // + /{from}/{to}/batch/...
 	files        string // of the Files API
-	properties   string // + /{object}[/{name}], + /{object}/groups
+	properties   string // + /{object}, + /{object}/groups
+	account      string // + /details, + /api-usage/daily/private-apps
+	rules        string // + /{id of an object type}
 }
 
 // routesOf returns the paths of a version; the empty one is Version202603.
@@ -32,6 +34,8 @@ func routesOf(version string) (routes, bool) {
 			associations: "/crm/associations/" + version,
 			files:        "/files/" + version + "/files",
 			properties:   "/crm/properties/" + version,
+			account:      "/account-info/" + version,
+			rules:        "/crm/property-validations/" + version,
 		}, true
 	case VersionLegacy:
 		return routes{
@@ -40,6 +44,8 @@ func routesOf(version string) (routes, bool) {
 			associations: "/crm/v4/associations",
 			files:        "/files/v3/files",
 			properties:   "/crm/v3/properties",
+			account:      "/account-info/v3",
+			rules:        "/crm/v3/property-validations",
 		}, true
 	default:
 		return routes{}, false
@@ -69,7 +75,3 @@ func (r routes) associationsRead(from, to string) string {
 }
 
 func (r routes) groups(object string) string { return r.properties + "/" + object + "/groups" }
-
-func (r routes) property(object, name string) string {
-	return r.properties + "/" + object + "/" + url.PathEscape(name)
-}

@@ -20,6 +20,7 @@ type Settings struct {
 	Leads            bool       `json:"leads"`            // create lead records
 	EngagementUpsert *bool      `json:"engagementUpsert"` // false for a portal that refuses a unique property on communications
 	LeadType         string     `json:"leadType"`
+	PortalID         int64      `json:"portalId"`   // the portal that the token is to be of, any where none is told
 	Properties       Properties `json:"properties"` // names that differ from package/
 	Package          int        `json:"package"`    // the release of package/ that is installed, 1 where none is told
 }
@@ -36,6 +37,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		Token:    crm.Token,
 		Version:  crm.APIVersion,
 		LeadType: s.LeadType,
+		PortalID: s.PortalID,
 		Package:  s.Package,
 		Capabilities: Capabilities{
 			Leads:            s.Leads,

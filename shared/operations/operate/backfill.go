@@ -81,19 +81,17 @@ func backfillOf(lookup func(string) string, now time.Time) (q redrive.FetchReque
 	return q, nil
 }
 
-// channelsOf returns the channels that a template has unless it is told otherwise.
-func channelsOf(text []byte) ([]string, error) {
+// listOf returns what a template's parameter lists unless it is told otherwise.
+func listOf(text []byte, parameter string) ([]string, error) {
 	var t struct {
-		Parameters struct {
-			Channels struct {
-				Default string `yaml:"Default"`
-			} `yaml:"Channels"`
+		Parameters map[string]struct {
+			Default string `yaml:"Default"`
 		} `yaml:"Parameters"`
 	}
 	if err := yaml.Unmarshal(text, &t); err != nil {
 		return nil, fmt.Errorf("template.yaml: %w", err)
 	}
-	return strings.Split(t.Parameters.Channels.Default, ","), nil
+	return strings.Split(t.Parameters[parameter].Default, ","), nil
 }
 
 func instantOf(s string) (time.Time, error) {

@@ -94,7 +94,7 @@ func TestTheChannelsOfTheTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if channels, err := channelsOf(template); err != nil || !slices.Contains(channels, "edge") || len(channels) < 3 {
+	if channels, err := listOf(template, "Channels"); err != nil || !slices.Contains(channels, "edge") || len(channels) < 3 {
 		t.Errorf("%q, %v", channels, err)
 	}
 }

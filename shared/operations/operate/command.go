@@ -46,6 +46,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return redriveCommand(ctx, out, lookup, stack)
 	case "backfill":
 		return backfillCommand(ctx, out, root, lookup, stack)
+	case "connect":
+		return connectCommand(ctx, out, root, lookup, stack)
 	case "consent", "consent-import":
 		return consentCommand(ctx, out, command, lookup, stack)
 	case "smoke":
@@ -72,8 +74,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
-		"say what to do: operate apply, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
-		strings.Join([]string{ApplyUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
+		"say what to do: operate apply, connect, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
+		strings.Join([]string{ApplyUsage, ConnectUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
 }
 
@@ -94,7 +96,7 @@ func backfillCommand(ctx context.Context, out io.Writer, root string, lookup fun
 	if err != nil {
 		return err
 	}
-	channels, err := channelsOf(template)
+	channels, err := listOf(template, "Channels")
 	if err != nil {
 		return err
 	}
@@ -103,6 +105,26 @@ func backfillCommand(ctx context.Context, out io.Writer, root string, lookup fun
 		return err
 	}
 	return Backfill(ctx, out, lookup, channels, at.Invoke)
+}
+
+// connectCommand connects the kinds of CRMs that CRMS lists, or else the template.
+func connectCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	template, err := readTemplate(root)
+	if err != nil {
+		return err
+	}
+	kinds, err := listOf(template, "Crms")
+	if err != nil {
+		return err
+	}
+	if listed := lookup("CRMS"); listed != "" {
+		kinds = strings.Split(listed, ",")
+	}
+	at, err := stack(ConnectUsage)
+	if err != nil {
+		return err
+	}
+	return Connect(ctx, out, lookup, kinds, at.Invoke)
 }
 
 func consentCommand(ctx context.Context, out io.Writer, command string, lookup func(string) string, stack func(usage string) (Stack, error)) error {

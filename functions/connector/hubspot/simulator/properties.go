@@ -165,9 +165,18 @@ func (p property) show() map[string]any {
 	}
 }
 
-// defined returns the replies of the properties API: POST {object}, POST {object}/groups, GET {object}/{name}.
+// defined returns the replies of the properties API: GET and POST {object}, POST {object}/groups, GET {object}/{name}.
 func (s *Simulator) defined(r *http.Request, t *table, rest []string, body []byte) reply {
 	switch {
+	case r.Method == http.MethodGet && len(rest) == 0:
+		return t.all()
+	case r.Method == http.MethodPost && len(rest) == 0 && t.name == communications && s.options.NoKeys:
+		return decoded(body, func(in definitions.Property) reply {
+			if in.HasUniqueValue {
+				return invalid("Unique properties are not supported for this object type")
+			}
+			return t.define(in)
+		})
 	case r.Method == http.MethodPost && len(rest) == 0:
 		return decoded(body, t.define)
 	case r.Method == http.MethodPost && len(rest) == 1 && rest[0] == "groups":

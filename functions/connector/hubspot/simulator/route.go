@@ -36,14 +36,24 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	if isFiles(r.URL.Path) {
 		return s.upload(r, body)
 	}
+	if answer, found := s.account(r, body); found {
+		return answer
+	}
 	area, version, rest := locate(r.URL)
 	if rest == nil {
 		return undocumented(r)
 	}
 	s.version = version
+	if refused, is := s.unscoped(r, area, rest[0]); is {
+		return refused
+	}
 	answer := undocumented(r)
 	switch t := s.Tables[rest[0]]; {
 	case rest[0] == files: // which have an API of their own
+	case area == "property-validations" && version != versionV4 && len(rest) == 1:
+		answer = s.validations(r, rest[0])
+	case rest[0] == leads && s.options.NoLeads:
+		answer = refuse(http.StatusForbidden, "MISSING_SCOPES", "This account has no access to leads")
 	case area == "properties" && version != versionV4 && t != nil:
 		answer = s.defined(r, t, rest[1:], body)
 	case area == "associations" && version != versionV3:

@@ -6,7 +6,8 @@ import "net/http"
 // which versions from 2026-09 on enforce. See https://developers.hubspot.com/changelog/crm-api-write-validation-enforcement.
 type Rule struct {
 	Object, Property string
-	Error            string // HubSpot's word for it
+	Error            string // HubSpot's word for a value that breaks it
+	Kind             string // HubSpot's word for the rule, such as MAX_LENGTH; "" of one that it does not tell
 	From             string // the first version that enforces it, "" for every one
 	Refuses          func(properties map[string]string, isNew bool) bool
 }

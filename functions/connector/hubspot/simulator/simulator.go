@@ -28,6 +28,12 @@ type Options struct {
 	Burst    int           // requests in ten seconds before 429; zero is no limit
 	NoFiles  bool          // the scope for files was not granted
 	Searches int           // searches in a second before 429, which count as requests not; zero is no limit
+
+	Portal     int      // its id; zero is 4242
+	Scopes     []string // of the token; nil is all that there are
+	ServiceKey bool     // the token is no private app's, so that HubSpot does not tell its scopes
+	NoLeads    bool     // nobody has a Sales Hub seat
+	NoKeys     bool     // no property of communications may be unique
 }
 
 // Simulator is one portal. It is safe for concurrent use.
@@ -46,7 +52,7 @@ type Simulator struct {
 
 // New returns a portal without records.
 func New(o Options) *Simulator {
-	o.Region = cmp.Or(o.Region, "US")
+	o.Region, o.Portal = cmp.Or(o.Region, "US"), cmp.Or(o.Portal, portalID)
 	s := &Simulator{about: simulatortest.ReadAbout(about), options: o}
 	s.reset()
 	return s

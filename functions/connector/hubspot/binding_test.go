@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -17,24 +16,6 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/tenant"
 )
-
-func TestProvisionMakesABarePortalWork(t *testing.T) {
-	s := simulator.New(simulator.Options{Token: token, Bare: true})
-	client := &http.Client{Transport: simulator.Transport(s)}
-	b := portal()
-	b.Properties.SenderKey = "acme_person_key"
-	crm := newCRM(b, client.Transport, slog.New(slog.DiscardHandler))
-	if _, errs := connectortest.Carry(t.Context(), crm, newcomer(1)); errs[0] == nil {
-		t.Error("a portal without our properties took a message")
-	}
-	for range 2 {
-		if err := hubspot.Provision(t.Context(), client, b); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, errs := connectortest.Carry(t.Context(), crm, newcomer(1), stop(2, "2026-01-18T14:23:12Z"))
-	none(t, errs)
-}
 
 func TestAPortalWithAnOlderPackageGetsNoPropertyItLacks(t *testing.T) {
 	s := simulator.New(simulator.Options{Token: token})
@@ -53,29 +34,6 @@ func TestAPortalWithAnOlderPackageGetsNoPropertyItLacks(t *testing.T) {
 				t.Errorf("%s has %s", object, name)
 			}
 		}
-	}
-}
-
-func TestProvisionTellsAPropertyOfAnotherKind(t *testing.T) {
-	s := simulator.New(simulator.Options{Bare: true})
-	client := &http.Client{Transport: simulator.Transport(s)}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://x.test/crm/properties/2026-03/contacts",
-		strings.NewReader(`{"name":"msg_sender_key","label":"x","groupName":"contactinformation","type":"string","fieldType":"text"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Authorization", "Bearer x")
-	request.Header.Set("Content-Type", "application/json")
-	reply, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := reply.Body.Close(); err != nil || reply.StatusCode != http.StatusCreated {
-		t.Fatal(reply.Status, err)
-	}
-	err = hubspot.Provision(t.Context(), client, portal())
-	if f := fault.Of(err); err == nil || f.Kind != fault.Blocked || f.Code != "hubspot_property_differs" {
-		t.Errorf("%v", err)
 	}
 }
 

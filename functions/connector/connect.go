@@ -1,0 +1,68 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/shared/connect"
+	"signalbox/shared/fault"
+	"signalbox/shared/hosts"
+	"signalbox/shared/tenant"
+)
+
+// ConnectAttempt is how long one request of a Connecter may take.
+const ConnectAttempt = 10 * time.Second
+
+// Connecter is a CRM that can be looked at, and be given what its package has.
+type Connecter interface {
+	// Connect looks at what a binding names and returns how everything stands that deliveries need, in the same order each time. With
+	// install what is missing is installed, unless something was refused: then nothing is. Where all is there nothing is written. After
+	// is what the report before said, to go on. What the CRM says is a finding; an error is sorted by package fault and not the CRM's.
+	Connect(ctx context.Context, of BindingKey, install bool, after string) (connect.Report, error)
+}
+
+// ConnectHandler returns what carries out requests for a kind of CRM. Open is called once a request: it returns the tenants as they are
+// configured now, not as they were some minutes ago, and the CRM for them.
+func ConnectHandler(kind string, open func() (Tenants, Connecter)) func(context.Context, connect.Request) (connect.Result, error) {
+	return func(ctx context.Context, r connect.Request) (connect.Result, error) {
+		switch {
+		case r.Action != connect.Connect && r.Action != connect.Check:
+			return connect.Refuse("action is not connect or check"), nil
+		case r.Tenant == "":
+			return connect.Refuse("tenant is missing: whose CRM, by the tenant's id"), nil
+		}
+		tenants, crm := open()
+		found, err := tenants.Tenant(ctx, r.Tenant)
+		if errors.Is(err, tenant.ErrUnknown) {
+			return connect.Refuse("tenant " + r.Tenant + " is not known: apply its file first"), nil
+		}
+		if err != nil {
+			return connect.Result{}, errors.New(fault.Of(err).Code)
+		}
+		if r.CRM != "" && !slices.Contains(found.CRMNames(), r.CRM) {
+			return connect.Refuse("crm " + r.CRM + " is none of the tenant's, which are " + strings.Join(found.CRMNames(), ", ")), nil
+		}
+		result := connect.Result{Reports: []connect.Report{}}
+		for _, bound := range found.CRMs {
+			if bound.Kind != kind || r.CRM != "" && r.CRM != bound.Name {
+				continue
+			}
+			report, err := crm.Connect(ctx, BindingKey{r.Tenant, bound.Name}, r.Action == connect.Connect, r.After)
+			if err != nil {
+				return connect.Result{}, errors.New(fault.Of(err).Code)
+			}
+			report.Tenant, report.CRM, report.Kind, report.Version = r.Tenant, bound.Name, kind, found.Version
+			result.Reports = append(result.Reports, report)
+		}
+		return result, nil
+	}
+}
+
+// OfCRM reports whether an error is what a CRM of a kind, its address or its binding is refused for, and nothing of ours.
+func OfCRM(kind string, err error) bool {
+	f := fault.Of(err)
+	return f != nil && (strings.HasPrefix(f.Code, kind+"_") || f.Code == hosts.CodeRefused)
+}

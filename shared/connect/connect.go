@@ -1,0 +1,115 @@
+// Package connect holds the request and the report of the functions that connect CRMs: what a CRM has of what its connector needs,
+// what was installed, and what a person is to do about the rest. A report holds no credential and no personal data.
+package connect
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// The actions of a request.
+const (
+	Connect = "connect" // look, and install what is missing
+	Check   = "check"   // only look
+)
+
+// Request is what a CRM's function is invoked with.
+type Request struct {
+	Action string `json:"action"`
+	Tenant string `json:"tenant"`
+	CRM    string `json:"crm,omitempty"`   // the name of a binding; all of the function's kind if it is left out
+	After  string `json:"after,omitempty"` // what Report.After of this CRM was
+}
+
+// Result is a report a binding, or what is wrong with the request.
+type Result struct {
+	Reports  []Report `json:"reports"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Refuse returns the result of a request that cannot be read.
+func Refuse(problem string) Result { return Result{Problems: []string{problem}} }
+
+// Report is what was found of a binding, in the same order each time.
+type Report struct {
+	Tenant   string    `json:"tenant"`
+	CRM      string    `json:"crm"`
+	Kind     string    `json:"kind"`
+	Version  int       `json:"version"` // of the tenant's configuration
+	Findings []Finding `json:"findings"`
+	After    string    `json:"after,omitempty"` // the CRM is not done with what it was given: ask again with this
+}
+
+// State is how something stands.
+type State string
+
+// The states.
+const (
+	OK        State = "ok"
+	Installed State = "installed" // it was missing and is there now
+	Missing   State = "missing"   // deliveries that need it wait
+	Degraded  State = "degraded"  // deliveries do without it
+	Refused   State = "refused"   // it is there and cannot be used: no delivery comes through, or none that needs it
+)
+
+// Finding is how one thing stands.
+type Finding struct {
+	What  string `json:"what"` // a capability, an object, a field
+	State State  `json:"state"`
+	Means string `json:"means,omitempty"` // what it is to deliveries
+	Mend  string `json:"mend,omitempty"`  // where to click, or the command
+}
+
+// Lacks reports whether something is missing or refused, so that deliveries wait.
+func (r Report) Lacks() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.State == Missing || f.State == Refused })
+}
+
+// Refused reports whether something cannot be used.
+func (r Report) Refused() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.State == Refused })
+}
+
+// Add adds a finding.
+func (r *Report) Add(what string, state State, means, mend string) {
+	r.Findings = append(r.Findings, Finding{what, state, means, mend})
+}
+
+// Write writes a report as a table, a line a finding and one below it for what mends it.
+func (r Report) Write(out io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s, a CRM of the kind %s, by version %d of the file\n", r.Tenant, r.CRM, r.Kind, r.Version)
+	widest := 0
+	for _, f := range r.Findings {
+		widest = max(widest, len(f.What))
+	}
+	for _, f := range r.Findings {
+		line := fmt.Sprintf("  %-9s  %-*s  %s", f.State, widest, f.What, f.Means)
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		if f.Mend != "" {
+			fmt.Fprintf(&b, "  %-9s  %s\n", "", f.Mend)
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// Count returns how many findings there are of each state, in words.
+func (r Report) Count() string {
+	var said []string
+	for _, state := range []State{OK, Installed, Degraded, Missing, Refused} {
+		n := 0
+		for _, f := range r.Findings {
+			if f.State == state {
+				n++
+			}
+		}
+		if n > 0 {
+			said = append(said, fmt.Sprintf("%d %s", n, state))
+		}
+	}
+	return cmp.Or(strings.Join(said, ", "), "nothing")
+}
