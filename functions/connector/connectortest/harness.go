@@ -41,6 +41,9 @@ type Harness[R any] struct {
 	Users [2]string // ids of users of the CRM
 	// Give makes somebody the owner of a person, by the CRM's ids, as a user of the CRM would.
 	Give func(person, user string)
+	// Replace are the ways in which users of the CRM make a person's record another one, or none, by name. Each gets the ids of a person and
+	// of somebody else, and returns who the person is from then on, "" for nobody.
+	Replace map[string]func(person, other string) string
 	// Held returns what the simulator holds.
 	Held func() Held
 	// Spoil makes a delivery one that the simulator itself refuses as a row of its own. Nil: the CRM refuses whole requests.

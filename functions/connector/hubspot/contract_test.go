@@ -131,8 +131,15 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Enrol: func(person string, began time.Time) {
 			s.Set("contacts", person, map[string]string{"hs_latest_sequence_enrolled_date": hubspotTime(began)})
 		},
-		Users:    [2]string{"4711", "4712"},
-		Give:     func(person, user string) { s.Set("contacts", person, map[string]string{"hubspot_owner_id": user}) },
+		Users: [2]string{"4711", "4712"},
+		Give:  func(person, user string) { s.Set("contacts", person, map[string]string{"hubspot_owner_id": user}) },
+		Replace: map[string]func(person, other string) string{
+			"deleted":                              func(person, _ string) string { s.Archive("contacts", person); return "" },
+			"erased":                               func(person, _ string) string { s.Erase(person); return "" },
+			"merged":                               func(person, other string) string { return s.Merge(person, other, false) },
+			"merged into another":                  func(person, other string) string { return s.Merge(other, person, false) },
+			"merged, and its id can be written by": func(person, other string) string { return s.Merge(person, other, true) },
+		},
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: statuses,

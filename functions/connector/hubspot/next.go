@@ -205,9 +205,9 @@ func (p plan) person(createMissing bool) (contact string, next *step) {
 		next = p.step(resolve, string(resolve), delivery.Action{}, "")
 		next.Seen = true
 		return "", next
-	case found[resultContact] != "" || !createMissing:
+	case found[resultContact] != "":
 		return found[resultContact], nil
-	case made == nil:
+	case made == nil && createMissing:
 		return "", p.step(create, string(create), delivery.Action{}, "")
 	default:
 		return made[resultContact], nil

@@ -17,7 +17,7 @@ import (
 // our key if it has none, so that the next message finds it in one call and a choice among several stays the same. A key that
 // is there is never replaced: it is another person's, or the same person's under another identifier.
 func (p *portal) resolve(ctx context.Context, w batch) {
-	w.Each(p.resolveByKey(ctx, w), func(i int) {
+	w.Each(p.resolveByKey(ctx, w, p.resolveMerged(ctx, w)), func(i int) {
 		if w.Request(i).delivery.Person.Unmatched {
 			w.Succeed(i)
 			return
@@ -32,25 +32,47 @@ func (p *portal) resolve(ctx context.Context, w batch) {
 	})
 }
 
-// resolveByKey returns the steps for which nobody was found.
-func (p *portal) resolveByKey(ctx context.Context, w batch) (open []int) {
+// resolveMerged returns the steps whose contact was not merged into another, which has another id, and is what HubSpot answers to either
+// one's. See https://developers.hubspot.com/changelog/updated-merge-functionality-for-contacts-and-companies.
+func (p *portal) resolveMerged(ctx context.Context, w batch) (open []int) {
+	for i := range w.Len() {
+		gone := w.Request(i).gone
+		if gone == "" {
+			open = append(open, i)
+			continue
+		}
+		found, err := p.read(ctx, contacts, "", []string{gone}, []string{p.binding.Properties.SenderKey, firstName, lastName})
+		switch {
+		case err != nil:
+			w.Fail(i, err)
+		case len(found) > 0 && found[0].ID != gone:
+			p.identify(ctx, w, i, found[0], "")
+		default:
+			open = append(open, i)
+		}
+	}
+	return open
+}
+
+// resolveByKey returns those of the steps at for which nobody was found.
+func (p *portal) resolveByKey(ctx context.Context, w batch, at []int) (open []int) {
 	key := p.binding.Properties.SenderKey
 	var ids []string
-	for i := range w.Len() {
+	for _, i := range at {
 		if id := w.Request(i).delivery.Person.Key; id != "" && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
 	found, err := p.read(ctx, contacts, key, ids, []string{key, firstName, lastName})
-	if err != nil {
-		w.FailAll(err)
-		return nil
-	}
 	held := make(map[string]object, len(found))
 	for _, o := range found {
 		held[o.Properties[key]] = o
 	}
-	for i := range w.Len() {
+	for _, i := range at {
+		if err != nil {
+			w.Fail(i, err)
+			continue
+		}
 		if o := held[w.Request(i).delivery.Person.Key]; o.ID != "" {
 			w.Succeed(i, resultContact, o.ID, connector.ResultNamed, named(w.Request(i), o.Properties))
 			continue

@@ -164,7 +164,7 @@ func TestScenarios(t *testing.T) {
 			if links := crm.Links(d, done[0]); links["contact"] == id || links["contact"] == "" {
 				t.Errorf("links %v", links)
 			}
-			return 9
+			return 10
 		}},
 		"a lead that is there is found by its key": {nil, func(t *testing.T, s *simulator.Simulator, crm *hubspot.CRM) int {
 			d := newcomer(1)

@@ -134,7 +134,7 @@ func TestSessions(t *testing.T) {
 			if contact := done["activity.again"]["contact"]; contact == "" || contact == known.Person.Links["contact"] {
 				t.Errorf("the session is on the timeline of %q", contact)
 			}
-		}, 11, 1, "message 2"},
+		}, 12, 1, "message 2"},
 		"in a portal without unique keys a session is looked for once": {noKey, func(t *testing.T, _ *simulator.Simulator, crm *hubspot.CRM, known delivery.Delivery) {
 			done := show(t, crm, known, waiting(talk(1)))
 			show(t, crm, known, again(waiting(talk(2)), done))

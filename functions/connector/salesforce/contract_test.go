@@ -169,11 +169,12 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Rename: func(person, name string) {
 			s.Set(person, map[string]any{"FirstName": "", "LastName": name})
 		},
-		Enrol: enrol,
-		Users: [2]string{"005000000000007AAA", "005000000000008AAA"},
-		Give:  s.Give,
-		Held:  func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
-		Spoil: func(d *delivery.Delivery) { d.Person.Email = "not an address" },
+		Enrol:   enrol,
+		Users:   [2]string{"005000000000007AAA", "005000000000008AAA"},
+		Give:    s.Give,
+		Replace: replacing(s, b.Capabilities.Leads),
+		Held:    func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
+		Spoil:   func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: &connectortest.Statuses{Width: salesforce.ReceiptsWidth, Calls: 2, State: func(s receipt.Status) string {
 			if b.Package < 4 {
 				s.Reason = ""
@@ -184,6 +185,27 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Sessions: sessions(s, b),
 		Refusals: refusals(),
 	}
+}
+
+// replacing returns how users of an org take a person's record away. A lead is merged into a lead, and converted.
+func replacing(s *simulator.Simulator, leads bool) map[string]func(person, other string) string {
+	ways := map[string]func(person, other string) string{
+		"in the recycle bin": func(person, _ string) string { s.Delete(person); return "" },
+		"purged":             func(person, _ string) string { s.Purge(person); return "" },
+		"merged": func(person, other string) string {
+			if leads {
+				other = s.Add("Lead", map[string]any{"LastName": "Person 08", "Company": "X"})
+			}
+			s.Merge(other, person)
+			return other
+		},
+	}
+	if leads {
+		ways["converted"] = func(person, _ string) string { return s.Convert(person) }
+		ways["converted, and the contact is purged"] = func(person, _ string) string { s.Purge(s.Convert(person)); return "" }
+		ways["converted, and the contact is merged"] = func(person, other string) string { s.Merge(other, s.Convert(person)); return other }
+	}
+	return ways
 }
 
 func deleteAll(s *simulator.Simulator, object string) {

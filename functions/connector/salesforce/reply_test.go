@@ -302,7 +302,7 @@ func TestReplies(t *testing.T) {
 			s.play(t, answering(1, id, replyTime, delivery.MarkReplied, delivery.CancelSequences))
 			s.shows(t, to, replyTime, true)
 			s.runs(t)
-			return 9
+			return 11
 		}},
 		"a reply of somebody unknown creates nobody": {run: func(t *testing.T, s *stage) int {
 			s.play(t, answering(1, "", replyTime, delivery.MarkReplied, delivery.CancelSequences))
@@ -346,7 +346,7 @@ func mixed(t *testing.T, s *stage) (calls int) {
 	s.shows(t, late, replyTime.Add(time.Hour), false)
 	s.shows(t, locked, time.Time{}, false)
 	s.told(t, 0)
-	return 9
+	return 10
 }
 
 // TestRepliesOfContactsAndLeadsInTurnAreOneCall: a collection of more than ten runs of one object each is refused as a whole.

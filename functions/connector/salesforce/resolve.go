@@ -90,13 +90,13 @@ func lookupsOf(r Request) []lookup {
 			all = append(all, lookup{object, fieldPersonKey, p.Key, false})
 		}
 	}
+	if kindOf(r.lost) == leadObject { // converted, perhaps: then it says to whom
+		all = append(all, lookup{object: leadObject, value: r.lost})
+	}
 	if email := connector.EmailOf(r.delivery); email != "" && !p.Unmatched {
 		for _, object := range []string{contactObject, leadObject} {
 			all = append(all, lookup{object, "Email", email, true})
 		}
-	}
-	if kindOf(r.lost) == leadObject { // converted, perhaps: then it says to whom
-		all = append(all, lookup{object: leadObject, value: r.lost})
 	}
 	return all
 }
@@ -156,8 +156,18 @@ func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.I
 // choose concludes a step with the first of a step's lookups that found somebody, or searches.
 func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nodeReply) {
 	r := w.Request(i)
+	lost := r.lost // until it is known whom it was merged into
 	for k, l := range lookupsOf(r) {
+		if l.byEmail && lost != "" && o.follow(ctx, w, i) {
+			return
+		}
+		if l.byEmail {
+			lost = ""
+		}
 		found, err := o.found(ctx, l, answers[reference(i, k)])
+		if err == nil && found.Converted && r.lost != "" { // no third one is looked for
+			found, err = o.contactOf(ctx, found)
+		}
 		if err != nil {
 			w.Fail(i, err)
 			return
@@ -168,11 +178,27 @@ func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nod
 		o.identify(ctx, w, i, found)
 		return
 	}
-	if r.delivery.Person.Phone == "" || r.delivery.Person.Unmatched {
+	switch {
+	case lost != "" && o.follow(ctx, w, i):
+	case r.delivery.Person.Phone == "" || r.delivery.Person.Unmatched:
 		w.Succeed(i)
-		return
+	default:
+		o.searchPhone(ctx, w, i)
 	}
-	o.searchPhone(ctx, w, i)
+}
+
+// follow concludes a step with whom its lost person was merged into, unless it returns false.
+func (o *org) follow(ctx context.Context, w batch, i int) bool {
+	merged, err := o.successor(ctx, w.Request(i).lost)
+	switch {
+	case err != nil:
+		w.Fail(i, err)
+	case merged.ID == "" || merged.who() == "":
+		return false
+	default:
+		o.identify(ctx, w, i, merged)
+	}
+	return true
 }
 
 // found reads one lookup's answer; nobody is a person without an id. Of several with one address the best is taken; several
@@ -251,15 +277,60 @@ func (o *org) get(ctx context.Context, id string) (person, error) {
 	return p, err
 }
 
+// maxMerges is how many merges of one person are followed.
+const maxMerges = 3
+
+// successor returns whom a record that is gone was merged into, without an id if it was not. A merged record lies in the recycle bin, where
+// a query of all rows finds it until it is emptied.
+// See https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_contact.htm.
+func (o *org) successor(ctx context.Context, gone string) (person, error) {
+	for range maxMerges {
+		object := kindOf(gone)
+		if object == "" {
+			break
+		}
+		query := "SELECT MasterRecordId FROM " + object + " WHERE Id = '" + gone + "'"
+		var reply struct {
+			Records []struct {
+				Master string `json:"MasterRecordId"`
+			} `json:"records"`
+		}
+		if err := o.call(ctx, http.MethodGet, o.path("queryAll")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
+			return person{}, err
+		}
+		if len(reply.Records) == 0 || kindOf(reply.Records[0].Master) == "" {
+			break
+		}
+		gone = reply.Records[0].Master
+		if p, err := o.get(ctx, gone); err != nil || p.ID != "" {
+			return p, err
+		}
+	}
+	return person{}, nil
+}
+
+// contactOf returns the contact of a converted lead, or whom that one was merged into, without an id if it is gone.
+func (o *org) contactOf(ctx context.Context, lead person) (person, error) {
+	if p, err := o.get(ctx, lead.ConvertedTo); err != nil || p.ID != "" {
+		return p, err
+	}
+	return o.successor(ctx, lead.ConvertedTo)
+}
+
 // adopt returns the first of ids that messages can go to and gives it our key, "" when there is none. Past reports whether one
-// of them is a lead that was converted to the contact who is gone.
+// of them is a lead that was converted to a contact who is gone.
 func (o *org) adopt(ctx context.Context, r Request, ids []string) (who string, past bool, err error) {
 	for _, id := range ids[:min(len(ids), 3)] {
 		p, err := o.get(ctx, id)
 		if err != nil {
 			return "", false, err
 		}
-		past = past || p.Converted && p.who() == r.lost
+		if p.Converted {
+			if p, err = o.contactOf(ctx, p); err != nil {
+				return "", false, err
+			}
+			past = past || p.ID == ""
+		}
 		if p.ID == "" || p.who() == "" || p.who() == r.lost {
 			continue
 		}

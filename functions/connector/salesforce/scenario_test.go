@@ -111,7 +111,7 @@ func TestScenarios(t *testing.T) {
 			if links := crm.Links(d, done[0]); links["who"] == id || links["who"] == "" {
 				t.Errorf("links %v", links)
 			}
-			return 5
+			return 6
 		}},
 		"a linked lead that was converted leads to its contact": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			id := s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X"})
@@ -122,7 +122,7 @@ func TestScenarios(t *testing.T) {
 			if links := crm.Links(d, done[0]); links["who"] != to {
 				t.Errorf("links %v, want %s", links, to)
 			}
-			return 4
+			return 6
 		}},
 		"a lead with our key that was converted leads to its contact": {run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			d := newcomer(1)
@@ -141,7 +141,7 @@ func TestScenarios(t *testing.T) {
 			_, errs := connectortest.Carry(t.Context(), crm, d)
 			none(t, errs)
 			count(t, s, "Contact", 1)
-			return 8
+			return 13
 		}},
 		"the match of a duplicate rule is taken": {options: simulator.Options{Duplicates: true, IndexLag: time.Hour}, run: func(t *testing.T, s *simulator.Simulator, crm *salesforce.CRM) int {
 			s.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X", "Phone": "+15551234567"})
@@ -198,7 +198,7 @@ func TestScenarios(t *testing.T) {
 			of.Person.Phone, d.Person.Phone = "", "" // searches of several go side by side, in any order
 			_, errs := connectortest.Carry(t.Context(), crm, linked(stop(1, "2026-01-18T14:23:12Z"), s.Add("Contact", contact)), linked(of, lead), linked(d, gone))
 			none(t, errs)
-			return 6
+			return 7
 		}},
 		"an org without an external id on tasks": {
 			binding: noTaskKey, options: simulator.Options{NoTaskKey: true},

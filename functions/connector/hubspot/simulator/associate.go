@@ -44,7 +44,7 @@ func (s *Simulator) create(t *table, in newRecord) reply {
 		return invalid(cmp.Or(wrong, "objectWriteTraceId is a row's"))
 	}
 	for _, a := range *in.Associations {
-		if s.Tables[contacts].Rows[a.To.ID] == nil {
+		if s.row(s.Tables[contacts], a.To.ID, false) == nil {
 			return missing()
 		}
 	}
@@ -53,7 +53,7 @@ func (s *Simulator) create(t *table, in newRecord) reply {
 		return refused
 	}
 	for _, a := range *in.Associations {
-		associate(t, made.ID, s.Tables[contacts], a.To.ID)
+		associate(t, made.ID, s.Tables[contacts], s.row(s.Tables[contacts], a.To.ID, false).ID)
 	}
 	return reply{Status: http.StatusCreated, Body: t.show(made, nil)}
 }
@@ -123,10 +123,11 @@ type relatedReply struct {
 
 // pair ties two records together by their ids.
 func (s *Simulator) pair(from, fromID, to, toID string) (pairReply, *refusal) {
-	if s.Tables[from].Rows[fromID] == nil || s.Tables[to].Rows[toID] == nil {
+	one, other := s.row(s.Tables[from], fromID, false), s.row(s.Tables[to], toID, false)
+	if one == nil || other == nil {
 		return pairReply{}, problem("OBJECT_NOT_FOUND", "resource not found").about("ids", fromID, toID)
 	}
-	associate(s.Tables[from], fromID, s.Tables[to], toID)
+	associate(s.Tables[from], one.ID, s.Tables[to], other.ID)
 	return pairReply{endReply{fromID}, endReply{toID}, specReply{hubspotDefined, defaultType(from, to)}}, nil
 }
 
@@ -206,7 +207,7 @@ func (s *Simulator) associatedBatch(t *table, to string, in pageStarts) reply {
 		sensible = sensible && err == nil && after >= 0
 		after = max(after, 0)
 		var ids []string
-		if r := t.Rows[row.ID]; r != nil {
+		if r := s.row(t, row.ID, true); r != nil {
 			ids = r.Ties[to]
 		}
 		if len(ids) == 0 {

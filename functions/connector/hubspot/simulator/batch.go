@@ -54,14 +54,14 @@ func mixed[T any](b batchReply[T]) reply {
 type batch struct{ Inputs []batchInput }
 
 // refused refuses what HubSpot refuses as a whole: too many rows, an id twice, a property that is wrong.
-func (b batch) refused(t *table) reply {
+func (s *Simulator) refused(t *table, b batch) reply {
 	if answer := bounded(len(b.Inputs)); answer.Status != 0 {
 		return answer
 	}
 	seen := make(map[string]bool, len(b.Inputs))
 	var faults []propertyFault
 	for _, row := range b.Inputs {
-		_, allowed := t.find(row.IDProperty, row.ID)
+		_, allowed := s.find(t, row.IDProperty, row.ID, false)
 		switch {
 		case row.ID == "" || row.Properties == nil:
 			return invalid("id and properties are required")
@@ -91,7 +91,7 @@ const notUnique = "idProperty does not have unique values"
 
 // write returns batch/upsert or batch/update: by HubSpot's id, or by a property with unique values.
 func (s *Simulator) write(t *table, in batch, upsert bool) reply {
-	if answer := in.refused(t); answer.Status != 0 {
+	if answer := s.refused(t, in); answer.Status != 0 {
 		return answer
 	}
 	return mixed(each(in.Inputs, func(row batchInput) (objectReply, *refusal) {
@@ -104,7 +104,7 @@ func (s *Simulator) write(t *table, in batch, upsert bool) reply {
 }
 
 func (s *Simulator) writeRow(t *table, row batchInput, upsert bool) (objectReply, *refusal) {
-	found, _ := t.find(row.IDProperty, row.ID)
+	found, _ := s.find(t, row.IDProperty, row.ID, false)
 	isNew, values := found == nil, maps.Clone(row.Properties)
 	switch {
 	case !isNew:
@@ -143,7 +143,7 @@ func (s *Simulator) read(t *table, in batchRead) reply {
 	var held []*record
 	var absent []string
 	for _, row := range in.Inputs {
-		found, allowed := t.find(in.IDProperty, row.ID)
+		found, allowed := s.find(t, in.IDProperty, row.ID, true)
 		switch {
 		case !allowed:
 			return invalid(notUnique)

@@ -46,7 +46,7 @@ func (s *Simulator) reset() {
 	s.Tables = make(map[string]*table)
 	s.lastID = 1000
 	s.Faults.Clear()
-	s.rules, s.blocklist = nil, map[string]bool{}
+	s.rules, s.blocklist, s.merged = nil, map[string]bool{}, map[string]merge{}
 	var builtIn map[string][]property
 	_ = json.Unmarshal(hubspots, &builtIn) // embedded, and tested
 	for name, list := range builtIn {
@@ -77,9 +77,9 @@ func (s *Simulator) reset() {
 
 // find returns the record whose idProperty is value; an empty idProperty is HubSpot's own id. It is not
 // allowed to name a property that does not identify records.
-func (t *table) find(idProperty, value string) (found *record, allowed bool) {
+func (s *Simulator) find(t *table, idProperty, value string, reads bool) (found *record, allowed bool) {
 	if idProperty == "" || idProperty == "hs_object_id" {
-		return t.Rows[value], true
+		return s.row(t, value, reads), true
 	}
 	for _, r := range t.Find(idProperty, canonicalValue(idProperty, value)) {
 		found = r

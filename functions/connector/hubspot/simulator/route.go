@@ -103,7 +103,7 @@ func (s *Simulator) object(r *http.Request, t *table, rest []string, body []byte
 // record returns GET, PATCH and DELETE of one record.
 func (s *Simulator) record(r *http.Request, t *table, id string, body []byte) reply {
 	query := r.URL.Query()
-	found, allowed := t.find(query.Get("idProperty"), id)
+	found, allowed := s.find(t, query.Get("idProperty"), id, r.Method == http.MethodGet)
 	switch {
 	case !allowed:
 		return invalid(notUnique)

@@ -45,7 +45,8 @@ type Simulator struct {
 	calls     int64
 	version   string // of the request at hand
 	rules     []Rule
-	blocklist map[string]bool      // the addresses of those who were erased
+	blocklist map[string]bool // the addresses of those who were erased
+	merged    map[string]merge
 	tens      simulatortest.Window // of seconds
 	seconds   simulatortest.Window // for searches
 }

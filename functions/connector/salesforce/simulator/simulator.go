@@ -140,6 +140,8 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return s.search(body)
 	case r.Method == http.MethodGet && path == "query":
 		return s.query(query.Get("q"))
+	case r.Method == http.MethodGet && path == "queryAll":
+		return s.masters(query.Get("q"))
 	case r.Method == http.MethodGet && path == "tooling/query":
 		return s.tooling(query.Get("q"))
 	case r.Method == http.MethodPost && path == "actions/standard/"+removeAction:
