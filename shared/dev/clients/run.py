@@ -39,7 +39,10 @@ def has_node():
     return shutil.which("node") and shutil.which("npm")
 
 
-def binding(crm):
+def binding(crm, folder):
+    """Returns what the demo tenant binds of a CRM, or, of one that it does not bind yet, what the folder says."""
+    if (folder / "binding.json").exists():
+        return json.loads((folder / "binding.json").read_text())
     for bound in json.loads(DEMO.read_text())["tenant"]["crms"]:
         if bound["kind"] == crm:
             return bound
@@ -73,7 +76,7 @@ def main(installed, commands):
     failed = []
     for folder in sorted(pathlib.Path("functions/connector").glob("*/simulator/foreign")):
         crm = folder.parts[-3]
-        at, bound = pathlib.Path(installed, crm), binding(crm)
+        at, bound = pathlib.Path(installed, crm), binding(crm, folder)
         install(folder, at)
         for script in sorted(folder.glob("*_client.*")):
             process, url = serve(pathlib.Path(commands, crm + "-simulate").resolve(), bound)

@@ -1,0 +1,185 @@
+package simulator
+
+import (
+	_ "embed"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"signalbox/functions/connector/simulatortest"
+)
+
+// The tables that the simulator itself has to do with.
+const (
+	contacts    = "contact"
+	leads       = "lead"
+	annotations = "annotation"
+	users       = "systemuser"
+	teams       = "team"
+	solutions   = "solution"
+)
+
+// column is what rows may hold under a name.
+type column struct {
+	Type     string            `json:"type"` // String, Memo, Boolean, Integer, BigInt, Picklist, State, Status, DateTime, Lookup, Owner, Uniqueidentifier, File
+	Length   int               `json:"length"`
+	Options  []int             `json:"options"`
+	To       map[string]string `json:"to"` // of a Lookup: navigation property to table
+	ReadOnly bool              `json:"readOnly"`
+}
+
+// definition is what a table is. Sets, ids and navigation properties are named as at
+// https://learn.microsoft.com/power-apps/developer/data-platform/reference/about-entity-reference and
+// https://learn.microsoft.com/dynamics365/developer/reference/about-entity-reference.
+type definition struct {
+	Name      string              `json:"-"`         // logical
+	Set       string              `json:"set"`       // of the address
+	ID        string              `json:"id"`        // the column that is the primary key
+	Label     string              `json:"label"`     // the column that is the primary name
+	Privilege string              `json:"privilege"` // as in prvCreate…
+	Activity  bool                `json:"activity"`
+	Fixed     bool                `json:"fixed"`  // nobody writes it here
+	States    map[string][]int    `json:"states"` // statecode to its status codes, the default first
+	Columns   map[string]column   `json:"columns"`
+	Keys      map[string][]string `json:"keys"` // schema name of an alternate key to its columns
+}
+
+type record = simulatortest.Row[any]
+
+// table is one table. Values are by the name of the property: that of a lookup is _<column>_value, and its value a ref.
+type table struct {
+	simulatortest.Table[any]
+	definition
+	made int
+}
+
+// ref is what a lookup holds.
+type ref struct {
+	table *table
+	id    string
+}
+
+// String returns the id.
+func (r ref) String() string { return r.id }
+
+// Dataverse's own tables and columns, as far as they are simulated, and those of our solution.
+var (
+	//go:embed tables.json
+	dataverses []byte
+	//go:embed solution.json
+	ours []byte
+)
+
+// define adds tables and columns.
+func (s *Simulator) define(encoded []byte) {
+	var defined map[string]definition
+	_ = json.Unmarshal(encoded, &defined) // embedded, and tested
+	for name, d := range defined {
+		t := s.Tables[name]
+		if t == nil {
+			d.Name = name
+			t = &table{definition: d}
+			t.Table = simulatortest.NewTable(t.index)
+			s.Tables[name] = t
+			t.complete()
+			continue
+		}
+		for c, added := range d.Columns {
+			held := t.Columns[c]
+			maps.Copy(added.To, held.To)
+			t.Columns[c] = added
+		}
+		if t.Keys == nil {
+			t.Keys = map[string][]string{}
+		}
+		maps.Copy(t.Keys, d.Keys)
+	}
+}
+
+// complete adds the columns that every table has.
+func (t *table) complete() {
+	maps.Copy(t.Columns, map[string]column{
+		t.ID: {Type: "Uniqueidentifier"}, "createdon": {Type: "DateTime", ReadOnly: true}, "modifiedon": {Type: "DateTime", ReadOnly: true},
+		"versionnumber": {Type: "BigInt", ReadOnly: true},
+	})
+	if t.Fixed {
+		return
+	}
+	t.Columns["ownerid"] = column{Type: "Owner", To: map[string]string{"ownerid": users}}
+	t.Columns["createdby"] = column{Type: "Lookup", To: map[string]string{"createdby": users}, ReadOnly: true}
+	t.Columns["modifiedby"] = column{Type: "Lookup", To: map[string]string{"modifiedby": users}, ReadOnly: true}
+	if t.States != nil {
+		t.Columns["statecode"], t.Columns["statuscode"] = column{Type: "State"}, column{Type: "Status"}
+	}
+}
+
+// bySet returns the table of an address, nil if there is none. Names are case sensitive.
+func (s *Simulator) bySet(set string) *table {
+	for _, t := range s.Tables {
+		if t.Set == set {
+			return t
+		}
+	}
+	return nil
+}
+
+// property returns the name that a column's value has in a row, and whether there is one.
+func (c column) property(name string) string {
+	if c.lookup() {
+		return "_" + name + "_value"
+	}
+	return name
+}
+
+func (c column) lookup() bool { return c.Type == "Lookup" || c.Type == "Owner" }
+
+// column returns the column of a property.
+func (t *table) column(property string) (name string, c column, ok bool) {
+	if c, ok = t.Columns[property]; ok && !c.lookup() {
+		return property, c, true
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(property, "_"), "_value")
+	c, ok = t.Columns[name]
+	return name, c, ok && c.lookup() && c.property(name) == property
+}
+
+// navigation returns the column that a navigation property sets, and to which table. Names are case sensitive: see
+// https://learn.microsoft.com/power-apps/developer/data-platform/webapi/web-api-navigation-properties.
+func (t *table) navigation(property string) (name string, c column, target string, ok bool) {
+	for name, c = range t.Columns {
+		if target, ok = c.To[property]; ok {
+			return name, c, target, true
+		}
+	}
+	return "", column{}, "", false
+}
+
+// properties returns the names of all properties of rows.
+func (t *table) properties() []string {
+	var all []string
+	for name, c := range t.Columns {
+		all = append(all, c.property(name))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// index indexes rows by the columns of alternate keys. Keys compare as the database does: in any case.
+func (t *table) index(property string, value any) (index, key string) {
+	text, _ := value.(string)
+	for _, columns := range t.Keys {
+		if slices.Contains(columns, property) {
+			return property, strings.ToLower(text)
+		}
+	}
+	return "", ""
+}
+
+// defaultStatus returns the status code that a state has unless another is given.
+func (t *table) defaultStatus(state string) int {
+	if codes := t.States[state]; len(codes) > 0 {
+		return codes[0]
+	}
+	return -1
+}
