@@ -71,6 +71,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
 	t.Run("unreached", func(t *testing.T) { unreached(t, fresh) })
 	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
+	t.Run("gates", func(t *testing.T) { gates(t, fresh) })
 }
 
 func unknownSender[R any](w *world[R]) {

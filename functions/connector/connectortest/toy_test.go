@@ -452,13 +452,13 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 		seconds, _ := strconv.Atoi(reply.Header.Get("Retry-After"))
 		return connector.Outcome{Err: &fault.Error{Kind: fault.Throttled, Code: "toy_busy", Wait: time.Duration(seconds) * time.Second}}
 	case status == http.StatusRequestTimeout || status >= 500:
-		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_down", nil)}
+		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unavailable", nil)}
 	case status >= 400:
 		return connector.Outcome{Err: fault.New(fault.Permanent, "toy_bad_row", errors.New(step.Request.method))}
 	}
 	var p person
 	if err := json.Unmarshal(read, &p); err != nil {
-		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_unreadable", nil)}
+		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_reply_undecodable", nil)}
 	}
 	result := connector.Result{"person": p.ID, "owner": p.Owner, "made": p.Made.Format(time.RFC3339Nano)}
 	if s, ok := step.Request.body.(shown); ok {

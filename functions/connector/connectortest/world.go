@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"reflect"
 	"strings"
@@ -75,20 +76,29 @@ func (w *world[R]) quiet() {
 	}
 }
 
-// deliver hands deliveries of different threads to a connector that lives in p and returns an error each.
-func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
-	w.t.Helper()
-	id := telemetry.Identity{Function: "connectortest", Version: "1"}
-	logger := telemetry.NewLogger(w.out, id)
+// connector returns a connector that lives in p and puts width deliveries into a call, behind gates, nil for none.
+func (w *world[R]) connector(p *process, width int, gates *connector.Gates) *connector.Connector[R] {
+	logger, meter := w.logs()
 	crm := w.New(w.wire.client(p), logger)
 	checked := connector.CRM[R](pure[R]{w.t, crm})
 	if writer, ok := crm.(connector.StatusWriter); ok {
 		checked = pureWriter[R]{pure[R]{w.t, crm}, writer}
 	}
-	c := connector.New(checked, connector.Options{
-		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files,
-		Width: w.width, Attempt: attempt, Logger: logger, Meter: telemetry.NewMeter(w.out, id),
+	return connector.New(checked, connector.Options{
+		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files, Gates: gates,
+		Width: width, Attempt: attempt, Logger: logger, Meter: meter,
 	})
+}
+
+func (w *world[R]) logs() (*slog.Logger, *telemetry.Meter) {
+	id := telemetry.Identity{Function: "connectortest", Version: "1"}
+	return telemetry.NewLogger(w.out, id), telemetry.NewMeter(w.out, id)
+}
+
+// deliver hands deliveries of different threads to a connector that lives in p and returns an error each.
+func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
+	w.t.Helper()
+	c := w.connector(p, w.width, nil)
 	heads := make([]queue.Received, len(ds))
 	for i, d := range ds {
 		body, err := json.Marshal(d)

@@ -1,0 +1,179 @@
+package connectortest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/envelope"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+)
+
+// widest is how many deliveries a drain puts into one call.
+const widest = 200
+
+// gates lets a CRM take nothing, in each way in which that is the tenant's or the CRM's trouble, and then everything again. What comes
+// meanwhile is parked, costs the CRM nothing and is delivered afterwards.
+func gates[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	var refusals []Refusal
+	synctest.Test(t, func(t *testing.T) { refusals = append(statuses(), fresh(t).Refusals...) })
+	for _, r := range refusals {
+		if r.Want != fault.Blocked && r.Status < http.StatusInternalServerError {
+			continue
+		}
+		t.Run(fmt.Sprintf("%d %s", r.Status, r.Name), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { parks(newWorld(t, fresh(t)), r) })
+		})
+	}
+	t.Run("a hundred people who are known", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { drainsWide(newWorld(t, fresh(t)), 100) })
+	})
+}
+
+// always matches every request.
+func always([]byte) bool { return true }
+
+func parks[R any](w *world[R], r Refusal) {
+	l := newLane(w)
+	var all []delivery.Delivery
+	for n := range 3 {
+		all = append(all, w.unknown(n, 1))
+	}
+	w.finish(all...)
+	w.wire.spoil(&trouble{how: refuse, match: always, status: r.Status, header: r.Header, body: r.Body})
+	for range 5 { // what does not answer is asked three times
+		l.receive(w.known(0, 2))
+	}
+	if l.parked() == 0 {
+		w.t.Fatalf("%d %s to every request closes no gate\n%s", r.Status, r.Name, w.out)
+	}
+	before := w.wire.count()
+	l.receive(w.known(0, 3), w.known(1, 2), w.known(2, 2))
+	if n := w.wire.count() - before; n > 0 || l.parked() != 4 {
+		w.t.Errorf("%d requests behind a closed gate, and %d of 4 are parked", n, l.parked())
+	}
+	w.wire.spoil(nil)
+	l.drain()
+	if left := l.parked(); left > 0 {
+		w.t.Errorf("%d are parked after the drain", left)
+	}
+	w.holds(3, append(all, w.known(0, 2), w.known(0, 3), w.known(1, 2), w.known(2, 2))...)
+}
+
+// drainsWide drains a message of each of many people.
+func drainsWide[R any](w *world[R], people int) {
+	w.width = w.Width
+	l := newLane(w)
+	var first, second []delivery.Delivery
+	for n := range people {
+		first = append(first, w.unknown(n, 1))
+	}
+	for begin := 0; begin < people; begin += w.Width {
+		w.finish(first[begin:min(begin+w.Width, people)]...)
+	}
+	for n := range people {
+		second = append(second, w.known(n, 2))
+	}
+	w.wire.spoil(&trouble{how: refuse, match: always, status: http.StatusUnauthorized})
+	for begin := 0; begin < people; begin += w.Width {
+		l.receive(second[begin:min(begin+w.Width, people)]...)
+	}
+	w.wire.spoil(nil)
+	if parked := l.parked(); parked != people {
+		w.t.Fatalf("%d of %d are parked", parked, people)
+	}
+	l.drain()
+	if n := w.wire.count(); !w.Singly && n > people/20 {
+		w.t.Errorf("%d requests for %d messages in drain, the limit is 0.05 each", n, people)
+	}
+	w.holds(people, append(first, second...)...)
+}
+
+// lane is a CRM's queue with its gates.
+type lane[R any] struct {
+	*world[R]
+	worker *queue.Worker
+	sent   map[string]int // the place of each delivery in the queue
+}
+
+func newLane[R any](w *world[R]) *lane[R] {
+	logger, meter := w.logs()
+	g := connector.NewGates(connector.GateOptions{Kind: w.Name, Store: w.store, Attempt: attempt, Logger: logger, Meter: meter})
+	l := &lane[R]{world: w, worker: w.worker(connector.Width, g), sent: map[string]int{}}
+	l.worker.Handler = g.Before(l.worker.Handler)
+	return l
+}
+
+// worker returns a worker with the times of a deployment.
+func (w *world[R]) worker(width int, g *connector.Gates) *queue.Worker {
+	logger, meter := w.logs()
+	worker := &queue.Worker{
+		Stage: "deliver", DeadLetters: refusing{}, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second, BackoffMax: 15 * time.Minute,
+		MessageTime: message, SoftMargin: 3 * time.Second, Random: func() float64 { return 0 }, Logger: logger, Meter: meter,
+	}
+	envelope.OpenFor(worker, unsealed{}, w.connector(&process{}, width, g))
+	return worker
+}
+
+// refusing takes no dead letter: there is to be none.
+type refusing struct{}
+
+func (refusing) Publish(context.Context, ...queue.Message) error {
+	return fault.New(fault.Retryable, "no_dead_letter", nil)
+}
+
+// receive has the lane's worker work on deliveries once.
+func (l *lane[R]) receive(ds ...delivery.Delivery) {
+	l.t.Helper()
+	batch := make([]queue.Received, len(ds))
+	for i, d := range ds {
+		plain, err := json.Marshal(d)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		body, err := envelope.Delivery(l.t.Context(), unsealed{}, &d, plain)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		id := string(d.ID)
+		if l.sent[id] == 0 {
+			l.sent[id] = len(l.sent) + 1
+		}
+		batch[i] = queue.Received{
+			Message: queue.Message{ID: id, Group: string(d.Event.ThreadID), Body: body}, Sequence: fmt.Sprintf("%020d", l.sent[id]), Attempt: 1, FirstSent: time.Now(),
+		}
+	}
+	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
+	defer cancel()
+	l.worker.Process(ctx, batch)
+}
+
+// drain drains what is parked, as whoever mended the tenant asks for.
+func (l *lane[R]) drain() {
+	l.t.Helper()
+	logger, meter := l.logs()
+	d := connector.NewDrain(connector.DrainOptions{Kind: l.Name, Store: l.store, Worker: l.world.worker(widest, nil), Logger: logger, Meter: meter})
+	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
+	defer cancel()
+	if _, err := d.Ring(ctx, l.Tenant, l.Name); err != nil {
+		l.t.Error(err)
+	}
+}
+
+// parked returns how many are parked.
+func (l *lane[R]) parked() (n int) {
+	for r := range l.store.All() {
+		if strings.Contains(r.Partition, "/pending/") {
+			n++
+		}
+	}
+	return n
+}
