@@ -6,7 +6,7 @@ package schema
 
 import "embed"
 
-//go:embed v2/*.json tenant.json account.json
+//go:embed v2/*.json tenant.json account.json mapping.json
 var files embed.FS
 
 // Event returns the JSON Schema (draft 2020-12) of the canonical event, version 2.
@@ -22,6 +22,10 @@ func Tenant() []byte { return read("tenant.json") }
 
 // Account returns the JSON Schema (draft 2020-12) of the file of an account that several tenants have lines of. It refers to Tenant's.
 func Account() []byte { return read("account.json") }
+
+// Mapping returns the JSON Schema (draft 2020-12) of what the settings of a tenant's CRM say of the fields that are filled, which the schemas
+// of CRMs' settings refer to.
+func Mapping() []byte { return read("mapping.json") }
 
 func read(name string) []byte {
 	data, err := files.ReadFile(name)

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 // Batch is the steps of one Do and what becomes of them. A CRM speaks of a step by its index.
@@ -36,6 +37,12 @@ func (b Batch[R]) Activity(i int) *Activity { return b.steps[i].Activity }
 
 // File returns the file that a step puts into the CRM, nil for a step about a message.
 func (b Batch[R]) File(i int) *File { return b.steps[i].File }
+
+// Fields returns the fields that the tenant of a step fills in a record: all of one that is made, and of any other those that are written
+// each time.
+func (b Batch[R]) Fields(i int, o mapping.Object, made bool) []mapping.Field {
+	return b.steps[i].Fields.Of(o, made)
+}
 
 // Stands returns how the conversation of a step stands, nil if that is not to be shown.
 func (b Batch[R]) Stands(i int) *Standing { return b.steps[i].Stands() }

@@ -9,6 +9,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
+	"signalbox/shared/mapping"
 )
 
 // Result is what a finished step learned: the CRM's ids, whether it created them. Opaque to all but the CRM. It is kept for
@@ -34,6 +35,8 @@ type Step[R any] struct {
 	Activity *Activity
 	// File is set by the Connector, too: the one that a delivery.AttachFile puts into the CRM.
 	File *File
+	// Fields is set by the Connector, too: what the tenant's mapping fills, which the CRM adds to the records that the step writes anyway.
+	Fields mapping.Fields
 	// Standing is set by the Connector, too, of a delivery without a session: how its conversation stands, nil if that is not to be shown.
 	Standing *Standing
 }

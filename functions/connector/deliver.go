@@ -22,18 +22,19 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Options are what a Connector works with. All are required but Links, Files and Gates.
+// Options are what a Connector works with. All are required but Links, Files, Mappings and Gates.
 type Options struct {
-	Claims  *idempotency.Claims
-	Store   Store          // where claims, sessions and conversations are, too
-	Opener  session.Opener // of sessions
-	Links   Links          // nil: what is learned is forgotten
-	Files   Files          // nil: files stay links
-	Gates   *Gates         // of the handler before it; nil: none, as where what was parked is drained
-	Width   int            // how many deliveries go into one Do
-	Attempt time.Duration  // how long one Do may take
-	Logger  *slog.Logger
-	Meter   *telemetry.Meter
+	Claims   *idempotency.Claims
+	Store    Store          // where claims, sessions and conversations are, too
+	Opener   session.Opener // of sessions
+	Links    Links          // nil: what is learned is forgotten
+	Files    Files          // nil: files stay links
+	Mappings *Mappings      // nil: no tenant fills fields of its own
+	Gates    *Gates         // of the handler before it; nil: none, as where what was parked is drained
+	Width    int            // how many deliveries go into one Do
+	Attempt  time.Duration  // how long one Do may take
+	Logger   *slog.Logger
+	Meter    *telemetry.Meter
 }
 
 // Connector drives one CRM. It is a queue.Handler of delivery.Delivery in JSON.
@@ -103,6 +104,7 @@ func (c *Connector[R]) workAll(ctx context.Context, items []*item, width int) (a
 		claimed, left := c.claimAll(ctx, chunks, alone, &done)
 		aside = append(aside, left...)
 		for len(claimed) > 0 {
+			claimed = c.mapFields(ctx, claimed)
 			c.advanceAll(ctx, claimed, alone, &done)
 			done.addAgain(c.settle(ctx, done.drain()))
 			claimed = chunk(done.drainAgain(), width)
@@ -219,7 +221,7 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		c.fail(ctx, it, fault.New(fault.Permanent, CodePlan, errors.New("the plan asks again for "+step.Name)))
 		return step, false
 	}
-	step.File = it.file
+	step.File, step.Fields = it.file, it.fields
 	if it.show != nil {
 		step.Activity, step.Standing = it.show.activity, it.show.standing
 	}
@@ -268,6 +270,9 @@ func (c *Connector[R]) call(ctx context.Context, next *call[R]) []Outcome {
 
 // conclude keeps what a step learned and reports whether its item goes on.
 func (c *Connector[R]) conclude(ctx context.Context, it *item, step Step[R], outcome Outcome) bool {
+	if outcome.Err != nil && c.withoutFields(ctx, it, step, outcome.Err) {
+		return true
+	}
 	if outcome.Err != nil {
 		it.suspect(outcome.Err)
 		c.fail(ctx, it, fmt.Errorf("%s: %w", step.Name, outcome.Err))

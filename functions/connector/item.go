@@ -13,6 +13,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/mapping"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
@@ -37,6 +38,7 @@ type item struct {
 	apart    bool               // its last call failed: no other delivery shares the next
 	show     *showing           // what is shown of its session, nil if it has none
 	file     *File              // which it puts into the CRM, nil for a message
+	fields   mapping.Fields     // that its tenant maps
 	ended    time.Time          // when nothing was left but to complete it
 	finished bool               // complete, by us or before
 	err      error

@@ -344,7 +344,7 @@ func TestASettingOfACRMIsChecked(t *testing.T) {
 		"a wrong type":                    {`"leads": true,`, `"leads": "yes",`, "tenant.crms[0].settings.leads is a string, not true or false"},
 		"a wrong type below":              {`"senderKey": "msg_sender_key"`, `"senderKey": 7`, "tenant.crms[0].settings.properties.senderKey is a number, not a string"},
 		"a name that is no property's":    {`"senderKey": "msg_sender_key"`, `"senderKey": "Sender Key"`, "tenant.crms[0].settings.properties.senderKey is not the internal name of a property: 1 to 100 lower-case letters, digits and underscores, a letter first"},
-		"a name that nobody knows":        {`"leads": true,`, `"lead": true,`, "tenant.crms[0].settings.lead is not a name known here, which are engagementUpsert, leadType, leads, package, portalId, properties"},
+		"a name that nobody knows":        {`"leads": true,`, `"lead": true,`, "tenant.crms[0].settings.lead is not a name known here, which are engagementUpsert, fields, leadType, leads, package, portalId, properties"},
 		"a name that is missing":          {`"clientId": "demo-consumer-key",`, ``, "tenant.crms[1].settings.clientId is missing: the consumer key of the external client app: 1 to 512 printable ASCII characters without blanks"},
 		"an address where credentials go": {`"clientId": "demo-consumer-key",`, `"clientId": "demo-consumer-key", "loginUrl": "https://me:hunter2@login.example.com",`, "tenant.crms[1].settings.loginUrl holds more than scheme, host and path"},
 		"another CRM's":                   {`"kind": "hubspot"`, `"kind": "salesforce"`, ""}, // several

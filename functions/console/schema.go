@@ -61,6 +61,10 @@ func newSchemas(d Deployment) (*schemas, error) {
 	if err != nil {
 		return nil, err
 	}
+	fields, err := compile("mapping", schema.Mapping(), d.Hosts)
+	if err != nil {
+		return nil, err
+	}
 	s := &schemas{d, file, account, map[string]*document{}}
 	var names []string
 	for _, kind := range d.CRMs {
@@ -74,7 +78,7 @@ func newSchemas(d Deployment) (*schemas, error) {
 		if err != nil {
 			return nil, fmt.Errorf("schema of %s: %w", name, err)
 		}
-		if s.plugins[name], err = compile(name, data, d.Hosts); err != nil {
+		if s.plugins[name], err = compile(name, data, d.Hosts, fields); err != nil {
 			return nil, err
 		}
 	}
@@ -119,11 +123,12 @@ func (s *schemas) check(data []byte, others func(accounts []string) (map[string]
 	problems = s.file.check("", file)
 	top, _ := file.(map[string]any)
 	about, _ := top["tenant"].(map[string]any)
+	raw, _ := about["rawVendor"].(string)
 	crms, _ := about["crms"].([]any)
 	for i, element := range crms {
 		crm, _ := element.(map[string]any)
 		if kind, ok := crm["kind"].(string); ok {
-			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm)...)
+			problems = append(problems, s.checkCRM(fmt.Sprintf("tenant.crms[%d]", i), kind, crm, tenant.RawVendor(raw))...)
 		}
 	}
 	problems = append(problems, s.checkUsers(about)...)
@@ -170,8 +175,8 @@ func foreign(lines []any, providers map[string]string, others func(accounts []st
 }
 
 // checkCRM refuses a CRM that nothing here serves, for all that it was to have would be dead letters, and checks what only its kind
-// knows.
-func (s *schemas) checkCRM(path, kind string, crm map[string]any) []tenant.Problem {
+// knows. Raw is what the tenant keeps of what providers send.
+func (s *schemas) checkCRM(path, kind string, crm map[string]any, raw tenant.RawVendor) []tenant.Problem {
 	if !slices.Contains(s.CRMs, kind) {
 		return []tenant.Problem{{Path: path + ".kind", Reason: "is no CRM of this deployment, which has " + strings.Join(s.CRMs, ", ")}}
 	}
@@ -182,14 +187,15 @@ func (s *schemas) checkCRM(path, kind string, crm map[string]any) []tenant.Probl
 			problems = append(problems, tenant.Problem{Path: path + ".baseUrl", Reason: "is an address of another CRM, " + other})
 		}
 	}
-	settings := crm["settings"]
-	if settings == nil { // what is left out; null is the file's own problem
+	settings, ok := crm["settings"].(map[string]any)
+	switch {
+	case crm["settings"] == nil: // what is left out; null is the file's own problem
 		settings = map[string]any{}
-	}
-	if _, ok := settings.(map[string]any); !ok {
+	case !ok:
 		return problems // told already
 	}
-	return append(problems, s.plugins[settingsSchema(kind)].check(path+".settings", settings)...)
+	problems = append(problems, s.plugins[settingsSchema(kind)].check(path+".settings", settings)...)
+	return append(problems, checkFields(path+".settings.fields", settings["fields"], raw, problems)...)
 }
 
 // checkAccount refuses an account at a provider that nothing here serves, for each of its webhooks would be refused, and checks what
@@ -324,6 +330,9 @@ func (d *document) problems(path string, value any, e *jsonschema.ValidationErro
 			all = append(all, tenant.Problem{Path: tenant.Join(at, name), Reason: "is not a name known here, which are " + names(rule)})
 		}
 	case *kind.Type:
+		if len(k.Want) > 1 {
+			return append(all, tenant.Problem{Path: at, Reason: "is " + article(k.Got) + ", not " + d.wanted("", rule)})
+		}
 		all = append(all, tenant.Problem{Path: cmp.Or(at, "the file"), Reason: "is " + article(k.Got) + ", not " + article(k.Want[0])})
 	case *kind.Format:
 		all = append(all, tenant.Problem{Path: at, Reason: k.Err.Error()})

@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/deadletter"
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
+	"signalbox/shared/eventrecord"
 	"signalbox/shared/fault"
 	"signalbox/shared/media"
 	"signalbox/shared/queue"
@@ -300,9 +301,9 @@ func (r *Router) makeRecord(ctx context.Context, j *job) error {
 	d, now := *j.decision, time.Now().UTC()
 	j.record = Record{Format: recordFormat, RoutedAt: now.Truncate(time.Millisecond), Event: j.head.Body, Decision: d}
 	key := Key(j.event.TenantID, j.event.EventID)
-	data, err := r.codec.encode(&j.record)
+	data, err := r.encoder.Encode(&j.record)
 	if err == nil {
-		data, err = r.sealer.SealPerson(ctx, recordPlace(key), d.Person.Key, data)
+		data, err = r.sealer.SealPerson(ctx, eventrecord.Place(key), d.Person.Key, data)
 	}
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ type Files struct {
 // keepsFiles reports whether CRMs get links to the files of an event.
 func (r *Router) keepsFiles(e *canonical.Event, d *Decision, t tenant.Tenant) bool {
 	timeline := t.TimelineOf(e.LineID)
-	return r.Files.Jobs != nil && timeline.Files != tenant.FilesByAddress && !d.Withheld && !withholds(timeline) && len(media.Files(e.Message)) > 0
+	return r.Files.Jobs != nil && timeline.Files != tenant.FilesByAddress && !d.Withheld && !timeline.Withholds() && len(media.Files(e.Message)) > 0
 }
 
 // linked returns the message of an event with links to its files. They end by the time at which it was received: whoever makes them again

@@ -1,22 +1,16 @@
 package router
 
 import (
-	"bytes"
-	"compress/zlib"
 	"context"
-	_ "embed" // of the dictionary
 	"encoding/json"
-	"errors"
-	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
+	"signalbox/shared/eventrecord"
 	"signalbox/shared/fault"
-	"signalbox/shared/keyring"
 	"signalbox/shared/store"
 )
 
@@ -105,75 +99,28 @@ func logPointer(e *canonical.Event, expires time.Time) store.Record {
 	}}
 }
 
-// dictionary is what records have in common: members in the order in which they are written, and values that most have.
-// Compressed with it a record takes a half to a third of what it takes without, so that one of an ordinary message stays within
-// the kilobyte that the database bills as one. Its bytes are part of the format: whoever changes it keeps the old one for the
-// records that were written with it, which name it by its checksum (RFC 1950, section 2.2).
-//
-//go:embed record.dictionary
-var dictionary []byte
-
-// level is the lowest that makes use of a dictionary.
-const level = 2
-
-// codec compresses. A writer's tables take a megabyte, so that they are used again.
-type codec struct{ writers sync.Pool }
-
-// encode returns the bytes a record is kept as.
-func (c *codec) encode(r *Record) ([]byte, error) {
-	var out bytes.Buffer
-	w, ok := c.writers.Get().(*zlib.Writer)
-	if !ok {
-		var err error
-		if w, err = zlib.NewWriterLevelDict(nil, level, dictionary); err != nil {
-			return nil, err
-		}
-	}
-	w.Reset(&out)
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false) // an angle bracket would take six bytes
-	if err := errors.Join(encoder.Encode(r), w.Close()); err != nil {
-		return nil, fault.New(fault.Permanent, canonical.CodeInvalid, nil)
-	}
-	c.writers.Put(w)
-	return out.Bytes(), nil
-}
-
-// maxRecord bounds what a record is decompressed to: a message and a decision about it for every CRM a tenant may have.
-const maxRecord = 16 << 20
-
-// recordPlace returns what an event's record is sealed for.
-func recordPlace(key store.Key) keyring.Place {
-	tenant, _, _ := strings.Cut(key.Partition, "/")
-	return keyring.Place{Tenant: tenant, Purpose: "event-record", Name: key.Partition}
-}
-
-// OpenRecord reads the data of the event's record that is kept under key. Of a release before there are records that are not
-// sealed: no key that was deleted makes those unreadable, they end with their time.
+// OpenRecord reads the data of the event's record that is kept under key, as eventrecord.Open does.
 func OpenRecord(ctx context.Context, opener envelope.Opener, key store.Key, data []byte) (Record, error) {
-	if keyring.Sealed(data) {
-		var err error
-		if data, err = opener.Open(ctx, recordPlace(key), data); err != nil {
-			return Record{}, err
-		}
+	var r Record
+	if err := eventrecord.Open(ctx, opener, key, data, &r); err != nil {
+		return Record{}, err
 	}
-	return DecodeRecord(data)
+	return r.check()
 }
 
 // DecodeRecord reads the data of an event's record that is not sealed, or was opened.
 func DecodeRecord(data []byte) (Record, error) {
-	malformed := fault.New(fault.Permanent, CodeRecord, nil)
-	compressed, err := zlib.NewReaderDict(bytes.NewReader(data), dictionary)
-	if err != nil {
-		return Record{}, malformed
-	}
-	plain, err := io.ReadAll(io.LimitReader(compressed, maxRecord+1))
-	if err != nil || len(plain) > maxRecord {
-		return Record{}, malformed
-	}
 	var r Record
-	if err := json.Unmarshal(plain, &r); err != nil || r.Format != recordFormat {
-		return Record{}, malformed
+	if err := eventrecord.Decode(data, &r); err != nil {
+		return Record{}, err
 	}
-	return r, nil
+	return r.check()
+}
+
+// check refuses a record of a later format.
+func (r *Record) check() (Record, error) {
+	if r.Format != recordFormat {
+		return Record{}, fault.New(fault.Permanent, CodeRecord, nil)
+	}
+	return *r, nil
 }

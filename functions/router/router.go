@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/consent"
 	"signalbox/shared/conversation"
+	"signalbox/shared/eventrecord"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
@@ -28,7 +29,7 @@ import (
 const (
 	CodeTenantUnknown = "tenant_unknown"   // no configuration names the event's tenant
 	CodeCRM           = "crm_not_deployed" // a tenant's binding is of a kind that nothing here serves
-	CodeRecord        = "event_record_malformed"
+	CodeRecord        = eventrecord.CodeMalformed
 	CodeReused        = "event_id_reused" // an event of this id is recorded, of another thread: its sender uses one id for two people
 )
 
@@ -95,8 +96,8 @@ type Parts struct {
 // Router implements queue.Handler. It is safe for concurrent use.
 type Router struct {
 	Parts
-	sealer Sealer
-	codec  codec
+	sealer  Sealer
+	encoder eventrecord.Encoder
 }
 
 // New returns a Router that seals records and deliveries with s. Without one it fails: nothing is kept or sent in the clear.

@@ -116,7 +116,7 @@ func (s *shelf) show(ctx context.Context, j *job, before []*job) error {
 		return err
 	}
 	t, d := j.tenant.TimelineOf(j.event.LineID), j.decision
-	d.Withheld = withholds(t)
+	d.Withheld = t.Withholds()
 	if t.Granularity != tenant.ByMessage && t.Granularity != "" {
 		entry := s.told(j.event, d, j.tenant, pepper)
 		v, err := s.find(ctx, j, &entry, t)

@@ -26,15 +26,10 @@ func (r *Router) told(e canonical.Event, d *Decision, t tenant.Tenant, pepper ca
 	if r.keepsFiles(&e, d, t) {
 		e.Message = r.linked(&e, t, pepper)
 	}
-	if d.Withheld || withholds(t.TimelineOf(e.LineID)) {
+	if d.Withheld || t.TimelineOf(e.LineID).Withholds() {
 		e = withoutWords(e, pepper)
 	}
 	return e
-}
-
-// withholds reports whether activities show no words.
-func withholds(t tenant.Timeline) bool {
-	return t.Words == tenant.WordsDigest || t.Granularity == tenant.BySummary
 }
 
 // withoutWords returns an event without what was said in it, and without files. In its place stands how long it is, and a digest under a

@@ -43,16 +43,16 @@ func read(t *testing.T, name string) string {
 // nameable are the places that may name plug-ins, each for a reason.
 func nameable() map[string]string {
 	return map[string]string{
-		"template.yaml":                      "its lists and mappings say what is deployed",
-		"samconfig.toml":                     "it overrides them",
-		"README.md":                          "documentation",
-		"shared/docs/":                       "documentation, and committed runs of bench and chaos",
-		"events/tenants/":                    "tenants are bound to CRMs and have accounts of channels",
-		"events/invoke/":                     "written from the template by go test ./shared/dev/samlocal -update",
-		"events/env/":                        "likewise",
-		"events/canonical-":                  "examples of events, which name the provider that carried them",
-		"functions/router/record.dictionary": "frozen: stored records are read with its bytes",
-		"shared/dev/plugins/plugins.go":      "the one list in Go, one line an import and one an entry",
+		"template.yaml":                        "its lists and mappings say what is deployed",
+		"samconfig.toml":                       "it overrides them",
+		"README.md":                            "documentation",
+		"shared/docs/":                         "documentation, and committed runs of bench and chaos",
+		"events/tenants/":                      "tenants are bound to CRMs and have accounts of channels",
+		"events/invoke/":                       "written from the template by go test ./shared/dev/samlocal -update",
+		"events/env/":                          "likewise",
+		"events/canonical-":                    "examples of events, which name the provider that carried them",
+		"shared/eventrecord/record.dictionary": "frozen: stored records are read with its bytes",
+		"shared/dev/plugins/plugins.go":        "the one list in Go, one line an import and one an entry",
 	}
 }
 

@@ -55,6 +55,9 @@ const (
 	WordsDigest Words = "digest" // how long they are, and a keyed digest of them
 )
 
+// Withholds reports whether activities show no words.
+func (t Timeline) Withholds() bool { return t.Words == WordsDigest || t.Granularity == BySummary }
+
 // Files is how CRMs get the files of messages.
 type Files string
 

@@ -54,6 +54,8 @@ type Harness[R any] struct {
 	Statuses *Statuses
 	// Sessions describes a CRM that shows sessions. Nil: it shows each message by itself.
 	Sessions *Sessions
+	// Mapped describes how the CRM shows what a tenant maps. Nil: it maps nothing.
+	Mapped *Mapped
 	// Refusals are the CRM's own ways to refuse, each with the fault it is to be sorted into. They come on top of the
 	// statuses that mean the same everywhere.
 	Refusals []Refusal

@@ -43,6 +43,8 @@ type world[R any] struct {
 	width int
 	enrol bool     // whether persons can be put into sequences
 	said  []string // the errors
+
+	mappings *connector.Mappings // nil: the tenant maps nothing
 }
 
 func newWorld[R any](t *testing.T, h Harness[R]) *world[R] {
@@ -85,7 +87,7 @@ func (w *world[R]) connector(p *process, width int, gates *connector.Gates) *con
 		checked = pureWriter[R]{pure[R]{w.t, crm}, writer}
 	}
 	return connector.New(checked, connector.Options{
-		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files, Gates: gates,
+		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files, Gates: gates, Mappings: w.mappings,
 		Width: width, Attempt: attempt, Logger: logger, Meter: meter,
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 const bodyProperty = "hs_communication_body"
@@ -61,7 +62,8 @@ func (p *portal) activity(ctx context.Context, w batch) {
 			w.Succeed(i, resultOnce, "true")
 		default:
 			e := w.Request(i).delivery.Event
-			pages = append(pages, &page{step: i, key: connector.MessageKey(e), shows: communication(e, p.binding.Properties, 0)})
+			shows := with(communication(e, p.binding.Properties, 0), w.Fields(i, mapping.Activity, true))
+			pages = append(pages, &page{step: i, key: connector.MessageKey(e), shows: shows})
 		}
 	}
 	p.bring(ctx, w, pages)
@@ -150,6 +152,9 @@ func (p *portal) conclude(ctx context.Context, w batch, pages []*page) {
 		for n, one := range of {
 			said = append(said, recordOf(n+1), one.id)
 		}
+		if w.Request(i).known && (w.Stands(i) == nil || !p.binding.showsConversations()) && len(w.Fields(i, mapping.Person, false)) > 0 {
+			said = append(said, connector.ResultUnwritten, string(mapping.Person))
+		}
 		if of[0].keeps != nil {
 			said = append(said, resultContact, w.Request(i).contact)
 		}
@@ -183,8 +188,8 @@ func (p *portal) sessionPages(ctx context.Context, w batch, i int) []*page {
 		if part.Number > 1 && len(part.Lines) > 0 {
 			begins = part.Lines[0].At
 		}
-		one := &page{step: i, key: part.Key, id: a.Written[recordOf(part.Number)], keeps: logged(a.Channel, begins, p.binding.Properties)}
-		one.shows = fill(append(attributionOf(r.delivery.Event, p.binding.Properties), bodyProperty, transcript(a, part))...)
+		one := &page{step: i, key: part.Key, id: a.Written[recordOf(part.Number)], keeps: with(logged(a.Channel, begins, p.binding.Properties), w.Fields(i, mapping.Activity, true))}
+		one.shows = with(fill(append(attributionOf(r.delivery.Event, p.binding.Properties), bodyProperty, transcript(a, part))...), w.Fields(i, mapping.Activity, false))
 		if !keyed {
 			one.shows[bodyProperty] += marker(part.Key)
 			if one.id == "" {

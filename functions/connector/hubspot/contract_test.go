@@ -22,6 +22,7 @@ import (
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 	"signalbox/shared/receipt"
 	"signalbox/shared/secret"
 	"signalbox/shared/telemetry"
@@ -144,7 +145,36 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: statuses,
 		Sessions: sessions(s, b),
+		Mapped:   mapped(s, b),
 		Refusals: refusals(),
+	}
+}
+
+// mapped describes how a portal shows what a tenant maps.
+func mapped(s *simulator.Simulator, b hubspot.Binding) *connectortest.Mapped {
+	objects := []mapping.Object{mapping.Person, mapping.Activity}
+	if b.Capabilities.Leads {
+		objects = append(objects, mapping.Lead)
+	}
+	if b.Package >= 3 {
+		objects = append(objects, mapping.Conversation)
+	}
+	return &connectortest.Mapped{
+		Objects: objects,
+		Name:    func(field string) string { return "own_" + field },
+		Define:  s.DefineMapped,
+		Held: func(o mapping.Object) (all []map[string]string) {
+			for _, r := range s.Mapped(o) {
+				all = append(all, r.Properties)
+			}
+			return all
+		},
+		Edit: func(o mapping.Object, field, value string) {
+			object := map[mapping.Object]string{mapping.Person: "contacts", mapping.Activity: "communications"}[o]
+			for _, r := range s.Mapped(o) {
+				s.Set(object, r.ID, map[string]string{field: value})
+			}
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"signalbox/functions/connector"
 	"signalbox/shared/conversation"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 var _ connector.ConversationWriter = (*CRM)(nil)
@@ -22,7 +23,7 @@ func (c *CRM) WriteConversations(ctx context.Context, updates []connector.Conver
 	if err != nil {
 		return slices.Repeat([]error{err}, len(updates))
 	}
-	errs := p.stand(ctx, len(updates), func(i int) (string, []conversation.State) { return updates[i].Links[linkContact], updates[i].All })
+	errs := p.stand(ctx, len(updates), func(i int) (string, []conversation.State) { return updates[i].Links[linkContact], updates[i].All }, nil)
 	for i, err := range errs {
 		if fault.Is(err, codeNotFound) {
 			errs[i] = nil
@@ -38,6 +39,8 @@ func (p *portal) conversation(ctx context.Context, w batch) {
 			return w.Request(i).contact, s.All
 		}
 		return "", nil
+	}, func(i int) []mapping.Field {
+		return slices.Concat(w.Fields(i, mapping.Conversation, false), w.Fields(i, mapping.Person, false))
 	})
 	for i, err := range errs {
 		if err != nil {
@@ -49,14 +52,18 @@ func (p *portal) conversation(ctx context.Context, w batch) {
 }
 
 // stand shows on n contacts how the newest of their conversations stands, in one call, and returns an error each. What has no contact, or no
-// conversation, is left out, as everything is in a portal without the properties.
-func (p *portal) stand(ctx context.Context, n int, of func(int) (contact string, all []conversation.State)) []error {
+// conversation, is left out, as everything is in a portal without the properties. Mapped, if not nil, returns what else the contact gets.
+func (p *portal) stand(ctx context.Context, n int, of func(int) (contact string, all []conversation.State), mapped func(int) []mapping.Field) []error {
 	errs := make([]error, n)
 	var at []int
 	var rows []input
 	for i := range n {
 		if contact, all := of(i); contact != "" && len(all) > 0 && p.binding.showsConversations() {
-			at, rows = append(at, i), append(rows, input{ID: contact, Properties: standing(shownOf(all), p.binding.Properties)})
+			properties := standing(shownOf(all), p.binding.Properties)
+			if mapped != nil {
+				properties = with(properties, mapped(i))
+			}
+			at, rows = append(at, i), append(rows, input{ID: contact, Properties: properties})
 		}
 	}
 	for k, r := range p.write(ctx, contacts, "update", rows) {

@@ -17,6 +17,7 @@ type Request struct {
 	contact  string          // the contact's id, once it is known
 	notice   connector.Notice
 	looks    bool   // the notice may be there
+	known    bool   // of an activity: the contact was not made by this delivery
 	file     string // HubSpot's id of the file, once it is known
 	gone     string // the contact that is gone, which a search may still find; no other is looked for after the one then found
 }
@@ -178,6 +179,7 @@ func (p plan) logActivity(action delivery.Action) *step {
 	if next == nil && contact != "" {
 		next = p.step(k, string(k), action, contact)
 		next.Once, next.Logs = k == activityOnce, true
+		next.Request.known = p.Result(string(create))[resultMade] == ""
 	}
 	return next
 }

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 // listPages bounds a look-up: a contact with more pages of communications is left to a person.
@@ -29,7 +30,7 @@ func (p *portal) activityOnce(ctx context.Context, w batch) {
 			record, err = p.marked(ctx, r.contact, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && record == "" {
-			record, err = p.post(ctx, r)
+			record, err = p.post(ctx, r, w.Fields(i, mapping.Activity, true))
 		}
 		if err != nil {
 			p.failed(ctx, w, i, err)
@@ -39,10 +40,10 @@ func (p *portal) activityOnce(ctx context.Context, w batch) {
 	})
 }
 
-func (p *portal) post(ctx context.Context, r Request) (string, error) {
+func (p *portal) post(ctx context.Context, r Request, mapped []mapping.Field) (string, error) {
 	e := r.delivery.Event
 	end := marker(connector.MessageKey(e))
-	properties := communication(e, p.binding.Properties, len(end))
+	properties := with(communication(e, p.binding.Properties, len(end)), mapped)
 	properties[bodyProperty] += end
 	return p.make(ctx, communications, newRecord(properties, r.contact, communicationToContact))
 }

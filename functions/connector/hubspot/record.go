@@ -10,6 +10,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 // Lengths HubSpot keeps of a lead's name and of a person's.
@@ -27,6 +28,16 @@ func fill(kv ...string) map[string]string {
 		}
 	}
 	return filled
+}
+
+// with adds to properties those that a tenant maps. What is ours stays.
+func with(properties map[string]string, mapped []mapping.Field) map[string]string {
+	for _, f := range mapped {
+		if _, ours := properties[f.Name]; !ours {
+			properties[f.Name] = f.Text()
+		}
+	}
+	return properties
 }
 
 // newContact returns what a person looks like who is new to the portal.
@@ -116,12 +127,12 @@ func (p *portal) lead(ctx context.Context, w batch) {
 		r := w.Request(i)
 		e := r.delivery.Event
 		property := p.binding.Properties.EventKey
-		properties := fill(
+		properties := with(fill(
 			"hs_lead_name", connector.Cut(strings.TrimPrefix(connector.CalledBy(r.delivery)+" – "+connector.ChannelLabel(e.Channel), " – "), maxLeadName),
 			"hs_lead_type", p.binding.LeadType,
 			property, connector.MessageKey(e),
 			ownerProperty, connector.OwnerOf(r.delivery),
-		)
+		), w.Fields(i, mapping.Lead, true))
 		id, err := p.make(ctx, leads, newRecord(properties, r.contact, leadToPrimaryContact))
 		if ofOwner(err) {
 			delete(properties, ownerProperty)

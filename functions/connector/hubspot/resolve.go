@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 // resolve finds the contact of each step: by our key, then by e-mail, then by phone. A contact found by e-mail or phone gets
@@ -179,12 +181,17 @@ func (p *portal) create(ctx context.Context, w batch) {
 	p.upsert(ctx, w, rest)
 }
 
+// contactOf returns what the new contact of a step looks like.
+func (p *portal) contactOf(w batch, i int, d delivery.Delivery) map[string]string {
+	return with(newContact(d, p.binding.Properties), w.Fields(i, mapping.Person, true))
+}
+
 // upsert makes the contacts of the steps at without an owner.
 func (p *portal) upsert(ctx context.Context, w batch, at []int) {
 	rows := make([]input, len(at))
 	for k, i := range at {
 		d := connector.WithoutOwner(w.Request(i).delivery)
-		rows[k] = input{ID: d.Person.Key, IDProperty: p.binding.Properties.SenderKey, Properties: newContact(d, p.binding.Properties)}
+		rows[k] = input{ID: d.Person.Key, IDProperty: p.binding.Properties.SenderKey, Properties: p.contactOf(w, i, d)}
 	}
 	for k, r := range p.write(ctx, contacts, "upsert", rows) {
 		i, made := at[k], madeNow
@@ -208,7 +215,7 @@ func (p *portal) upsert(ctx context.Context, w batch, at []int) {
 // contact there would give it to somebody a second time.
 func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused bool) {
 	d, key := w.Request(i).delivery, p.binding.Properties.SenderKey
-	made, err := p.make(ctx, contacts, connector.Object{"properties", newContact(d, p.binding.Properties), "associations", []connector.Object{}})
+	made, err := p.make(ctx, contacts, connector.Object{"properties", p.contactOf(w, i, d), "associations", []connector.Object{}})
 	switch id := existing(err); {
 	case err == nil:
 		w.Succeed(i, resultContact, made, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(d)))

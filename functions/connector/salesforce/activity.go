@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/mapping"
 )
 
 // maxPart is how long the lines of one part of an activity are: nine tenths of what Salesforce keeps.
@@ -80,7 +81,8 @@ func (o *org) keyed(s sheet) bool { return s.object != taskObject || o.binding.C
 
 // activityNodes returns what writes an activity of somebody, who is of an object. Of a record that is there only the text is written, by
 // its id: what a rep changed stays, and one that a rep deleted is not made anew without a subject.
-func (o *org) activityNodes(a *activity, who, object string) []node {
+func (o *org) activityNodes(r Request, who, object string) []node {
+	a := r.activity
 	s, nodes := o.sheet(), make([]node, len(a.parts))
 	for i, p := range a.parts {
 		record, id := connector.Object{}, a.ids[ref(p)]
@@ -90,7 +92,7 @@ func (o *org) activityNodes(a *activity, who, object string) []node {
 		if id == "" || a.Written[resultWho] != who {
 			record = append(record, s.lookups(who, object)...)
 		}
-		record = append(record, s.text, connector.Transcript(a.Activity, p, maxText))
+		record = with(append(record, s.text, connector.Transcript(a.Activity, p, maxText)), r.fields.Of(mapping.Activity, id == ""))
 		switch {
 		case id != "":
 			nodes[i] = node{http.MethodPatch, o.path("sobjects/" + s.object + "/" + id), ref(p), record}

@@ -28,6 +28,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/memkeys"
+	"signalbox/shared/mapping"
 	"signalbox/shared/receipt"
 	"signalbox/shared/secret"
 	"signalbox/shared/store"
@@ -183,6 +184,7 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		}},
 		Files:    &connectortest.Files{Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "Msg_Event__c") }},
 		Sessions: sessions(s, b),
+		Mapped:   mapped(s, b),
 		Refusals: refusals(),
 	}
 }
@@ -206,6 +208,30 @@ func replacing(s *simulator.Simulator, leads bool) map[string]func(person, other
 		ways["converted, and the contact is merged"] = func(person, other string) string { s.Merge(other, s.Convert(person)); return other }
 	}
 	return ways
+}
+
+// mapped describes how an org shows what a tenant maps.
+func mapped(s *simulator.Simulator, b salesforce.Binding) *connectortest.Mapped {
+	objects := []mapping.Object{mapping.Person, mapping.Activity, mapping.Conversation}
+	if b.Capabilities.Leads {
+		objects = append(objects, mapping.Lead)
+	}
+	return &connectortest.Mapped{
+		Objects: objects,
+		Name:    func(field string) string { return "Own_" + field + "__c" },
+		Define:  s.DefineMapped,
+		Held: func(o mapping.Object) (all []map[string]string) {
+			for _, r := range s.Mapped(o) {
+				all = append(all, r.Properties)
+			}
+			return all
+		},
+		Edit: func(o mapping.Object, field, value string) {
+			for _, r := range s.Mapped(o) {
+				s.Set(r.ID, map[string]any{field: value})
+			}
+		},
+	}
 }
 
 func deleteAll(s *simulator.Simulator, object string) {

@@ -15,6 +15,7 @@ type batch = connector.Batch[Request]
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
 	steps = slices.Clone(steps)
 	for i := range steps {
+		steps[i].Request.fields = steps[i].Fields
 		if steps[i].Request.kind == record {
 			steps[i].Request.activity, steps[i].Request.standing = activityOf(steps[i].Activity), steps[i].Stands()
 		}

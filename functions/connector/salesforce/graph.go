@@ -11,8 +11,8 @@ import (
 	"strconv"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 // maxGraphs and maxNodes are how many graphs one call takes, and how many nodes in all of them.
@@ -117,7 +117,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	d := r.delivery
 	if who == "" {
 		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads && connector.OwnerOf(d) == ""
-		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.originOf(d))})
+		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, with(newPerson(d, object, o.originOf(d)), r.ofPerson(object, true))})
 		who = "@{" + refPerson + ".id}"
 	} else {
 		object = kindOf(who)
@@ -125,24 +125,31 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	if !logs(d) {
 		return g
 	}
+	if g.person == "" {
+		g.Nodes = append(g.Nodes, o.personNodes(r, who, object)...)
+	}
 	if r.activity != nil {
-		g.Nodes = append(g.Nodes, o.activityNodes(r.activity, who, object)...)
+		g.Nodes = append(g.Nodes, o.activityNodes(r, who, object)...)
 	} else {
-		g.Nodes = append(g.Nodes, o.messageNodes(d, who, object)...)
+		g.Nodes = append(g.Nodes, o.messageNodes(r, who, object)...)
 	}
 	if s := r.standing; s != nil && o.binding.Package >= 3 {
-		members := append(stateOf(s.State), sheet{object: conversationObject}.lookups(who, object)...)
+		members := with(append(stateOf(s.State), sheet{object: conversationObject}.lookups(who, object)...), r.fields.Of(mapping.Conversation, false))
 		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(conversationObject, fieldConversationKey, s.Key), refConversation, members})
 	}
 	return g
 }
 
 // messageNodes returns what writes a message by itself, and its task.
-func (o *org) messageNodes(d delivery.Delivery, who, object string) []node {
-	key := connector.MessageKey(d.Event)
-	nodes := []node{{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, newEvent(d.Event, who, object, o.originOf(d))}}
+func (o *org) messageNodes(r Request, who, object string) []node {
+	d, mapped := r.delivery, r.fields.Of(mapping.Activity, true)
+	key, event := connector.MessageKey(d.Event), newEvent(d.Event, who, object, o.originOf(d))
+	if !o.binding.Capabilities.Tasks {
+		event = with(event, mapped)
+	}
+	nodes := []node{{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, event}}
 	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
-		nodes = append(nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, newTask(d.Event, "", who)})
+		nodes = append(nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, with(newTask(d.Event, "", who), mapped)})
 	}
 	return nodes
 }
@@ -210,6 +217,8 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 		results := make([]written, 1)
 		o.send(ctx, []graph{o.graphOf(r, who, o.newObject())}, []int{0}, results)
 		o.concludeGraph(ctx, w, i, who, created, results[0])
+	case got.personGone() && r.who != "":
+		o.conclude(ctx, w, i, fault.New(fault.Permanent, codeNotFound, got.err))
 	case got.ref == refPerson:
 		o.instead(ctx, w, i, got.err)
 	case fault.Is(got.err, codeGone) && r.who != "":

@@ -8,6 +8,7 @@ import (
 	"signalbox/functions/connector"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 )
 
 // Request is one step of one delivery as Next wants it and Do carries it out. What an org can do is only known to Do.
@@ -20,6 +21,7 @@ type Request struct {
 	looks    bool                // the notice may be there
 	activity *activity           // of record, set by Do: nil for a message by itself
 	standing *connector.Standing // of record, set by Do, too
+	fields   mapping.Fields      // set by Do, too
 	lost     string              // the id of the one that turned out to be gone; no other is looked for after the one then found
 }
 

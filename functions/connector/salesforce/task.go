@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/mapping"
 )
 
 // taskOnce creates tasks in an org whose activities have no external id. If an earlier try may have come through, the task is
@@ -17,7 +18,7 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && !there {
-			task := newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who)
+			task := with(newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who), r.fields.Of(mapping.Activity, true))
 			err = o.create(ctx, taskObject, task)
 		}
 		o.conclude(ctx, w, i, err)

@@ -34,6 +34,7 @@ type Function struct {
 	Meter    *telemetry.Meter
 
 	unconfigured error // of the clients
+	tenants      *tenant.Directory
 }
 
 // Begin returns the function that this process is. Its name is Lambda's, and name where Lambda sets none.
@@ -50,9 +51,12 @@ func New(name string, lookup func(string) (string, bool), output io.Writer) *Fun
 	}
 }
 
-// Tenants returns the tenants of CONFIG_TABLE. It opens their credentials and seals none.
+// Tenants returns the tenants of CONFIG_TABLE, by one directory for all parts of the function. It opens their credentials and seals none.
 func (f *Function) Tenants() *tenant.Directory {
-	return tenant.NewDirectory(f.Table(f.String("CONFIG_TABLE")), keyring.NewBox(f.Keys(""), nil), f.Logger, f.Meter)
+	if f.tenants == nil {
+		f.tenants = tenant.NewDirectory(f.Table(f.String("CONFIG_TABLE")), keyring.NewBox(f.Keys(""), nil), f.Logger, f.Meter)
+	}
+	return f.tenants
 }
 
 // Peppers returns the tenants' peppers, which are made of PEPPER_SECRET.

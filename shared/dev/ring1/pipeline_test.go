@@ -336,7 +336,7 @@ type claimTable interface {
 // newConnect returns the worker of a connector's process.
 func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
 	return p.opening("deliver-"+p.kind, p.crm.Deliver(p.parts(portal), connector.Options{
-		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, Width: connector.Width,
+		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, Width: connector.Width, Mappings: connector.NewMappings(p.directory),
 		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
 	}), p.deliverDead)
 }

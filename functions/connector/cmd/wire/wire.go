@@ -36,7 +36,7 @@ func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], wid
 	envelope.OpenFor(worker, opener, connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Opener: opener, Links: connector.ThreadLinks{Store: state},
-		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates,
+		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates, Mappings: connector.NewMappings(f.Tenants()),
 		Width: width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker

@@ -101,6 +101,10 @@ func wrong(p definitions.Property, value string) string {
 		if !slices.ContainsFunc(p.Options, func(o definitions.Option) bool { return o.Value == value }) {
 			return "INVALID_OPTION"
 		}
+	case p.Type == "date":
+		if !isDay(value) {
+			return "INVALID_DATE"
+		}
 	case p.Type == "datetime":
 		_, notISO := time.Parse(time.RFC3339, value)
 		_, notMS := strconv.ParseInt(value, 10, 64)
@@ -115,6 +119,16 @@ func wrong(p definitions.Property, value string) string {
 		return "PROPERTY_VALUE_TOO_LONG"
 	}
 	return ""
+}
+
+// isDay reports whether a value is a day: it, or the milliseconds of its midnight in UTC.
+// See https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide.
+func isDay(value string) bool {
+	if _, err := time.Parse(time.DateOnly, value); err == nil {
+		return true
+	}
+	ms, err := strconv.ParseInt(value, 10, 64)
+	return err == nil && ms%(24*time.Hour).Milliseconds() == 0
 }
 
 // clash returns the refusal of a value that another record than own has.

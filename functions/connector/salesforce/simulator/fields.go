@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -32,6 +33,7 @@ type field struct {
 	ReadOnly bool     `json:"readOnly"`
 	Key      bool     `json:"key"` // records can be named by it
 	Unique   bool     `json:"unique"`
+	Options  []string `json:"options"` // of a Text that is a restricted picklist
 }
 
 // builtIn are Salesforce's own fields of each object, as far as they are simulated.
@@ -135,6 +137,8 @@ func (s *Simulator) checkValue(t *table, name string, f field, value any) *fault
 		return s.checkLookup(name, f, text)
 	case f.Kind == kindOwner:
 		return s.checkOwner(t, name, text)
+	case len(f.Options) > 0 && !slices.Contains(f.Options, text):
+		return bad("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", name+": bad value for restricted picklist field: "+text, name)
 	case characters(text) > f.Length:
 		return bad("STRING_TOO_LONG", fmt.Sprintf("%s: data value too large: %s (max length=%d)", name, text, f.Length), name)
 	case f.Kind == "Email":

@@ -1,4 +1,4 @@
-package router
+package eventrecord
 
 import (
 	"hash/adler32"
