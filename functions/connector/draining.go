@@ -14,7 +14,7 @@ import (
 	"signalbox/shared/store"
 )
 
-// How many parked messages are read at once of a shard, and how many threads a run begins with.
+// How many parked messages a run holds of a shard at most, and how many threads it begins with.
 const (
 	parkedPage = 200
 	firstFew   = 10
@@ -37,12 +37,13 @@ type draining struct {
 
 // shard is one gate of them.
 type shard struct {
-	gate  store.Record // as it was before the pass over what is parked began; absent once it is open
-	after string       // what the pass has seen
-	over  bool         // that was all
-	seen  bool         // there was something
-	held  bool         // something is not done
-	ended bool         // there is no pass in this run any more
+	gate  store.Record     // as it was before the pass over what is parked began; absent once it is open
+	after string           // what the pass has read
+	over  bool             // that was all
+	held  []waitingMessage // of it, what is not in a batch yet
+	seen  bool             // there was something
+	waits bool             // something is not done
+	ended bool             // there is no pass in this run any more
 }
 
 // waitingMessage is one that is parked.
@@ -61,9 +62,9 @@ func (r *draining) work(ctx context.Context) error {
 	for _, gate := range held {
 		r.shards = append(r.shards, &shard{gate: gate, ended: gate.Version == 0})
 	}
-	narrow := true
+	most := firstFew
 	for r.left(ctx) {
-		batch, err := r.next(ctx)
+		batch, err := r.next(ctx, most)
 		if err != nil {
 			return err
 		}
@@ -74,47 +75,68 @@ func (r *draining) work(ctx context.Context) error {
 			}
 			continue
 		}
-		if narrow {
-			batch = few(batch)
-		}
 		goesOn, err := r.deliver(ctx, batch)
 		if err != nil || !goesOn {
 			return err
 		}
-		if narrow {
-			narrow = false
-			r.restart()
+		most = gateShards * parkedPage
+	}
+	return nil
+}
+
+func (s *shard) restart() { s.after, s.over, s.held, s.seen, s.waits = "", false, nil, false, false }
+
+// next returns the first message of each thread, but for those that wait, of at most so many: the more there are to choose from, the wider
+// are the CRM's calls.
+func (r *draining) next(ctx context.Context, most int) ([]waitingMessage, error) {
+	errs := make([]error, len(r.shards))
+	queue.SideBySide(r.shards, func(i int, s *shard) { errs[i] = r.fill(ctx, s) })
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	var heads []waitingMessage
+	seen := map[string]bool{}
+	for _, s := range r.shards {
+		for _, m := range s.held {
+			if !seen[m.Group] {
+				seen[m.Group] = true
+				heads = append(heads, m)
+			}
+		}
+	}
+	heads = few(heads, most)
+	taken := map[store.Key]bool{}
+	for _, m := range heads {
+		taken[m.record.Key] = true
+	}
+	for _, s := range r.shards {
+		s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return taken[m.record.Key] })
+	}
+	return heads, nil
+}
+
+// fill reads on in a shard, unless much of what was read is not in a batch yet.
+func (r *draining) fill(ctx context.Context, s *shard) error {
+	s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return r.waiting(s, m.Group) })
+	for !s.ended && !s.over && len(s.held) <= parkedPage/2 {
+		page, more, err := r.options.Store.List(ctx, store.Range{
+			Partition: parkedPartition(r.of, s.gate.Sort), After: s.after, Limit: parkedPage - len(s.held),
+		})
+		if err != nil {
+			return err
+		}
+		if s.over = !more; len(page) > 0 {
+			s.seen, s.after = true, page[len(page)-1].Sort
+			s.held = append(s.held, r.read(ctx, s, page)...)
 		}
 	}
 	return nil
 }
 
-// restart lets each pass begin again.
-func (r *draining) restart() {
-	for _, s := range r.shards {
-		s.restart()
-	}
-}
-
-func (s *shard) restart() { s.after, s.over, s.seen, s.held = "", false, false, false }
-
-// next returns the next page of each shard, but for the threads that wait.
-func (r *draining) next(ctx context.Context) ([]waitingMessage, error) {
-	pages := make([][]waitingMessage, len(r.shards))
-	errs := make([]error, len(r.shards))
-	queue.SideBySide(r.shards, func(i int, s *shard) {
-		for !s.ended && !s.over && len(pages[i]) == 0 {
-			page, more, err := r.options.Store.List(ctx, store.Range{Partition: parkedPartition(r.of, s.gate.Sort), After: s.after, Limit: parkedPage})
-			if errs[i] = err; err != nil {
-				return
-			}
-			if s.over = !more; len(page) > 0 {
-				s.seen, s.after = true, page[len(page)-1].Sort
-				pages[i] = r.read(ctx, s, page)
-			}
-		}
-	})
-	return slices.Concat(pages...), errors.Join(errs...)
+// waiting reports whether a thread of a shard waits for the next run, and notes it.
+func (r *draining) waiting(s *shard, group string) bool {
+	s.waits = s.waits || r.skip[group]
+	return r.skip[group]
 }
 
 // read returns the messages of a page whose threads do not wait.
@@ -122,13 +144,12 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 	for _, record := range page {
 		p, err := readParked(record)
 		if err != nil {
-			s.held = true
+			s.waits = true
 			r.options.Logger.ErrorContext(ctx, "parked delivery cannot be read", slog.String("partition", record.Partition), slog.String("sort", record.Sort))
 			r.options.Meter.Count("ParkedUnreadable", 1)
 			continue
 		}
-		if r.skip[p.Group] {
-			s.held = true
+		if r.waiting(s, p.Group) {
 			continue
 		}
 		all = append(all, waitingMessage{s, record, queue.Received{
@@ -138,22 +159,14 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 	return all
 }
 
-// few returns the first message of a few threads: of those that waited longest and of the one that waits for the shortest time, for what
-// waits longest may be what the CRM refuses.
-func few(batch []waitingMessage) (some []waitingMessage) {
-	var heads []waitingMessage
-	seen := map[string]bool{}
-	for _, m := range batch {
-		if !seen[m.Group] {
-			seen[m.Group] = true
-			heads = append(heads, m)
-		}
+// few returns at most so many heads: those that waited longest and the one that waits for the shortest time, for what waits longest may be what the CRM
+// refuses.
+func few(heads []waitingMessage, most int) []waitingMessage {
+	if len(heads) <= most {
+		return heads
 	}
 	slices.SortStableFunc(heads, func(a, b waitingMessage) int { return a.FirstSent.Compare(b.FirstSent) })
-	if len(heads) > firstFew {
-		heads = append(heads[:firstFew-1:firstFew-1], heads[len(heads)-1])
-	}
-	return heads
+	return append(heads[:most-1:most-1], heads[len(heads)-1])
 }
 
 // deliver has the worker decide what becomes of a batch, and removes what is done. It reports whether there is a reason to go on.
@@ -192,7 +205,7 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 	for i, v := range worker.Process(ctx, received) {
 		m := batch[i]
 		if !v.Done {
-			r.skip[m.Group], m.shard.held = true, true
+			r.skip[m.Group], m.shard.waits = true, true
 			continue
 		}
 		done++
@@ -238,10 +251,12 @@ func (r *draining) remove(ctx context.Context, s *shard, records []store.Record)
 func (r *draining) giveUpOld(ctx context.Context) error {
 	worker := *r.options.Worker
 	worker.Handler = refusing{r.trouble}
-	r.restart()
+	for _, s := range r.shards {
+		s.restart()
+	}
 	clear(r.skip)
 	for r.left(ctx) {
-		batch, err := r.next(ctx)
+		batch, err := r.next(ctx, gateShards*parkedPage)
 		if err != nil {
 			return err
 		}

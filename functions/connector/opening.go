@@ -17,7 +17,7 @@ func (r *draining) openAll(ctx context.Context) (more bool, err error) {
 	for _, s := range r.shards {
 		switch {
 		case s.ended:
-		case s.held:
+		case s.waits:
 			s.ended = true
 		case s.seen:
 			again = append(again, s)
