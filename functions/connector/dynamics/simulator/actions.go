@@ -17,6 +17,8 @@ func (s *Simulator) unbound(r request, name string) reply {
 		"RetrieveVersion": {"Version": "9.2.26093.00100"},
 	}[name]
 	switch {
+	case name == "PublishAllXml" && r.method == http.MethodPost:
+		return reply{Status: http.StatusNoContent}
 	case function == nil:
 		return noSegment(name).reply()
 	case r.method != http.MethodGet:

@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -62,7 +63,7 @@ func (s *Simulator) find(t *table, key rowKey) (*record, *fault) {
 		}
 		return t.get(id), nil
 	}
-	if !t.declares(key) || s.options.KeysPending {
+	if !s.declares(t, key) {
 		return nil, t.badKey()
 	}
 	first := ""
@@ -80,15 +81,10 @@ func (s *Simulator) find(t *table, key rowKey) (*record, *fault) {
 	return nil, nil
 }
 
-// declares reports whether the columns are those of an alternate key.
-func (t *table) declares(key rowKey) bool {
-	for _, columns := range t.Keys {
-		all := len(columns) == len(key)
-		for _, column := range columns {
-			_, named := key[column]
-			all = all && named
-		}
-		if all {
+// declares reports whether the columns are those of an alternate key that can be used.
+func (s *Simulator) declares(t *table, key rowKey) bool {
+	for name, columns := range t.Keys {
+		if len(columns) == len(key) && !s.pending(t, name) && !slices.ContainsFunc(columns, func(column string) bool { return key[column] == "" }) {
 			return true
 		}
 	}

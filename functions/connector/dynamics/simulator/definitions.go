@@ -21,8 +21,11 @@ func schema(name string) string {
 // https://learn.microsoft.com/power-apps/developer/data-platform/webapi/query-metadata-web-api and, for keys,
 // https://learn.microsoft.com/power-apps/developer/data-platform/define-alternate-keys-entity.
 func (s *Simulator) definitions(r request, key rowKey, rest string) reply {
-	if r.method != http.MethodGet {
-		return refuse(http.StatusNotImplemented, "SIMULATOR", "The simulator changes no definitions").reply()
+	if r.method != http.MethodGet && r.method != http.MethodPost {
+		return refuse(http.StatusNotImplemented, "SIMULATOR", "The simulator makes definitions and changes none").reply()
+	}
+	if key == nil && r.method == http.MethodPost {
+		return s.makeDefinition(r, nil, "")
 	}
 	if key == nil {
 		var all []any
@@ -34,8 +37,16 @@ func (s *Simulator) definitions(r request, key rowKey, rest string) reply {
 		return reply{Status: http.StatusOK, Body: map[string]any{"@odata.context": r.root + "$metadata#EntityDefinitions", "value": all}}
 	}
 	t := s.Tables[key["LogicalName"]]
+	for name := range s.Tables {
+		if metadataID(name) == key[""] {
+			t = s.Tables[name]
+		}
+	}
 	if t == nil {
 		return refuse(http.StatusNotFound, codeNoRow, "Could not find an entity with name "+key["LogicalName"]+".").reply()
+	}
+	if r.method == http.MethodPost {
+		return s.makeDefinition(r, t, rest)
 	}
 	switch rest {
 	case "":
@@ -116,11 +127,12 @@ func metadataID(name string) string {
 
 // keys returns the alternate keys of a table.
 func (s *Simulator) keys(t *table) []any {
-	status, all := "Active", []any{}
-	if s.options.KeysPending {
-		status = "Pending"
-	}
+	all := []any{}
 	for _, name := range slices.Sorted(maps.Keys(t.Keys)) {
+		status := "Active"
+		if s.pending(t, name) {
+			status = "Pending"
+		}
 		all = append(all, map[string]any{
 			"MetadataId": metadataID(t.Name + name), "SchemaName": schema(name), "LogicalName": name, "EntityLogicalName": t.Name,
 			"KeyAttributes": t.Keys[name], "EntityKeyIndexStatus": status, "IsManaged": false, "DisplayName": label(name),

@@ -32,6 +32,7 @@ const (
 	codeNoDelete   = "0x80040227" // CannotDeleteDueToAssociation
 	codeFileSize   = "0x80044a02" // unManagedidsattachmentinvalidfilesize
 	codeArgument   = "0x80040203" // InvalidArgument
+	codeNameTaken  = "0x80047010" // DuplicateName
 )
 
 // fault is why a request is refused.

@@ -78,7 +78,7 @@ func (s *Simulator) put(t *table, id string, values map[string]any) *record {
 	r := t.Add(id)
 	s.undo = append(s.undo, func() { t.Drop(r) })
 	begun := map[string]any{t.ID: id}
-	if !t.Fixed {
+	if !t.Unowned {
 		me := ref{s.Tables[users], IntegrationUser}
 		begun["_ownerid_value"], begun["_createdby_value"], begun["_modifiedby_value"] = me, me, me
 	}
@@ -98,6 +98,10 @@ func (s *Simulator) change(t *table, r *record, values map[string]any) {
 	t.Change(r, func(held map[string]any) {
 		maps.Copy(held, values)
 		held["versionnumber"] = s.version
+		if owner, owned := held["_ownerid_value"].(ref); owned {
+			held["_owninguser_value"], held["_owningteam_value"] = nil, nil
+			held[map[string]string{users: "_owninguser_value", teams: "_owningteam_value"}[owner.table.Name]] = owner
+		}
 		if _, named := t.Columns["lastname"]; named {
 			first, _ := held["firstname"].(string)
 			last, _ := held["lastname"].(string)

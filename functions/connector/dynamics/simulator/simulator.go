@@ -29,6 +29,7 @@ type Options struct {
 	Concurrent  int           // requests at once before 429; zero is any number
 	Bare        bool          // our solution is not imported
 	KeysPending bool          // the indexes of alternate keys are still being built
+	Indexing    time.Duration // how long that takes for one that is made
 	NotMember   bool          // the app is no application user of the environment
 	NoFiles     bool          // its security role has no privileges on notes
 	Inactive    string        // a user who has left
@@ -179,6 +180,8 @@ func (s *Simulator) resource(r request) reply {
 		return refuse(http.StatusBadRequest, codeQuery, "Bad Request - Error in query syntax.").reply()
 	case name == "EntityDefinitions":
 		return s.definitions(r, key, rest)
+	case name == "RelationshipDefinitions":
+		return s.relationships(r)
 	case t == nil:
 		return s.unbound(r, name)
 	case strings.HasPrefix(rest, actionPrefix) && key == nil:

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/functions/connector/simulatortest"
 )
@@ -39,6 +40,7 @@ type definition struct {
 	Label     string              `json:"label"`     // the column that is the primary name
 	Privilege string              `json:"privilege"` // as in prvCreate…
 	Activity  bool                `json:"activity"`
+	Unowned   bool                `json:"unowned"`
 	Fixed     bool                `json:"fixed"`  // nobody writes it here
 	States    map[string][]int    `json:"states"` // statecode to its status codes, the default first
 	Columns   map[string]column   `json:"columns"`
@@ -51,7 +53,8 @@ type record = simulatortest.Row[any]
 type table struct {
 	simulatortest.Table[any]
 	definition
-	made int
+	made  int
+	built map[string]time.Time // by alternate key: when its index is there
 }
 
 // ref is what a lookup holds.
@@ -79,10 +82,7 @@ func (s *Simulator) define(encoded []byte) {
 		t := s.Tables[name]
 		if t == nil {
 			d.Name = name
-			t = &table{definition: d}
-			t.Table = simulatortest.NewTable(t.index)
-			s.Tables[name] = t
-			t.complete()
+			s.addTable(d)
 			continue
 		}
 		for c, added := range d.Columns {
@@ -90,11 +90,18 @@ func (s *Simulator) define(encoded []byte) {
 			maps.Copy(added.To, held.To)
 			t.Columns[c] = added
 		}
-		if t.Keys == nil {
-			t.Keys = map[string][]string{}
-		}
 		maps.Copy(t.Keys, d.Keys)
 	}
+}
+
+func (s *Simulator) addTable(d definition) {
+	if d.Keys == nil {
+		d.Keys = map[string][]string{}
+	}
+	t := &table{definition: d, built: map[string]time.Time{}}
+	t.Table = simulatortest.NewTable(t.index)
+	s.Tables[d.Name] = t
+	t.complete()
 }
 
 // complete adds the columns that every table has.
@@ -103,12 +110,13 @@ func (t *table) complete() {
 		t.ID: {Type: "Uniqueidentifier"}, "createdon": {Type: "DateTime", ReadOnly: true}, "modifiedon": {Type: "DateTime", ReadOnly: true},
 		"versionnumber": {Type: "BigInt", ReadOnly: true},
 	})
-	if t.Fixed {
+	if t.Unowned {
 		return
 	}
 	t.Columns["ownerid"] = column{Type: "Owner", To: map[string]string{"ownerid": users}}
-	t.Columns["createdby"] = column{Type: "Lookup", To: map[string]string{"createdby": users}, ReadOnly: true}
-	t.Columns["modifiedby"] = column{Type: "Lookup", To: map[string]string{"modifiedby": users}, ReadOnly: true}
+	for name, to := range map[string]string{"owninguser": users, "owningteam": teams, "createdby": users, "modifiedby": users} {
+		t.Columns[name] = column{Type: "Lookup", To: map[string]string{name: to}, ReadOnly: true}
+	}
 	if t.States != nil {
 		t.Columns["statecode"], t.Columns["statuscode"] = column{Type: "State"}, column{Type: "Status"}
 	}

@@ -182,12 +182,13 @@ func (s *Simulator) check(r request, t *table, own *record, values map[string]an
 	if fault := t.state(own, values); fault != nil {
 		return fault
 	}
-	if !s.options.KeysPending { // an index that is not there keeps nothing apart
-		for name, columns := range t.Keys {
-			if other := t.taken(columns, own, values); other != nil {
-				return refuse(http.StatusPreconditionFailed, codeKeyTaken, "Entity Key "+name+" violated. A record with the same value for "+strings.Join(columns, ", ")+
-					" already exists. A duplicate record cannot be created. Select one or more unique values and try again.")
-			}
+	for name, columns := range t.Keys {
+		if s.pending(t, name) { // an index that is not there keeps nothing apart
+			continue
+		}
+		if other := t.taken(columns, own, values); other != nil {
+			return refuse(http.StatusPreconditionFailed, codeKeyTaken, "Entity Key "+name+" violated. A record with the same value for "+strings.Join(columns, ", ")+
+				" already exists. A duplicate record cannot be created. Select one or more unique values and try again.")
 		}
 	}
 	if strings.EqualFold(r.header.Get("MSCRM.SuppressDuplicateDetection"), "false") && t.duplicate(own, values) {

@@ -127,6 +127,14 @@ with report.refusal("a choice that is none", HttpError, "0x8004431A", "Accepted 
     org.records.update("lead", lead, {"leadqualitycode": 9})
 with report.refusal("a row that is not there", HttpError, "0x80040217", "Does Not Exist"):
     org.records.update("lead", NOBODY, {"lastname": "x"})
+with report.operation("columns, a lookup and a key that are added to a table, and a row by that key"):
+    org.tables.add_columns("msg_conversation", {"msg_Horns": "string", "msg_Age": "int", "msg_Calm": "bool", "msg_Born": "datetime", "msg_Story": "memo"})
+    org.tables.create_lookup_field("msg_conversation", "msg_Herder", "lead")
+    org.tables.create_alternate_key("msg_conversation", "msg_HornsKey", ["msg_horns"])
+    row = {"msg_name": "Bo", "msg_age": 2, "msg_calm": True, "msg_Herder@odata.bind": f"/leads({lead})"}
+    org.records.upsert("msg_conversation", [{"alternate_key": {"msg_horns": "two"}, "record": row}])
+    row = org.records.list("msg_conversation", filter="msg_horns eq 'two'", select=["msg_name", "_msg_herder_value"])[0]
+    equal((row["msg_name"], row["_msg_herder_value"]), ("Bo", lead))
 with report.operation("delete"):
     org.records.delete("lead", lead)
     equal(org.records.retrieve("lead", lead, select=["leadid"]), None)

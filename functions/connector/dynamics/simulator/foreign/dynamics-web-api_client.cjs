@@ -121,6 +121,13 @@ async function main() {
     const { Keys } = await org.retrieveEntity({ key: "LogicalName='lead'", select: ["SchemaName"], expand: [{ property: "Keys" }] });
     assert.deepEqual([Keys[0].KeyAttributes, Keys[0].EntityKeyIndexStatus], [["msg_senderkey"], "Active"]);
   });
+  await operation("a table of its own, with a column, in a solution", async () => {
+    const text = (SchemaName, more) => ({ "@odata.type": "Microsoft.Dynamics.CRM.StringAttributeMetadata", SchemaName, MaxLength: 100, ...more });
+    const data = { SchemaName: "msg_Goat", OwnershipType: "UserOwned", IsActivity: false, HasActivities: false, HasNotes: true, Attributes: [text("msg_Name", { IsPrimaryName: true })] };
+    const id = await org.createEntity({ data, headers: { "MSCRM.SolutionUniqueName": "signalbox" } });
+    await org.createAttribute({ entityKey: id, data: text("msg_Horns") });
+    await org.create({ collection: "msg_goats", data: { msg_name: "Bo", msg_horns: "two" } });
+  });
   await operation("a file as a note under an id of its own, twice", async () => {
     const data = { filename: "sea.png", mimetype: "image/png", documentbody: Buffer.from("sea").toString("base64"), "objectid_lead@odata.bind": `/leads(${lead})` };
     for (let n = 0; n < 2; n++) await org.upsert({ collection: "annotations", key: nobody, data });
