@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -107,10 +109,22 @@ func (c *Cloud) targets() []gateway.Target {
 	var out []gateway.Target
 	for _, f := range c.functions {
 		for _, r := range f.Routes {
-			out = append(out, gateway.Target{Method: r.Method, Path: r.Path, Function: f.LogicalID, Timeout: r.Timeout, Invoke: c.invoker(f)})
+			target := gateway.Target{Method: r.Method, Path: r.Path, Function: f.LogicalID, Timeout: r.Timeout, Invoke: c.invoker(f)}
+			if r.Signed {
+				target.Signed = c.signed
+			}
+			out = append(out, target)
 		}
 	}
 	return out
+}
+
+// signed returns an error for a request that is not signed with the local cloud's credentials; for every one, if nobody said which they are.
+func (c *Cloud) signed(r *http.Request, body []byte) error {
+	if c.options.Signed == nil {
+		return errors.New("local: nobody's signature is known")
+	}
+	return c.options.Signed(r, body)
 }
 
 // startSources starts the mappings and the schedules.

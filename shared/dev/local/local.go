@@ -44,6 +44,7 @@ type Options struct {
 	LogFile         string            // name below .build/local/logs; empty is local.log
 	Built           bool              // the binaries are up to date
 	Receiver        string            // a binary in the place of every function that has a route; empty leaves them
+	Signed          gateway.Signed    // decides about routes that ask for credentials of IAM; nil: they are nobody's
 	Hooks           Hooks             // of whoever measures or breaks what runs
 }
 

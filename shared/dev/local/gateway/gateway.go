@@ -36,7 +36,11 @@ type Target struct {
 	Function     string
 	Timeout      time.Duration
 	Invoke       Invoke
+	Signed       Signed // of a route that is for signed requests alone; nil: it is anybody's
 }
+
+// Signed returns an error for a request, whose body is given, that is not signed as its route asks for.
+type Signed func(r *http.Request, body []byte) error
 
 // Gateway is the http.Handler.
 type Gateway struct {
@@ -86,6 +90,9 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, id string, now t
 	}
 	if err != nil {
 		return refuse(w, o, http.StatusBadRequest, "Bad Request")
+	}
+	if to.Signed != nil && to.Signed(r, body) != nil {
+		return refuse(w, o, http.StatusForbidden, "Forbidden")
 	}
 	trace := r.Header.Get("X-Amzn-Trace-Id")
 	if trace == "" {

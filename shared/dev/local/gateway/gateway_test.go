@@ -130,6 +130,31 @@ func TestWhatIsCompressedIsNoText(t *testing.T) {
 	}
 }
 
+func TestARouteForSignedRequestsIsClosedToOthers(t *testing.T) {
+	signed := func(r *http.Request, body []byte) error {
+		if r.Header.Get("Authorization") == "of "+string(body) {
+			return nil
+		}
+		return errors.New("unsigned")
+	}
+	g := gateway.New(quiet(), gateway.Target{Method: "POST", Path: "/own", Timeout: time.Second, Invoke: echo, Signed: signed}, gateway.Target{Timeout: time.Second, Invoke: echo})
+	for sentence, c := range map[string]struct{ path, header, want string }{
+		"signed, it is served":                      {"/own", "of it", `200 {"version"`},
+		"not signed, it is answered as IAM does":    {"/own", "", `403 {"message":"Forbidden"}`},
+		"signed for another body, likewise":         {"/own", "of that", `403 {"message":"Forbidden"}`},
+		"a route that does not ask is for everyone": {"/", "", `200 {"version"`},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w, r := httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodPost, c.path, strings.NewReader("it"))
+			r.Header.Set("Authorization", c.header)
+			g.ServeHTTP(w, r)
+			if got := strconv.Itoa(w.Code) + " " + w.Body.String(); !strings.HasPrefix(got, c.want) {
+				t.Errorf("answer %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
 func TestFailuresAreAnsweredAsTheGatewayDoes(t *testing.T) {
 	answer := func(payload string, ok bool, err error) gateway.Invoke {
 		return func(context.Context, []byte, string) ([]byte, bool, error) { return []byte(payload), ok, err }

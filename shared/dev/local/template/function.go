@@ -76,14 +76,21 @@ func (r *reader) readRoute(f *Function, what string, n *yaml.Node) error {
 		Method, Path         string
 		PayloadFormatVersion string `only:"2.0"`
 		TimeoutInMillis      int
+		Auth                 struct {
+			Authorizer string `only:"AWS_IAM"`
+		}
 
 		ApiId, RouteSettings unread //nolint:revive // SAM's name; there is one API
 	}{TimeoutInMillis: 30000}
 	if err := r.fill(what, n, &p); err != nil {
 		return err
 	}
+	signed := p.Auth.Authorizer != ""
+	if signed && !r.hasIAM {
+		return refuse(n, "%s: the API has no EnableIamAuthorizer", what)
+	}
 	f.Routes = append(f.Routes, Route{
-		Method: strings.ToUpper(p.Method), Path: p.Path, Timeout: time.Duration(p.TimeoutInMillis) * time.Millisecond,
+		Method: strings.ToUpper(p.Method), Path: p.Path, Timeout: time.Duration(p.TimeoutInMillis) * time.Millisecond, Signed: signed,
 	})
 	return nil
 }

@@ -39,6 +39,7 @@ type Function struct {
 type Route struct {
 	Method, Path string
 	Timeout      time.Duration // of the integration
+	Signed       bool          // it is for requests that are signed with credentials of IAM
 }
 
 // Mapping is an SQS event source mapping.

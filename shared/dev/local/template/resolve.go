@@ -29,6 +29,7 @@ type reader struct {
 	conditions map[string]bool
 	globals    *yaml.Node // of functions
 	roles      map[string][]Statement
+	hasIAM     bool // the API takes credentials of IAM
 }
 
 // functionOf returns the intrinsic function of a node, in its short or its long form.

@@ -155,12 +155,16 @@ func (r *reader) readAlarm(*resource) error {
 
 // readAPI refuses what would change how requests reach functions.
 func (r *reader) readAPI(res *resource) error {
-	return r.fill(res.id, res.Properties, &struct {
+	p := struct {
 		StageName string `only:"$default"`
+		Auth      struct{ EnableIamAuthorizer bool }
 
 		AccessLogSettings, DefaultRouteSettings, RouteSettings, Description, DisableExecuteApiEndpoint unread //nolint:revive // SAM's names
 		FailOnWarnings, Name, PropagateTags, Tags, StageVariables                                      unread
-	}{})
+	}{}
+	err := r.fill(res.id, res.Properties, &p)
+	r.hasIAM = p.Auth.EnableIamAuthorizer
+	return err
 }
 
 // readRole keeps what a role allows.

@@ -43,6 +43,7 @@ Resources:
           NAMED: !If [HasTopic, yes, no]
       Events:
         Web: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: post, Path: "/v1/{a}", TimeoutInMillis: 5000}}
+        Own: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: get, Path: /v1/own, Auth: {Authorizer: AWS_IAM}}}
         Queue:
           Type: SQS
           Properties:
@@ -52,7 +53,7 @@ Resources:
             ScalingConfig: {MaximumConcurrency: 7}
         Often: {Type: Schedule, Properties: {Schedule: rate(5 minutes)}}
   Absent: {Type: AWS::SQS::Queue, Condition: HasTopic}
-  Api: {Type: AWS::Serverless::HttpApi, Properties: {StageName: $default}}
+  Api: {Type: AWS::Serverless::HttpApi, Properties: {StageName: $default, Auth: {EnableIamAuthorizer: true}}}
   Events:
     Type: AWS::SQS::Queue
     Properties:
@@ -91,7 +92,9 @@ func TestWhatRunsLocallyIsRead(t *testing.T) {
 				"PREFIX": "https://x/000000000000/${literal}", "TABLE": "arn:aws:dynamodb:" + account + "table/signalbox-State",
 				"KEY": key, "NAMED": "no",
 			},
-			Routes: []template.Route{{Method: "POST", Path: "/v1/{a}", Timeout: 5 * time.Second}},
+			Routes: []template.Route{
+				{Method: "POST", Path: "/v1/{a}", Timeout: 5 * time.Second}, {Method: "GET", Path: "/v1/own", Timeout: 30 * time.Second, Signed: true},
+			},
 			Mappings: []template.Mapping{{
 				QueueARN: "arn:aws:sqs:" + account + "signalbox-events.fifo", BatchSize: 5, MaximumConcurrency: 7, ReportFailures: true,
 			}},
@@ -140,6 +143,8 @@ func TestWhatIsNotUnderstoodIsRefusedWithItsLine(t *testing.T) {
 		"a loop":                  {"Resources:\n  Fn::ForEach::A: [X, [a]]", 2, "an identifier, a collection and a block"},
 		"a list to go through":    {"Resources:\n  Fn::ForEach::A: [X, !Ref B, {}]", 2, "B has no list"},
 		"an entry of a mapping":   {"Mappings: {M: {a: {b: 1}}}\nResources:\n  A:\n    Type: AWS::SQS::Queue\n    Properties:\n      DelaySeconds: !FindInMap [M, a, c]", 6, "has no a.c"},
+		"an authorizer":           {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: x\n      Events:\n        W: {Type: HttpApi, Properties: {Method: get, Path: /, Auth: {Authorizer: Own}}}", 7, "only AWS_IAM"},
+		"one that the API lacks":  {"Resources:\n  A:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: x\n      Events:\n        W: {Type: HttpApi, Properties: {Method: get, Path: /, Auth: {Authorizer: AWS_IAM}}}", 7, "no EnableIamAuthorizer"},
 		"a function without code": {"Resources:\n  A:\n    Type: AWS::Serverless::Function", 2, "CodeUri"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"signalbox/shared/aws/sigv4"
 	"signalbox/shared/dev/local"
 	"signalbox/shared/dev/local/demo"
 )
@@ -21,7 +22,7 @@ func main() {
 		if err != nil {
 			return err
 		}
-		o := local.Options{Root: root, Ports: ports, CRMLimits: true}
+		o := local.Options{Root: root, Ports: ports, CRMLimits: true, Signed: sigv4.CheckEmulated}
 		switch command {
 		case "run":
 			if base := os.Getenv("PUBLIC_BASE_URL"); base != "" {
