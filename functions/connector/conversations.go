@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"signalbox/shared/canonical"
 	"signalbox/shared/conversation"
@@ -85,7 +86,8 @@ func (r *Receipts) writeChunk(ctx context.Context, of BindingKey, writer Convers
 			updates[i], s.written = s.update, fingerprint(s.update.All...)
 		}
 		within, cancel := context.WithTimeout(ctx, r.options.Attempt)
-		answered(r, of, changed, writer.WriteConversations(within, updates))
+		began := time.Now()
+		answered(r, of, changed, began, writer.WriteConversations(within, updates))
 		cancel()
 		chunk = slices.DeleteFunc(changed, func(s *standing) bool { return s.err != nil })
 	}

@@ -22,7 +22,7 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Options are what a Connector works with. All are required but Links, Files, Mappings and Gates.
+// Options are what a Connector works with. All are required but Links, Files, Mappings, Gates and Watcher.
 type Options struct {
 	Claims   *idempotency.Claims
 	Store    Store          // where claims, sessions and conversations are, too
@@ -33,6 +33,7 @@ type Options struct {
 	Gates    *Gates         // of the handler before it; nil: none, as where what was parked is drained
 	Width    int            // how many deliveries go into one Do
 	Attempt  time.Duration  // how long one Do may take
+	Watcher  Watcher        // nil: nobody is told what is seen of the CRM
 	Logger   *slog.Logger
 	Meter    *telemetry.Meter
 }
@@ -48,10 +49,11 @@ type Connector[R any] struct {
 
 // New returns a Connector to crm.
 func New[R any](crm CRM[R], o Options) *Connector[R] {
+	o.Watcher = watcher(o.Watcher)
 	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store, counting: make(chan struct{}, 1)}, uploads: make(chan struct{}, uploads)}
 	if writer, ok := crm.(StatusWriter); ok {
 		c.receipts = NewReceipts(ReceiptOptions{
-			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Logger: o.Logger, Meter: o.Meter,
+			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Watcher: o.Watcher, Logger: o.Logger, Meter: o.Meter,
 		})
 	}
 	return c
@@ -72,6 +74,7 @@ const freeCrashes = 1
 // all others, so that what brings the process down takes no other delivery with it. Not the first time: a batch whose process
 // was killed would be worked on one by one.
 func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []error {
+	defer c.options.Watcher.Ended(ctx)
 	items := make([]*item, len(heads))
 	var opened []*item
 	for i, head := range heads {
@@ -244,7 +247,9 @@ func (c *Connector[R]) do(ctx context.Context, next *call[R]) []Outcome {
 		c.uploads <- struct{}{}
 		defer func() { <-c.uploads }()
 	}
+	began := time.Now()
 	outcomes := c.call(ctx, next)
+	c.called(next, began, outcomes)
 	if len(outcomes) == len(next.steps) {
 		return outcomes
 	}

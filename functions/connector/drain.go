@@ -191,14 +191,12 @@ func (r *draining) write(ctx context.Context) (written bool, err error) {
 
 // stands returns how the gates stand.
 func (r *draining) stands(ctx context.Context) (Gate, error) {
-	g := Gate{Tenant: r.of.Tenant, CRM: r.of.CRM, Delivered: r.closure.Delivered}
 	if r.opened {
-		return g, nil
+		return Gate{Tenant: r.of.Tenant, CRM: r.of.CRM, Delivered: r.closure.Delivered}, nil
 	}
+	g := r.closure.gate(r.of)
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
-	c := r.closure
-	g.Closed, g.Kind, g.Code, g.Advice, g.Since, g.Probe = true, c.Kind, c.Code, c.Advice, c.Since, c.Probe
 	held, err := r.options.Store.Get(within, gateKeys(r.of)...)
 	if err != nil {
 		return g, err

@@ -144,7 +144,9 @@ func (c *Connector[R]) tell(ctx context.Context, it *item) {
 	d, labels := &it.delivery, labels(it)
 	c.options.Meter.Count("Delivered", 1, labels...)
 	if !d.Event.ReceivedAt.IsZero() {
-		c.options.Meter.Duration("EventToCRM", it.ended.Sub(d.Event.ReceivedAt), labels...)
+		lag := it.ended.Sub(d.Event.ReceivedAt)
+		c.options.Meter.Duration("EventToCRM", lag, labels...)
+		c.options.Watcher.Shown(KeyOf(*d), lag)
 	}
 	c.options.Logger.InfoContext(it.context(ctx), "delivered", slog.String("tenant", d.Event.TenantID), slog.String("crm", d.CRM))
 }

@@ -25,12 +25,13 @@ type StatusWriter interface {
 	WriteStatuses(ctx context.Context, updates []receipt.Update) []error
 }
 
-// ReceiptOptions are what Receipts works with. All are required but Pause.
+// ReceiptOptions are what Receipts works with. All are required but Pause and Watcher.
 type ReceiptOptions struct {
 	CRM     StatusWriter
 	Store   receipt.Reader
 	Width   int           // how many updates go into one WriteStatuses, at most store.MaxGet
 	Attempt time.Duration // how long one may take
+	Watcher Watcher       // nil: nobody is told what is seen of the CRM
 	Pause   time.Duration // between two of one binding, so that live messages have the greater part of what the CRM allows
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
@@ -52,6 +53,7 @@ type Receipts struct {
 
 // NewReceipts returns a Receipts.
 func NewReceipts(o ReceiptOptions) *Receipts {
+	o.Watcher = watcher(o.Watcher)
 	return &Receipts{options: o, last: map[BindingKey]time.Time{}}
 }
 
@@ -81,6 +83,7 @@ type status struct {
 // Handle writes each message's status once and returns one error a head. The bindings are worked on side by side: one that
 // hangs holds up none of the others.
 func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
+	defer r.options.Watcher.Ended(ctx)
 	errs := make([]error, len(heads))
 	work := gather(heads, errs)
 	free := make(chan struct{}, parallel)
@@ -296,11 +299,13 @@ func (r *Receipts) call(ctx context.Context, of BindingKey, statuses []*status) 
 	for i, s := range statuses {
 		updates[i] = s.Update
 	}
-	answered(r, of, statuses, r.options.CRM.WriteStatuses(ctx, updates))
+	began := time.Now()
+	answered(r, of, statuses, began, r.options.CRM.WriteStatuses(ctx, updates))
 }
 
-// answered makes what became of the rows of a call that has just ended what became of their tasks.
-func answered[T interface{ fail(err error) }](r *Receipts, of BindingKey, tasks []T, errs []error) {
+// answered makes what became of the rows of a call that began at a time and has just ended what became of their tasks.
+func answered[T interface{ fail(err error) }](r *Receipts, of BindingKey, tasks []T, began time.Time, errs []error) {
+	r.options.Watcher.Called(of, time.Since(began), errs)
 	r.mu.Lock()
 	r.last[of] = time.Now()
 	r.mu.Unlock()

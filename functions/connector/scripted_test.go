@@ -96,7 +96,8 @@ type place struct {
 	fault func(memstore.Call) memstore.Fault
 	width int
 
-	opener plain
+	opener  plain
+	watcher connector.Watcher
 }
 
 func newPlace(steps ...step) *place {
@@ -118,7 +119,7 @@ func (p *place) connector() *connector.Connector[string] {
 	id := telemetry.Identity{Function: "Test", Version: "1"}
 	locked := &lockedWriter{w: p.out}
 	return connector.New(p.crm, connector.Options{
-		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, Width: p.width, Attempt: 10 * time.Second,
+		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, Width: p.width, Attempt: 10 * time.Second, Watcher: p.watcher,
 		Logger: telemetry.NewLogger(locked, id), Meter: telemetry.NewMeter(locked, id),
 	})
 }

@@ -116,7 +116,8 @@ func plugin(folder string) string {
 	if len(parts) < 3 || parts[0] != "functions" {
 		return ""
 	}
-	if parts[1] != "adapter" && parts[1] != "connector" || parts[2] == "cmd" || strings.HasSuffix(parts[2], "test") {
+	familys := slices.Contains([]string{"cmd", "health"}, parts[2]) || strings.HasSuffix(parts[2], "test") // what its plug-ins share
+	if parts[1] != "adapter" && parts[1] != "connector" || familys {
 		return ""
 	}
 	return strings.Join(parts[:3], "/")

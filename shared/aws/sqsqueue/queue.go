@@ -1,5 +1,5 @@
 // Package sqsqueue is one Amazon SQS queue: it publishes in the order queue.Publisher promises, reads what an event source mapping
-// delivers, and changes visibility. What goes wrong is sorted into faults here.
+// delivers, changes visibility, and tells how much waits. What goes wrong is sorted into faults here.
 package sqsqueue
 
 import (
@@ -14,6 +14,7 @@ import (
 type API interface {
 	SendMessageBatch(ctx context.Context, in *sqs.SendMessageBatchInput, options ...func(*sqs.Options)) (*sqs.SendMessageBatchOutput, error)
 	ChangeMessageVisibilityBatch(ctx context.Context, in *sqs.ChangeMessageVisibilityBatchInput, options ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityBatchOutput, error)
+	GetQueueAttributes(ctx context.Context, in *sqs.GetQueueAttributesInput, options ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
 // Queue is one queue. It is safe for concurrent use.

@@ -1,4 +1,5 @@
-"""Runs clients that nobody here wrote against the CRM simulators: what is in functions/connector/<crm>/simulator/foreign.
+"""Runs clients that nobody here wrote against the CRM simulators: what is in functions/connector/<crm>/simulator/foreign. What is in
+functions/connector/<package>/foreign reads what that package writes: it needs no simulator.
 
 usage: run.py <where clients are installed> <where the simulators' commands are>
 
@@ -89,6 +90,13 @@ def main(installed, commands):
                 process.stdin.close()
                 process.terminate()
                 process.wait()
+    for folder in sorted(pathlib.Path("functions/connector").glob("*/foreign")):
+        at = pathlib.Path(installed, folder.parts[-2])
+        install(folder, at)
+        for script in sorted(folder.glob("*_client.*")):
+            environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(__file__).parent), PYTHONDONTWRITEBYTECODE="1")
+            if not run(script, at, environment):
+                failed.append(str(script))
     if failed:
         sys.exit("clients: these differ: " + ", ".join(failed))
 

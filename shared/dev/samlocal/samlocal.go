@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/functions/connector/health"
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/dev/local/cloud/sqs"
@@ -81,16 +82,18 @@ func (m *Maker) Event(ctx context.Context, function, sample string) ([]byte, err
 	return nil, fmt.Errorf("FUNCTION is one of %s, not %q", strings.Join(m.Functions(), ", "), function)
 }
 
-// request is a webhook of the provider that a route names, or for the route of files a link that nobody made.
+// request is a webhook of the provider that a route names; for the route of files a link that nobody made, and for that of a CRM's health one
+// about the demo tenant's first.
 func (m *Maker) request(ctx context.Context, to template.Route, sample string) ([]byte, error) {
-	if strings.HasPrefix(to.Path, media.Path) {
-		const token = "demo.00000000-0000-4000-8000-000000000000.0.zzzzzz.0"
-		request, err := http.NewRequestWithContext(ctx, to.Method, "https://localhost"+media.Path+token, http.NoBody)
+	switch {
+	case strings.HasPrefix(to.Path, media.Path):
+		return m.get(ctx, to, "token", "demo.00000000-0000-4000-8000-000000000000.0.zzzzzz.0")
+	case strings.HasPrefix(to.Path, health.Path):
+		demo, err := samples.ReadTenant(filepath.Join(m.root, samples.DemoTenant))
 		if err != nil {
-			return nil, fmt.Errorf("samlocal: %w", err)
+			return nil, err
 		}
-		request.RemoteAddr = "192.0.2.1:443"
-		return gateway.Event(request, nil, to.Method+" "+to.Path, map[string]string{"token": token}, "sample", m.now)
+		return m.get(ctx, to, "crm", demo.Tenant.CRMs[0].Kind)
 	}
 	provider := strings.Split(to.Path, "/")[4]
 	for _, s := range m.all {
@@ -111,6 +114,17 @@ func (m *Maker) request(ctx context.Context, to template.Route, sample string) (
 		return gateway.Event(request, body, to.Method+" "+to.Path, parameters, "sample", m.now)
 	}
 	return nil, fmt.Errorf("samlocal: %s has no sample %q", provider, sample)
+}
+
+// get is a request for a route with one parameter.
+func (m *Maker) get(ctx context.Context, to template.Route, name, value string) ([]byte, error) {
+	path := strings.Replace(to.Path, "{"+name+"}", value, 1)
+	request, err := http.NewRequestWithContext(ctx, to.Method, "https://localhost"+path, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("samlocal: %w", err)
+	}
+	request.RemoteAddr = "192.0.2.1:443"
+	return gateway.Event(request, nil, to.Method+" "+to.Path, map[string]string{name: value}, "sample", m.now)
 }
 
 // records is a batch of one message of a function's queue. It is not sealed, which functions take and count.

@@ -3,10 +3,12 @@
 package wire
 
 import (
+	"crypto/rand"
 	"net/http"
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/functions/connector/health"
 	"signalbox/shared/aws/function"
 	"signalbox/shared/claimcheck"
 	"signalbox/shared/envelope"
@@ -37,7 +39,7 @@ func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], wid
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Opener: opener, Links: connector.ThreadLinks{Store: state},
 		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates, Mappings: connector.NewMappings(f.Tenants()),
-		Width: width, Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
+		Width: width, Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker
 }
@@ -47,11 +49,27 @@ func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], wid
 func Receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration) *queue.Worker {
 	worker := f.Worker("receipts-" + kind)
 	worker.Unordered, worker.DeadLetters = true, f.DeadLetters()
+	state := f.Table(f.String("STATE_TABLE"))
 	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
-		CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Width: width, Pause: pause,
-		Attempt: attempt(f), Logger: f.Logger, Meter: f.Meter,
+		CRM: crm, Store: state, Width: width, Pause: pause,
+		Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
 	})
 	return worker
+}
+
+// watcher returns what keeps what this process sees of a kind of CRM.
+func watcher(f *function.Function, kind string, state health.Noter) connector.Watcher {
+	return health.NewRecorder(health.RecorderOptions{Kind: kind, Process: rand.Text(), Identity: f.Identity, Store: state, Logger: f.Logger})
+}
+
+// Health returns what tells how the connectors to all kinds of CRM are.
+func Health(f *function.Function) *health.Reader {
+	deliveries, receipts := f.String("DELIVER_QUEUE_PREFIX"), f.String("RECEIPTS_QUEUE_PREFIX")
+	queues := map[string]map[string]health.Depth{}
+	for _, kind := range f.List("CRMS") {
+		queues[kind] = map[string]health.Depth{"deliveries": f.Queue(deliveries + kind + ".fifo"), "receipts": f.Queue(receipts + kind)}
+	}
+	return &health.Reader{Store: f.Table(f.String("STATE_TABLE")), Queues: queues, Logger: f.Logger}
 }
 
 func attempt(f *function.Function) time.Duration {

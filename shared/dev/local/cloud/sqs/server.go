@@ -58,6 +58,8 @@ func (s *Server) call(ctx context.Context, operation string, body []byte) (any, 
 		return serve(ctx, s, operation, body, s.deleteBatch)
 	case "ChangeMessageVisibilityBatch":
 		return serve(ctx, s, operation, body, s.changeVisibilityBatch)
+	case "GetQueueAttributes":
+		return serve(ctx, s, operation, body, s.attributes)
 	}
 	return nil, awsjson.NotUnderstood("the operation %s", operation)
 }

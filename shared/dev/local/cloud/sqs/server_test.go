@@ -52,6 +52,7 @@ func TestRefusals(t *testing.T) {
 		operation, body string
 		code, query     string
 	}{
+		"an attribute that nobody asks":  {"GetQueueAttributes", `{"QueueUrl":"q.fifo","AttributeNames":["All"]}`, awsjson.CodeNotUnderstood, ""},
 		"an operation that nobody sends": {"PurgeQueue", `{}`, awsjson.CodeNotUnderstood, ""},
 		"a field that nobody sends":      {"SendMessageBatch", send(strings.Replace(entry, "}", `,"DelaySeconds":1}`, 1)), awsjson.CodeNotUnderstood, ""},
 		"another message attribute": {

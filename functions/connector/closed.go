@@ -1,0 +1,54 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"signalbox/shared/store"
+)
+
+// GateReader is what reading gates needs of a store.
+type GateReader interface {
+	Get(ctx context.Context, keys ...store.Key) ([]store.Record, error)
+	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
+}
+
+// ClosedGates returns how the gates of CRMs of a kind stand that are closed, by tenant and name. How old what is parked is it leaves out: that
+// is read from what is parked. A record that cannot be read is an error beside the others.
+func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []Gate, err error) {
+	var unread []error
+	var keys []store.Key
+	for page, err := range store.Pages(ctx, s, store.Range{Partition: closedPartition(kind), Stale: true}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page {
+			of, c, err := readClosure(r)
+			if err != nil {
+				unread = append(unread, err)
+				continue
+			}
+			gates, keys = append(gates, c.gate(of)), append(keys, gateKeys(of)...)
+		}
+	}
+	n := 0
+	for chunk := range slices.Chunk(keys, store.MaxGet) { // which the shards of a binding divide
+		held, err := s.Get(ctx, chunk...)
+		if err != nil {
+			return nil, err
+		}
+		for _, shard := range held {
+			gates[n/gateShards].Parked += shard.Number
+			n++
+		}
+	}
+	return gates, errors.Join(unread...)
+}
+
+// gate returns how closed gates stand, but for what is parked behind them.
+func (c closure) gate(of BindingKey) Gate {
+	return Gate{
+		Tenant: of.Tenant, CRM: of.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered,
+	}
+}
