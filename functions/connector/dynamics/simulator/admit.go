@@ -17,8 +17,8 @@ const (
 	burstWindow     = 300 * time.Second
 )
 
-// begin notes that a request is carried out, until the returned function is called.
-func (s *Simulator) begin() (done func()) {
+// carry notes that a request is carried out, until the returned function is called.
+func (s *Simulator) carry() (done func()) {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	s.running++

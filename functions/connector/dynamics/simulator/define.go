@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -76,16 +75,7 @@ func (s *Simulator) defineTable(d defining) *fault {
 	case activity && d.values["HasNotes"] != true:
 		return bad("0x8004F123", "A custom entity defined as an activity must have a relationship to Notes by default.")
 	}
-	made := definition{Name: name, Set: plural(name), ID: name + "id", Privilege: name, States: map[string][]int{"0": {1}, "1": {2}}, Columns: map[string]column{}, Keys: map[string][]string{}}
-	if activity {
-		made.ID, made.Activity, made.Privilege = "activityid", true, "Activity"
-		made.States = map[string][]int{"0": {1}, "1": {2}, "2": {3}, "3": {4}}
-		maps.Copy(made.Columns, map[string]column{
-			"description": {Type: "Memo", Length: 2000}, "scheduledstart": {Type: "DateTime"}, "scheduledend": {Type: "DateTime"},
-			"actualstart": {Type: "DateTime"}, "actualend": {Type: "DateTime"},
-			"regardingobjectid": {Type: "Lookup", To: map[string]string{"regardingobjectid_contact_" + name: contacts, "regardingobjectid_lead_" + name: leads}},
-		})
-	}
+	made := custom(name, activity)
 	attributes, _ := d.values["Attributes"].([]any)
 	for _, one := range attributes {
 		values, _ := one.(map[string]any)
@@ -106,6 +96,21 @@ func (s *Simulator) defineTable(d defining) *fault {
 		s.Tables[annotations].Columns["objectid"].To["objectid_"+name] = name
 	}
 	return nil
+}
+
+// custom returns a table that customers make, without its primary name.
+func custom(name string, activity bool) definition {
+	made := definition{Name: name, Set: plural(name), ID: name + "id", Privilege: name, States: map[string][]int{"0": {1}, "1": {2}}, Columns: map[string]column{}}
+	if activity {
+		made.ID, made.Activity, made.Privilege = "activityid", true, "Activity"
+		made.States = map[string][]int{"0": {1}, "1": {2}, "2": {3}, "3": {4}}
+		made.Columns = map[string]column{
+			"description": {Type: "Memo", Length: 2000}, "scheduledstart": {Type: "DateTime"}, "scheduledend": {Type: "DateTime"},
+			"actualstart": {Type: "DateTime"}, "actualend": {Type: "DateTime"},
+			"regardingobjectid": {Type: "Lookup", To: map[string]string{"regardingobjectid_contact_" + name: contacts, "regardingobjectid_lead_" + name: leads}},
+		}
+	}
+	return made
 }
 
 // plural returns the set that a table is addressed by unless another is given.

@@ -34,28 +34,15 @@ func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.tokens, s.sent, s.undo = map[string]*table{}, map[string]token{}, nil, nil
 	s.version, s.calls, s.minted = 0, 0, 0
-	s.define(dataverses)
+	s.begin()
 	if !s.options.Bare {
-		s.install(map[string]any{"uniquename": "signalbox", "friendlyname": "Signalbox", "version": "1.0.0.0", "ismanaged": false}, ours)
+		s.deploy()
 	}
 	for id, name := range map[string]string{IntegrationUser: "Signalbox", FirstUser: "Ana Ruiz", SecondUser: "Bo Li", s.options.Inactive: "Who Left"} {
 		if id != "" {
 			s.put(s.Tables[users], id, map[string]any{"fullname": name, "isdisabled": id == s.options.Inactive})
 		}
 	}
-}
-
-// install imports a solution.
-func (s *Simulator) install(solution map[string]any, defined []byte) {
-	s.define(defined)
-	t := s.Tables[solutions]
-	for _, r := range t.Rows {
-		if r.Values["uniquename"] == solution["uniquename"] {
-			s.change(t, r, solution)
-			return
-		}
-	}
-	s.put(t, s.newID(t), solution)
 }
 
 // newID returns a new row's id. Those of a table count upwards.

@@ -71,7 +71,7 @@ type request struct {
 
 // ServeHTTP serves a request.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer s.begin()()
+	defer s.carry()()
 	s.control().Serve(w, r, func(body []byte) reply { return s.answer(r, body) })
 }
 

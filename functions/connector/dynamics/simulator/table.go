@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	definitions "signalbox/functions/connector/dynamics/package"
 	"signalbox/functions/connector/simulatortest"
 )
 
@@ -66,31 +67,47 @@ type ref struct {
 // String returns the id.
 func (r ref) String() string { return r.id }
 
-// Dataverse's own tables and columns, as far as they are simulated, and those of our solution.
-var (
-	//go:embed tables.json
-	dataverses []byte
-	//go:embed solution.json
-	ours []byte
-)
+// dataverses are Dataverse's own tables and columns, as far as they are simulated.
+//
+//go:embed tables.json
+var dataverses []byte
 
-// define adds tables and columns.
-func (s *Simulator) define(encoded []byte) {
+// begin makes Dataverse's own tables.
+func (s *Simulator) begin() {
 	var defined map[string]definition
-	_ = json.Unmarshal(encoded, &defined) // embedded, and tested
+	_ = json.Unmarshal(dataverses, &defined) // embedded, and tested
 	for name, d := range defined {
-		t := s.Tables[name]
-		if t == nil {
-			d.Name = name
-			s.addTable(d)
-			continue
+		d.Name = name
+		s.addTable(d)
+	}
+}
+
+// deploy makes the tables, columns and keys of our solution.
+func (s *Simulator) deploy() {
+	s.put(s.Tables[solutions], s.newID(s.Tables[solutions]), map[string]any{
+		"uniquename": definitions.Solution, "friendlyname": "Signalbox", "version": "1.0.0.0", "ismanaged": false,
+	})
+	ours, _ := definitions.Tables() // embedded, and tested
+	for _, d := range ours {
+		if d.Custom {
+			made := custom(d.Name, d.Activity)
+			if made.Set, made.Label = d.Set, definitions.Prefix+"_name"; d.Activity {
+				made.Label = "subject"
+			}
+			made.Columns[made.Label] = column{Type: "String", Length: map[bool]int{false: 100, true: 200}[d.Activity]}
+			s.addTable(made)
+			s.Tables[annotations].Columns["objectid"].To["objectid_"+d.Name] = d.Name
 		}
-		for c, added := range d.Columns {
-			held := t.Columns[c]
-			maps.Copy(added.To, held.To)
-			t.Columns[c] = added
+		t := s.Tables[d.Name]
+		for _, c := range d.Columns {
+			t.Columns[c.Name] = column{Type: c.Type, Length: c.Length, To: map[string]string{c.Name: c.Target}}
+			if c.Target == "" {
+				t.Columns[c.Name] = column{Type: c.Type, Length: c.Length}
+			}
 		}
-		maps.Copy(t.Keys, d.Keys)
+		for _, k := range d.Keys {
+			t.Keys[k.Name] = k.Columns
+		}
 	}
 }
 
