@@ -32,6 +32,9 @@ func (b Batch[R]) Request(i int) R { return b.steps[i].Request }
 // Intended reports whether an earlier try of a Once step may have been carried out.
 func (b Batch[R]) Intended(i int) bool { return b.steps[i].Intended }
 
+// Again reports whether an earlier try may have written what a step is to write.
+func (b Batch[R]) Again(i int) bool { return b.steps[i].Again }
+
 // Activity returns what is to be shown of a step's session, nil if it has none.
 func (b Batch[R]) Activity(i int) *Activity { return b.steps[i].Activity }
 

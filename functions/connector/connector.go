@@ -30,6 +30,9 @@ type Step[R any] struct {
 	// Intended is set by the Connector, never by Next: an earlier try of a Once step may have been carried out. Do looks
 	// before it repeats.
 	Intended bool
+	// Again is set by the Connector, too: an earlier try of the delivery may have written what this one is to write, and somebody may have
+	// edited it since. Do leaves what is there as it is.
+	Again bool
 	// Activity is set by the Connector, never by Next: what is to be shown of the delivery's session. It is nil of a delivery that has none,
 	// whose event is shown by itself.
 	Activity *Activity

@@ -224,7 +224,7 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		c.fail(ctx, it, fault.New(fault.Permanent, CodePlan, errors.New("the plan asks again for "+step.Name)))
 		return step, false
 	}
-	step.File, step.Fields = it.file, it.fields
+	step.File, step.Fields, step.Again = it.file, it.fields, it.again
 	if it.show != nil {
 		step.Activity, step.Standing = it.show.activity, it.show.standing
 	}

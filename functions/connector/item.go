@@ -36,6 +36,7 @@ type item struct {
 	claim    *idempotency.Claim // nil while nothing is claimed
 	done     Progress           // what Next sees: the claim's progress without intents
 	apart    bool               // its last call failed: no other delivery shares the next
+	again    bool               // an earlier try may have come through
 	show     *showing           // what is shown of its session, nil if it has none
 	file     *File              // which it puts into the CRM, nil for a message
 	fields   mapping.Fields     // that its tenant maps
@@ -147,6 +148,7 @@ func (it *item) suspect(err error) {
 // hold makes a claim the item's.
 func (it *item) hold(claim *idempotency.Claim) {
 	it.claim, it.done = claim, Progress{}
+	it.again = claim.Attempt > 1 || claim.Unfinished > 0 || claim.Generation > 0 || len(claim.Progress) > 0 || Forgotten(it.delivery.Event)
 	_, suspect := claim.Progress[suspected]
 	it.apart = suspect || it.file != nil // one file at a time
 	delete(claim.Progress, suspected)

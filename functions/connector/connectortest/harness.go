@@ -41,6 +41,8 @@ type Harness[R any] struct {
 	Users [2]string // ids of users of the CRM
 	// Give makes somebody the owner of a person, by the CRM's ids, as a user of the CRM would.
 	Give func(person, user string)
+	// Fields are what users of the CRM edit of what messages made, by name.
+	Fields map[string]Field
 	// Replace are the ways in which users of the CRM make a person's record another one, or none, by name. Each gets the ids of a person and
 	// of somebody else, and returns who the person is from then on, "" for nobody.
 	Replace map[string]func(person, other string) string
@@ -59,6 +61,12 @@ type Harness[R any] struct {
 	// Refusals are the CRM's own ways to refuse, each with the fault it is to be sorted into. They come on top of the
 	// statuses that mean the same everywhere.
 	Refusals []Refusal
+}
+
+// Field is a field of the persons, or of what shows messages, that users edit.
+type Field struct {
+	Edit func()     // gives it another value on every record, as a user of the CRM would
+	Kept func() int // returns how many records have that value
 }
 
 // Held is what a CRM holds, in no CRM's words.

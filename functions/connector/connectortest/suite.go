@@ -66,6 +66,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("sessions", func(t *testing.T) { showsSessions(t, fresh) })
 	t.Run("mapped", func(t *testing.T) { mapsFields(t, fresh) })
 	t.Run("files", func(t *testing.T) { takesFiles(t, fresh) })
+	t.Run("edited", func(t *testing.T) { edited(t, fresh) })
 	t.Run("replaced", func(t *testing.T) { replaced(t, fresh) })
 	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
 	t.Run("killed together", func(t *testing.T) { killedTogether(t, fresh) })

@@ -47,6 +47,9 @@ type page struct {
 	keeps map[string]string // of a session: what only the first does
 	tied  bool              // it is on the timeline of the step's contact
 	err   error
+
+	there  bool              // an earlier try wrote the message, and what it shows is the users' by now
+	renews map[string]string // of such a one: what a tenant wants written each time
 }
 
 // activity puts messages and sessions on their contacts' timelines. A message is upserted and associated: two calls, both of which may be
@@ -66,8 +69,29 @@ func (p *portal) activity(ctx context.Context, w batch) {
 			pages = append(pages, &page{step: i, key: connector.MessageKey(e), shows: shows})
 		}
 	}
+	p.recall(ctx, w, pages)
 	p.bring(ctx, w, pages)
 	p.conclude(ctx, w, pages)
+}
+
+// recall finds the messages that an earlier try has written.
+func (p *portal) recall(ctx context.Context, w batch, pages []*page) {
+	known := map[string]*page{}
+	for _, one := range pages {
+		if w.Again(one.step) && one.keeps == nil {
+			known[one.key] = one
+		}
+	}
+	property := p.binding.Properties.EventKey
+	found, err := p.read(ctx, communications, property, slices.Sorted(maps.Keys(known)), []string{property})
+	for _, o := range found {
+		if one := known[o.Properties[property]]; one != nil {
+			one.id, one.there, one.renews = o.ID, true, with(map[string]string{}, w.Fields(one.step, mapping.Activity, false))
+		}
+	}
+	for _, one := range known {
+		one.err = err
+	}
 }
 
 // bring writes pages where they belong: those that are there by their ids, of sessions the others by making them, and what is there after
@@ -81,7 +105,10 @@ func (p *portal) bring(ctx context.Context, w batch, pages []*page) {
 		}
 		return some
 	}
-	p.put(ctx, "update", each(func(one *page) bool { return one.id != "" }), func(one *page) input {
+	p.put(ctx, "update", each(func(one *page) bool { return one.id != "" && (!one.there || len(one.renews) > 0) }), func(one *page) input {
+		if one.there {
+			return input{ID: one.id, Properties: one.renews}
+		}
 		return input{ID: one.id, Properties: one.shows}
 	}, codeNotFound)
 	together := maxBatch

@@ -23,7 +23,7 @@ type input struct {
 	TraceID    string            `json:"objectWriteTraceId,omitempty"`
 	Properties map[string]string `json:"properties,omitempty"`
 
-	Associations []connector.Object `json:"associations,omitempty"`
+	Associations []connector.Object `json:"associations,omitzero"`
 }
 
 // row is what became of one input.

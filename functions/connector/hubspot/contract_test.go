@@ -132,8 +132,9 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Enrol: func(person string, began time.Time) {
 			s.Set("contacts", person, map[string]string{"hs_latest_sequence_enrolled_date": hubspotTime(began)})
 		},
-		Users: [2]string{"4711", "4712"},
-		Give:  func(person, user string) { s.Set("contacts", person, map[string]string{"hubspot_owner_id": user}) },
+		Users:  [2]string{"4711", "4712"},
+		Give:   func(person, user string) { s.Set("contacts", person, map[string]string{"hubspot_owner_id": user}) },
+		Fields: fields(s, b),
 		Replace: map[string]func(person, other string) string{
 			"deleted":                              func(person, _ string) string { s.Archive("contacts", person); return "" },
 			"erased":                               func(person, _ string) string { s.Erase(person); return "" },
@@ -176,6 +177,43 @@ func mapped(s *simulator.Simulator, b hubspot.Binding) *connectortest.Mapped {
 			}
 		},
 	}
+}
+
+// fields are what users of a portal edit.
+func fields(s *simulator.Simulator, b hubspot.Binding) map[string]connectortest.Field {
+	field := func(object, name, value string) connectortest.Field {
+		return connectortest.Field{
+			Edit: func() {
+				records, _ := s.Records(object)
+				for _, r := range records {
+					s.Set(object, r.ID, map[string]string{name: value})
+				}
+			},
+			Kept: func() (n int) {
+				records, _ := s.Records(object)
+				for _, r := range records {
+					if r.Properties[name] == value {
+						n++
+					}
+				}
+				return n
+			},
+		}
+	}
+	all := map[string]connectortest.Field{
+		"first name": field("contacts", "firstname", "Given"), "last name": field("contacts", "lastname", "Given Here"),
+		"phone": field("contacts", "phone", "+14155559999"), "e-mail": field("contacts", "email", "given@example.test"),
+		"company": field("contacts", "company", "Given Inc."), "description": field("contacts", "message", "Given here"),
+		"owner": field("contacts", "hubspot_owner_id", "4711"), "life cycle stage": field("contacts", "lifecyclestage", "customer"),
+		"whose message": field("communications", "hubspot_owner_id", "4711"),
+	}
+	if b.Capabilities.EngagementUpsert { // elsewhere the key stands in the text
+		all["text"] = field("communications", "hs_communication_body", "Given here")
+	}
+	if b.Capabilities.Leads {
+		all["lead's name"], all["whose lead"] = field("leads", "hs_lead_name", "Given"), field("leads", "hubspot_owner_id", "4711")
+	}
+	return all
 }
 
 // keyOf returns the key of a communication, which stands in the body where the portal has no property for it.

@@ -56,6 +56,7 @@ func newContact(d delivery.Delivery, names Properties) map[string]string {
 		names.Source, source,
 		names.Channel, channel,
 		names.FirstMessage, connector.Cut(said, maxText),
+		"message", connector.Cut(said, maxText), // HubSpot's own, where reps look for it
 	)...)
 }
 

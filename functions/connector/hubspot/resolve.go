@@ -158,7 +158,8 @@ func (p *portal) identify(ctx context.Context, w batch, i int, found object, rul
 	w.Succeed(i, resultContact, found.ID, connector.ResultNamed, named(w.Request(i), found.Properties), connector.ResultRule, rule)
 }
 
-// create makes the contacts that were not found: those that are given to somebody one by one, the others by an upsert by our key.
+// create makes the contacts that were not found: those that are given to somebody one by one, the others together. None is
+// upserted: what is there by now is somebody's, who may have edited it.
 func (p *portal) create(ctx context.Context, w batch) {
 	var given, rest []int
 	for i := range w.Len() {
@@ -178,7 +179,7 @@ func (p *portal) create(ctx context.Context, w batch) {
 			rest = append(rest, i)
 		}
 	}
-	p.upsert(ctx, w, rest)
+	p.createTogether(ctx, w, rest)
 }
 
 // contactOf returns what the new contact of a step looks like.
@@ -186,27 +187,60 @@ func (p *portal) contactOf(w batch, i int, d delivery.Delivery) map[string]strin
 	return with(newContact(d, p.binding.Properties), w.Fields(i, mapping.Person, true))
 }
 
-// upsert makes the contacts of the steps at without an owner.
-func (p *portal) upsert(ctx context.Context, w batch, at []int) {
+// createTogether makes the contacts of the steps at without an owner.
+func (p *portal) createTogether(ctx context.Context, w batch, at []int) {
+	at = slices.DeleteFunc(slices.Clone(at), func(i int) bool { return p.keyless(w, i) })
 	rows := make([]input, len(at))
 	for k, i := range at {
 		d := connector.WithoutOwner(w.Request(i).delivery)
-		rows[k] = input{ID: d.Person.Key, IDProperty: p.binding.Properties.SenderKey, Properties: p.contactOf(w, i, d)}
+		rows[k] = input{ID: d.Person.Key, Properties: p.contactOf(w, i, d), Associations: []connector.Object{}}
 	}
-	for k, r := range p.write(ctx, contacts, "upsert", rows) {
-		i, made := at[k], madeNow
-		if r.object.New != nil && !*r.object.New {
-			made = madeBefore
-		}
+	var taken []int
+	for k, r := range p.write(ctx, contacts, "create", rows) {
+		i := at[k]
 		switch id := existing(r.err); {
 		case r.err == nil:
-			w.Succeed(i, resultContact, r.object.ID, resultMade, made, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
+			w.Succeed(i, resultContact, r.object.ID, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		case fault.Is(r.err, codeErased):
 			p.forgo(ctx, w, i)
+		case fault.Is(r.err, codeConflict):
+			taken = append(taken, i)
 		default:
-			w.Fail(i, raced(r.err))
+			w.Fail(i, r.err)
+		}
+	}
+	p.takeOver(ctx, w, taken)
+}
+
+// keyless reports whether a step has failed because its person has no key: nothing would find the contact again.
+func (p *portal) keyless(w batch, i int) bool {
+	if w.Request(i).delivery.Person.Key != "" {
+		return false
+	}
+	w.Fail(i, fault.New(fault.Permanent, "hubspot_person_key_missing", nil))
+	return true
+}
+
+// takeOver concludes the steps at with the contacts that have their persons' keys by now: an earlier try made them, or another thread of the
+// same person.
+func (p *portal) takeOver(ctx context.Context, w batch, at []int) {
+	key := p.binding.Properties.SenderKey
+	ids := make([]string, len(at))
+	for k, i := range at {
+		ids[k] = w.Request(i).delivery.Person.Key
+	}
+	found, err := p.read(ctx, contacts, key, ids, []string{key, firstName, lastName})
+	for k, i := range at {
+		n := slices.IndexFunc(found, func(o object) bool { return o.Properties[key] == ids[k] })
+		switch {
+		case err != nil:
+			w.Fail(i, err)
+		case n < 0:
+			w.Fail(i, raced(fault.New(fault.Permanent, codeConflict, nil)))
+		default:
+			w.Succeed(i, resultContact, found[n].ID, resultMade, madeBefore, connector.ResultNamed, named(w.Request(i), found[n].Properties))
 		}
 	}
 }
@@ -214,7 +248,10 @@ func (p *portal) upsert(ctx context.Context, w batch, at []int) {
 // createOwned makes a contact of somebody's and reports whether the portal refuses that one. It is no upsert: one that finds the
 // contact there would give it to somebody a second time.
 func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused bool) {
-	d, key := w.Request(i).delivery, p.binding.Properties.SenderKey
+	if p.keyless(w, i) {
+		return false
+	}
+	d := w.Request(i).delivery
 	made, err := p.make(ctx, contacts, connector.Object{"properties", p.contactOf(w, i, d), "associations", []connector.Object{}})
 	switch id := existing(err); {
 	case err == nil:
@@ -227,16 +264,8 @@ func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused 
 		w.Succeed(i, resultContact, id, resultAdopted, "true")
 	case fault.Is(err, codeErased):
 		p.forgo(ctx, w, i)
-	case fault.Is(err, codeConflict): // an earlier try made it, or another thread of the same person
-		found, readErr := p.read(ctx, contacts, key, []string{d.Person.Key}, []string{firstName, lastName})
-		switch {
-		case readErr != nil:
-			w.Fail(i, readErr)
-		case len(found) == 0:
-			w.Fail(i, raced(err))
-		default:
-			w.Succeed(i, resultContact, found[0].ID, resultMade, madeBefore, connector.ResultNamed, named(w.Request(i), found[0].Properties))
-		}
+	case fault.Is(err, codeConflict):
+		p.takeOver(ctx, w, []int{i})
 	default:
 		w.Fail(i, err)
 	}

@@ -24,14 +24,15 @@ type activity struct {
 	*connector.Activity
 	parts []connector.Part
 	ids   map[string]string // of the records that are there, as far as is known, by reference id
+	again bool              // an earlier try may have written more of them
 }
 
 // activityOf returns nil for nil.
-func activityOf(a *connector.Activity) *activity {
+func activityOf(a *connector.Activity, again bool) *activity {
 	if a == nil {
 		return nil
 	}
-	shown := activity{Activity: a, ids: map[string]string{}}
+	shown := activity{Activity: a, ids: map[string]string{}, again: again}
 	shown.parts = a.Split(maxPart, func(l connector.Line) int { return connector.Length(connector.PlainLine(l, a.Start)) })
 	for _, p := range shown.parts {
 		if id := a.Written[ref(p)]; recordID.MatchString(id) {
@@ -45,12 +46,17 @@ func ref(p connector.Part) string { return refPart + strconv.Itoa(p.Number) }
 
 // lost reports whether an error says that the record of a reference id is not there that was taken to be. It is not from now on.
 func (a *activity) lost(ref string, err error) bool {
-	refused, _ := errors.AsType[*ResponseError](err)
-	if a == nil || a.ids[ref] == "" || !missing(err) && (refused == nil || refused.Status != http.StatusNotFound) {
+	if a == nil || a.ids[ref] == "" || !absent(err) {
 		return false
 	}
 	delete(a.ids, ref)
 	return true
+}
+
+// absent reports whether an error says that a record is not there that was named by its id.
+func absent(err error) bool {
+	refused, ok := errors.AsType[*ResponseError](err)
+	return missing(err) || ok && refused.Status == http.StatusNotFound
 }
 
 // result returns what a step says that has written the activity: its parts, with what Salesforce told of their ids.
@@ -111,7 +117,7 @@ func (o *org) findParts(ctx context.Context, all []*activity) error {
 	var keys []string
 	for _, a := range all {
 		for _, p := range a.parts {
-			if a.ids[ref(p)] == "" && !o.keyed(s) {
+			if a.ids[ref(p)] == "" && (a.again || !o.keyed(s)) {
 				keys = append(keys, p.Key)
 			}
 		}

@@ -49,7 +49,7 @@ func TestATranscriptSaysWhoSaidWhatAndWhen(t *testing.T) {
 		"the rest of a long line":   {connector.Line{Text: "and so on", Continued: true}, "    and so on"},
 	} {
 		a := shown(c.line)
-		if diff := cmp.Diff(head+c.want, connector.Transcript(a, activityOf(a).parts[0], maxText)); diff != "" {
+		if diff := cmp.Diff(head+c.want, connector.Transcript(a, activityOf(a, false).parts[0], maxText)); diff != "" {
 			t.Errorf("%s: %s", sentence, diff)
 		}
 	}
@@ -58,7 +58,7 @@ func TestATranscriptSaysWhoSaidWhatAndWhen(t *testing.T) {
 func TestPartsSayWhichTheyAre(t *testing.T) {
 	a := shown(connector.Line{Inbound: true, Author: "Ana", Text: strings.Repeat("a", maxPart)}, connector.Line{Author: "us", Text: "ok"})
 	a.Late, a.Parts = true, 3
-	parts := activityOf(a).parts
+	parts := activityOf(a, false).parts
 	if len(parts) != 3 {
 		t.Fatalf("%d parts", len(parts))
 	}
@@ -86,7 +86,7 @@ func FuzzTranscripts(f *testing.F) {
 			line.Details = append(line.Details, connector.Detail{Text: file, URL: address})
 		}
 		a, rest := shown(line, line), 2
-		for _, p := range activityOf(a).parts {
+		for _, p := range activityOf(a, false).parts {
 			got := connector.Transcript(a, p, maxText)
 			if n := len(utf16.Encode([]rune(got))); n > maxText || !utf8.ValidString(got) {
 				t.Errorf("%d characters: %.200q", n, got)

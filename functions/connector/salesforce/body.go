@@ -28,6 +28,9 @@ const (
 	fieldCreated = "CreatedDate"
 )
 
+// fieldDescription is where reps look for what a person wrote.
+const fieldDescription = "Description"
+
 // Lengths that Salesforce keeps.
 const (
 	maxFirstName = 40
@@ -66,7 +69,7 @@ func newPerson(d delivery.Delivery, object string, by origin) connector.Object {
 		"Phone", connector.Cut(d.Person.Phone, maxPhone), "Email", connector.EmailOf(d),
 		"LeadSource", connector.Cut(label, maxFirstName),
 		"Msg_Source__c", connector.Cut(source, maxLabel), "Msg_Channel__c", channel,
-		"Msg_First_Message__c", connector.Cut(said, maxText),
+		"Msg_First_Message__c", connector.Cut(said, maxText), fieldDescription, connector.Cut(said, maxText),
 		"Msg_Address__c", by.address, "Msg_Ad_Source__c", by.source, "Msg_Ad_Id__c", by.id,
 		"Msg_Ad_Url__c", by.url, "Msg_Ad_Headline__c", by.headline, "Msg_Ad_Click_Id__c", by.click,
 	}

@@ -173,6 +173,7 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Enrol:   enrol,
 		Users:   [2]string{"005000000000007AAA", "005000000000008AAA"},
 		Give:    s.Give,
+		Fields:  fields(s, b),
 		Replace: replacing(s, b.Capabilities.Leads),
 		Held:    func() connectortest.Held { return held(t, s, b.Capabilities.Tasks) },
 		Spoil:   func(d *delivery.Delivery) { d.Person.Email = "not an address" },
@@ -187,6 +188,45 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 		Mapped:   mapped(s, b),
 		Refusals: refusals(),
 	}
+}
+
+// fields are what users of an org edit.
+func fields(s *simulator.Simulator, b salesforce.Binding) map[string]connectortest.Field {
+	field := func(objects, name, value string) connectortest.Field {
+		each := func(visit func(r simulator.Record)) {
+			for object := range strings.FieldsSeq(objects) {
+				records, _ := s.Records(object)
+				for _, r := range records {
+					visit(r)
+				}
+			}
+		}
+		return connectortest.Field{
+			Edit: func() { each(func(r simulator.Record) { s.Set(r.ID, map[string]any{name: value}) }) },
+			Kept: func() (n int) {
+				each(func(r simulator.Record) {
+					if r.Properties[name] == value {
+						n++
+					}
+				})
+				return n
+			},
+		}
+	}
+	all := map[string]connectortest.Field{
+		"last name": field("Lead Contact", "LastName", "Given Here"), "first name": field("Lead Contact", "FirstName", "Given"),
+		"phone": field("Lead Contact", "Phone", "+14155559999"), "e-mail": field("Lead Contact", "Email", "given@example.test"),
+		"description": field("Lead Contact", "Description", "Given here"), "owner": field("Lead Contact", "OwnerId", "005000000000007AAA"),
+		"source": field("Lead Contact", "LeadSource", "Fair"),
+	}
+	if b.Capabilities.Leads {
+		all["company"], all["status"] = field("Lead", "Company", "Given Inc."), field("Lead", "Status", "Working")
+	}
+	if b.Capabilities.Tasks {
+		all["subject"], all["text"] = field("Task", "Subject", "Call back"), field("Task", "Description", "Given here")
+		all["whose task"] = field("Task", "OwnerId", "005000000000007AAA")
+	}
+	return all
 }
 
 // replacing returns how users of an org take a person's record away. A lead is merged into a lead, and converted.

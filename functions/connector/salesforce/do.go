@@ -17,7 +17,10 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	for i := range steps {
 		steps[i].Request.fields = steps[i].Fields
 		if steps[i].Request.kind == record {
-			steps[i].Request.activity, steps[i].Request.standing = activityOf(steps[i].Activity), steps[i].Stands()
+			steps[i].Request.activity, steps[i].Request.standing = activityOf(steps[i].Activity, steps[i].Again), steps[i].Stands()
+			if steps[i].Again {
+				steps[i].Request.shown = &earlier{}
+			}
 		}
 	}
 	return connector.Outcomes(steps, func(w batch) {

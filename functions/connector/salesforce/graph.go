@@ -142,14 +142,14 @@ func (o *org) graphOf(r Request, who, object string) graph {
 
 // messageNodes returns what writes a message by itself, and its task.
 func (o *org) messageNodes(r Request, who, object string) []node {
-	d, mapped := r.delivery, r.fields.Of(mapping.Activity, true)
+	d := r.delivery
 	key, event := connector.MessageKey(d.Event), newEvent(d.Event, who, object, o.originOf(d))
 	if !o.binding.Capabilities.Tasks {
-		event = with(event, mapped)
+		return []node{o.shownNode(r, sheet{object: eventObject, key: fieldEventKey}, key, who, object, event, true)}
 	}
-	nodes := []node{{http.MethodPatch, o.upsert(eventObject, fieldEventKey, key), refEvent, event}}
-	if o.binding.Capabilities.Tasks && o.binding.Capabilities.TaskUpsert {
-		nodes = append(nodes, node{http.MethodPatch, o.upsert(taskObject, fieldTaskKey, key), refTask, with(newTask(d.Event, "", who), mapped)})
+	nodes := []node{o.shownNode(r, sheet{object: eventObject, key: fieldEventKey}, key, who, object, event, false)}
+	if o.binding.Capabilities.TaskUpsert {
+		nodes = append(nodes, o.shownNode(r, sheet{object: taskObject, key: fieldTaskKey}, key, who, object, newTask(d.Event, "", who), true))
 	}
 	return nodes
 }
@@ -170,7 +170,11 @@ func (o *org) writeGraphs(ctx context.Context, w batch) {
 			shown = append(shown, a)
 		}
 	}
-	if err := o.findParts(ctx, shown); err != nil {
+	err := o.findParts(ctx, shown)
+	if err == nil {
+		err = o.findShown(ctx, w)
+	}
+	if err != nil {
 		w.FailAll(err)
 		return
 	}
@@ -209,11 +213,11 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 			once = "true"
 		}
 		w.Succeed(i, append(r.activity.result(got.ids),
-			resultWho, who, resultMade, created, resultEvent, got.ids[refEvent], resultOnce, once, connector.ResultNamed, known)...)
+			resultWho, who, resultMade, created, resultEvent, r.shown.eventID(got.ids[refEvent]), resultOnce, once, connector.ResultNamed, known)...)
 		return
 	}
 	switch {
-	case r.activity.lost(got.ref, got.err): // somebody deleted it
+	case r.activity.lost(got.ref, got.err), r.shown.lost(got.ref, got.err): // somebody deleted it
 		results := make([]written, 1)
 		o.send(ctx, []graph{o.graphOf(r, who, o.newObject())}, []int{0}, results)
 		o.concludeGraph(ctx, w, i, who, created, results[0])
@@ -312,13 +316,17 @@ func (o *org) send(ctx context.Context, graphs []graph, at []int, results []writ
 	}
 }
 
-// shortened returns a graph that may come through where it was refused because of the length of a value.
+// shortened returns a graph that may come through where it was refused because of the length of a value, or because the integration user
+// may not describe a person.
 func (g graph) shortened(got written) (graph, bool) {
 	n := slices.IndexFunc(g.Nodes, func(n node) bool { return n.ReferenceID == got.ref })
 	if n < 0 {
 		return g, false
 	}
 	body, changed := shortened(got.err, g.Nodes[n].Body)
+	if !changed && got.ref == refPerson {
+		body, changed = undescribed(got.err, g.Nodes[n].Body)
+	}
 	if changed {
 		g.Nodes = slices.Clone(g.Nodes)
 		g.Nodes[n].Body = body

@@ -22,6 +22,7 @@ type Request struct {
 	activity *activity           // of record, set by Do: nil for a message by itself
 	standing *connector.Standing // of record, set by Do, too
 	fields   mapping.Fields      // set by Do, too
+	shown    *earlier            // of record, set by Do: what an earlier try may have written; nil at the first one
 	lost     string              // the id of the one that turned out to be gone; no other is looked for after the one then found
 }
 

@@ -93,3 +93,19 @@ func TestATimeThatSalesforceDoesNotKeepIsTheMessagesFault(t *testing.T) {
 		}
 	})
 }
+
+// TestWhoMayNotDescribeAPersonMakesOneWithoutADescription: the first message is in our own field, too.
+func TestWhoMayNotDescribeAPersonMakesOneWithoutADescription(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		for n, want := range []string{"Interested in pricing for product X", ""} {
+			_, errs := connectortest.Carry(t.Context(), w.process(), newcomer(n))
+			none(t, errs)
+			leads, _ := w.Records("Lead")
+			if p := leads[n].Properties; p["Description"] != want || p["Msg_First_Message__c"] != "Interested in pricing for product X" {
+				t.Errorf("%v", p)
+			}
+			w.Protect("Lead", "Description")
+			w.Set(leads[0].ID, map[string]any{"Phone": ""})
+		}
+	})
+}

@@ -58,3 +58,14 @@ func shortened(err error, record any) (connector.Object, bool) {
 	}
 	return fitting, changed
 }
+
+// undescribed returns a record without its description where that is what the integration user may not write.
+func undescribed(err error, record any) (connector.Object, bool) {
+	refused, ok := errors.AsType[*ResponseError](err)
+	members, isObject := record.(connector.Object)
+	at := slices.Index(members, any(fieldDescription))
+	if !ok || !isObject || at < 0 || refused.Code != "INVALID_FIELD_FOR_INSERT_UPDATE" || !slices.Equal(refused.Fields, []string{fieldDescription}) {
+		return nil, false
+	}
+	return slices.Concat(members[:at], members[at+2:]), true
+}

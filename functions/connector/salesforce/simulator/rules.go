@@ -28,6 +28,15 @@ func (s *Simulator) Shorten(object, name string, length int) {
 	s.Tables[object].fields[name] = f
 }
 
+// Protect makes a field of an object one that the integration user may not write, as an admin of the org would.
+func (s *Simulator) Protect(object, name string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	f := s.Tables[object].fields[name]
+	f.ReadOnly = true
+	s.Tables[object].fields[name] = f
+}
+
 // broken returns the refusal of a rule that values break, nil if they break none. It tells the message and not the name, as Salesforce does.
 func (s *Simulator) broken(t *table, values map[string]any) *fault {
 	for _, r := range s.rules {
