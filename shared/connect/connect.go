@@ -113,3 +113,12 @@ func (r Report) Count() string {
 	}
 	return cmp.Or(strings.Join(said, ", "), "nothing")
 }
+
+// Names returns the first of some names, and how many more there are.
+func Names(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}

@@ -216,7 +216,7 @@ func namesOf(all []definitions.Property) string {
 	for i, d := range all {
 		names[i] = d.Name
 	}
-	return strings.Join(names, ", ")
+	return connect.Names(names)
 }
 
 // renamed returns the file's name of a property that package/ calls standard.

@@ -28,6 +28,7 @@ type Binding struct {
 	ClientID     string       // the consumer key of the external client app
 	Username     string       // the integration user's, who has approved the app
 	Key          secret.Value // the app's RSA private key, in PEM
+	OrgID        string       // the org that sessions are to be of, in 15 or 18 characters; empty is any
 	Package      int          // the release of package/ that is deployed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities
 }
@@ -87,6 +88,10 @@ func (b Binding) check() (Binding, error) {
 
 // fingerprint names the credentials: a session that others asked for is of no use under new ones.
 func (b Binding) fingerprint() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{b.BaseURL, b.LoginURL, b.Audience, b.ClientID, b.Username, string(b.Key)}, "\x00")))
+	parts := []string{b.BaseURL, b.LoginURL, b.Audience, b.ClientID, b.Username, string(b.Key)}
+	if b.OrgID != "" {
+		parts = append(parts, b.OrgID)
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }

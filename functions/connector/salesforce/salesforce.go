@@ -51,4 +51,5 @@ var (
 	_ connector.CRM[Request] = (*CRM)(nil)
 	_ connector.Linker       = (*CRM)(nil)
 	_ connector.FileTaker    = (*CRM)(nil)
+	_ connector.Connecter    = (*CRM)(nil)
 )

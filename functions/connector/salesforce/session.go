@@ -38,6 +38,8 @@ func (c *CRM) ask(ctx context.Context, b Binding) (connector.Token, error) {
 	}
 	decoded := json.Unmarshal(reply.Body, &answer)
 	switch {
+	case reply.Status == http.StatusOK && decoded == nil && answer.Token != "" && b.ofAnother(orgOf(answer.Identity)):
+		return connector.Token{}, fault.New(fault.Blocked, codeOtherOrg, nil)
 	case reply.Status == http.StatusOK && decoded == nil && answer.Token != "":
 		return connector.Token{Value: answer.Token, User: userOf(answer.Identity)}, nil
 	case reply.Status == http.StatusOK:
@@ -45,6 +47,23 @@ func (c *CRM) ask(ctx context.Context, b Binding) (connector.Token, error) {
 	default:
 		return connector.Token{}, refusedGrant(reply.Status, answer.Error, reply.Header)
 	}
+}
+
+// codeOtherOrg is a session of another org than the settings name.
+const codeOtherOrg = "salesforce_other_org"
+
+// ofAnother reports whether an org is known not to be the one that the settings name. Ids of 18 characters are those of 15 and a check.
+func (b Binding) ofAnother(org string) bool {
+	return b.OrgID != "" && org != "" && b.OrgID[:min(len(b.OrgID), 15)] != org[:15]
+}
+
+// orgOf returns the id of the org in a session's identity URL, "" if there is none.
+func orgOf(identity string) string {
+	parts := strings.Split(identity, "/")
+	if len(parts) < 2 || !recordID.MatchString(parts[len(parts)-2]) {
+		return ""
+	}
+	return parts[len(parts)-2]
 }
 
 // userOf returns the id of the user at the end of a session's identity URL, "" if there is none.

@@ -22,6 +22,7 @@ type Settings struct {
 	Username        string `json:"username"`
 	LoginURL        string `json:"loginUrl"`
 	Audience        string `json:"audience"`
+	OrgID           string `json:"orgId"`           // the org that sessions are to be of, any where none is told
 	Leads           *bool  `json:"leads"`           // false: new persons become contacts
 	Tasks           *bool  `json:"tasks"`           // false: messages are records of our object alone
 	TaskUpsert      *bool  `json:"taskUpsert"`      // false for an org that refuses an external id on activities
@@ -42,7 +43,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 	unless := func(set *bool) bool { return set == nil || *set }
 	return Binding{
 		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Audience: s.Audience,
-		ClientID: s.ClientID, Username: s.Username, Key: crm.Token,
+		ClientID: s.ClientID, Username: s.Username, Key: crm.Token, OrgID: s.OrgID,
 		Package: s.Package,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,

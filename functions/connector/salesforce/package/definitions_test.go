@@ -1,6 +1,11 @@
 package definitions_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -42,5 +47,56 @@ func TestTheIntegrationUserMayWriteEveryField(t *testing.T) {
 	}
 	if fields, err := definitions.Fields("Goat"); err == nil {
 		t.Errorf("%v", fields)
+	}
+}
+
+// TestWhatIsDeployedIsXML: package.xml once was none, for a comment that held two hyphens.
+func TestWhatIsDeployedIsXML(t *testing.T) {
+	for _, keyed := range []bool{true, false} {
+		archive, err := definitions.Archive(keyed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := definitions.Archive(keyed)
+		if err != nil || !bytes.Equal(archive, again) {
+			t.Error("it is another one each time")
+		}
+		zipped, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+		if err != nil || len(zipped.File) != 7 {
+			t.Fatal(err)
+		}
+		for _, f := range zipped.File {
+			opened, err := f.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, err := io.ReadAll(opened)
+			if err != nil {
+				t.Fatal(err)
+			}
+			decoder := xml.NewDecoder(bytes.NewReader(data))
+			for err == nil {
+				_, err = decoder.Token()
+			}
+			if !errors.Is(err, io.EOF) {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+			if f.Name == "objects/Activity.object" && strings.Contains(string(data), "<externalId>true") != keyed {
+				t.Errorf("a task key is wanted: %v; %s", keyed, data)
+			}
+		}
+	}
+}
+
+// TestEachFieldHasItsRelease: what a binding of before does not write is not missed.
+func TestEachFieldHasItsRelease(t *testing.T) {
+	for name, want := range map[string]int{
+		"Lead.Msg_Sender_Key__c": 1, "Lead.Msg_Address__c": 2, "Contact.Msg_Ad_Id__c": 2, "Msg_Event__c.Ad_Url__c": 2, "Msg_Event__c.Body__c": 1,
+		"Msg_Conversation__c.Status__c": 3, "Msg_Event__c.Status_Reason__c": 4,
+	} {
+		object, field, _ := strings.Cut(name, ".")
+		if got := definitions.Since(object, field); got != want {
+			t.Errorf("%s: %d, want %d", name, got, want)
+		}
 	}
 }

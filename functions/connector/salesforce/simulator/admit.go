@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"signalbox/functions/connector/simulatortest"
@@ -90,7 +91,11 @@ func (s *Simulator) admit(r *http.Request, body []byte) reply {
 	}
 	s.day.used(time.Now())
 	s.day.count()
-	if len(body) > 0 && simulatortest.MediaType(r) != "application/json" {
+	wanted := "application/json"
+	if strings.HasSuffix(r.URL.Path, "/"+deployPath) {
+		wanted = "multipart/form-data"
+	}
+	if len(body) > 0 && simulatortest.MediaType(r) != wanted {
 		return refuse(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type: "+r.Header.Get("Content-Type"))
 	}
 	return reply{}

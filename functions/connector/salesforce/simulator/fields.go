@@ -3,6 +3,7 @@ package simulator
 import (
 	_ "embed"
 	"encoding/base64"
+	"encoding/xml"
 	"fmt"
 	"net/http"
 	"net/mail"
@@ -43,29 +44,26 @@ var builtIn []byte
 
 // deploy adds the fields of our package.
 func (s *Simulator) deploy() {
-	if s.options.Picklists {
-		code := field{Kind: "Text", Length: 10}
-		s.Tables[contactObject].fields["MailingCountryCode"], s.Tables[leadObject].fields["CountryCode"] = code, code
+	if s.options.Bare {
+		return
 	}
 	for _, object := range definitions.Objects() {
 		fields, err := definitions.Fields(object)
 		if err != nil { // embedded, and tested
 			continue
 		}
-		if object == "Activity" {
-			object = taskObject
-		}
-		for _, f := range fields {
-			custom := field{Kind: f.Type, Length: f.Length, Key: f.ExternalID, Unique: f.Unique}
-			if f.ReferenceTo != "" {
-				custom.To = []string{f.ReferenceTo}
+		if object == "Activity" && s.options.NoTaskKey {
+			for i := range fields {
+				fields[i].ExternalID, fields[i].Unique = false, false
 			}
-			if object == taskObject && s.options.NoTaskKey {
-				custom.Key, custom.Unique = false, false
-			}
-			s.Tables[object].fields[f.Name] = custom
 		}
+		s.keep(object, fields)
 	}
+	var set permissionSet
+	_ = xml.Unmarshal(definitions.PermissionSet(), &set) // embedded, and tested
+	s.grants[definitions.PermissionSetName] = set
+	s.assigned[definitions.PermissionSetName] = !s.options.Unassigned
+	s.reveal()
 }
 
 // integrationUser owns what is created, unless an assignment rule gives it to somebody else.

@@ -55,9 +55,12 @@ func (s *Simulator) reset() {
 		t.Table = simulatortest.NewTable(t.key)
 		s.Tables[object] = t
 	}
-	if !s.options.Bare {
-		s.deploy()
+	if s.options.Picklists {
+		code := field{Kind: "Text", Length: 10}
+		s.Tables[contactObject].fields["MailingCountryCode"], s.Tables[leadObject].fields["CountryCode"] = code, code
 	}
+	s.hidden, s.grants, s.assigned, s.deployments = map[string]map[string]field{}, map[string]permissionSet{}, map[string]bool{}, nil
+	s.deploy()
 	if s.options.NoCadences {
 		s.Tables[trackerObject].fields = map[string]field{}
 	}

@@ -62,7 +62,7 @@ func (s *Simulator) token(r *http.Request, body []byte) reply {
 	}
 	return reply{Status: http.StatusOK, Body: map[string]string{
 		"access_token": s.begin(), "scope": "api", "instance_url": "http://" + r.Host, "token_type": "Bearer",
-		"id": "https://login.salesforce.com/id/00D000000000001EAA/" + integrationUser,
+		"id": "https://login.salesforce.com/id/" + orgID + "/" + integrationUser,
 	}}
 }
 

@@ -34,6 +34,9 @@ type Options struct {
 	Inactive    string        // a user who has left
 	NoFiles     bool          // the integration user may make no files
 	Picklists   bool          // State and Country/Territory Picklists are on, so that addresses have codes of countries
+	Unassigned  bool          // our permission set is not the integration user's
+	NoDeploy    bool          // the integration user may not deploy metadata
+	DeployTime  time.Duration // how long a deployment takes
 }
 
 // Simulator is one org. It is safe for concurrent use.
@@ -52,6 +55,11 @@ type Simulator struct {
 	undo     []func()
 	assign   bool // the request at hand uses assignment rules
 	save     bool // and saves what a duplicate rule warns of
+
+	hidden      map[string]map[string]field // fields of packages, by object, whoever may see them
+	grants      map[string]permissionSet    // by name
+	assigned    map[string]bool             // which of them are the integration user's
+	deployments []*deployment
 }
 
 // New returns an org without records.
@@ -93,8 +101,11 @@ func (s *Simulator) control() simulatortest.Control {
 func (s *Simulator) answer(r *http.Request, body []byte) reply {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
-	if r.URL.Path == "/services/oauth2/token" {
+	switch {
+	case r.URL.Path == "/services/oauth2/token":
 		return s.token(r, body)
+	case r.Method == http.MethodGet && strings.TrimSuffix(r.URL.Path, "/") == "/services/data":
+		return versions()
 	}
 	s.requests++
 	s.assign = !strings.EqualFold(r.Header.Get("Sforce-Auto-Assign"), "FALSE")
@@ -139,13 +150,22 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	case r.Method == http.MethodPost && path == "parameterizedSearch":
 		return s.search(body)
 	case r.Method == http.MethodGet && path == "query":
+		if answer, known := s.setup(query.Get("q")); known {
+			return answer
+		}
 		return s.query(query.Get("q"))
 	case r.Method == http.MethodGet && path == "queryAll":
 		return s.masters(query.Get("q"))
+	case r.Method == http.MethodPost && path == deployPath:
+		return s.deploys(r, body)
+	case r.Method == http.MethodGet && strings.HasPrefix(path, deployPath+"/"):
+		return s.deployed(strings.TrimPrefix(path, deployPath+"/"), query)
 	case r.Method == http.MethodGet && path == "tooling/query":
 		return s.tooling(query.Get("q"))
 	case r.Method == http.MethodPost && path == "actions/standard/"+removeAction:
 		return s.removeTargets(body)
+	case r.Method == http.MethodGet && path == "actions/standard/"+removeAction && !s.options.NoCadences:
+		return reply{Status: http.StatusOK, Body: map[string]any{"name": removeAction, "label": removeAction, "inputs": []any{}, "outputs": []any{}}}
 	case r.Method == http.MethodGet && path == "limits":
 		return reply{Status: http.StatusOK, Body: map[string]any{
 			"DailyApiRequests": map[string]int{"Max": s.limit(), "Remaining": max(0, s.limit()-s.day.used(time.Now()))},

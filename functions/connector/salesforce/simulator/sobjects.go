@@ -30,6 +30,8 @@ func (s *Simulator) sobjects(method, path string, query url.Values, body []byte)
 	switch {
 	case len(parts) == 1 && method == http.MethodPost:
 		return s.create(t, body)
+	case len(parts) == 2 && parts[1] == "describe" && method == http.MethodGet:
+		return s.describe(t)
 	case len(parts) == 2:
 		return s.byID(t, method, parts[1], query, body)
 	case len(parts) == 3:

@@ -115,6 +115,19 @@ async function main() {
     const { records } = await org.query(`SELECT ContentDocument.LatestPublishedVersionId FROM ContentDocumentLink WHERE LinkedEntityId = '${lead}'`);
     assert.deepEqual([success, records.map((each) => each.ContentDocument.LatestPublishedVersionId)], [true, [id]]);
   });
+  await operation("versions, and what an object is like", async () => {
+    const versions = await org.request("/services/data");
+    assert.ok(versions.some((each) => each.version === version));
+    const { createable, fields } = await org.describe("Lead");
+    const held = fields.find((each) => each.name === "Msg_Sender_Key__c");
+    assert.deepEqual([createable, held.type, held.length, held.externalId, held.unique, held.updateable], [true, "string", 64, true, true, true]);
+  });
+  await operation("a deployment, which has no package.xml and fails", async () => {
+    const empty = Buffer.concat([Buffer.from("PK\x05\x06"), Buffer.alloc(18)]);
+    const begun = await org.metadata.deployRest(empty, { singlePackage: true, rollbackOnError: true });
+    const { done, success, status, numberComponentErrors, details } = await org.metadata.checkDeployStatus(begun.id, true, true);
+    assert.deepEqual([done, success, status, numberComponentErrors, details.componentFailures[0].fullName], [true, false, "Failed", 1, "package.xml"]);
+  });
   await operation("delete, after which it is not there", async () => {
     assert.equal((await org.sobject("Lead").destroy(lead)).success, true);
     await assert.rejects(() => org.sobject("Lead").retrieve(lead), { errorCode: "NOT_FOUND" });

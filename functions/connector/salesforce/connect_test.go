@@ -1,0 +1,212 @@
+package salesforce_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
+	"signalbox/functions/connector/salesforce"
+	"signalbox/functions/connector/salesforce/simulator"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/connect"
+	"signalbox/shared/fault"
+	"signalbox/shared/hosts"
+)
+
+// counted counts requests, and those that write.
+type counted struct {
+	http.RoundTripper
+	writes []string
+	all    int
+}
+
+func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.all++
+	if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/oauth2/token") {
+		c.writes = append(c.writes, r.Method+" "+r.URL.Path)
+	}
+	return c.RoundTripper.RoundTrip(r)
+}
+
+// visit connects, or only checks, and returns the report, which holds no credential and says of all that is missing what mends it.
+func visit(t *testing.T, crm *salesforce.CRM, install bool, after string) connect.Report {
+	t.Helper()
+	report, err := crm.Connect(t.Context(), connector.BindingKey{Tenant: tenantID, CRM: "sf"}, install, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(report)
+	if err != nil || strings.Contains(string(encoded), "PRIVATE KEY") || strings.Contains(string(encoded), "00D000000000001!") {
+		t.Errorf("the report holds a credential: %v", err)
+	}
+	for _, f := range report.Findings {
+		if (f.State == connect.Missing || f.State == connect.Refused) && (f.Means == "" || f.Mend == "") {
+			t.Errorf("%s is %s: it does not say what that means, or what mends it: %+v", f.What, f.State, f)
+		}
+	}
+	return report
+}
+
+// states returns what a report says, a line each.
+func states(r connect.Report) string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		b.WriteString(string(f.State) + " " + f.What + ": " + f.Means + "\n")
+	}
+	return b.String()
+}
+
+// finding returns the finding of a thing.
+func finding(r connect.Report, what string) connect.Finding {
+	for _, f := range r.Findings {
+		if f.What == what {
+			return f
+		}
+	}
+	return connect.Finding{}
+}
+
+// TestConnectMakesABareOrgWork: the package is deployed, a person assigns the permission set, and then all is there and nothing is written.
+func TestConnectMakesABareOrgWork(t *testing.T) {
+	for name, change := range map[string]func(*salesforce.Binding, *simulator.Options){
+		"with a key of tasks": func(*salesforce.Binding, *simulator.Options) {},
+		"without one, which the org refuses": func(b *salesforce.Binding, o *simulator.Options) {
+			b.Capabilities.TaskUpsert, o.NoTaskKey = false, true
+		},
+		"a deployment that takes half a minute": func(_ *salesforce.Binding, o *simulator.Options) { o.DeployTime = 30 * time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, options := org(), simulator.Options{Bare: true, Apps: apps(t)}
+				change(&b, &options)
+				s := simulator.New(options)
+				w := &counted{RoundTripper: simulatortest.Transport(s)}
+				crm := newPlace().crm(b, w, slog.New(slog.DiscardHandler))
+				if report := visit(t, crm, false, ""); !report.Lacks() || len(w.writes) > 0 || report.After != "" {
+					t.Errorf("looked at, writes %v:\n%s", w.writes, states(report))
+				}
+				report := visit(t, crm, true, "")
+				if options.DeployTime > 0 {
+					if finding(report, "deployment").State != connect.Missing || report.After == "" {
+						t.Errorf("it is not done:\n%s", states(report))
+					}
+					report = visit(t, crm, true, report.After)
+				}
+				if len(w.writes) != 1 || finding(report, "deployment").State != connect.Installed || finding(report, "permission set Signalbox").State != connect.Missing || report.After != "" {
+					t.Errorf("deployed, writes %v:\n%s", w.writes, states(report))
+				}
+				s.Assign("Signalbox")
+				w.writes, w.all = nil, 0
+				again := visit(t, crm, true, "")
+				if again.Lacks() || strings.Contains(states(again), "installed") || len(w.writes) > 0 || w.all != 10 {
+					t.Errorf("once more: %d requests, of them writes %v\n%s", w.all, w.writes, states(again))
+				}
+				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
+				none(t, errs)
+			})
+		})
+	}
+}
+
+// TestWhatConnectSaysOfAnOrg: each thing that an org lacks, and that nothing is deployed where something is refused.
+func TestWhatConnectSaysOfAnOrg(t *testing.T) {
+	type admin = func(*simulator.Simulator)
+	for name, c := range map[string]struct {
+		org    simulator.Options
+		admin  admin
+		change func(*salesforce.Binding)
+		what   string
+		state  connect.State
+		says   string // of what it means or what mends it
+		writes bool
+	}{
+		"an org that has all":         {what: "fields of Lead", state: connect.OK},
+		"which org it is":             {what: "org", state: connect.OK, says: "00D000000000001EAA, Developer Edition"},
+		"the org that is named":       {change: func(b *salesforce.Binding) { b.OrgID = "00D000000000001" }, what: "org", state: connect.OK, says: "00D000000000001EAA"},
+		"a session of another org":    {change: func(b *salesforce.Binding) { b.OrgID = "00D000000000002EAA" }, what: "org", state: connect.Refused, says: "salesforce_other_org"},
+		"a user who has not approved": {change: func(b *salesforce.Binding) { b.Username = "goat@acme.example" }, what: "org", state: connect.Refused, says: "salesforce_invalid_grant"},
+		"an app that is not there":    {change: func(b *salesforce.Binding) { b.ClientID = "goat" }, what: "org", state: connect.Refused, says: "Consumer Key"},
+		"a base URL that is none":     {change: func(b *salesforce.Binding) { b.BaseURL = "acme" }, what: "org", state: connect.Refused, says: "My Domain"},
+		"a version that is":           {what: "version", state: connect.OK, says: "v66.0, of v50.0 to v68.0"},
+		"a version that is not":       {change: func(b *salesforce.Binding) { b.Version = "v99.0" }, what: "version", state: connect.Refused, says: `"apiVersion": "v66.0"`},
+		"the requests of a day":       {what: "requests a day", state: connect.OK, says: "of 15000 are left"},
+		"few requests of a day": {admin: func(s *simulator.Simulator) {
+			s.Spoil(simulatortest.Fault{Match: "/services/data/v66.0/limits", Status: http.StatusOK, Body: []byte(`{"DailyApiRequests":{"Max":15000,"Remaining":14}}`)})
+		}, what: "requests a day", state: connect.Degraded, says: "deliveries wait once none is"},
+		"no right to deploy":              {org: simulator.Options{Bare: true, NoDeploy: true}, what: "deployment", state: connect.Missing, says: "sf project deploy start --metadata-dir functions/connector/salesforce/package", writes: true},
+		"no permission set":               {org: simulator.Options{Unassigned: true}, what: "permission set Signalbox", state: connect.Missing, says: "sf org assign permset --name Signalbox", writes: true},
+		"a field that is hidden":          {admin: func(s *simulator.Simulator) { s.Revoke("Signalbox", "Lead.Msg_Consent__c") }, what: "fields of Lead", state: connect.Installed, writes: true},
+		"a field that is only read":       {admin: func(s *simulator.Simulator) { s.Revoke("Signalbox", "read Lead.Msg_Consent__c") }, what: "Lead.Msg_Consent__c", state: connect.Missing, says: "may not edit it"},
+		"a field of another type":         {org: simulator.Options{Bare: true}, admin: func(s *simulator.Simulator) { s.Define("Lead", "Msg_Source__c", "Number", 0) }, what: "Lead.Msg_Source__c", state: connect.Refused, says: "of the type double and has to be string"},
+		"what waits for what is refused":  {org: simulator.Options{Bare: true}, admin: func(s *simulator.Simulator) { s.Define("Lead", "Msg_Source__c", "Number", 0) }, what: "fields of Contact", state: connect.Missing, says: "nothing is deployed while something is refused"},
+		"a field that is too short":       {admin: func(s *simulator.Simulator) { s.Shorten("Lead", "Msg_Address__c", 10) }, what: "Lead.Msg_Address__c", state: connect.Degraded, says: "10 characters"},
+		"a key that is none":              {org: simulator.Options{Bare: true}, admin: func(s *simulator.Simulator) { s.Define("Lead", "Msg_Sender_Key__c", "Text", 64) }, what: "Lead.Msg_Sender_Key__c", state: connect.Refused, says: "no external id"},
+		"a key of tasks that is none":     {org: simulator.Options{NoTaskKey: true}, what: "Task.Msg_Event_Key__c", state: connect.Refused, says: `"taskUpsert": false`},
+		"an org that takes no such key":   {org: simulator.Options{Bare: true, NoTaskKey: true}, what: "unique key of tasks", state: connect.Missing, says: `"taskUpsert": false`, writes: true},
+		"a file that does without it":     {change: func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, what: "unique key of tasks", state: connect.Degraded, says: "looked for before it is made"},
+		"an older package in the file":    {change: func(b *salesforce.Binding) { b.Package = 2 }, what: "package", state: connect.Degraded, says: `"package": 4`},
+		"fields of a later package alone": {org: simulator.Options{NoDeploy: true}, change: func(b *salesforce.Binding) { b.Package = 3 }, admin: func(s *simulator.Simulator) { s.Revoke("Signalbox", "Msg_Event__c.Status_Reason__c") }, what: "later fields of Msg_Event__c", state: connect.Degraded, says: "an older package", writes: true},
+		"codes of countries that are on":  {org: simulator.Options{Picklists: true}, what: "codes of countries", state: connect.Degraded, says: `"countryCodes": true`},
+		"codes of countries that are off": {change: func(b *salesforce.Binding) { b.Capabilities.CountryCodes = true }, what: "codes of countries", state: connect.Missing, says: `"countryCodes": false`},
+		"files that may be made":          {what: "files", state: connect.OK},
+		"files that may not":              {org: simulator.Options{NoFiles: true}, what: "files", state: connect.Degraded, says: "stay links"},
+		"cadences that nobody asks for":   {what: "cadences", state: connect.Degraded, says: `"salesEngagement": true`},
+		"cadences":                        {change: func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, what: "cadences", state: connect.OK},
+		"cadences that are not licensed":  {org: simulator.Options{NoCadences: true}, change: func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, what: "cadences", state: connect.Degraded, says: "SequencesNotCancelled"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := org()
+				if c.change != nil {
+					c.change(&b)
+				}
+				c.org.Apps = apps(t)
+				s := simulator.New(c.org)
+				if c.admin != nil {
+					c.admin(s)
+				}
+				w := &counted{RoundTripper: simulatortest.Transport(s)}
+				report := visit(t, newPlace().crm(b, w, slog.New(slog.DiscardHandler)), true, "")
+				got := finding(report, c.what)
+				if got.State != c.state || !strings.Contains(got.Means+" "+got.Mend, c.says) {
+					t.Errorf("%+v, want %s and %q; all:\n%s", got, c.state, c.says, states(report))
+				}
+				if c.writes != (len(w.writes) > 0) {
+					t.Errorf("writes %v", w.writes)
+				}
+			})
+		})
+	}
+}
+
+// TestNothingIsDeployedWithoutAReply: what cannot be reached is told, and asked once.
+func TestNothingIsDeployedWithoutAReply(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		says string
+	}{
+		"unreachable":           {io.ErrUnexpectedEOF, "salesforce_unreachable"},
+		"an address of our own": {fault.New(fault.Blocked, hosts.CodeRefused, nil), "crm_host_refused"},
+		"whose time is over":    {context.DeadlineExceeded, "salesforce_timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := &counted{RoundTripper: failing{c.err}}
+			report := visit(t, newPlace().crm(org(), w, slog.New(slog.DiscardHandler)), true, "")
+			if got := finding(report, "org"); got.State != connect.Refused || !strings.Contains(got.Means, c.says) || w.all != 1 || len(report.Findings) != 1 {
+				t.Errorf("%d requests: %+v", w.all, report)
+			}
+		})
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }
