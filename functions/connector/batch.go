@@ -52,7 +52,10 @@ func (b Batch[R]) Stands(i int) *Standing { return b.steps[i].Stands() }
 
 // Each calls do for each of the steps at, side by side: for what the CRM has no call for several. One that is slow holds up none
 // of the others.
-func (b Batch[R]) Each(at []int, do func(i int)) {
+func (b Batch[R]) Each(at []int, do func(i int)) { Each(at, do) }
+
+// Each calls do for each of at, side by side. A panic in one of them is one of its caller.
+func Each(at []int, do func(i int)) {
 	if len(at) == 1 {
 		do(at[0])
 		return

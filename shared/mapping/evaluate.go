@@ -10,6 +10,7 @@ type Field struct {
 	Value any    // a string, a bool or a json.Number; of a Datetime and a Date as CRMs read them in JSON
 	Index int    // of its entry
 	Cut   bool   // the value was longer
+	As    Type   // of its entry
 
 	always bool
 }
@@ -57,7 +58,7 @@ func (m *Mapping) Evaluate(first, last *Source, cut func(text string, limit int)
 			left = append(left, Left{e.object, e.To, e.index, code})
 			continue
 		}
-		fields[e.object] = append(fields[e.object], Field{e.To, value, e.index, shortened, e.always})
+		fields[e.object] = append(fields[e.object], Field{e.To, value, e.index, shortened, e.as, e.always})
 	}
 	return fields, left
 }

@@ -26,9 +26,10 @@ type Harness[R any] struct {
 	Tenant    string
 	Secrets   []string // must appear in no error and no log line: the token
 
-	Width      int  // how many deliveries one Do carries at most, at least 2
-	KnownCalls int  // the limit: requests for one message of a person with links
-	Singly     bool // the CRM has no call for several messages; otherwise ten at once get 0.4 requests each at most
+	Width      int           // how many deliveries one Do carries at most, at least 2
+	KnownCalls int           // the limit: requests for one message of a person with links
+	Kept       time.Duration // to what the CRM keeps times; zero: to whatever is finer
+	Singly     bool          // the CRM has no call for several messages; otherwise ten at once get 0.4 requests each at most
 
 	// AddPerson puts a person into the simulator as a user of the CRM would have, known by a number and a country as they were
 	// typed and not by our key, and returns its id.

@@ -184,7 +184,7 @@ func (w *world[R]) holdsMessage(held Held, d delivery.Delivery) {
 		if shows := w.reached(d); shows != nil && a.Status != w.Statuses.State(*shows) {
 			w.t.Errorf("the message of %s is shown as %q, want %q", d.ID, a.Status, w.Statuses.State(*shows))
 		}
-		if !a.At.Equal(d.Event.Timestamp) {
+		if !a.At.Equal(d.Event.Timestamp.Truncate(w.Kept)) {
 			w.t.Errorf("activity of %s is at %s, want %s", d.ID, a.At, d.Event.Timestamp)
 		}
 	}

@@ -98,7 +98,7 @@ func (o *org) activityNodes(r Request, who, object string) []node {
 		if id == "" || a.Written[resultWho] != who {
 			record = append(record, s.lookups(who, object)...)
 		}
-		record = with(append(record, s.text, connector.Transcript(a.Activity, p, maxText)), r.fields.Of(mapping.Activity, id == ""))
+		record = append(record, s.text, connector.Transcript(a.Activity, p, maxText)).With(r.fields.Of(mapping.Activity, id == ""))
 		switch {
 		case id != "":
 			nodes[i] = node{http.MethodPatch, o.path("sobjects/" + s.object + "/" + id), ref(p), record}

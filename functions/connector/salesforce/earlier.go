@@ -71,7 +71,7 @@ func (o *org) shownNode(r Request, of sheet, key, who, object string, members co
 		path, members = o.path("sobjects/"+of.object+"/"+found), of.lookups(who, object)
 	}
 	if mapped {
-		members = with(members, r.fields.Of(mapping.Activity, found == ""))
+		members = members.With(r.fields.Of(mapping.Activity, found == ""))
 	}
 	return node{http.MethodPatch, path, ref, members}
 }

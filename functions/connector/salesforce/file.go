@@ -2,7 +2,6 @@ package salesforce
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -95,19 +94,11 @@ func (o *org) publish(ctx context.Context, r Request, f *connector.File, at stri
 		"Title", connector.Cut(strings.TrimSuffix(f.Name, path.Ext(f.Name)), maxSubject), "PathOnClient", f.Name, "FirstPublishLocationId", at,
 		"Description", "File of a message by " + connector.ChannelLabel(r.delivery.Event.Channel) + " " + fileMark(f.Key),
 	})
-	err = o.call(ctx, http.MethodPost, o.path("sobjects/"+versionObject), withData(record, data), &made)
+	err = o.call(ctx, http.MethodPost, o.path("sobjects/"+versionObject), connector.Raw{Type: "application/json", Data: connector.WithBase64(record, "VersionData", data)}, &made)
 	if err == nil && made.ID == "" {
 		err = fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
 	}
 	return made.ID, err
-}
-
-// withData returns the JSON of a record with a file, which is copied once: encoding/json would copy it four times.
-func withData(record, data []byte) connector.Raw {
-	const name = `,"VersionData":"`
-	out := make([]byte, 0, len(record)+len(name)+base64.StdEncoding.EncodedLen(len(data))+1)
-	out = append(append(out, record[:len(record)-1]...), name...)
-	return connector.Raw{Type: "application/json", Data: append(base64.StdEncoding.AppendEncode(out, data), `"}`...)}
 }
 
 // fileMark ends the description of a file, which has no key, so that it can be found again.

@@ -117,7 +117,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	d := r.delivery
 	if who == "" {
 		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads && connector.OwnerOf(d) == ""
-		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, with(newPerson(d, object, o.originOf(d)), r.ofPerson(object, true))})
+		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.originOf(d)).With(r.ofPerson(object, true))})
 		who = "@{" + refPerson + ".id}"
 	} else {
 		object = kindOf(who)
@@ -134,7 +134,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 		g.Nodes = append(g.Nodes, o.messageNodes(r, who, object)...)
 	}
 	if s := r.standing; s != nil && o.binding.Package >= 3 {
-		members := with(append(stateOf(s.State), sheet{object: conversationObject}.lookups(who, object)...), r.fields.Of(mapping.Conversation, false))
+		members := append(stateOf(s.State), sheet{object: conversationObject}.lookups(who, object)...).With(r.fields.Of(mapping.Conversation, false))
 		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(conversationObject, fieldConversationKey, s.Key), refConversation, members})
 	}
 	return g

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/mapping"
@@ -12,24 +11,6 @@ import (
 
 // refFields is the reference id of what a tenant maps of a person who is there.
 const refFields = "fields"
-
-// with adds to a record the fields that a tenant maps, of which the first of a name counts. What is ours stays.
-func with(record connector.Object, mapped []mapping.Field) connector.Object {
-	for _, f := range mapped {
-		named := func(member any) bool {
-			name, ok := member.(string)
-			return ok && strings.EqualFold(name, f.Name)
-		}
-		ours := false
-		for pair := range slices.Chunk(record, 2) {
-			ours = ours || named(pair[0])
-		}
-		if !ours {
-			record = append(record, f.Name, f.Value)
-		}
-	}
-	return record
-}
 
 // ofPerson returns the fields that a tenant maps of somebody who is of an object: a lead's go before a person's.
 func (r Request) ofPerson(object string, made bool) []mapping.Field {
@@ -45,7 +26,7 @@ func (o *org) personNodes(r Request, who, object string) []node {
 	if len(fields) == 0 {
 		return nil
 	}
-	return []node{{http.MethodPatch, o.path("sobjects/" + object + "/" + who), refFields, with(nil, fields)}}
+	return []node{{http.MethodPatch, o.path("sobjects/" + object + "/" + who), refFields, connector.Object(nil).With(fields)}}
 }
 
 // personGone reports whether a graph was refused because nobody is there to write the fields of.

@@ -41,22 +41,7 @@ func shortened(err error, record any) (connector.Object, bool) {
 	if !ok || !isObject || len(refused.long) == 0 || slices.ContainsFunc(slices.Collect(maps.Keys(refused.long)), keyed.MatchString) {
 		return nil, false
 	}
-	var fitting connector.Object
-	changed := false
-	for pair := range slices.Chunk(members, 2) {
-		name, _ := pair[0].(string)
-		text, isText := pair[1].(string)
-		most, tooLong := refused.long[name]
-		switch {
-		case !tooLong || !isText:
-			fitting = append(fitting, pair...)
-			continue
-		case !whole.MatchString(name):
-			fitting = append(fitting, name, connector.Cut(text, most))
-		}
-		changed = true
-	}
-	return fitting, changed
+	return members.Shortened(refused.long, whole.MatchString)
 }
 
 // undescribed returns a record without its description where that is what the integration user may not write.

@@ -18,7 +18,7 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
 		}
 		if err == nil && !there {
-			task := with(newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who), r.fields.Of(mapping.Activity, true))
+			task := newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who).With(r.fields.Of(mapping.Activity, true))
 			err = o.create(ctx, taskObject, task)
 		}
 		o.conclude(ctx, w, i, err)
