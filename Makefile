@@ -173,6 +173,10 @@ connect: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
 connect: $(OPERATE) ## Install what a tenant's CRMs lack, and print what is left to do: make connect STACK=... | ENDPOINT=... TENANT=acme [CRM=] [ACTION=check]
 	@$(OPERATE) connect
 
+.PHONY: health
+health: $(OPERATE) ## Print how each tenant's CRM is, and fail if a gate is closed: make health STACK=... | ENDPOINT=http://127.0.0.1:4566 [CRM=kind] [MINUTES=10]
+	@$(OPERATE) health
+
 .PHONY: redrive
 # What the environment says counts as what the command line says: a plan must never act. Only the defaults above do not.
 redrive: export ACTION := $(if $(filter file,$(origin ACTION)),redrive,$(ACTION))

@@ -188,6 +188,25 @@ func checkVisibility(t *testing.T, tm template, id string, mapping resource) {
 	}
 }
 
+// TestExpandedRoutesOfOperatorsAreSigned: what tells how tenants' CRMs are is behind IAM; a provider could not sign so.
+func TestExpandedRoutesOfOperatorsAreSigned(t *testing.T) {
+	paths, _ := at(expanded(t).Resources["Gateway"].Properties, "Body", "paths").(map[string]any)
+	operators := 0
+	for path, methods := range paths {
+		for method, operation := range methods.(map[string]any) { //nolint:forcetypeassert // OpenAPI
+			signed := strings.Contains(fmt.Sprint(at(operation, "security")), "AWS_IAM")
+			if ours := strings.HasPrefix(path, "/v1/connectors/"); signed != ours {
+				t.Errorf("%s %s asks for credentials of IAM: %t", method, path, signed)
+			} else if ours {
+				operators++
+			}
+		}
+	}
+	if operators != 2 {
+		t.Errorf("%d routes are the operators': %v", operators, paths)
+	}
+}
+
 func TestExpandedQueues(t *testing.T) {
 	tm := expanded(t)
 	for id, q := range tm.of("AWS::SQS::Queue") {

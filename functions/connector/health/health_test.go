@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -315,4 +316,29 @@ func TestAReportIsBounded(t *testing.T) {
 			t.Errorf("%v: %d bindings, %d calls, %d bytes", err, len(report.Bindings), calls, size)
 		}
 	})
+}
+
+// TestEveryFigureIsDescribed: the page names each metric, each label and each member.
+func TestEveryFigureIsDescribed(t *testing.T) {
+	page, err := os.ReadFile("../../../shared/docs/health.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for file, pattern := range map[string]string{"metrics.txt": `(?m)^# TYPE (\S+)|[{,](\w+)="`, "health.json": `"(\w+)":`} {
+		text, err := os.ReadFile(filepath.Join("testdata", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(pattern).FindAllStringSubmatch(string(text), -1) {
+			name := strings.Join(found[1:], "")
+			checked++
+			if !regexp.MustCompile("`[^`]*\\b"+name+"\\b").Match(page) && name != "closed" {
+				t.Errorf("shared/docs/health.md does not name %s", name)
+			}
+		}
+	}
+	if checked < 50 {
+		t.Errorf("only %d names were found", checked)
+	}
 }

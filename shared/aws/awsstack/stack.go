@@ -9,7 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -20,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 	"github.com/aws/smithy-go"
 
+	"signalbox/shared/aws/sigv4"
 	"signalbox/shared/operations/operate"
 )
 
@@ -28,8 +31,8 @@ const Alias = "live"
 
 // What emulators are spoken to with where the environment says nothing else.
 const (
-	emulatorRegion      = "us-east-1"
-	emulatorCredentials = "test"
+	emulatorRegion = "us-east-1"
+	emulatorKey    = "test"
 )
 
 // Stack is one stack. It is safe for concurrent use.
@@ -47,11 +50,11 @@ type Stack struct {
 func Open(ctx context.Context, name, endpoint string) (*Stack, error) {
 	var options []func(*config.LoadOptions) error
 	if endpoint != "" {
-		id := cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), emulatorCredentials)
+		id := cmp.Or(os.Getenv("AWS_ACCESS_KEY_ID"), emulatorKey)
 		options = append(options,
 			config.WithBaseEndpoint(endpoint),
 			config.WithDefaultRegion(emulatorRegion),
-			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, emulatorCredentials, "")))
+			config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(id, sigv4.EmulatorSecret, "")))
 	}
 	loaded, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -87,6 +90,15 @@ func (s *Stack) Invoke(ctx context.Context, function string, event []byte) ([]by
 		return nil, errors.New("the function failed: its log is a group below /signalbox/" + s.Name)
 	}
 	return nil, errors.New("the function failed: " + told.Message)
+}
+
+// Sign signs a request without a body to the stack's HTTP API with the operator's credentials.
+func (s *Stack) Sign(ctx context.Context, r *http.Request) error {
+	held, err := s.config.Credentials.Retrieve(ctx)
+	if err != nil {
+		return s.explain("sign a request", "", err)
+	}
+	return sigv4.Sign(r, nil, held, s.region, time.Now())
 }
 
 // Outputs returns the stack's outputs by name.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"signalbox/shared/aws/awsstack"
+	"signalbox/shared/aws/sigv4"
 	"signalbox/shared/operations/operate"
 
 	"github.com/google/go-cmp/cmp"
@@ -48,6 +49,26 @@ func open(t *testing.T, s *service) *awsstack.Stack {
 		t.Fatal(err)
 	}
 	return stack
+}
+
+// TestSign: the clouds of one machine take what is signed for them, and nothing is signed without credentials.
+func TestSign(t *testing.T) {
+	request := func() *http.Request {
+		return httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/v1/connectors/toy/health", http.NoBody)
+	}
+	r := request()
+	if err := open(t, &service{}).Sign(t.Context(), r); err != nil || sigv4.CheckEmulated(r, nil) != nil {
+		t.Errorf("%v: %v", err, r.Header)
+	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("AWS_REGION", "eu-west-1")
+	deployed, err := awsstack.Open(t.Context(), "st", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := deployed.Sign(t.Context(), request()); err == nil || !strings.Contains(err.Error(), "AWS_PROFILE") {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestInvoke(t *testing.T) {

@@ -188,7 +188,9 @@ func (r *run) route(ctx context.Context) error {
 	routes := map[string]string{}
 	for _, f := range read.Functions {
 		for _, route := range f.Routes {
-			routes[route.Method+" "+route.Path] = f.Binary
+			if !route.Signed { // the emulator would serve it to everybody
+				routes[route.Method+" "+route.Path] = f.Binary
+			}
 		}
 	}
 	added, err := r.stack.Emulated.AddRoutes(ctx, "Gateway", routes)

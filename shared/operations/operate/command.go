@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 type Stack struct {
 	Invoke   Invoke
 	Outputs  func(ctx context.Context) (map[string]string, error)
+	Sign     func(ctx context.Context, r *http.Request) error // a request without a body to the stack's HTTP API
 	Importer Importer
 	Remover  Remover
 	Deployed Deployed
@@ -48,6 +50,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return backfillCommand(ctx, out, root, lookup, stack)
 	case "connect":
 		return connectCommand(ctx, out, root, lookup, stack)
+	case "health":
+		return healthCommand(ctx, out, root, lookup, stack)
 	case "consent", "consent-import":
 		return consentCommand(ctx, out, command, lookup, stack)
 	case "smoke":
@@ -74,8 +78,8 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
-		"say what to do: operate apply, connect, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
-		strings.Join([]string{ApplyUsage, ConnectUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
+		"say what to do: operate apply, connect, health, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
+		strings.Join([]string{ApplyUsage, ConnectUsage, HealthUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
 	}
 }
 
@@ -107,18 +111,34 @@ func backfillCommand(ctx context.Context, out io.Writer, root string, lookup fun
 	return Backfill(ctx, out, lookup, channels, at.Invoke)
 }
 
-// connectCommand connects the kinds of CRMs that CRMS lists, or else the template.
-func connectCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+// kindsOf returns the kinds of CRMs that CRMS lists, or else the template.
+func kindsOf(root string, lookup func(string) string) ([]string, error) {
 	template, err := readTemplate(root)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	kinds, err := listOf(template, "Crms")
+	if listed := lookup("CRMS"); listed != "" {
+		return strings.Split(listed, ","), nil
+	}
+	return listOf(template, "Crms")
+}
+
+func healthCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	kinds, err := kindsOf(root, lookup)
 	if err != nil {
 		return err
 	}
-	if listed := lookup("CRMS"); listed != "" {
-		kinds = strings.Split(listed, ",")
+	at, err := stack(HealthUsage)
+	if err != nil {
+		return err
+	}
+	return Health(ctx, out, lookup, kinds, at)
+}
+
+func connectCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	kinds, err := kindsOf(root, lookup)
+	if err != nil {
+		return err
 	}
 	at, err := stack(ConnectUsage)
 	if err != nil {
