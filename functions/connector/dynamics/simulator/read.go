@@ -23,11 +23,10 @@ const (
 
 // question is what a request asks of rows.
 type question struct {
-	columns []string               // properties; nil is all
-	expand  map[string][]string    // navigation property to columns of the row it points to
-	fits    func(*record) bool     // nil is all
-	order   func(a, b *record) int // nil is as they were made
-	top     int                    // zero is all
+	columns []string            // properties; nil is all
+	expand  map[string][]string // navigation property to columns of the row it points to
+	fits    func(*record) bool  // nil is all
+	top     int                 // zero is all
 	count   bool
 }
 
@@ -58,9 +57,6 @@ func (s *Simulator) asked(r request, t *table, allowed ...string) (q question, f
 		if q.fits, f = t.filter(text); f != nil {
 			return q, f
 		}
-	}
-	if q.order, f = t.ordered(r.query.Get("$orderby")); f != nil {
-		return q, f
 	}
 	if text := r.query.Get("$top"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -107,37 +103,6 @@ func (s *Simulator) expanded(t *table, text string) (map[string][]string, *fault
 		text = text[len(part[0]):]
 	}
 	return expand, nil
-}
-
-// ordered reads $orderby.
-func (t *table) ordered(text string) (func(a, b *record) int, *fault) {
-	if text == "" {
-		return nil, nil
-	}
-	var orders []func(a, b *record) int
-	for part := range strings.SplitSeq(text, ",") {
-		words := strings.Fields(part)
-		if len(words) == 0 || len(words) > 2 || len(words) == 2 && words[1] != "asc" && words[1] != "desc" {
-			return nil, bad(codeQuery, "Syntax error at position 0 in '"+text+"'.")
-		}
-		name := words[0]
-		if _, _, known := t.column(name); !known {
-			return nil, t.noProperty(name)
-		}
-		sign := 1
-		if len(words) == 2 && words[1] == "desc" {
-			sign = -1
-		}
-		orders = append(orders, func(a, b *record) int { return sign * compare(held(a, name), held(b, name)) })
-	}
-	return func(a, b *record) int {
-		for _, order := range orders {
-			if c := order(a, b); c != 0 {
-				return c
-			}
-		}
-		return 0
-	}, nil
 }
 
 // compare orders values: nothing first, numbers by size, all else as text in any case.
@@ -218,7 +183,7 @@ func (t *table) annotate(r request, shown map[string]any, name string, to ref) {
 
 // list returns GET of a table's rows.
 func (s *Simulator) list(r request, t *table) reply {
-	q, fault := s.asked(r, t, "$select", "$expand", "$filter", "$orderby", "$top", "$count", "$skiptoken")
+	q, fault := s.asked(r, t, "$select", "$expand", "$filter", "$top", "$count", "$skiptoken")
 	if fault != nil {
 		return fault.reply()
 	}
@@ -226,9 +191,6 @@ func (s *Simulator) list(r request, t *table) reply {
 		return denied("prvRead" + t.Privilege).reply()
 	}
 	found := t.Select(0, func(row *record) bool { return q.fits == nil || q.fits(row) })
-	if q.order != nil {
-		slices.SortStableFunc(found, q.order)
-	}
 	answer := map[string]any{"@odata.context": r.root + "$metadata#" + t.Set + q.context()}
 	if q.count {
 		answer["@odata.count"] = len(found)

@@ -33,7 +33,7 @@ func (s *Simulator) Reset() {
 func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.tokens, s.sent, s.undo = map[string]*table{}, map[string]token{}, nil, nil
-	s.version, s.calls, s.minted = 0, 0, 0
+	s.version, s.calls, s.minted, s.plugIns = 0, 0, 0, map[string]string{}
 	s.begin()
 	if !s.options.Bare {
 		s.deploy()
@@ -257,6 +257,13 @@ func (s *Simulator) Forbid() {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	s.options.NoFiles = true
+}
+
+// PlugIn registers a plug-in that refuses each row of a table that is written, with words of its own; without words it is taken away.
+func (s *Simulator) PlugIn(object, words string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.plugIns[object] = words
 }
 
 // ActivateKeys ends the building of the indexes of alternate keys.

@@ -132,6 +132,19 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestAPlugIn: see the page of errors.
+func TestAPlugIn(t *testing.T) {
+	s, lead := populated(t)
+	s.PlugIn("lead", "No leads on Fridays.")
+	if got := ask(t, s, "PATCH", "leads("+lead+")", `{"lastname":"x"}`); got.status != 400 || !strings.Contains(got.body, `{"error":{"code":"0x80040265","message":"No leads on Fridays."}}`) {
+		t.Errorf("%+v: see %s", got, composing)
+	}
+	s.PlugIn("lead", "")
+	if got := ask(t, s, "PATCH", "leads("+lead+")", `{"lastname":"x"}`); got.status != 204 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestPages(t *testing.T) {
 	s := simulator.New(simulator.Options{})
 	for range 3 {

@@ -46,6 +46,7 @@ type Simulator struct {
 	sent    []time.Time
 	tokens  map[string]token
 	minted  int
+	plugIns map[string]string // by table: what a plug-in says of every row that is written
 	undo    []func()
 }
 

@@ -178,6 +178,8 @@ func (s *Simulator) check(r request, t *table, own *record, values map[string]an
 		return denied("prvCreate" + t.Privilege)
 	case values["_ownerid_value"] == nil && written(values, "_ownerid_value"):
 		return bad("0x80040200", "Required field missing.")
+	case s.plugIns[t.Name] != "":
+		return bad(codePlugIn, s.plugIns[t.Name])
 	}
 	if fault := t.state(own, values); fault != nil {
 		return fault

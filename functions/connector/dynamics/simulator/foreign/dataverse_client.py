@@ -3,6 +3,7 @@
 
 import importlib.metadata
 import json
+import logging
 import os
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ ENVIRONMENT, SETTINGS = "https://acme.crm4.dynamics.com", BOUND["settings"]
 KEY, OTHER, EVENT, EVENT2 = "ab" * 32, "cd" * 32, "ef" * 32, "01" * 32
 NOBODY = "00000000-0000-0000-0000-000000000001"
 
+logging.disable(logging.WARNING)  # it tells of each refusal by itself
 report = Report("PowerPlatform-Dataverse-Client " + importlib.metadata.version("PowerPlatform-Dataverse-Client"))
 send = requests.adapters.HTTPAdapter.send
 
