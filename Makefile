@@ -15,6 +15,7 @@ LOCAL = $(BUILD)/local/signalbox
 OPERATE = $(BUILD)/local/signalbox-operate
 CLOUD = $(BUILD)/local/signalbox-cloud
 CHAOS = $(BUILD)/local/signalbox-chaos
+MAP_TEST = $(BUILD)/local/signalbox-map-test
 BENCHMARK = $(BUILD)/local/signalbox-bench
 # What sam build makes is static and without symbols, and the same bytes on every machine.
 SAM_BUILD = CGO_ENABLED=0 GOFLAGS="$(GOFLAGS) -ldflags=-s" $(VENV)/bin/sam build
@@ -176,6 +177,17 @@ connect: $(OPERATE) ## Install what a tenant's CRMs lack, and print what is left
 .PHONY: health
 health: $(OPERATE) ## Print how each tenant's CRM is, and fail if a gate is closed: make health STACK=... | ENDPOINT=http://127.0.0.1:4566 [CRM=kind] [MINUTES=10]
 	@$(OPERATE) health
+
+.PHONY: map-test
+map-test: export EVENT := $(EVENT)
+map-test: export TENANT := $(TENANT)
+map-test: export CRM := $(CRM)
+map-test: $(MAP_TEST) ## Print what each CRM of a tenant file would be sent for an event, without a network: make map-test EVENT=events/canonical-sms.json TENANT=acme.yaml [CRM=<name>]
+	@$(MAP_TEST)
+
+.PHONY: $(MAP_TEST)
+$(MAP_TEST):
+	@go build -o $@ ./shared/dev/maptest/cmd/map-test
 
 .PHONY: redrive
 # What the environment says counts as what the command line says: a plan must never act. Only the defaults above do not.

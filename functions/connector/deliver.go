@@ -8,8 +8,10 @@ import (
 	"slices"
 	"time"
 
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
+	"signalbox/shared/mapping"
 	"signalbox/shared/queue"
 	"signalbox/shared/session"
 	"signalbox/shared/store"
@@ -22,7 +24,7 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Options are what a Connector works with. All are required but Links, Files, Mappings, Gates and Watcher.
+// Options are what a Connector works with. All are required but Links, Files, Mappings, Explain, Gates and Watcher.
 type Options struct {
 	Claims   *idempotency.Claims
 	Store    Store          // where claims, sessions and conversations are, too
@@ -30,12 +32,14 @@ type Options struct {
 	Links    Links          // nil: what is learned is forgotten
 	Files    Files          // nil: files stay links
 	Mappings *Mappings      // nil: no tenant fills fields of its own
-	Gates    *Gates         // of the handler before it; nil: none, as where what was parked is drained
-	Width    int            // how many deliveries go into one Do
-	Attempt  time.Duration  // how long one Do may take
-	Watcher  Watcher        // nil: nobody is told what is seen of the CRM
-	Logger   *slog.Logger
-	Meter    *telemetry.Meter
+	// Explain, if not nil, is told what a mapping fills of a delivery, and what it leaves out: for whoever tries a mapping.
+	Explain func(delivery.Delivery, mapping.Fields, []mapping.Left)
+	Gates   *Gates        // of the handler before it; nil: none, as where what was parked is drained
+	Width   int           // how many deliveries go into one Do
+	Attempt time.Duration // how long one Do may take
+	Watcher Watcher       // nil: nobody is told what is seen of the CRM
+	Logger  *slog.Logger
+	Meter   *telemetry.Meter
 }
 
 // Connector drives one CRM. It is a queue.Handler of delivery.Delivery in JSON.

@@ -139,7 +139,9 @@ func (c *Connector[R]) evaluate(ctx context.Context, it *item, m *mapping.Mappin
 		last = sourceOf(&it.delivery, newest, of, raw)
 	}
 	fields, left := m.Evaluate(first, last, Cut)
-	it.fields = fields
+	if it.fields = fields; c.options.Explain != nil {
+		c.options.Explain(it.delivery, fields, left)
+	}
 	misfits := Result{}
 	for _, l := range left {
 		if l.Misfit() {

@@ -8,6 +8,12 @@ import (
 	"signalbox/shared/hosts"
 )
 
+// What the demo file has as fields.
+const (
+	hubspotFields    = `"fields": { "version": 1, "lead": [{ "to": "hs_lead_label", "value": "WARM" }] }`
+	salesforceFields = `"fields": { "version": 1, "lead": [{ "to": "Status", "value": "Open - Not Contacted" }] }`
+)
+
 // TestAMappingIsChecked has each mistake refused with its path and a reason, and nothing of the file's own words.
 func TestAMappingIsChecked(t *testing.T) {
 	t.Parallel()
@@ -63,9 +69,9 @@ func TestAMappingIsChecked(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for at, old := range map[string]string{hubspot: `"engagementUpsert"`, salesforce: `"clientId"`} {
+			for at, old := range map[string]string{hubspot: hubspotFields, salesforce: salesforceFields} {
 				var got []string
-				for _, p := range plan(t, hosts.Any, demoFile(t, old, `"fields": `+tt.fields+`, `+old)) {
+				for _, p := range plan(t, hosts.Any, demoFile(t, old, `"fields": `+tt.fields)) {
 					got = append(got, p.Path+" "+p.Reason)
 				}
 				fits := slices.EqualFunc(got, tt.want, func(got, want string) bool { return strings.HasPrefix(got, at+"."+want) })
@@ -84,20 +90,20 @@ func TestAMappingIsChecked(t *testing.T) {
 func TestWhatIsOursIsNoTarget(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ old, fields, want string }{
-		"HubSpot's name of a contact":            {`"engagementUpsert"`, `"person": [{"to": "firstname", "value": "x"}]`, "person[0].to is not the internal name of a property that is not written anyway"},
-		"a property of the package":              {`"engagementUpsert"`, `"activity": [{"to": "msg_status", "value": "x"}]`, "activity[0].to is not the internal name of a property"},
-		"the body of a communication":            {`"engagementUpsert"`, `"activity": [{"to": "hs_communication_body", "value": "x"}]`, "activity[0].to is not the internal name of a property"},
-		"a lead of HubSpot's, written once":      {`"engagementUpsert"`, `"lead": [{"to": "goat", "value": "x", "write": "always"}]`, "lead[0].write is not create: a lead is written once"},
-		"Salesforce's name of a person":          {`"clientId"`, `"person": [{"to": "lastName", "value": "x"}]`, "person[0].to is not the API name of a field that is not written anyway"},
-		"a field of the package":                 {`"clientId"`, `"person": [{"to": "MSG_OPT_OUT__c", "value": true}]`, "person[0].to is not the API name of a field that is not written anyway"},
-		"the text of a task":                     {`"clientId"`, `"activity": [{"to": "Description", "value": "x"}]`, "activity[0].to is not the API name of a field that is not written anyway"},
-		"the text of our own object":             {`"clientId"`, `"activity": [{"to": "Body__c", "value": "x"}]`, "activity[0].to is not the API name of a field that is not written anyway"},
-		"how a conversation stands":              {`"clientId"`, `"conversation": [{"to": "Status__c", "value": "x"}]`, "conversation[0].to is not the API name of a field of Msg_Conversation__c"},
-		"what is written twice in other letters": {`"clientId"`, `"person": [{"to": "Goat__c", "value": 1}, {"to": "goat__C", "value": 2}]`, "person[1].to is the field of person[0], too"},
+		"HubSpot's name of a contact":            {hubspotFields, `"person": [{"to": "firstname", "value": "x"}]`, "person[0].to is not the internal name of a property that is not written anyway"},
+		"a property of the package":              {hubspotFields, `"activity": [{"to": "msg_status", "value": "x"}]`, "activity[0].to is not the internal name of a property"},
+		"the body of a communication":            {hubspotFields, `"activity": [{"to": "hs_communication_body", "value": "x"}]`, "activity[0].to is not the internal name of a property"},
+		"a lead of HubSpot's, written once":      {hubspotFields, `"lead": [{"to": "goat", "value": "x", "write": "always"}]`, "lead[0].write is not create: a lead is written once"},
+		"Salesforce's name of a person":          {salesforceFields, `"person": [{"to": "lastName", "value": "x"}]`, "person[0].to is not the API name of a field that is not written anyway"},
+		"a field of the package":                 {salesforceFields, `"person": [{"to": "MSG_OPT_OUT__c", "value": true}]`, "person[0].to is not the API name of a field that is not written anyway"},
+		"the text of a task":                     {salesforceFields, `"activity": [{"to": "Description", "value": "x"}]`, "activity[0].to is not the API name of a field that is not written anyway"},
+		"the text of our own object":             {salesforceFields, `"activity": [{"to": "Body__c", "value": "x"}]`, "activity[0].to is not the API name of a field that is not written anyway"},
+		"how a conversation stands":              {salesforceFields, `"conversation": [{"to": "Status__c", "value": "x"}]`, "conversation[0].to is not the API name of a field of Msg_Conversation__c"},
+		"what is written twice in other letters": {salesforceFields, `"person": [{"to": "Goat__c", "value": 1}, {"to": "goat__C", "value": 2}]`, "person[1].to is the field of person[0], too"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := plan(t, hosts.Any, demoFile(t, tt.old, `"fields": {"version": 1, `+tt.fields+`}, `+tt.old))
+			got := plan(t, hosts.Any, demoFile(t, tt.old, `"fields": {"version": 1, `+tt.fields+`}`))
 			if len(got) != 1 || !strings.Contains(got[0].Path+" "+got[0].Reason, ".settings.fields."+tt.want) {
 				t.Errorf("%v, want %s", got, tt.want)
 			}
@@ -108,8 +114,7 @@ func TestWhatIsOursIsNoTarget(t *testing.T) {
 // TestWhatIsKeptInFullGoesIntoNoCRM: its redacted form does.
 func TestWhatIsKeptInFullGoesIntoNoCRM(t *testing.T) {
 	t.Parallel()
-	const old = `"engagementUpsert"`
-	mapped := string(demoFile(t, old, `"fields": {"version": 1, "activity": [{"to": "audit", "from": "metadata.rawVendor"}]}, `+old))
+	mapped := string(demoFile(t, hubspotFields, `"fields": {"version": 1, "activity": [{"to": "audit", "from": "metadata.rawVendor"}]}`))
 	for policy, refused := range map[string]bool{"redacted": false, "full": true, "none": true} {
 		got := plan(t, hosts.Any, []byte(strings.Replace(mapped, `"rawVendor": "redacted"`, `"rawVendor": "`+policy+`"`, 1)))
 		if (len(got) == 1 && got[0].Path == "tenant.crms[0].settings.fields.activity[0].from") != refused || !refused && len(got) > 0 {

@@ -16,6 +16,23 @@ type Described struct {
 	Options  []string // of a Choice, as they are written; nil where any is taken
 }
 
+// Wanted returns the fields of an object as they have to be for its entries, in their order.
+func (m *Mapping) Wanted(o Object) (fields []Described) {
+	if m == nil {
+		return nil
+	}
+	for i := range m.entries {
+		if e := &m.entries[i]; e.object == o {
+			f := Described{Name: e.To, Type: e.as, Length: e.longest()}
+			if e.as == Choice {
+				f.Options = e.options()
+			}
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
 // Gap is an entry that cannot be carried out as it is.
 type Gap struct {
 	Path   string // below the fields of the CRM's settings

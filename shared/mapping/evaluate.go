@@ -6,13 +6,12 @@ import (
 
 // Field is a field of a record with what it gets.
 type Field struct {
-	Name  string // the CRM's
-	Value any    // a string, a bool or a json.Number; of a Datetime and a Date as CRMs read them in JSON
-	Index int    // of its entry
-	Cut   bool   // the value was longer
-	As    Type   // of its entry
-
-	always bool
+	Name   string // the CRM's
+	Value  any    // a string, a bool or a json.Number; of a Datetime and a Date as CRMs read them in JSON
+	Index  int    // of its entry
+	Cut    bool   // the value was longer
+	As     Type   // of its entry
+	Always bool   // it is written each time
 }
 
 // Text returns the value for a CRM whose fields are all texts.
@@ -26,7 +25,7 @@ func (f Fields) Of(o Object, made bool) []Field {
 	if made {
 		return f[o]
 	}
-	return slices.DeleteFunc(slices.Clone(f[o]), func(one Field) bool { return !one.always })
+	return slices.DeleteFunc(slices.Clone(f[o]), func(one Field) bool { return !one.Always })
 }
 
 // Left is a field that is left out.

@@ -18,8 +18,9 @@ type CRM struct {
 	Simulator func(limit int) http.Handler // that takes so many requests at once, in the CRM's own measure; 0 is no limit
 	Deliver   func(Parts, connector.Options) queue.Handler
 	Statuses  func(Parts) connector.StatusWriter
-	Width     int           // how many statuses go into one call
-	Pause     time.Duration // between two calls for statuses
+	Connect   func(Parts) connector.Connecter // nil: everything that a binding may name is there
+	Width     int                             // how many statuses go into one call
+	Pause     time.Duration                   // between two calls for statuses
 }
 
 // Parts are what a CRM's process is made of.

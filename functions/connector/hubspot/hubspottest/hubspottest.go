@@ -17,6 +17,7 @@ func CRM() simulatortest.CRM {
 		Simulator: func(limit int) http.Handler { return simulator.New(simulator.Options{Burst: limit}) },
 		Deliver:   func(p simulatortest.Parts, o connector.Options) queue.Handler { return connector.New(crm(p), o) },
 		Statuses:  func(p simulatortest.Parts) connector.StatusWriter { return crm(p) },
+		Connect:   func(p simulatortest.Parts) connector.Connecter { return crm(p) },
 		Width:     hubspot.ReceiptsWidth, Pause: hubspot.ReceiptsPause,
 	}
 }
