@@ -268,6 +268,9 @@ type request struct {
 	body         any
 }
 
+// Advice implements connector.Adviser.
+func (toy) Advice(string) string { return "put it right" }
+
 func (c toy) Next(d delivery.Delivery, done connector.Progress) (connector.Step[request], bool, error) {
 	id := d.Person.Links["person"]
 	for _, name := range []string{"find", "make"} {

@@ -118,6 +118,7 @@ func (w *world[R]) deliver(p *process, ds ...delivery.Delivery) []error {
 		if err != nil {
 			w.said = append(w.said, err.Error())
 		}
+		w.advised(err)
 	}
 	return errs
 }

@@ -1,11 +1,14 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
+	_ "embed"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/connect"
@@ -52,10 +55,24 @@ func (v *visit) open(ctx context.Context, c *CRM, of connector.BindingKey) error
 		return err
 	}
 	v.portal, v.given = &portal{crm: c, of: of, binding: checked, routes: r}, b.Properties
-	if b.Version == VersionLegacy {
-		v.Add("version "+b.Version, connect.Degraded, "HubSpot ends it in September 2027", `"apiVersion": "`+Version202603+`" of the CRM in the tenant's file`)
+	return v.ending(cmp.Or(b.Version, Version202603))
+}
+
+// soon is how long before its end a version is told of.
+const soon = 180 * 24 * time.Hour
+
+//go:embed versions.json
+var versions []byte
+
+// ending tells of a version that ends.
+func (v *visit) ending(version string) error {
+	all, err := connect.ReadVersions(versions)
+	for _, one := range all {
+		if one.Name == version && (version == VersionLegacy || one.EndsBefore(time.Now().Add(soon))) {
+			v.Add("version "+version, connect.Degraded, "HubSpot ends it on "+one.Ends, `"apiVersion": "`+Version202603+`" of the CRM in the tenant's file`)
+		}
 	}
-	return nil
+	return err
 }
 
 // ask makes a request within its own time.
@@ -195,22 +212,5 @@ func mendScope(scope string) string {
 
 // mendOf says what a person is to do about a code of a portal that cannot be used.
 func mendOf(code string) string {
-	switch code {
-	case "hubspot_unauthenticated":
-		return "HubSpot: Development > Keys > Service keys > the key > Show: write it as the CRM's token in the tenant's file, make apply"
-	case codeScopes, "hubspot_forbidden":
-		return mendScope("crm.objects.contacts.read and crm.objects.contacts.write")
-	case codeOtherPortal:
-		return "settings.portalId of the CRM is another portal than the token's: correct the one that is wrong, make apply"
-	case "hubspot_base_url_invalid", "crm_host_refused", "hubspot_redirected", "hubspot_path_unknown":
-		return "baseUrl of the CRM in the tenant's file is to be https://api.hubapi.com: make apply"
-	case "hubspot_token_missing", "hubspot_token_invalid":
-		return "token of the CRM in the tenant's file is to be the service key: make apply"
-	case "hubspot_version_unknown":
-		return "apiVersion of the CRM in the tenant's file is to be " + Version202603 + ": make apply"
-	case "hubspot_unreachable", "hubspot_timeout", "hubspot_unavailable":
-		return "is baseUrl right, and https://status.hubspot.com quiet? make connect again"
-	default:
-		return "functions/connector/hubspot/runbook.md has the code"
-	}
+	return cmp.Or((*CRM)(nil).Advice(code), "functions/connector/hubspot/runbook.md has the code")
 }

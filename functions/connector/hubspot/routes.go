@@ -10,7 +10,7 @@ import (
 const (
 	Version202603 = "2026-03"
 	Version202609 = "2026-09"
-	VersionLegacy = "v3" // ends in September 2027
+	VersionLegacy = "v3" // whose associations, of v4, end before itself: see versions.json
 )
 
 // routes are the paths of one version. They are spelled out, because HubSpot moves prefixes between releases.

@@ -1,11 +1,11 @@
 package salesforce
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/connect"
@@ -255,24 +255,5 @@ func (v *visit) cadences(ctx context.Context) error {
 
 // mendOf says what a person is to do about a code of an org that cannot be used.
 func mendOf(code string) string {
-	switch {
-	case code == "salesforce_invalid_grant" || code == "salesforce_grant_refused":
-		return "External Client App Manager > the app > Policies: the permission set Signalbox, and the certificate of the key in the tenant's file; settings.username is the integration user's"
-	case code == "salesforce_invalid_client":
-		return "settings.clientId is the app's Consumer Key: External Client App Manager > the app > Settings > OAuth Settings; make apply"
-	case code == codeOtherOrg:
-		return "settings.orgId of the CRM is another org than that of settings.username: correct the one that is wrong, make apply"
-	case code == codeUnauthenticated || code == "salesforce_session_refused":
-		return "baseUrl of the CRM is another org than that of settings.username, or its IP relaxation refuses us: correct it, make apply"
-	case code == "salesforce_daily_limit":
-		return "Setup > Company Information > API Requests: wait, or buy more"
-	case strings.HasSuffix(code, "_invalid") || strings.HasSuffix(code, "_missing") || strings.HasSuffix(code, "_unknown"):
-		return "correct it in the tenant's file (baseUrl is the org's My Domain, https://<name>.my.salesforce.com), make apply"
-	case code == "crm_host_refused" || code == "salesforce_redirected":
-		return "baseUrl and settings.loginUrl of the CRM are to be the org's My Domain, https://<name>.my.salesforce.com: make apply"
-	case code == "salesforce_unreachable" || code == "salesforce_timeout" || code == "salesforce_unavailable":
-		return "is baseUrl right, and https://status.salesforce.com quiet? make connect again"
-	default:
-		return "functions/connector/salesforce/runbook.md has the code"
-	}
+	return cmp.Or((*CRM)(nil).Advice(code), "functions/connector/salesforce/runbook.md has the code")
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,14 +76,19 @@ func userOf(identity string) string {
 	return id
 }
 
+// grantWords are the words for refusals that have a code of their own.
+// See https://help.salesforce.com/s/articleView?id=sf.remoteaccess_oauth_flow_errors.htm.
+const grantWords = "invalid_grant invalid_client inactive_user inactive_org invalid_app_access"
+
 // refusedGrant sorts a refusal to open a session: what Salesforce names is the tenant's to mend.
 func refusedGrant(status int, word string, header http.Header) error {
 	cause := &ResponseError{Status: status}
 	if grantWord.MatchString(word) {
 		cause.Code = word
 	}
-	if cause.Code != "" && status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
-		return fault.New(fault.Blocked, "salesforce_"+strings.TrimSuffix(word, "_id"), cause)
+	known := strings.TrimSuffix(cause.Code, "_id")
+	if slices.Contains(strings.Fields(grantWords), known) && status < http.StatusInternalServerError && status != http.StatusTooManyRequests {
+		return fault.New(fault.Blocked, "salesforce_"+known, cause)
 	}
 	f := cause.byStatus()
 	if f.Kind == fault.Permanent {

@@ -200,6 +200,8 @@ func TestWhatIsRefusedInsteadOfASession(t *testing.T) {
 	}{
 		"the user has not approved the app":  {simulatortest.Fault{Match: path, Status: 400, Body: []byte(`{"error":"invalid_grant","error_description":"user hasn't approved this consumer"}`)}, nil, fault.Blocked, "salesforce_invalid_grant"},
 		"the app is unknown":                 {simulatortest.Fault{Match: path, Status: 400, Body: []byte(`{"error":"invalid_client_id"}`)}, nil, fault.Blocked, "salesforce_invalid_client"},
+		"the user is inactive":               {simulatortest.Fault{Match: path, Status: 400, Body: []byte(`{"error":"inactive_user"}`)}, nil, fault.Blocked, "salesforce_inactive_user"},
+		"another word":                       {simulatortest.Fault{Match: path, Status: 400, Body: []byte(`{"error":"invalid_scope"}`)}, nil, fault.Blocked, "salesforce_grant_refused"},
 		"no words":                           {simulatortest.Fault{Match: path, Status: 400}, nil, fault.Blocked, "salesforce_grant_refused"},
 		"words that may be anything":         {simulatortest.Fault{Match: path, Status: 400, Body: []byte(`{"error":"<b>signalbox@acme.example"}`)}, nil, fault.Blocked, "salesforce_grant_refused"},
 		"down":                               {simulatortest.Fault{Match: path, Status: 503}, nil, fault.Retryable, "salesforce_unavailable"},
