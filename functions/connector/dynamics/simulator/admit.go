@@ -17,16 +17,40 @@ const (
 	burstWindow     = 300 * time.Second
 )
 
+// spell is how long a request took, and when it ended.
+type spell struct {
+	ended time.Time
+	took  time.Duration
+}
+
 // carry notes that a request is carried out, until the returned function is called.
 func (s *Simulator) carry() (done func()) {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	s.running++
+	began := time.Now()
 	return func() {
 		s.Mu.Lock()
 		defer s.Mu.Unlock()
 		s.running--
+		if s.options.Execution > 0 {
+			s.spells = append(s.spells, spell{time.Now(), time.Since(began)})
+		}
 	}
+}
+
+// executed returns how long requests took within the window, and when there is less of it.
+func (s *Simulator) executed(now time.Time) (total, next time.Duration) {
+	for len(s.spells) > 0 && now.Sub(s.spells[0].ended) >= burstWindow {
+		s.spells = s.spells[1:]
+	}
+	for _, one := range s.spells {
+		total += one.took
+	}
+	if len(s.spells) > 0 {
+		next = burstWindow - now.Sub(s.spells[0].ended)
+	}
+	return total, next
 }
 
 // admit checks the token and the limits; a zero reply lets the request pass.
@@ -49,6 +73,10 @@ func (s *Simulator) admit(r *http.Request) reply {
 	if s.options.Burst > 0 && len(s.sent) >= s.options.Burst {
 		return limited(refuse(http.StatusTooManyRequests, codeBurst, fmt.Sprintf("Number of requests exceeded the limit of %d over time window of 300 seconds.", s.options.Burst)),
 			burstWindow-now.Sub(s.sent[0]))
+	}
+	if spent, next := s.executed(now); s.options.Execution > 0 && spent > s.options.Execution {
+		return limited(refuse(http.StatusTooManyRequests, codeExecution, fmt.Sprintf("Combined execution time of incoming requests exceeded limit of %d milliseconds over time window of 300 seconds. "+
+			"Decrease number of concurrent requests or reduce the duration of requests and try again later.", s.options.Execution.Milliseconds())), next)
 	}
 	s.sent = append(s.sent, now)
 	return reply{}

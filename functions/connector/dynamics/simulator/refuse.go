@@ -28,6 +28,7 @@ const (
 	codeUserLeft   = "0x80040225" // unManagedidsusernotenabled
 	codeNotMember  = "0x80072560"
 	codeBurst      = "0x80072322" // ThrottlingBurstRequestLimitExceededError
+	codeExecution  = "0x80072321" // ThrottlingTimeExceededError
 	codeConcurrent = "0x80072326" // ThrottlingConcurrencyLimitExceededError
 	codeNoDelete   = "0x80040227" // CannotDeleteDueToAssociation
 	codeFileSize   = "0x80044a02" // unManagedidsattachmentinvalidfilesize

@@ -32,7 +32,7 @@ func (s *Simulator) Reset() {
 
 func (s *Simulator) reset() {
 	s.Faults.Clear()
-	s.Tables, s.tokens, s.sent, s.undo = map[string]*table{}, map[string]token{}, nil, nil
+	s.Tables, s.tokens, s.sent, s.spells, s.undo = map[string]*table{}, map[string]token{}, nil, nil, nil
 	s.version, s.calls, s.minted, s.plugIns = 0, 0, 0, map[string]string{}
 	s.begin()
 	if !s.options.Bare {

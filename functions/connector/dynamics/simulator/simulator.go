@@ -27,6 +27,7 @@ type Options struct {
 	TokenLife   time.Duration // zero is what Entra gives by default
 	Burst       int           // requests in 300 seconds before 429; zero tells of BurstLimit and enforces nothing
 	Concurrent  int           // requests at once before 429; zero is any number
+	Execution   time.Duration // that requests take in 300 seconds before 429; zero is no limit
 	Bare        bool          // our solution is not imported
 	KeysPending bool          // the indexes of alternate keys are still being built
 	Indexing    time.Duration // how long that takes for one that is made
@@ -44,6 +45,7 @@ type Simulator struct {
 	calls   int
 	running int // requests that are carried out
 	sent    []time.Time
+	spells  []spell
 	tokens  map[string]token
 	minted  int
 	plugIns map[string]string // by table: what a plug-in says of every row that is written

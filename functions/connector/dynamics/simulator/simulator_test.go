@@ -237,6 +237,23 @@ func TestConcurrentRequests(t *testing.T) {
 	})
 }
 
+// TestExecutionTime: see the page of limits.
+func TestExecutionTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := simulator.New(simulator.Options{Execution: time.Minute})
+		s.Spoil(simulatortest.Fault{Match: "/api/data/v9.2/leads", DelayMS: 61_000})
+		ask(t, s, "GET", "leads", "")
+		got := ask(t, s, "GET", "WhoAmI", "")
+		if got.status != 429 || got.header.Get("Retry-After") != "300" || !strings.Contains(got.body, `"code":"0x80072321","message":"Combined execution time of incoming requests exceeded limit of 60000 milliseconds over time window of 300 seconds.`) {
+			t.Errorf("%+v: see %s", got, limits)
+		}
+		time.Sleep(300 * time.Second)
+		if got := ask(t, s, "GET", "WhoAmI", ""); got.status != 200 {
+			t.Errorf("after Retry-After: %+v", got)
+		}
+	})
+}
+
 // form asks for a token and returns the reply.
 func form(t *testing.T, s *simulator.Simulator, tenant, fields string) asked {
 	t.Helper()
