@@ -82,12 +82,17 @@ func (m *Mappings) of(ctx context.Context, key BindingKey) (found *mapping.Mappi
 }
 
 func parse(settings json.RawMessage) parsed {
+	found, problems := mapping.Parse(mappingIn(settings))
+	return parsed{string(settings), found, len(problems) == 0}
+}
+
+// mappingIn returns what the settings of a CRM have as its mapping, nil for none.
+func mappingIn(settings json.RawMessage) json.RawMessage {
 	var s struct {
 		Fields json.RawMessage `json:"fields"`
 	}
 	_ = json.Unmarshal(settings, &s) // the CRM tells of settings that it cannot read
-	found, problems := mapping.Parse(s.Fields)
-	return parsed{string(settings), found, len(problems) == 0}
+	return s.Fields
 }
 
 // mapFields evaluates the mappings of items that are claimed, and returns the chunks of those that go on. Only where a mapping asks for what

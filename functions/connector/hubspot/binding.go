@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"context"
+	"encoding/json"
 	"reflect"
 	"strconv"
 	"strings"
@@ -27,6 +28,7 @@ type Binding struct {
 	Package      int          // the release of package/ that is installed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities
 	Properties   Properties
+	Settings     json.RawMessage // as the tenant has them: Connect compares the mapping in them with the portal
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and

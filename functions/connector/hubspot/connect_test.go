@@ -2,10 +2,8 @@ package hubspot_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -16,59 +14,13 @@ import (
 	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/hosts"
+	"signalbox/shared/mapping"
 )
 
-// counted counts requests by method and path.
-type counted struct {
-	http.RoundTripper
-	writes []string // what is no GET, and no question
-	all    int
-}
-
-func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.all++
-	if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/access-token-info") {
-		c.writes = append(c.writes, r.Method+" "+r.URL.Path)
-	}
-	return c.RoundTripper.RoundTrip(r)
-}
-
-// visit connects, or only checks, and returns the report with nothing secret in it.
-func visit(t *testing.T, crm *hubspot.CRM, install bool) connect.Report {
+// visit connects, or only checks.
+func visit(t *testing.T, crm *hubspot.CRM, install bool) connectortest.Report {
 	t.Helper()
-	report, err := crm.Connect(t.Context(), connector.BindingKey{Tenant: tenantID, CRM: "hubspot"}, install, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := json.Marshal(report)
-	if err != nil || strings.Contains(string(encoded), string(token)) {
-		t.Errorf("the report holds the token: %v", err)
-	}
-	for _, f := range report.Findings {
-		if (f.State == connect.Missing || f.State == connect.Refused) && (f.Means == "" || f.Mend == "") {
-			t.Errorf("%s is %s: it does not say what that means, or what mends it: %+v", f.What, f.State, f)
-		}
-	}
-	return report
-}
-
-// states returns what a report says, a line each.
-func states(r connect.Report) string {
-	var b strings.Builder
-	for _, f := range r.Findings {
-		b.WriteString(string(f.State) + " " + f.What + "\n")
-	}
-	return b.String()
-}
-
-// finding returns the finding of a thing.
-func finding(r connect.Report, what string) connect.Finding {
-	for _, f := range r.Findings {
-		if f.What == what {
-			return f
-		}
-	}
-	return connect.Finding{}
+	return connectortest.Visit(t, crm, connector.BindingKey{Tenant: tenantID, CRM: "hubspot"}, install, "", string(token))
 }
 
 // TestConnectMakesABarePortalWork: the second time all is there and nothing is written.
@@ -77,19 +29,19 @@ func TestConnectMakesABarePortalWork(t *testing.T) {
 		b := portal()
 		b.Version, b.Properties.SenderKey = version, "acme_person_key"
 		s := simulator.New(simulator.Options{Token: token, Bare: true})
-		w := &counted{RoundTripper: simulator.Transport(s)}
+		w := &connectortest.Requests{RoundTripper: simulator.Transport(s), Reads: []string{"/access-token-info"}}
 		crm := newCRM(b, w, slog.New(slog.DiscardHandler))
-		if report := visit(t, crm, false); !report.Lacks() || len(w.writes) > 0 {
-			t.Errorf("%s: looked at: %v\n%s", version, w.writes, states(report))
+		if report := visit(t, crm, false); !report.Lacks() || len(w.Writes) > 0 {
+			t.Errorf("%s: looked at: %v\n%s", version, w.Writes, report)
 		}
 		report := visit(t, crm, true)
-		if report.Lacks() || finding(report, "properties of contacts").State != connect.Installed || finding(report, "properties of leads").State != connect.Installed {
-			t.Errorf("%s: connected:\n%s", version, states(report))
+		if report.Lacks() || report.Of("properties of contacts").State != connect.Installed || report.Of("properties of leads").State != connect.Installed {
+			t.Errorf("%s: connected:\n%s", version, report)
 		}
-		w.writes, w.all = nil, 0
+		w.Writes, w.All = nil, 0
 		again := visit(t, crm, true)
-		if strings.Contains(states(again), "installed") || again.Lacks() || len(w.writes) > 0 || w.all != 9 {
-			t.Errorf("%s: once more: %d requests, of them writes %v\n%s", version, w.all, w.writes, states(again))
+		if again.Installed() || again.Lacks() || len(w.Writes) > 0 || w.All != 9 {
+			t.Errorf("%s: once more: %d requests, of them writes %v\n%s", version, w.All, w.Writes, again)
 		}
 		_, errs := connectortest.Carry(t.Context(), crm, newcomer(1), stop(2, "2026-01-18T14:23:12Z"))
 		none(t, errs)
@@ -111,6 +63,7 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 		portal simulator.Options
 		define string // a property of contacts that is there already
 		rule   simulator.Rule
+		admin  func(*simulator.Simulator)
 		change func(*hubspot.Binding)
 		what   string
 		state  connect.State
@@ -158,6 +111,24 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 		"a rule for what is written":    {rule: simulator.Rule{Property: "firstname", Kind: "MAX_LENGTH"}, what: "validation rules of contacts.firstname", state: connect.Degraded, says: "MAX_LENGTH"},
 		"a rule for what is not":        {rule: simulator.Rule{Property: "jobtitle", Kind: "MAX_LENGTH"}, what: "validation rules of contacts", state: connect.OK},
 		"a rule that is always kept":    {rule: simulator.Rule{Property: "phone", Kind: "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE"}, what: "validation rules of contacts", state: connect.OK},
+		"a mapping that fits": {change: func(b *hubspot.Binding) {
+			b.Settings = []byte(`{"fields":{"version":1,"person":[{"to":"company","value":"x"}]}}`)
+		}, what: "settings.fields", state: connect.OK},
+		"a mapping to nothing": {change: func(b *hubspot.Binding) {
+			b.Settings = []byte(`{"fields":{"version":1,"lead":[{"to":"goat","value":"x","write":"create"}]}}`)
+		}, what: "settings.fields.lead[0].to of leads", state: connect.Refused, says: "is no field that the credentials can see"},
+		"a mapping to what is read": {change: func(b *hubspot.Binding) {
+			b.Settings = []byte(`{"fields":{"version":1,"person":[{"to":"createdate","value":"x"}]}}`)
+		}, what: "settings.fields.person[0].to of contacts", state: connect.Refused, says: "cannot write"},
+		"a mapping to another type": {change: func(b *hubspot.Binding) {
+			b.Settings = []byte(`{"fields":{"version":1,"activity":[{"to":"when","value":"x"}]}}`)
+		}, admin: func(s *simulator.Simulator) {
+			s.DefineMapped(mapping.Activity, mapping.Described{Name: "when", Type: mapping.Number})
+		}, what: "settings.fields.activity[0].as of communications", state: connect.Refused, says: "is text, and the field takes number"},
+		"a mapping to one of ours": {change: func(b *hubspot.Binding) {
+			b.Properties.AdID, b.Settings = "acme_ad", []byte(`{"fields":{"version":1,"person":[{"to":"acme_ad","value":"x"}]}}`)
+		}, portal: simulator.Options{Bare: true}, writes: true, what: "settings.fields.person[0].to of contacts", state: connect.Refused, says: "the connector writes itself"},
+		"a mapping that cannot be read": {change: func(b *hubspot.Binding) { b.Settings = []byte(`{"fields":{"version":2}}`) }, what: "settings.fields.version", state: connect.Refused, says: "make apply"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := portal()
@@ -173,14 +144,17 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 			}
 			c.rule.Object, c.rule.Refuses = "contacts", func(map[string]string, bool) bool { return false }
 			s.AddRule(c.rule)
-			w := &counted{RoundTripper: simulator.Transport(s)}
-			report := visit(t, newCRM(b, w, slog.New(slog.DiscardHandler)), true)
-			got := finding(report, c.what)
-			if got.State != c.state || !strings.Contains(got.Means+" "+got.Mend, c.says) {
-				t.Errorf("%+v, want %s and %q; all:\n%s", got, c.state, c.says, states(report))
+			if c.admin != nil {
+				c.admin(s)
 			}
-			if c.writes != (len(w.writes) > 0) {
-				t.Errorf("writes %v", w.writes)
+			w := &connectortest.Requests{RoundTripper: simulator.Transport(s), Reads: []string{"/access-token-info"}}
+			report := visit(t, newCRM(b, w, slog.New(slog.DiscardHandler)), true)
+			got := report.Of(c.what)
+			if got.State != c.state || !strings.Contains(got.Means+" "+got.Mend, c.says) {
+				t.Errorf("%+v, want %s and %q; all:\n%s", got, c.state, c.says, report)
+			}
+			if c.writes != (len(w.Writes) > 0) {
+				t.Errorf("writes %v", w.Writes)
 			}
 		})
 	}
@@ -197,15 +171,11 @@ func TestNothingIsMadeWithoutAReply(t *testing.T) {
 		"whose time is over":    {context.DeadlineExceeded, "hubspot_timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &counted{RoundTripper: failing{c.err}}
+			w := &connectortest.Requests{RoundTripper: connectortest.Failing{Err: c.err}}
 			report := visit(t, newCRM(portal(), w, slog.New(slog.DiscardHandler)), true)
-			if got := finding(report, "portal"); got.State != connect.Refused || !strings.Contains(got.Means, c.says) || w.all != 1 || len(report.Findings) != 1 {
-				t.Errorf("%d requests: %+v", w.all, report)
+			if got := report.Of("portal"); got.State != connect.Refused || !strings.Contains(got.Means, c.says) || w.All != 1 || len(report.Findings) != 1 {
+				t.Errorf("%d requests: %+v", w.All, report)
 			}
 		})
 	}
 }
-
-type failing struct{ err error }
-
-func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }

@@ -16,10 +16,19 @@ import (
 	definitions "signalbox/functions/connector/hubspot/package"
 )
 
+// heldProperty is a property as a portal has it.
+type heldProperty struct {
+	definitions.Property
+	Calculated bool `json:"calculated"`
+	Meta       struct {
+		ReadOnly bool `json:"readOnlyValue"`
+	} `json:"modificationMetadata"`
+}
+
 // described is an object type of a portal, and what it lacks.
 type described struct {
 	kind  string
-	held  map[string]definitions.Property
+	held  map[string]heldProperty
 	lacks []definitions.Property // by the names of the file
 }
 
@@ -50,7 +59,7 @@ func (v *visit) describe(ctx context.Context) error {
 			continue
 		}
 		var list struct {
-			Results []definitions.Property `json:"results"`
+			Results []heldProperty `json:"results"`
 		}
 		switch _, err := v.ask(ctx, http.MethodGet, v.routes.properties+"/"+kind, nil, &list); {
 		case err != nil && withheld(err) && kind == leads:
@@ -63,7 +72,7 @@ func (v *visit) describe(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		o := described{kind: kind, held: make(map[string]definitions.Property, len(list.Results))}
+		o := described{kind: kind, held: make(map[string]heldProperty, len(list.Results))}
 		for _, p := range list.Results {
 			o.held[p.Name] = p
 		}
@@ -85,7 +94,7 @@ func (v *visit) describe(ctx context.Context) error {
 }
 
 // compare tells a property that is not what it has to be.
-func (v *visit) compare(kind string, d, held definitions.Property) {
+func (v *visit) compare(kind string, d definitions.Property, held heldProperty) {
 	what := kind + "." + d.Name
 	mend := "HubSpot: Settings > Properties > " + d.Name + ": archive it and make connect, or call ours otherwise by settings.properties of the CRM"
 	switch {

@@ -44,5 +44,6 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 			EngagementUpsert: s.EngagementUpsert == nil || *s.EngagementUpsert,
 		},
 		Properties: s.Properties,
+		Settings:   crm.Settings,
 	}, nil
 }

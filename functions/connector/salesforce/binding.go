@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"net/url"
 	"regexp"
 	"strings"
@@ -31,6 +32,7 @@ type Binding struct {
 	OrgID        string       // the org that sessions are to be of, in 15 or 18 characters; empty is any
 	Package      int          // the release of package/ that is deployed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities
+	Settings     json.RawMessage // as the tenant has them: Connect compares the mapping in them with the org
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and

@@ -30,7 +30,7 @@ func (c *CRM) Connect(ctx context.Context, of connector.BindingKey, install bool
 		v.After = after
 	}
 	err := v.open(ctx, c, of)
-	for _, look := range []func(context.Context) error{v.organization, v.versions, v.limits, v.user, v.schema, v.capabilities} {
+	for _, look := range []func(context.Context) error{v.organization, v.versions, v.limits, v.user, v.schema, v.capabilities, v.mapped} {
 		if err == nil {
 			err = look(ctx)
 		}
@@ -202,7 +202,7 @@ func (v *visit) unassigned() {
 // countries compares what the file says of picklists of countries with the org.
 func (v *visit) countries() {
 	for _, o := range v.objects {
-		if o.object != "Contact" || o.absent {
+		if o.object != contactObject || o.absent {
 			continue
 		}
 		_, there := o.held["MailingCountryCode"]

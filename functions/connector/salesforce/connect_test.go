@@ -2,7 +2,6 @@ package salesforce_test
 
 import (
 	"context"
-	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -19,59 +18,13 @@ import (
 	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/hosts"
+	"signalbox/shared/mapping"
 )
 
-// counted counts requests, and those that write.
-type counted struct {
-	http.RoundTripper
-	writes []string
-	all    int
-}
-
-func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.all++
-	if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/oauth2/token") {
-		c.writes = append(c.writes, r.Method+" "+r.URL.Path)
-	}
-	return c.RoundTripper.RoundTrip(r)
-}
-
-// visit connects, or only checks, and returns the report, which holds no credential and says of all that is missing what mends it.
-func visit(t *testing.T, crm *salesforce.CRM, install bool, after string) connect.Report {
+// visit connects, or only checks.
+func visit(t *testing.T, crm *salesforce.CRM, install bool, after string) connectortest.Report {
 	t.Helper()
-	report, err := crm.Connect(t.Context(), connector.BindingKey{Tenant: tenantID, CRM: "sf"}, install, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := json.Marshal(report)
-	if err != nil || strings.Contains(string(encoded), "PRIVATE KEY") || strings.Contains(string(encoded), "00D000000000001!") {
-		t.Errorf("the report holds a credential: %v", err)
-	}
-	for _, f := range report.Findings {
-		if (f.State == connect.Missing || f.State == connect.Refused) && (f.Means == "" || f.Mend == "") {
-			t.Errorf("%s is %s: it does not say what that means, or what mends it: %+v", f.What, f.State, f)
-		}
-	}
-	return report
-}
-
-// states returns what a report says, a line each.
-func states(r connect.Report) string {
-	var b strings.Builder
-	for _, f := range r.Findings {
-		b.WriteString(string(f.State) + " " + f.What + ": " + f.Means + "\n")
-	}
-	return b.String()
-}
-
-// finding returns the finding of a thing.
-func finding(r connect.Report, what string) connect.Finding {
-	for _, f := range r.Findings {
-		if f.What == what {
-			return f
-		}
-	}
-	return connect.Finding{}
+	return connectortest.Visit(t, crm, connector.BindingKey{Tenant: tenantID, CRM: "sf"}, install, after, "PRIVATE KEY", "00D000000000001!")
 }
 
 // TestConnectMakesABareOrgWork: the package is deployed, a person assigns the permission set, and then all is there and nothing is written.
@@ -88,26 +41,26 @@ func TestConnectMakesABareOrgWork(t *testing.T) {
 				b, options := org(), simulator.Options{Bare: true, Apps: apps(t)}
 				change(&b, &options)
 				s := simulator.New(options)
-				w := &counted{RoundTripper: simulatortest.Transport(s)}
+				w := &connectortest.Requests{RoundTripper: simulatortest.Transport(s), Reads: []string{"/oauth2/token"}}
 				crm := newPlace().crm(b, w, slog.New(slog.DiscardHandler))
-				if report := visit(t, crm, false, ""); !report.Lacks() || len(w.writes) > 0 || report.After != "" {
-					t.Errorf("looked at, writes %v:\n%s", w.writes, states(report))
+				if report := visit(t, crm, false, ""); !report.Lacks() || len(w.Writes) > 0 || report.After != "" {
+					t.Errorf("looked at, writes %v:\n%s", w.Writes, report)
 				}
 				report := visit(t, crm, true, "")
 				if options.DeployTime > 0 {
-					if finding(report, "deployment").State != connect.Missing || report.After == "" {
-						t.Errorf("it is not done:\n%s", states(report))
+					if report.Of("deployment").State != connect.Missing || report.After == "" {
+						t.Errorf("it is not done:\n%s", report)
 					}
 					report = visit(t, crm, true, report.After)
 				}
-				if len(w.writes) != 1 || finding(report, "deployment").State != connect.Installed || finding(report, "permission set Signalbox").State != connect.Missing || report.After != "" {
-					t.Errorf("deployed, writes %v:\n%s", w.writes, states(report))
+				if len(w.Writes) != 1 || report.Of("deployment").State != connect.Installed || report.Of("permission set Signalbox").State != connect.Missing || report.After != "" {
+					t.Errorf("deployed, writes %v:\n%s", w.Writes, report)
 				}
 				s.Assign("Signalbox")
-				w.writes, w.all = nil, 0
+				w.Writes, w.All = nil, 0
 				again := visit(t, crm, true, "")
-				if again.Lacks() || strings.Contains(states(again), "installed") || len(w.writes) > 0 || w.all != 10 {
-					t.Errorf("once more: %d requests, of them writes %v\n%s", w.all, w.writes, states(again))
+				if again.Lacks() || again.Installed() || len(w.Writes) > 0 || w.All != 10 {
+					t.Errorf("once more: %d requests, of them writes %v\n%s", w.All, w.Writes, again)
 				}
 				_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 				none(t, errs)
@@ -119,6 +72,12 @@ func TestConnectMakesABareOrgWork(t *testing.T) {
 // TestWhatConnectSaysOfAnOrg: each thing that an org lacks, and that nothing is deployed where something is refused.
 func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 	type admin = func(*simulator.Simulator)
+	maps := func(fields string) func(*salesforce.Binding) {
+		return func(b *salesforce.Binding) { b.Settings = []byte(`{"fields":{"version":1,` + fields + `}}`) }
+	}
+	own := func(o mapping.Object, f mapping.Described) admin {
+		return func(s *simulator.Simulator) { s.DefineMapped(o, f) }
+	}
 	for name, c := range map[string]struct {
 		org    simulator.Options
 		admin  admin
@@ -161,6 +120,11 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 		"cadences that nobody asks for":   {what: "cadences", state: connect.Degraded, says: `"salesEngagement": true`},
 		"cadences":                        {change: func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, what: "cadences", state: connect.OK},
 		"cadences that are not licensed":  {org: simulator.Options{NoCadences: true}, change: func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, what: "cadences", state: connect.Degraded, says: "SequencesNotCancelled"},
+		"a mapping that fits":             {change: maps(`"person":[{"to":"Description","value":"x"}]`), what: "settings.fields", state: connect.OK},
+		"a mapping to what leads lack":    {change: maps(`"person":[{"to":"HomePhone","value":"x"}]`), what: "settings.fields.person[0].to of Lead", state: connect.Refused, says: "is no field that the credentials can see"},
+		"a mapping to what is read":       {change: maps(`"lead":[{"to":"ConvertedContactId","value":"x"}]`), what: "settings.fields.lead[0].to of Lead", state: connect.Refused, says: "cannot write"},
+		"a mapping to another type":       {change: maps(`"conversation":[{"to":"When__c","value":"x"}]`), admin: own(mapping.Conversation, mapping.Described{Name: "When__c", Type: mapping.Datetime}), what: "settings.fields.conversation[0].as of Msg_Conversation__c", state: connect.Refused, says: "takes datetime"},
+		"a mapping to no option":          {change: maps(`"activity":[{"to":"Mood__c","value":"grim"}]`), admin: own(mapping.Activity, mapping.Described{Name: "Mood__c", Type: mapping.Choice, Options: []string{"gay"}}), what: "settings.fields.activity[0].choices of Task", state: connect.Refused, says: "no option of the field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -173,14 +137,14 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 				if c.admin != nil {
 					c.admin(s)
 				}
-				w := &counted{RoundTripper: simulatortest.Transport(s)}
+				w := &connectortest.Requests{RoundTripper: simulatortest.Transport(s), Reads: []string{"/oauth2/token"}}
 				report := visit(t, newPlace().crm(b, w, slog.New(slog.DiscardHandler)), true, "")
-				got := finding(report, c.what)
+				got := report.Of(c.what)
 				if got.State != c.state || !strings.Contains(got.Means+" "+got.Mend, c.says) {
-					t.Errorf("%+v, want %s and %q; all:\n%s", got, c.state, c.says, states(report))
+					t.Errorf("%+v, want %s and %q; all:\n%s", got, c.state, c.says, report)
 				}
-				if c.writes != (len(w.writes) > 0) {
-					t.Errorf("writes %v", w.writes)
+				if c.writes != (len(w.Writes) > 0) {
+					t.Errorf("writes %v", w.Writes)
 				}
 			})
 		})
@@ -198,15 +162,11 @@ func TestNothingIsDeployedWithoutAReply(t *testing.T) {
 		"whose time is over":    {context.DeadlineExceeded, "salesforce_timeout"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := &counted{RoundTripper: failing{c.err}}
+			w := &connectortest.Requests{RoundTripper: connectortest.Failing{Err: c.err}}
 			report := visit(t, newPlace().crm(org(), w, slog.New(slog.DiscardHandler)), true, "")
-			if got := finding(report, "org"); got.State != connect.Refused || !strings.Contains(got.Means, c.says) || w.all != 1 || len(report.Findings) != 1 {
-				t.Errorf("%d requests: %+v", w.all, report)
+			if got := report.Of("org"); got.State != connect.Refused || !strings.Contains(got.Means, c.says) || w.All != 1 || len(report.Findings) != 1 {
+				t.Errorf("%d requests: %+v", w.All, report)
 			}
 		})
 	}
 }
-
-type failing struct{ err error }
-
-func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.err }

@@ -26,6 +26,11 @@ type heldField struct {
 	Unique     bool   `json:"unique"`
 	Creatable  bool   `json:"createable"`
 	Updatable  bool   `json:"updateable"`
+	Restricted bool   `json:"restrictedPicklist"`
+	Values     []struct {
+		Value  string `json:"value"`
+		Active bool   `json:"active"`
+	} `json:"picklistValues"`
 }
 
 // objectState is an object of the package in an org.

@@ -44,7 +44,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 	return Binding{
 		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Audience: s.Audience,
 		ClientID: s.ClientID, Username: s.Username, Key: crm.Token, OrgID: s.OrgID,
-		Package: s.Package,
+		Package: s.Package, Settings: crm.Settings,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
 			AssignLeads: unless(s.AssignLeads), SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,

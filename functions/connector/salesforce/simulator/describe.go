@@ -43,7 +43,16 @@ type described struct {
 	Creatable  bool     `json:"createable"`
 	Updatable  bool     `json:"updateable"`
 	To         []string `json:"referenceTo"`
-	Values     []string `json:"picklistValues"`
+	Restricted bool     `json:"restrictedPicklist"`
+	Values     []choice `json:"picklistValues"`
+}
+
+// choice is a value of a picklist.
+type choice struct {
+	Value   string `json:"value"`
+	Label   string `json:"label"`
+	Active  bool   `json:"active"`
+	Default bool   `json:"defaultValue"`
 }
 
 // describedType returns the type that a field is described with.
@@ -53,6 +62,8 @@ func describedType(name string, f field) string {
 		"Email": "email", kindOwner: "reference", kindBlob: "base64",
 	}
 	switch {
+	case len(f.Options) > 0:
+		return "picklist"
 	case strings.HasSuffix(name, "Phone"):
 		return "phone"
 	case slices.Contains([]string{"LeadSource", "Status", "Priority", "TaskSubtype"}, name):
@@ -67,20 +78,24 @@ func describedType(name string, f field) string {
 // describe returns GET sobjects/{T}/describe: what the integration user sees of an object, which is less than what there is.
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/dome-sobject-describe.
 func (s *Simulator) describe(t *table) reply {
-	fields := []described{{Name: fieldID, Label: "Record ID", Type: "id", Length: 18, IDLookup: true, Defaulted: true, To: []string{}, Values: []string{}}}
+	fields := []described{{Name: fieldID, Label: "Record ID", Type: "id", Length: 18, IDLookup: true, Defaulted: true, To: []string{}, Values: []choice{}}}
 	for _, name := range t.names() {
 		f, known := t.fields[name]
 		if !known { // dates of the system
 			if name != fieldID {
-				fields = append(fields, described{Name: name, Label: name, Type: "datetime", Defaulted: true, To: []string{}, Values: []string{}})
+				fields = append(fields, described{Name: name, Label: name, Type: "datetime", Defaulted: true, To: []string{}, Values: []choice{}})
 			}
 			continue
 		}
 		custom := strings.HasSuffix(name, "__c")
+		choices := []choice{}
+		for _, option := range f.Options {
+			choices = append(choices, choice{Value: option, Label: option, Active: true})
+		}
 		fields = append(fields, described{
 			Name: name, Label: name, Type: describedType(name, f), Length: f.Length, ExternalID: f.Key && custom, IDLookup: f.Key, Unique: f.Unique,
 			Custom: custom, Nillable: !f.Required, Defaulted: f.Kind == "Checkbox" || f.Kind == kindOwner, Creatable: !f.ReadOnly, Updatable: !f.ReadOnly,
-			To: append([]string{}, f.To...), Values: []string{},
+			To: append([]string{}, f.To...), Restricted: len(choices) > 0, Values: choices,
 		})
 	}
 	writable := t.object != trackerObject && (t.object != versionObject || !s.options.NoFiles)
