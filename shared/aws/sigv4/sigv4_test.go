@@ -24,7 +24,7 @@ func received(t *testing.T, at time.Time, after func(*http.Request)) (r *http.Re
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, got *http.Request) {
 		sent, _ = io.ReadAll(got.Body)
-		r = got
+		r = got.Clone(t.Context()) // the server goes on with its own
 	}))
 	defer server.Close()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/a%20b/health?x=1&y=%2F", strings.NewReader(body))
