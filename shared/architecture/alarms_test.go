@@ -35,6 +35,17 @@ func TestWhatNobodyRepeatsRaisesAnAlarm(t *testing.T) {
 	}
 }
 
+// TestWhatAnybodyMayBeRefusedRaisesNoAlarm: an address of ours that nobody has, and what is for operators asked for without their credentials. One
+// such request of a stranger would page somebody.
+func TestWhatAnybodyMayBeRefusedRaisesNoAlarm(t *testing.T) {
+	pattern := fmt.Sprint(written(t).Resources["GatewayRefused"].Properties["FilterPattern"])
+	for _, status := range []string{"404", "403"} {
+		if !strings.Contains(pattern, `$.status != "`+status+`"`) {
+			t.Errorf("GatewayRefused counts %s: %s", status, pattern)
+		}
+	}
+}
+
 // TestEveryMetricThatIsWatchedIsWritten: an alarm on a metric with another spelling is silent for ever.
 func TestEveryMetricThatIsWatchedIsWritten(t *testing.T) {
 	tm, said := written(t), sources(t)
