@@ -189,6 +189,11 @@ map-test: $(MAP_TEST) ## Print what each CRM of a tenant file would be sent for 
 $(MAP_TEST):
 	@go build -o $@ ./shared/dev/maptest/cmd/map-test
 
+.PHONY: resume
+resume: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
+resume: $(OPERATE) ## Deliver what is parked, once what kept it waiting is mended: make resume STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme CRM=...
+	@$(OPERATE) resume
+
 .PHONY: redrive
 # What the environment says counts as what the command line says: a plan must never act. Only the defaults above do not.
 redrive: export ACTION := $(if $(filter file,$(origin ACTION)),redrive,$(ACTION))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"signalbox/shared/connect"
 	"signalbox/shared/store"
 )
 
@@ -16,7 +17,7 @@ type GateReader interface {
 
 // ClosedGates returns how the gates of CRMs of a kind stand that are closed, by tenant and name. How old what is parked is it leaves out: that
 // is read from what is parked. A record that cannot be read is an error beside the others.
-func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []Gate, err error) {
+func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []connect.Gate, err error) {
 	var unread []error
 	var keys []store.Key
 	for page, err := range store.Pages(ctx, s, store.Range{Partition: closedPartition(kind), Stale: true}) {
@@ -47,8 +48,8 @@ func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []Gate, 
 }
 
 // gate returns how closed gates stand, but for what is parked behind them.
-func (c closure) gate(of BindingKey) Gate {
-	return Gate{
+func (c closure) gate(of BindingKey) connect.Gate {
+	return connect.Gate{
 		Tenant: of.Tenant, CRM: of.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered,
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"signalbox/functions/connector"
 	"signalbox/functions/connector/health"
 	"signalbox/shared/canonical"
+	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
@@ -34,7 +35,7 @@ func TestClosedGatesAreWhatTheDrainTells(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := l.run(l.drain()) // none is due
-		if diff := cmp.Diff(want, gates, cmpopts.IgnoreFields(connector.Gate{}, "Oldest")); diff != "" || len(gates) != 40 {
+		if diff := cmp.Diff(want, gates, cmpopts.IgnoreFields(connect.Gate{}, "Oldest")); diff != "" || len(gates) != 40 {
 			t.Errorf("%d gates (-drain +read): %s", len(gates), diff)
 		}
 		if others, err := connector.ClosedGates(t.Context(), l.store, "to"); err != nil || len(others) > 0 {

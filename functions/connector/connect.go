@@ -24,17 +24,14 @@ type Connecter interface {
 	Connect(ctx context.Context, of BindingKey, install bool, after string) (connect.Report, error)
 }
 
-// ConnectHandler returns what carries out requests for a kind of CRM. Open is called once a request: it returns the tenants as they are
-// configured now, not as they were some minutes ago, and the CRM for them.
+// ConnectHandler returns what carries out requests to connect or check CRMs of a kind. Open is called once a request: it returns the tenants as they are
+// configured now, not as they were some minutes ago, and the CRM for them, nil if it is no Connecter.
 func ConnectHandler(kind string, open func() (Tenants, Connecter)) func(context.Context, connect.Request) (connect.Result, error) {
 	return func(ctx context.Context, r connect.Request) (connect.Result, error) {
-		switch {
-		case r.Action != connect.Connect && r.Action != connect.Check:
-			return connect.Refuse("action is not connect or check"), nil
-		case r.Tenant == "":
-			return connect.Refuse("tenant is missing: whose CRM, by the tenant's id"), nil
-		}
 		tenants, crm := open()
+		if problem := unfit(kind, r, crm); problem != "" {
+			return connect.Refuse(problem), nil
+		}
 		found, err := tenants.Tenant(ctx, r.Tenant)
 		if errors.Is(err, tenant.ErrUnknown) {
 			return connect.Refuse("tenant " + r.Tenant + " is not known: apply its file first"), nil
@@ -59,6 +56,17 @@ func ConnectHandler(kind string, open func() (Tenants, Connecter)) func(context.
 		}
 		return result, nil
 	}
+}
+
+// unfit returns what is wrong with a request, "" for nothing.
+func unfit(kind string, r connect.Request, crm Connecter) string {
+	switch {
+	case r.Tenant == "":
+		return "tenant is missing: whose CRM, by the tenant's id"
+	case crm == nil:
+		return "a CRM of the kind " + kind + " is connected by hand, as its package says"
+	}
+	return ""
 }
 
 // OfCRM reports whether an error is what a CRM of a kind, its address or its binding is refused for, and nothing of ours.

@@ -41,7 +41,6 @@ func TestARequestToConnect(t *testing.T) {
 		"of another kind":            {request: connect.Request{Action: "connect", Tenant: "acme", CRM: "b"}, want: ""},
 		"of one that is not there":   {request: connect.Request{Action: "connect", Tenant: "acme", CRM: "d"}, want: "crm d is none of the tenant's, which are a, b, c"},
 		"of nobody":                  {request: connect.Request{Action: "connect"}, want: "tenant is missing: whose CRM, by the tenant's id"},
-		"for something else":         {request: connect.Request{Action: "drain", Tenant: "acme"}, want: "action is not connect or check"},
 		"of a tenant unknown":        {request: connect.Request{Action: "connect", Tenant: "acme"}, tenant: tenant.ErrUnknown, want: "tenant acme is not known: apply its file first"},
 		"while the store is down":    {request: connect.Request{Action: "connect", Tenant: "acme"}, tenant: fault.New(fault.Retryable, "store_down", nil), failed: "store_down"},
 		"while something else fails": {request: connect.Request{Action: "connect", Tenant: "acme"}, crm: fault.New(fault.Retryable, "store_down", nil), failed: "store_down"},

@@ -70,6 +70,9 @@ const parallel = 10
 // Width is how many deliveries of one binding go into one Do: as many as one batch of a FIFO queue holds.
 const Width = 10
 
+// DrainWidth is how many go into one of a drain: as many as the widest call of any CRM takes. A CRM whose calls are narrower makes several.
+const DrainWidth = 200
+
 // freeCrashes is how many unfinished claims say nothing about a delivery: processes end for reasons of their own.
 const freeCrashes = 1
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/shared/connect"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
@@ -22,12 +23,15 @@ type GateStore interface {
 
 // DrainOptions are what a Drain works with. All are required.
 type DrainOptions struct {
-	Kind   string // of the CRM
-	CRM    any    // asked for advice, if it is an Adviser
-	Store  GateStore
-	Worker *queue.Worker // as that of the CRM's queue: its handler opens and delivers, its dead letters are put back into that queue
-	Logger *slog.Logger
-	Meter  *telemetry.Meter
+	Kind  string // of the CRM
+	CRM   any    // asked for advice, if it is an Adviser
+	Store GateStore
+	// Connect is what ConnectHandler returns.
+	Connect func(ctx context.Context, r connect.Request) (connect.Result, error)
+	Worker  *queue.Worker // as that of the CRM's queue: its handler opens and delivers, its dead letters are put back into that queue
+	Probe   time.Duration // the longest time between two tries, as of Gates
+	Logger  *slog.Logger
+	Meter   *telemetry.Meter
 }
 
 // Drain delivers what is parked behind closed gates, the oldest first, and opens a gate once nothing is parked behind it. One process at a
@@ -38,45 +42,22 @@ type Drain struct{ options DrainOptions }
 // NewDrain returns a Drain.
 func NewDrain(o DrainOptions) *Drain { return &Drain{o} }
 
-// Gate is how the gates of a tenant's CRM stand.
-type Gate struct {
-	Tenant    string    `json:"tenant"`
-	CRM       string    `json:"crm"`
-	Closed    bool      `json:"closed"`
-	Kind      string    `json:"kind,omitempty"`
-	Code      string    `json:"code,omitempty"`
-	Advice    string    `json:"advice,omitempty"`
-	Since     time.Time `json:"since,omitzero"`
-	Probe     time.Time `json:"probe,omitzero"` // when the CRM is tried again
-	Parked    int64     `json:"parked"`
-	Oldest    time.Time `json:"oldest,omitzero"` // when the oldest that is parked was sent
-	Delivered int       `json:"delivered"`       // of what was parked, since the gates closed
-	Busy      bool      `json:"busy,omitempty"`  // another process drains
-}
-
-// DrainRequest is what the function that drains is invoked with. A schedule's own members are none of it.
-type DrainRequest struct {
-	Action string `json:"action"` // ActionDrain, which "" stands for
-	Tenant string `json:"tenant"` // whose gates are drained now, due or not; "" drains what is due
-	CRM    string `json:"crm"`    // the binding's name; "" with a Tenant stands for all of them
-}
-
-// ActionDrain is the action of a DrainRequest.
-const ActionDrain = "drain"
-
-// DrainResult is how the gates stand that were closed.
-type DrainResult struct {
-	Problem string `json:"problem,omitempty"` // with the request; nothing was done then
-	Gates   []Gate `json:"gates"`
-}
-
-// Handle drains what a request names.
-func (d *Drain) Handle(ctx context.Context, r DrainRequest) (result DrainResult, err error) {
+// Handle carries out a request, an event of a schedule being one to drain what is due. What is connected without a lack is drained at once.
+func (d *Drain) Handle(ctx context.Context, r connect.Request) (result connect.Result, err error) {
 	switch {
-	case r.Action != "" && r.Action != ActionDrain:
-		return RefuseDrain("action is none that this function knows: leave it out, or say " + ActionDrain), nil
+	case r.Action == connect.Connect || r.Action == connect.Check:
+		result, err = d.options.Connect(ctx, r)
+		for _, report := range result.Reports {
+			if r.Action == connect.Check || report.Lacks() || report.After != "" {
+				continue
+			}
+			gates, failed := d.Ring(ctx, report.Tenant, report.CRM)
+			result.Gates, err = append(result.Gates, gates...), errors.Join(err, failed)
+		}
+	case r.Action != "" && r.Action != connect.Drain:
+		return connect.Refuse("action is none that this function knows: drain, connect or check"), nil
 	case r.Tenant == "" && r.CRM != "":
-		return RefuseDrain("crm without a tenant: name the tenant, too"), nil
+		return connect.Refuse("crm without a tenant: name the tenant, too"), nil
 	case r.Tenant == "":
 		result.Gates, err = d.Run(ctx)
 	default:
@@ -85,22 +66,19 @@ func (d *Drain) Handle(ctx context.Context, r DrainRequest) (result DrainResult,
 	return result, err
 }
 
-// RefuseDrain returns the result of a request that cannot be served.
-func RefuseDrain(problem string) DrainResult { return DrainResult{Problem: problem} }
-
 // Run drains whatever is due, and returns how the gates stand that were closed when it began. What is left waits for the next run.
-func (d *Drain) Run(ctx context.Context) ([]Gate, error) {
+func (d *Drain) Run(ctx context.Context) ([]connect.Gate, error) {
 	return d.drainAll(ctx, "", false)
 }
 
 // Ring drains what is parked for a tenant's CRM, or all of them with "" for its name, due or not, and returns how the gates stand that were
 // closed. It is for whoever mended what closed them.
-func (d *Drain) Ring(ctx context.Context, tenant, crm string) ([]Gate, error) {
+func (d *Drain) Ring(ctx context.Context, tenant, crm string) ([]connect.Gate, error) {
 	return d.drainAll(ctx, tenant+"/"+crm, true)
 }
 
 // drainAll drains the gates that records tell of whose key begins with prefix, side by side. One that does not end with a slash is a whole key.
-func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]Gate, error) {
+func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]connect.Gate, error) {
 	var all []store.Record
 	for page, err := range store.Pages(ctx, d.options.Store, store.Range{Partition: closedPartition(d.options.Kind), Prefix: prefix}) {
 		if err != nil {
@@ -112,13 +90,13 @@ func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]Gate,
 			}
 		}
 	}
-	gates, errs := make([]Gate, len(all)), make([]error, len(all))
+	gates, errs := make([]connect.Gate, len(all)), make([]error, len(all))
 	queue.SideBySide(all, func(i int, r store.Record) { gates[i], errs[i] = d.drain(ctx, r, rung) })
 	return gates, errors.Join(errs...)
 }
 
 // drain drains the gates that a record tells of, if they are due or it is rung for.
-func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g Gate, err error) {
+func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect.Gate, err error) {
 	defer func() {
 		if value := recover(); value != nil { // of one tenant: the others go on
 			err = queue.Recovered(ctx, d.options.Logger, d.options.Meter, value)
@@ -126,7 +104,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g Gate, e
 	}()
 	run := &draining{Drain: d, record: r, skip: map[string]bool{}}
 	if run.of, run.closure, err = readClosure(r); err != nil {
-		return Gate{}, err
+		return connect.Gate{}, err
 	}
 	now := time.Now()
 	if busy := now.Before(run.closure.End); busy || !rung && now.Before(run.closure.Probe) {
@@ -136,7 +114,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g Gate, e
 		return g, err
 	}
 	if taken, err := run.take(ctx); err != nil || !taken {
-		return Gate{Tenant: run.of.Tenant, CRM: run.of.CRM, Closed: true, Busy: err == nil}, err
+		return connect.Gate{Tenant: run.of.Tenant, CRM: run.of.CRM, Closed: true, Busy: err == nil}, err
 	}
 	err = run.work(ctx)
 	if left := run.leave(ctx); err == nil {
@@ -190,9 +168,9 @@ func (r *draining) write(ctx context.Context) (written bool, err error) {
 }
 
 // stands returns how the gates stand.
-func (r *draining) stands(ctx context.Context) (Gate, error) {
+func (r *draining) stands(ctx context.Context) (connect.Gate, error) {
 	if r.opened {
-		return Gate{Tenant: r.of.Tenant, CRM: r.of.CRM, Delivered: r.closure.Delivered}, nil
+		return connect.Gate{Tenant: r.of.Tenant, CRM: r.of.CRM, Delivered: r.closure.Delivered}, nil
 	}
 	g := r.closure.gate(r.of)
 	within, cancel := queue.Finishing(ctx)
@@ -220,7 +198,7 @@ func (r *draining) stands(ctx context.Context) (Gate, error) {
 }
 
 // tell counts what is parked behind a closed gate: what alarms and boards watch.
-func (r *draining) tell(g Gate) {
+func (r *draining) tell(g connect.Gate) {
 	if !g.Closed {
 		return
 	}

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"signalbox/functions/connector"
+	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
@@ -202,21 +202,31 @@ func TestARingDrainsWhatIsNotDue(t *testing.T) {
 		l := newLane(t)
 		l.park("acme", 3, 1)
 		l.park("other", 3, 1)
+		l.park("third", 3, 1)
+		l.park("lacks", 3, 1)
 		l.says("acme", nil)
+		l.says("third", nil)
+		l.says("lacks", nil)
 		l.run(l.drain())
 		if l.calls() > 0 {
 			t.Error("it was not due")
 		}
-		for request, want := range map[connector.DrainRequest]string{
+		for request, want := range map[connect.Request]string{
 			{Tenant: "acme", CRM: "toy"}:                    "acme delivered 3",
 			{Tenant: "other"}:                               "other parked 3, mend toy_unauthenticated",
 			{Tenant: "other", CRM: "to"}:                    "",
 			{Tenant: "nobody", CRM: "toy", Action: "drain"}: "",
 			{CRM: "toy"}:                                    "crm without a tenant: name the tenant, too",
-			{Action: "sing"}:                                "action is none that this function knows: leave it out, or say drain",
+			{Action: "sing"}:                                "action is none that this function knows: drain, connect or check",
+			{Action: "check", Tenant: "third"}:              "looked at third, ",
+			{Action: "connect", Tenant: "lacks"}:            "looked at lacks, ",
+			{Action: "connect", Tenant: "third"}:            "looked at third, third delivered 3",
 		} {
 			result, err := l.drain().Handle(t.Context(), request)
-			got := result.Problem
+			got := strings.Join(result.Problems, "")
+			for _, r := range result.Reports {
+				got += "looked at " + r.Tenant + ", "
+			}
 			for _, g := range result.Gates {
 				if got += g.Tenant; g.Closed {
 					got += fmt.Sprintf(" parked %d, %s", g.Parked, g.Advice)

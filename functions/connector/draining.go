@@ -183,12 +183,12 @@ func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn 
 		r.closure.Tries, r.closure.Probe = 0, time.Now().UTC()
 		return true, err
 	case r.alone:
-		r.closure.later(0)
+		r.closure.later(0, r.options.Probe)
 		return true, err
 	case r.trouble == nil:
 		return true, err
 	default:
-		r.closure.meet(r.trouble, adviceOf(r.options.CRM, r.trouble.Code))
+		r.closure.meet(r.trouble, adviceOf(r.options.CRM, r.trouble.Code), r.options.Probe)
 		r.options.Logger.WarnContext(ctx, "gate stays closed", slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM),
 			slog.String("code", r.trouble.Code), slog.Time("probe", r.closure.Probe))
 		return false, errors.Join(err, r.giveUpOld(ctx))

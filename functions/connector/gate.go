@@ -69,27 +69,24 @@ type closure struct {
 	Unknown unknown.Members `json:"-"`
 }
 
-// firstProbe is how long after its closing a gate is tried for the first time, and longestProbe how far apart two tries get.
-const (
-	firstProbe   = time.Minute
-	longestProbe = 15 * time.Minute
-)
+// doublings is how often the wait between two tries of a closed gate doubles, at most, before it is the longest.
+const doublings = 4
 
 // meet notes why nothing goes through, and when the next try is due.
-func (c *closure) meet(f *fault.Error, advice string) {
+func (c *closure) meet(f *fault.Error, advice string, longest time.Duration) {
 	c.Kind, c.Code, c.Advice, c.Answers = f.Kind.String(), f.Code, advice, time.Time{}
 	asked := time.Duration(0)
 	if f.Kind == fault.Throttled {
 		asked = f.Wait
 	}
-	c.later(asked)
+	c.later(asked, longest)
 }
 
-// later puts the next try off: by what the CRM asked for, and else by more each time.
-func (c *closure) later(asked time.Duration) {
-	wait := longestProbe
-	if c.Tries < 4 { // 1, 2, 4, 8 minutes
-		wait = firstProbe << c.Tries
+// later puts the next try off: by what the CRM asked for, and else by more each time, up to longest.
+func (c *closure) later(asked, longest time.Duration) {
+	wait := longest
+	if c.Tries < doublings {
+		wait = longest / (1<<doublings - 1) << c.Tries
 	}
 	if asked > 0 {
 		wait = asked

@@ -21,6 +21,7 @@ type GateOptions struct {
 	Store       Store
 	Concurrency int           // how many functions of this one's kind run at once at most; 0: it is not known, and no call is cut short
 	Attempt     time.Duration // how long one Do may take
+	Probe       time.Duration // the longest time between two tries of a closed gate; the first is a fifteenth of it after the closing
 	Logger      *slog.Logger
 	Meter       *telemetry.Meter
 }
@@ -199,7 +200,7 @@ func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) erro
 		first = held[0].Version == 0
 		if first {
 			c := closure{Since: time.Now().UTC()}
-			c.meet(why, adviceOf(g.options.CRM, why.Code))
+			c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
 			if change, err = c.change(keys[0], 0); err != nil {
 				return err
 			}

@@ -14,6 +14,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/canonical"
+	"signalbox/shared/connect"
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
@@ -145,7 +146,7 @@ func (l *lane) worker(o *connector.Options, crm connector.CRM[string]) *queue.Wo
 func (l *lane) process(crm connector.CRM[string]) *queue.Worker {
 	meter, o := l.logs()
 	o.Gates = connector.NewGates(connector.GateOptions{
-		Kind: "toy", CRM: crm, Store: l.store, Concurrency: l.most, Attempt: 10 * time.Second, Logger: o.Logger, Meter: meter,
+		Kind: "toy", CRM: crm, Store: l.store, Concurrency: l.most, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: o.Logger, Meter: meter,
 	})
 	w := l.worker(o, crm)
 	w.Handler = o.Gates.Before(w.Handler)
@@ -156,10 +157,17 @@ func (l *lane) process(crm connector.CRM[string]) *queue.Worker {
 func (l *lane) drain() *connector.Drain {
 	meter, o := l.logs()
 	o.Width = 100
-	return connector.NewDrain(connector.DrainOptions{Kind: "toy", CRM: l, Store: l.store, Worker: l.worker(o, l), Logger: o.Logger, Meter: meter})
+	looks := func(_ context.Context, r connect.Request) (connect.Result, error) {
+		report := connect.Report{Tenant: r.Tenant, CRM: "toy"}
+		if r.Tenant == "lacks" {
+			report.Add("a field", connect.Missing, "", "make it")
+		}
+		return connect.Result{Reports: []connect.Report{report}}, nil
+	}
+	return connector.NewDrain(connector.DrainOptions{Probe: 15 * time.Minute, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Worker: l.worker(o, l), Logger: o.Logger, Meter: meter})
 }
 
-func (l *lane) run(d *connector.Drain) []connector.Gate {
+func (l *lane) run(d *connector.Drain) []connect.Gate {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -351,13 +351,13 @@ func TestExpandedRightsAreWhatTheyWere(t *testing.T) {
 	golden(t, filepath.Join("testdata", "rights.txt"), strings.Join(lines, "\n")+"\n")
 }
 
-// TestExpandedStackFitsCloudFormation: 500 resources are a stack's limit, and a tenth of them stays free for what comes.
+// TestExpandedStackFitsCloudFormation: 500 resources are a stack's limit. Nine functions that are still to come are counted, and thirty resources stay free.
 func TestExpandedStackFitsCloudFormation(t *testing.T) {
 	of := func(parameters ...string) int { return len(expanded(t, parameters...).Resources) }
 	base := of("Channels=twilio", "Crms=hubspot")
 	channel, crm := of("Channels=twilio,outreach", "Crms=hubspot")-base, of("Channels=twilio", "Crms=hubspot,salesforce")-base
-	if channel > 9+5 || crm > 24 {
-		t.Errorf("a channel has %d resources, of 9 for what receives and 5 for what parses again; a CRM %d, of 24", channel, crm)
+	if channel > 9+5 || crm > 28 {
+		t.Errorf("a channel has %d resources, of 9 for what receives and 5 for what parses again; a CRM %d, of 28", channel, crm)
 	}
 	shared, functions := base-channel-crm, 0
 	for id := range written(t).of("AWS::Serverless::Function") {
@@ -377,8 +377,8 @@ func TestExpandedStackFitsCloudFormation(t *testing.T) {
 	sum := shared + 12*channel + 4*crm + (9*own+functions-1)/functions
 	t.Logf("%d resources; %d a channel, %d a CRM, %d of %d functions; with twelve channels, four CRMs and nine more functions %d",
 		of(), channel, crm, own, functions, sum)
-	if sum > 450 {
-		t.Errorf("twelve channels, four CRMs and nine more functions are %d resources, of 450", sum)
+	if sum > 470 {
+		t.Errorf("twelve channels, four CRMs and nine more functions are %d resources, of 470", sum)
 	}
 	source, err := os.ReadFile(filepath.Join(root(t), "template.yaml"))
 	if err != nil {
@@ -395,7 +395,7 @@ func TestExpandedStackFitsCloudFormation(t *testing.T) {
 func checkPartiQL(t *testing.T, at string, statement any) {
 	t.Helper()
 	role, _, _ := strings.Cut(at, ".")
-	if role != "RouteRole" && !strings.HasSuffix(role, "DeliverRole") {
+	if role != "RouteRole" && !strings.HasSuffix(role, "DeliverRole") && !strings.HasSuffix(role, "DrainRole") {
 		t.Errorf("%s allows statements of PartiQL: only routers and connectors run any", at)
 	}
 	condition, err := json.Marshal(statement.(map[string]any)["Condition"]) //nolint:forcetypeassert // it has actions

@@ -1,5 +1,6 @@
-// Package connect holds the request and the report of the functions that connect CRMs: what a CRM has of what its connector needs,
-// what was installed, and what a person is to do about the rest. A report holds no credential and no personal data.
+// Package connect holds the requests and the results of the functions that see to CRMs themselves, and not to one message: what a CRM has
+// of what its connector needs, what was installed, what a person is to do about the rest, and what waits for that person. They hold no
+// credential and no personal data.
 package connect
 
 import (
@@ -8,12 +9,14 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The actions of a request.
 const (
 	Connect = "connect" // look, and install what is missing
 	Check   = "check"   // only look
+	Drain   = "drain"   // deliver what is parked, due or not; without a tenant what is due
 )
 
 // Request is what a CRM's function is invoked with.
@@ -24,10 +27,27 @@ type Request struct {
 	After  string `json:"after,omitempty"` // what Report.After of this CRM was
 }
 
-// Result is a report a binding, or what is wrong with the request.
+// Result is a report a binding and how its gates stand that were closed, or what is wrong with the request.
 type Result struct {
-	Reports  []Report `json:"reports"`
+	Reports  []Report `json:"reports,omitempty"`
+	Gates    []Gate   `json:"gates,omitempty"`
 	Problems []string `json:"problems,omitempty"`
+}
+
+// Gate is how the gates of a tenant's CRM stand, which are closed while nothing goes through.
+type Gate struct {
+	Tenant    string    `json:"tenant"`
+	CRM       string    `json:"crm"`
+	Closed    bool      `json:"closed"`
+	Kind      string    `json:"kind,omitempty"` // of the fault
+	Code      string    `json:"code,omitempty"`
+	Advice    string    `json:"advice,omitempty"` // what a person is to do about the code
+	Since     time.Time `json:"since,omitzero"`
+	Probe     time.Time `json:"probe,omitzero"` // when the CRM is tried again
+	Parked    int64     `json:"parked"`
+	Oldest    time.Time `json:"oldest,omitzero"` // when the oldest that is parked was sent
+	Delivered int       `json:"delivered"`       // of what was parked, since the gates closed
+	Busy      bool      `json:"busy,omitempty"`  // another process drains
 }
 
 // Refuse returns the result of a request that cannot be read.

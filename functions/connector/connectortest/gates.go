@@ -17,9 +17,6 @@ import (
 	"signalbox/shared/queue"
 )
 
-// widest is how many deliveries a drain puts into one call.
-const widest = 200
-
 // gates lets a CRM take nothing, in each way in which that is the tenant's or the CRM's trouble, and then everything again. What comes
 // meanwhile is parked, costs the CRM nothing and is delivered afterwards.
 func gates[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
@@ -106,7 +103,7 @@ type lane[R any] struct {
 
 func newLane[R any](w *world[R]) *lane[R] {
 	logger, meter := w.logs()
-	g := connector.NewGates(connector.GateOptions{Kind: w.Name, Store: w.store, Attempt: attempt, Logger: logger, Meter: meter})
+	g := connector.NewGates(connector.GateOptions{Probe: 15 * time.Minute, Kind: w.Name, Store: w.store, Attempt: attempt, Logger: logger, Meter: meter})
 	l := &lane[R]{world: w, worker: w.worker(connector.Width, g), sent: map[string]int{}}
 	l.worker.Handler = g.Before(l.worker.Handler)
 	return l
@@ -160,7 +157,7 @@ func (l *lane[R]) receive(ds ...delivery.Delivery) {
 func (l *lane[R]) drain() {
 	l.t.Helper()
 	logger, meter := l.logs()
-	d := connector.NewDrain(connector.DrainOptions{Kind: l.Name, Store: l.store, Worker: l.world.worker(widest, nil), Logger: logger, Meter: meter})
+	d := connector.NewDrain(connector.DrainOptions{Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Worker: l.world.worker(connector.DrainWidth, nil), Logger: logger, Meter: meter})
 	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err := d.Ring(ctx, l.Tenant, l.Name); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
 )
@@ -57,7 +58,7 @@ type Binding struct {
 	Rows   map[string]int64   `json:"rows"`           // by outcome: several go into one call
 	Errors map[string]float64 `json:"errors"`         // the share of rows with an outcome other than ok
 	Lag    Times              `json:"lag"`            // from receipt until shown, of deliveries
-	Gate   *connector.Gate    `json:"gate,omitempty"` // how its closed gate stands; nil: it is open
+	Gate   *connect.Gate      `json:"gate,omitempty"` // how its closed gate stands; nil: it is open
 
 	seen *seen
 }
@@ -129,7 +130,7 @@ func (r *Reader) Read(ctx context.Context, kind string, minutes int) (Report, er
 type sums struct {
 	bindings  map[connector.BindingKey]*seen
 	processes map[Version]map[string]bool
-	gates     []connector.Gate
+	gates     []connect.Gate
 }
 
 func newSums() *sums {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
 )
@@ -58,7 +59,7 @@ type seen struct {
 	Calls  durations        `json:"calls,omitzero"`
 	Lags   durations        `json:"lags,omitzero"`
 
-	gate *connector.Gate // its closed one; nil in what is written
+	gate *connect.Gate // its closed one; nil in what is written
 }
 
 func newSeen(of connector.BindingKey) *seen {

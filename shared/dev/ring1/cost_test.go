@@ -41,14 +41,14 @@ func TestWhatAMessageOfAKnownContactCosts(t *testing.T) {
 		writes, reads float64
 		record        int // bytes
 	}{
-		"a message by itself": {nil, both(map[string]int{"dynamodb GetItem": 1, "dynamodb PutItem": 4}), 4, 2, 600},
+		"a message by itself": {nil, both(map[string]int{"dynamodb GetItem": 2, "dynamodb PutItem": 4}), 4, 3, 600},
 		"a message by itself, and the conversation": {
 			&tenant.TimelineContent{Granularity: tenant.ByMessage},
-			both(map[string]int{"dynamodb BatchGetItem": 1, "dynamodb GetItem": 2, "dynamodb PutItem": 3, "dynamodb BatchExecuteStatement": 1}), 5, 6, 600,
+			both(map[string]int{"dynamodb BatchGetItem": 1, "dynamodb GetItem": 3, "dynamodb PutItem": 3, "dynamodb BatchExecuteStatement": 1}), 5, 7, 600,
 		},
 		"a day, and the conversation": {
 			&tenant.TimelineContent{Granularity: tenant.ByDay, Window: "0s"},
-			both(map[string]int{"dynamodb BatchGetItem": 3, "dynamodb PutItem": 3, "dynamodb BatchExecuteStatement": 1}), 6, 10, 700,
+			both(map[string]int{"dynamodb BatchGetItem": 3, "dynamodb GetItem": 1, "dynamodb PutItem": 3, "dynamodb BatchExecuteStatement": 1}), 6, 11, 700,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func costs(t *testing.T, p *pipeline, want map[string]int, mostWrites, mostReads
 	}
 	usage := c.database.Usage()
 	writes, reads := usage.WriteUnits-spent.WriteUnits, usage.ReadUnits-spent.ReadUnits
-	if total > 13 || writes > mostWrites || reads > mostReads {
+	if total > 14 || writes > mostWrites || reads > mostReads {
 		t.Errorf("%d calls, %v write units, %v read units", total, writes, reads)
 	}
 	for r := range p.state.All() {

@@ -230,6 +230,15 @@ func (p *pipeline) startMortal(r *reaper) {
 		p.pollMortal(ctx, p.events, func() *victim { return mortalised(r, route) })
 		p.pollMortal(ctx, p.deliver, func() *victim { return mortalised(r, connect) })
 	}
+	p.drainGates(ctx, func(ctx context.Context) {
+		v := &victim{choose: r.choose, held: []string{"the drain of what is parked"}}
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, _ = p.newDrain(mortal{p.state, v}, lineTo{&p.outage, v, p.timeline != nil}).Run(ctx)
+		}()
+		<-ended
+	})
 	p.poll(ctx, p.eventsDead, p.record)
 	p.poll(ctx, p.deliverDead, p.record)
 }

@@ -42,6 +42,7 @@ import (
 	"signalbox/shared/queue/memqueue"
 	"signalbox/shared/rules"
 	"signalbox/shared/secret"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -58,6 +59,13 @@ const (
 	functionTime = 30 * time.Second
 	lease        = 35 * time.Second
 	visibility   = 42 * time.Second
+	attempt      = 10 * time.Second
+)
+
+// How many connectors a mapping starts at most, and how many deliveries a drain puts into one call.
+const (
+	connectors = 20
+	widest     = 100
 )
 
 // output collects what the functions would have written to standard output.
@@ -335,10 +343,58 @@ type claimTable interface {
 
 // newConnect returns the worker of a connector's process.
 func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Worker {
+	gates := connector.NewGates(connector.GateOptions{Probe: 15 * time.Minute, Kind: p.kind, Store: s, Concurrency: connectors, Attempt: attempt, Logger: p.logger, Meter: p.meter})
+	w := p.deliverer(s, portal, connector.Width, gates)
+	w.Handler = gates.Before(w.Handler)
+	return w
+}
+
+// deliverer returns a worker that delivers, width in a call.
+func (p *pipeline) deliverer(s claimTable, portal http.RoundTripper, width int, gates *connector.Gates) *queue.Worker {
 	return p.opening("deliver-"+p.kind, p.crm.Deliver(p.parts(portal), connector.Options{
-		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, Width: connector.Width, Mappings: connector.NewMappings(p.directory),
-		Attempt: 10 * time.Second, Logger: p.logger, Meter: p.meter,
+		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, Width: width, Gates: gates, Mappings: connector.NewMappings(p.directory),
+		Attempt: attempt, Logger: p.logger, Meter: p.meter,
 	}), p.deliverDead)
+}
+
+// drainTable is what a drain of parked deliveries needs of it.
+type drainTable interface {
+	claimTable
+	connector.GateStore
+}
+
+// newDrain returns what drains what is parked, as a process has it.
+func (p *pipeline) newDrain(s drainTable, portal http.RoundTripper) *connector.Drain {
+	return connector.NewDrain(connector.DrainOptions{
+		Probe: 15 * time.Minute, Kind: p.kind, Store: s, Worker: p.deliverer(s, portal, widest, nil), Logger: p.logger, Meter: p.meter,
+	})
+}
+
+// drainGates runs drains as their schedule would, each by a process of its own.
+func (p *pipeline) drainGates(ctx context.Context, run func(ctx context.Context)) {
+	p.running.Go(func() {
+		for connector.Wait(ctx, time.Minute) == nil {
+			invocation, cancel := context.WithTimeout(ctx, functionTime)
+			run(invocation)
+			cancel()
+		}
+	})
+}
+
+// parked returns what is parked of a tenant's.
+func (p *pipeline) parked(tenant string) (all []store.Record) {
+	for r := range p.state.All() {
+		if strings.HasPrefix(r.Partition, tenant+"/pending/") {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// gates returns how many tenants have a gate that is closed.
+func (p *pipeline) gates() int {
+	closed, _ := p.state.Walk(store.Range{Partition: "gates:" + p.kind})
+	return len(closed)
 }
 
 // parts returns what a process of the CRM's behind portal is made of.
@@ -409,6 +465,7 @@ func (p *pipeline) start() {
 		p.poll(ctx, p.events, p.route)
 		p.poll(ctx, p.deliver, p.connect)
 	}
+	p.drainGates(ctx, func(ctx context.Context) { _, _ = p.newDrain(p.state, &p.outage).Run(ctx) }) // an error leaves the rest to the next minute
 	p.poll(ctx, p.eventsDead, p.record)
 	p.poll(ctx, p.deliverDead, p.record)
 }
@@ -465,11 +522,11 @@ func (p *pipeline) halt() {
 	p.running.Wait()
 }
 
-// settled waits, in virtual time, until nothing is queued, and fails after limit.
+// settled waits, in virtual time, until nothing is queued or parked, and fails after limit.
 func (p *pipeline) settled(limit time.Duration) {
 	p.t.Helper()
 	for end := time.Now().Add(limit); time.Now().Before(end); {
-		busy := 0
+		busy := p.gates()
 		for _, q := range []*memqueue.Queue{p.events, p.deliver, p.eventsDead, p.deliverDead} {
 			c := q.Counters()
 			busy += c.Visible + c.InFlight

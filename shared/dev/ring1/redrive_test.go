@@ -149,7 +149,7 @@ func troubles(kind string, crash *atomic.Bool) []trouble {
 		{"deliver", letters.StageDeliver(kind), "", func(o *operator) {
 			o.outage.refuse(o.about.Refusals.Data, 365*24*time.Hour)
 		}, func(o *operator) { o.outage.begin("", 0, "", 0) }, "1 completed", false},
-		{"deliver after a day of failing", letters.StageDeliver(kind), "", func(o *operator) {
+		{"deliver after ten days of failing", letters.StageDeliver(kind), "", func(o *operator) {
 			o.outage.begin(o.api, http.StatusServiceUnavailable, "", 365*24*time.Hour)
 		}, func(o *operator) { // the first try fails once more, so that it is seen whether it may be tried again
 			o.outage.begin(o.api, http.StatusServiceUnavailable, "", time.Second)
@@ -194,7 +194,7 @@ func redriveOnce(t *testing.T, which int, wait time.Duration) {
 	if status := p.send(message{number: number(0), from: "+15552010001", line: trouble.to, text: "hello"}); status != http.StatusOK {
 		t.Fatalf("answered %d", status)
 	}
-	p.settled(30 * time.Hour)
+	p.settled(11 * 24 * time.Hour)
 	rec := o.letter()
 	if rec.Stage != trouble.stage || rec.State != letters.Open || len(p.messages()) > 0 {
 		t.Fatalf("the dead letter is of %s, state %q", rec.Stage, rec.State)

@@ -39,19 +39,17 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 	}
 	switch command {
 	case "apply":
-		at, err := stack(ApplyUsage)
-		if err != nil {
-			return err
-		}
-		return Apply(ctx, out, cmp.Or(lookup("ACTION"), "apply"), lookup("TENANT"), at.Invoke)
+		return applyCommand(ctx, out, lookup, stack)
 	case "redrive":
 		return redriveCommand(ctx, out, lookup, stack)
 	case "backfill":
 		return backfillCommand(ctx, out, root, lookup, stack)
 	case "connect":
-		return connectCommand(ctx, out, root, lookup, stack)
+		return kindsCommand(ctx, out, root, lookup, stack, ConnectUsage, Connect)
 	case "health":
 		return healthCommand(ctx, out, root, lookup, stack)
+	case "resume":
+		return kindsCommand(ctx, out, root, lookup, stack, ResumeUsage, Resume)
 	case "consent", "consent-import":
 		return consentCommand(ctx, out, command, lookup, stack)
 	case "smoke":
@@ -78,9 +76,19 @@ func Command(ctx context.Context, out io.Writer, root, command string, lookup fu
 		return Remove(ctx, out, kept, lookup("CONFIRM"), at.Remover)
 	}
 	return &UsageError{
-		"say what to do: operate apply, connect, health, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
-		strings.Join([]string{ApplyUsage, ConnectUsage, HealthUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage}, "\n"),
+		"say what to do: operate apply, connect, health, resume, redrive, backfill, consent, consent-import, smoke, check, recover or remove",
+		strings.Join([]string{
+			ApplyUsage, ConnectUsage, HealthUsage, ResumeUsage, RedriveUsage, BackfillUsage, ConsentUsage, ConsentImportUsage, SmokeUsage, CheckUsage, RecoverUsage, RemoveUsage,
+		}, "\n"),
 	}
+}
+
+func applyCommand(ctx context.Context, out io.Writer, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+	at, err := stack(ApplyUsage)
+	if err != nil {
+		return err
+	}
+	return Apply(ctx, out, cmp.Or(lookup("ACTION"), "apply"), lookup("TENANT"), at.Invoke)
 }
 
 func redriveCommand(ctx context.Context, out io.Writer, lookup func(string) string, stack func(usage string) (Stack, error)) error {
@@ -135,16 +143,20 @@ func healthCommand(ctx context.Context, out io.Writer, root string, lookup func(
 	return Health(ctx, out, lookup, kinds, at)
 }
 
-func connectCommand(ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error)) error {
+// kindsCommand does something with the functions of all kinds of CRMs.
+func kindsCommand(
+	ctx context.Context, out io.Writer, root string, lookup func(string) string, stack func(usage string) (Stack, error), usage string,
+	do func(ctx context.Context, out io.Writer, lookup func(string) string, kinds []string, invoke Invoke) error,
+) error {
 	kinds, err := kindsOf(root, lookup)
 	if err != nil {
 		return err
 	}
-	at, err := stack(ConnectUsage)
+	at, err := stack(usage)
 	if err != nil {
 		return err
 	}
-	return Connect(ctx, out, lookup, kinds, at.Invoke)
+	return do(ctx, out, lookup, kinds, at.Invoke)
 }
 
 func consentCommand(ctx context.Context, out io.Writer, command string, lookup func(string) string, stack func(usage string) (Stack, error)) error {

@@ -80,45 +80,45 @@ const maxAsked = 30
 
 // connectKind asks the function of a kind, again for each CRM that is not done.
 func connectKind(ctx context.Context, kind string, r connect.Request, invoke Invoke) ([]connect.Report, error) {
-	reports, err := askConnect(ctx, kind, r, invoke)
-	for i, report := range reports {
+	first, err := askDrain(ctx, kind, r, invoke)
+	for i, report := range first.Reports {
 		for asked := 1; err == nil && report.After != ""; asked++ {
 			if asked == maxAsked {
 				return nil, fmt.Errorf("%s: %s does not get done: give the command again later", kind, report.CRM)
 			}
 			again := r
 			again.CRM, again.After = report.CRM, report.After
-			var next []connect.Report
-			if next, err = askConnect(ctx, kind, again, invoke); err == nil && len(next) != 1 {
+			var next connect.Result
+			if next, err = askDrain(ctx, kind, again, invoke); err == nil && len(next.Reports) != 1 {
 				err = fmt.Errorf("%s-drain does not answer as it should", kind)
 			}
 			if err == nil {
-				report = next[0]
+				report = next.Reports[0]
 			}
 		}
-		reports[i] = report
+		first.Reports[i] = report
 	}
-	return reports, err
+	return first.Reports, err
 }
 
-func askConnect(ctx context.Context, kind string, r connect.Request, invoke Invoke) ([]connect.Report, error) {
+// askDrain invokes the function that drains and connects a kind of CRM.
+func askDrain(ctx context.Context, kind string, r connect.Request, invoke Invoke) (answer connect.Result, err error) {
 	event, err := json.Marshal(r)
 	if err != nil {
-		return nil, err
+		return answer, err
 	}
 	function := kind + "-drain"
 	body, err := invoke(ctx, function, event)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", function, err)
+		return answer, fmt.Errorf("%s: %w", function, err)
 	}
-	var answer connect.Result
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("%s does not answer as it should: %w", function, err)
+		return answer, fmt.Errorf("%s does not answer as it should: %w", function, err)
 	}
 	if len(answer.Problems) > 0 {
-		return nil, fmt.Errorf("%s: %s", function, strings.Join(answer.Problems, "; "))
+		return answer, fmt.Errorf("%s: %s", function, strings.Join(answer.Problems, "; "))
 	}
-	return answer.Reports, nil
+	return answer, nil
 }
 
 func writeReports(out io.Writer, reports []connect.Report, asJSON bool) error {

@@ -23,9 +23,14 @@ func Client(f *function.Function) *http.Client {
 	return hosts.NewClient(hosts.Policy(f.String("CRM_HOSTS")))
 }
 
-// Deliver returns the worker that carries deliveries into a kind of CRM.
+// Deliver returns the worker that carries deliveries into a kind of CRM, and parks those that wait for a tenant.
 func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *queue.Worker {
-	return deliver(f, kind, crm, connector.Width, nil)
+	gates := connector.NewGates(connector.GateOptions{
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Concurrency: f.Int("MAXIMUM_CONCURRENCY", 0), Attempt: attempt(f), Probe: probe(f), Logger: f.Logger, Meter: f.Meter,
+	})
+	worker := deliver(f, kind, crm, connector.Width, gates)
+	worker.Handler = gates.Before(worker.Handler)
+	return worker
 }
 
 // deliver returns a worker that carries deliveries into a kind of CRM, width in one call.
@@ -76,9 +81,19 @@ func attempt(f *function.Function) time.Duration {
 	return f.Seconds("CRM_ATTEMPT_SECONDS")
 }
 
-// Drain returns what delivers what is parked for a kind of CRM, width deliveries in one call, and opens its gates.
-func Drain[R any](f *function.Function, kind string, crm connector.CRM[R], width int) *connector.Drain {
+// Drain returns what delivers what is parked for a kind of CRM, opens its gates, and connects tenants' CRMs. Build returns the CRM of tenants.
+func Drain[R any](f *function.Function, kind string, build func(connector.Tenants) connector.CRM[R]) *connector.Drain {
+	crm := build(f.Tenants())
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, width, nil), Logger: f.Logger, Meter: f.Meter,
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Probe: probe(f),
+		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
+			tenants := f.Tenants() // a new one, which knows a file that was applied just now
+			connecter, _ := build(tenants).(connector.Connecter)
+			return tenants, connecter
+		}),
+		Logger: f.Logger, Meter: f.Meter,
 	})
 }
+
+// probe returns the longest time between two tries of a closed gate.
+func probe(f *function.Function) time.Duration { return f.Seconds("BLOCKED_WAIT_SECONDS") }

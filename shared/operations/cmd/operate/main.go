@@ -1,4 +1,4 @@
-// Command operate is what make apply, connect, health, redrive, smoke, deploy, recover and remove run: it applies tenant files, connects CRMs, puts dead letters back, sends
+// Command operate is what make apply, connect, health, resume, redrive, smoke, deploy, recover and remove run: it applies tenant files, connects CRMs, has what is parked delivered, puts dead letters back, sends
 // one signed webhook, checks that what a deployment takes away is not in use, and takes back or deletes what a deleted stack kept, in a deployed stack or a local one at ENDPOINT. What it
 // is to do is in the environment, so that no text and no credential is ever part of a command line.
 package main
