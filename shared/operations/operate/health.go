@@ -163,7 +163,7 @@ func (h crmHealth) write(out io.Writer) error {
 		line(b.Tenant, b.CRM, gate, fmt.Sprint(b.Calls.Count), seconds(b.Calls.Count, b.Calls.P95Seconds), strings.Join(failed, ", "), seconds(b.Lag.Count, b.Lag.P95Seconds), parked, mend)
 	}
 	if len(h.Bindings) == 0 {
-		line("nothing was seen of any tenant's")
+		line("nothing is told of any tenant's: a minute is told once it is over and something more has come")
 	}
 	line("")
 	return t.Flush()

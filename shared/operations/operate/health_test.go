@@ -50,7 +50,7 @@ demo    toy     open                               1      1.00 s          1.00 s
 `,
 			[]string{"a gate is closed"},
 		},
-		"nothing was seen":           {map[string]string{"CRM": "toy"}, map[string]string{"/v1/connectors/toy/health": "200 " + quietHealth}, "toy, 10m0s until 00:10 UTC\ntenant  crm  gate  calls  p95  errors  lag p95  parked  what to mend\nnothing was seen of any tenant's\n", nil},
+		"nothing was seen":           {map[string]string{"CRM": "toy"}, map[string]string{"/v1/connectors/toy/health": "200 " + quietHealth}, "toy, 10m0s until 00:10 UTC\ntenant  crm  gate  calls  p95  errors  lag p95  parked  what to mend\nnothing is told of any tenant's: a minute is told once it is over and something more has come\n", nil},
 		"no such kind":               {map[string]string{"CRM": "a/b"}, map[string]string{"/v1/connectors/a%2Fb/health": "404 {}"}, "", []string{"check CRM"}},
 		"who asks may not":           {map[string]string{"CRM": "toy"}, map[string]string{"/v1/connectors/toy/health": `403 {"message":"Forbidden"}`}, "", []string{"execute-api:Invoke", "AWS_PROFILE"}},
 		"too many minutes":           {map[string]string{"CRM": "toy", "MINUTES": "99"}, map[string]string{"/v1/connectors/toy/health?minutes=99": `400 {"message":"minutes is a number"}`}, "", []string{"toy: 400 minutes is a number"}},
