@@ -258,15 +258,21 @@ func unopened(f *fault.Error) (rawVendor, error) {
 }
 
 // withoutFields reports whether an item whose write was refused goes on without the fields that its tenant maps. Whatever became of the
-// options and rules of a CRM since the mapping was applied, it costs no message.
+// options and rules of a CRM since the mapping was applied, it costs no message. What is refused without them, too, is not refused for them.
 func (c *Connector[R]) withoutFields(ctx context.Context, it *item, step Step[R], err error) bool {
 	f := fault.Of(err)
-	if f.Kind != fault.Permanent || len(step.Fields) == 0 {
+	switch {
+	case f.Kind != fault.Permanent:
 		return false
+	case len(step.Fields) > 0:
+		it.fields = nil
+		c.leftOut(ctx, it, Result{ResultRefused: f.Code})
+		return true
+	case it.done[StepFields][ResultRefused] != "":
+		delete(it.claim.Progress, StepFields)
+		delete(it.done, StepFields)
 	}
-	it.fields = nil
-	c.leftOut(ctx, it, Result{ResultRefused: f.Code})
-	return true
+	return false
 }
 
 // leftOut keeps in an item's progress what was left out, and tells of it.

@@ -98,6 +98,8 @@ type place struct {
 
 	opener  plain
 	watcher connector.Watcher
+
+	mappings *connector.Mappings
 }
 
 func newPlace(steps ...step) *place {
@@ -119,7 +121,7 @@ func (p *place) connector() *connector.Connector[string] {
 	id := telemetry.Identity{Function: "Test", Version: "1"}
 	locked := &lockedWriter{w: p.out}
 	return connector.New(p.crm, connector.Options{
-		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, Width: p.width, Attempt: 10 * time.Second, Watcher: p.watcher,
+		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, Width: p.width, Attempt: 10 * time.Second, Watcher: p.watcher, Mappings: p.mappings,
 		Logger: telemetry.NewLogger(locked, id), Meter: telemetry.NewMeter(locked, id),
 	})
 }
