@@ -320,3 +320,39 @@ func TestProcessesMayDieAtAnyCall(t *testing.T) {
 		t.Errorf("only %d processes died, and %d batches waited for too long", total, waited)
 	}
 }
+
+// TestProcessesMayDieWhileTheyParkAndDrain kills connectors and drains at random calls while a tenant's CRM takes nothing, and afterwards.
+func TestProcessesMayDieWhileTheyParkAndDrain(t *testing.T) {
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 4
+	}
+	total := 0
+	for seed := range seeds {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t, options{concurrency: 1 + int(seed%4), quiet: true})
+				r := &reaper{random: rand.New(rand.NewPCG(seed, 13)), kills: map[string]int{}, late: seed%2 == 1, slots: seed%3 > 0}
+				if seed%2 == 0 {
+					p.outage.refuse(p.about.Refusals.Credential, 3*time.Hour)
+				} else {
+					p.outage.begin(p.api, http.StatusServiceUnavailable, "", 3*time.Hour)
+				}
+				p.startMortal(r)
+				defer p.halt()
+				sender := p.conversation(60, 3+int(seed%7))
+				time.Sleep(time.Hour)
+				if p.gates() == 0 {
+					t.Error("no gate is closed")
+				}
+				p.settled(48 * time.Hour)
+				time.Sleep(time.Hour) // what was sent by the dead has arrived
+				p.check(60, sender)
+				total += r.total
+			})
+		})
+	}
+	if total < int(seeds) {
+		t.Errorf("only %d processes died", total)
+	}
+}
