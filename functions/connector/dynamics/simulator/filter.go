@@ -134,44 +134,63 @@ func (f *filter) function(kind string) fits {
 		f.wrong()
 		return nil
 	}
-	pattern := like(text)
-	switch kind {
-	case "contains":
-		pattern = ".*" + pattern + ".*"
-	case "startswith":
-		pattern += ".*"
-	default:
-		pattern = ".*" + pattern
-	}
-	compiled, err := regexp.Compile("(?is)^" + pattern + "$")
-	if err != nil {
+	matches, ok := like(map[string]string{"contains": "%" + text + "%", "startswith": text + "%", "endswith": "%" + text}[kind])
+	if !ok {
 		f.wrong()
-		return nil
 	}
 	return func(r *record) bool {
-		value, isText := held(r, name).(string)
-		return isText && compiled.MatchString(value)
+		value, isText := r.Values[name].(string)
+		return isText && matches(value)
 	}
 }
 
-// like makes a regular expression of a text with the database's wildcards.
-func like(text string) string {
+// like returns what tells whether a text is like a pattern with the database's wildcards; ok is false if it is none.
+func like(pattern string) (matches func(string) bool, ok bool) {
+	if !strings.ContainsAny(pattern, "_[") { // fast, for this looks at every row
+		parts := strings.Split(strings.ToLower(pattern), "%")
+		return func(text string) bool { return inOrder(strings.ToLower(text), parts) }, true
+	}
 	var out strings.Builder
-	for i := 0; i < len(text); i++ {
-		end := strings.IndexByte(text[i:], ']')
+	for i := 0; i < len(pattern); i++ {
+		end := strings.IndexByte(pattern[i:], ']')
 		switch {
-		case text[i] == '%':
+		case pattern[i] == '%':
 			out.WriteString(".*")
-		case text[i] == '_':
+		case pattern[i] == '_':
 			out.WriteByte('.')
-		case text[i] == '[' && end > 1:
-			out.WriteString("[" + strings.ReplaceAll(text[i+1:i+end], `\`, `\\`) + "]")
+		case pattern[i] == '[' && end > 1:
+			out.WriteString("[" + strings.ReplaceAll(pattern[i+1:i+end], `\`, `\\`) + "]")
 			i += end
 		default:
-			out.WriteString(regexp.QuoteMeta(text[i : i+1]))
+			out.WriteString(regexp.QuoteMeta(pattern[i : i+1]))
 		}
 	}
-	return out.String()
+	compiled, err := regexp.Compile("(?is)^" + out.String() + "$")
+	if err != nil {
+		return nil, false
+	}
+	return compiled.MatchString, true
+}
+
+// inOrder reports whether a text begins with the first part, ends with the last, and has those between in this order.
+func inOrder(text string, parts []string) bool {
+	last := len(parts) - 1
+	if last == 0 {
+		return text == parts[0]
+	}
+	text, begins := strings.CutPrefix(text, parts[0])
+	text, ends := strings.CutSuffix(text, parts[last])
+	if !begins || !ends {
+		return false
+	}
+	for _, part := range parts[1:last] {
+		_, after, found := strings.Cut(text, part)
+		if !found {
+			return false
+		}
+		text = after
+	}
+	return true
 }
 
 // in reads Microsoft.Dynamics.CRM.In(PropertyName='name',PropertyValues=['a','b']). See
