@@ -210,6 +210,7 @@ func TestWhatIsRefusedInsteadOfASession(t *testing.T) {
 		"a redirect":                         {simulatortest.Fault{Match: path, Status: 302, Headers: map[string]string{"Location": "https://elsewhere.example"}}, nil, fault.Blocked, "salesforce_redirected"},
 		"another key":                        {simulatortest.Fault{}, func(b *salesforce.Binding) { b.Key = "not a key" }, fault.Blocked, "salesforce_key_invalid"},
 		"an audience that nobody checks for": {simulatortest.Fault{}, func(b *salesforce.Binding) { b.Audience = "https://acme.example" }, fault.Blocked, "salesforce_invalid_grant"},
+		"a session of another org":           {simulatortest.Fault{}, func(b *salesforce.Binding) { b.OrgID = "00D000000000002EAA" }, fault.Blocked, "salesforce_other_org"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
