@@ -54,9 +54,14 @@ func New(name string, lookup func(string) (string, bool), output io.Writer) *Fun
 // Tenants returns the tenants of CONFIG_TABLE, by one directory for all parts of the function. It opens their credentials and seals none.
 func (f *Function) Tenants() *tenant.Directory {
 	if f.tenants == nil {
-		f.tenants = tenant.NewDirectory(f.Table(f.String("CONFIG_TABLE")), keyring.NewBox(f.Keys(""), nil), f.Logger, f.Meter)
+		f.tenants = f.FreshTenants()
 	}
 	return f.tenants
+}
+
+// FreshTenants returns the tenants by a directory of their own, which has read nothing yet: a file that was applied a moment ago is in force there.
+func (f *Function) FreshTenants() *tenant.Directory {
+	return tenant.NewDirectory(f.Table(f.String("CONFIG_TABLE")), keyring.NewBox(f.Keys(""), nil), f.Logger, f.Meter)
 }
 
 // Peppers returns the tenants' peppers, which are made of PEPPER_SECRET.

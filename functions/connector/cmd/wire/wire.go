@@ -87,7 +87,7 @@ func Drain[R any](f *function.Function, kind string, build func(connector.Tenant
 	return connector.NewDrain(connector.DrainOptions{
 		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Probe: probe(f),
 		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
-			tenants := f.Tenants() // a new one, which knows a file that was applied just now
+			tenants := f.FreshTenants() // which know a file that was applied just now
 			connecter, _ := build(tenants).(connector.Connecter)
 			return tenants, connecter
 		}),

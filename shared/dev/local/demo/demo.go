@@ -37,7 +37,11 @@ func Run(ctx context.Context, w io.Writer, o local.Options) error {
 	if err != nil {
 		return err
 	}
-	sent, err := Send(ctx, w, o.Root, c.Target())
+	err = connectCRMs(ctx, w, c)
+	var sent *Sent
+	if err == nil {
+		sent, err = Send(ctx, w, o.Root, c.Target())
+	}
 	if err == nil {
 		err = errors.Join(play(ctx, w, o.Root, c, sent.Client), sent.openFiles(ctx, w, served, c.Target()),
 			sent.findFiles(ctx, w, served, c.Target()), sent.Summarize(w))
