@@ -132,7 +132,7 @@ build: ## Build every function (ARCHITECTURE=arm64|x86_64): .build/lambda/<name>
 		go build -ldflags=-s -o $(BUILD)/bootstraps/ ./functions/...
 	@for binary in $(BUILD)/bootstraps/*; do \
 		name=$$(basename $$binary); \
-		case $$name in *-simulate|*-install|*-relay) continue;; esac; \
+		case $$name in *-simulate|*-relay) continue;; esac; \
 		mkdir -p $(BUILD)/lambda/$$name && mv $$binary $(BUILD)/lambda/$$name/bootstrap && \
 		printf '%9d bytes  %s\n' $$(wc -c < $(BUILD)/lambda/$$name/bootstrap) $(BUILD)/lambda/$$name/bootstrap; \
 	done

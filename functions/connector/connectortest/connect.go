@@ -5,15 +5,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/connect"
 )
 
-// Requests passes requests on and counts them.
+// Requests passes requests on and counts them. It may be read when none is under way.
 type Requests struct {
 	http.RoundTripper
+	mu     sync.Mutex
 	Reads  []string // paths, without what follows, of requests that end so and write nothing, whatever their method
 	Writes []string // the others that are no GET, as method and path
 	All    int
@@ -21,11 +23,13 @@ type Requests struct {
 
 // RoundTrip implements http.RoundTripper.
 func (r *Requests) RoundTrip(request *http.Request) (*http.Response, error) {
-	r.All++
 	reads := request.Method == http.MethodGet || slices.ContainsFunc(r.Reads, func(end string) bool { return strings.HasSuffix(request.URL.Path, end) })
+	r.mu.Lock()
+	r.All++
 	if !reads {
 		r.Writes = append(r.Writes, request.Method+" "+request.URL.Path)
 	}
+	r.mu.Unlock()
 	return r.RoundTripper.RoundTrip(request)
 }
 

@@ -1,7 +1,7 @@
 // Package definitions is what an administrator installs in a HubSpot portal before the connector can write to it: the
 // custom properties of contacts, communications and leads, one JSON file an object type, in the form of HubSpot's properties
-// API (https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide). The command
-// hubspot-install writes them through the API.
+// API (https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide). The connector's Connect
+// writes them through the API.
 package definitions
 
 import (
