@@ -1,9 +1,9 @@
 package connectortest
 
 import (
+	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -25,7 +25,8 @@ func Advised(t *testing.T, crm connector.Adviser, kind string, except ...string)
 	} {
 		codes = append(codes, kind+"_"+common)
 	}
-	files, err := filepath.Glob("*.go")
+	folder := os.DirFS(".")
+	files, err := fs.Glob(folder, "*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func Advised(t *testing.T, crm connector.Adviser, kind string, except ...string)
 		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		source, err := os.ReadFile(name)
+		source, err := fs.ReadFile(folder, name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -161,6 +161,17 @@ func killedTogether[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	}
 }
 
+// endures runs the cases of what goes wrong: processes that die, requests that are refused, connections that break.
+func endures[R any](t *testing.T, fresh func(t *testing.T) Harness[R], seen *requests) {
+	t.Helper()
+	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
+	t.Run("killed together", func(t *testing.T) { killedTogether(t, fresh) })
+	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
+	t.Run("unreached", func(t *testing.T) { unreached(t, fresh) })
+	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
+	t.Run("cut", func(t *testing.T) { cut(t, fresh, seen) })
+}
+
 // statuses mean the same everywhere. What a CRM says in words comes on top, in Harness.Refusals.
 func statuses() []Refusal {
 	return []Refusal{
@@ -208,12 +219,11 @@ func unreached[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	}
 }
 
-// cutOff breaks each request of a delivery off, with and without its effect.
+// cutOff leaves each request of a delivery without an answer, with and without its effect, or gives it one that is not the CRM's.
 func cutOff[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	ways := map[string]spoiling{
 		"never answered, without effect": hang, "never answered, after its effect": hangAfter,
-		"reset, without effect": reset, "reset, after its effect": resetAfter,
-		"half of the answer": truncate, "an answer from something in between": unreadable,
+		"an answer from something in between": unreadable,
 	}
 	for name, situation := range situations[R]() {
 		for way, how := range ways {

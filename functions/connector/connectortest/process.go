@@ -112,7 +112,15 @@ type trouble struct {
 	status int
 	header http.Header
 	body   string
-	do     func() // of meanwhile
+	do     func()              // of meanwhile
+	met    func(*http.Request) // is told of the request; nil: nobody is
+}
+
+// tell tells of a request that is spoilt.
+func (t *trouble) tell(r *http.Request) {
+	if t != nil && t.met != nil {
+		t.met(r)
+	}
 }
 
 // wire is the transport between every process and the simulator.
@@ -180,7 +188,7 @@ func (w *wire) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t := w.meets(append([]byte(r.URL.String()), body...))
-	if t == nil {
+	if t.tell(r); t == nil {
 		return w.serve(r, body), nil
 	}
 	switch t.how {

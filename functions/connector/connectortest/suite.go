@@ -15,6 +15,8 @@ import (
 // nothing.
 func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Helper()
+	seen := &requests{}
+	fresh = watched(fresh, seen)
 	cases := map[string]func(*world[R]){
 		"an unknown sender becomes a person with an activity":         unknownSender[R],
 		"a linked person gets an activity, within the limit":          linkedPerson[R],
@@ -68,11 +70,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("files", func(t *testing.T) { takesFiles(t, fresh) })
 	t.Run("edited", func(t *testing.T) { edited(t, fresh) })
 	t.Run("replaced", func(t *testing.T) { replaced(t, fresh) })
-	t.Run("killed", func(t *testing.T) { killed(t, fresh) })
-	t.Run("killed together", func(t *testing.T) { killedTogether(t, fresh) })
-	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
-	t.Run("unreached", func(t *testing.T) { unreached(t, fresh) })
-	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
+	endures(t, fresh, seen)
 	t.Run("gates", func(t *testing.T) { gates(t, fresh) })
 }
 

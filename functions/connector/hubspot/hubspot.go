@@ -1,6 +1,6 @@
 // Package hubspot carries deliveries into HubSpot: a person becomes a contact (and a lead, where the portal has leads), a
 // message becomes a communication on the contact's timeline, a consent change and an answered outreach become properties of the
-// contact. Every write is an upsert by a key of ours, or of what is newer than what is there, so that a repeat changes nothing;
+// contact. Every record is found again by a key of ours, and of what is there only what is newer is written, so that a repeat changes nothing;
 // portals that cannot hold that key on communications are served by looking before writing. The API is described at https://developers.hubspot.com/docs/api-reference/overview.
 package hubspot
 

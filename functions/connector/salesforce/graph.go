@@ -266,11 +266,14 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	}
 	results := make([]written, 1)
 	o.send(ctx, []graph{g}, []int{0}, results)
-	if err := results[0].err; err != nil {
+	switch err := results[0].err; {
+	case past && fault.Is(err, codeDuplicateValue) && ofOurKey(err): // an earlier try made the contact
+		o.instead(ctx, w, i, err)
+	case err != nil:
 		w.Fail(i, raced(err))
-		return
+	default:
+		o.concludeGraph(ctx, w, i, who, created, results[0])
 	}
-	o.concludeGraph(ctx, w, i, who, created, results[0])
 }
 
 // anyway makes a person although a duplicate rule warns: its match is who had the number before.
