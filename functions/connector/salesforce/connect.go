@@ -172,9 +172,7 @@ func (v *visit) again() string {
 
 // capabilities tells what the org does without, or more than the file says.
 func (v *visit) capabilities(ctx context.Context) error {
-	if !v.assigned {
-		v.unassigned()
-	}
+	v.permissions()
 	if !v.Lacks() && max(v.binding.Package, 1) < Package {
 		v.Add("package", connect.Degraded, fmt.Sprintf("the file says release %d: what came later is not written", max(v.binding.Package, 1)), fmt.Sprintf(`"package": %d in the CRM's settings, make apply`, Package))
 	}
@@ -189,14 +187,17 @@ func (v *visit) capabilities(ctx context.Context) error {
 	return v.cadences(ctx)
 }
 
-// unassigned tells that the permission set is not the integration user's: what it needs may come from another one.
-func (v *visit) unassigned() {
+// permissions tells whose the permission set is. What the integration user needs may come from another one.
+func (v *visit) permissions() {
 	what := "permission set " + definitions.PermissionSetName
-	if v.Lacks() {
+	switch {
+	case v.assigned:
+		v.Add(what, connect.OK, "", "")
+	case v.Lacks():
 		v.Add(what, connect.Missing, "it is not assigned to the integration user, who sees no field of ours without it", v.mendAssign())
-		return
+	default:
+		v.Add(what, connect.Degraded, "it is not assigned to the integration user, who may do all that is needed by other ones", v.mendAssign())
 	}
-	v.Add(what, connect.Degraded, "it is not assigned to the integration user, who may do all that is needed by other ones", v.mendAssign())
 }
 
 // countries compares what the file says of picklists of countries with the org.
