@@ -39,7 +39,7 @@ func TestApply(t *testing.T) {
 			{request("plan", invalid), refused}, {request("apply", invalid), refused}, {request("plan", string(demo)), `{"version":1,"changes":[]}`},
 		},
 		"a kind of CRM that nobody serves is refused": {
-			{request("apply", strings.Replace(string(demo), `"kind": "hubspot"`, `"kind": "hubspt"`, 1)), `{"problems":[{"path":"tenant.crms[0].kind","reason":"is no CRM of this deployment, which has hubspot, salesforce"}]}`},
+			{request("apply", strings.Replace(string(demo), `"kind": "hubspot"`, `"kind": "hubspt"`, 1)), `{"problems":[{"path":"tenant.crms[0].kind","reason":"is no CRM of this deployment, which has dynamics, hubspot, salesforce"}]}`},
 			{request("plan", string(demo)), `{"version":1,"changes":[]}`},
 		},
 		"an action that nobody knows is refused": {{request("drop", string(demo)), `{"problems":[{"path":"action","reason":"is not plan or apply"}]}`}},

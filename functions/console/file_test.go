@@ -42,7 +42,7 @@ func tenants(t testing.TB, policy hosts.Policy, log io.Writer) *console.Tenants 
 
 func tenantsOver(t testing.TB, s tenant.Store, policy hosts.Policy, log io.Writer) *console.Tenants {
 	t.Helper()
-	deployment := console.Deployment{CRMs: []string{"hubspot", "salesforce"}, Providers: providers(t), Schemas: functions.Schemas(), Hosts: policy}
+	deployment := console.Deployment{CRMs: []string{"dynamics", "hubspot", "salesforce"}, Providers: providers(t), Schemas: functions.Schemas(), Hosts: policy}
 	all, err := console.NewTenants(s, keyring.NewBox(memkeys.New(), rand.NewChaCha8([32]byte{})), tenant.NewPeppers(memsecret.New(map[string]secret.Versions{"pepper": {"local use only"}}), "pepper"), deployment,
 		telemetry.NewLogger(log, telemetry.Identity{}), telemetry.NewMeter(io.Discard, telemetry.Identity{}))
 	if err != nil {
@@ -178,7 +178,7 @@ func TestTheExampleFile(t *testing.T) {
 }
 
 // leads is what the demo file says of them.
-const leads = `"leads": { "dailyCap": 1000000, "people": [{ "name": "ana", "users": { "hubspot": "4711", "salesforce": "005000000000007AAA" } }] }`
+const leads = `"leads": { "dailyCap": 1000000, "people": [{ "name": "ana", "users": { "hubspot": "4711", "salesforce": "005000000000007AAA", "dynamics": "00000000-0000-4000-8000-000000000007" } }] }`
 
 func TestATenantsFile(t *testing.T) {
 	t.Parallel()
@@ -283,9 +283,9 @@ func TestATenantsFile(t *testing.T) {
 			"tenant.leads.people[0].users.salesforce is not the id of a user or of a queue for leads, which begins with 005 or 00G",
 		}},
 		"people of a CRM that is not there, and twice": {leads, `"leads": {"people": [
-			{"name": "ana", "users": {"dynamics": "1"}}, {"name": "ana", "users": {}}
+			{"name": "ana", "users": {"zoho": "1"}}, {"name": "ana", "users": {}}
 		]}`, []string{
-			"tenant.leads.people[0].users.dynamics is not the name of a CRM in this file",
+			"tenant.leads.people[0].users.zoho is not the name of a CRM in this file",
 			"tenant.leads.people[1].name is the name of an earlier person",
 		}},
 		"a line that gives leads to nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"assign": "owner", "people": ["cy"]}`, []string{
@@ -443,7 +443,7 @@ func TestWhatBelongsToAnotherCRMOrProviderIsRefused(t *testing.T) {
 // TestAHostThatIsNotPublicIsRefused wherever a file names one, with what to do about it.
 func TestAHostThatIsNotPublicIsRefused(t *testing.T) {
 	t.Parallel()
-	public := strings.NewReplacer("http://127.0.0.1:8092", "https://api.example.com", "http://127.0.0.1:8091", "https://acme.example.com")
+	public := strings.NewReplacer("http://127.0.0.1:8092", "https://api.example.com", "http://127.0.0.1:8091", "https://acme.example.com", "http://127.0.0.1:8093", "https://acme.crm4.example.com")
 	file := public.Replace(string(demoFile(t, "", "")))
 	if got := plan(t, hosts.Public, []byte(file)); len(got) > 0 {
 		t.Fatalf("a file with public hosts: %v", got)

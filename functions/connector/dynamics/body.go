@@ -2,6 +2,7 @@ package dynamics
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,38 +88,59 @@ func regarding(who, set, activity string) connector.Object {
 // message is the table of messages, as lookups call it.
 const message = "msg_message"
 
+// shown is what shows a message, or a part of a session.
+type shown struct {
+	path   string
+	made   bool             // it is not there yet, as far as is known
+	first  connector.Object // what is written when it is made, all of it
+	always connector.Object // what is written again
+}
+
+// requests returns what writes it. Where an earlier try may have made it, a user may have changed it since: it is made if it is not there, and
+// then written as if it had been.
+func (s shown) requests(again bool) []part {
+	switch {
+	case s.made && again:
+		return []part{fresh(s.path, s.first), held(s.path, "*", s.always)}
+	case s.made:
+		return []part{patch(s.path, s.first)}
+	default:
+		return []part{held(s.path, "*", s.always)}
+	}
+}
+
 // newMessage returns a message by itself. The status of what was sent is its receipts' alone: they may have come first, and nothing is to set
-// it back.
-func newMessage(e canonical.Event, who, set string) connector.Object {
+// it back. Only whose it is is written again.
+func newMessage(e canonical.Event, who, set string) shown {
 	status := ""
 	if e.Direction == canonical.Inbound {
 		status = "received"
 	}
-	return append(append(regarding(who, set, message),
+	of := regarding(who, set, message)
+	return shown{byKey(messages, eventKey, connector.MessageKey(e)), true, append(append(slices.Clone(of),
 		"subject", connector.Cut(connector.MessageSubject(e), maxSubject), "msg_body", connector.PlainText(e, maxBody), "msg_status", status,
 		"msg_direction", string(e.Direction), "msg_channel", string(e.Channel), "msg_occurredat", connector.Instant(e.Timestamp),
-		"msg_provider", connector.Cut(e.Provider, maxShort), "msg_providerid", connector.Cut(e.ProviderMessageID, maxColumn)), attribution(e)...)
+		"msg_provider", connector.Cut(e.Provider, maxShort), "msg_providerid", connector.Cut(e.ProviderMessageID, maxColumn)), attribution(e)...), of}
 }
 
 // maxPart is how long the lines of one part of a session are: nine tenths of what is kept.
 const maxPart = maxBody * 9 / 10
 
-// sessionParts returns what writes a session, a request for each part. Of a part that is there only the text is written, and whose it is if
-// that is another person than before: what a user changed stays. Anew is what becomes of parts that a user deleted.
-func sessionParts(a *connector.Activity, who, set string, anew map[int]bool, mapped func(made bool) []mapping.Field) (all []part) {
+// sections returns the parts of a session. Of one that is there only the text is written, and whose it is if that is another person than before:
+// what a user changed stays. Anew are those that a user deleted.
+func sections(a *connector.Activity, who, set string, anew map[string]bool, mapped func(made bool) []mapping.Field) (all []shown) {
 	for _, p := range a.Split(maxPart, func(l connector.Line) int { return connector.Length(connector.PlainLine(l, a.Start)) }) {
-		made := p.New || anew[p.Number-1]
-		text := connector.Object{"msg_body", connector.Transcript(a, p, maxBody)}.With(mapped(made))
-		path := byKey(messages, eventKey, p.Key)
-		switch moves := a.Written[resultWho] != who; {
-		case made:
-			all = append(all, patch(path, append(append(text, regarding(who, set, message)...),
-				"subject", connector.Cut(connector.SessionSubject(a, p), maxSubject), "msg_channel", string(a.Channel), "msg_occurredat", connector.Instant(a.Start))))
-		case moves:
-			all = append(all, held(path, "*", append(text, regarding(who, set, message)...)))
-		default:
-			all = append(all, held(path, "*", text))
+		path, of := byKey(messages, eventKey, p.Key), regarding(who, set, message)
+		text := connector.Object{"msg_body", connector.Transcript(a, p, maxBody)}
+		one := shown{path: path, made: p.New || anew[path], always: text}
+		if a.Written[resultWho] != who {
+			one.always = slices.Concat(text, of)
 		}
+		one.first = slices.Concat(text, of, connector.Object{
+			"subject", connector.Cut(connector.SessionSubject(a, p), maxSubject), "msg_channel", string(a.Channel), "msg_occurredat", connector.Instant(a.Start),
+		}).With(mapped(true))
+		one.always = one.always.With(mapped(false))
+		all = append(all, one)
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,11 +19,13 @@ import (
 	"signalbox/functions/connector/dynamics/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/canonical"
+	"signalbox/shared/connect"
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/keyring"
 	"signalbox/shared/keyring/memkeys"
+	"signalbox/shared/mapping"
 	"signalbox/shared/receipt"
 	"signalbox/shared/secret"
 	"signalbox/shared/store/memstore"
@@ -94,6 +97,21 @@ func TestContract(t *testing.T) {
 	}
 }
 
+func TestEveryCodeHasAdvice(t *testing.T) {
+	connectortest.Advised(t, (*dynamics.CRM)(nil), dynamics.Kind)
+}
+
+func TestTheCalendarHasTheDefaultVersion(t *testing.T) {
+	encoded, err := os.ReadFile("versions.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := connect.ReadVersions(encoded)
+	if err != nil || len(all) != 1 || all[0].Name != dynamics.Version {
+		t.Errorf("%+v %v", all, err)
+	}
+}
+
 // The ids of users whom the simulator knows.
 const (
 	us    = simulator.IntegrationUser
@@ -125,6 +143,7 @@ func harness(t *testing.T, b dynamics.Binding) connectortest.Harness[dynamics.Re
 		Users:    [2]string{user1, user2},
 		Give:     func(person, user string) { s.Give(tableOf(s, person), person, user) },
 		Replace:  replacing(s, b),
+		Fields:   fields(s, b),
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Event.Channel = canonical.Channel(strings.Repeat("x", 65)) },
 		Statuses: &connectortest.Statuses{Width: dynamics.ReceiptsWidth, Calls: 2, State: func(s receipt.Status) string { return state(s.State, s.Error, receipt.Words(s.Reason)) }},
@@ -132,6 +151,7 @@ func harness(t *testing.T, b dynamics.Binding) connectortest.Harness[dynamics.Re
 			Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "msg_message") },
 		},
 		Sessions: sessions(s),
+		Mapped:   mapped(t, s, b),
 		Refusals: refusals(),
 	}
 }
@@ -159,6 +179,104 @@ func replacing(s *simulator.Simulator, b dynamics.Binding) map[string]func(perso
 		}
 	}
 	return ways
+}
+
+// fields are what users of an environment edit.
+func fields(s *simulator.Simulator, b dynamics.Binding) map[string]connectortest.Field {
+	field := func(tables, name, value string) connectortest.Field {
+		each := func(visit func(table string, r simulator.Record)) {
+			for table := range strings.FieldsSeq(tables) {
+				for _, r := range rows(s, table) {
+					visit(table, r)
+				}
+			}
+		}
+		return connectortest.Field{
+			Edit: func() {
+				each(func(table string, r simulator.Record) { s.Set(table, r.ID, map[string]any{name: value}) })
+			},
+			Kept: func() (n int) {
+				each(func(_ string, r simulator.Record) {
+					if r.Properties[name] == value {
+						n++
+					}
+				})
+				return n
+			},
+		}
+	}
+	const people, ours = "lead contact", "msg_message"
+	all := map[string]connectortest.Field{
+		"last name": field(people, "lastname", "Given Here"), "first name": field(people, "firstname", "Given"), "phone": field(people, "mobilephone", "+14155559999"),
+		"e-mail": field(people, "emailaddress1", "given@example.test"), "description": field(people, "description", "Given here"), "owner": field(people, "_ownerid_value", user1),
+		"subject": field(ours, "subject", "Call back"), "text": field(ours, "msg_body", "Given here"), "whose message": field(ours, "_ownerid_value", user1),
+	}
+	if !b.Contacts {
+		all["topic"], all["company"] = field("lead", "subject", "Given"), field("lead", "companyname", "Given Inc.")
+	}
+	return all
+}
+
+// mapped describes how an environment shows what a tenant maps. What another CRM calls a choice is a text here: choices are numbers, see
+// TestAMappedChoiceIsANumber.
+func mapped(t *testing.T, s *simulator.Simulator, b dynamics.Binding) *connectortest.Mapped {
+	t.Helper()
+	tables := map[mapping.Object][]string{
+		mapping.Person: {"contact", "lead"}, mapping.Lead: {"lead"}, mapping.Activity: {"msg_message"}, mapping.Conversation: {"msg_conversation"},
+	}
+	objects := []mapping.Object{mapping.Person, mapping.Activity, mapping.Conversation}
+	if !b.Contacts {
+		objects = append(objects, mapping.Lead)
+	}
+	return &connectortest.Mapped{
+		Objects: objects,
+		Name:    func(field string) string { return "own_" + field },
+		Define: func(o mapping.Object, f mapping.Described) {
+			column := `"@odata.type":"Microsoft.Dynamics.CRM.StringAttributeMetadata","MaxLength":4000`
+			switch {
+			case f.Type == mapping.Boolean || len(f.Options) == 1: // the latter takes nothing that is sent
+				column = `"@odata.type":"Microsoft.Dynamics.CRM.BooleanAttributeMetadata","OptionSet":{}`
+			case f.Type == mapping.Number:
+				column = `"@odata.type":"Microsoft.Dynamics.CRM.IntegerAttributeMetadata"`
+			case f.Type == mapping.Datetime:
+				column = `"@odata.type":"Microsoft.Dynamics.CRM.DateTimeAttributeMetadata"`
+			}
+			for _, table := range tables[o] {
+				define(t, s, table, `{"SchemaName":"`+f.Name+`",`+column+`}`)
+			}
+		},
+		Held: func(o mapping.Object) (all []map[string]string) {
+			for _, table := range tables[o] {
+				for _, r := range rows(s, table) {
+					all = append(all, r.Properties)
+				}
+			}
+			return all
+		},
+		Edit: func(o mapping.Object, field, value string) {
+			for _, table := range tables[o] {
+				for _, r := range rows(s, table) {
+					s.Set(table, r.ID, map[string]any{field: value})
+				}
+			}
+		},
+	}
+}
+
+// define makes a column, as an administrator would. One that is there already stays.
+func define(t *testing.T, s *simulator.Simulator, table, column string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, environment().BaseURL+"/api/data/v9.2/EntityDefinitions(LogicalName='"+table+"')/Attributes", strings.NewReader(column))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+s.NewToken())
+	r.Header.Set("Content-Type", "application/json")
+	reply, err := simulatortest.Transport(s).RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = reply.Body.Close()
 }
 
 func state(words ...string) string {

@@ -18,11 +18,10 @@ type written struct {
 	who, set string // where the person is, by id, or by our key if the step makes them
 	parts    []part
 	person   int // where in parts the person is read; who is made is written just before
-	activity int // where the first part of the activity is
-	sections int // how many it has
+	sections int // how many parts a session has
 	replies  []reply
-	anew     map[int]bool // parts of a session that a user deleted
-	unowned  bool         // the environment refuses whom the new person was to be given to
+	anew     map[string]bool // where parts of a session are to be that a user deleted
+	unowned  bool            // the environment refuses whom the new person was to be given to
 }
 
 // record writes persons who are not there yet, messages or sessions, and how conversations stand: one row of requests a step. The person is
@@ -86,16 +85,21 @@ func (e *environment) compose(w batch, i int, of *written) {
 	if fields := ofPerson(w, i, of.set, false); of.person == 0 && logs(d) && len(fields) > 0 {
 		of.parts = append(of.parts, held(of.who, "*", connector.Object(nil).With(fields)))
 	}
-	of.activity = len(of.parts)
 	if !logs(d) {
 		return
 	}
+	of.sections = 0
 	if a := w.Activity(i); a != nil {
-		of.parts = append(of.parts, sessionParts(a, of.who, of.set, of.anew, func(made bool) []mapping.Field { return mapped(w, i, mapping.Activity, made) })...)
+		for _, one := range sections(a, of.who, of.set, of.anew, func(made bool) []mapping.Field { return mapped(w, i, mapping.Activity, made) }) {
+			of.sections++
+			of.parts = append(of.parts, one.requests(w.Again(i))...)
+		}
 	} else {
-		of.parts = append(of.parts, patch(byKey(messages, eventKey, connector.MessageKey(d.Event)), newMessage(d.Event, of.who, of.set).With(mapped(w, i, mapping.Activity, true))))
+		one := newMessage(d.Event, of.who, of.set)
+		one.first = one.first.With(mapped(w, i, mapping.Activity, true))
+		one.always = one.always.With(mapped(w, i, mapping.Activity, false))
+		of.parts = append(of.parts, one.requests(w.Again(i))...)
 	}
-	of.sections = len(of.parts) - of.activity
 	if s := w.Stands(i); s != nil {
 		of.parts = append(of.parts, newConversation(s, of.who, of.set, e.sets(), mapped(w, i, mapping.Conversation, false)))
 	}
@@ -123,6 +127,16 @@ func ofPerson(w batch, i int, set string, made bool) []mapping.Field {
 	return mapped(w, i, mapping.Person, made)
 }
 
+// err returns the first error of what is written of the message. That a row is there which was to be made if it is not is none.
+func (of *written) err() error {
+	for k, told := range of.replies[of.person+1:] {
+		if told.err != nil && (!of.parts[of.person+1+k].fresh || !fault.Is(told.err, codeExists)) {
+			return told.err
+		}
+	}
+	return nil
+}
+
 // amends reports whether a step has to be written once more, otherwise: without an owner whom the environment refuses, or with parts that a user
 // deleted.
 func (e *environment) amends(ctx context.Context, w batch, i int, of *written) bool {
@@ -134,14 +148,12 @@ func (e *environment) amends(ctx context.Context, w batch, i int, of *written) b
 			of.unowned = true
 		}
 	}
-	if of.replies[of.person].err == nil && w.Activity(i) != nil {
-		for n, told := range of.replies[of.activity : of.activity+of.sections] {
-			if missing(told.err) {
-				if of.anew == nil {
-					of.anew = map[int]bool{}
-				}
-				of.anew[n] = true
+	for k, told := range of.replies[of.person+1:] {
+		if p := of.parts[of.person+1+k]; of.replies[of.person].err == nil && w.Activity(i) != nil && p.match != "" && missing(told.err) {
+			if of.anew == nil {
+				of.anew = map[string]bool{}
 			}
+			of.anew[p.path] = true
 		}
 	}
 	return of.unowned || len(of.anew) > 0
@@ -172,7 +184,7 @@ func (e *environment) concludeRecord(ctx context.Context, w batch, i int, of *wr
 		}
 	}
 	if err == nil {
-		err = firstOf(of.replies[of.person+1:])
+		err = of.err()
 	} else if missing(err) && r.gone == "" {
 		w.Succeed(i, connector.ResultGone, of.who)
 		return

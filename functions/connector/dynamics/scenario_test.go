@@ -26,6 +26,7 @@ import (
 	"signalbox/shared/conversation"
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 	"signalbox/shared/receipt"
 
 	"github.com/google/go-cmp/cmp"
@@ -501,5 +502,26 @@ func TestBindingsThatCannotWork(t *testing.T) {
 		crm := newPlace().crm(b, simulatortest.Transport(simulator.New(simulator.Options{})), slog.New(slog.DiscardHandler))
 		_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 		wants(t, errs[0], fault.Blocked, code)
+	}
+}
+
+func TestAMappedChoiceIsANumber(t *testing.T) {
+	w := newWorld(t, simulator.Options{})
+	step, _, err := w.Next(linked(newcomer(1), "lead", w.Add("lead", map[string]any{"lastname": "Ruiz", "subject": "x"})), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, problems := mapping.Parse([]byte(`{"version":1,"lead":[
+		{"to":"leadqualitycode","from":"event.channel","choices":{"whatsapp":"2"},"write":"always"},{"to":"jobtitle","value":"2","write":"always"}]}`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	e := newcomer(1).Event
+	step.Fields, _ = m.Evaluate(&mapping.Source{Event: &e, Zone: time.UTC}, &mapping.Source{Event: &e, Zone: time.UTC}, connector.Cut)
+	if o := w.Do(t.Context(), []connector.Step[dynamics.Request]{step})[0]; o.Err != nil {
+		t.Fatal(o.Err)
+	}
+	if p := only(t, w.Simulator, "lead").Properties; p["leadqualitycode"] != "2" || p["jobtitle"] != "2" {
+		t.Errorf("%v", p)
 	}
 }

@@ -69,6 +69,12 @@ func boundTenant(root string, bases map[string]string) (map[string]any, error) {
 		if !found {
 			return nil, fmt.Errorf("local: %s is bound to the CRM %q, for which there is no simulator", samples.DemoTenant, kind)
 		}
+		settings, _ := crm["settings"].(map[string]any)
+		for name, value := range settings { // where a CRM's tokens are given is the simulator, too
+			if value == crm["baseUrl"] {
+				settings[name] = base
+			}
+		}
 		crm["baseUrl"] = base
 	}
 	return file, nil

@@ -15,6 +15,7 @@ import (
 	twilio "signalbox/functions/adapter/twilio/samples"
 	vonage "signalbox/functions/adapter/vonage/samples"
 	whatsapp "signalbox/functions/adapter/whatsapp/samples"
+	dynamics "signalbox/functions/connector/dynamics/dynamicstest"
 	hubspot "signalbox/functions/connector/hubspot/hubspottest"
 	salesforce "signalbox/functions/connector/salesforce/salesforcetest"
 	"signalbox/functions/connector/simulatortest"
@@ -42,6 +43,7 @@ func Channels() map[string]samples.Channel {
 // CRMs returns the CRMs by the names of their folders in functions/connector.
 func CRMs() map[string]simulatortest.CRM {
 	return map[string]simulatortest.CRM{
+		"dynamics":   dynamics.CRM(),
 		"hubspot":    hubspot.CRM(),
 		"salesforce": salesforce.CRM(),
 	}

@@ -138,6 +138,21 @@ func (s *Simulator) Add(object string, values map[string]any) string {
 	return s.put(t, s.newID(t), s.typed(t, values)).ID
 }
 
+// Upsert makes a row as a user of the environment would, or writes to the one that has its key.
+func (s *Simulator) Upsert(object string, values map[string]any) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	t := s.Tables[object]
+	held := s.typed(t, values)
+	for _, columns := range t.Keys {
+		if r := t.taken(columns, nil, held); r != nil {
+			s.change(t, r, held)
+			return
+		}
+	}
+	s.put(t, s.newID(t), held)
+}
+
 // typed returns values as rows hold them.
 func (s *Simulator) typed(t *table, values map[string]any) map[string]any {
 	held := map[string]any{}

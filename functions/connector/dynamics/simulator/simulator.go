@@ -89,7 +89,7 @@ func (s *Simulator) control() simulatortest.Control {
 			for name, value := range properties {
 				values[name] = value
 			}
-			s.Add(object, values)
+			s.Upsert(object, values)
 		},
 		Remove:  s.Delete,
 		Records: func(object string) (any, bool) { return s.Records(object) },

@@ -1,0 +1,102 @@
+package dynamics_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/functions/connector/connectortest"
+	"signalbox/functions/connector/dynamics"
+	"signalbox/functions/connector/dynamics/simulator"
+	"signalbox/functions/connector/simulatortest"
+	"signalbox/shared/connect"
+)
+
+// visit connects, or only checks, and returns the report, which says of everything that is missing or refused what mends it.
+func visit(t *testing.T, crm *dynamics.CRM, install bool) connect.Report {
+	t.Helper()
+	report, err := crm.Connect(t.Context(), connector.BindingKey{Tenant: tenantID, CRM: "dynamics"}, install, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(report)
+	if err != nil || strings.Contains(string(encoded), string(token)) {
+		t.Errorf("the report holds the secret: %v", err)
+	}
+	for _, f := range report.Findings {
+		if (f.State == connect.Missing || f.State == connect.Refused) && (f.Means == "" || f.Mend == "") {
+			t.Errorf("%s is %s: it does not say what that means, or what mends it: %+v", f.What, f.State, f)
+		}
+	}
+	return report
+}
+
+// states returns what a report says, a line each.
+func states(r connect.Report) string {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		b.WriteString(string(f.State) + " " + f.What + "\n")
+	}
+	return b.String()
+}
+
+// TestConnectMakesABareEnvironmentWork: the second time all is there and nothing is made.
+func TestConnectMakesABareEnvironmentWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := simulator.New(simulator.Options{Apps: []simulator.App{app()}, Bare: true, Indexing: 3 * time.Minute})
+		sent := &wire{next: simulatortest.Transport(s)}
+		crm := newPlace().crm(environment(), sent, slog.New(slog.DiscardHandler))
+		if report := visit(t, crm, false); !report.Lacks() || strings.Contains(sent.log.String(), "> POST /api") {
+			t.Errorf("looked at:\n%s", states(report))
+		}
+		report := visit(t, crm, true)
+		if report.After == "" || report.Refused() || !strings.Contains(states(report), "installed columns of lead") {
+			t.Errorf("connected, and the indexes are being built:\n%s", states(report))
+		}
+		time.Sleep(5 * time.Minute)
+		sent.log.Reset()
+		again := visit(t, crm, true)
+		if again.Lacks() || again.After != "" || strings.Contains(states(again), "installed") || strings.Contains(sent.log.String(), "> POST /api") {
+			t.Errorf("once more:\n%s", states(again))
+		}
+		_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
+		none(t, errs)
+	})
+}
+
+// TestWhatConnectSaysOfAnEnvironment that cannot be used, and of one where something is in the way: then nothing is made.
+func TestWhatConnectSaysOfAnEnvironment(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		options simulator.Options
+		change  func(*dynamics.Binding)
+		column  string // of leads, that is there already
+		want    string
+	}{
+		"all is there":                      {want: "ok columns of lead"},
+		"a secret that is none":             {change: func(b *dynamics.Binding) { b.Secret = "guessed" }, want: "refused environment"},
+		"an app that is no user":            {options: simulator.Options{NotMember: true}, want: "refused environment"},
+		"keys that are being indexed":       {options: simulator.Options{KeysPending: true}, want: "missing key msg_senderkeykey of lead"},
+		"a column of another type":          {options: simulator.Options{Bare: true}, column: `{"SchemaName":"msg_optout","@odata.type":"Microsoft.Dynamics.CRM.IntegerAttributeMetadata"}`, want: "refused column msg_optout of lead"},
+		"an environment that has no leads":  {change: func(b *dynamics.Binding) { b.Contacts = true }, want: "degraded leads"},
+		"an address that is no environment": {change: func(b *dynamics.Binding) { b.BaseURL = "acme" }, want: "refused environment"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			c.options.Apps = []simulator.App{app()}
+			s, b := simulator.New(c.options), environment()
+			if c.change != nil {
+				c.change(&b)
+			}
+			if c.column != "" {
+				define(t, s, "lead", c.column)
+			}
+			report := visit(t, newPlace().crm(b, simulatortest.Transport(s), slog.New(slog.DiscardHandler)), true)
+			if got := states(report); !strings.Contains(got, c.want+"\n") || c.column != "" && strings.Contains(got, "installed") {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}
