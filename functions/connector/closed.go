@@ -30,7 +30,9 @@ func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []connec
 				unread = append(unread, err)
 				continue
 			}
-			gates, keys = append(gates, c.gate(of)), append(keys, gateKeys(of)...)
+			g := c.gate(of)
+			g.Receipts = r.Number
+			gates, keys = append(gates, g), append(keys, gateKeys(of)...)
 		}
 	}
 	n := 0

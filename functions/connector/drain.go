@@ -21,7 +21,7 @@ type GateStore interface {
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
 }
 
-// DrainOptions are what a Drain works with. All are required.
+// DrainOptions are what a Drain works with. All are required but Receipts.
 type DrainOptions struct {
 	Kind  string // of the CRM
 	CRM   any    // asked for advice, if it is an Adviser
@@ -29,9 +29,11 @@ type DrainOptions struct {
 	// Connect is what ConnectHandler returns.
 	Connect func(ctx context.Context, r connect.Request) (connect.Result, error)
 	Worker  *queue.Worker // as that of the CRM's queue: its handler opens and delivers, its dead letters are put back into that queue
-	Probe   time.Duration // the longest time between two tries, as of Gates
-	Logger  *slog.Logger
-	Meter   *telemetry.Meter
+	// Receipts is as that of the CRM's receipts queue; nil for a CRM that shows none.
+	Receipts *queue.Worker
+	Probe    time.Duration // the longest time between two tries, as of Gates
+	Logger   *slog.Logger
+	Meter    *telemetry.Meter
 }
 
 // Drain delivers what is parked behind closed gates, the oldest first, and opens a gate once nothing is parked behind it. One process at a
@@ -102,7 +104,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 			err = queue.Recovered(ctx, d.options.Logger, d.options.Meter, value)
 		}
 	}()
-	run := &draining{Drain: d, record: r, skip: map[string]bool{}}
+	run := &draining{Drain: d, owner: rand.Text(), record: r, skip: map[string]bool{}}
 	if run.of, run.closure, err = readClosure(r); err != nil {
 		return connect.Gate{}, err
 	}
@@ -134,7 +136,7 @@ func (r *draining) take(ctx context.Context) (taken bool, err error) {
 	if !ok {
 		end = time.Now().Add(time.Minute)
 	}
-	r.closure.Owner, r.closure.End = rand.Text(), end.Add(afterDeadline).UTC()
+	r.closure.Owner, r.closure.End = r.owner, end.Add(afterDeadline).UTC()
 	return r.write(ctx)
 }
 
@@ -146,13 +148,21 @@ func (r *draining) leave(ctx context.Context) error {
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
 	r.closure.Owner, r.closure.End = "", time.Time{}
-	_, err := r.write(within)
+	written, err := r.write(within)
+	for !written && err == nil {
+		mine := false
+		if mine, err = r.again(within); err != nil || !mine {
+			return err
+		}
+		r.closure.Owner, r.closure.End = "", time.Time{}
+		written, err = r.write(within)
+	}
 	return err
 }
 
 // write writes what is known of the gates. Written is false if somebody else wrote.
 func (r *draining) write(ctx context.Context) (written bool, err error) {
-	change, err := r.closure.change(r.record.Key, r.record.Version)
+	change, err := r.closure.change(r.record)
 	if err != nil {
 		return false, err
 	}
@@ -167,6 +177,23 @@ func (r *draining) write(ctx context.Context) (written bool, err error) {
 	return true, nil
 }
 
+// again reads what others wrote of the gates: how many receipts wait, and why a gate was closed again meanwhile. It reports whether this process still
+// has the lease.
+func (r *draining) again(ctx context.Context) (mine bool, err error) {
+	held, err := r.options.Store.Get(ctx, r.record.Key)
+	if err != nil || held[0].Version == 0 {
+		return false, err
+	}
+	_, now, err := readClosure(held[0])
+	if err != nil || now.Owner != r.owner {
+		return false, err
+	}
+	if r.record = held[0]; !now.Since.Equal(r.closure.Since) {
+		r.closure = now
+	}
+	return true, nil
+}
+
 // stands returns how the gates stand.
 func (r *draining) stands(ctx context.Context) (connect.Gate, error) {
 	if r.opened {
@@ -175,6 +202,7 @@ func (r *draining) stands(ctx context.Context) (connect.Gate, error) {
 	g := r.closure.gate(r.of)
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
+	g.Receipts = r.record.Number
 	held, err := r.options.Store.Get(within, gateKeys(r.of)...)
 	if err != nil {
 		return g, err
@@ -205,6 +233,7 @@ func (r *draining) tell(g connect.Gate) {
 	labels := []telemetry.Label{{Name: "tenant", Value: g.Tenant}, {Name: "crm", Value: g.CRM}, {Name: "code", Value: g.Code}}
 	r.options.Meter.Count("GateClosed", 1, labels...)
 	r.options.Meter.Count("Parked", int(g.Parked), labels...)
+	r.options.Meter.Count("ParkedReceipts", int(g.Receipts), labels...)
 	if !g.Oldest.IsZero() {
 		r.options.Meter.Duration("ParkedAge", time.Since(g.Oldest), labels...)
 	}

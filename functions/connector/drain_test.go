@@ -249,15 +249,17 @@ func TestWhatIsParkedMeanwhileIsDeliveredBeforeTheGateOpens(t *testing.T) {
 		l.says("acme", nil)
 		w := l.process(l)
 		n := 0
-		within := false
+		var within sync.Mutex // what is parked here is parked before the drain's call has its effect
 		l.fault = func(c memstore.Call) memstore.Fault {
-			if within || n >= 40 || !slices.ContainsFunc(c.Keys, func(k store.Key) bool { return strings.Contains(k.Partition, "/gate/") }) {
+			if !within.TryLock() {
 				return memstore.None
 			}
-			within = true // what is parked here is parked before the drain's call has its effect
+			defer within.Unlock()
+			if n >= 40 || !slices.ContainsFunc(c.Keys, func(k store.Key) bool { return strings.Contains(k.Partition, "/gate/") }) {
+				return memstore.None
+			}
 			n++
 			l.receive(w, l.send("acme", "t001", fmt.Sprintf("t001-%d", 1+n)))
-			within = false
 			return memstore.None
 		}
 		time.Sleep(time.Minute)

@@ -24,10 +24,12 @@ const (
 type draining struct {
 	*Drain
 	of      BindingKey
-	record  store.Record
+	owner   string       // of the lease
+	record  store.Record // of closure
 	closure closure
+	worker  *queue.Worker // of what is worked on now
 	shards  []*shard
-	opened  bool            // all gates
+	opened  bool            // everything
 	skip    map[string]bool // threads with a message that is not done: the rest of them waits for the next run
 
 	mu      sync.Mutex
@@ -35,15 +37,17 @@ type draining struct {
 	alone   bool         // the latest batch was one message, which got no answer: it may be the message's fault
 }
 
-// shard is one gate of them.
+// shard is what is parked behind one gate, or what receipts wait to be shown.
 type shard struct {
-	gate  store.Record     // as it was before the pass over what is parked began; absent once it is open
-	after string           // what the pass has read
-	over  bool             // that was all
-	held  []waitingMessage // of it, what is not in a batch yet
-	seen  bool             // there was something
-	waits bool             // something is not done
-	ended bool             // there is no pass in this run any more
+	partition string
+	count     store.Key        // of the record whose number says how many there are
+	gate      store.Record     // as it was before the pass over what is parked began; absent once it is open
+	after     string           // what the pass has read
+	over      bool             // that was all
+	held      []waitingMessage // of it, what is not in a batch yet
+	seen      bool             // there was something
+	waits     bool             // something is not done
+	ended     bool             // there is no pass in this run any more
 }
 
 // waitingMessage is one that is parked.
@@ -53,35 +57,49 @@ type waitingMessage struct {
 	queue.Received
 }
 
-// work delivers what is parked until nothing is left, the CRM takes nothing, or the time is over.
+// work delivers what is parked, and then shows what receipts told meanwhile, until nothing is left, the CRM takes nothing, or the time is over.
 func (r *draining) work(ctx context.Context) error {
 	held, err := r.options.Store.Get(ctx, gateKeys(r.of)...)
 	if err != nil {
 		return err
 	}
 	for _, gate := range held {
-		r.shards = append(r.shards, &shard{gate: gate, ended: gate.Version == 0})
+		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, ended: gate.Version == 0})
 	}
-	most := firstFew
+	r.worker = r.options.Worker
+	goesOn, err := r.workOn(ctx, firstFew, r.openAll)
+	if err != nil || !goesOn {
+		return err
+	}
+	r.worker = r.options.Receipts
+	r.shards = []*shard{{partition: parkedPartition(r.of, receiptsShard), count: r.record.Key, ended: r.worker == nil}}
+	clear(r.skip)
+	_, err = r.workOn(ctx, gateShards*parkedPage, r.finish)
+	return err
+}
+
+// workOn works on what is in the shards, of at most so many threads at first. Between two passes it asks whether there is another. It reports whether the
+// CRM takes something and there is time.
+func (r *draining) workOn(ctx context.Context, most int, between func(ctx context.Context) (more bool, err error)) (goesOn bool, err error) {
 	for r.left(ctx) {
 		batch, err := r.next(ctx, most)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if len(batch) == 0 {
-			more, err := r.openAll(ctx)
+			more, err := between(ctx)
 			if err != nil || !more {
-				return err
+				return err == nil, err
 			}
 			continue
 		}
 		goesOn, err := r.deliver(ctx, batch)
 		if err != nil || !goesOn {
-			return err
+			return false, err
 		}
 		most = gateShards * parkedPage
 	}
-	return nil
+	return false, nil
 }
 
 func (s *shard) restart() { s.after, s.over, s.held, s.seen, s.waits = "", false, nil, false, false }
@@ -120,7 +138,7 @@ func (r *draining) fill(ctx context.Context, s *shard) error {
 	s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return r.waiting(s, m.Group) })
 	for !s.ended && !s.over && len(s.held) <= parkedPage/2 {
 		page, more, err := r.options.Store.List(ctx, store.Range{
-			Partition: parkedPartition(r.of, s.gate.Sort), After: s.after, Limit: parkedPage - len(s.held),
+			Partition: s.partition, After: s.after, Limit: parkedPage - len(s.held),
 		})
 		if err != nil {
 			return err
@@ -171,7 +189,7 @@ func few(heads []waitingMessage, most int) []waitingMessage {
 
 // deliver has the worker decide what becomes of a batch, and removes what is done. It reports whether there is a reason to go on.
 func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn bool, err error) {
-	worker := *r.options.Worker
+	worker := *r.worker
 	worker.Handler = &drainHandler{r, worker.Handler}
 	r.trouble, r.alone = nil, false
 	done, err := r.process(ctx, &worker, batch)
@@ -211,7 +229,9 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 		done++
 		gone[m.shard] = append(gone[m.shard], m.record)
 	}
-	r.closure.Delivered += done
+	if r.worker == r.options.Worker {
+		r.closure.Delivered += done
+	}
 	errs := make([]error, len(r.shards))
 	queue.SideBySide(r.shards, func(i int, s *shard) {
 		for some := range slices.Chunk(gone[s], store.MaxWrite-1) {
@@ -221,7 +241,7 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 	return done, errors.Join(errs...)
 }
 
-// remove removes what is done, and takes it off the count, by one write.
+// remove removes what is done, and takes it off the count, by one write. What was written anew meanwhile stays.
 func (r *draining) remove(ctx context.Context, s *shard, records []store.Record) error {
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
@@ -231,15 +251,15 @@ func (r *draining) remove(ctx context.Context, s *shard, records []store.Record)
 	}
 	return insist(within, func(ctx context.Context) error {
 		for len(changes) > 0 {
-			count := store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: s.gate.Key, Number: -int64(len(changes))}}
+			count := store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: s.count, Number: -int64(len(changes))}}
 			_, err := r.options.Store.Write(ctx, append([]store.Change{count}, changes...)...)
 			conflict, lost := conflictOf(err)
 			switch {
 			case !lost:
 				return err
 			case conflict.Index == 0: // nobody but whoever drains opens a gate
-				return fault.New(fault.Permanent, "gate_miscounted", nil)
-			default: // it was removed, by a write whose reply was lost
+				return fault.New(fault.Permanent, codeMalformed, errors.New("fewer are counted than are parked"))
+			default: // it was removed by a write whose reply was lost, or a receipt told more
 				changes = slices.Delete(changes, conflict.Index-1, conflict.Index)
 			}
 		}
@@ -249,7 +269,7 @@ func (r *draining) remove(ctx context.Context, s *shard, records []store.Record)
 
 // giveUpOld gives up what has waited for as long as anything does, while the CRM takes nothing.
 func (r *draining) giveUpOld(ctx context.Context) error {
-	worker := *r.options.Worker
+	worker := *r.worker
 	worker.Handler = refusing{r.trouble}
 	for _, s := range r.shards {
 		s.restart()
@@ -297,7 +317,7 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 		if err == nil || errors.Is(err, queue.ErrNotStarted) {
 			continue
 		}
-		why := blocks(heads[i], err)
+		why := h.blocks(heads[i], err)
 		if f := fault.Of(err); why == nil && (f.Kind == fault.Throttled || !answered && Unanswered(h.options.Kind, f)) {
 			why = f
 			if h.alone = len(heads) == 1 && f.Kind == fault.Retryable; h.alone {
@@ -317,6 +337,14 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 		}
 	}
 	return errs
+}
+
+// blocks returns the fault of a message that says that the CRM takes nothing, nil for any other error.
+func (r *draining) blocks(m queue.Received, err error) *fault.Error {
+	if f := fault.Of(err); r.worker == r.options.Receipts && f.Kind == fault.Blocked {
+		return f
+	}
+	return blocks(m, err)
 }
 
 func (r *draining) meets(why *fault.Error) {

@@ -20,7 +20,8 @@ import (
 // A gate of a tenant's CRM is closed while nothing goes through for a reason that is the tenant's or the CRM's: its deliveries are parked,
 // in order, outside the queue that all tenants share. Each shard of threads has a gate of its own, a record that is there only while it
 // is closed and whose Number is how many deliveries are parked behind it. Beside them there is one record a tenant and CRM, in a partition
-// of the CRM's kind, which says why and is the lease of whoever drains: it is there exactly as long as any of the gates is.
+// of the CRM's kind, which says why and is the lease of whoever drains. It comes with the first gate and goes once all are open and nothing is left to be shown of what receipts told
+// meanwhile; its Number is how many messages that is.
 const gateShards = 4
 
 // The codes of faults of gates' own records.
@@ -105,13 +106,13 @@ func readClosure(r store.Record) (of BindingKey, c closure, err error) {
 	return of, c, nil
 }
 
-// change returns what writes c over a version of its record.
-func (c closure) change(key store.Key, version int64) (store.Change, error) {
+// change returns what writes c over its record.
+func (c closure) change(held store.Record) (store.Change, error) {
 	data, err := unknown.Marshal(c, c.Unknown)
 	if err != nil {
 		return store.Change{}, fault.New(fault.Permanent, codeMalformed, nil)
 	}
-	return store.Change{Record: store.Record{Key: key, Version: version, Data: data}}, nil
+	return store.Change{Record: store.Record{Key: held.Key, Version: held.Version, Number: held.Number, Data: data}}, nil
 }
 
 // parkedKey returns where a message is parked. The order is that of the queue.
@@ -121,6 +122,9 @@ func parkedKey(of BindingKey, shard, sequence, id string) store.Key {
 	}
 	return store.Key{Partition: parkedPartition(of, shard), Sort: sequence + "/" + id}
 }
+
+// receiptsShard is where the messages wait whose status is to be shown.
+const receiptsShard = "receipts"
 
 func parkedPartition(of BindingKey, shard string) string {
 	return of.Tenant + "/pending/" + of.CRM + "/" + shard

@@ -180,7 +180,14 @@ func waits(err error) bool {
 
 // close closes the gates of a tenant's CRM that are open.
 func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) error {
-	keys := append([]store.Key{closedKey(g.options.Kind, of)}, gateKeys(of)...)
+	err := g.shut(ctx, of, why, gateKeys(of))
+	g.forget(of)
+	return err
+}
+
+// shut closes those of the gates at keys that are open, and tells it if none was closed. Without a key it is what receipts tell that is to wait.
+func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys []store.Key) error {
+	keys = append([]store.Key{closedKey(g.options.Kind, of)}, keys...)
 	first := false
 	err := insist(ctx, func(ctx context.Context) error {
 		held, err := g.options.Store.Get(ctx, keys...)
@@ -193,15 +200,13 @@ func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) erro
 				changes = append(changes, store.Change{Record: store.Record{Key: gate.Key}})
 			}
 		}
-		if len(changes) == 0 {
+		known := held[0].Version > 0
+		if known && len(changes) == 0 {
 			return nil
 		}
 		change := store.Change{Kind: store.Check, Record: store.Record{Key: keys[0], Version: held[0].Version}}
-		first = held[0].Version == 0
-		if first {
-			c := closure{Since: time.Now().UTC()}
-			c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
-			if change, err = c.change(keys[0], 0); err != nil {
+		if first = !known || len(changes) == len(keys)-1; first {
+			if change, err = g.closing(held[0], why); err != nil {
 				return err
 			}
 		}
@@ -211,14 +216,27 @@ func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) erro
 		}
 		return err
 	})
-	g.forget(of)
 	if err == nil && first {
 		g.options.Meter.Count("Blocked", 1, telemetry.Label{Name: "tenant", Value: of.Tenant}, telemetry.Label{Name: "crm", Value: of.CRM},
 			telemetry.Label{Name: "code", Value: why.Code})
 		g.options.Logger.ErrorContext(ctx, "gate closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("kind", why.Kind.String()),
-			slog.String("code", why.Code), slog.String("advice", adviceOf(g.options.CRM, why.Code)))
+			slog.String("code", why.Code), slog.String("advice", adviceOf(g.options.CRM, why.Code)), slog.Bool("receipts", len(keys) == 1))
 	}
 	return err
+}
+
+// closing returns what writes why nothing goes through over what is known: of before, if it is only receipts that wait.
+func (g *Gates) closing(held store.Record, why *fault.Error) (store.Change, error) {
+	var c closure
+	if held.Version > 0 {
+		var err error
+		if _, c, err = readClosure(held); err != nil {
+			return store.Change{}, err
+		}
+	}
+	c.Since, c.Tries, c.Delivered = time.Now().UTC(), 0, 0
+	c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
+	return c.change(held)
 }
 
 var _ queue.Handler = (*gated)(nil)

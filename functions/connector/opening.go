@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
 )
@@ -46,46 +45,62 @@ func (r *draining) openAll(ctx context.Context) (more bool, err error) {
 	return true, err
 }
 
-// open opens a gate unless something was parked behind it since the pass began. The last one takes what is known of all with it.
+// open opens a gate unless something was parked behind it since the pass began.
 func (r *draining) open(ctx context.Context, s *shard) (opened bool, err error) {
-	var rest []store.Change
-	last := true
-	for _, other := range r.shards {
-		if other == s {
-			continue
-		}
-		last = last && other.gate.Version == 0
-		rest = append(rest, store.Change{Kind: store.Check, Record: store.Record{Key: other.gate.Key}})
-	}
-	rest = append(rest, store.Change{Kind: store.Delete, Record: store.Record{Key: r.record.Key, Version: r.record.Version}})
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
 	err = insist(within, func(ctx context.Context) error {
-		changes := []store.Change{{Kind: store.Delete, Record: store.Record{Key: s.gate.Key, Version: s.gate.Version}}}
-		if last {
-			changes = append(changes, rest...)
+		_, err := r.options.Store.Write(ctx, store.Change{Kind: store.Delete, Record: store.Record{Key: s.count, Version: s.gate.Version}})
+		conflict, lost := conflictOf(err)
+		if opened = err == nil || lost && conflict.Held.Version == 0; lost { // of its own, by a write whose reply was lost
+			return nil
 		}
+		return err
+	})
+	if opened {
+		s.gate = store.Record{Key: s.count}
+	}
+	return opened, err
+}
+
+// finish removes what is known of closed gates if all are open and nothing is left to be shown. More is true if receipts told something since
+// the pass over what they told began.
+func (r *draining) finish(ctx context.Context) (more bool, err error) {
+	s := r.shards[0]
+	switch {
+	case s.waits:
+		return false, nil
+	case s.gate.Version == 0 || s.seen: // before the pass: who tells something after it raises the version
+		mine, err := r.again(ctx)
+		s.restart()
+		s.gate = r.record
+		return mine, err
+	}
+	changes := []store.Change{{Kind: store.Delete, Record: store.Record{Key: r.record.Key, Version: s.gate.Version}}}
+	for _, key := range gateKeys(r.of) {
+		changes = append(changes, store.Change{Kind: store.Check, Record: store.Record{Key: key}})
+	}
+	within, cancel := queue.Finishing(ctx)
+	defer cancel()
+	err = insist(within, func(ctx context.Context) error {
 		_, err := r.options.Store.Write(ctx, changes...)
 		conflict, lost := conflictOf(err)
 		switch {
 		case !lost:
-			opened = err == nil
+			r.opened = err == nil
 			return err
-		case conflict.Index == 0:
-			opened = conflict.Held.Version == 0 // by a write whose reply was lost
+		case conflict.Index > 0: // a gate is closed
 			return nil
-		default: // others were closed again: they need what is known of them
-			last = false
-			return fault.New(fault.Retryable, codeContended, nil)
 		}
+		r.opened, more = conflict.Held.Version == 0, conflict.Held.Version != 0
+		return nil
 	})
-	if err != nil || !opened {
-		return false, err
+	if more {
+		s.gate.Version = 0
 	}
-	s.gate = store.Record{Key: s.gate.Key}
-	if r.opened = last; last {
+	if r.opened {
 		r.options.Logger.InfoContext(ctx, "gate opened", slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM),
 			slog.Duration("closed", time.Since(r.closure.Since)), slog.Int("delivered", r.closure.Delivered))
 	}
-	return true, nil
+	return more, err
 }

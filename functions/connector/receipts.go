@@ -25,7 +25,7 @@ type StatusWriter interface {
 	WriteStatuses(ctx context.Context, updates []receipt.Update) []error
 }
 
-// ReceiptOptions are what Receipts works with. All are required but Pause and Watcher.
+// ReceiptOptions are what Receipts works with. All are required but Pause, Watcher and Gates.
 type ReceiptOptions struct {
 	CRM     StatusWriter
 	Store   receipt.Reader
@@ -33,6 +33,7 @@ type ReceiptOptions struct {
 	Attempt time.Duration // how long one may take
 	Watcher Watcher       // nil: nobody is told what is seen of the CRM
 	Pause   time.Duration // between two of one binding, so that live messages have the greater part of what the CRM allows
+	Gates   *Gates        // of the CRM's deliveries; nil: what a CRM does not take waits in the queue, as where what was parked is drained
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
 }
@@ -60,6 +61,7 @@ func NewReceipts(o ReceiptOptions) *Receipts {
 // task is what updates of a batch ask for that are about the same.
 type task struct {
 	heads []int
+	first time.Time // when one of them was sent
 	err   error
 }
 
@@ -86,6 +88,7 @@ func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 	defer r.options.Watcher.Ended(ctx)
 	errs := make([]error, len(heads))
 	work := gather(heads, errs)
+	r.holdBack(ctx, work)
 	free := make(chan struct{}, parallel)
 	var running sync.WaitGroup
 	for at, todo := range work {
@@ -111,6 +114,7 @@ func (r *Receipts) Handle(ctx context.Context, heads []queue.Received) []error {
 type todo struct {
 	statuses  []*status
 	standings []*standing
+	waits     bool // the CRM takes nothing
 }
 
 // gather decodes heads and puts together what is about one message or conversation. What cannot be read gets its error.
@@ -135,7 +139,7 @@ func gather(heads []queue.Received, errs []error) map[BindingKey]*todo {
 		if u.Conversation != nil {
 			s := standings[of][*u.Conversation]
 			if s == nil {
-				s = &standing{Conversation: *u.Conversation}
+				s = &standing{task: task{first: head.FirstSent}, Conversation: *u.Conversation}
 				standings[of][s.Conversation] = s
 				work[of].standings = append(work[of].standings, s)
 			}
@@ -144,7 +148,7 @@ func gather(heads []queue.Received, errs []error) map[BindingKey]*todo {
 		}
 		s := about[message{of, u.Key}]
 		if s == nil {
-			s = &status{Update: u}
+			s = &status{task: task{first: head.FirstSent}, Update: u}
 			about[message{of, u.Key}] = s
 			work[of].statuses = append(work[of].statuses, s)
 		}
@@ -176,12 +180,16 @@ func (r *Receipts) guard(ctx context.Context, of BindingKey, work *todo) {
 			failAll(work.standings, err)
 		}
 	}()
+	if work.waits && r.later(ctx, of, work, func(err error) bool { return err == nil }) {
+		return
+	}
 	if len(work.statuses) > 0 {
 		r.write(ctx, of, work.statuses)
 	}
 	if writer, ok := r.options.CRM.(ConversationWriter); ok && len(work.standings) > 0 {
 		r.writeStandings(ctx, of, writer, work.standings)
 	}
+	r.refused(ctx, of, work)
 }
 
 func failAll[T interface{ fail(err error) }](tasks []T, err error) {

@@ -45,9 +45,10 @@ type Gate struct {
 	Since     time.Time `json:"since,omitzero"`
 	Probe     time.Time `json:"probe,omitzero"` // when the CRM is tried again
 	Parked    int64     `json:"parked"`
-	Oldest    time.Time `json:"oldest,omitzero"` // when the oldest that is parked was sent
-	Delivered int       `json:"delivered"`       // of what was parked, since the gates closed
-	Busy      bool      `json:"busy,omitempty"`  // another process drains
+	Receipts  int64     `json:"receipts,omitempty"` // messages whose status waits to be shown
+	Oldest    time.Time `json:"oldest,omitzero"`    // when the oldest that is parked was sent
+	Delivered int       `json:"delivered"`          // of what was parked, since the gates closed
+	Busy      bool      `json:"busy,omitempty"`     // another process drains
 }
 
 // Refuse returns the result of a request that cannot be read.

@@ -266,3 +266,35 @@ func percentiles(t *testing.T, log string, began time.Time) (first, all time.Dur
 	slices.Sort(every)
 	return early[len(early)*95/100], every[len(every)*95/100]
 }
+
+// TestReceiptsBehindAClosedGateAreShownAfterwards: they wait outside the queue, too, and the furthest is shown once the deliveries are through.
+func TestReceiptsBehindAClosedGateAreShownAfterwards(t *testing.T) {
+	lanes(t, options{}, func(l *lane) {
+		const messages = 30
+		l.registered(0, messages)
+		l.outage.refuse(l.about.Refusals.Credential, 2*time.Hour)
+		l.send(message{number: number(500), from: "+15552010001", text: "hello"})
+		time.Sleep(time.Minute)
+		want := map[string]string{}
+		for n := range messages {
+			for _, state := range []string{"read", "sent", "delivered"} {
+				l.status(n, state)
+			}
+			want[l.oursKey(n)] = "read"
+		}
+		time.Sleep(10 * time.Minute)
+		if c := l.updates.Counters(); c.Visible+c.InFlight > 0 || len(l.parked("demo")) != messages+1 {
+			t.Errorf("%+v wait in the queue, and %d beside it", c, len(l.parked("demo")))
+		}
+		l.settled(4 * time.Hour)
+		shown := l.shown()
+		for key, state := range want {
+			if shown[key] != state {
+				t.Errorf("message %s is shown as %q", key, shown[key])
+			}
+		}
+		if dead := l.dead(); len(dead) > 0 || len(l.people()) != 1 {
+			t.Errorf("dead letters %v, %d people", dead, len(l.people()))
+		}
+	})
+}

@@ -366,8 +366,16 @@ type drainTable interface {
 // newDrain returns what drains what is parked, as a process has it.
 func (p *pipeline) newDrain(s drainTable, portal http.RoundTripper) *connector.Drain {
 	return connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: p.kind, Store: s, Worker: p.deliverer(s, portal, widest, nil), Logger: p.logger, Meter: p.meter,
+		Probe: 15 * time.Minute, Kind: p.kind, Store: s, Worker: p.deliverer(s, portal, widest, nil), Receipts: p.shower(portal, 0, nil, p.deliverDead),
+		Logger: p.logger, Meter: p.meter,
 	})
+}
+
+// shower returns a worker that shows how far messages got.
+func (p *pipeline) shower(portal http.RoundTripper, pause time.Duration, gates *connector.Gates, dead queue.Publisher) *queue.Worker {
+	return unordered(p.worker("receipts-"+p.kind, connector.NewReceipts(connector.ReceiptOptions{
+		CRM: p.crm.Statuses(p.parts(portal)), Store: p.state, Width: p.crm.Width, Pause: pause, Attempt: attempt, Gates: gates, Logger: p.logger, Meter: p.meter,
+	}), dead))
 }
 
 // drainGates runs drains as their schedule would, each by a process of its own.

@@ -68,9 +68,8 @@ func (l *lane) start() {
 		}), l.receiptsDead)))
 	}
 	for range l.writers {
-		l.gather(ctx, l.updates, unordered(l.worker("receipts-"+l.kind, connector.NewReceipts(connector.ReceiptOptions{
-			CRM: l.crm.Statuses(l.parts(l.line)), Store: l.state, Width: l.crm.Width, Pause: l.pause, Attempt: 10 * time.Second, Logger: l.logger, Meter: l.meter,
-		}), l.updatesDead)))
+		gates := connector.NewGates(connector.GateOptions{Kind: l.kind, Store: l.state, Attempt: attempt, Probe: 15 * time.Minute, Logger: l.logger, Meter: l.meter})
+		l.gather(ctx, l.updates, l.shower(l.line, l.pause, gates, l.updatesDead))
 	}
 	l.poll(ctx, l.receiptsDead, l.record)
 	l.poll(ctx, l.updatesDead, l.record)

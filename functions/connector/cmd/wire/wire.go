@@ -16,6 +16,7 @@ import (
 	"signalbox/shared/idempotency"
 	"signalbox/shared/media"
 	"signalbox/shared/queue"
+	"signalbox/shared/store"
 )
 
 // Client returns what CRMs are called with. It reaches what CRM_HOSTS allows.
@@ -25,9 +26,7 @@ func Client(f *function.Function) *http.Client {
 
 // Deliver returns the worker that carries deliveries into a kind of CRM, and parks those that wait for a tenant.
 func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *queue.Worker {
-	gates := connector.NewGates(connector.GateOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Concurrency: f.Int("MAXIMUM_CONCURRENCY", 0), Attempt: attempt(f), Probe: probe(f), Logger: f.Logger, Meter: f.Meter,
-	})
+	gates := gatesOf(f, kind, crm, f.Int("MAXIMUM_CONCURRENCY", 0))
 	worker := deliver(f, kind, crm, connector.Width, gates)
 	worker.Handler = gates.Before(worker.Handler)
 	return worker
@@ -52,11 +51,16 @@ func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], wid
 // Receipts returns the worker that shows in a kind of CRM how far sent messages got: width updates in one call, and a pause between
 // two calls for one binding.
 func Receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration) *queue.Worker {
+	return receipts(f, kind, crm, width, pause, gatesOf(f, kind, crm, 0))
+}
+
+// receipts returns a worker that shows in a kind of CRM how far sent messages got.
+func receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration, gates *connector.Gates) *queue.Worker {
 	worker := f.Worker("receipts-" + kind)
 	worker.Unordered, worker.DeadLetters = true, f.DeadLetters()
 	state := f.Table(f.String("STATE_TABLE"))
 	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
-		CRM: crm, Store: state, Width: width, Pause: pause,
+		CRM: crm, Store: state, Width: width, Pause: pause, Gates: gates,
 		Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
 	})
 	return worker
@@ -77,6 +81,13 @@ func Health(f *function.Function) *health.Reader {
 	return &health.Reader{Store: f.Table(f.String("STATE_TABLE")), Queues: queues, Logger: f.Logger}
 }
 
+// gatesOf returns the gates to a kind of CRM, of whom so many functions run at once; 0: their calls are not counted.
+func gatesOf(f *function.Function, kind string, crm any, concurrency int) *connector.Gates {
+	return connector.NewGates(connector.GateOptions{
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Concurrency: concurrency, Attempt: attempt(f), Probe: probe(f), Logger: f.Logger, Meter: f.Meter,
+	})
+}
+
 func attempt(f *function.Function) time.Duration {
 	return f.Seconds("CRM_ATTEMPT_SECONDS")
 }
@@ -84,8 +95,12 @@ func attempt(f *function.Function) time.Duration {
 // Drain returns what delivers what is parked for a kind of CRM, opens its gates, and connects tenants' CRMs. Build returns the CRM of tenants.
 func Drain[R any](f *function.Function, kind string, build func(connector.Tenants) connector.CRM[R]) *connector.Drain {
 	crm := build(f.Tenants())
+	var shown *queue.Worker
+	if writer, ok := crm.(connector.StatusWriter); ok {
+		shown = receipts(f, kind, writer, store.MaxGet, 0, nil)
+	}
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Probe: probe(f),
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Receipts: shown, Probe: probe(f),
 		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
 			tenants := f.FreshTenants() // which know a file that was applied just now
 			connecter, _ := build(tenants).(connector.Connecter)
