@@ -169,7 +169,10 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 		return fmt.Errorf("local: %w", err)
 	}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Host = r.In.Host // a token may be for one host alone
+		},
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) }, // a simulator that hangs up
 	}
 	call := func(r *http.Request) (cloud.Call, http.Handler) {
