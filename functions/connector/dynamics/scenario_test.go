@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +43,7 @@ func decoded(body string) string {
 // wire logs what is sent and replied, without what differs from run to run.
 type wire struct {
 	next http.RoundTripper
+	mu   sync.Mutex // wide batches go side by side
 	log  bytes.Buffer
 	hook func(r *http.Request) // called before a request is carried out
 }
@@ -74,6 +76,8 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	text := fmt.Sprintf("> %s %s\n%s%s\n< %d\n%s\n\n", r.Method, r.URL.RequestURI(), headers, sent, reply.StatusCode, told)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.log.WriteString(unsteady.ReplaceAllString(strings.ReplaceAll(text, "\r\n", "\n"), "~"))
 	return reply, nil
 }
