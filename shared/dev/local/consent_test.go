@@ -24,7 +24,7 @@ func (w *world) optedOut(ctx context.Context) map[string]int {
 			}
 			for _, r := range records {
 				for name, value := range r.Properties {
-					if strings.HasSuffix(strings.TrimSuffix(strings.ToLower(name), "__c"), "msg_opt_out") && value == "true" {
+					if strings.HasSuffix(strings.ReplaceAll(strings.TrimSuffix(strings.ToLower(name), "__c"), "_", ""), "msgoptout") && value == "true" {
 						people[crm]++
 					}
 				}
