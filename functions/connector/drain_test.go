@@ -130,6 +130,54 @@ func TestWhatWasParkedForTenDaysIsGivenUp(t *testing.T) {
 	})
 }
 
+// TestWhatWasParkedForLongIsNotOutOfPatience at the first failure of ours after an outage.
+func TestWhatWasParkedForLongIsNotOutOfPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 30, 2)
+		time.Sleep(48 * time.Hour)
+		l.says("acme", nil)
+		l.mu.Lock()
+		l.keys = fault.New(fault.Retryable, "keys_unreachable", nil)
+		l.mu.Unlock()
+		l.run(l.drain())
+		l.mu.Lock()
+		l.keys = nil
+		l.mu.Unlock()
+		for range 20 {
+			time.Sleep(time.Minute)
+			l.run(l.drain())
+		}
+		l.parkedInOrder("acme", 30, 2)
+		if len(l.dead.codes) > 0 {
+			t.Errorf("%d dead letters: %v", len(l.dead.codes), l.dead.codes[0])
+		}
+		l.empty()
+	})
+}
+
+// TestADayThatIsSpentIsWaitedFor as long as the CRM says.
+func TestADayThatIsSpentIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.says("acme", &fault.Error{Kind: fault.Blocked, Code: "toy_daily_limit", Wait: 3 * time.Hour})
+		l.receive(l.process(l), l.send("acme", "t000", "t000-0"))
+		before := l.calls()
+		for range 170 {
+			time.Sleep(time.Minute)
+			l.run(l.drain())
+		}
+		if l.calls() > before {
+			t.Errorf("%d calls within the wait that was asked for", l.calls()-before)
+		}
+		l.says("acme", nil)
+		time.Sleep(15 * time.Minute)
+		l.run(l.drain())
+		l.inOrder("acme", "t000", "t000-0")
+		l.empty()
+	})
+}
+
 // TestAMessageThatFailsByItselfHoldsBackItsOwnThread until it is given up, by its own patience since the CRM answers.
 func TestAMessageThatFailsByItselfHoldsBackItsOwnThread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -309,8 +309,11 @@ type drainHandler struct {
 // as long as anything does. What fails by itself has been failing since the CRM answered at the earliest.
 func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := h.inner.Handle(ctx, heads)
-	if len(errs) != len(heads) || ctx.Err() != nil {
+	if len(errs) != len(heads) {
 		return errs
+	}
+	if ctx.Err() != nil {
+		return outOfTime(errs)
 	}
 	answered := slices.ContainsFunc(errs, func(err error) bool { return err == nil || fault.Of(err).Kind == fault.Permanent })
 	for i, err := range errs {
@@ -339,6 +342,16 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 	return errs
 }
 
+// outOfTime returns errs with what failed for want of time as not begun: it says nothing of the message, nor of the CRM.
+func outOfTime(errs []error) []error {
+	for i, err := range errs {
+		if err != nil && fault.Of(err).Kind != fault.Permanent {
+			errs[i] = queue.ErrNotStarted
+		}
+	}
+	return errs
+}
+
 // blocks returns the fault of a message that says that the CRM takes nothing, nil for any other error.
 func (r *draining) blocks(m queue.Received, err error) *fault.Error {
 	if f := fault.Of(err); r.worker == r.options.Receipts && f.Kind == fault.Blocked {
@@ -353,11 +366,12 @@ func (r *draining) meets(why *fault.Error) {
 	r.trouble = why
 }
 
-// since lets a message fail since the CRM takes deliveries again at the earliest.
+// since lets a message fail since the CRM takes deliveries again at the earliest, and since now where nobody kept account: of what was parked for
+// long its age says nothing.
 func (r *draining) since(err error) error {
 	failing, ok := errors.AsType[*queue.FailingError](err)
 	if !ok {
-		return err
+		return &queue.FailingError{Since: time.Now(), Err: err}
 	}
 	from := r.closure.Answers
 	if from.IsZero() {

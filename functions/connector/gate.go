@@ -77,7 +77,7 @@ const doublings = 4
 func (c *closure) meet(f *fault.Error, advice string, longest time.Duration) {
 	c.Kind, c.Code, c.Advice, c.Answers = f.Kind.String(), f.Code, advice, time.Time{}
 	asked := time.Duration(0)
-	if f.Kind == fault.Throttled {
+	if f.Kind == fault.Throttled || f.Kind == fault.Blocked { // a day that is spent says for how long, too
 		asked = f.Wait
 	}
 	c.later(asked, longest)

@@ -36,6 +36,18 @@ func (open) Open(_ context.Context, _ keyring.Place, sealed []byte) ([]byte, err
 	return sealed, nil
 }
 
+// opener opens what is sealed unless the lane's keys cannot be had.
+type opener struct{ *lane }
+
+func (o opener) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]byte, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.keys != nil {
+		return nil, o.keys
+	}
+	return open{}.Open(ctx, at, sealed)
+}
+
 // letters takes dead letters.
 type letters struct {
 	mu    sync.Mutex
@@ -66,6 +78,7 @@ type lane struct {
 
 	mu     sync.Mutex
 	killed bool             // the process: none of its calls arrives
+	keys   error            // why no key can be had
 	state  map[string]error // what the CRM answers a tenant, by its id
 	bad    map[string]error // what it answers a delivery
 	order  map[string][]string
@@ -138,7 +151,7 @@ func (l *lane) worker(o *connector.Options, crm connector.CRM[string]) *queue.Wo
 		Stage: "deliver-toy", DeadLetters: &l.dead, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second, BackoffMax: 15 * time.Minute,
 		MessageTime: 20 * time.Second, SoftMargin: 3 * time.Second, Random: func() float64 { return 0.5 }, Logger: o.Logger, Meter: o.Meter,
 	}
-	envelope.OpenFor(w, open{}, connector.New(crm, *o))
+	envelope.OpenFor(w, opener{l}, connector.New(crm, *o))
 	return w
 }
 

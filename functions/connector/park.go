@@ -60,6 +60,7 @@ func (g *Gates) park(ctx context.Context, p place, heads []queue.Received, at []
 		}
 		changes = append(changes, change)
 	}
+	opened := false // what was parked is delivered, and this may be
 	err := insist(ctx, func(ctx context.Context) error {
 		for len(changes) > 0 {
 			count := store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: gateKey(p.BindingKey, p.shard), Number: int64(len(changes))}}
@@ -68,16 +69,20 @@ func (g *Gates) park(ctx context.Context, p place, heads []queue.Received, at []
 			switch {
 			case !lost:
 				return err
-			case conflict.Index == 0: // it was opened: what was parked is delivered, and this may be
-				return queue.ErrNotStarted
+			case conflict.Index == 0:
+				opened = true
+				return nil
 			default: // received once more
 				changes = slices.Delete(changes, conflict.Index-1, conflict.Index)
 			}
 		}
 		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return 0, err
+	case opened:
+		return 0, queue.ErrNotStarted
 	}
 	return len(at), nil
 }
