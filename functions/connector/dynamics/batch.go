@@ -80,7 +80,7 @@ func (r reply) read(out any) error {
 		return r.err
 	}
 	if json.Unmarshal(r.body, out) != nil {
-		return fault.New(fault.Retryable, "dynamics_reply_undecodable", nil)
+		return fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	return nil
 }
@@ -164,9 +164,14 @@ func (e *environment) send(ctx context.Context, rows [][]part, at []int, replies
 		if !ok {
 			continue
 		}
-		if told, err := e.call(ctx, again); err == nil && len(told) == len(again) {
-			replies[i] = told
+		told, err := e.call(ctx, again)
+		if err == nil && len(told) < len(again) {
+			err = fault.New(fault.Retryable, codeUndecodable, nil)
 		}
+		if err != nil { // what was refused first is no verdict: it may come through yet
+			told = slices.Repeat([]reply{{err: err}}, len(again))
+		}
+		replies[i] = told
 	}
 }
 
@@ -236,7 +241,7 @@ func replyOf(p part, status int, header http.Header, body []byte) reply {
 	case status == http.StatusOK && p.method == http.MethodGet:
 		return reply{body: body}
 	case status < http.StatusMultipleChoices:
-		return reply{err: fault.New(fault.Retryable, "dynamics_reply_undecodable", nil)}
+		return reply{err: fault.New(fault.Retryable, codeUndecodable, nil)}
 	default:
 		return reply{err: sorted(p, status, header, body)}
 	}
@@ -280,7 +285,7 @@ func (e *environment) encode(boundary string, parts []part) []byte {
 
 // decode reads the replies to requests, as many as are there, in their order.
 func decode(contentType string, body []byte, parts []part) (replies []reply, err error) {
-	undecodable := fault.New(fault.Retryable, "dynamics_reply_undecodable", nil)
+	undecodable := fault.New(fault.Retryable, codeUndecodable, nil)
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil || kind != "multipart/mixed" {
 		return nil, undecodable

@@ -23,15 +23,16 @@ const (
 
 // Codes that callers ask about.
 const (
-	codeNotFound   = "dynamics_not_found"
-	codeExists     = "dynamics_exists"
-	codeDuplicate  = "dynamics_duplicate_key"
-	codeChanged    = "dynamics_changed_meanwhile"
-	codeUnexpected = "dynamics_unexpected"
-	codeSchema     = "dynamics_schema"
-	codeKey        = "dynamics_key_unknown"
-	codePrivilege  = "dynamics_privilege_missing"
-	codeForbidden  = "dynamics_forbidden"
+	codeNotFound    = "dynamics_not_found"
+	codeExists      = "dynamics_exists"
+	codeDuplicate   = "dynamics_duplicate_key"
+	codeChanged     = "dynamics_changed_meanwhile"
+	codeUndecodable = "dynamics_reply_undecodable"
+	codeUnexpected  = "dynamics_unexpected"
+	codeSchema      = "dynamics_schema"
+	codeKey         = "dynamics_key_unknown"
+	codePrivilege   = "dynamics_privilege_missing"
+	codeForbidden   = "dynamics_forbidden"
 )
 
 // ResponseError is a refusal by Dataverse, or by Entra. Its message is left out: it may repeat what was sent.
