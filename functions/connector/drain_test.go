@@ -178,7 +178,7 @@ func TestADayThatIsSpentIsWaitedFor(t *testing.T) {
 	})
 }
 
-// TestAMessageThatFailsByItselfHoldsBackItsOwnThread until it is given up, by its own patience since the CRM answers.
+// TestAMessageThatFailsByItselfHoldsBackItsOwnThread until its patience is over, which begins when the CRM takes deliveries again.
 func TestAMessageThatFailsByItselfHoldsBackItsOwnThread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLane(t)

@@ -225,7 +225,7 @@ func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys 
 	return err
 }
 
-// closing returns what writes why nothing goes through over what is known: of before, if it is only receipts that wait.
+// closing returns the change that writes why nothing goes through. It goes over a record of a CRM for which only receipts wait.
 func (g *Gates) closing(held store.Record, why *fault.Error) (store.Change, error) {
 	var c closure
 	if held.Version > 0 {

@@ -79,8 +79,8 @@ type lane struct {
 	mu     sync.Mutex
 	killed bool             // the process: none of its calls arrives
 	keys   error            // why no key can be had
-	state  map[string]error // what the CRM answers a tenant, by its id
-	bad    map[string]error // what it answers a delivery
+	state  map[string]error // what a call for a tenant returns, by its id
+	bad    map[string]error // what a call for a delivery returns
 	order  map[string][]string
 }
 

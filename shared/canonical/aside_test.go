@@ -192,7 +192,7 @@ func TestWhatIsOptionalAndInvalidIsSetAside(t *testing.T) {
 	}
 }
 
-// numbered returns the answers of a form of n questions, in whose order their names sort.
+// numbered returns what a form of n questions was filled in with. The names of its fields sort in their order.
 func numbered(n int) map[string]string {
 	all := map[string]string{}
 	for i := range n {

@@ -34,8 +34,7 @@ func (p *portal) resolve(ctx context.Context, w batch) {
 	})
 }
 
-// resolveMerged returns the steps whose contact was not merged into another, which has another id, and is what HubSpot answers to either
-// one's. See https://developers.hubspot.com/changelog/updated-merge-functionality-for-contacts-and-companies.
+// resolveMerged returns the steps whose contact was not merged into another. A merged contact is read by the id of either of the two. See https://developers.hubspot.com/changelog/updated-merge-functionality-for-contacts-and-companies.
 func (p *portal) resolveMerged(ctx context.Context, w batch) (open []int) {
 	for i := range w.Len() {
 		gone := w.Request(i).gone

@@ -215,7 +215,7 @@ func (f flood) check(t *testing.T, p *pipeline, client *samples.Client, portal h
 	for _, r := range p.messages() { // oldest first
 		n, ok := numbers[r.Properties[p.about.Key]]
 		if !ok {
-			continue // of before
+			continue // no message of the flood
 		}
 		seen[n]++
 		who := f.sender(n)

@@ -88,7 +88,7 @@ func TestWhatIsDeployedIsXML(t *testing.T) {
 	}
 }
 
-// TestEachFieldHasItsRelease: what a binding of before does not write is not missed.
+// TestEachFieldHasItsRelease: a binding that names an older package does not miss the fields of a newer one.
 func TestEachFieldHasItsRelease(t *testing.T) {
 	for name, want := range map[string]int{
 		"Lead.Msg_Sender_Key__c": 1, "Lead.Msg_Address__c": 2, "Contact.Msg_Ad_Id__c": 2, "Msg_Event__c.Ad_Url__c": 2, "Msg_Event__c.Body__c": 1,
