@@ -460,40 +460,44 @@ func TestALeadThatAnotherMadeMeanwhileIsTakenAsItIs(t *testing.T) {
 // scripted gives its replies to batches in turn, and leaves the rest to the simulator.
 type scripted struct {
 	next    http.RoundTripper
-	replies []func() (*http.Response, error)
+	replies []told
+}
+
+// told is a reply, or that there is none.
+type told struct {
+	status     int // 0: none
+	kind, body string
 }
 
 func (s *scripted) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.HasSuffix(r.URL.Path, "$batch") || len(s.replies) == 0 {
 		return s.next.RoundTrip(r)
 	}
-	told := s.replies[0]
+	one := s.replies[0]
 	s.replies = s.replies[1:]
-	return told()
+	if one.status == 0 {
+		return nil, io.ErrUnexpectedEOF
+	}
+	return &http.Response{StatusCode: one.status, Header: http.Header{"Content-Type": {one.kind}}, Body: io.NopCloser(strings.NewReader(one.body))}, nil
 }
 
 // TestARepeatThatIsHeldUpIsNoVerdict: who lost a race and then meets a limit, or no reply, has not been refused.
 func TestARepeatThatIsHeldUpIsNoVerdict(t *testing.T) {
-	told := func(status int, kind, body string) func() (*http.Response, error) {
-		return func() (*http.Response, error) {
-			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body))}, nil
-		}
-	}
 	part := func(status, body string) string {
 		return "--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\nHTTP/1.1 " + status + "\r\nContent-Type: application/json\r\n\r\n" + body + "\r\n"
 	}
-	raced := told(http.StatusOK, "multipart/mixed; boundary=b", part("200 OK", `{"contactid":"1","lastname":"Ruiz"}`)+
-		part("412 Precondition Failed", `{"error":{"code":"0x80060892","message":"refused"}}`)+"--b--\r\n")
+	raced := told{http.StatusOK, "multipart/mixed; boundary=b", part("200 OK", `{"contactid":"1","lastname":"Ruiz"}`) +
+		part("412 Precondition Failed", `{"error":{"code":"0x80060892","message":"refused"}}`) + "--b--\r\n"}
 	for sentence, c := range map[string]struct {
-		again func() (*http.Response, error)
+		again told
 		kind  fault.Kind
 	}{
-		"a limit":  {told(http.StatusTooManyRequests, "application/json", `{"error":{"code":"0x80072322","message":"refused"}}`), fault.Throttled},
-		"no reply": {func() (*http.Response, error) { return nil, io.ErrUnexpectedEOF }, fault.Retryable},
+		"a limit":  {told{http.StatusTooManyRequests, "application/json", `{"error":{"code":"0x80072322","message":"refused"}}`}, fault.Throttled},
+		"no reply": {told{}, fault.Retryable},
 	} {
 		w := newWorld(t, simulator.Options{})
 		d := linked(newcomer(1), "contact", w.Add("contact", map[string]any{"lastname": "Ruiz"}))
-		w.wire.next = &scripted{w.wire.next, []func() (*http.Response, error){raced, c.again}}
+		w.wire.next = &scripted{w.wire.next, []told{raced, c.again}}
 		_, errs := connectortest.Carry(t.Context(), w.CRM, d)
 		if f := fault.Of(errs[0]); f == nil || f.Kind != c.kind {
 			t.Errorf("%s: %v, want %s", sentence, errs[0], c.kind)
