@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -25,6 +26,8 @@ type Mapped struct {
 	Objects []mapping.Object // of which this binding has records
 	// Name returns the CRM's name of a field that an administrator calls so, in small letters.
 	Name func(field string) string
+	// Option returns what the CRM writes for an option that an administrator calls so. Nil: what it is called.
+	Option func(label string) string
 	// Define makes such a field, as an administrator would. It goes by type, options and length.
 	Define func(mapping.Object, mapping.Described)
 	// Held returns the values of the records of an object, by the CRM's names.
@@ -68,7 +71,7 @@ func (c configured) Tenant(context.Context, string) (tenant.Tenant, error) {
 }
 
 // maps has the tenant map entries, in JSON, by object, with "to" for the CRM's own names. Each names a field that is defined as the text,
-// number and so on that its name begins with.
+// number and so on that its name begins with; a strict one is of one option, and gets another.
 func (w *world[R]) maps(entries map[mapping.Object][]string) {
 	w.t.Helper()
 	fields := map[string]any{"version": 1}
@@ -86,10 +89,15 @@ func (w *world[R]) maps(entries map[mapping.Object][]string) {
 				}
 			}
 			if f.Type == mapping.Choice {
-				f.Options = []string{"Text", "Other"}
+				f.Options = []string{w.option("Text"), w.option("Other")}
+				for from, label := range e.Choices {
+					e.Choices[from] = w.option(label)
+				}
+				e.Otherwise = w.option(e.Otherwise)
 			}
 			if strings.HasPrefix(e.To, "strict_") {
-				f = mapping.Described{Type: mapping.Choice, Options: []string{"known"}}
+				f = mapping.Described{Type: mapping.Choice, Options: []string{w.option("known")}}
+				e.As, e.Value = mapping.Choice, json.RawMessage(strconv.Quote(w.option("unheard of")))
 			}
 			e.To = w.Mapped.Name(e.To)
 			f.Name = e.To
@@ -106,6 +114,14 @@ func (w *world[R]) maps(entries map[mapping.Object][]string) {
 		ID: w.Tenant, Name: "Acme", Lines: []tenant.Line{{ID: "line", Address: "+15557654321"}}, Timeline: tenant.DefaultTimeline(),
 		CRMs: []tenant.CRM{{Name: w.Name, Settings: data}},
 	})
+}
+
+// option returns what the CRM writes for an option of a name, "" for none.
+func (w *world[R]) option(label string) string {
+	if w.Mapped.Option == nil || label == "" {
+		return label
+	}
+	return w.Mapped.Option(label)
 }
 
 // fills fails the test unless every record of an object that has one of these fields has them all, and there is one.
@@ -162,10 +178,10 @@ func every() []string {
 }
 
 // everyValue is what they become for a message of person 1, but for times, which CRMs show in their own ways.
-func everyValue() map[string]string {
+func (w *world[R]) everyValue() map[string]string {
 	return map[string]string{
 		"text_constant": "messaging", "text_path": "Person 01", "number_constant": "7", "boolean_flag": "false",
-		"choice_channel": "Text", "text_met": "met", "text_unmet": "", "text_missing": "", "date_path": "2026-01-18",
+		"choice_channel": w.option("Text"), "text_met": "met", "text_unmet": "", "text_missing": "", "date_path": "2026-01-18",
 	}
 }
 
@@ -187,8 +203,8 @@ func mappedAll[R any](w *world[R]) {
 		d = w.talk(d)
 	}
 	w.finish(d)
-	w.fills(mapping.Person, everyValue())
-	w.fills(mapping.Activity, everyValue())
+	w.fills(mapping.Person, w.everyValue())
+	w.fills(mapping.Activity, w.everyValue())
 	if all[mapping.Lead] != nil {
 		w.fills(mapping.Lead, map[string]string{"text_lead": "sms"})
 	}
@@ -226,7 +242,7 @@ func mappedWithinLimit[R any](w *world[R]) {
 		w.t.Errorf("%d requests, the limit is %d", n, w.KnownCalls)
 	}
 	w.holds(1, first, second)
-	w.fills(mapping.Activity, everyValue())
+	w.fills(mapping.Activity, w.everyValue())
 }
 
 func mappedSession[R any](w *world[R]) {
@@ -242,9 +258,9 @@ func mappedSession[R any](w *world[R]) {
 	if n := w.wire.count(); n > w.Sessions.Calls {
 		w.t.Errorf("%d requests, the limit is %d", n, w.Sessions.Calls)
 	}
-	w.fills(mapping.Activity, everyValue())
+	w.fills(mapping.Activity, w.everyValue())
 	if w.Sessions.Standings != nil {
-		w.fills(mapping.Person, everyValue())
+		w.fills(mapping.Person, w.everyValue())
 	}
 }
 
@@ -310,7 +326,7 @@ func mappedMisfit[R any](w *world[R]) {
 
 func mappedRefused[R any](w *world[R]) {
 	w.maps(map[mapping.Object][]string{
-		mapping.Person: {`{"to": "strict_person", "value": "unheard of"}`}, mapping.Activity: {`{"to": "text_fine", "value": "fine"}`},
+		mapping.Person: {`{"to": "strict_person"}`}, mapping.Activity: {`{"to": "text_fine", "value": "fine"}`},
 	})
 	d := w.unknown(1, 1)
 	if errs := w.deliver(&process{}, d); errs[0] != nil {
@@ -325,7 +341,7 @@ func mappedRefused[R any](w *world[R]) {
 func mappedRefusedTogether[R any](w *world[R]) {
 	w.width = w.Width
 	w.maps(map[mapping.Object][]string{mapping.Activity: {
-		`{"to": "strict_activity", "value": "unheard of", "when": {"path": "event.sender.displayName", "equals": "Person 01"}}`, `{"to": "text_fine", "value": "fine"}`,
+		`{"to": "strict_activity", "when": {"path": "event.sender.displayName", "equals": "Person 01"}}`, `{"to": "text_fine", "value": "fine"}`,
 	}})
 	var all []delivery.Delivery
 	for n := range w.Width {

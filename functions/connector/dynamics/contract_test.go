@@ -151,7 +151,7 @@ func harness(t *testing.T, b dynamics.Binding) connectortest.Harness[dynamics.Re
 			Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "msg_message") },
 		},
 		Sessions: sessions(s),
-		Mapped:   mapped(t, s, b),
+		Mapped:   mapped(s, b),
 		Refusals: refusals(),
 	}
 }
@@ -217,36 +217,21 @@ func fields(s *simulator.Simulator, b dynamics.Binding) map[string]connectortest
 	return all
 }
 
-// mapped describes how an environment shows what a tenant maps. What another CRM calls a choice is a text here: choices are numbers, see
-// TestAMappedChoiceIsANumber.
-func mapped(t *testing.T, s *simulator.Simulator, b dynamics.Binding) *connectortest.Mapped {
-	t.Helper()
-	tables := map[mapping.Object][]string{
-		mapping.Person: {"contact", "lead"}, mapping.Lead: {"lead"}, mapping.Activity: {"msg_message"}, mapping.Conversation: {"msg_conversation"},
-	}
-	objects := []mapping.Object{mapping.Person, mapping.Activity, mapping.Conversation}
-	if !b.Contacts {
-		objects = append(objects, mapping.Lead)
+// mapped describes how an environment shows what a tenant maps. The options of a choice are numbers.
+func mapped(s *simulator.Simulator, b dynamics.Binding) *connectortest.Mapped {
+	objects := mapping.Objects()
+	if b.Contacts {
+		objects = slices.DeleteFunc(objects, func(o mapping.Object) bool { return o == mapping.Lead })
 	}
 	return &connectortest.Mapped{
 		Objects: objects,
 		Name:    func(field string) string { return "own_" + field },
-		Define: func(o mapping.Object, f mapping.Described) {
-			column := `"@odata.type":"Microsoft.Dynamics.CRM.StringAttributeMetadata","MaxLength":4000`
-			switch {
-			case f.Type == mapping.Boolean || len(f.Options) == 1: // the latter takes nothing that is sent
-				column = `"@odata.type":"Microsoft.Dynamics.CRM.BooleanAttributeMetadata","OptionSet":{}`
-			case f.Type == mapping.Number:
-				column = `"@odata.type":"Microsoft.Dynamics.CRM.IntegerAttributeMetadata"`
-			case f.Type == mapping.Datetime:
-				column = `"@odata.type":"Microsoft.Dynamics.CRM.DateTimeAttributeMetadata"`
-			}
-			for _, table := range tables[o] {
-				define(t, s, table, `{"SchemaName":"`+f.Name+`",`+column+`}`)
-			}
+		Option: func(label string) string {
+			return strconv.Itoa(471100000 + slices.Index([]string{"Text", "Other", "known", "unheard of"}, label))
 		},
+		Define: s.DefineMapped,
 		Held: func(o mapping.Object) (all []map[string]string) {
-			for _, table := range tables[o] {
+			for _, table := range simulator.Shows(o) {
 				for _, r := range rows(s, table) {
 					all = append(all, r.Properties)
 				}
@@ -254,7 +239,7 @@ func mapped(t *testing.T, s *simulator.Simulator, b dynamics.Binding) *connector
 			return all
 		},
 		Edit: func(o mapping.Object, field, value string) {
-			for _, table := range tables[o] {
+			for _, table := range simulator.Shows(o) {
 				for _, r := range rows(s, table) {
 					s.Set(table, r.ID, map[string]any{field: value})
 				}

@@ -78,7 +78,7 @@ func meanings() []connector.Meaning {
 		{Words: "0x80040237", Kind: fault.Permanent, Code: codeExists},
 		{Words: "0x80040333", Kind: fault.Permanent, Code: "dynamics_duplicate_rule"}, // with a 500, too
 		{Words: "0x80044331", Kind: fault.Permanent, Code: "dynamics_value_too_long"},
-		{Words: "0x8004431a", Kind: fault.Blocked, Code: "dynamics_choice_invalid"},
+		{Words: "0x8004431a", Kind: fault.Permanent, Code: "dynamics_choice_invalid"},
 		{Words: "0x80040265", Kind: fault.Permanent, Code: "dynamics_plugin"},
 		{Words: "0x80040216", Kind: fault.Permanent, Code: codeUnexpected},
 		{Words: "0x80060888 0x80048d19", Kind: fault.Blocked, Code: codeSchema},

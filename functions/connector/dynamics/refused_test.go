@@ -44,7 +44,7 @@ func TestEveryRefusalIsSortedByCodeFirst(t *testing.T) {
 		"a duplicate rule":                               {write, 412, "0x80040333", "", fault.Permanent, "dynamics_duplicate_rule"},
 		"a duplicate rule, with a 500":                   {write, 500, "0x80040333", "", fault.Permanent, "dynamics_duplicate_rule"},
 		"a value that is too long":                       {write, 400, "0x80044331", "", fault.Permanent, "dynamics_value_too_long"},
-		"a choice that is none":                          {write, 400, "0x8004431A", "", fault.Blocked, "dynamics_choice_invalid"},
+		"a choice that is none":                          {write, 400, "0x8004431A", "", fault.Permanent, "dynamics_choice_invalid"},
 		"a plug-in":                                      {write, 400, "0x80040265", "Not on Sundays.", fault.Permanent, "dynamics_plugin"},
 		"a plug-in, of a lock":                           {write, 400, "0x80040265", "SQL timeout expired.", fault.Retryable, "dynamics_busy"},
 		"what nobody expected":                           {write, 400, "0x80040216", "", fault.Permanent, codeUnexpected},

@@ -126,13 +126,19 @@ func plural(name string) string {
 	return name + "s"
 }
 
+// The longest texts. See https://learn.microsoft.com/power-apps/developer/data-platform/webapi/create-update-column-definitions-using-web-api.
+const (
+	maxString = 4000
+	maxMemo   = 1048576
+)
+
 // column returns the column that is defined. Lookups come with relationships.
 func (d defining) column() (column, *fault) {
 	kind := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(d.text("@odata.type"), "#"), actionPrefix), "AttributeMetadata")
 	length := number(d.values["MaxLength"])
 	switch kind {
 	case "String", "Memo":
-		if most := map[string]int{"String": 4000, "Memo": 1048576}[kind]; length < 1 || length > most {
+		if most := map[string]int{"String": maxString, "Memo": maxMemo}[kind]; length < 1 || length > most {
 			return column{}, bad(codeArgument, "MaxLength is required, and no more than is allowed for "+kind+".")
 		}
 		return column{Type: kind, Length: length}, nil

@@ -24,11 +24,12 @@ const (
 
 // column is what rows may hold under a name.
 type column struct {
-	Type     string            `json:"type"` // String, Memo, Boolean, Integer, BigInt, Picklist, State, Status, DateTime, Lookup, Owner, Uniqueidentifier, File
+	Type     string            `json:"type"` // String, Memo, Boolean, Integer, BigInt, Double, Picklist, State, Status, DateTime, Lookup, Owner, Uniqueidentifier, File
 	Length   int               `json:"length"`
 	Options  []int             `json:"options"`
 	To       map[string]string `json:"to"` // of a Lookup: navigation property to table
 	ReadOnly bool              `json:"readOnly"`
+	DateOnly bool              `json:"dateOnly"` // of a DateTime
 }
 
 // definition is what a table is. Sets, ids and navigation properties are named as at

@@ -95,7 +95,12 @@ func (c column) edm() string {
 	case "Integer", "Picklist", "State", "Status":
 		return "Edm.Int32"
 	case "DateTime":
+		if c.DateOnly {
+			return "Edm.Date"
+		}
 		return "Edm.DateTimeOffset"
+	case "Double":
+		return "Edm.Double"
 	case "Uniqueidentifier", "Lookup", "Owner":
 		return "Edm.Guid"
 	case "BigInt":
@@ -120,6 +125,11 @@ func (t *table) value(name string, c column, written any) (any, *fault) {
 			return nil, wrong
 		}
 		return written, nil
+	case "Double":
+		if _, err := number.Float64(); written != nil && (!isNumber || err != nil) {
+			return nil, wrong
+		}
+		return written, nil
 	case "Integer", "Picklist", "State", "Status":
 		whole, err := strconv.ParseInt(number.String(), 10, 32)
 		switch {
@@ -138,6 +148,11 @@ func (t *table) value(name string, c column, written any) (any, *fault) {
 		return nil, nil
 	case !isText:
 		return nil, wrong
+	case c.DateOnly:
+		if _, err := time.Parse(time.DateOnly, text); err != nil {
+			return nil, wrong
+		}
+		return text, nil
 	case c.Type == "DateTime":
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil {
