@@ -229,7 +229,7 @@ func (e *environment) tell(ctx context.Context, w batch) {
 		err := firstOf(replies)
 		switch {
 		case len(replies) == 0:
-		case err == nil, fault.Is(err, codeExists):
+		case err == nil, exists(err):
 			w.Succeed(i)
 		case ofUser(err, r.notice.Owner): // who has left
 			connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, r.delivery)

@@ -180,7 +180,7 @@ func (e *environment) send(ctx context.Context, rows [][]part, at []int, replies
 func repeated(row []part, replies []reply) (again []part, ok bool) {
 	again = slices.Clone(row)
 	for k, r := range replies {
-		if once(r.err) {
+		if row[k].once(r.err) {
 			ok = true
 		}
 		e := refused(r.err)

@@ -246,7 +246,7 @@ func (v *visit) make(ctx context.Context, path string, members connector.Object)
 		return false, err
 	}
 	err = v.one(ctx, part{method: http.MethodPost, path: path, data: data, solution: true}).err
-	if fault.Is(err, codeExists) || fault.Is(err, codeDuplicate) { // a try that was cut off made it
+	if exists(err) { // a try that was cut off made it
 		err = nil
 	}
 	return err == nil, err

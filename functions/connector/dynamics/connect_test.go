@@ -91,7 +91,7 @@ func TestWhatConnectSaysOfAnEnvironment(t *testing.T) {
 				c.change(&b)
 			}
 			if c.column != "" {
-				define(t, s, "lead", c.column)
+				define(t, s, "lead", "Attributes", c.column)
 			}
 			report := visit(t, newPlace().crm(b, simulatortest.Transport(s), slog.New(slog.DiscardHandler)), true)
 			if got := states(report); !strings.Contains(got, c.want+"\n") || c.column != "" && strings.Contains(got, "installed") {

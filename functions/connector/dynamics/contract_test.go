@@ -248,10 +248,10 @@ func mapped(s *simulator.Simulator, b dynamics.Binding) *connectortest.Mapped {
 	}
 }
 
-// define makes a column, as an administrator would. One that is there already stays.
-func define(t *testing.T, s *simulator.Simulator, table, column string) {
+// define makes a column or a key of a table, as an administrator would.
+func define(t *testing.T, s *simulator.Simulator, table, below, definition string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, environment().BaseURL+"/api/data/v9.2/EntityDefinitions(LogicalName='"+table+"')/Attributes", strings.NewReader(column))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, environment().BaseURL+"/api/data/v9.2/EntityDefinitions(LogicalName='"+table+"')/"+below, strings.NewReader(definition))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (e *environment) attach(ctx context.Context, w batch) {
 				continue
 			case fault.Is(err, codePrivilege), fault.Is(err, codeForbidden):
 				w.Succeed(i, connector.ResultLeft, connector.CodeFileForbidden)
-			case err != nil && !fault.Is(err, codeExists):
+			case err != nil && !exists(err):
 				w.Fail(i, err)
 			default:
 				w.Succeed(i, connector.ResultFile, id)

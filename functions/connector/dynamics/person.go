@@ -11,7 +11,6 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/delivery"
-	"signalbox/shared/fault"
 )
 
 // person is a contact or lead as far as is read of it.
@@ -283,7 +282,7 @@ func (e *environment) stamp(ctx context.Context, r Request, found *person) error
 		return nil
 	}
 	err := e.exchange(ctx, [][]part{{held(found.who(), "*", connector.Object{senderKey, r.delivery.Person.Key})}})[0][0].err
-	if fault.Is(err, codeDuplicate) || fault.Is(err, codeExists) {
+	if exists(err) {
 		return nil
 	}
 	return err

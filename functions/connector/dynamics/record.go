@@ -130,7 +130,7 @@ func ofPerson(w batch, i int, set string, made bool) []mapping.Field {
 // err returns the first error of what is written of the message. That a row is there which was to be made if it is not is none.
 func (of *written) err() error {
 	for k, told := range of.replies[of.person+1:] {
-		if told.err != nil && (!of.parts[of.person+1+k].fresh || !fault.Is(told.err, codeExists)) {
+		if told.err != nil && (!of.parts[of.person+1+k].fresh || !exists(told.err)) {
 			return told.err
 		}
 	}
@@ -165,7 +165,7 @@ func (e *environment) concludeRecord(ctx context.Context, w batch, i int, of *wr
 	made := ""
 	if of.person > 0 {
 		switch err := of.replies[0].err; {
-		case fault.Is(err, codeExists): // another try made them, or another thread of the same person
+		case exists(err): // another try made them, or another thread of the same person
 			made = madeBefore
 		case err != nil:
 			w.Fail(i, e.explained(ctx, err))
@@ -190,6 +190,8 @@ func (e *environment) concludeRecord(ctx context.Context, w batch, i int, of *wr
 		return
 	}
 	switch {
+	case missing(err) && of.person > 0 && fault.Is(of.replies[0].err, codeDuplicate): // a key of the environment's own is taken
+		w.Fail(i, of.replies[0].err)
 	case missing(err): // whom it is about, in the moment between
 		w.Fail(i, fault.New(fault.Retryable, "dynamics_person_gone", err))
 	case err != nil:

@@ -176,9 +176,14 @@ func (e *ResponseError) byStatus(p part) *fault.Error {
 // missing reports whether a row is not there.
 func missing(err error) bool { return fault.Is(err, codeNotFound) }
 
+// exists reports whether a row is there that was to be made unless it is. The index of its key may say so before the precondition does.
+func exists(err error) bool { return fault.Is(err, codeExists) || fault.Is(err, codeDuplicate) }
+
 // once reports whether a request that failed is made once more: a race that it lost, which it wins as an update, and what Dataverse itself did
 // not expect.
-func once(err error) bool { return fault.Is(err, codeDuplicate) || fault.Is(err, codeUnexpected) }
+func (p part) once(err error) bool {
+	return !p.fresh && fault.Is(err, codeDuplicate) || fault.Is(err, codeUnexpected)
+}
 
 // refused returns the refusal in an error, nil if there is none.
 func refused(err error) *ResponseError {

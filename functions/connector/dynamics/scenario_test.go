@@ -134,7 +134,8 @@ func only(t *testing.T, s *simulator.Simulator, table string) simulator.Record {
 type world struct {
 	*simulator.Simulator
 	*dynamics.CRM
-	wire *wire
+	wire  *wire
+	again bool // an earlier try may have written what show writes
 }
 
 func (w *world) carry(t *testing.T, ds ...delivery.Delivery) []connector.Progress {
@@ -320,7 +321,7 @@ func newWorld(t *testing.T, o simulator.Options) *world {
 	crm := p.crm(environment(), sent, slog.New(slog.DiscardHandler))
 	crm.WriteStatuses(t.Context(), []receipt.Update{{TenantID: tenantID, CRM: "dynamics", Key: strings.Repeat("0", 64), Status: receipt.Status{State: "sent"}}})
 	sent.log.Reset()
-	return &world{s, crm, sent}
+	return &world{s, crm, sent, false}
 }
 
 // golden compares a text with its file.
@@ -361,7 +362,7 @@ func (w *world) show(t *testing.T, d delivery.Delivery, a *connector.Activity) c
 	if err != nil || !more {
 		t.Fatal(err, more)
 	}
-	step.Activity = a
+	step.Activity, step.Again = a, w.again
 	o := w.Do(t.Context(), []connector.Step[dynamics.Request]{step})[0]
 	if o.Err != nil {
 		t.Fatal(o.Err)
@@ -455,6 +456,77 @@ func TestALeadThatAnotherMadeMeanwhileIsTakenAsItIs(t *testing.T) {
 	if r.Properties["lastname"] != "Ana of theirs" || len(persons(only(t, w.Simulator, "msg_message"))) != 1 || done["record"]["made"] != "before" {
 		t.Errorf("%v, %v", r.Properties, done)
 	}
+}
+
+// byKey tells of what is there as an index does that is met first: If-None-Match has Dataverse make the row at once.
+type byKey struct{ next http.RoundTripper }
+
+func (k byKey) RoundTrip(r *http.Request) (*http.Response, error) {
+	reply, err := k.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = reply.Body.Close() }()
+	told, err := io.ReadAll(reply.Body)
+	told = bytes.ReplaceAll(told, []byte("0x80040237"), []byte("0x80060892"))
+	reply.Body, reply.ContentLength = io.NopCloser(bytes.NewReader(told)), int64(len(told))
+	return reply, err
+}
+
+// TestAKeyThatIsTakenSaysThatTheRowIsThere: of what is made unless it is there, a duplicate of its key is no fault, and costs no repeat.
+func TestAKeyThatIsTakenSaysThatTheRowIsThere(t *testing.T) {
+	notice := newcomer(1)
+	notice.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{"about": "leads/line", "subject": "line has had its leads", "text": "No more.", delivery.Owner: user1}}}
+	for sentence, run := range map[string]func(t *testing.T, w *world) (calls int){
+		"a lead, by another thread of the same person": func(t *testing.T, w *world) int {
+			w.wire.hook = func(r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if bytes.Contains(body, []byte("If-None-Match: *")) {
+					w.Add("lead", map[string]any{"lastname": "Ana of theirs", "subject": "x", "msg_senderkey": newcomer(1).Person.Key})
+				}
+			}
+			if done := w.carry(t, newcomer(1))[0]; done["record"]["made"] != "before" {
+				t.Errorf("%v", done)
+			}
+			return 3
+		},
+		"a part of a session, by an earlier try": func(t *testing.T, w *world) int {
+			d := linked(newcomer(1), "contact", w.Add("contact", map[string]any{"lastname": "Ruiz"}))
+			w.show(t, d, said("one", nil))
+			w.again = true
+			w.show(t, d, said("one, two", nil))
+			if p := only(t, w.Simulator, "msg_message").Properties; !strings.Contains(p["msg_body"], "two") {
+				t.Errorf("%v", p)
+			}
+			return 2
+		},
+		"a notice, by an earlier try": func(t *testing.T, w *world) int {
+			w.carry(t, notice)
+			w.carry(t, notice)
+			only(t, w.Simulator, "task")
+			return 2
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t, simulator.Options{})
+			w.wire.next = byKey{w.wire.next}
+			if calls := run(t, w); w.wire.calls() != calls {
+				t.Errorf("%d calls, want %d", w.wire.calls(), calls)
+			}
+		})
+	}
+}
+
+// TestAKeyOfTheEnvironmentsOwnThatIsTakenIsTold: who has the e-mail address of somebody whose lead was disqualified is not made.
+func TestAKeyOfTheEnvironmentsOwnThatIsTakenIsTold(t *testing.T) {
+	w := newWorld(t, simulator.Options{})
+	define(t, w.Simulator, "lead", "Keys", `{"SchemaName":"acme_emailkey","KeyAttributes":["emailaddress1"]}`)
+	w.Add("lead", map[string]any{"lastname": "Ruiz", "emailaddress1": "ana@example.test", "statecode": 2, "statuscode": 4})
+	d := newcomer(1)
+	d.Person.Email = "ana@example.test"
+	_, errs := connectortest.Carry(t.Context(), w.CRM, d)
+	wants(t, errs[0], fault.Permanent, "dynamics_duplicate_key")
 }
 
 // scripted gives its replies to batches in turn, and leaves the rest to the simulator.
