@@ -51,7 +51,11 @@ func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []connec
 
 // gate returns how closed gates stand, but for what is parked behind them.
 func (c closure) gate(of BindingKey) connect.Gate {
-	return connect.Gate{
+	g := connect.Gate{
 		Tenant: of.Tenant, CRM: of.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered,
 	}
+	if c.Kind == kindBatch {
+		g.Kind, g.Tier = "", kindBatch
+	}
+	return g
 }

@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,11 +22,13 @@ type GateStore interface {
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
 }
 
-// DrainOptions are what a Drain works with. All are required but Receipts.
+// DrainOptions are what a Drain works with. All are required but Tenants and Receipts.
 type DrainOptions struct {
 	Kind  string // of the CRM
 	CRM   any    // asked for advice, if it is an Adviser
 	Store GateStore
+	// Tenants returns tenants that read the files again, which say what is collected; nil: nothing is.
+	Tenants func() Tenants
 	// Connect is what ConnectHandler returns.
 	Connect func(ctx context.Context, r connect.Request) (connect.Result, error)
 	Worker  *queue.Worker // as that of the CRM's queue: its handler opens and delivers, its dead letters are put back into that queue
@@ -92,13 +95,17 @@ func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]conne
 			}
 		}
 	}
+	var tenants Tenants
+	if d.options.Tenants != nil && len(all) > 0 {
+		tenants = d.options.Tenants()
+	}
 	gates, errs := make([]connect.Gate, len(all)), make([]error, len(all))
-	queue.SideBySide(all, func(i int, r store.Record) { gates[i], errs[i] = d.drain(ctx, r, rung) })
+	queue.SideBySide(all, func(i int, r store.Record) { gates[i], errs[i] = d.drain(ctx, tenants, r, rung) })
 	return gates, errors.Join(errs...)
 }
 
 // drain drains the gates that a record tells of, if they are due or it is rung for.
-func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect.Gate, err error) {
+func (d *Drain) drain(ctx context.Context, tenants Tenants, r store.Record, rung bool) (g connect.Gate, err error) {
 	defer func() {
 		if value := recover(); value != nil { // of one tenant: the others go on
 			err = queue.Recovered(ctx, d.options.Logger, d.options.Meter, value)
@@ -107,6 +114,12 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 	run := &draining{Drain: d, owner: rand.Text(), record: r, skip: map[string]bool{}}
 	if run.of, run.closure, err = readClosure(r); err != nil {
 		return connect.Gate{}, err
+	}
+	run.tiers = tiersOf(ctx, tenants, run.of)
+	if !rung {
+		if rung, err = run.early(ctx); err != nil {
+			return connect.Gate{}, err
+		}
 	}
 	now := time.Now()
 	if busy := now.Before(run.closure.End); busy || !rung && now.Before(run.closure.Probe) {
@@ -230,8 +243,10 @@ func (r *draining) tell(g connect.Gate) {
 	if !g.Closed {
 		return
 	}
-	labels := []telemetry.Label{{Name: "tenant", Value: g.Tenant}, {Name: "crm", Value: g.CRM}, {Name: "code", Value: g.Code}}
-	r.options.Meter.Count("GateClosed", 1, labels...)
+	labels := []telemetry.Label{{Name: "tenant", Value: g.Tenant}, {Name: "crm", Value: g.CRM}, {Name: "code", Value: cmp.Or(g.Code, g.Tier)}}
+	if g.Tier == "" {
+		r.options.Meter.Count("GateClosed", 1, labels...)
+	}
 	r.options.Meter.Count("Parked", int(g.Parked), labels...)
 	r.options.Meter.Count("ParkedReceipts", int(g.Receipts), labels...)
 	if !g.Oldest.IsZero() {

@@ -12,6 +12,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
+	"signalbox/shared/tenant"
 )
 
 // How many parked messages a run holds of a shard at most, and how many threads it begins with.
@@ -25,6 +26,7 @@ type draining struct {
 	*Drain
 	of      BindingKey
 	owner   string       // of the lease
+	tiers   tenant.Tiers // by the tenant's file as it is now
 	record  store.Record // of closure
 	closure closure
 	worker  *queue.Worker // of what is worked on now
@@ -71,10 +73,13 @@ func (r *draining) work(ctx context.Context) error {
 	if err != nil || !goesOn {
 		return err
 	}
+	messagesLeft := slices.ContainsFunc(r.shards, func(s *shard) bool { return s.gate.Version > 0 })
 	r.worker = r.options.Receipts
 	r.shards = []*shard{{partition: parkedPartition(r.of, receiptsShard), count: r.record.Key, ended: r.worker == nil}}
 	clear(r.skip)
-	_, err = r.workOn(ctx, gateShards*parkedPage, r.finish)
+	if goesOn, err = r.workOn(ctx, gateShards*parkedPage, r.finish); goesOn {
+		r.untilTheHour(messagesLeft)
+	}
 	return err
 }
 
@@ -206,6 +211,9 @@ func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn 
 	case r.trouble == nil:
 		return true, err
 	default:
+		if r.closure.Kind == kindBatch {
+			tellClosed(ctx, r.options.Logger, r.options.Meter, r.of, r.trouble, adviceOf(r.options.CRM, r.trouble.Code), r.worker != r.options.Worker)
+		}
 		r.closure.meet(r.trouble, adviceOf(r.options.CRM, r.trouble.Code), r.options.Probe)
 		r.options.Logger.WarnContext(ctx, "gate stays closed", slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM),
 			slog.String("code", r.trouble.Code), slog.Time("probe", r.closure.Probe))

@@ -14,11 +14,12 @@ import (
 	"signalbox/shared/telemetry"
 )
 
-// GateOptions are what Gates works with. All are required but Concurrency.
+// GateOptions are what Gates works with. All are required but Tenants and Concurrency.
 type GateOptions struct {
 	Kind        string // of the CRM
 	CRM         any    // asked for advice, if it is an Adviser
 	Store       Store
+	Tenants     Tenants       // whose files say what is collected; nil: nothing is
 	Concurrency int           // how many functions of this one's kind run at once at most; 0: it is not known, and no call is cut short
 	Attempt     time.Duration // how long one Do may take
 	Probe       time.Duration // the longest time between two tries of a closed gate; the first is a fifteenth of it after the closing
@@ -67,6 +68,9 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 		}
 	}
 	closed, err := g.closed(ctx, places)
+	if err == nil {
+		err = g.collect(ctx, closed)
+	}
 	var going []int
 	waiting := map[place][]int{}
 	for i, at := range places {
@@ -185,7 +189,8 @@ func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) erro
 	return err
 }
 
-// shut closes those of the gates at keys that are open, and tells it if none was closed. Without a key it is what receipts tell that is to wait.
+// shut closes those of the gates at keys that are open, and tells it if none was closed. Without a key it is what receipts tell that is to wait, without
+// a reason what is collected, which nobody is told of.
 func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys []store.Key) error {
 	keys = append([]store.Key{closedKey(g.options.Kind, of)}, keys...)
 	first := false
@@ -216,16 +221,21 @@ func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys 
 		}
 		return err
 	})
-	if err == nil && first {
-		g.options.Meter.Count("Blocked", 1, telemetry.Label{Name: "tenant", Value: of.Tenant}, telemetry.Label{Name: "crm", Value: of.CRM},
-			telemetry.Label{Name: "code", Value: why.Code})
-		g.options.Logger.ErrorContext(ctx, "gate closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("kind", why.Kind.String()),
-			slog.String("code", why.Code), slog.String("advice", adviceOf(g.options.CRM, why.Code)), slog.Bool("receipts", len(keys) == 1))
+	if err == nil && first && why != nil {
+		tellClosed(ctx, g.options.Logger, g.options.Meter, of, why, adviceOf(g.options.CRM, why.Code), len(keys) == 1)
 	}
 	return err
 }
 
-// closing returns the change that writes why nothing goes through. It goes over a record of a CRM for which only receipts wait.
+// tellClosed tells that nothing goes through any more.
+func tellClosed(ctx context.Context, l *slog.Logger, m *telemetry.Meter, of BindingKey, why *fault.Error, advice string, receipts bool) {
+	m.Count("Blocked", 1, telemetry.Label{Name: "tenant", Value: of.Tenant}, telemetry.Label{Name: "crm", Value: of.CRM}, telemetry.Label{Name: "code", Value: why.Code})
+	l.ErrorContext(ctx, "gate closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("kind", why.Kind.String()),
+		slog.String("code", why.Code), slog.String("advice", advice), slog.Bool("receipts", receipts))
+}
+
+// closing returns the change that writes why nothing goes through, or that it is collected. It goes over a record of a CRM for which only receipts
+// wait, but for one that says why they do, if nothing else is to be said.
 func (g *Gates) closing(held store.Record, why *fault.Error) (store.Change, error) {
 	var c closure
 	if held.Version > 0 {
@@ -234,8 +244,13 @@ func (g *Gates) closing(held store.Record, why *fault.Error) (store.Change, erro
 			return store.Change{}, err
 		}
 	}
+	if why == nil && held.Version > 0 && c.Kind != kindBatch {
+		return store.Change{Kind: store.Check, Record: store.Record{Key: held.Key, Version: held.Version}}, nil
+	}
 	c.Since, c.Tries, c.Delivered = time.Now().UTC(), 0, 0
-	c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
+	if c.collect(); why != nil {
+		c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
+	}
 	return c.change(held)
 }
 

@@ -23,6 +23,7 @@ import (
 	"signalbox/shared/queue"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
 )
 
 // open seals and opens by doing nothing.
@@ -82,13 +83,21 @@ type lane struct {
 	state  map[string]error // what a call for a tenant returns, by its id
 	bad    map[string]error // what a call for a delivery returns
 	order  map[string][]string
+	tiers  map[string]tenant.Tiers // of a tenant's CRM
+}
+
+// Tenant implements connector.Tenants.
+func (l *lane) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return tenant.Tenant{ID: id, CRMs: []tenant.CRM{{Name: "toy", Kind: "toy", Tiers: l.tiers[id]}}}, nil
 }
 
 // newLane returns a lane to a CRM that takes everything, in one step.
 func newLane(t testing.TB) *lane {
 	t.Helper()
 	l := &lane{
-		t: t, out: &lockedWriter{w: &bytes.Buffer{}}, width: connector.Width, state: map[string]error{}, bad: map[string]error{}, order: map[string][]string{},
+		t: t, out: &lockedWriter{w: &bytes.Buffer{}}, width: connector.Width, state: map[string]error{}, bad: map[string]error{}, order: map[string][]string{}, tiers: map[string]tenant.Tiers{},
 	}
 	l.store = memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
 		l.mu.Lock()
@@ -159,7 +168,7 @@ func (l *lane) worker(o *connector.Options, crm connector.CRM[string]) *queue.Wo
 func (l *lane) process(crm connector.CRM[string]) *queue.Worker {
 	meter, o := l.logs()
 	o.Gates = connector.NewGates(connector.GateOptions{
-		Kind: "toy", CRM: crm, Store: l.store, Concurrency: l.most, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: o.Logger, Meter: meter,
+		Kind: "toy", CRM: crm, Store: l.store, Tenants: l, Concurrency: l.most, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: o.Logger, Meter: meter,
 	})
 	w := l.worker(o, crm)
 	w.Handler = o.Gates.Before(w.Handler)
@@ -177,7 +186,9 @@ func (l *lane) drain() *connector.Drain {
 		}
 		return connect.Result{Reports: []connect.Report{report}}, nil
 	}
-	return connector.NewDrain(connector.DrainOptions{Probe: 15 * time.Minute, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Worker: l.worker(o, l), Logger: o.Logger, Meter: meter})
+	return connector.NewDrain(connector.DrainOptions{
+		Probe: 15 * time.Minute, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Tenants: func() connector.Tenants { return l }, Worker: l.worker(o, l), Logger: o.Logger, Meter: meter,
+	})
 }
 
 func (l *lane) run(d *connector.Drain) []connect.Gate {

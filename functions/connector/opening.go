@@ -16,7 +16,7 @@ func (r *draining) openAll(ctx context.Context) (more bool, err error) {
 	for _, s := range r.shards {
 		switch {
 		case s.ended:
-		case s.waits:
+		case s.waits, s.seen && r.collects():
 			s.ended = true
 		case s.seen:
 			again = append(again, s)
@@ -68,7 +68,7 @@ func (r *draining) open(ctx context.Context, s *shard) (opened bool, err error) 
 func (r *draining) finish(ctx context.Context) (more bool, err error) {
 	s := r.shards[0]
 	switch {
-	case s.waits:
+	case s.waits, s.seen && r.collects():
 		return false, nil
 	case s.gate.Version == 0 || s.seen: // before the pass: who tells something after it raises the version
 		mine, err := r.again(ctx)

@@ -29,7 +29,7 @@ func (l toldLater) sort() string {
 	return "message/" + l.Key
 }
 
-// waiting returns of which tenants' CRMs it is known that they take nothing, by one call for up to a hundred.
+// waiting returns of which tenants' CRMs it is known that they take nothing, or nothing until the hour, by one call for up to a hundred.
 func (g *Gates) waiting(ctx context.Context, all []BindingKey) (map[BindingKey]bool, error) {
 	waiting := make(map[BindingKey]bool, len(all))
 	for some := range slices.Chunk(all, store.MaxGet) {
@@ -45,7 +45,7 @@ func (g *Gates) waiting(ctx context.Context, all []BindingKey) (map[BindingKey]b
 			waiting[some[i]] = r.Version > 0
 		}
 	}
-	return waiting, nil
+	return waiting, g.collectReceipts(ctx, waiting)
 }
 
 // tellLater has what updates tell wait until the CRM takes something again, and returns those that need not: it does by now. What waits is shown as it

@@ -68,7 +68,7 @@ func (o *toldLane) receipts(gated bool) *queue.Worker {
 	w.Stage, w.Unordered = "receipts-toy", true
 	ro := connector.ReceiptOptions{CRM: o, Store: o.store, Width: 100, Attempt: 10 * time.Second, Logger: options.Logger, Meter: meter}
 	if gated {
-		ro.Gates = connector.NewGates(connector.GateOptions{Kind: "toy", CRM: o.lane, Store: o.store, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: options.Logger, Meter: meter})
+		ro.Gates = connector.NewGates(connector.GateOptions{Kind: "toy", CRM: o.lane, Store: o.store, Tenants: o.lane, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: options.Logger, Meter: meter})
 	}
 	w.Handler = connector.NewReceipts(ro)
 	return w
@@ -78,7 +78,7 @@ func (o *toldLane) drain() *connector.Drain {
 	meter, options := o.logs()
 	options.Width = 100
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: "toy", CRM: o.lane, Store: o.store, Worker: o.worker(options, o.lane), Receipts: o.receipts(false), Probe: 15 * time.Minute, Logger: options.Logger, Meter: meter,
+		Kind: "toy", CRM: o.lane, Store: o.store, Tenants: func() connector.Tenants { return o.lane }, Worker: o.worker(options, o.lane), Receipts: o.receipts(false), Probe: 15 * time.Minute, Logger: options.Logger, Meter: meter,
 	})
 }
 

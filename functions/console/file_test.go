@@ -199,10 +199,14 @@ func TestATenantsFile(t *testing.T) {
 		"a provider that is not told": {`"id": "demo-telnyx",`, `"id": "demo-telnyx", "consentUrl": "https://accounts.twilio.com",`, []string{
 			"accounts[4].consentUrl is of providers that are told who may be written to, which telnyx is not: leave it out",
 		}},
-		"a name written twice":               {`"region": "US"`, `"region": "US", "region": "DE"`, []string{"tenant.region is written twice"}},
-		"a number in place of a string":      {`"US"`, `1`, []string{"tenant.region is a number, not a string"}},
-		"a secret that is a number":          {`"local-use-only-hubspot-token"`, `12345`, []string{"tenant.crms[0].token is a number, not a string"}},
-		"null in place of an object":         {`"settings": {`, `"settings": null, "ignored": {`, []string{"tenant.crms[0].ignored is not a name known here, which are apiVersion, baseUrl, kind, name, settings, token", "tenant.crms[0].settings is null, not an object"}},
+		"a name written twice":          {`"region": "US"`, `"region": "US", "region": "DE"`, []string{"tenant.region is written twice"}},
+		"a number in place of a string": {`"US"`, `1`, []string{"tenant.region is a number, not a string"}},
+		"a secret that is a number":     {`"local-use-only-hubspot-token"`, `12345`, []string{"tenant.crms[0].token is a number, not a string"}},
+		"a tier that there is none of":  {`"settings": {`, `"tiers": {"messages": "hourly"}, "settings": {`, []string{"tenant.crms[0].tiers.messages is not live, at once, or batch, at the next full hour; live if left out"}},
+		"receipts of messages to come": {`"settings": {`, `"tiers": {"messages": "batch", "receipts": "live"}, "settings": {`, []string{
+			"tenant.crms[0].tiers.receipts is live while messages are batch: there would be nothing yet that they are about",
+		}},
+		"null in place of an object":         {`"settings": {`, `"settings": null, "ignored": {`, []string{"tenant.crms[0].ignored is not a name known here, which are apiVersion, baseUrl, kind, name, settings, tiers, token", "tenant.crms[0].settings is null, not an object"}},
 		"a string in place of true or false": {`"known": false`, `"known": "no"`, []string{"tenant.rules.rules[0].when.known is a string, not true or false"}},
 		"a tenant id that is another record's": {`"id": "demo"`, `"id": "account"`, []string{
 			"tenant.id is not 2 to 31 lower-case letters, digits and hyphens, a letter first, and none of account, line, tenants, spool, bytes, due",

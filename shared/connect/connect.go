@@ -34,13 +34,14 @@ type Result struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// Gate is how the gates of a tenant's CRM stand, which are closed while nothing goes through.
+// Gate is how the gates of a tenant's CRM stand, which are closed while nothing goes through, or what comes is collected.
 type Gate struct {
 	Tenant    string    `json:"tenant"`
 	CRM       string    `json:"crm"`
 	Closed    bool      `json:"closed"`
 	Kind      string    `json:"kind,omitempty"` // of the fault
 	Code      string    `json:"code,omitempty"`
+	Tier      string    `json:"tier,omitempty"`   // batch: no fault closed it, what is parked waits for Probe
 	Advice    string    `json:"advice,omitempty"` // what a person is to do about the code
 	Since     time.Time `json:"since,omitzero"`
 	Probe     time.Time `json:"probe,omitzero"` // when the CRM is tried again

@@ -51,6 +51,7 @@ type CRMContent[S any] struct {
 	APIVersion string          `json:"apiVersion"`         // the CRM's own notation
 	Token      S               `json:"token"`              // what requests are authorised with
 	Settings   json.RawMessage `json:"settings,omitempty"` // an object that only the connector understands; no credentials
+	Tiers      Tiers           `json:"tiers,omitzero"`
 }
 
 // AccountContent is credentials at one provider.
@@ -124,7 +125,7 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 	}
 	for _, m := range c.Tenant.CRMs {
 		out.Tenant.CRMs = append(out.Tenant.CRMs, CRMContent[T]{
-			Name: m.Name, Kind: m.Kind, BaseURL: m.BaseURL, APIVersion: m.APIVersion, Settings: m.Settings,
+			Name: m.Name, Kind: m.Kind, BaseURL: m.BaseURL, APIVersion: m.APIVersion, Settings: m.Settings, Tiers: m.Tiers,
 			Token: convertOne("crm/"+m.Name+"/token", m.Token),
 		})
 	}

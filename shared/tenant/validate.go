@@ -95,6 +95,7 @@ func (v *validation) tenant(f File) {
 		names = append(names, m.Name)
 		v.want(isToken(string(m.Token)) || isKey(string(m.Token)), path+".token", wantCredential)
 		v.want(len(m.Settings) <= maxSettings, path+".settings", fmt.Sprintf("is larger than %d bytes", maxSettings))
+		v.want(!m.Tiers.CollectsMessages() || m.Tiers.CollectsReceipts(), path+".tiers.receipts", "is live while messages are batch: there would be nothing yet that they are about")
 	}
 	if t.Rules != nil {
 		var channels []canonical.Channel

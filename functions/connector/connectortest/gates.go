@@ -5,16 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/connect"
 	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/tenant"
 )
 
 // gates lets a CRM take nothing, in each way in which that is the tenant's or the CRM's trouble, and then everything again. What comes
@@ -67,15 +70,9 @@ func parks[R any](w *world[R], r Refusal) {
 
 // drainsWide drains a message of each of many people.
 func drainsWide[R any](w *world[R], people int) {
-	w.width = w.Width
 	l := newLane(w)
-	var first, second []delivery.Delivery
-	for n := range people {
-		first = append(first, w.unknown(n, 1))
-	}
-	for begin := 0; begin < people; begin += w.Width {
-		w.finish(first[begin:min(begin+w.Width, people)]...)
-	}
+	first := w.hold(people)
+	var second []delivery.Delivery
 	for n := range people {
 		second = append(second, w.known(n, 2))
 	}
@@ -94,17 +91,39 @@ func drainsWide[R any](w *world[R], people int) {
 	w.holds(people, append(first, second...)...)
 }
 
+// hold has the CRM hold so many people, each by a message.
+func (w *world[R]) hold(people int) (first []delivery.Delivery) {
+	w.width = w.Width
+	for n := range people {
+		first = append(first, w.unknown(n, 1))
+	}
+	for chunk := range slices.Chunk(first, w.Width) {
+		w.finish(chunk...)
+	}
+	return first
+}
+
 // lane is a CRM's queue with its gates.
 type lane[R any] struct {
 	*world[R]
 	worker *queue.Worker
 	sent   map[string]int // the place of each delivery in the queue
+	tiers  tenant.Tiers
+}
+
+// told is tenants whose CRM of a lane is told of what when the lane says.
+type told[R any] struct{ *lane[R] }
+
+// Tenant implements connector.Tenants.
+func (t told[R]) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
+	return tenant.Tenant{ID: id, CRMs: []tenant.CRM{{Name: t.Name, Kind: t.Name, Tiers: t.tiers}}}, nil
 }
 
 func newLane[R any](w *world[R]) *lane[R] {
+	l := &lane[R]{world: w, sent: map[string]int{}}
 	logger, meter := w.logs()
-	g := connector.NewGates(connector.GateOptions{Probe: 15 * time.Minute, Kind: w.Name, Store: w.store, Attempt: attempt, Logger: logger, Meter: meter})
-	l := &lane[R]{world: w, worker: w.worker(connector.Width, g), sent: map[string]int{}}
+	g := connector.NewGates(connector.GateOptions{Tenants: told[R]{l}, Probe: 15 * time.Minute, Kind: w.Name, Store: w.store, Attempt: attempt, Logger: logger, Meter: meter})
+	l.worker = w.worker(connector.Width, g)
 	l.worker.Handler = g.Before(l.worker.Handler)
 	return l
 }
@@ -156,11 +175,29 @@ func (l *lane[R]) receive(ds ...delivery.Delivery) {
 // drain drains what is parked, as whoever mended the tenant asks for.
 func (l *lane[R]) drain() {
 	l.t.Helper()
+	l.drained(func(ctx context.Context, d *connector.Drain) ([]connect.Gate, error) {
+		return d.Ring(ctx, l.Tenant, l.Name)
+	})
+}
+
+// minutes drains what is due each minute for so many.
+func (l *lane[R]) minutes(n int) {
+	l.t.Helper()
+	for range n {
+		time.Sleep(time.Minute)
+		l.drained(func(ctx context.Context, d *connector.Drain) ([]connect.Gate, error) { return d.Run(ctx) })
+	}
+}
+
+func (l *lane[R]) drained(run func(context.Context, *connector.Drain) ([]connect.Gate, error)) {
+	l.t.Helper()
 	logger, meter := l.logs()
-	d := connector.NewDrain(connector.DrainOptions{Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Worker: l.world.worker(connector.DrainWidth, nil), Logger: logger, Meter: meter})
+	d := connector.NewDrain(connector.DrainOptions{
+		Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Tenants: func() connector.Tenants { return told[R]{l} }, Worker: l.world.worker(connector.DrainWidth, nil), Logger: logger, Meter: meter,
+	})
 	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	defer cancel()
-	if _, err := d.Ring(ctx, l.Tenant, l.Name); err != nil {
+	if _, err := run(ctx, d); err != nil {
 		l.t.Error(err)
 	}
 }

@@ -48,7 +48,7 @@ func (r Report) Metrics() []byte {
 
 	e.family("signalbox_connector_gate_closed", "gauge", "", "Whether a tenant's deliveries are parked because its CRM takes none, and by which code.")
 	for _, b := range r.Bindings {
-		if b.Gate == nil {
+		if b.Gate == nil || b.Gate.Tier != "" {
 			e.sample("", 0, b.labels(kind)...)
 			continue
 		}

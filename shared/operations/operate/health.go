@@ -53,9 +53,9 @@ type crmHealth struct {
 		}
 		Errors map[string]float64
 		Gate   *struct {
-			Code, Advice string
-			Since        time.Time
-			Parked       int64
+			Code, Tier, Advice string
+			Since, Probe       time.Time
+			Parked             int64
 		}
 	}
 }
@@ -84,7 +84,7 @@ func Health(ctx context.Context, out io.Writer, lookup func(string) string, kind
 		}
 		told = true
 		for _, b := range h.Bindings {
-			closed = closed || b.Gate != nil
+			closed = closed || b.Gate != nil && b.Gate.Tier == ""
 		}
 	}
 	switch {
@@ -157,7 +157,11 @@ func (h crmHealth) write(out io.Writer) error {
 			failed = append(failed, fmt.Sprintf("%s %.1f%%", class, 100*b.Errors[class]))
 		}
 		gate, parked, mend := "open", "", ""
-		if b.Gate != nil {
+		switch {
+		case b.Gate == nil:
+		case b.Gate.Tier != "":
+			gate, parked = b.Gate.Tier+", next at "+b.Gate.Probe.UTC().Format("15:04 UTC"), fmt.Sprint(b.Gate.Parked)
+		default:
 			gate, parked, mend = "closed since "+b.Gate.Since.UTC().Format("2006-01-02 15:04 UTC"), fmt.Sprint(b.Gate.Parked), strings.TrimSuffix(b.Gate.Code+": "+b.Gate.Advice, ": ")
 		}
 		line(b.Tenant, b.CRM, gate, fmt.Sprint(b.Calls.Count), seconds(b.Calls.Count, b.Calls.P95Seconds), strings.Join(failed, ", "), seconds(b.Lag.Count, b.Lag.P95Seconds), parked, mend)

@@ -20,6 +20,8 @@ const (
 	openHealth  = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z",
 "queues":[{"name":"deliveries","waiting":3,"inFlight":2,"delayed":0},{"name":"receipts","waiting":0,"inFlight":0}],"versions":[{"function":"st-toy-deliver","version":"7","processes":4}],
 "bindings":[{"tenant":"demo","crm":"toy","calls":{"count":12,"p50Seconds":0.1,"p95Seconds":0.456},"rows":{"ok":99,"throttled":1},"errors":{"throttled":0.01,"permanent":0.001},"lag":{"count":99,"p95Seconds":2}}]}`
+	batchHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],
+"bindings":[{"tenant":"acme","crm":"logs","calls":{"count":0},"lag":{"count":0},"gate":{"closed":true,"tier":"batch","since":"2026-11-28T00:01:02Z","probe":"2026-11-28T01:00:00Z","parked":121}}]}`
 	closedHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],
 "bindings":[{"tenant":"acme","crm":"second","calls":{"count":0},"lag":{"count":0},"gate":{"closed":true,"code":"toy_unauthorized","advice":"Make a new key.","since":"2026-11-27T22:01:02Z","parked":121}},
 {"tenant":"demo","crm":"toy","calls":{"count":1,"p95Seconds":1},"lag":{"count":1,"p95Seconds":1}}]}`
@@ -49,6 +51,14 @@ acme    second  closed since 2026-11-27 22:01 UTC  0                            
 demo    toy     open                               1      1.00 s          1.00 s           
 `,
 			[]string{"a gate is closed"},
+		},
+		"what waits for the hour is no outage": {
+			map[string]string{"CRM": "toy"},
+			map[string]string{"/v1/connectors/toy/health": "200 " + batchHealth},
+			`toy, 10m0s until 00:10 UTC
+tenant  crm   gate                      calls  p95  errors  lag p95  parked  what to mend
+acme    logs  batch, next at 01:00 UTC  0                            121     
+`, nil,
 		},
 		"nothing was seen":           {map[string]string{"CRM": "toy"}, map[string]string{"/v1/connectors/toy/health": "200 " + quietHealth}, "toy, 10m0s until 00:10 UTC\ntenant  crm  gate  calls  p95  errors  lag p95  parked  what to mend\nnothing is told of any tenant's: a minute is told once it is over and something more has come\n", nil},
 		"no such kind":               {map[string]string{"CRM": "a/b"}, map[string]string{"/v1/connectors/a%2Fb/health": "404 {}"}, "", []string{"check CRM"}},

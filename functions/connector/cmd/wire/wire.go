@@ -84,7 +84,7 @@ func Health(f *function.Function) *health.Reader {
 // gatesOf returns the gates to a kind of CRM, of whom so many functions run at once; 0: their calls are not counted.
 func gatesOf(f *function.Function, kind string, crm any, concurrency int) *connector.Gates {
 	return connector.NewGates(connector.GateOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Concurrency: concurrency, Attempt: attempt(f), Probe: probe(f), Logger: f.Logger, Meter: f.Meter,
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Concurrency: concurrency, Attempt: attempt(f), Probe: probe(f), Logger: f.Logger, Meter: f.Meter,
 	})
 }
 
@@ -101,6 +101,7 @@ func Drain[R any](f *function.Function, kind string, build func(connector.Tenant
 	}
 	return connector.NewDrain(connector.DrainOptions{
 		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Receipts: shown, Probe: probe(f),
+		Tenants: func() connector.Tenants { return f.FreshTenants() },
 		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
 			tenants := f.FreshTenants() // which know a file that was applied just now
 			connecter, _ := build(tenants).(connector.Connecter)

@@ -1,0 +1,90 @@
+package connector
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"signalbox/shared/store"
+	"signalbox/shared/tenant"
+)
+
+// kindBatch is the kind of a closure that no fault made: what a tenant's file wants to be written by the hour is collected behind the same
+// gates as what waits for a CRM.
+const kindBatch = "batch"
+
+// collect makes a closure one that waits for the hour.
+func (c *closure) collect() {
+	c.Kind, c.Code, c.Advice, c.Tries, c.Answers = kindBatch, "", "", 0, time.Time{}
+	c.Probe = time.Now().UTC().Truncate(time.Hour).Add(time.Hour)
+}
+
+// tiersOf returns when a tenant's CRM is told of what. Where that is not known, everything is live: nothing but its order is of consequence to
+// a message, and that is the gates'.
+func tiersOf(ctx context.Context, in Tenants, of BindingKey) tenant.Tiers {
+	if in == nil {
+		return tenant.Tiers{}
+	}
+	found, err := in.Tenant(ctx, of.Tenant)
+	if err != nil {
+		return tenant.Tiers{}
+	}
+	crm, _ := found.CRM(of.CRM)
+	return crm.Tiers
+}
+
+// collect closes the open gates of those CRMs that are told of messages by the hour.
+func (g *Gates) collect(ctx context.Context, closed map[place]bool) error {
+	for _, at := range slices.Collect(maps.Keys(closed)) {
+		if closed[at] || !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
+			continue
+		}
+		if err := g.shut(ctx, at.BindingKey, nil, gateKeys(at.BindingKey)); err != nil {
+			return err
+		}
+		closed[at] = true
+	}
+	return nil
+}
+
+// collectReceipts has the receipts wait of those CRMs that are told of them by the hour.
+func (g *Gates) collectReceipts(ctx context.Context, waiting map[BindingKey]bool) error {
+	for of, waits := range waiting {
+		if waits || !tiersOf(ctx, g.options.Tenants, of).CollectsReceipts() {
+			continue
+		}
+		if err := g.shut(ctx, of, nil, nil); err != nil {
+			return err
+		}
+		waiting[of] = true
+	}
+	return nil
+}
+
+// early reports whether what is collected is not to be any more, for the tenant's file says so.
+func (r *draining) early(ctx context.Context) (bool, error) {
+	if r.closure.Kind != kindBatch || r.tiers.CollectsMessages() {
+		return false, nil
+	}
+	if r.record.Number > 0 && !r.tiers.CollectsReceipts() {
+		return true, nil
+	}
+	held, err := r.options.Store.Get(ctx, gateKeys(r.of)...)
+	return slices.ContainsFunc(held, func(gate store.Record) bool { return gate.Version > 0 }), err
+}
+
+// collects reports whether what is worked on now is collected: what comes during a pass is for the next hour.
+func (r *draining) collects() bool {
+	if r.worker == r.options.Worker {
+		return r.tiers.CollectsMessages()
+	}
+	return r.tiers.CollectsReceipts()
+}
+
+// untilTheHour puts the next try off until the hour, once all passes are over: of messages that are live none may be left.
+func (r *draining) untilTheHour(messagesLeft bool) {
+	if !r.opened && (r.tiers.CollectsMessages() || r.tiers.CollectsReceipts() && !messagesLeft) {
+		r.closure.collect()
+	}
+}
