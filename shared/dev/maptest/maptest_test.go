@@ -109,6 +109,7 @@ func TestTheRequestsOfProduction(t *testing.T) {
 	}{
 		"hubspot":    {`{"version": 1, "person": [{"to": "campaign", "value": "sea"}, {"to": "newest", "from": "event.channel", "write": "always"}], "activity": [{"to": "audit", "from": "metadata.rawVendor"}]}`, `"campaign": "sea"`, `"newest": "whatsapp"`},
 		"salesforce": {`{"version": 1, "person": [{"to": "Campaign__c", "value": "sea"}, {"to": "Newest__c", "from": "event.channel", "write": "always"}], "activity": [{"to": "Audit__c", "from": "metadata.rawVendor"}]}`, `"Campaign__c": "sea"`, `"Newest__c": "whatsapp"`},
+		"dynamics":   {`{"version": 1, "person": [{"to": "acme_campaign", "value": "sea"}, {"to": "acme_newest", "from": "event.channel", "write": "always"}], "activity": [{"to": "acme_audit", "from": "metadata.rawVendor"}]}`, `"acme_campaign": "sea"`, `"acme_newest": "whatsapp"`},
 	} {
 		var fields any
 		if err := json.Unmarshal([]byte(tt.fields), &fields); err != nil {
@@ -125,7 +126,7 @@ func TestTheRequestsOfProduction(t *testing.T) {
 		if strings.Count(out, `NumMedia\":\"0\"`) < 2 {
 			t.Errorf("what the provider sent is not in what %s is sent", crm)
 		}
-		for _, secret := range []string{"local-use-only", "PRIVATE KEY", "assertion", "Bearer"} {
+		for _, secret := range []string{"local-use-only", "PRIVATE KEY", "assertion", "Bearer", "multipart"} { // the last is a batch that nobody can read
 			if strings.Contains(out, secret) {
 				t.Errorf("%s: %q is printed", crm, secret)
 			}
@@ -149,7 +150,7 @@ func TestWhatCannotBeTried(t *testing.T) {
 	bad := acme(t, "hubspot", map[string]any{"fields": map[string]any{"version": 1, "person": []any{map[string]any{"to": "firstname", "from": "event.mesage"}}}})
 	for name, tt := range map[string]struct{ file, crm, want string }{
 		"no file":              {"", "", "TENANT   a tenant file"},
-		"a CRM that is none":   {acme(t, "", nil), "goat", "CRM=goat is none of the tenant's, which are hubspot, salesforce"},
+		"a CRM that is none":   {acme(t, "", nil), "goat", "CRM=goat is none of the tenant's, which are hubspot, salesforce, dynamics"},
 		"a file with mistakes": {bad, "", "tenant.crms[0].settings.fields.person[0].to is not the internal name of a property"},
 	} {
 		if _, err := run(t, tt.file, tt.crm); err == nil || !strings.Contains(err.Error(), tt.want) {

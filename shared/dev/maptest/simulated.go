@@ -1,10 +1,13 @@
 package maptest
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"strings"
 
@@ -41,22 +44,40 @@ func (s *simulated) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.Clone(r.Context())
 		r.Body = io.NopCloser(bytes.NewReader(body))
 	}
-	var shown bytes.Buffer
-	switch kind := r.Header.Get("Content-Type"); {
-	case len(body) == 0:
-	case !strings.HasPrefix(kind, "application/json"): // of sessions, and of files
-		shown.WriteString("(" + kind + ", not shown)")
-	case json.Indent(&shown, body, "", "  ") != nil:
-		shown.Reset()
-		shown.WriteString("(not JSON)")
-	}
-	readable := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(shown.String()) // the same JSON
-	text := strings.TrimRight(r.Method+" "+r.URL.RequestURI()+"\n"+readable, "\n")
+	text := readable(r.Method+" "+r.URL.RequestURI(), r.Header.Get("Content-Type"), body)
 	if s.token != "" {
 		text = strings.ReplaceAll(text, s.token, "(secret)")
 	}
 	s.requests = append(s.requests, text)
 	return s.to.RoundTrip(r)
+}
+
+// readable returns a request as people read it: its JSON indented, and those of a batch below it, one after the other.
+func readable(line, contentType string, body []byte) string {
+	var shown bytes.Buffer
+	kind, params, _ := mime.ParseMediaType(contentType)
+	switch {
+	case len(body) == 0:
+		return line
+	case kind == "multipart/mixed":
+		for parts := multipart.NewReader(bytes.NewReader(body), params["boundary"]); ; {
+			part, err := parts.NextRawPart()
+			if err != nil { // the end
+				return line + shown.String()
+			}
+			one, err := http.ReadRequest(bufio.NewReader(part))
+			if err != nil {
+				return line + "\n(" + kind + ", not shown)"
+			}
+			inner, _ := io.ReadAll(one.Body) // of memory
+			shown.WriteString("\n" + readable(one.Method+" "+one.RequestURI, one.Header.Get("Content-Type"), inner))
+		}
+	case kind != "application/json": // of sessions, and of files
+		return line + "\n(" + kind + ", not shown)"
+	case json.Indent(&shown, body, "", "  ") != nil:
+		return line + "\n(not JSON)"
+	}
+	return line + "\n" + strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(shown.String()) // the same JSON
 }
 
 // explain keeps what a mapping makes of a delivery.
