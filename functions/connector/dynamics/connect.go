@@ -26,6 +26,7 @@ type visit struct {
 	connect.Report
 	install bool
 	until   time.Time
+	locked  bool // somebody else customizes the environment
 }
 
 // Connect implements connector.Connecter. The tables, columns and keys of package/ are made by requests of the definitions, in a solution of
@@ -86,6 +87,9 @@ func (v *visit) look(ctx context.Context) error {
 		if err := v.table(ctx, t, all[i]); err != nil {
 			return err
 		}
+	}
+	if v.locked {
+		v.Add("customization", connect.Missing, codeCustomized+": somebody else imports a solution or publishes, and nothing can be made", v.crm.Advice(codeCustomized))
 	}
 	v.Add("sequences", connect.Degraded, "no API that is documented takes anybody out: a reply sets msg_stopautomation, and a flow of the environment does the rest",
 		"make it once: functions/connector/dynamics/package/README.md")
@@ -233,11 +237,13 @@ func (v *visit) keys(ctx context.Context, t definitions.Table, d definition) err
 }
 
 // make makes a definition in our solution. It returns false if nothing is to be installed, or if the time is over: the next request goes on.
+// Dataverse takes one customization at a time: what somebody else imports or publishes is waited for. See
+// https://learn.microsoft.com/troubleshoot/power-platform/dataverse/working-with-solutions/solution-operations-concurrency-failures.
 func (v *visit) make(ctx context.Context, path string, members connector.Object) (bool, error) {
 	if !v.install {
 		return false, nil
 	}
-	if time.Now().After(v.until) {
+	if v.locked || time.Now().After(v.until) {
 		v.After = path
 		return false, nil
 	}
@@ -245,11 +251,21 @@ func (v *visit) make(ctx context.Context, path string, members connector.Object)
 	if err != nil {
 		return false, err
 	}
-	err = v.one(ctx, part{method: http.MethodPost, path: path, data: data, solution: true}).err
-	if exists(err) { // a try that was cut off made it
-		err = nil
+	for {
+		err = v.one(ctx, part{method: http.MethodPost, path: path, data: data, solution: true}).err
+		switch {
+		case exists(err): // a try that was cut off made it
+			return true, nil
+		case !fault.Is(err, codeCustomized):
+			return err == nil, err
+		case time.Until(v.until) < customWait:
+			v.After, v.locked = path, true
+			return false, nil
+		}
+		if err := connector.Wait(ctx, customWait); err != nil {
+			return false, err
+		}
 	}
-	return err == nil, err
 }
 
 // solution makes our publisher and our solution, if they are not there.
@@ -312,7 +328,8 @@ func required() connector.Object {
 	return connector.Object{"Value", "None", "CanBeChanged", true, "ManagedPropertyLogicalName", "canmodifyrequirementlevelsettings"}
 }
 
-// newTable returns the definition of a table with the column that rows are called by. An activity is called by its subject.
+// newTable returns the definition of a table with the column that rows are called by. An activity is called by its subject, and has to be there
+// offline. See https://learn.microsoft.com/power-apps/developer/data-platform/custom-activities.
 func newTable(t definitions.Table) connector.Object {
 	primary := definitions.Column{Name: definitions.Prefix + "_name", Type: "String", Length: 100, Label: "Name"}
 	if t.Activity {
@@ -320,7 +337,7 @@ func newTable(t definitions.Table) connector.Object {
 	}
 	return connector.Object{
 		"@odata.type", metadata + "EntityMetadata", "SchemaName", t.Name, "DisplayName", label(t.Label), "DisplayCollectionName", label(t.Labels),
-		"OwnershipType", "UserOwned", "IsActivity", t.Activity, "HasActivities", false, "HasNotes", t.Activity,
+		"OwnershipType", "UserOwned", "IsActivity", t.Activity, "IsAvailableOffline", t.Activity, "HasActivities", false, "HasNotes", t.Activity,
 		"Attributes",
 		[]connector.Object{append(attribute(primary), "IsPrimaryName", true)},
 	}

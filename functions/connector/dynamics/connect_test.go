@@ -2,7 +2,9 @@ package dynamics_test
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -66,6 +68,39 @@ func TestConnectMakesABareEnvironmentWork(t *testing.T) {
 		_, errs := connectortest.Carry(t.Context(), crm, newcomer(1))
 		none(t, errs)
 	})
+}
+
+// TestConnectWaitsForWhatElseIsCustomized, goes on with the next request, and takes what a try that was cut off has made.
+func TestConnectWaitsForWhatElseIsCustomized(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := simulator.New(simulator.Options{Apps: []simulator.App{app()}, Bare: true, Customizing: time.Minute})
+		crm := newPlace().crm(environment(), simulatortest.Transport(s), slog.New(slog.DiscardHandler))
+		if report := visit(t, crm, true); report.After == "" || !strings.Contains(states(report), "missing customization\n") {
+			t.Errorf("while somebody else customizes:\n%s", states(report))
+		}
+		hidden := &wire{next: unseen{simulatortest.Transport(s)}}
+		for range 2 {
+			if report := visit(t, newPlace().crm(environment(), hidden, slog.New(slog.DiscardHandler)), true); report.Refused() || strings.Contains(states(report), "customization") {
+				t.Errorf("after it:\n%s", states(report))
+			}
+		}
+	})
+}
+
+// unseen hides the columns and keys that are there, as what is read of definitions does for a while after they were made.
+type unseen struct{ next http.RoundTripper }
+
+func (u unseen) RoundTrip(r *http.Request) (*http.Response, error) {
+	reply, err := u.next.RoundTrip(r)
+	if err == nil && r.Method == http.MethodGet && strings.Contains(r.URL.Path, "EntityDefinitions") {
+		told := `{"value":[]}`
+		if !strings.HasSuffix(r.URL.Path, "Attributes") {
+			told = `{"Keys":[]}`
+		}
+		_ = reply.Body.Close()
+		reply.Body, reply.ContentLength = io.NopCloser(strings.NewReader(told)), int64(len(told))
+	}
+	return reply, err
 }
 
 // TestWhatConnectSaysOfAnEnvironment that cannot be used, and of one where something is in the way: then nothing is made.

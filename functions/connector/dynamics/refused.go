@@ -19,6 +19,8 @@ const (
 	limitWait = time.Minute
 	busyWait  = 2 * time.Second
 	indexWait = time.Minute
+
+	customWait = 5 * time.Second
 )
 
 // Codes that callers ask about.
@@ -33,6 +35,7 @@ const (
 	codeKey         = "dynamics_key_unknown"
 	codePrivilege   = "dynamics_privilege_missing"
 	codeForbidden   = "dynamics_forbidden"
+	codeCustomized  = "dynamics_being_customized"
 )
 
 // ResponseError is a refusal by Dataverse, or by Entra. Its message is left out: it may repeat what was sent.
@@ -76,16 +79,20 @@ func meanings() []connector.Meaning {
 		{Words: "0x80060892", Kind: fault.Permanent, Code: codeDuplicate},
 		{Words: "0x80060882", Kind: fault.Retryable, Code: codeChanged},
 		{Words: "0x80040237", Kind: fault.Permanent, Code: codeExists},
-		{Words: "0x80040333", Kind: fault.Permanent, Code: "dynamics_duplicate_rule"}, // with a 500, too
+		{Words: "0x80047010 0x80047013 0x80060304 0x8004432b 0x80060893", Kind: fault.Permanent, Code: codeExists}, // a table, a column, a relationship, a key
+		{Words: "0x80040333", Kind: fault.Permanent, Code: "dynamics_duplicate_rule"},                              // with a 500, too
 		{Words: "0x80044331", Kind: fault.Permanent, Code: "dynamics_value_too_long"},
 		{Words: "0x8004431a", Kind: fault.Permanent, Code: "dynamics_choice_invalid"},
 		{Words: "0x80040265", Kind: fault.Permanent, Code: "dynamics_plugin"},
 		{Words: "0x80040216", Kind: fault.Permanent, Code: codeUnexpected},
+		{Words: "0x80040230", Kind: fault.Permanent, Code: "dynamics_inactive"},
 		{Words: "0x80060888 0x80048d19", Kind: fault.Blocked, Code: codeSchema},
+		{Words: "0x80060890", Kind: fault.Blocked, Code: codeKey},
 		{Words: "0x80040220 0x80048306", Kind: fault.Blocked, Code: codePrivilege},
 		{Words: "0x80040225 0x8004d24b", Kind: fault.Blocked, Code: "dynamics_user_disabled"},
 		{Words: "0x80072560", Kind: fault.Blocked, Code: "dynamics_user_unknown"},
 		{Words: "0x80044151 0x80044150", Kind: fault.Retryable, Code: "dynamics_unavailable", Wait: busyWait},
+		{Words: "0x80071151 0x8004f061 0x8004f062 0x8004f063 0x8004f064 0x8004f067", Kind: fault.Retryable, Code: codeCustomized, Wait: customWait},
 		{Words: "0x80043e09 0x80044a02", Kind: fault.Permanent, Code: "dynamics_file_refused"}, // the kind of file; its size
 	}
 }

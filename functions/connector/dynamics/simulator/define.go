@@ -28,6 +28,8 @@ func (s *Simulator) makeDefinition(r request, t *table, below string) reply {
 	d := defining{body}
 	switch {
 	case fault != nil:
+	case time.Now().Before(s.locked):
+		fault = customizing()
 	case !s.solutionKnown(r.header.Get("MSCRM.SolutionUniqueName")):
 		fault = bad(codeArgument, "The solution of the header MSCRM.SolutionUniqueName does not exist.")
 	case d.logical() == "" || !strings.Contains(d.logical(), "_"):
@@ -51,6 +53,12 @@ func (s *Simulator) makeDefinition(r request, t *table, below string) reply {
 	return reply{Status: http.StatusNoContent, Header: http.Header{"Odata-Entityid": {at}}}
 }
 
+// customizing refuses what changes definitions while somebody else's customization runs. See
+// https://learn.microsoft.com/troubleshoot/power-platform/dataverse/working-with-solutions/solution-operations-concurrency-failures.
+func customizing() *fault {
+	return refuse(http.StatusTooManyRequests, codeLocked, "Cannot start another [EntityCustomization] because there is a previous [EntityCustomization] running at this moment. Use Solution History for more details.")
+}
+
 // solutionKnown reports whether there is a solution of a name; the default solution is always there.
 func (s *Simulator) solutionKnown(name string) bool {
 	if name == "" || name == "Default" {
@@ -72,6 +80,8 @@ func (s *Simulator) defineTable(d defining) *fault {
 		return bad(codeNameTaken, "An object with the specified name already exists: "+name)
 	case activity && d.values["HasActivities"] == true:
 		return bad("0x8004F121", "A custom entity defined as an activity must not have a relationship with Activities.")
+	case activity && d.values["IsAvailableOffline"] != true:
+		return bad("0x8004F122", "A custom entity defined as an activity must have Offline Availability.")
 	case activity && d.values["HasNotes"] != true:
 		return bad("0x8004F123", "A custom entity defined as an activity must have a relationship to Notes by default.")
 	}
@@ -160,7 +170,7 @@ func (t *table) defineColumn(d defining) *fault {
 		return fault
 	}
 	if _, there := t.Columns[d.logical()]; there {
-		return bad(codeNameTaken, "An object with the specified name already exists: "+d.logical())
+		return bad(codeColumnTaken, "An attribute with the specified name "+d.logical()+" already exists")
 	}
 	t.Columns[d.logical()] = c
 	return nil
@@ -184,7 +194,7 @@ func (t *table) defineKey(d defining, indexing time.Duration) *fault {
 	}
 	switch {
 	case t.Keys[d.logical()] != nil:
-		return bad(codeNameTaken, "An object with the specified name already exists: "+d.logical())
+		return bad(codeKeyNamed, "An entity key with the name "+d.logical()+" already exists on entity "+t.Name+".")
 	case len(columns) == 0 || len(columns) > maxKeyColumns || len(t.Keys) == maxKeys:
 		return bad(codeArgument, "A table has up to ten keys, of up to sixteen columns each.")
 	}
@@ -219,10 +229,12 @@ func (s *Simulator) relationships(r request) reply {
 		property = lookup.text("SchemaName")
 	}
 	switch {
+	case time.Now().Before(s.locked):
+		return customizing().reply()
 	case d.text("@odata.type") != actionPrefix+"OneToManyRelationshipMetadata" || d.text("SchemaName") == "" || from == nil || to == nil || lookup.logical() == "":
 		return bad(codeArgument, "SchemaName, ReferencedEntity, ReferencingEntity and Lookup of a OneToManyRelationshipMetadata are required.").reply()
 	case from.Columns[lookup.logical()].Type != "":
-		return bad(codeNameTaken, "An object with the specified name already exists: "+lookup.logical()).reply()
+		return bad(codeColumnTaken, "An attribute with the specified name "+lookup.logical()+" already exists").reply()
 	}
 	from.Columns[lookup.logical()] = column{Type: "Lookup", To: map[string]string{property: to.Name}}
 	at := r.root + "RelationshipDefinitions(" + metadataID(d.logical()) + ")"

@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	goats   = `{"@odata.type":"Microsoft.Dynamics.CRM.EntityMetadata","SchemaName":"msg_Goat","OwnershipType":"UserOwned","IsActivity":ACTIVITY,"HasActivities":false,"HasNotes":NOTES,` + named
+	goats   = `{"@odata.type":"Microsoft.Dynamics.CRM.EntityMetadata","SchemaName":"msg_Goat","OwnershipType":"UserOwned","IsActivity":ACTIVITY,"IsAvailableOffline":ACTIVITY,"HasActivities":false,"HasNotes":NOTES,` + named
 	named   = `"Attributes":[{"@odata.type":"Microsoft.Dynamics.CRM.StringAttributeMetadata","SchemaName":"msg_Name","IsPrimaryName":true,"MaxLength":100}]}`
 	horns   = `{"@odata.type":"Microsoft.Dynamics.CRM.StringAttributeMetadata","SchemaName":"msg_Horns","MaxLength":64}`
 	hornKey = `{"SchemaName":"msg_HornsKey","KeyAttributes":["msg_horns"]}`
@@ -97,13 +97,14 @@ func TestWhatIsNotDefined(t *testing.T) {
 		"no primary name":           {"EntityDefinitions", `{"SchemaName":"msg_Goat"}`, "primary name"},
 		"a name that is taken":      {"EntityDefinitions", strings.Replace(table("false", "true"), "msg_Goat", "msg_message", 1), "0x80047010"},
 		"an activity without notes": {"EntityDefinitions", table("true", "false"), "0x8004F123"},
-		"a column that is there":    {lead + "/Attributes", strings.Replace(horns, "msg_Horns", "msg_senderkey", 1), "0x80047010"},
+		"an activity not offline":   {"EntityDefinitions", strings.Replace(table("true", "true"), `"IsAvailableOffline":true`, `"IsAvailableOffline":false`, 1), "0x8004F122"},
+		"a column that is there":    {lead + "/Attributes", strings.Replace(horns, "msg_Horns", "msg_senderkey", 1), "0x80047013"},
 		"a column of no length":     {lead + "/Attributes", strings.Replace(horns, `,"MaxLength":64`, "", 1), "MaxLength"},
 		"a column of another type":  {lead + "/Attributes", strings.Replace(horns, "String", "Money", 1), "MoneyAttributeMetadata"},
 		"a choice without options":  {lead + "/Attributes", strings.Replace(horns, "String", "Boolean", 1), "OptionSet"},
 		"a key of no column":        {lead + "/Keys", hornKey, "msg_horns"},
 		"a key of a long text":      {lead + "/Keys", strings.Replace(hornKey, "msg_horns", "msg_firstmessage", 1), "msg_firstmessage"},
-		"a key that is there":       {lead + "/Keys", `{"SchemaName":"msg_senderkeykey","KeyAttributes":["msg_senderkey"]}`, "0x80047010"},
+		"a key that is there":       {lead + "/Keys", `{"SchemaName":"msg_senderkeykey","KeyAttributes":["msg_senderkey"]}`, "0x80060893"},
 		"a lookup to no table":      {"RelationshipDefinitions", herder, "ReferencingEntity"},
 		"another table's columns":   {"EntityDefinitions(LogicalName='goat')/Attributes", horns, "Could not find an entity"},
 	}
@@ -112,6 +113,21 @@ func TestWhatIsNotDefined(t *testing.T) {
 			t.Errorf("%s: %+v, want %s", name, got, c.says)
 		}
 	}
+}
+
+func TestOneCustomizationAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := simulator.New(simulator.Options{Customizing: time.Minute})
+		for _, c := range []struct{ path, body string }{{"EntityDefinitions(LogicalName='lead')/Attributes", horns}, {"RelationshipDefinitions", herder}} {
+			if got := ask(t, s, "POST", c.path, c.body); got.status != 429 || !strings.Contains(got.body, "0x80071151") {
+				t.Errorf("%s: %+v", c.path, got)
+			}
+		}
+		time.Sleep(time.Minute)
+		if got := ask(t, s, "POST", "EntityDefinitions(LogicalName='lead')/Attributes", horns); got.status != 204 {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 func TestWhoOwnsARow(t *testing.T) {

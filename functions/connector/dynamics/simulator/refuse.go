@@ -9,31 +9,35 @@ import (
 // no codes of the OData layer: codeQuery is what https://learn.microsoft.com/troubleshoot/power-platform/dataverse/dataverse-web-api-and-sdk/web-api-client-errors
 // shows for a name that is not there, codeSegment and codePayload are from there too, codeKey is what others recorded.
 const (
-	codeQuery      = "0x0"
-	codeSegment    = "0x8006088a"
-	codePayload    = "0x80048d19"
-	codeKey        = "0x80060888"
-	codeNoRow      = "0x80040217" // ObjectDoesNotExist
-	codeNoKey      = "0x80060891" // RecordNotFoundByEntityKey
-	codeKeyTaken   = "0x80060892" // DuplicateRecordEntityKey
-	codeExists     = "0x80040237" // DuplicateRecord
-	codeVersion    = "0x80060882" // ConcurrencyVersionMismatch
-	codeDuplicates = "0x80040333" // DuplicateRecordsFound
-	codeTooLong    = "0x80044331"
-	codeChoice     = "0x8004431A" // PicklistValueOutOfRange
-	codeState      = "0x80048408" // InvalidStateCodeStatusCode
-	codePlugIn     = "0x80040265" // IsvAborted
-	codeUnexpected = "0x80040216" // UnExpected
-	codePrivilege  = "0x80040220" // PrivilegeDenied
-	codeUserLeft   = "0x80040225" // unManagedidsusernotenabled
-	codeNotMember  = "0x80072560"
-	codeBurst      = "0x80072322" // ThrottlingBurstRequestLimitExceededError
-	codeExecution  = "0x80072321" // ThrottlingTimeExceededError
-	codeConcurrent = "0x80072326" // ThrottlingConcurrencyLimitExceededError
-	codeNoDelete   = "0x80040227" // CannotDeleteDueToAssociation
-	codeFileSize   = "0x80044a02" // unManagedidsattachmentinvalidfilesize
-	codeArgument   = "0x80040203" // InvalidArgument
-	codeNameTaken  = "0x80047010" // DuplicateName
+	codeQuery       = "0x0"
+	codeSegment     = "0x8006088a"
+	codePayload     = "0x80048d19"
+	codeKey         = "0x80060888"
+	codeNoRow       = "0x80040217" // ObjectDoesNotExist
+	codeNoKey       = "0x80060891" // RecordNotFoundByEntityKey
+	codeKeyTaken    = "0x80060892" // DuplicateRecordEntityKey
+	codeExists      = "0x80040237" // DuplicateRecord
+	codeVersion     = "0x80060882" // ConcurrencyVersionMismatch
+	codeDuplicates  = "0x80040333" // DuplicateRecordsFound
+	codeTooLong     = "0x80044331"
+	codeChoice      = "0x8004431A" // PicklistValueOutOfRange
+	codeState       = "0x80048408" // InvalidStateCodeStatusCode
+	codePlugIn      = "0x80040265" // IsvAborted
+	codeUnexpected  = "0x80040216" // UnExpected
+	codePrivilege   = "0x80040220" // PrivilegeDenied
+	codeUserLeft    = "0x80040225" // unManagedidsusernotenabled
+	codeNotMember   = "0x80072560"
+	codeBurst       = "0x80072322" // ThrottlingBurstRequestLimitExceededError
+	codeExecution   = "0x80072321" // ThrottlingTimeExceededError
+	codeConcurrent  = "0x80072326" // ThrottlingConcurrencyLimitExceededError
+	codeNoDelete    = "0x80040227" // CannotDeleteDueToAssociation
+	codeFileSize    = "0x80044a02" // unManagedidsattachmentinvalidfilesize
+	codeArgument    = "0x80040203" // InvalidArgument
+	codeNameTaken   = "0x80047010" // DuplicateName
+	codeColumnTaken = "0x80047013" // DuplicateAttributeSchemaName
+	codeKeyNamed    = "0x80060893" // EntityKeyNameExists
+	codeInactive    = "0x80040230" // CannotUpdateObjectBecauseItIsInactive
+	codeLocked      = "0x80071151" // as others met it, with a 429; the list has CustomizationLockEx_… for the same words
 )
 
 // fault is why a request is refused.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"signalbox/functions/connector/simulatortest"
 )
@@ -34,6 +35,7 @@ func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.tokens, s.sent, s.spells, s.undo = map[string]*table{}, map[string]token{}, nil, nil, nil
 	s.version, s.calls, s.minted, s.plugIns = 0, 0, 0, map[string]string{}
+	s.locked = time.Now().Add(s.options.Customizing)
 	s.begin()
 	if !s.options.Bare {
 		s.deploy()

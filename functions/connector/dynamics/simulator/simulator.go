@@ -31,6 +31,7 @@ type Options struct {
 	Bare        bool          // our solution is not imported
 	KeysPending bool          // the indexes of alternate keys are still being built
 	Indexing    time.Duration // how long that takes for one that is made
+	Customizing time.Duration // how long somebody else's customization still runs
 	NotMember   bool          // the app is no application user of the environment
 	NoFiles     bool          // its security role has no privileges on notes
 	Inactive    string        // a user who has left
@@ -47,6 +48,7 @@ type Simulator struct {
 	sent    []time.Time
 	spells  []spell
 	tokens  map[string]token
+	locked  time.Time // until when somebody else customizes
 	minted  int
 	plugIns map[string]string // by table: what a plug-in says of every row that is written
 	undo    []func()
