@@ -12,8 +12,8 @@ import (
 	"signalbox/shared/fault"
 )
 
-// read reads persons and returns those who are there, by where they are, and who stands for themselves.
-func (e *environment) read(ctx context.Context, all []string) (map[string]*person, error) {
+// read reads persons and returns those who are there and stand for themselves, by where they are. Who cannot be read is there with the reason.
+func (e *environment) read(ctx context.Context, all []string) map[string]*person {
 	rows := make([][]part, len(all))
 	for i, who := range all {
 		rows[i] = []part{getPerson(who, setOf(who))}
@@ -21,15 +21,11 @@ func (e *environment) read(ctx context.Context, all []string) (map[string]*perso
 	found := make(map[string]*person, len(all))
 	for i, replies := range e.exchange(ctx, rows) {
 		var p person
-		switch err := replies[0].read(&p); {
-		case missing(err), err == nil && p.heir() != "":
-		case err != nil:
-			return nil, err
-		default:
+		if p.unread = replies[0].read(&p); !missing(p.unread) && p.heir() == "" {
 			found[all[i]] = &p
 		}
 	}
-	return found, nil
+	return found
 }
 
 // amend changes what persons say, in two calls for all steps, by the members that change makes of what a person says, none if it says that
@@ -39,10 +35,13 @@ func (e *environment) amend(ctx context.Context, w batch, others *connector.Othe
 	connector.Amendment[person]{
 		Who:  func(i int) string { return w.Request(i).who },
 		Also: others.Of,
-		Read: func(all []string) (map[string]*person, error) { return e.read(ctx, all) },
+		Read: func(all []string) (map[string]*person, error) { return e.read(ctx, all), nil },
 		Change: func(i int, held *person) (bool, error) {
-			if held == nil {
+			switch {
+			case held == nil:
 				return false, fault.New(fault.Permanent, codeNotFound, nil)
+			case held.unread != nil: // nobody else waits for who cannot be read
+				return false, held.unread
 			}
 			members, err := change(w.Request(i), held)
 			held.changed = append(held.changed, members...)

@@ -37,6 +37,7 @@ type person struct {
 	Stop       bool   `json:"msg_stopautomation"`
 
 	changed connector.Object // what is to be written
+	unread  error            // why it is not known what the row says
 }
 
 // qualified is the state of a lead that became a contact, as a rule.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -455,6 +456,43 @@ func TestALeadThatAnotherMadeMeanwhileIsTakenAsItIs(t *testing.T) {
 	w.goes(t, d, done, "leads("+r.ID+")")
 	if r.Properties["lastname"] != "Ana of theirs" || len(persons(only(t, w.Simulator, "msg_message"))) != 1 || done["record"]["made"] != "before" {
 		t.Errorf("%v, %v", r.Properties, done)
+	}
+}
+
+// unreadable spoils the reading of one person: what is asked of the row is nothing that it has.
+type unreadable struct {
+	next http.RoundTripper
+	id   string
+}
+
+func (u unreadable) RoundTrip(r *http.Request) (*http.Response, error) {
+	sent, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(bytes.ReplaceAll(sent, []byte("("+u.id+")?$select="), []byte("("+u.id+")?$apply="))))
+	return u.next.RoundTrip(r)
+}
+
+// TestAPersonWhoCannotBeReadFailsNobodyElse: each of several opt-outs in one call stands by itself, and one for several rows is on those that can be read.
+func TestAPersonWhoCannotBeReadFailsNobodyElse(t *testing.T) {
+	w := newWorld(t, simulator.Options{})
+	var ds []delivery.Delivery
+	var ids []string
+	for n := range 3 {
+		ids = append(ids, w.Add("contact", map[string]any{"lastname": "Ruiz", "mobilephone": fmt.Sprintf("+1555123456%d", n)}))
+		d := linked(newcomer(n), "contact", ids[n])
+		d.Person.Phone = fmt.Sprintf("+1555123456%d", n)
+		d.Actions = []delivery.Action{{Kind: delivery.SetConsent, Value: map[string]string{"channel": "sms", "state": "opted_out", "at": "2026-01-18T14:23:12Z"}}}
+		ds = append(ds, d)
+	}
+	w.wire.next = unreadable{w.wire.next, ids[1]}
+	_, errs := connectortest.Carry(t.Context(), w.CRM, ds...)
+	wants(t, errs[1], fault.Permanent, "dynamics_refused")
+	for n, out := range []string{"true", "", "true"} {
+		if i := slices.IndexFunc(rows(w.Simulator, "contact"), func(r simulator.Record) bool { return r.ID == ids[n] }); rows(w.Simulator, "contact")[i].Properties["msg_optout"] != out || (errs[n] == nil) != (out != "") {
+			t.Errorf("person %d: %v, %v", n, rows(w.Simulator, "contact")[i].Properties, errs[n])
+		}
 	}
 }
 
