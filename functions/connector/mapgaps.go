@@ -15,6 +15,9 @@ type MappedObject struct {
 	Owned  []string // names of the tenant's choice that the connector writes itself
 }
 
+// Maps reports whether the settings of a CRM have a mapping.
+func Maps(settings json.RawMessage) bool { return len(mappingIn(settings)) > 0 }
+
 // AddGaps adds to a report what the mapping in a binding's settings asks of objects that they do not give, or that all is well with it.
 func AddGaps(r *connect.Report, settings json.RawMessage, objects []MappedObject) {
 	m, problems := mapping.Parse(mappingIn(settings))

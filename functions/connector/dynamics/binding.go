@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"regexp"
 	"strings"
 
@@ -36,6 +37,8 @@ type Binding struct {
 	ClientID  string       // the app's, of whom the environment has an application user
 	Secret    secret.Value // the app's client secret
 	Contacts  bool         // new persons become contacts, and no leads are looked for: an environment may have none
+
+	Settings json.RawMessage // as the tenant has them: Connect compares the mapping in them with the environment
 }
 
 var (
@@ -89,6 +92,6 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 	}
 	return Binding{
 		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Directory: s.TenantID, ClientID: s.ClientID, Secret: crm.Token,
-		Contacts: s.Leads != nil && !*s.Leads,
+		Contacts: s.Leads != nil && !*s.Leads, Settings: crm.Settings,
 	}, nil
 }

@@ -88,6 +88,9 @@ func (v *visit) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := v.mapped(ctx, tables); err != nil {
+		return err
+	}
 	if v.locked {
 		v.Add("customization", connect.Missing, codeCustomized+": somebody else imports a solution or publishes, and nothing can be made", v.crm.Advice(codeCustomized))
 	}

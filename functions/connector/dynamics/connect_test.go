@@ -103,6 +103,11 @@ func (u unseen) RoundTrip(r *http.Request) (*http.Response, error) {
 	return reply, err
 }
 
+// mapsTo has a tenant map entries.
+func mapsTo(entries string) func(*dynamics.Binding) {
+	return func(b *dynamics.Binding) { b.Settings = json.RawMessage(`{"fields":{"version":1,` + entries + `}}`) }
+}
+
 // TestWhatConnectSaysOfAnEnvironment that cannot be used, and of one where something is in the way: then nothing is made.
 func TestWhatConnectSaysOfAnEnvironment(t *testing.T) {
 	for sentence, c := range map[string]struct {
@@ -111,13 +116,18 @@ func TestWhatConnectSaysOfAnEnvironment(t *testing.T) {
 		column  string // of leads, that is there already
 		want    string
 	}{
-		"all is there":                      {want: "ok columns of lead"},
-		"a secret that is none":             {change: func(b *dynamics.Binding) { b.Secret = "guessed" }, want: "refused environment"},
-		"an app that is no user":            {options: simulator.Options{NotMember: true}, want: "refused environment"},
-		"keys that are being indexed":       {options: simulator.Options{KeysPending: true}, want: "missing key msg_senderkeykey of lead"},
-		"a column of another type":          {options: simulator.Options{Bare: true}, column: `{"SchemaName":"msg_optout","@odata.type":"Microsoft.Dynamics.CRM.IntegerAttributeMetadata"}`, want: "refused column msg_optout of lead"},
-		"an environment that has no leads":  {change: func(b *dynamics.Binding) { b.Contacts = true }, want: "degraded leads"},
-		"an address that is no environment": {change: func(b *dynamics.Binding) { b.BaseURL = "acme" }, want: "refused environment"},
+		"all is there":                            {want: "ok columns of lead"},
+		"a secret that is none":                   {change: func(b *dynamics.Binding) { b.Secret = "guessed" }, want: "refused environment"},
+		"an app that is no user":                  {options: simulator.Options{NotMember: true}, want: "refused environment"},
+		"keys that are being indexed":             {options: simulator.Options{KeysPending: true}, want: "missing key msg_senderkeykey of lead"},
+		"a column of another type":                {options: simulator.Options{Bare: true}, column: `{"SchemaName":"msg_optout","@odata.type":"Microsoft.Dynamics.CRM.IntegerAttributeMetadata"}`, want: "refused column msg_optout of lead"},
+		"an environment that has no leads":        {change: func(b *dynamics.Binding) { b.Contacts = true }, want: "degraded leads"},
+		"a mapping that fits":                     {change: mapsTo(`"person":[{"to":"jobtitle","value":"Guest","write":"create"}],"lead":[{"to":"leadqualitycode","from":"event.channel","choices":{"sms":"2"}}]`), want: "ok settings.fields"},
+		"a mapping to a column that is not there": {change: mapsTo(`"activity":[{"to":"acme_goats","value":1}]`), want: "refused settings.fields.activity[0].to of msg_message"},
+		"a mapping to an option that is none":     {change: mapsTo(`"lead":[{"to":"leadqualitycode","from":"event.channel","choices":{"sms":"9"}}]`), want: "refused settings.fields.lead[0].choices of lead"},
+		"a mapping that is too long":              {change: mapsTo(`"person":[{"to":"jobtitle","from":"event.message.text"}]`), want: "refused settings.fields.person[0].maxLength of contact"},
+		"a mapping to what is worked out":         {change: mapsTo(`"person":[{"to":"createdon","from":"event.timestamp"}]`), want: "refused settings.fields.person[0].to of lead"},
+		"an address that is no environment":       {change: func(b *dynamics.Binding) { b.BaseURL = "acme" }, want: "refused environment"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c.options.Apps = []simulator.App{app()}

@@ -72,6 +72,14 @@ func (t *table) attributes(r request, rest string) reply {
 			all = append(all, t.attribute(name))
 		}
 	}
+	for name := range strings.SplitSeq(r.query.Get("$select"), ",") { // what only some types have, only their own definitions are asked for
+		if found[2] == "" && slices.Contains([]string{"MaxLength", "Format", "OptionSet", "Targets"}, name) {
+			return bad(codeQuery, "Could not find a property named '"+name+"' on type 'Microsoft.Dynamics.CRM.AttributeMetadata'.").reply()
+		}
+	}
+	for _, one := range all {
+		narrow(one.(map[string]any), r)
+	}
 	switch {
 	case found[1] == "":
 		return reply{Status: http.StatusOK, Body: map[string]any{"value": all}}
@@ -79,6 +87,17 @@ func (t *table) attributes(r request, rest string) reply {
 		return refuse(http.StatusNotFound, codeNoRow, "Could not find an attribute with name "+found[1]+" in entity "+t.Name+".").reply()
 	default:
 		return reply{Status: http.StatusOK, Body: all[0]}
+	}
+}
+
+// narrow leaves of a column's definition what is selected and expanded.
+func narrow(shown map[string]any, r request) {
+	list, expand := strings.Split(r.query.Get("$select"), ","), r.query.Get("$expand")
+	for name := range shown {
+		navigates := name == "OptionSet"
+		if navigates && !strings.Contains(expand, name) || !navigates && list[0] != "" && name != "MetadataId" && name != "@odata.type" && !slices.Contains(list, name) {
+			delete(shown, name)
+		}
 	}
 }
 
@@ -152,6 +171,9 @@ func (t *table) attribute(name string) map[string]any {
 	}
 	if c.Length > 0 {
 		shown["MaxLength"] = c.Length
+	}
+	if kind == "DateTime" {
+		shown["Format"] = map[bool]string{false: "DateAndTime", true: "DateOnly"}[c.DateOnly]
 	}
 	if len(c.Options) > 0 {
 		options := make([]any, len(c.Options))
