@@ -1,8 +1,12 @@
 package ring1
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -14,10 +18,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/dev/race"
 	"signalbox/shared/dev/samples"
 	"signalbox/shared/queue/memqueue"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 )
 
@@ -28,6 +34,7 @@ type flood struct {
 	lasts    time.Duration // the trouble
 	hangs    bool          // each call takes ten seconds, else it is answered with an error at once
 	well     bool          // there is no trouble
+	kills    bool          // connectors, routers and drains die at any call
 }
 
 // live is how many messages the other tenant gets: so many at the beginning of the trouble, one every half second.
@@ -41,25 +48,33 @@ type flooded struct {
 	parked     int           // when it was over
 	storeCalls int           // while the trouble lasted
 	writeUnits int
+	busiest    int           // how often a gate's record was written within a second, at most
+	died       int           // processes
 	empty      time.Duration // from the end of the trouble until everything was delivered
+}
+
+// floodOf returns how many messages a flood has, of the environment's variable FLOOD or few.
+func floodOf(t *testing.T) int {
+	t.Helper()
+	if n, err := strconv.Atoi(os.Getenv("FLOOD")); err == nil {
+		return n
+	}
+	if testing.Short() || race.Enabled {
+		t.Log("SMALLER: 2,000 messages instead of 3,000, under -short or -race")
+		return 2_000
+	}
+	return 3_000
 }
 
 // TestATenantsTroubleIsParkedAndDrained lets a tenant's CRM be down for four hours while the tenant gets messages: the other tenant notices
 // nothing, what it costs does not depend on how long it lasts, and everything is delivered afterwards, in order, in few calls. FLOOD is how many
 // messages there are.
 func TestATenantsTroubleIsParkedAndDrained(t *testing.T) {
-	f := flood{messages: 3_000, people: 200, lasts: 4 * time.Hour}
-	if testing.Short() || race.Enabled {
-		t.Log("SMALLER: 2,000 messages instead of 3,000, under -short or -race")
-		f.messages = 2_000
-	}
-	if n, err := strconv.Atoi(os.Getenv("FLOOD")); err == nil {
-		f.messages = n
-	}
+	f := flood{messages: floodOf(t), people: 200, lasts: 4 * time.Hour}
 	tell := func(name string, f flood) flooded {
 		o := f.comes(t)
-		t.Logf("%s: live p95 %v in the first minute, %v in all; %d calls to the CRM meanwhile, %d parked, %d calls afterwards (%.4f each), all delivered after %v; %d calls to the store, %d write units",
-			name, o.first, o.all, o.asked, o.parked, o.drained, float64(o.drained)/float64(max(1, o.parked)), o.empty, o.storeCalls, o.writeUnits)
+		t.Logf("%s: live p95 %v in the first minute, %v in all; %d calls to the CRM meanwhile, %d parked, %d calls afterwards (%.4f each), all delivered after %v; %d calls to the store, %d write units, a gate written %d times a second",
+			name, o.first, o.all, o.asked, o.parked, o.drained, float64(o.drained)/float64(max(1, o.parked)), o.empty, o.storeCalls, o.writeUnits, o.busiest)
 		return o
 	}
 	well, half, hangs := f, f, f
@@ -85,6 +100,30 @@ func TestATenantsTroubleIsParkedAndDrained(t *testing.T) {
 	}
 }
 
+// TestATenantsTroubleIsParkedAndDrainedWhateverDies kills connectors, routers and drains all along: some hundred of them, at any call.
+func TestATenantsTroubleIsParkedAndDrainedWhateverDies(t *testing.T) {
+	f := flood{messages: floodOf(t), people: 200, lasts: 4 * time.Hour, kills: true}
+	for name, hangs := range map[string]bool{"down": false, "hanging": true} {
+		f.hangs = hangs
+		o := f.comes(t)
+		t.Logf("%s: %d processes died, %d parked, all delivered after %v", name, o.died, o.parked, o.empty)
+		if o.died < 20 || o.parked < f.messages*8/10 {
+			t.Errorf("%s: %d processes died, and %d messages were parked", name, o.died, o.parked)
+		}
+	}
+}
+
+// TestAGateIsWrittenFewerThan200TimesASecond although six hundred messages a second are parked behind it, by twenty functions. (At a thousand it is
+// 215 times.)
+func TestAGateIsWrittenFewerThan200TimesASecond(t *testing.T) {
+	f := flood{messages: 1_800, people: 600, lasts: 3 * time.Second}
+	o := f.comes(t)
+	t.Logf("a gate is written %d times in a second", o.busiest)
+	if o.busiest == 0 || o.busiest >= 200 {
+		t.Errorf("a gate is written %d times in a second", o.busiest)
+	}
+}
+
 // tenantsLine is the way to the portals of two tenants: what is for the second is answered by its own.
 type tenantsLine struct {
 	first, second http.RoundTripper
@@ -106,8 +145,8 @@ func (l *tenantsLine) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.mu.Unlock()
 	switch {
 	case trouble && l.hangs:
-		<-r.Context().Done()
-		return nil, r.Context().Err()
+		_ = connector.Wait(r.Context(), attempt)
+		return nil, cmp.Or(r.Context().Err(), context.DeadlineExceeded)
 	case trouble:
 		return &http.Response{StatusCode: http.StatusServiceUnavailable, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
 	}
@@ -129,10 +168,18 @@ func (f flood) comes(t *testing.T) (o flooded) {
 	defer debug.SetGCPercent(debug.SetGCPercent(300))
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		calls, units := 0, 0
+		calls, units, written := 0, 0, map[store.Key]map[int64]int{}
 		p := newPipeline(t, options{concurrency: connectors, stateFault: func(c memstore.Call) memstore.Fault {
 			mu.Lock()
 			calls++
+			for _, k := range c.Keys {
+				if c.Operation == memstore.Write && strings.HasPrefix(k.Partition, "second/gate/") {
+					if written[k] == nil {
+						written[k] = map[int64]int{}
+					}
+					written[k][time.Now().Unix()]++
+				}
+			}
 			switch {
 			case c.Operation == memstore.Write && len(c.Keys) > 1: // several are a transaction, at twice the price
 				units += 2 * len(c.Keys)
@@ -154,7 +201,12 @@ func (f flood) comes(t *testing.T) (o flooded) {
 				return memqueue.Fault{}
 			})
 		}
-		p.start()
+		r := &reaper{random: rand.New(rand.NewPCG(uint64(f.messages), 17)), kills: map[string]int{}, chance: 0.003}
+		if f.kills {
+			p.startMortal(r)
+		} else {
+			p.start()
+		}
 		defer p.halt()
 		for n := range f.people { // they are known when it begins
 			p.send(message{to: second, number: number(500_000 + n), from: f.sender(n), text: "hello"})
@@ -180,7 +232,9 @@ func (f flood) comes(t *testing.T) (o flooded) {
 			}
 		})
 		for n := range f.messages {
-			p.send(message{to: second, number: number(1_000_000 + n), from: f.sender(n), text: "hello"})
+			both.Go(func() {
+				p.send(message{to: second, number: number(1_000_000 + n), from: f.sender(n), text: "hello"})
+			})
 			time.Sleep(time.Until(began.Add(f.lasts * time.Duration(n+1) / time.Duration(f.messages))))
 		}
 		both.Wait()
@@ -191,7 +245,12 @@ func (f flood) comes(t *testing.T) (o flooded) {
 		over, drains := time.Now(), line.counted()
 		p.settled(24 * time.Hour)
 		o.empty, o.drained = time.Since(over).Truncate(time.Second), line.counted()-drains
-		o.first, o.all = percentiles(t, p.logs.text(), began)
+		if o.died = r.total; !f.kills {
+			o.first, o.all = percentiles(t, p.logs.text(), began)
+		}
+		for _, seconds := range written {
+			o.busiest = max(o.busiest, slices.Max(slices.Collect(maps.Values(seconds))))
+		}
 		p.checkOnce(people+live, func(n int) string { return fmt.Sprint(n % people) })
 		f.check(t, p, second, portal)
 	})

@@ -1,6 +1,7 @@
 package ring1
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type reaper struct {
 	random *rand.Rand
 	kills  map[string]int // by message
 	late   bool           // what a dead process has sent may arrive long after it
+	chance float64        // that a call kills, and that it fails; 0 is 6 of 100
 	slots  bool           // batches may wait for their invocation until others receive them, too
 	total  int
 	waited int // batches that waited for longer than the queue hides them
@@ -52,14 +54,20 @@ func work(id string) string { return moved.ReplaceAllString(id, "") }
 
 // choose returns how a call of the process that holds these messages ends, and how late.
 func (r *reaper) choose(held []string) (death, time.Duration) {
+	return r.chooseOf(func() []string { return held })
+}
+
+// chooseOf is choose of a process that may hold what it returns.
+func (r *reaper) chooseOf(holds func() []string) (death, time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch chance := r.random.Float64(); {
-	case chance > 0.12:
+	switch chance, lot := cmp.Or(r.chance, 0.06), r.random.Float64(); {
+	case lot > 2*chance:
 		return none, 0
-	case chance > 0.06:
+	case lot > chance:
 		return refused, 0
 	}
+	held := holds()
 	for _, id := range held {
 		if r.kills[work(id)] >= mostKills {
 			return none, 0
@@ -231,7 +239,7 @@ func (p *pipeline) startMortal(r *reaper) {
 		p.pollMortal(ctx, p.deliver, func() *victim { return mortalised(r, connect) })
 	}
 	p.drainGates(ctx, func(ctx context.Context) {
-		v := &victim{choose: r.choose, held: []string{"the drain of what is parked"}}
+		v := &victim{choose: func([]string) (death, time.Duration) { return r.chooseOf(p.waitingIDs) }}
 		ended := make(chan struct{})
 		go func() {
 			defer close(ended)

@@ -57,6 +57,7 @@ const (
 // The times of a deployment: TestTheTimesAreTheTemplates compares.
 const (
 	functionTime = 30 * time.Second
+	drainTime    = 120 * time.Second // of what delivers what is parked
 	lease        = 35 * time.Second
 	visibility   = 42 * time.Second
 	attempt      = 10 * time.Second
@@ -382,9 +383,11 @@ func (p *pipeline) shower(portal http.RoundTripper, pause time.Duration, gates *
 func (p *pipeline) drainGates(ctx context.Context, run func(ctx context.Context)) {
 	p.running.Go(func() {
 		for connector.Wait(ctx, time.Minute) == nil {
-			invocation, cancel := context.WithTimeout(ctx, functionTime)
-			run(invocation)
-			cancel()
+			p.running.Go(func() {
+				invocation, cancel := context.WithTimeout(ctx, drainTime)
+				defer cancel()
+				run(invocation)
+			})
 		}
 	})
 }
@@ -397,6 +400,17 @@ func (p *pipeline) parked(tenant string) (all []store.Record) {
 		}
 	}
 	return all
+}
+
+// waitingIDs returns the ids of all messages that are parked.
+func (p *pipeline) waitingIDs() (ids []string) {
+	for r := range p.state.All() {
+		if strings.Contains(r.Partition, "/pending/") {
+			_, id, _ := strings.Cut(r.Sort, "/")
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // gates returns how many tenants have a gate that is closed.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"signalbox/shared/dev/local/template"
+	"signalbox/shared/dev/plugins"
 	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/queue"
@@ -323,6 +324,12 @@ func TestTheTimesAreTheTemplates(t *testing.T) {
 		if len(f.Mappings) > 0 && f.Timeout != functionTime {
 			t.Errorf("%s has %s, here it is %s", f.LogicalID, f.Timeout, functionTime)
 		}
+		if kind, drains := strings.CutSuffix(f.LogicalID, "Drain"); drains && plugins.CRMs()[kind].Simulator != nil {
+			compared["drains"]++
+			if f.Timeout != drainTime {
+				t.Errorf("%s has %s, here it is %s", f.LogicalID, f.Timeout, drainTime)
+			}
+		}
 		if l, ok := f.Environment["CLAIM_LEASE_SECONDS"]; ok {
 			compared["leases"]++
 			if l == strconv.Itoa(int(lease.Seconds())) {
@@ -339,7 +346,7 @@ func TestTheTimesAreTheTemplates(t *testing.T) {
 			t.Errorf("%s hides messages for %s, here it is %s", q.LogicalID, q.Visibility, visibility)
 		}
 	}
-	for _, what := range []string{"functions", "leases", "queues"} {
+	for _, what := range []string{"functions", "drains", "leases", "queues"} {
 		if compared[what] == 0 {
 			t.Errorf("the template has no %s to compare", what)
 		}
