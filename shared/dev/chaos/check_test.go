@@ -64,6 +64,13 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 			nil,
 			[]string{Lost + " b2", Again + " "},
 		},
+		"a tenant waits while the other's CRMs take nothing": {
+			func(o *Outcome) {
+				o.Lags = map[string]Lag{"demo": {Percentiles{P50: 1}, Percentiles{P50: 3.1}}, "z": {Percentiles{P50: 1}, Percentiles{P50: 3}}}
+			},
+			nil,
+			[]string{Disturbed + " demo"},
+		},
 		"messages still wait":                                   {func(o *Outcome) { o.Left = 1 }, nil, []string{Waiting + " "}},
 		"a person became two contacts":                          {func(o *Outcome) { o.People = map[string]map[string]int{"x": {"contacts": 3}} }, nil, []string{People + " "}},
 		"a record of no message":                                {in("a1", "a2", "b1", "b2", "z"), nil, []string{Unknown + " z"}},

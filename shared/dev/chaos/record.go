@@ -36,6 +36,8 @@ type Record struct {
 	Anomalies []Problem           `json:"anomalies"` // the problems
 	Seconds   map[string]float64  `json:"seconds"`
 	Recovery  map[string]Recovery `json:"recovery"` // by function
+	Opened    Percentiles         `json:"opened"`   // from the end of a CRM's trouble until its gates were open
+	Lags      map[string]Lag      `json:"lags"`     // by tenant
 }
 
 // Recovery is how long messages of killed functions stood still, on the run's clock: its times are divided, the machine is not.
@@ -63,19 +65,19 @@ func percentiles(all []time.Duration) Percentiles {
 
 // kinds are those of problems, as they are reported.
 func kinds() []string {
-	return []string{Lost, Twice, OutOfOrder, DeadLettered, Again, Status, Reply, People, Unknown, Unanswered, Waiting}
+	return []string{Lost, Twice, OutOfOrder, DeadLettered, Again, Status, Reply, People, Unknown, Unanswered, Waiting, Disturbed}
 }
 
 // record returns what the run leaves. Beginning is when it began to break, and rested how long it took to come to rest.
 func (r *run) record(ctx context.Context, report Report, stormed, rested time.Duration) Record {
-	said, _ := os.ReadFile(r.cloud.LogPath) // without it time-outs are not counted
+	said := r.logged()
 	rec := Record{
 		At: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, r.options.Root), Machine: runsOn(), Seed: r.plan.Seed, Plan: r.plan.Digest(),
 		Divisor: Divisor, Times: Times(), Kills: r.striker.done, Checks: map[string]int{}, Pairs: report.Pairs,
-		Anomalies: append([]Problem{}, report.Problems...), Recovery: r.striker.holds.recovery(),
+		Anomalies: append([]Problem{}, report.Problems...), Recovery: r.striker.holds.recovery(), Opened: r.closings.opened(), Lags: report.Lags,
 		Seconds: map[string]float64{"broken": stormed.Round(time.Millisecond).Seconds(), "to rest": rested.Round(time.Millisecond).Seconds()},
 		Load: map[string]int{
-			"people": writers, "people who were proved to be one with somebody": report.Joined, "messages in activities of a day": report.Shown, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
+			"people": writers, "messages of the other tenant": report.Beside, "people who were proved to be one with somebody": report.Joined, "messages in activities of a day": report.Shown, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
 			"people who answered one": report.Replied, "webhooks": report.Webhooks, "webhooks sent twice": report.Duplicates,
 			"webhooks tried again": report.Retries, "messages by the spool": report.Spooled,
 			"messages left out, for want of time": int(r.sender.late.Load()),
@@ -89,6 +91,7 @@ func (r *run) record(ctx context.Context, report Report, stormed, rested time.Du
 		},
 	}
 	maps.Copy(rec.Troubles, r.striker.holds.counted())
+	maps.Copy(rec.Troubles, r.closings.counted())
 	for account, n := range report.By {
 		rec.Load["messages by "+account] = n
 	}
@@ -167,9 +170,26 @@ func (rec Record) page(w io.Writer) {
 		t.row(cells...)
 	}
 	t.flush()
+	rec.closings(w)
 	counts("Where functions were killed", "where", rec.Kills, slices.SortedFunc(maps.Keys(rec.Kills), func(a, b string) int {
 		return cmp.Or(cmp.Compare(rec.Kills[b], rec.Kills[a]), cmp.Compare(a, b))
 	}))
+}
+
+// closings writes what became of the CRMs' troubles.
+func (rec Record) closings(w io.Writer) {
+	_, _ = fmt.Fprintf(w, "\n## How long messages took to CRMs in no trouble, in seconds\n\n")
+	t := newTable(w, "tenant", "half", "95 %", "while the other tenant's were: half", "95 %")
+	for _, tenant := range slices.Sorted(maps.Keys(rec.Lags)) {
+		l := rec.Lags[tenant]
+		cells := []string{tenant}
+		for _, value := range []float64{l.Calm.P50, l.Calm.P95, l.Beside.P50, l.Beside.P95} {
+			cells = append(cells, strconv.FormatFloat(value, 'f', 2, 64))
+		}
+		t.row(cells...)
+	}
+	t.flush()
+	_, _ = fmt.Fprintf(w, "\nFrom the end of a CRM's trouble until its gates were open: half %.1f s, 95 %% %.1f s, all %.1f s.\n", rec.Opened.P50, rec.Opened.P95, rec.Opened.Max)
 }
 
 // table writes a table of Markdown whose columns are aligned.

@@ -79,8 +79,8 @@ func TestATenantsTroubleIsParkedAndDrained(t *testing.T) {
 	}
 	well, half, hangs := f, f, f
 	well.well, half.lasts, hangs.hangs = true, f.lasts/2, true
-	down, hanging := tell("down", f), tell("hanging", hangs)
-	shorter, calm := tell("down for half as long", half), tell("well", well)
+	down, calm := tell("down", f), tell("well", well)
+	shorter, hanging := tell("down for half as long", half), tell("hanging", hangs)
 	for name, o := range map[string]flooded{"down": down, "hanging": hanging} {
 		if o.first > calm.first*6/5 || o.all > calm.all*6/5 {
 			t.Errorf("%s: live p95 rises from %v and %v to %v and %v", name, calm.first, calm.all, o.first, o.all)
