@@ -300,7 +300,7 @@ func TestATenantsFile(t *testing.T) {
 			"lines[1].leads.owner is not the name of one of tenant.leads.people",
 			"lines[1].leads.people is missing: names of tenant.leads.people, who get the leads in turn",
 		}},
-		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[3].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status"}},
+		"a rule that is wrong": {`"kind": "set_consent"`, `"kind": "dance"`, []string{"tenant.rules.rules[3].then[0].kind is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences, raise_status, open_case, create_task, set_status or start_automation"}},
 		"a line that tells of who waits, and is answered by nobody": {`"channels": ["rcs"]`, `"channels": ["rcs"], "leads": {"waitMinutes": 30, "hours": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}`, []string{
 			"lines[1].leads.owner is missing: the name of one of tenant.leads.people, who is told that somebody waits",
 		}},

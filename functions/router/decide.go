@@ -245,6 +245,9 @@ func (r *Router) askRules(j *job, pepper canonical.Pepper, head conversation.Hea
 		names = nil
 	}
 	decided := r.Engine.Decide(t.Rules, t.Version, names, facts)
+	if e.Flags.Historical { // what is filled in later is nobody's work now
+		decided = without(decided, delivery.Kind.Works)
+	}
 	if isVerdict(e) && !byMessage(t.TimelineOf(e.LineID)) {
 		decided = asActivities(decided)
 	}

@@ -95,13 +95,18 @@ func (r *Router) recordedBefore(ctx context.Context, e *canonical.Event, event c
 	return err == nil && records[0].Version > 0, err
 }
 
-// withoutRepetition returns what rules decided of an event, without an activity that another event made.
+// withoutRepetition returns what rules decided of an event, without an activity, and without work, that another event made.
 func (t *Told) withoutRepetition(decided rules.Decision) rules.Decision {
 	if t == nil || t.Better {
 		return decided
 	}
+	return without(decided, func(k delivery.Kind) bool { return k == delivery.LogActivity || k.Works() })
+}
+
+// without returns what rules decided, without the actions of some kinds.
+func without(decided rules.Decision, some func(delivery.Kind) bool) rules.Decision {
 	for i, c := range decided.CRMs {
-		decided.CRMs[i].Actions = slices.DeleteFunc(slices.Clone(c.Actions), func(a delivery.Action) bool { return a.Kind == delivery.LogActivity })
+		decided.CRMs[i].Actions = slices.DeleteFunc(slices.Clone(c.Actions), func(a delivery.Action) bool { return some(a.Kind) })
 	}
 	return decided
 }

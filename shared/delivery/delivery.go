@@ -109,6 +109,16 @@ const (
 	// AttachFile puts a file of the event's message, by its number ("file"), into the CRM, once the CRM shows the message. It is alone in its
 	// delivery, makes no person, and leaves the file to its link where the CRM does not take it.
 	AttachFile Kind = "attach_file"
+	// OpenCase opens a case (a ticket, an incident) of the person: Subject, and perhaps Priority and Status. It makes no person.
+	OpenCase Kind = "open_case"
+	// CreateTask makes a task on the person's record: Subject, and perhaps Text, Priority, DueHours and Owner. It makes no person.
+	CreateTask Kind = "create_task"
+	// SetStatus gives the person's record the status To. Of several the newest event's stands, and a repeat leaves what a rep sets after it.
+	// It makes no person.
+	SetStatus Kind = "set_status"
+	// StartAutomation starts what the tenant built in the CRM (a flow, a workflow) and calls Name, with inputs, whose names begin with Input.
+	// It makes no person.
+	StartAutomation Kind = "start_automation"
 	// RaiseStatus shows on a message's record how far it got. It never is in a Delivery: receipts have a lane of their own, in
 	// which a connector gets a receipt.Update.
 	RaiseStatus Kind = "raise_status"
@@ -156,7 +166,7 @@ func (a Action) MakesPerson() bool {
 // Carried reports whether deliveries may ask for k: a Kind of this release, and not that of the receipts' lane.
 func (k Kind) Carried() bool {
 	switch k {
-	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify, ChangePhone, AttachFile:
+	case EnsurePerson, LogActivity, SetConsent, MarkReplied, CancelSequences, Notify, ChangePhone, AttachFile, OpenCase, CreateTask, SetStatus, StartAutomation:
 		return true
 	case RaiseStatus:
 	}

@@ -41,10 +41,12 @@ type Ordered struct{}
 
 // Decide walks the rules once for each CRM. It is pure: the same input gives the same decision. An action of a kind is taken
 // once a CRM, from the first rule that asks for it. A consent that does not change is not set. Whatever rules ask first, the
-// person is made before all else, then the consent is set, the message told, and at last what a reply leads to done.
+// person is made before all else, then the consent is set, the message told, what a reply leads to done, and at last the work that the
+// rules ask for.
 func (Ordered) Decide(s Set, version int, crms []string, f Facts) Decision {
 	turns := []delivery.Kind{
 		delivery.EnsurePerson, delivery.SetConsent, delivery.LogActivity, delivery.MarkReplied, delivery.CancelSequences, delivery.RaiseStatus,
+		delivery.OpenCase, delivery.CreateTask, delivery.SetStatus, delivery.StartAutomation,
 	}
 	var d Decision
 	for _, crm := range crms {
@@ -91,7 +93,10 @@ func (c *CRMDecision) take(actions []Action, f Facts) bool {
 			continue
 		}
 		value := values(a.Kind, f)
-		if len(a.Value) > 0 && value != nil {
+		switch {
+		case a.Kind.Works():
+			value = maps.Clone(a.Value)
+		case len(a.Value) > 0 && value != nil:
 			maps.Copy(value, a.Value)
 		}
 		c.Actions, taken = append(c.Actions, delivery.Action{Kind: a.Kind, Value: value}), true

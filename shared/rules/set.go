@@ -54,6 +54,18 @@ func (s Set) Asks(crm string, kind delivery.Kind) bool {
 	})
 }
 
+// Work returns the actions of work that rules of the set ask crm for.
+func (s Set) Work(crm string) (all []delivery.Action) {
+	for _, r := range s.Rules {
+		for _, a := range r.Then {
+			if a.Kind.Works() && (a.CRM == AnyCRM || a.CRM == crm) {
+				all = append(all, delivery.Action{Kind: a.Kind, Value: a.Value})
+			}
+		}
+	}
+	return all
+}
+
 // Default returns the rules of a tenant that names none: an unknown sender becomes a person; every message, whoever sent it, is on the
 // timeline, and so is what reacts to it, changes it or takes it back; the consent keywords and an opt-out that a provider tells of are a
 // consent change; what becomes of sent messages is shown. The first answer to what we sent ends the sequences it may belong to, and so
@@ -209,8 +221,11 @@ func (v *validation) action(path string, a Action, when When) {
 		if len(when.Keywords) == 0 || slices.Contains(when.Keywords, consent.Help) {
 			v.add(path+".kind", "set_consent needs when.keywords of stop and start only")
 		}
+	case delivery.OpenCase, delivery.CreateTask, delivery.SetStatus, delivery.StartAutomation:
+		v.work(path, a)
+		return
 	default:
-		v.add(path+".kind", "is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences or raise_status")
+		v.add(path+".kind", "is not ensure_person, log_activity, set_consent, mark_replied, cancel_sequences, raise_status, open_case, create_task, set_status or start_automation")
 		return
 	}
 	for name := range a.Value {
