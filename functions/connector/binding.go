@@ -43,6 +43,12 @@ func ReadBinding(ctx context.Context, tenants Tenants, kind string, of BindingKe
 	return crm, nil
 }
 
+// ReadWork returns the work that a tenant's rules ask a CRM for.
+func ReadWork(ctx context.Context, tenants Tenants, of BindingKey) ([]delivery.Action, error) {
+	found, err := tenants.Tenant(ctx, of.Tenant)
+	return found.Rules.Work(of.CRM), err
+}
+
 // IsOrigin reports whether an address is one that paths can be put behind. Which may be reached, and how, the HTTP client decides.
 func IsOrigin(address string) bool {
 	u, err := url.Parse(address)

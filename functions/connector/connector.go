@@ -21,10 +21,14 @@ type Progress map[string]Result
 
 // Step is the next thing one delivery needs from the CRM. Request is the CRM's own type.
 type Step[R any] struct {
-	Name    string
-	Seen    bool // a repeat would be seen outside: its result is checkpointed at once. Not set for an upsert by external id
-	Once    bool // the CRM cannot recognise a repeat: the intent is checkpointed before, an unknown outcome is looked up
-	Last    bool // nothing follows: its checkpoint and the completion are one write
+	Name string
+	Seen bool // a repeat would be seen outside: its result is checkpointed at once. Not set for an upsert by external id
+	Once bool // the CRM cannot recognise a repeat: the intent is checkpointed before, an unknown outcome is looked up
+	Last bool // nothing follows: its checkpoint and the completion are one write
+	// Aside: it is work beside the message, which is worth more. What the CRM refuses of it for good is left undone: its result says
+	// ResultLeft. Left is a code for which that is known before anything is asked of the CRM.
+	Aside   bool
+	Left    string
 	Logs    bool // it shows the delivery's session, or how its conversation stands. When more was said meanwhile its result says ResultBehind: it is not done
 	Request R
 	// Intended is set by the Connector, never by Next: an earlier try of a Once step may have been carried out. Do looks

@@ -231,6 +231,10 @@ func (c *Connector[R]) plan(ctx context.Context, it *item) (step Step[R], ok boo
 		c.fail(ctx, it, fault.New(fault.Permanent, CodePlan, errors.New("the plan asks again for "+step.Name)))
 		return step, false
 	}
+	if step.Left != "" {
+		it.achieve(step.Name, c.spare(ctx, it, step, Outcome{Result: Result{ResultLeft: step.Left}}).Result)
+		return c.plan(ctx, it)
+	}
 	step.File, step.Fields, step.Again = it.file, it.fields, it.again
 	if it.show != nil {
 		step.Activity, step.Standing = it.show.activity, it.show.standing
@@ -282,6 +286,9 @@ func (c *Connector[R]) call(ctx context.Context, next *call[R]) []Outcome {
 
 // conclude keeps what a step learned and reports whether its item goes on.
 func (c *Connector[R]) conclude(ctx context.Context, it *item, step Step[R], outcome Outcome) bool {
+	if step.Aside {
+		outcome = c.spare(ctx, it, step, outcome)
+	}
 	if outcome.Err != nil && c.withoutFields(ctx, it, step, outcome.Err) {
 		return true
 	}

@@ -23,6 +23,9 @@ type Notice struct {
 	Later   bool      // there is none, either, of whom nobody owns: another delivery tells
 	Since   time.Time // there is none of a person whom the CRM held before, if it is not zero; and it may be there
 	Owner   string    // to whom else it goes: a user of the CRM, "" for nobody
+
+	Priority string // delivery.Low, delivery.Normal, or else high
+	Asked    bool   // a rule asked for it, and not we: what is refused of it is told as that
 }
 
 // NoticeOf returns what a delivery wants told. That somebody is new is told once a person, by whatever delivery.

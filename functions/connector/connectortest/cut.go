@@ -191,6 +191,12 @@ func plainScenes[R any]() map[string]func(*world[R]) func() []error {
 			w.finish(w.unknown(1, 1), w.unknown(2, 1))
 			return w.delivering(w.known(1, 2), w.reply(2, 2), w.unknown(3, 1), w.unknown(4, 1))
 		},
+		"work that rules ask for": func(w *world[R]) func() []error {
+			if w.Works == nil {
+				return nil
+			}
+			return w.delivering(w.working(w.unknown(1, 1)))
+		},
 		"a file": func(w *world[R]) func() []error {
 			if w.Files == nil {
 				return nil

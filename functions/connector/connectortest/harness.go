@@ -59,6 +59,8 @@ type Harness[R any] struct {
 	Sessions *Sessions
 	// Mapped describes how the CRM shows what a tenant maps. Nil: it maps nothing.
 	Mapped *Mapped
+	// Works describes what a CRM shows of work that rules ask for. Nil: none is done.
+	Works *Works
 	// Refusals are the CRM's own ways to refuse, each with the fault it is to be sorted into. They come on top of the
 	// statuses that mean the same everywhere.
 	Refusals []Refusal

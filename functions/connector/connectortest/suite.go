@@ -67,6 +67,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("statuses", func(t *testing.T) { showsStatuses(t, fresh) })
 	t.Run("sessions", func(t *testing.T) { showsSessions(t, fresh) })
 	t.Run("mapped", func(t *testing.T) { mapsFields(t, fresh) })
+	t.Run("works", func(t *testing.T) { works(t, fresh) })
 	t.Run("files", func(t *testing.T) { takesFiles(t, fresh) })
 	t.Run("edited", func(t *testing.T) { edited(t, fresh) })
 	t.Run("replaced", func(t *testing.T) { replaced(t, fresh) })

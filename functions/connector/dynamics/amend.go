@@ -59,21 +59,28 @@ func (e *environment) amend(ctx context.Context, w batch, others *connector.Othe
 		},
 		Gone: missing,
 		Conclude: func(i int, err error) {
-			r := w.Request(i)
-			switch err = others.Outcome(i, err); {
-			case err == nil:
+			if err = others.Outcome(i, err); err == nil {
 				w.Succeed(i, connector.ResultOthers, others.Count(i))
-			case !missing(err):
-				w.Fail(i, e.explained(ctx, err))
-			case r.kind == name, r.kind == number: // who is gone needs none
-				w.Succeed(i)
-			case r.gone != "":
-				w.Fail(i, fault.New(fault.Permanent, "dynamics_person_gone", err))
-			default:
-				w.Succeed(i, connector.ResultGone, r.who)
+				return
 			}
+			e.failed(ctx, w, i, err)
 		},
 	}.Make(w.Len())
+}
+
+// failed concludes a step about a person that failed. A person who is gone is another one, once.
+func (e *environment) failed(ctx context.Context, w batch, i int, err error) {
+	r := w.Request(i)
+	switch {
+	case !missing(err):
+		w.Fail(i, r.ofWork(e.explained(ctx, err)))
+	case r.kind == name, r.kind == number: // who is gone needs none
+		w.Succeed(i)
+	case r.gone != "":
+		w.Fail(i, fault.New(fault.Permanent, "dynamics_person_gone", err))
+	default:
+		w.Succeed(i, connector.ResultGone, r.who)
+	}
 }
 
 // distinct returns members of which each has the value that was written last: several steps may have changed one.
@@ -230,6 +237,8 @@ func (e *environment) tell(ctx context.Context, w batch) {
 		case len(replies) == 0:
 		case err == nil, exists(err):
 			w.Succeed(i)
+		case r.notice.Asked:
+			e.failed(ctx, w, i, err)
 		case ofUser(err, r.notice.Owner): // who has left
 			connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, r.delivery)
 			w.Succeed(i)
@@ -244,7 +253,7 @@ func (e *environment) tell(ctx context.Context, w batch) {
 // newTask returns a task that is to be done.
 func newTask(n connector.Notice, who string) connector.Object {
 	members := connector.Object{
-		"subject", connector.Cut(n.Subject, maxSubject), "description", connector.Cut(n.Text, maxDescription), "prioritycode", 2, // high
+		"subject", connector.Cut(n.Subject, maxSubject), "description", connector.Cut(n.Text, maxDescription), "prioritycode", priority(n.Priority),
 		"scheduledend", connector.Instant(n.Due),
 	}
 	if who != "" {

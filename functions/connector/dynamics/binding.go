@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -38,7 +39,8 @@ type Binding struct {
 	Secret    secret.Value // the app's client secret
 	Contacts  bool         // new persons become contacts, and no leads are looked for: an environment may have none
 
-	Settings json.RawMessage // as the tenant has them: Connect compares the mapping in them with the environment
+	Settings json.RawMessage   // as the tenant has them: Connect compares the mapping in them with the environment
+	Work     []delivery.Action // that the tenant's rules ask for: Connect compares it with the environment
 }
 
 var (
@@ -86,12 +88,17 @@ type Settings struct {
 // Binding implements Bindings.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
 	var s Settings
-	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, connector.BindingKey{Tenant: tenantID, CRM: name}, &s)
+	of := connector.BindingKey{Tenant: tenantID, CRM: name}
+	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, of, &s)
+	if err != nil {
+		return Binding{}, err
+	}
+	work, err := connector.ReadWork(ctx, t.tenants, of)
 	if err != nil {
 		return Binding{}, err
 	}
 	return Binding{
 		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Directory: s.TenantID, ClientID: s.ClientID, Secret: crm.Token,
-		Contacts: s.Leads != nil && !*s.Leads, Settings: crm.Settings,
+		Contacts: s.Leads != nil && !*s.Leads, Settings: crm.Settings, Work: work,
 	}, nil
 }

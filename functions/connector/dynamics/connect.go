@@ -64,6 +64,9 @@ func (v *visit) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if !v.opensCases() {
+		tables = slices.DeleteFunc(tables, func(t definitions.Table) bool { return t.Set == cases })
+	}
 	if v.binding.Contacts {
 		tables = slices.DeleteFunc(tables, func(t definitions.Table) bool { return t.Name == "lead" })
 		for i := range tables {
@@ -96,7 +99,7 @@ func (v *visit) look(ctx context.Context) error {
 	}
 	v.Add("sequences", connect.Degraded, "no API that is documented takes anybody out: a reply sets msg_stopautomation, and a flow of the environment does the rest",
 		"make it once: functions/connector/dynamics/package/README.md")
-	return nil
+	return v.worked(ctx)
 }
 
 // definition is what an environment has of a table.
@@ -158,6 +161,9 @@ const mendInstall = "make connect TENANT=… CRM=… installs it; the applicatio
 func (v *visit) table(ctx context.Context, t definitions.Table, d definition) error {
 	switch {
 	case d.there:
+	case t.Set == cases:
+		v.Add("table "+t.Name, connect.Degraded, "the environment has no such table: no case is opened", "an environment with Dynamics 365 Customer Service")
+		return nil
 	case !t.Custom:
 		v.Add("table "+t.Name, connect.Missing, "the environment has no such table: deliveries wait", `for leads, "leads": false in the CRM's settings; otherwise an environment with Dynamics 365`)
 		return nil

@@ -16,6 +16,7 @@ import (
 	"signalbox/functions/connector/dynamics/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/connect"
+	"signalbox/shared/delivery"
 )
 
 // visit connects, or only checks, and returns the report, which says of everything that is missing or refused what mends it.
@@ -127,7 +128,23 @@ func TestWhatConnectSaysOfAnEnvironment(t *testing.T) {
 		"a mapping to an option that is none":     {change: mapsTo(`"lead":[{"to":"leadqualitycode","from":"event.channel","choices":{"sms":"9"}}]`), want: "refused settings.fields.lead[0].choices of lead"},
 		"a mapping that is too long":              {change: mapsTo(`"person":[{"to":"jobtitle","from":"event.message.text"}]`), want: "refused settings.fields.person[0].maxLength of contact"},
 		"a mapping to what is worked out":         {change: mapsTo(`"person":[{"to":"createdon","from":"event.timestamp"}]`), want: "refused settings.fields.person[0].to of lead"},
-		"an address that is no environment":       {change: func(b *dynamics.Binding) { b.BaseURL = "acme" }, want: "refused environment"},
+		"a status that a lead can be": {change: func(b *dynamics.Binding) {
+			b.Work = []delivery.Action{{Kind: delivery.SetStatus, Value: map[string]string{"to": "2"}}}
+		}, want: "ok rules: set_status 2"},
+		"a status of a lead that is closed": {change: func(b *dynamics.Binding) {
+			b.Work = []delivery.Action{{Kind: delivery.SetStatus, Value: map[string]string{"to": "3"}}}
+		}, want: "refused rules: set_status 3"},
+		"cases of leads": {change: func(b *dynamics.Binding) { b.Work = []delivery.Action{{Kind: delivery.OpenCase}} }, want: "degraded rules: open_case"},
+		"cases of contacts": {change: func(b *dynamics.Binding) {
+			b.Contacts, b.Work = true, []delivery.Action{{Kind: delivery.OpenCase, Value: map[string]string{"status": "4"}}}
+		}, want: "ok rules: open_case 4"},
+		"cases where there are none": {options: simulator.Options{NoCases: true}, change: func(b *dynamics.Binding) {
+			b.Contacts, b.Work = true, []delivery.Action{{Kind: delivery.OpenCase}}
+		}, want: "degraded rules: open_case"},
+		"an automation": {change: func(b *dynamics.Binding) {
+			b.Work = []delivery.Action{{Kind: delivery.StartAutomation, Value: map[string]string{"name": "Welcome"}}}
+		}, want: "ok rules: start_automation Welcome"},
+		"an address that is no environment": {change: func(b *dynamics.Binding) { b.BaseURL = "acme" }, want: "refused environment"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c.options.Apps = []simulator.App{app()}

@@ -3,6 +3,7 @@ package dynamics_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
@@ -150,10 +151,46 @@ func harness(t *testing.T, b dynamics.Binding) connectortest.Harness[dynamics.Re
 		Files: &connectortest.Files{
 			Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "msg_message") },
 		},
+		Works:    works(s, b),
 		Sessions: sessions(s),
 		Mapped:   mapped(s, b),
 		Refusals: refusals(),
 	}
+}
+
+// works describes what an environment shows of work that rules ask for. A case is of no lead.
+func works(s *simulator.Simulator, b dynamics.Binding) *connectortest.Works {
+	lacks := map[delivery.Kind]string{delivery.OpenCase: "dynamics_case_of_lead"}
+	shows := &connectortest.Works{
+		Statuses: [2]string{"2", "1"}, Stage: "2", Lacks: lacks,
+		SetStatus: func(person, status string) {
+			code, _ := strconv.Atoi(status)
+			s.Set(tableOf(s, person), person, map[string]any{"statuscode": code})
+		},
+		Forbid: map[delivery.Kind]func(){delivery.OpenCase: func() { s.PlugIn("incident", "not now") }},
+		Held: func() (h connectortest.HeldWork) {
+			h.Statuses = map[string]string{}
+			for _, c := range rows(s, "incident") {
+				h.Cases = append(h.Cases, connectortest.HeldCase{Subject: c.Properties["title"], Status: c.Properties["statuscode"], Persons: c.Associations["contact"]})
+			}
+			for _, table := range []string{"contact", "lead"} {
+				for _, p := range rows(s, table) {
+					h.Statuses[p.ID] = p.Properties["statuscode"]
+				}
+			}
+			for _, a := range rows(s, "msg_automation") {
+				inputs := map[string]string{}
+				if json.Unmarshal([]byte(a.Properties["msg_input"]), &inputs) == nil {
+					h.Started = append(h.Started, connectortest.HeldStart{Name: a.Properties["msg_name"], Person: strings.Join(persons(a), " "), Inputs: inputs})
+				}
+			}
+			return h
+		},
+	}
+	if b.Contacts { // who has one status while they are active
+		shows.Statuses, shows.Lacks = [2]string{"1", "1"}, nil
+	}
+	return shows
 }
 
 // replacing returns how users of an environment take a person's row away.

@@ -3,6 +3,7 @@ package dynamics
 import (
 	"context"
 	"regexp"
+	"slices"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -22,6 +23,10 @@ type environment struct {
 
 // Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		steps[i].Request.again = steps[i].Again
+	}
 	return connector.Outcomes(steps, func(w batch) {
 		first := w.Request(0)
 		e, err := c.environment(ctx, connector.KeyOf(first.delivery))
@@ -30,15 +35,18 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			return
 		}
 		do := map[kind]func(*environment, context.Context, batch){
-			resolve: (*environment).resolve,
-			record:  (*environment).record,
-			consent: (*environment).consent,
-			replied: (*environment).replied,
-			number:  (*environment).number,
-			name:    (*environment).name,
-			owner:   (*environment).owner,
-			notice:  (*environment).tell,
-			attach:  (*environment).attach,
+			resolve:   (*environment).resolve,
+			record:    (*environment).record,
+			consent:   (*environment).consent,
+			replied:   (*environment).replied,
+			number:    (*environment).number,
+			name:      (*environment).name,
+			owner:     (*environment).owner,
+			notice:    (*environment).tell,
+			attach:    (*environment).attach,
+			openCase:  (*environment).openCase,
+			setStatus: (*environment).setStatus,
+			start:     (*environment).start,
 		}[first.kind]
 		if do == nil {
 			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
@@ -68,11 +76,15 @@ const (
 	conversations = "msg_conversations"
 	tasks         = "tasks"
 	notes         = "annotations"
+	cases         = "incidents"
+	automations   = "msg_automations"
 
 	senderKey       = "msg_senderkey"
 	eventKey        = "msg_eventkey"
 	conversationKey = "msg_conversationkey"
 	noticeKey       = "msg_noticekey"
+	caseKey         = "msg_casekey"
+	automationKey   = "msg_automationkey"
 )
 
 // sets returns where persons are looked for, contacts before leads. An environment without leads knows no address of them.

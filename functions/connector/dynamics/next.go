@@ -14,9 +14,10 @@ import (
 type Request struct {
 	kind     kind
 	delivery delivery.Delivery
-	action   delivery.Action // of consent and number
+	action   delivery.Action // of consent, number and work
 	who      string          // where the lead or contact is, "" for who is to be made
 	notice   connector.Notice
+	again    bool   // set by Do: an earlier try may have written it
 	gone     string // who turned out to be gone or to be another; no other is looked for after the one then found
 }
 
@@ -33,6 +34,10 @@ const (
 	owner   kind = "owner"   // whose the person is who was made
 	notice  kind = "notice"  // the task that tells somebody
 	attach  kind = "attach"  // the note that is the file
+
+	openCase  kind = "case"       // the case that a rule asks for
+	setStatus kind = "status"     // the person's status
+	start     kind = "automation" // the row that a flow is triggered by
 )
 
 // What results say.
@@ -63,7 +68,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	p := plan{connector.RoundsOf(d, done)}
 	known := []delivery.Kind{
 		delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify,
-		delivery.ChangePhone, delivery.AttachFile,
+		delivery.ChangePhone, delivery.AttachFile, delivery.OpenCase, delivery.CreateTask, delivery.SetStatus, delivery.StartAutomation,
 	}
 	if slices.ContainsFunc(d.Actions, func(a delivery.Action) bool { return !slices.Contains(known, a.Kind) }) {
 		return step{}, false, fault.New(fault.Permanent, "dynamics_action_unknown", nil)
@@ -91,7 +96,7 @@ func (p plan) next() *step {
 		return next
 	}
 	if who == "" {
-		return p.tells(who)
+		return p.last(who)
 	}
 	for i, a := range d.Actions {
 		switch a.Kind {
@@ -110,7 +115,15 @@ func (p plan) next() *step {
 	if connector.CarriesName(d) && !p.named() { // the message does not wait for a name
 		return p.step(name, string(name), Request{who: who})
 	}
-	return p.tells(who)
+	return p.last(who)
+}
+
+// last plans what comes after the message: what tells somebody, and what the tenant's rules ask for beside it.
+func (p plan) last(who string) *step {
+	if next := p.tells(who); next != nil {
+		return next
+	}
+	return p.work(who)
 }
 
 // tells plans what tells somebody: first whose a new person is, then the task.
@@ -155,7 +168,7 @@ func (p plan) person() (who string, next *step) {
 	found := p.Result(string(resolve))
 	n, tells := connector.NoticeOf(p.Delivery)
 	wanted := connector.Asks(p.Delivery, delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences)
-	if found == nil && (n.Held || wanted) {
+	if found == nil && (n.Held || wanted || connector.Works(p.Delivery)) {
 		next = p.step(resolve, string(resolve), Request{})
 		next.Seen = tells && connector.MakesPerson(p.Delivery) // that nobody was there must be known once somebody is
 		return "", next

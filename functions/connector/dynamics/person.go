@@ -35,6 +35,7 @@ type person struct {
 	Consent    string `json:"msg_consent"`
 	LastReply  string `json:"msg_lastreplyat"`
 	Stop       bool   `json:"msg_stopautomation"`
+	StatusSet  string `json:"msg_statussetat"`
 
 	changed connector.Object // what is to be written
 	unread  error            // why it is not known what the row says
@@ -46,7 +47,7 @@ const qualified = 1
 // selected returns what is read of a set of persons.
 func selected(set string) string {
 	columns := "msg_senderkey,firstname,lastname,mobilephone,telephone1,telephone2,telephone3,address1_country,createdon,modifiedon,statecode," +
-		"_owninguser_value,_masterid_value,msg_consent,msg_lastreplyat,msg_stopautomation"
+		"_owninguser_value,_masterid_value,msg_consent,msg_lastreplyat,msg_stopautomation,msg_statussetat"
 	if set == leads {
 		return "?$select=leadid,_parentcontactid_value," + columns
 	}

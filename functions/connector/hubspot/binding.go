@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -28,13 +29,14 @@ type Binding struct {
 	Package      int          // the release of package/ that is installed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities
 	Properties   Properties
-	Settings     json.RawMessage // as the tenant has them: Connect compares the mapping in them with the portal
+	Settings     json.RawMessage   // as the tenant has them: Connect compares the mapping in them with the portal
+	Work         []delivery.Action // that the tenant's rules ask for: Connect compares it, too
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
 // the advertisement. The third brought how the person's newest conversation stands, and the fourth why a message
-// did not arrive.
-const Package = 4
+// did not arrive. The fifth brought what work needs that rules ask for: a status' time, automations, and the key of tickets.
+const Package = 5
 
 // Capabilities are what not every portal has.
 type Capabilities struct {
@@ -80,6 +82,12 @@ type Properties struct {
 	FirstResponseSeconds string `json:"firstResponseSeconds" standard:"msg_first_response_seconds" since:"3"`
 	Messages             string `json:"messages" standard:"msg_messages" since:"3"`
 	LastReceipt          string `json:"lastReceipt" standard:"msg_last_receipt" since:"3"`
+
+	CaseKey         string `json:"caseKey" standard:"msg_case_key" since:"5"` // of tickets
+	StatusSetAt     string `json:"statusSetAt" standard:"msg_status_set_at" since:"5"`
+	Automation      string `json:"automation" standard:"msg_automation" since:"5"`
+	AutomationAt    string `json:"automationAt" standard:"msg_automation_at" since:"5"`
+	AutomationInput string `json:"automationInput" standard:"msg_automation_input" since:"5"`
 }
 
 // resolve fills in the names for a release of package/.

@@ -32,7 +32,7 @@ type visit struct {
 func (c *CRM) Connect(ctx context.Context, of connector.BindingKey, install bool, _ string) (connect.Report, error) {
 	v := &visit{install: install}
 	err := v.open(ctx, c, of)
-	for _, look := range []func(context.Context) error{v.account, v.limits, v.describe, v.complete, v.capabilities, v.validation, v.mapped} {
+	for _, look := range []func(context.Context) error{v.account, v.limits, v.describe, v.complete, v.capabilities, v.validation, v.mapped, v.worked} {
 		if err == nil {
 			err = look(ctx)
 		}

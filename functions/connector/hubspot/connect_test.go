@@ -12,6 +12,7 @@ import (
 	"signalbox/functions/connector/hubspot"
 	"signalbox/functions/connector/hubspot/simulator"
 	"signalbox/shared/connect"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/hosts"
 	"signalbox/shared/mapping"
@@ -59,6 +60,11 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 		}
 		return all
 	}
+	work := func(kind delivery.Kind, name, value string) func(*hubspot.Binding) {
+		return func(b *hubspot.Binding) {
+			b.Work = []delivery.Action{{Kind: kind, Value: map[string]string{name: value}}}
+		}
+	}
 	for name, c := range map[string]struct {
 		portal simulator.Options
 		define string // a property of contacts that is there already
@@ -103,7 +109,7 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 		"a lead type that is":           {change: func(b *hubspot.Binding) { b.LeadType = "NEW_BUSINESS" }, what: "properties of leads", state: connect.OK},
 		"no unique key of activities":   {portal: simulator.Options{Bare: true, NoKeys: true}, what: "unique key of communications", state: connect.Missing, says: `"engagementUpsert": false`, writes: true},
 		"a file that does without it":   {change: func(b *hubspot.Binding) { b.Capabilities.EngagementUpsert = false }, what: "unique key of communications", state: connect.Degraded, says: "activity.once"},
-		"an older package in the file":  {change: func(b *hubspot.Binding) { b.Package = 2 }, what: "package", state: connect.Degraded, says: `"package": 4`},
+		"an older package in the file":  {change: func(b *hubspot.Binding) { b.Package = 2 }, what: "package", state: connect.Degraded, says: `"package": 5`},
 		"sequences":                     {what: "sequences", state: connect.Degraded, says: "sequences.md"},
 		"the requests of a day":         {what: "requests a day", state: connect.OK, says: "of 650000 are used"},
 		"the burst limit":               {what: "burst limit", state: connect.OK, says: "190 requests in 10000 ms"},
@@ -128,6 +134,17 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 		"a mapping to one of ours": {change: func(b *hubspot.Binding) {
 			b.Properties.AdID, b.Settings = "acme_ad", []byte(`{"fields":{"version":1,"person":[{"to":"acme_ad","value":"x"}]}}`)
 		}, portal: simulator.Options{Bare: true}, writes: true, what: "settings.fields.person[0].to of contacts", state: connect.Refused, says: "the connector writes itself"},
+		"a status that contacts can have": {change: work(delivery.SetStatus, "to", "CONNECTED"), what: "rules: set_status CONNECTED", state: connect.OK},
+		"a status that is none":           {change: work(delivery.SetStatus, "to", "GOAT"), what: "rules: set_status GOAT", state: connect.Refused, says: "hs_lead_status takes none but NEW, OPEN"},
+		"tickets":                         {change: work(delivery.OpenCase, "status", "2"), what: "rules: open_case 2", state: connect.OK},
+		"tickets without the scope": {
+			portal: simulator.Options{Scopes: scopes()}, change: work(delivery.OpenCase, "status", "2"), what: "rules: open_case 2", state: connect.Degraded, says: "Add new scope > tickets",
+		},
+		"tickets of an older package": {change: func(b *hubspot.Binding) {
+			work(delivery.OpenCase, "status", "2")(b)
+			b.Package = 4
+		}, what: "rules: open_case 2", state: connect.Degraded, says: `"package": 5`},
+		"an automation":                 {change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.OK},
 		"a mapping that cannot be read": {change: func(b *hubspot.Binding) { b.Settings = []byte(`{"fields":{"version":2}}`) }, what: "settings.fields.version", state: connect.Refused, says: "make apply"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package hubspot_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"html"
 	"io"
 	"log/slog"
@@ -145,9 +146,44 @@ func harness(b hubspot.Binding, calls int) connectortest.Harness[hubspot.Request
 		Held:     func() connectortest.Held { return held(s) },
 		Spoil:    func(d *delivery.Delivery) { d.Person.Email = "not an address" },
 		Statuses: statuses,
+		Works:    works(s, b),
 		Sessions: sessions(s, b),
 		Mapped:   mapped(s, b),
 		Refusals: refusals(),
+	}
+}
+
+// works describes what a portal shows of work that rules ask for.
+func works(s *simulator.Simulator, b hubspot.Binding) *connectortest.Works {
+	s.Watch("msg_automation_at")
+	lacks := map[delivery.Kind]string{}
+	if b.Package < 5 {
+		for _, kind := range []delivery.Kind{delivery.OpenCase, delivery.SetStatus, delivery.StartAutomation} {
+			lacks[kind] = connector.CodeWorkPackage
+		}
+	}
+	return &connectortest.Works{
+		Statuses: [2]string{"CONNECTED", "UNQUALIFIED"}, Stage: "2", Lacks: lacks,
+		SetStatus: func(person, status string) { s.Set("contacts", person, map[string]string{"hs_lead_status": status}) },
+		Forbid:    map[delivery.Kind]func(){delivery.OpenCase: s.ForbidTickets},
+		Held: func() (h connectortest.HeldWork) {
+			h.Statuses = map[string]string{}
+			tickets, _ := s.Records("tickets")
+			for _, one := range tickets {
+				h.Cases = append(h.Cases, connectortest.HeldCase{Subject: one.Properties["subject"], Status: one.Properties["hs_pipeline_stage"], Persons: one.Associations["contacts"]})
+			}
+			contacts, _ := s.Records("contacts")
+			for _, c := range contacts {
+				h.Statuses[c.ID] = c.Properties["hs_lead_status"]
+				for _, enrolled := range s.Enrolled() {
+					inputs := map[string]string{}
+					if json.Unmarshal([]byte(c.Properties["msg_automation_input"]), &inputs) == nil && enrolled == c.ID {
+						h.Started = append(h.Started, connectortest.HeldStart{Name: c.Properties["msg_automation"], Person: c.ID, Inputs: inputs})
+					}
+				}
+			}
+			return h
+		},
 	}
 }
 

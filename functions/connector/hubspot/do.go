@@ -14,6 +14,10 @@ type batch = connector.Batch[Request]
 
 // Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		steps[i].Request.again = steps[i].Again
+	}
 	return connector.Outcomes(steps, func(w batch) {
 		first := w.Request(0)
 		p, err := c.portal(ctx, connector.KeyOf(first.delivery))
@@ -36,6 +40,9 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			notice:       (*portal).tell,
 			upload:       (*portal).upload,
 			attach:       (*portal).attach,
+			openCase:     (*portal).openCase,
+			setStatus:    (*portal).setStatus,
+			start:        (*portal).start,
 		}[first.kind]
 		if do == nil {
 			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
@@ -58,6 +65,7 @@ func (c *CRM) portal(ctx context.Context, at connector.BindingKey) (*portal, err
 // other record that is not found may only not be visible yet. A contact that was merged into another is gone: reading it returns
 // that other one.
 func (p *portal) failed(ctx context.Context, w batch, i int, reason error) {
+	reason = w.Request(i).ofWork(reason)
 	if !fault.Is(reason, codeNotFound) {
 		w.Fail(i, reason)
 		return
@@ -85,6 +93,7 @@ const (
 	leads          = "leads"
 	tasks          = "tasks"
 	notes          = "notes"
+	tickets        = "tickets"
 )
 
 // end is one end of an association.

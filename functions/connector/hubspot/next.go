@@ -19,6 +19,7 @@ type Request struct {
 	looks    bool   // the notice may be there
 	known    bool   // of an activity: the contact was not made by this delivery
 	file     string // HubSpot's id of the file, once it is known
+	again    bool   // set by Do: an earlier try may have written it
 	gone     string // the contact that is gone, which a search may still find; no other is looked for after the one then found
 }
 
@@ -40,6 +41,9 @@ const (
 	notice       kind = "notice"        // the task that tells somebody
 	upload       kind = "upload"        // the file
 	attach       kind = "attach"        // the note on the contact's timeline that has the file
+	openCase     kind = "case"          // the ticket that a rule asks for
+	setStatus    kind = "status"        // the contact's lead status
+	start        kind = "automation"    // the contact's properties of an automation
 )
 
 // What results say. Ids are HubSpot's.
@@ -89,7 +93,7 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 			next = p.amend(number, string(number), action)
 		case delivery.AttachFile:
 			next = p.attachFile()
-		case delivery.Notify: // it comes last
+		case delivery.Notify, delivery.OpenCase, delivery.CreateTask, delivery.SetStatus, delivery.StartAutomation: // they come last
 		default:
 			return step{}, false, fault.New(fault.Permanent, "hubspot_action_unknown", nil)
 		}
@@ -109,6 +113,9 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 		}
 	}
 	if next := p.tell(); next != nil {
+		return *next, true, nil
+	}
+	if next := p.work(); next != nil {
 		return *next, true, nil
 	}
 	return step{}, false, nil

@@ -1,6 +1,7 @@
 package hubspot
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -63,6 +64,8 @@ func (p *portal) tell(ctx context.Context, w batch) {
 			task, err = p.postTask(ctx, r)
 		}
 		switch {
+		case r.notice.Asked && err != nil:
+			p.failed(ctx, w, i, err)
 		case r.notice.Owner != "" && ofOwner(err): // who has left
 			connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
 			w.Succeed(i, resultSkipped, "true")
@@ -81,7 +84,7 @@ func (p *portal) postTask(ctx context.Context, r Request) (string, error) {
 	request := connector.Object{"properties", fill(
 		taskSubject, connector.Cut(r.notice.Subject, maxLeadName),
 		taskBody, "<p>"+escape(r.notice.Text, maxText-len(end)-len("<p></p>"))+"</p>"+end,
-		"hs_task_status", "NOT_STARTED", "hs_task_priority", "HIGH", "hs_task_type", "TODO",
+		"hs_task_status", "NOT_STARTED", "hs_task_priority", cmp.Or(priority(r.notice.Priority), "HIGH"), "hs_task_type", "TODO",
 		"hs_timestamp", connector.Instant(r.notice.Due), ownerProperty, r.notice.Owner,
 	), "associations", []connector.Object{}}
 	if r.contact != "" {

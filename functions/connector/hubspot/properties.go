@@ -34,7 +34,7 @@ type described struct {
 
 // typeID returns HubSpot's id of an object type. See https://developers.hubspot.com/docs/api-reference/latest/crm/understanding-the-crm.
 func typeID(kind string) string {
-	return map[string]string{contacts: "0-1", communications: "0-18", leads: "0-136"}[kind]
+	return map[string]string{contacts: "0-1", communications: "0-18", leads: "0-136", tickets: "0-5"}[kind]
 }
 
 // wanted returns the properties of package/ that the binding needs, by the names of its file.
@@ -55,7 +55,7 @@ func (v *visit) wanted(kind string) ([]definitions.Property, error) {
 // describe reads the portal's properties and compares them with package/.
 func (v *visit) describe(ctx context.Context) error {
 	for _, kind := range definitions.Objects() {
-		if kind == leads && !v.binding.Capabilities.Leads {
+		if kind == leads && !v.binding.Capabilities.Leads || kind == tickets && !v.opensCases() {
 			continue
 		}
 		var list struct {
@@ -65,6 +65,8 @@ func (v *visit) describe(ctx context.Context) error {
 		case err != nil && withheld(err) && kind == leads:
 			v.Add(leads, connect.Missing, fault.Of(err).Code+": no lead is made, deliveries that make one wait",
 				`a Sales Hub seat and the scopes crm.objects.leads.read and .write, or "leads": false in the CRM's settings`)
+			continue
+		case err != nil && withheld(err) && kind == tickets: // worked tells it
 			continue
 		case err != nil && withheld(err):
 			v.Add(kind, connect.Missing, fault.Of(err).Code+": every delivery waits", mendOf(fault.Of(err).Code))

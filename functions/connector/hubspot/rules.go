@@ -16,6 +16,8 @@ func ruled(kind string) []string {
 		return []string{firstName, "lastname", "phone", "mobilephone", "hs_whatsapp_phone_number", "lifecyclestage", ownerProperty}
 	case communications:
 		return []string{bodyProperty, "hs_timestamp", ownerProperty}
+	case tickets:
+		return []string{"subject", "content", ticketPipeline, ticketStage, "hs_ticket_priority"}
 	default:
 		return []string{"hs_lead_name", ownerProperty}
 	}

@@ -28,7 +28,12 @@ type Settings struct {
 // Binding implements Bindings.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
 	var s Settings
-	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, connector.BindingKey{Tenant: tenantID, CRM: name}, &s)
+	of := connector.BindingKey{Tenant: tenantID, CRM: name}
+	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, of, &s)
+	if err != nil {
+		return Binding{}, err
+	}
+	work, err := connector.ReadWork(ctx, t.tenants, of)
 	if err != nil {
 		return Binding{}, err
 	}
@@ -45,5 +50,6 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 		},
 		Properties: s.Properties,
 		Settings:   crm.Settings,
+		Work:       work,
 	}, nil
 }

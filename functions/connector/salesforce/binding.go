@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
@@ -32,12 +33,14 @@ type Binding struct {
 	OrgID        string       // the org that sessions are to be of, in 15 or 18 characters; empty is any
 	Package      int          // the release of package/ that is deployed; what came with a later one is not written. 0 is 1
 	Capabilities Capabilities
-	Settings     json.RawMessage // as the tenant has them: Connect compares the mapping in them with the org
+	Settings     json.RawMessage   // as the tenant has them: Connect compares the mapping in them with the org
+	Work         []delivery.Action // that the tenant's rules ask for: Connect compares it, too
 }
 
 // Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
-// the advertisement. The third brought conversations, the fourth why a message did not arrive.
-const Package = 4
+// the advertisement. The third brought conversations, the fourth why a message did not arrive, the fifth what work needs that rules ask for: a
+// status' time, and the key of cases.
+const Package = 5
 
 // Capabilities are what not every org has or wants.
 type Capabilities struct {

@@ -41,6 +41,7 @@ type holding struct {
 	ID        string `json:"Id"`
 	Consent   string `json:"Msg_Consent__c"`
 	LastReply string `json:"Msg_Last_Reply_At__c"`
+	StatusSet string `json:"Msg_Status_Set_At__c"`
 	FirstName string `json:"FirstName"`
 	LastName  string `json:"LastName"`
 	Owner     string `json:"OwnerId"`
@@ -198,6 +199,7 @@ func (o *org) writeAll(ctx context.Context, rows []connector.Object) []error {
 // conclude makes what became of a person the outcome of a step. If the person is deleted, merged away or converted the delivery goes
 // on with another one, once; otherwise the refusal was about something else.
 func (o *org) conclude(ctx context.Context, w batch, i int, reason error) {
+	reason = w.Request(i).ofWork(reason)
 	switch {
 	case reason == nil, missing(reason) && w.Request(i).kind == name: // who is gone needs none
 		w.Succeed(i)

@@ -30,7 +30,7 @@ func (c *CRM) Connect(ctx context.Context, of connector.BindingKey, install bool
 		v.After = after
 	}
 	err := v.open(ctx, c, of)
-	for _, look := range []func(context.Context) error{v.organization, v.versions, v.limits, v.user, v.schema, v.capabilities, v.mapped} {
+	for _, look := range []func(context.Context) error{v.organization, v.versions, v.limits, v.user, v.schema, v.capabilities, v.mapped, v.worked} {
 		if err == nil {
 			err = look(ctx)
 		}

@@ -16,6 +16,7 @@ import (
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/connect"
+	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/hosts"
 	"signalbox/shared/mapping"
@@ -75,6 +76,15 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 	maps := func(fields string) func(*salesforce.Binding) {
 		return func(b *salesforce.Binding) { b.Settings = []byte(`{"fields":{"version":1,` + fields + `}}`) }
 	}
+	work := func(kind delivery.Kind, pairs ...string) func(*salesforce.Binding) {
+		return func(b *salesforce.Binding) {
+			value := map[string]string{}
+			for i := 0; i < len(pairs); i += 2 {
+				value[pairs[i]] = pairs[i+1]
+			}
+			b.Work = []delivery.Action{{Kind: kind, Value: value}}
+		}
+	}
 	own := func(o mapping.Object, f mapping.Described) admin {
 		return func(s *simulator.Simulator) { s.DefineMapped(o, f) }
 	}
@@ -111,7 +121,7 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 		"a key of tasks that is none":     {org: simulator.Options{NoTaskKey: true}, what: "Task.Msg_Event_Key__c", state: connect.Refused, says: `"taskUpsert": false`},
 		"an org that takes no such key":   {org: simulator.Options{Bare: true, NoTaskKey: true}, what: "unique key of tasks", state: connect.Missing, says: `"taskUpsert": false`, writes: true},
 		"a file that does without it":     {change: func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, what: "unique key of tasks", state: connect.Degraded, says: "looked for before it is made"},
-		"an older package in the file":    {change: func(b *salesforce.Binding) { b.Package = 2 }, what: "package", state: connect.Degraded, says: `"package": 4`},
+		"an older package in the file":    {change: func(b *salesforce.Binding) { b.Package = 2 }, what: "package", state: connect.Degraded, says: `"package": 5`},
 		"fields of a later package alone": {org: simulator.Options{NoDeploy: true}, change: func(b *salesforce.Binding) { b.Package = 3 }, admin: func(s *simulator.Simulator) { s.Revoke("Signalbox", "Msg_Event__c.Status_Reason__c") }, what: "later fields of Msg_Event__c", state: connect.Degraded, says: "an older package", writes: true},
 		"codes of countries that are on":  {org: simulator.Options{Picklists: true}, what: "codes of countries", state: connect.Degraded, says: `"countryCodes": true`},
 		"codes of countries that are off": {change: func(b *salesforce.Binding) { b.Capabilities.CountryCodes = true }, what: "codes of countries", state: connect.Missing, says: `"countryCodes": false`},
@@ -125,6 +135,14 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 		"a mapping to what is read":       {change: maps(`"lead":[{"to":"ConvertedContactId","value":"x"}]`), what: "settings.fields.lead[0].to of Lead", state: connect.Refused, says: "cannot write"},
 		"a mapping to another type":       {change: maps(`"conversation":[{"to":"When__c","value":"x"}]`), admin: own(mapping.Conversation, mapping.Described{Name: "When__c", Type: mapping.Datetime}), what: "settings.fields.conversation[0].as of Msg_Conversation__c", state: connect.Refused, says: "takes datetime"},
 		"a mapping to no option":          {change: maps(`"activity":[{"to":"Mood__c","value":"grim"}]`), admin: own(mapping.Activity, mapping.Described{Name: "Mood__c", Type: mapping.Choice, Options: []string{"gay"}}), what: "settings.fields.activity[0].choices of Task", state: connect.Refused, says: "no option of the field"},
+		"a status that leads can have":    {change: work(delivery.SetStatus, "to", "Working - Contacted"), what: "rules: set_status Working - Contacted", state: connect.OK},
+		"a status that is none":           {change: work(delivery.SetStatus, "to", "Goat"), what: "rules: set_status Goat", state: connect.Refused, says: "Lead.Status takes none but Open - Not Contacted"},
+		"cases":                           {change: work(delivery.OpenCase, "status", "Escalated"), what: "rules: open_case Escalated", state: connect.OK},
+		"cases that nobody may make":      {admin: (*simulator.Simulator).ForbidCases, change: work(delivery.OpenCase, "subject", "x"), what: "rules: open_case", state: connect.Degraded, says: "may not make a Case"},
+		"a flow that is there":            {admin: func(s *simulator.Simulator) { s.AddFlow("Welcome", "recordId") }, change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.OK},
+		"a flow that is not":              {change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.Degraded, says: "Autolaunched Flow"},
+		"a flow without a variable":       {admin: func(s *simulator.Simulator) { s.AddFlow("Welcome") }, change: work(delivery.StartAutomation, "name", "Welcome", "input.recordId", "$person"), what: "rules: start_automation Welcome", state: connect.Degraded, says: "no variable recordId"},
+		"work that a package cannot yet":  {change: func(b *salesforce.Binding) { work(delivery.OpenCase, "subject", "x")(b); b.Package = 4 }, what: "rules: open_case", state: connect.Degraded, says: `"package": 5`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -184,9 +184,39 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connect
 			return strings.Join(strings.Fields(s.State+" "+s.Error+" "+receipt.Words(s.Reason)), " ")
 		}},
 		Files:    &connectortest.Files{Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "Msg_Event__c") }},
+		Works:    works(s, b),
 		Sessions: sessions(s, b),
 		Mapped:   mapped(s, b),
 		Refusals: refusals(),
+	}
+}
+
+// works describes what an org shows of work that rules ask for. A case is of no lead.
+func works(s *simulator.Simulator, b salesforce.Binding) *connectortest.Works {
+	s.AddFlow("Welcome", "channel", "recordId", "why")
+	lacks := map[delivery.Kind]string{}
+	if !b.Capabilities.Leads {
+		lacks[delivery.SetStatus] = "salesforce_contact_no_status"
+	}
+	return &connectortest.Works{
+		Statuses: [2]string{"Working - Contacted", "Closed - Not Converted"}, Stage: "Escalated", Lacks: lacks, Unsure: true,
+		SetStatus: func(person, status string) { s.Set(person, map[string]any{"Status": status}) },
+		Forbid:    map[delivery.Kind]func(){delivery.OpenCase: s.ForbidCases},
+		Held: func() (h connectortest.HeldWork) {
+			h.Statuses = map[string]string{}
+			cases, _ := s.Records("Case")
+			for _, c := range cases {
+				h.Cases = append(h.Cases, connectortest.HeldCase{Subject: c.Properties["Subject"], Status: c.Properties["Status"], Persons: strings.Fields(c.Properties["ContactId"])})
+			}
+			leads, _ := s.Records("Lead")
+			for _, l := range leads {
+				h.Statuses[l.ID] = l.Properties["Status"]
+			}
+			for _, run := range s.Runs() {
+				h.Started = append(h.Started, connectortest.HeldStart{Name: run.Flow, Person: run.Inputs["recordId"], Inputs: run.Inputs})
+			}
+			return h
+		},
 	}
 }
 

@@ -15,7 +15,7 @@ type batch = connector.Batch[Request]
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
 	steps = slices.Clone(steps)
 	for i := range steps {
-		steps[i].Request.fields = steps[i].Fields
+		steps[i].Request.fields, steps[i].Request.again = steps[i].Fields, steps[i].Again
 		if steps[i].Request.kind == record {
 			steps[i].Request.activity, steps[i].Request.standing = activityOf(steps[i].Activity, steps[i].Again), steps[i].Stands()
 			if steps[i].Again {
@@ -31,16 +31,19 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			return
 		}
 		do := map[kind]func(*org, context.Context, batch){
-			resolve:  (*org).resolve,
-			record:   (*org).writeGraphs,
-			taskOnce: (*org).taskOnce,
-			consent:  (*org).consent,
-			reply:    (*org).reply,
-			owner:    (*org).owner,
-			notice:   (*org).notice,
-			attach:   (*org).attach,
-			number:   (*org).number,
-			name:     (*org).name,
+			resolve:   (*org).resolve,
+			record:    (*org).writeGraphs,
+			taskOnce:  (*org).taskOnce,
+			consent:   (*org).consent,
+			reply:     (*org).reply,
+			owner:     (*org).owner,
+			notice:    (*org).notice,
+			attach:    (*org).attach,
+			number:    (*org).number,
+			name:      (*org).name,
+			openCase:  (*org).openCase,
+			setStatus: (*org).setStatus,
+			start:     (*org).start,
 		}[first.kind]
 		if do == nil {
 			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))

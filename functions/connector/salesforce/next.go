@@ -15,7 +15,7 @@ import (
 type Request struct {
 	kind     kind
 	delivery delivery.Delivery
-	action   delivery.Action // of consent and number
+	action   delivery.Action // of consent, number and work
 	who      string          // the id of the lead or contact
 	notice   connector.Notice
 	looks    bool                // the notice may be there
@@ -23,6 +23,7 @@ type Request struct {
 	standing *connector.Standing // of record, set by Do, too
 	fields   mapping.Fields      // set by Do, too
 	shown    *earlier            // of record, set by Do: what an earlier try may have written; nil at the first one
+	again    bool                // set by Do, too: an earlier try may have written it
 	lost     string              // the id of the one that turned out to be gone; no other is looked for after the one then found
 }
 
@@ -40,6 +41,10 @@ const (
 	reply    kind = "reply"     // the person's reply fields, and the end of their cadences
 	number   kind = "number"    // the person's phone number, where they have another now
 	name     kind = "name"      // the person's name, where there is none
+
+	openCase  kind = "case"       // the case that a rule asks for
+	setStatus kind = "status"     // the lead's status
+	start     kind = "automation" // the flow that a rule starts
 )
 
 // What results say. Ids are Salesforce's.
@@ -71,7 +76,8 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 	p := plan{connector.RoundsOf(d, done)}
 	for _, action := range d.Actions {
 		switch action.Kind {
-		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify, delivery.ChangePhone, delivery.AttachFile:
+		case delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences, delivery.Notify, delivery.ChangePhone, delivery.AttachFile,
+			delivery.OpenCase, delivery.CreateTask, delivery.SetStatus, delivery.StartAutomation:
 		default:
 			return connector.Step[Request]{}, false, fault.New(fault.Permanent, "salesforce_action_unknown", nil)
 		}
@@ -103,6 +109,9 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 		return p.step(name, string(name), Request{who: who}), true, nil
 	}
 	if step, more = p.noticeStep(who); more {
+		return step, true, nil
+	}
+	if step, more = p.workStep(who); more {
 		return step, true, nil
 	}
 	return connector.Step[Request]{}, false, nil
@@ -152,7 +161,7 @@ func (p plan) person() (who string, step connector.Step[Request], more bool) {
 	}
 	found := p.Result(string(resolve))
 	n, tells := connector.NoticeOf(p.Delivery)
-	if found == nil && (n.Held || connector.Asks(p.Delivery, delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences)) {
+	if found == nil && (n.Held || connector.Works(p.Delivery) || connector.Asks(p.Delivery, delivery.EnsurePerson, delivery.LogActivity, delivery.SetConsent, delivery.MarkReplied, delivery.CancelSequences)) {
 		step := p.step(resolve, string(resolve), Request{})
 		step.Seen = tells && connector.MakesPerson(p.Delivery) // that nobody was there must be known once somebody is
 		return "", step, true

@@ -1,6 +1,7 @@
 package salesforce
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -54,6 +55,10 @@ func (o *org) notice(ctx context.Context, w batch) {
 		if err == nil && !there {
 			err = o.create(ctx, taskObject, noticeTask(r.notice, r.who))
 		}
+		if r.notice.Asked && err != nil && !fault.Is(err, codeDuplicateValue) {
+			o.conclude(ctx, w, i, err)
+			return
+		}
 		if r.notice.Owner != "" && ofOwner(err) {
 			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
 			err = nil
@@ -72,7 +77,7 @@ func (o *org) notice(ctx context.Context, w batch) {
 // noticeTask returns a task that is to be done.
 func noticeTask(n connector.Notice, who string) connector.Object {
 	return connector.Object{
-		fieldTaskKey, n.Key, "Subject", connector.Cut(n.Subject, maxSubject), "Status", "Not Started", "Priority", "High",
+		fieldTaskKey, n.Key, "Subject", connector.Cut(n.Subject, maxSubject), "Status", "Not Started", "Priority", cmp.Or(priority(n.Priority), "High"),
 		"TaskSubtype", "Task", "ActivityDate", n.Due.UTC().Format(time.DateOnly), "WhoId", who, fieldOwner, n.Owner,
 		"Description", connector.Cut(n.Text, maxText),
 	}

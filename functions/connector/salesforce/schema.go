@@ -46,6 +46,7 @@ type objectState struct {
 func (b Binding) objectsOf() (objects []string) {
 	for _, object := range definitions.Objects() {
 		switch {
+		case object == caseObject: // it is looked at where rules open cases
 		case object == "Activity" && b.Capabilities.Tasks:
 			objects = append(objects, taskObject)
 		case object != "Activity":

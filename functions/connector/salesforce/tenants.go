@@ -36,7 +36,12 @@ type Settings struct {
 // Binding implements Bindings.
 func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
 	var s Settings
-	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, connector.BindingKey{Tenant: tenantID, CRM: name}, &s)
+	of := connector.BindingKey{Tenant: tenantID, CRM: name}
+	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, of, &s)
+	if err != nil {
+		return Binding{}, err
+	}
+	work, err := connector.ReadWork(ctx, t.tenants, of)
 	if err != nil {
 		return Binding{}, err
 	}
@@ -44,7 +49,7 @@ func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Bi
 	return Binding{
 		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Audience: s.Audience,
 		ClientID: s.ClientID, Username: s.Username, Key: crm.Token, OrgID: s.OrgID,
-		Package: s.Package, Settings: crm.Settings,
+		Package: s.Package, Settings: crm.Settings, Work: work,
 		Capabilities: Capabilities{
 			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
 			AssignLeads: unless(s.AssignLeads), SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -179,6 +180,16 @@ func (t *table) attribute(name string) map[string]any {
 		options := make([]any, len(c.Options))
 		for i, value := range c.Options {
 			options[i] = map[string]any{"Value": value, "Label": label(fmt.Sprint(value))}
+		}
+		shown["OptionSet"] = map[string]any{"Options": options}
+	}
+	if kind == "Status" {
+		var options []any
+		for _, state := range slices.Sorted(maps.Keys(t.States)) {
+			for _, value := range t.States[state] {
+				n, _ := strconv.Atoi(state) // embedded, and tested
+				options = append(options, map[string]any{"Value": value, "State": n, "Label": label(fmt.Sprint(value))})
+			}
 		}
 		shown["OptionSet"] = map[string]any{"Options": options}
 	}

@@ -40,6 +40,9 @@ func (s *Simulator) reset() {
 	if !s.options.Bare {
 		s.deploy()
 	}
+	if s.options.NoCases {
+		delete(s.Tables, "incident")
+	}
 	for id, name := range map[string]string{IntegrationUser: "Signalbox", FirstUser: "Ana Ruiz", SecondUser: "Bo Li", s.options.Inactive: "Who Left"} {
 		if id != "" {
 			s.put(s.Tables[users], id, map[string]any{"fullname": name, "isdisabled": id == s.options.Inactive})

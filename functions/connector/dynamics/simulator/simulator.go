@@ -34,6 +34,7 @@ type Options struct {
 	Customizing time.Duration // how long somebody else's customization still runs
 	NotMember   bool          // the app is no application user of the environment
 	NoFiles     bool          // its security role has no privileges on notes
+	NoCases     bool          // there is no Dynamics 365 Customer Service
 	Inactive    string        // a user who has left
 }
 

@@ -1,5 +1,5 @@
 // Package definitions is what an administrator installs in a HubSpot portal before the connector can write to it: the
-// custom properties of contacts, communications and leads, one JSON file an object type, in the form of HubSpot's properties
+// custom properties of contacts, communications, leads and tickets, one JSON file an object type, in the form of HubSpot's properties
 // API (https://developers.hubspot.com/docs/api-reference/crm-properties-v3/guide). The connector's Connect
 // writes them through the API.
 package definitions
@@ -10,7 +10,7 @@ import (
 	"fmt"
 )
 
-//go:embed contacts.json communications.json leads.json
+//go:embed contacts.json communications.json leads.json tickets.json
 var files embed.FS
 
 // Property is one custom property as the properties API takes it.
@@ -45,7 +45,7 @@ type Option struct {
 }
 
 // Objects returns the object types that have custom properties, in the order they are installed.
-func Objects() []string { return []string{"contacts", "communications", "leads"} }
+func Objects() []string { return []string{"contacts", "communications", "leads", "tickets"} }
 
 // Properties returns the custom properties of an object type, none for an unknown one.
 func Properties(object string) ([]Property, error) {

@@ -56,7 +56,7 @@ func (s *Simulator) tokenInfo(r *http.Request, body []byte) reply {
 		}
 		scopes := s.options.Scopes
 		if scopes == nil {
-			scopes = []string{"crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.leads.read", "crm.objects.leads.write", "crm.schemas.contacts.read", "crm.schemas.contacts.write", "files"}
+			scopes = []string{"crm.objects.contacts.read", "crm.objects.contacts.write", "crm.objects.leads.read", "crm.objects.leads.write", "crm.schemas.contacts.read", "crm.schemas.contacts.write", "files", "tickets"}
 		}
 		return ok(map[string]any{"userId": 7, "hubId": s.options.Portal, "appId": 77, "scopes": scopes})
 	})
@@ -69,7 +69,14 @@ func (s *Simulator) unscoped(r *http.Request, area, object string) (refused repl
 		kind = leads
 	}
 	scope := "crm.objects." + kind + ".write"
+	if object == tickets { // of which there is one scope
+		scope = tickets
+		if s.options.Scopes == nil || slices.Contains(s.options.Scopes, scope) {
+			return reply{}, false
+		}
+	}
 	switch search := searches(r) || strings.HasSuffix(r.URL.Path, "/batch/read"); {
+	case object == tickets:
 	case area == "properties" && r.Method != http.MethodGet:
 		scope = "crm.schemas.contacts.write"
 	case search, r.Method == http.MethodGet:
@@ -84,7 +91,7 @@ func (s *Simulator) unscoped(r *http.Request, area, object string) (refused repl
 
 // validations returns GET property-validations/{id of an object type}.
 func (s *Simulator) validations(r *http.Request, typeID string) reply {
-	object := map[string]string{"0-1": contacts, "0-18": communications, "0-136": leads}[typeID]
+	object := map[string]string{"0-1": contacts, "0-18": communications, "0-136": leads, "0-5": tickets}[typeID]
 	if r.Method != http.MethodGet || object == "" {
 		return undocumented(r)
 	}

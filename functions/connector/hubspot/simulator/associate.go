@@ -9,7 +9,7 @@ import (
 
 // defaultType returns HubSpot's own association type from one kind of record to another, zero if there is none.
 func defaultType(from, to string) int {
-	return map[[2]string]int{{communications, contacts}: 81, {contacts, communications}: 82, {leads, contacts}: 578, {tasks, contacts}: 204, {contacts, tasks}: 203, {notes, contacts}: 202, {contacts, notes}: 201}[[2]string{from, to}]
+	return map[[2]string]int{{communications, contacts}: 81, {contacts, communications}: 82, {leads, contacts}: 578, {tasks, contacts}: 204, {contacts, tasks}: 203, {tickets, contacts}: 16, {contacts, tickets}: 15, {notes, contacts}: 202, {contacts, notes}: 201}[[2]string{from, to}]
 }
 
 // newRecord is the request of POST {object}, and a row of batch/create: a record and what it is to be associated with.

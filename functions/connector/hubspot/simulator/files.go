@@ -165,6 +165,13 @@ func readForm(body []byte, boundary string) (fields map[string]string, name stri
 	return fields, name, data, ""
 }
 
+// ForbidTickets takes the scope for tickets away.
+func (s *Simulator) ForbidTickets() {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.noTickets = true
+}
+
 // Forbid takes the scope for files away.
 func (s *Simulator) Forbid() {
 	s.Mu.Lock()

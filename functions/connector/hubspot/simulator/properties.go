@@ -24,6 +24,7 @@ const (
 	leads          = "leads"
 	tasks          = "tasks"
 	notes          = "notes"
+	tickets        = "tickets"
 )
 
 // property is one that records of a type may have.

@@ -126,6 +126,9 @@ func (s *Simulator) set(t *table, r *record, properties map[string]string) {
 	t.Change(r, func(values map[string]string) {
 		for name, value := range properties {
 			value = canonicalValue(name, value)
+			if t.name == contacts && name == s.watched && value != values[name] {
+				s.enrolled = append(s.enrolled, r.ID)
+			}
 			switch {
 			case name == "lifecyclestage" && value != "" && t.stage(value) < t.stage(values[name]): // only moves forward
 			case value == "":
@@ -214,6 +217,20 @@ func (s *Simulator) Set(object, id string, properties map[string]string) {
 	if r := s.Tables[object].Rows[id]; r != nil {
 		s.set(s.Tables[object], r, properties)
 	}
+}
+
+// Watch makes a workflow of the portal that enrols contacts when a property of theirs gets another value, and Enrolled returns whom it did.
+func (s *Simulator) Watch(property string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.watched = property
+}
+
+// Enrolled returns the ids of the contacts that the workflow of Watch enrolled, each as often as it did.
+func (s *Simulator) Enrolled() []string {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	return slices.Clone(s.enrolled)
 }
 
 // Archive takes a record away as a user of the portal would.

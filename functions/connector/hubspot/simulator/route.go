@@ -54,6 +54,8 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		answer = s.validations(r, rest[0])
 	case rest[0] == leads && s.options.NoLeads:
 		answer = refuse(http.StatusForbidden, "MISSING_SCOPES", "This account has no access to leads")
+	case rest[0] == tickets && s.noTickets:
+		answer = refuse(http.StatusForbidden, "MISSING_SCOPES", "This app hasn't been granted all required scopes to make this call.")
 	case area == "properties" && version != versionV4 && t != nil:
 		answer = s.defined(r, t, rest[1:], body)
 	case area == "associations" && version != versionV3:

@@ -47,6 +47,9 @@ type Simulator struct {
 	rules     []Rule
 	blocklist map[string]bool // the addresses of those who were erased
 	merged    map[string]merge
+	noTickets bool
+	watched   string               // the property of contacts that a workflow listens to
+	enrolled  []string             // whom it enrolled
 	tens      simulatortest.Window // of seconds
 	seconds   simulatortest.Window // for searches
 }

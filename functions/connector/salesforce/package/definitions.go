@@ -29,7 +29,7 @@ type Field struct {
 
 // Objects returns the objects that have custom fields. The fields of Activity are those of Task.
 func Objects() []string {
-	return []string{"Activity", "Contact", "Lead", "Msg_Conversation__c", "Msg_Event__c"}
+	return []string{"Activity", "Case", "Contact", "Lead", "Msg_Conversation__c", "Msg_Event__c"}
 }
 
 // Fields returns the custom fields of one of Objects.
@@ -101,6 +101,8 @@ var key = regexp.MustCompile(`\s*<(externalId|unique|caseSensitive)>(true|false)
 // Since returns the release of the package that a field of an object came with.
 func Since(object, name string) int {
 	switch {
+	case object == "Case" || name == "Msg_Status_Set_At__c":
+		return 5
 	case name == "Status_Reason__c":
 		return 4
 	case object == "Msg_Conversation__c":

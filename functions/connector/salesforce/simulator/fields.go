@@ -22,6 +22,7 @@ const (
 	taskObject         = "Task"
 	eventObject        = "Msg_Event__c"
 	conversationObject = "Msg_Conversation__c"
+	caseObject         = "Case"
 	trackerObject      = "ActionCadenceTracker"
 )
 

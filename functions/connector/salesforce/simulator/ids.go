@@ -9,7 +9,7 @@ import (
 func prefix(object string) string {
 	return map[string]string{
 		contactObject: "003", leadObject: "00Q", taskObject: "00T", eventObject: "a0X", conversationObject: "a0Y", trackerObject: "77D",
-		versionObject: "068", documentObject: "069",
+		caseObject: "500", versionObject: "068", documentObject: "069",
 	}[object]
 }
 
@@ -71,7 +71,7 @@ func canonical(id string) string {
 // objectOf returns what an id is of, "" if it is none.
 func objectOf(id string) string {
 	id = canonical(id)
-	for _, object := range []string{contactObject, leadObject, taskObject, eventObject, conversationObject, trackerObject, versionObject} {
+	for _, object := range []string{contactObject, leadObject, taskObject, eventObject, conversationObject, trackerObject, caseObject, versionObject} {
 		if id != "" && strings.HasPrefix(id, prefix(object)) {
 			return object
 		}

@@ -48,6 +48,7 @@ func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
 	s.lastID, s.requests, s.day, s.rules = 0, 0, day{}, nil
+	s.flows, s.runs = map[string][]string{}, nil
 	var fields map[string]map[string]field
 	_ = json.Unmarshal(builtIn, &fields) // embedded, and tested
 	for object, fields := range fields {

@@ -60,6 +60,8 @@ type Simulator struct {
 	grants      map[string]permissionSet    // by name
 	assigned    map[string]bool             // which of them are the integration user's
 	deployments []*deployment
+	flows       map[string][]string // the input variables of those that are active, by API name
+	runs        []Run
 }
 
 // New returns an org without records.
@@ -166,6 +168,8 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return s.removeTargets(body)
 	case r.Method == http.MethodGet && path == "actions/standard/"+removeAction && !s.options.NoCadences:
 		return reply{Status: http.StatusOK, Body: map[string]any{"name": removeAction, "label": removeAction, "inputs": []any{}, "outputs": []any{}}}
+	case strings.HasPrefix(path, flowActions):
+		return s.flow(r.Method, strings.TrimPrefix(path, flowActions), body)
 	case r.Method == http.MethodGet && path == "limits":
 		return reply{Status: http.StatusOK, Body: map[string]any{
 			"DailyApiRequests": map[string]int{"Max": s.limit(), "Remaining": max(0, s.limit()-s.day.used(time.Now()))},

@@ -1,0 +1,222 @@
+package salesforce
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/fault"
+)
+
+// caseObject is Salesforce's object of cases, and fieldCaseKey our key of one.
+const (
+	caseObject   = "Case"
+	fieldCaseKey = "Msg_Case_Key__c"
+)
+
+// fieldStatusSet is when the message was sent because of which a lead has its status.
+const fieldStatusSet = "Msg_Status_Set_At__c"
+
+// codeNoStatus is a status of a contact, which has none.
+const codeNoStatus = "salesforce_contact_no_status"
+
+// workStep returns the next of what the tenant's rules ask for beside the message.
+func (p plan) workStep(who string) (step connector.Step[Request], more bool) {
+	action, name, ok := p.Work()
+	if !ok {
+		return step, false
+	}
+	kinds := map[delivery.Kind]kind{delivery.OpenCase: openCase, delivery.CreateTask: notice, delivery.SetStatus: setStatus, delivery.StartAutomation: start}
+	r := Request{action: action, who: who}
+	if action.Kind == delivery.CreateTask {
+		r.notice = connector.TaskOf(p.Delivery, action)
+	}
+	step = p.step(kinds[action.Kind], name, r)
+	step.Aside, step.Once = true, action.Kind == delivery.CreateTask || action.Kind == delivery.StartAutomation
+	switch {
+	case who == "":
+		step.Left = connector.CodeWorkNobody
+	case action.Kind == delivery.SetStatus && kindOf(who) == contactObject:
+		step.Left = codeNoStatus
+	}
+	return step, true
+}
+
+// ofWork returns the error of a step: of work, what the org does not let us do is of the work alone, and names the word that it may be about.
+func (r Request) ofWork(err error) error {
+	if !r.action.Kind.Works() {
+		return err
+	}
+	err = connector.Untaken(err, codeForbidden, codeSchema, "salesforce_path_unknown")
+	switch r.action.Kind {
+	case delivery.OpenCase:
+		return connector.Worded(err, "Case.Status", r.action.Value[delivery.Status])
+	case delivery.SetStatus:
+		return connector.Worded(err, "Lead.Status", r.action.Value[delivery.To])
+	default:
+		return err
+	}
+}
+
+// priority returns a task's word for one of ours.
+func priority(of string) string {
+	return map[string]string{delivery.Low: "Low", delivery.Normal: "Normal", delivery.High: "High"}[of]
+}
+
+// unpackaged leaves work undone for which the binding's package has no field, and reports whether it did.
+func (o *org) unpackaged(w batch) bool {
+	if o.binding.Package >= 5 {
+		return false
+	}
+	for i := range w.Len() {
+		w.Succeed(i, connector.ResultLeft, connector.CodeWorkPackage)
+	}
+	return true
+}
+
+// openCase makes cases with a key that is unique: one that is refused for its key is there, and stays as it is. A case is of no lead: of one it
+// says who they are.
+func (o *org) openCase(ctx context.Context, w batch) {
+	if o.unpackaged(w) {
+		return
+	}
+	w.Each(w.All(), func(i int) {
+		r := w.Request(i)
+		c := connector.CaseOf(r.delivery, r.action)
+		record := connector.Object{
+			fieldCaseKey, c.Key, "Subject", connector.Cut(c.Subject, maxSubject), "Description", connector.Cut(c.Text, maxText), "Status", c.Status,
+			"Priority", strings.Replace(priority(c.Priority), "Normal", "Medium", 1),
+		}
+		if kindOf(r.who) == contactObject {
+			record = append(record, "ContactId", r.who)
+		} else {
+			record = append(record, "SuppliedName", connector.Cut(connector.CalledBy(r.delivery), maxSupplied), "SuppliedPhone", r.delivery.Person.Phone,
+				"SuppliedEmail", connector.EmailOf(r.delivery))
+		}
+		err := o.create(ctx, caseObject, record)
+		if fault.Is(err, codeDuplicateValue) {
+			err = nil
+		}
+		o.conclude(ctx, w, i, err)
+	})
+}
+
+// maxSupplied is how long the name on a case is.
+const maxSupplied = 80
+
+// setStatus gives leads a status, with the time of the message because of which they have it: a status that is as new, or newer, is left alone.
+func (o *org) setStatus(ctx context.Context, w batch) {
+	if o.unpackaged(w) {
+		return
+	}
+	o.amend(ctx, w, nil, func(r Request, held *holding) (connector.Object, error) {
+		if !connector.Newer(r.delivery, wholeSecond(instantOf(held.StatusSet)), r.again) {
+			return nil, nil
+		}
+		held.StatusSet = connector.Instant(connector.WorkTime(r.delivery))
+		return row(leadObject, held.ID, "Status", r.action.Value[delivery.To], fieldStatusSet, held.StatusSet), nil
+	}, fieldStatusSet)
+}
+
+// start runs autolaunched flows, one interview each. Nothing tells whether one ran whose reply was lost: it is not run again.
+// See https://developer.salesforce.com/docs/atlas.en-us.api_action.meta/api_action/actions_obj_flow.htm.
+func (o *org) start(ctx context.Context, w batch) {
+	w.Each(w.All(), func(i int) {
+		r := w.Request(i)
+		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
+			w.Succeed(i, connector.ResultLeft, connector.CodeWorkUnsure)
+			return
+		}
+		a := connector.AutomationOf(r.delivery, r.action, r.who)
+		var ran []struct {
+			Success bool      `json:"isSuccess"`
+			Errors  []problem `json:"errors"`
+		}
+		err := o.call(ctx, http.MethodPost, o.path("actions/custom/flow/"+a.Name), map[string]any{"inputs": []map[string]string{a.Inputs}}, &ran)
+		if err == nil && (len(ran) != 1 || !ran[0].Success) {
+			err = fault.New(fault.Permanent, codeFlow, nil)
+		}
+		o.conclude(ctx, w, i, err)
+	})
+}
+
+// worked compares the work that the tenant's rules ask for with the org.
+func (v *visit) worked(ctx context.Context) (err error) {
+	connector.AddWork(&v.Report, v.binding.Work, func(a delivery.Action) (of connector.Workable) {
+		var failed error
+		switch {
+		case a.Kind == delivery.StartAutomation:
+			of, failed = v.startable(ctx, a)
+		case a.Kind != delivery.CreateTask && v.binding.Package < 5:
+			of = connector.Workable{Means: "the file says that an older package is deployed", Mend: fmt.Sprintf(`make connect, then "package": %d in the CRM's settings, make apply`, Package)}
+		case a.Kind == delivery.OpenCase:
+			of, failed = v.picklist(ctx, caseObject, fieldCaseKey)
+		case a.Kind == delivery.SetStatus && !v.binding.Capabilities.Leads:
+			of = connector.Workable{Means: "the file has no leads, and a contact has no status", Mend: `"leads": true in the CRM's settings, or no such rule`}
+		case a.Kind == delivery.SetStatus:
+			of, failed = v.picklist(ctx, leadObject, fieldStatusSet)
+		}
+		err = cmp.Or(err, failed)
+		return of
+	})
+	return err
+}
+
+// picklist returns what the status of an object takes, if the integration user may make one and sees a field of ours.
+func (v *visit) picklist(ctx context.Context, object, ours string) (connector.Workable, error) {
+	of := connector.Workable{Field: object + ".Status"}
+	var about description
+	err := v.ask(ctx, http.MethodGet, v.path("sobjects/"+object+"/describe"), nil, &about)
+	if err != nil && !told(err) {
+		return of, err
+	}
+	if err != nil || !about.Creatable || !slices.ContainsFunc(about.Fields, func(f heldField) bool { return f.Name == ours && f.Creatable }) {
+		of.Means = "the integration user may not make a " + object + ", or does not see " + ours
+		of.Mend = "a licence of the integration user that has it; make connect, and " + v.mendAssign()
+		return of, nil
+	}
+	for _, f := range about.Fields {
+		for _, one := range f.Values {
+			if f.Name == "Status" && one.Active {
+				of.Takes = append(of.Takes, one.Value)
+			}
+		}
+	}
+	return of, nil
+}
+
+// startable reports whether there is a flow that is active, with the input variables that a rule names.
+func (v *visit) startable(ctx context.Context, a delivery.Action) (of connector.Workable, err error) {
+	name := a.Value[delivery.Name]
+	var about struct {
+		Inputs []struct {
+			Name string `json:"name"`
+		} `json:"inputs"`
+	}
+	switch err := v.ask(ctx, http.MethodGet, v.path("actions/custom/flow/"+name), nil, &about); {
+	case err != nil && !told(err):
+		return of, err
+	case err != nil:
+		of.Means = "there is no autolaunched flow " + name + " that is active, or the integration user may not run it"
+		of.Mend = "Setup > Flows > New Flow > Autolaunched Flow (No Trigger), API name " + name + ", Activate; and the permission Run Flows for the integration user"
+		return of, nil
+	}
+	for value := range a.Value {
+		input, is := strings.CutPrefix(value, delivery.Input)
+		known := func(one struct {
+			Name string `json:"name"`
+		}) bool {
+			return one.Name == input
+		}
+		if is && !slices.ContainsFunc(about.Inputs, known) {
+			of.Means = "the flow " + name + " has no variable " + input + " that is available for input"
+			of.Mend = "Setup > Flows > " + name + " > the variable > Available for input; or another name in the tenant's rules, make apply"
+		}
+	}
+	return of, nil
+}
