@@ -55,24 +55,25 @@ func Resume(ctx context.Context, out io.Writer, lookup func(string) string, kind
 	return nil
 }
 
-// drainKind asks the function of a kind for as long as it gets on, and writes how the gates stand.
+// drainKind asks the function of a kind for as long as it gets on with a gate that is closed, and writes how the gates stand.
 func drainKind(ctx context.Context, out io.Writer, kind string, r connect.Request, invoke Invoke) ([]connect.Gate, error) {
-	for delivered := 0; ; {
+	for before := map[string]connect.Gate{}; ; {
 		answer, err := askDrain(ctx, kind, r, invoke)
 		if err != nil {
 			return nil, err
 		}
-		sum, closed := 0, false
+		more := false
 		for _, g := range answer.Gates {
 			if _, err := io.WriteString(out, gateLine(g)); err != nil {
 				return nil, err
 			}
-			sum, closed = sum+g.Delivered, closed || g.Closed
+			was, known := before[g.CRM]
+			more = more || g.Closed && (g.Delivered > was.Delivered || known && g.Parked < was.Parked)
+			before[g.CRM] = g
 		}
-		if !closed || sum <= delivered {
+		if !more {
 			return answer.Gates, nil
 		}
-		delivered = sum
 	}
 }
 
