@@ -23,6 +23,13 @@ type Tenants interface {
 	Tenant(ctx context.Context, id string) (tenant.Tenant, error)
 }
 
+// Directory is Tenants that can be read again; *tenant.Directory is one.
+type Directory interface {
+	Tenants
+	// Renew reads what a tenant has configured now, whatever was read before, and reports whether that has changed. An error leaves in force what was.
+	Renew(ctx context.Context, id string) (changed bool, err error)
+}
+
 // ReadBinding returns what a tenant has configured under a name for a CRM of a kind, and reads the settings, if there are any, into
 // settings. A tenant without such a binding, or whose settings cannot be read, is blocked: nothing is wrong with the message.
 func ReadBinding(ctx context.Context, tenants Tenants, kind string, of BindingKey, settings any) (tenant.CRM, error) {

@@ -35,15 +35,15 @@ func tiersOf(ctx context.Context, in Tenants, of BindingKey) tenant.Tiers {
 }
 
 // collect closes the open gates of those CRMs that are told of messages by the hour.
-func (g *Gates) collect(ctx context.Context, closed map[place]bool) error {
+func (g *Gates) collect(ctx context.Context, closed map[place]store.Record) error {
 	for _, at := range slices.Collect(maps.Keys(closed)) {
-		if closed[at] || !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
+		if closed[at].Version > 0 || !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
 			continue
 		}
 		if err := g.shut(ctx, at.BindingKey, nil, gateKeys(at.BindingKey)); err != nil {
 			return err
 		}
-		closed[at] = true
+		closed[at] = store.Record{Version: 1}
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type Options struct {
 	// Explain, if not nil, is told what a mapping fills of a delivery, and what it leaves out: for whoever tries a mapping.
 	Explain func(delivery.Delivery, mapping.Fields, []mapping.Left)
 	Gates   *Gates        // of the handler before it; nil: none, as where what was parked is drained
+	AtOnce  bool          // no delivery waits for others of its session, as where what was parked is drained: it has waited
 	Width   int           // how many deliveries go into one Do
 	Attempt time.Duration // how long one Do may take
 	Watcher Watcher       // nil: nobody is told what is seen of the CRM

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox/shared/connect"
+	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/redrive"
 	"signalbox/shared/store"
@@ -27,8 +28,9 @@ type DrainOptions struct {
 	Kind  string // of the CRM
 	CRM   any    // asked for advice, if it is an Adviser
 	Store GateStore
-	// Tenants returns tenants that read the files again, which say what is collected; nil: nothing is.
-	Tenants func() Tenants
+	// Tenants are those that CRM knows, whose files say what is collected, too: what was mended a moment ago is what the CRM is tried with. Nil: nothing is
+	// collected.
+	Tenants Directory
 	// Connect is what ConnectHandler returns.
 	Connect func(ctx context.Context, r connect.Request) (connect.Result, error)
 	Worker  *queue.Worker // as that of the CRM's queue: its handler opens and delivers, its dead letters are put back into that queue
@@ -82,6 +84,10 @@ func (d *Drain) Ring(ctx context.Context, tenant, crm string) ([]connect.Gate, e
 	return d.drainAll(ctx, tenant+"/"+crm, true)
 }
 
+// drainsAtOnce is how many tenants' CRMs are drained at the same time: each holds what it reads in memory, of a shard a page of a megabyte beside
+// parkedBytes at most.
+const drainsAtOnce = 16
+
 // drainAll drains the gates that records tell of whose key begins with prefix, side by side. One that does not end with a slash is a whole key.
 func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]connect.Gate, error) {
 	var all []store.Record
@@ -95,17 +101,18 @@ func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]conne
 			}
 		}
 	}
-	var tenants Tenants
-	if d.options.Tenants != nil && len(all) > 0 {
-		tenants = d.options.Tenants()
-	}
 	gates, errs := make([]connect.Gate, len(all)), make([]error, len(all))
-	queue.SideBySide(all, func(i int, r store.Record) { gates[i], errs[i] = d.drain(ctx, tenants, r, rung) })
+	free := make(chan struct{}, drainsAtOnce)
+	queue.SideBySide(all, func(i int, r store.Record) {
+		free <- struct{}{}
+		defer func() { <-free }()
+		gates[i], errs[i] = d.drain(ctx, r, rung)
+	})
 	return gates, errors.Join(errs...)
 }
 
 // drain drains the gates that a record tells of, if they are due or it is rung for.
-func (d *Drain) drain(ctx context.Context, tenants Tenants, r store.Record, rung bool) (g connect.Gate, err error) {
+func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect.Gate, err error) {
 	defer func() {
 		if value := recover(); value != nil { // of one tenant: the others go on
 			err = queue.Recovered(ctx, d.options.Logger, d.options.Meter, value)
@@ -115,21 +122,21 @@ func (d *Drain) drain(ctx context.Context, tenants Tenants, r store.Record, rung
 	if run.of, run.closure, err = readClosure(r); err != nil {
 		return connect.Gate{}, err
 	}
-	run.tiers = tiersOf(ctx, tenants, run.of)
+	run.renew(ctx)
 	if !rung {
 		if rung, err = run.early(ctx); err != nil {
 			return connect.Gate{}, err
 		}
 	}
-	now := time.Now()
-	if busy := now.Before(run.closure.End); busy || !rung && now.Before(run.closure.Probe) {
+	taken, busy, err := run.take(ctx, rung)
+	if err != nil {
+		return connect.Gate{Tenant: run.of.Tenant, CRM: run.of.CRM, Closed: true}, err
+	}
+	if !taken {
 		g, err = run.stands(ctx)
 		g.Busy = busy
 		run.tell(g)
 		return g, err
-	}
-	if taken, err := run.take(ctx); err != nil || !taken {
-		return connect.Gate{Tenant: run.of.Tenant, CRM: run.of.CRM, Closed: true, Busy: err == nil}, err
 	}
 	err = run.work(ctx)
 	if left := run.leave(ctx); err == nil {
@@ -140,17 +147,48 @@ func (d *Drain) drain(ctx context.Context, tenants Tenants, r store.Record, rung
 	return g, errors.Join(err, failed)
 }
 
+// renew reads the tenant's configuration again: what was mended a moment ago is what the CRM is tried with.
+func (r *draining) renew(ctx context.Context) {
+	if r.options.Tenants == nil {
+		return
+	}
+	if _, err := r.options.Tenants.Renew(ctx, r.of.Tenant); err != nil { // then it is tried with what was read before
+		r.options.Logger.WarnContext(ctx, "the tenant's configuration was not read again", slog.String("tenant", r.of.Tenant), slog.String("code", fault.Of(err).Code))
+	}
+	r.tiers = tiersOf(ctx, r.options.Tenants, r.of)
+}
+
 // afterDeadline is how long a lease goes on after the latest end of whoever holds it.
 const afterDeadline = 5 * time.Second
 
-// take takes the lease. Taken is false if another process has it.
-func (r *draining) take(ctx context.Context) (taken bool, err error) {
+// take takes the lease of what is due or rung for. Busy is true if another process has it.
+func (r *draining) take(ctx context.Context, rung bool) (taken, busy bool, err error) {
 	end, ok := ctx.Deadline()
 	if !ok {
 		end = time.Now().Add(time.Minute)
 	}
-	r.closure.Owner, r.closure.End = r.owner, end.Add(afterDeadline).UTC()
-	return r.write(ctx)
+	err = insist(ctx, func(ctx context.Context) error {
+		now := time.Now()
+		if busy = r.closure.Owner != r.owner && now.Before(r.closure.End); busy || r.opened || !rung && now.Before(r.closure.Probe) {
+			return nil
+		}
+		r.closure.Owner, r.closure.End = r.owner, end.Add(afterDeadline).UTC()
+		if taken, err = r.write(ctx); err != nil || taken {
+			return err
+		}
+		held, err := r.options.Store.Get(ctx, r.record.Key)
+		if err != nil {
+			return err
+		}
+		if r.record, r.opened = held[0], held[0].Version == 0; r.opened {
+			return nil
+		}
+		if _, r.closure, err = readClosure(r.record); err == nil { // one receipt more waits, or another process was first
+			err = fault.New(fault.Retryable, codeContended, nil)
+		}
+		return err
+	})
+	return taken, busy, err
 }
 
 // leave ends the lease, if any gate is still closed.

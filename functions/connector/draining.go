@@ -2,11 +2,11 @@ package connector
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"signalbox/shared/fault"
@@ -15,11 +15,15 @@ import (
 	"signalbox/shared/tenant"
 )
 
-// How many parked messages a run holds of a shard at most, and how many threads it begins with.
+// How much of what is parked a run holds of a shard before it reads on, in messages and in bytes of what is sealed, and how many threads it begins with.
 const (
-	parkedPage = 200
-	firstFew   = 10
+	parkedPage  = 200
+	parkedBytes = 512 << 10
+	firstFew    = 10
 )
+
+// runEvery is how often what is due is drained.
+const runEvery = time.Minute
 
 // draining is one run over the gates of a tenant's CRM, by the process that has the lease.
 type draining struct {
@@ -34,17 +38,19 @@ type draining struct {
 	opened  bool            // everything
 	skip    map[string]bool // threads with a message that is not done: the rest of them waits for the next run
 
-	mu      sync.Mutex
-	trouble *fault.Error // why the CRM took nothing, of the latest batch
-	alone   bool         // the latest batch was one message, which got no answer: it may be the message's fault
+	// Of the latest batch.
+	trouble  *fault.Error // why the CRM takes nothing
+	answered bool         // the CRM took something, or refused it for good
 }
 
 // shard is what is parked behind one gate, or what receipts wait to be shown.
 type shard struct {
 	partition string
 	count     store.Key        // of the record whose number says how many there are
-	gate      store.Record     // as it was before the pass over what is parked began; absent once it is open
+	gate      store.Record     // as it was before the pass over what is parked began, but for what was removed since
+	began     time.Time        // when it did
 	after     string           // what the pass has read
+	read      bool             // since it was last looked whether something was parked meanwhile
 	over      bool             // that was all
 	held      []waitingMessage // of it, what is not in a batch yet
 	seen      bool             // there was something
@@ -66,7 +72,7 @@ func (r *draining) work(ctx context.Context) error {
 		return err
 	}
 	for _, gate := range held {
-		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, ended: gate.Version == 0})
+		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, began: time.Now(), ended: gate.Version == 0})
 	}
 	r.worker = r.options.Worker
 	goesOn, err := r.workOn(ctx, firstFew, r.openAll)
@@ -107,15 +113,30 @@ func (r *draining) workOn(ctx context.Context, most int, between func(ctx contex
 	return false, nil
 }
 
-func (s *shard) restart() { s.after, s.over, s.held, s.seen, s.waits = "", false, nil, false, false }
+// restart begins another pass, gate being what counts the messages before it.
+func (s *shard) restart(gate store.Record) {
+	*s = shard{partition: s.partition, count: s.count, gate: gate, began: time.Now(), ended: s.ended}
+}
+
+// size returns how many bytes of sealed bodies are held.
+func (s *shard) size() (n int) {
+	for _, m := range s.held {
+		n += len(m.Body)
+	}
+	return n
+}
 
 // next returns the first message of each thread, but for those that wait, of at most so many: the more there are to choose from, the wider
 // are the CRM's calls.
 func (r *draining) next(ctx context.Context, most int) ([]waitingMessage, error) {
-	errs := make([]error, len(r.shards))
-	queue.SideBySide(r.shards, func(i int, s *shard) { errs[i] = r.fill(ctx, s) })
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	for again := true; again; {
+		errs := make([]error, len(r.shards))
+		queue.SideBySide(r.shards, func(i int, s *shard) { errs[i] = r.fill(ctx, s) })
+		moved, err := r.overtaken(ctx)
+		if err = errors.Join(append(errs, err)...); err != nil {
+			return nil, err
+		}
+		again = moved
 	}
 	var heads []waitingMessage
 	seen := map[string]bool{}
@@ -138,10 +159,34 @@ func (r *draining) next(ctx context.Context, most int) ([]waitingMessage, error)
 	return heads, nil
 }
 
+// overtaken has the pass over a shard begin again if something was parked since it began: that may be before what was read by now, and what is behind it
+// in its thread among that.
+func (r *draining) overtaken(ctx context.Context) (again bool, err error) {
+	var read []*shard
+	var keys []store.Key
+	for _, s := range r.shards {
+		if s.read && r.worker == r.options.Worker { // receipts have no order
+			read, keys = append(read, s), append(keys, s.count)
+		}
+		s.read = false
+	}
+	if len(keys) == 0 {
+		return false, nil
+	}
+	held, err := r.options.Store.Get(ctx, keys...)
+	for i, gate := range held {
+		if gate.Version != read[i].gate.Version {
+			again = true
+			read[i].restart(gate)
+		}
+	}
+	return again, err
+}
+
 // fill reads on in a shard, unless much of what was read is not in a batch yet.
 func (r *draining) fill(ctx context.Context, s *shard) error {
 	s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return r.waiting(s, m.Group) })
-	for !s.ended && !s.over && len(s.held) <= parkedPage/2 {
+	for !s.ended && !s.over && len(s.held) <= parkedPage/2 && s.size() <= parkedBytes {
 		page, more, err := r.options.Store.List(ctx, store.Range{
 			Partition: s.partition, After: s.after, Limit: parkedPage - len(s.held),
 		})
@@ -149,7 +194,7 @@ func (r *draining) fill(ctx context.Context, s *shard) error {
 			return err
 		}
 		if s.over = !more; len(page) > 0 {
-			s.seen, s.after = true, page[len(page)-1].Sort
+			s.seen, s.read, s.after = true, true, page[len(page)-1].Sort
 			s.held = append(s.held, r.read(ctx, s, page)...)
 		}
 	}
@@ -172,9 +217,13 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 			r.options.Meter.Count("ParkedUnreadable", 1)
 			continue
 		}
+		if time.Now().Before(p.Next) {
+			r.skip[p.Group] = true
+		}
 		if r.waiting(s, p.Group) {
 			continue
 		}
+		record.Data = nil // most of it is the body
 		all = append(all, waitingMessage{s, record, queue.Received{
 			Message: queue.Message{ID: p.ID, Group: p.Group, Body: []byte(p.Body), Trace: p.Trace}, Sequence: p.Sequence, Attempt: p.Attempt + 1, FirstSent: p.First,
 		}})
@@ -196,17 +245,14 @@ func few(heads []waitingMessage, most int) []waitingMessage {
 func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn bool, err error) {
 	worker := *r.worker
 	worker.Handler = &drainHandler{r, worker.Handler}
-	r.trouble, r.alone = nil, false
-	done, err := r.process(ctx, &worker, batch)
+	r.trouble, r.answered = nil, false
+	err = r.process(ctx, &worker, batch)
 	switch {
-	case done > 0:
+	case r.answered:
 		if r.closure.Answers.IsZero() {
 			r.closure.Answers = time.Now().UTC()
 		}
 		r.closure.Tries, r.closure.Probe = 0, time.Now().UTC()
-		return true, err
-	case r.alone:
-		r.closure.later(0, r.options.Probe)
 		return true, err
 	case r.trouble == nil:
 		return true, err
@@ -221,8 +267,8 @@ func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn 
 	}
 }
 
-// process has a worker decide what becomes of a batch, removes what is done and returns how much that is.
-func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []waitingMessage) (done int, err error) {
+// process has a worker decide what becomes of a batch, removes what is done and puts off what failed by itself.
+func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []waitingMessage) error {
 	received := make([]queue.Received, len(batch))
 	for i, m := range batch {
 		received[i] = m.Received
@@ -232,13 +278,10 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 		m := batch[i]
 		if !v.Done {
 			r.skip[m.Group], m.shard.waits = true, true
+			r.putOff(ctx, m, v.Wait)
 			continue
 		}
-		done++
 		gone[m.shard] = append(gone[m.shard], m.record)
-	}
-	if r.worker == r.options.Worker {
-		r.closure.Delivered += done
 	}
 	errs := make([]error, len(r.shards))
 	queue.SideBySide(r.shards, func(i int, s *shard) {
@@ -246,7 +289,26 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 			errs[i] = errors.Join(errs[i], r.remove(ctx, s, some))
 		}
 	})
-	return done, errors.Join(errs...)
+	return errors.Join(errs...)
+}
+
+// putOff writes when a message is to be tried again, unless the next run may. Without it it is tried at the next.
+func (r *draining) putOff(ctx context.Context, m waitingMessage, wait time.Duration) {
+	if wait <= runEvery {
+		return
+	}
+	within, cancel := queue.Finishing(ctx)
+	defer cancel()
+	p := parked{
+		ID: m.ID, Group: m.Group, Sequence: m.Sequence, Trace: m.Trace, Attempt: m.Attempt, First: m.FirstSent, Next: time.Now().Add(wait).UTC(), Body: string(m.Body),
+	}
+	data, err := json.Marshal(p)
+	if err == nil {
+		_, err = r.options.Store.Write(within, store.Change{Record: store.Record{Key: m.record.Key, Version: m.record.Version, Data: data}})
+	}
+	if err != nil {
+		r.options.Logger.WarnContext(ctx, "parked delivery was not put off", slog.String("code", fault.Of(err).Code))
+	}
 }
 
 // remove removes what is done, and takes it off the count, by one write. What was written anew meanwhile stays.
@@ -263,6 +325,9 @@ func (r *draining) remove(ctx context.Context, s *shard, records []store.Record)
 			_, err := r.options.Store.Write(ctx, append([]store.Change{count}, changes...)...)
 			conflict, lost := conflictOf(err)
 			switch {
+			case err == nil:
+				s.gate.Version++
+				return nil
 			case !lost:
 				return err
 			case conflict.Index == 0: // nobody but whoever drains opens a gate
@@ -280,7 +345,7 @@ func (r *draining) giveUpOld(ctx context.Context) error {
 	worker := *r.worker
 	worker.Handler = refusing{r.trouble}
 	for _, s := range r.shards {
-		s.restart()
+		s.restart(s.gate)
 	}
 	clear(r.skip)
 	for r.left(ctx) {
@@ -292,7 +357,7 @@ func (r *draining) giveUpOld(ctx context.Context) error {
 		if len(batch) == 0 {
 			return nil
 		}
-		if _, err := r.process(ctx, &worker, batch); err != nil {
+		if err := r.process(ctx, &worker, batch); err != nil {
 			return err
 		}
 	}
@@ -320,31 +385,33 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 	if len(errs) != len(heads) {
 		return errs
 	}
+	answered := false
+	for _, err := range errs {
+		took := err == nil
+		answered = answered || took || fault.Of(err).Kind == fault.Permanent && OfCRM(h.options.Kind, err)
+		if took && h.worker == h.options.Worker {
+			h.closure.Delivered++
+		}
+	}
+	h.answered = h.answered || answered
 	if ctx.Err() != nil {
 		return outOfTime(errs)
 	}
-	answered := slices.ContainsFunc(errs, func(err error) bool { return err == nil || fault.Of(err).Kind == fault.Permanent })
 	for i, err := range errs {
 		if err == nil || errors.Is(err, queue.ErrNotStarted) {
 			continue
 		}
-		why := h.blocks(heads[i], err)
-		if f := fault.Of(err); why == nil && (f.Kind == fault.Throttled || !answered && Unanswered(h.options.Kind, f)) {
+		why := h.blocks(err)
+		if f := fault.Of(err); why == nil && (f.Kind == fault.Throttled || !answered && len(heads) > 1 && Unanswered(h.options.Kind, f)) {
 			why = f
-			if h.alone = len(heads) == 1 && f.Kind == fault.Retryable; h.alone {
-				errs[i] = h.since(err)
-				continue
-			}
 		}
 		switch {
 		case why == nil:
 			errs[i] = h.since(err)
 		case time.Since(heads[i].FirstSent) >= queue.MaxAge:
-			errs[i] = fault.New(fault.Blocked, why.Code, err)
-			h.meets(why)
+			h.trouble, errs[i] = why, fault.New(fault.Blocked, why.Code, err)
 		default:
-			errs[i] = queue.ErrNotStarted
-			h.meets(why)
+			h.trouble, errs[i] = why, queue.ErrNotStarted
 		}
 	}
 	return errs
@@ -360,18 +427,12 @@ func outOfTime(errs []error) []error {
 	return errs
 }
 
-// blocks returns the fault of a message that says that the CRM takes nothing, nil for any other error.
-func (r *draining) blocks(m queue.Received, err error) *fault.Error {
+// blocks returns the fault that says that the CRM takes nothing, nil for any other error.
+func (r *draining) blocks(err error) *fault.Error {
 	if f := fault.Of(err); r.worker == r.options.Receipts && f.Kind == fault.Blocked {
 		return f
 	}
-	return blocks(m, err)
-}
-
-func (r *draining) meets(why *fault.Error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.trouble = why
+	return blocks(r.options.Kind, err)
 }
 
 // since lets a message fail since the CRM takes deliveries again at the earliest, and since now where nobody kept account: of what was parked for

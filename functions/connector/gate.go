@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/spool"
@@ -138,7 +137,8 @@ type parked struct {
 	Trace    string    `json:"trace,omitempty"`
 	Attempt  int       `json:"attempt,omitempty"`
 	First    time.Time `json:"first"`
-	Body     string    `json:"body"` // text, for a sealed body is: base64 upon base64 would not fit a record
+	Next     time.Time `json:"next,omitzero"` // it failed by itself, and is not tried again before
+	Body     string    `json:"body"`          // text, for a sealed body is: base64 upon base64 would not fit a record
 }
 
 func readParked(r store.Record) (p parked, err error) {
@@ -161,13 +161,13 @@ func Unanswered(kind string, f *fault.Error) bool {
 // parkAfter is the longest wait that a CRM may ask for until its deliveries are parked.
 const parkAfter = time.Minute
 
-// blocks returns the fault of the work on a message that by itself closes a gate, nil for any other error. That of a file does not: it may
-// be left a link. Nor does one that is not the CRM's affair, for the message never came to it.
-func blocks(m queue.Received, err error) *fault.Error {
-	if _, worked := errors.AsType[*queue.FailingError](err); !worked || delivery.ID(m.ID).OfFile() {
+// blocks returns the fault of the work on a message that by itself closes a gate, nil for any other error: one that the CRM, or what is configured for it,
+// is to blame for. A fault of ours, of a key or a store, closes none, for the message never came to the CRM.
+func blocks(kind string, err error) *fault.Error {
+	if _, worked := errors.AsType[*queue.FailingError](err); !worked || !OfCRM(kind, err) {
 		return nil
 	}
-	if f := fault.Of(err); f.Kind == fault.Blocked || f.Kind == fault.Throttled && f.Wait > parkAfter {
+	if f := fault.Of(err); f.Kind == fault.Blocked || f.Kind == fault.Throttled && f.Wait > parkAfter || errors.Is(err, errHangs) {
 		return f
 	}
 	return nil

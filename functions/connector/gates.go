@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"signalbox/shared/delivery"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
@@ -19,7 +20,7 @@ type GateOptions struct {
 	Kind        string // of the CRM
 	CRM         any    // asked for advice, if it is an Adviser
 	Store       Store
-	Tenants     Tenants       // whose files say what is collected; nil: nothing is
+	Tenants     Directory     // whose files say what is collected; nil: nothing is, and gates close by what may have been changed some minutes ago
 	Concurrency int           // how many functions of this one's kind run at once at most; 0: it is not known, and no call is cut short
 	Attempt     time.Duration // how long one Do may take
 	Probe       time.Duration // the longest time between two tries of a closed gate; the first is a fifteenth of it after the closing
@@ -41,7 +42,8 @@ type Gates struct {
 func NewGates(o GateOptions) *Gates { return &Gates{options: o, bindings: map[BindingKey]*calls{}} }
 
 // Before returns the handler that parks what a closed gate holds back, and hands the rest on to h, which opens sealed deliveries. A body
-// that is not sealed is never parked: it waits in the queue. What is parked is done, as far as the queue goes.
+// that is not sealed is never parked, and neither is a file, whose thread does not wait for it: they wait in the queue. What is parked is done, as far as
+// the queue goes.
 //
 // The gates are read consistently each time: what is behind a message of its thread is received only once that one is acknowledged, so
 // after it was parked, so after its gate was closed.
@@ -63,11 +65,11 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
 	places := make([]*place, len(heads))
 	for i, head := range heads {
-		if a, ok := envelope.AddressOf(head.Body); ok {
+		if a, ok := envelope.AddressOf(head.Body); ok && !delivery.ID(head.ID).OfFile() {
 			places[i] = &place{BindingKey{a.Tenant, a.CRM}, gateShard(head.Group)}
 		}
 	}
-	closed, err := g.closed(ctx, places)
+	closed, err := g.gates(ctx, places)
 	if err == nil {
 		err = g.collect(ctx, closed)
 	}
@@ -77,7 +79,9 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 		switch {
 		case at != nil && err != nil: // whether its gate is closed nobody knows
 			errs[i] = err
-		case at != nil && closed[*at]:
+		case at != nil && opens(closed[*at]):
+			errs[i] = &queue.HeldError{For: opensWait}
+		case at != nil && closed[*at].Version > 0:
 			waiting[*at] = append(waiting[*at], i)
 		default:
 			going = append(going, i)
@@ -102,16 +106,19 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 	return errs
 }
 
-// closed returns which of places have a gate that is closed, by one call.
-func (g *Gates) closed(ctx context.Context, places []*place) (map[place]bool, error) {
-	at := map[place]bool{}
+// gates returns the gates of places, by one call: of one that is open the record is absent.
+func (g *Gates) gates(ctx context.Context, places []*place) (map[place]store.Record, error) {
+	at := map[place]store.Record{}
 	var of []place
 	var keys []store.Key
 	for _, p := range places {
-		if p == nil || at[*p] {
+		if p == nil {
 			continue
 		}
-		at[*p] = true
+		if _, asked := at[*p]; asked {
+			continue
+		}
+		at[*p] = store.Record{}
 		of, keys = append(of, *p), append(keys, gateKey(p.BindingKey, p.shard))
 	}
 	if len(keys) == 0 {
@@ -122,7 +129,7 @@ func (g *Gates) closed(ctx context.Context, places []*place) (map[place]bool, er
 		return nil, err
 	}
 	for i, r := range held {
-		at[of[i]] = r.Version > 0
+		at[of[i]] = r
 	}
 	return at, nil
 }
@@ -138,7 +145,7 @@ func (g *Gates) closeAll(ctx context.Context, heads []queue.Received, places []*
 		}
 		left = append(left, i)
 		of := places[i].BindingKey
-		if f := blocks(heads[i], errs[i]); f != nil && why[of] == nil {
+		if f := blocks(g.options.Kind, errs[i]); f != nil && why[of] == nil {
 			why[of] = f
 		}
 	}
@@ -155,22 +162,42 @@ func (g *Gates) closeAll(ctx context.Context, heads []queue.Received, places []*
 			why[of] = f
 		}
 	}
+	g.renew(within, why, left, places, errs)
 	for of, f := range why {
 		if err := g.close(within, of, f); err != nil {
 			g.options.Logger.WarnContext(ctx, "gate was not closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.Any("error", err))
 		}
 	}
-	closed, err := g.closed(within, asked)
+	closed, err := g.gates(within, asked)
 	if err != nil {
 		return // they wait, and find out later
 	}
 	waiting := map[place][]int{}
 	for _, i := range left {
-		if closed[*places[i]] {
+		if closed[*places[i]].Version > 0 {
 			waiting[*places[i]] = append(waiting[*places[i]], i)
 		}
 	}
 	g.parkAll(ctx, heads, waiting, errs)
+}
+
+// renew reads the configuration of tenants who are refused. Whose has changed is worked for by what was configured before: that closes no gate, and what was
+// refused is tried again at once.
+func (g *Gates) renew(ctx context.Context, why map[BindingKey]*fault.Error, left []int, places []*place, errs []error) {
+	for of, f := range why {
+		if f.Kind != fault.Blocked || g.options.Tenants == nil {
+			continue
+		}
+		if changed, err := g.options.Tenants.Renew(ctx, of.Tenant); err != nil || !changed {
+			continue
+		}
+		delete(why, of)
+		for _, i := range left {
+			if places[i].BindingKey == of && fault.Of(errs[i]).Kind == fault.Blocked {
+				errs[i] = queue.ErrNotStarted
+			}
+		}
+	}
 }
 
 // waits reports whether a message with this error would wait in its queue: it is neither done nor to be given up, and nobody else holds it.

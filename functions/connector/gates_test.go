@@ -46,6 +46,9 @@ func (o opener) Open(ctx context.Context, at keyring.Place, sealed []byte) ([]by
 	if o.keys != nil {
 		return nil, o.keys
 	}
+	if o.erased[at.Name] {
+		return nil, fault.New(fault.Permanent, keyring.CodeErased, nil)
+	}
 	return open{}.Open(ctx, at, sealed)
 }
 
@@ -72,6 +75,8 @@ type lane struct {
 	store   *memstore.Store
 	dead    letters
 	out     *lockedWriter
+	text    string              // of each message, where it matters
+	tenants connector.Directory // itself, unless it matters
 	width   int
 	most    int // concurrency
 	sent    int
@@ -80,6 +85,7 @@ type lane struct {
 	mu     sync.Mutex
 	killed bool             // the process: none of its calls arrives
 	keys   error            // why no key can be had
+	erased map[string]bool  // deliveries whose person is
 	state  map[string]error // what a call for a tenant returns, by its id
 	bad    map[string]error // what a call for a delivery returns
 	order  map[string][]string
@@ -93,12 +99,16 @@ func (l *lane) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
 	return tenant.Tenant{ID: id, CRMs: []tenant.CRM{{Name: "toy", Kind: "toy", Tiers: l.tiers[id]}}}, nil
 }
 
+// Renew implements connector.Directory.
+func (*lane) Renew(context.Context, string) (bool, error) { return false, nil }
+
 // newLane returns a lane to a CRM that takes everything, in one step.
 func newLane(t testing.TB) *lane {
 	t.Helper()
 	l := &lane{
 		t: t, out: &lockedWriter{w: &bytes.Buffer{}}, width: connector.Width, state: map[string]error{}, bad: map[string]error{}, order: map[string][]string{}, tiers: map[string]tenant.Tiers{},
 	}
+	l.tenants = l
 	l.store = memstore.New(memstore.Faulty(func(c memstore.Call) memstore.Fault {
 		l.mu.Lock()
 		choose := l.fault
@@ -168,7 +178,7 @@ func (l *lane) worker(o *connector.Options, crm connector.CRM[string]) *queue.Wo
 func (l *lane) process(crm connector.CRM[string]) *queue.Worker {
 	meter, o := l.logs()
 	o.Gates = connector.NewGates(connector.GateOptions{
-		Kind: "toy", CRM: crm, Store: l.store, Tenants: l, Concurrency: l.most, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: o.Logger, Meter: meter,
+		Kind: "toy", CRM: crm, Store: l.store, Tenants: l.tenants, Concurrency: l.most, Attempt: 10 * time.Second, Probe: 15 * time.Minute, Logger: o.Logger, Meter: meter,
 	})
 	w := l.worker(o, crm)
 	w.Handler = o.Gates.Before(w.Handler)
@@ -176,9 +186,12 @@ func (l *lane) process(crm connector.CRM[string]) *queue.Worker {
 }
 
 // drain returns a new process that drains.
-func (l *lane) drain() *connector.Drain {
+func (l *lane) drain() *connector.Drain { return l.drainInto(l) }
+
+// drainInto returns one that drains into a CRM.
+func (l *lane) drainInto(crm connector.CRM[string]) *connector.Drain {
 	meter, o := l.logs()
-	o.Width = 100
+	o.Width, o.AtOnce = 100, true
 	looks := func(_ context.Context, r connect.Request) (connect.Result, error) {
 		report := connect.Report{Tenant: r.Tenant, CRM: "toy"}
 		if r.Tenant == "lacks" {
@@ -187,7 +200,7 @@ func (l *lane) drain() *connector.Drain {
 		return connect.Result{Reports: []connect.Report{report}}, nil
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Tenants: func() connector.Tenants { return l }, Worker: l.worker(o, l), Logger: o.Logger, Meter: meter,
+		Probe: 15 * time.Minute, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
 	})
 }
 
@@ -207,6 +220,9 @@ func (l *lane) send(tenant, thread, id string) queue.Received {
 	l.t.Helper()
 	d := deliveryOf(id)
 	d.Event.TenantID, d.Event.ThreadID, d.Person.Key = tenant, canonical.ThreadID(thread), "p"
+	if l.text != "" {
+		d.Event.Message.Text = l.text
+	}
 	plain, err := json.Marshal(d)
 	if err != nil {
 		l.t.Fatal(err)
@@ -215,6 +231,8 @@ func (l *lane) send(tenant, thread, id string) queue.Received {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.sent++
 	return queue.Received{
 		Message: queue.Message{ID: id, Group: thread, Body: body}, Sequence: fmt.Sprintf("%020d", l.sent), Attempt: 1, FirstSent: time.Now(),
@@ -367,6 +385,7 @@ func TestWhatIsAMessagesOwnClosesNoGate(t *testing.T) {
 		"a lock":                   fault.New(fault.Retryable, "toy_locked", nil),
 		"the store does not reply": fault.New(fault.Retryable, "store_failed", nil),
 		"a bad row":                fault.New(fault.Permanent, "toy_refused", nil),
+		"a key that is unusable":   fault.New(fault.Blocked, "key_unusable", nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -419,6 +438,88 @@ func TestAFileClosesNoGate(t *testing.T) {
 		l.says("acme", fault.New(fault.Blocked, "toy_forbidden", nil))
 		if got := l.receive(w, l.send("acme", "a", "a1.toy~0")); got != "15m0s" {
 			t.Error(got)
+		}
+		l.empty()
+	})
+}
+
+// TestAFileIsNotParked: it may have to wait for days, for whoever fetches it, and would keep the gate closed.
+func TestAFileIsNotParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 4, 1)
+		l.says("acme", nil)
+		if got := l.receive(l.process(l), l.send("acme", "t000-0.toy~0", "t000-0.toy~0"), l.send("acme", "t000", "t000-1")); !strings.HasSuffix(got, " done") {
+			t.Error(got)
+		}
+		if counted, there := l.parked(); counted != 5 || there != 5 {
+			t.Errorf("%d are parked, %d are counted, want five messages", there, counted)
+		}
+	})
+}
+
+// renewed are tenants whose configuration has changed so many times that nobody knows of.
+type renewed struct {
+	*lane
+	changes int
+	err     error
+}
+
+func (r *renewed) Renew(context.Context, string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil || r.changes == 0 {
+		return false, r.err
+	}
+	if r.changes--; r.changes == 0 {
+		delete(r.state, "acme") // what is configured now is taken
+	}
+	return true, nil
+}
+
+// TestAGateClosesByWhatIsConfiguredNow, not by credentials that were changed some minutes ago.
+func TestAGateClosesByWhatIsConfiguredNow(t *testing.T) {
+	for name, c := range map[string]struct {
+		changes int
+		err     error
+		want    string // of the two that are received
+		closes  bool
+	}{
+		"they were changed":      {1, nil, "0s 0s", false},
+		"nothing has changed":    {0, nil, "done done", true},
+		"it cannot be found out": {1, fault.New(fault.Retryable, "store_failed", nil), "done done", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLane(t)
+				l.tenants = &renewed{l, c.changes, c.err}
+				w := l.process(l)
+				l.says("acme", fault.New(fault.Blocked, "toy_unauthenticated", nil))
+				batch := []queue.Received{l.send("acme", "a", "a1"), l.send("acme", "b", "b1")}
+				if got := l.receive(w, batch...); got != c.want || len(l.kept()) > 0 != c.closes {
+					t.Errorf("%s, %q", got, l.kept())
+				}
+				if c.closes {
+					return
+				}
+				if got := l.receive(w, batch...); got != "done done" {
+					t.Error(got)
+				}
+				l.inOrder("acme", "a", "a1")
+				l.empty()
+			})
+		})
+	}
+}
+
+// TestADrainTriesWithWhatIsConfiguredNow: whoever mended credentials waits for nobody's memory.
+func TestADrainTriesWithWhatIsConfiguredNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 4, 1)
+		l.tenants = &renewed{l, 1, nil}
+		if gates, err := l.drain().Ring(t.Context(), "acme", "toy"); err != nil || len(gates) != 1 || gates[0].Closed {
+			t.Errorf("%+v, %v", gates, err)
 		}
 		l.empty()
 	})

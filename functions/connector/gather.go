@@ -17,7 +17,7 @@ import (
 const maxRounds = 3
 
 // gather reads what the sessions of items hold, by one call, and returns the items to be worked on. Those that the CRM shows by now are
-// done, and those that are to be written with others that come wait, both without a claim: nothing was begun. Of two that are of one
+// done, and those that are to be written with others that come wait, unless all is written at once, both without a claim: nothing was begun. Of two that are of one
 // session the second waits for the first.
 func (c *Connector[R]) gather(ctx context.Context, items []*item) (ready []*item) {
 	var of, files []*item
@@ -42,7 +42,7 @@ func (c *Connector[R]) gather(ctx context.Context, items []*item) (ready []*item
 			ready = append(ready, it)
 			continue
 		}
-		switch wait := it.due(); {
+		switch wait := it.due(c.options.AtOnce); {
 		case gone, it.shown(): // a receipt has nothing to show by itself
 			it.finished, it.ended = true, time.Now()
 			c.tell(ctx, it)

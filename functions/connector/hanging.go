@@ -3,6 +3,7 @@ package connector
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
@@ -15,26 +16,38 @@ import (
 // closesAfter is how many calls in a row the CRM leaves unanswered until its gates close.
 const closesAfter = 3
 
-// share is the part of a connector's functions that one tenant's CRM may hold by calls that hang, and the part of an attempt from which on a
-// call does.
-const share = 5
+// share is the part of a connector's functions that one tenant's CRM may hold by calls that hang, and hangsFrom the part of an attempt from which on a
+// call does: a CRM that takes less is slow, and no worse.
+const (
+	share     = 5
+	hangsFrom = 2
+)
+
+// errHangs is the cause of the outcomes of a call that was cut short.
+var errHangs = errors.New("connector: too many calls for the CRM hang")
 
 // calls is what this process knows of its calls for a tenant's CRM.
 type calls struct {
 	unanswered int          // in a row
 	last       *fault.Error // of those
-	hangs      bool         // too many do
 }
 
 // watched makes a call for a tenant's CRM and keeps account of whether it is answered. One that hangs is counted with those of all processes, and
 // cut short if they are too many: its outcome is unknown, as after any time-out. A call that returns in time costs nothing.
 func (g *Gates) watched(ctx context.Context, of BindingKey, do func(ctx context.Context) []Outcome) []Outcome {
-	within, cut := context.WithCancel(ctx)
-	defer cut()
+	within, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
 	if g.options.Concurrency > 0 {
 		defer g.watch(within, of, cut)()
 	}
 	outcomes := do(within)
+	if errors.Is(context.Cause(within), errHangs) {
+		for i, o := range outcomes {
+			if fault.Of(o.Err) != nil && fault.Of(o.Err).Kind == fault.Retryable {
+				outcomes[i].Err = fault.New(fault.Retryable, g.options.Kind+"_timeout", errHangs)
+			}
+		}
+	}
 	if ctx.Err() == nil { // else the time of the batch was over, which says nothing of the CRM
 		g.note(of, outcomes)
 	}
@@ -42,16 +55,13 @@ func (g *Gates) watched(ctx context.Context, of BindingKey, do func(ctx context.
 }
 
 // watch counts a call once it hangs, until stop is called.
-func (g *Gates) watch(ctx context.Context, of BindingKey, cut context.CancelFunc) (stop func()) {
+func (g *Gates) watch(ctx context.Context, of BindingKey, cut context.CancelCauseFunc) (stop func()) {
 	id, counted := rand.Text(), make(chan struct{})
-	timer := time.AfterFunc(g.options.Attempt/share, func() {
+	timer := time.AfterFunc(g.options.Attempt/hangsFrom, func() {
 		defer close(counted)
 		hanging, err := g.count(ctx, of, id, true)
 		if err == nil && hanging > max(1, g.options.Concurrency/share) {
-			g.mu.Lock()
-			g.binding(of).hangs = true
-			g.mu.Unlock()
-			cut()
+			cut(errHangs)
 		}
 	})
 	return func() {
@@ -77,9 +87,7 @@ func (g *Gates) note(of BindingKey, outcomes []Outcome) {
 			b.last = f
 			continue
 		}
-		if b.unanswered = 0; !b.hangs {
-			delete(g.bindings, of)
-		}
+		delete(g.bindings, of)
 		return
 	}
 }
@@ -96,14 +104,10 @@ func (g *Gates) binding(of BindingKey) *calls {
 func (g *Gates) failing(of BindingKey) *fault.Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b := g.bindings[of]
-	if b == nil || b.unanswered < closesAfter && !b.hangs {
-		return nil
+	if b := g.bindings[of]; b != nil && b.unanswered >= closesAfter {
+		return b.last
 	}
-	if b.last == nil {
-		return fault.New(fault.Retryable, g.options.Kind+"_timeout", nil)
-	}
-	return b.last
+	return nil
 }
 
 func (g *Gates) forget(of BindingKey) {

@@ -2,65 +2,103 @@ package connector
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"time"
 
+	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/store"
+	"signalbox/shared/unknown"
 )
 
-// openAll opens the gates behind which the pass that is over found nothing, and begins another pass where something was delivered or came
-// meanwhile. More is false if nothing is left to do in this run.
-func (r *draining) openAll(ctx context.Context) (more bool, err error) {
-	var again []*shard
-	for _, s := range r.shards {
-		switch {
-		case s.ended:
-		case s.waits, s.seen && r.collects():
-			s.ended = true
-		case s.seen:
-			again = append(again, s)
-		default:
-			opened, err := r.open(ctx, s)
-			if err != nil {
-				return false, err
-			}
-			if s.ended = opened; !opened {
-				again = append(again, s)
-			}
-		}
-	}
-	if len(again) == 0 {
-		return false, nil
-	}
-	keys := make([]store.Key, len(again))
-	for i, s := range again {
-		keys[i] = s.gate.Key
-	}
-	held, err := r.options.Store.Get(ctx, keys...) // before the pass: whoever parks after it raises the version
-	for i := range held {
-		again[i].gate = held[i]
-		again[i].restart()
-	}
-	return true, err
+// Of the time in which a gate opens.
+const (
+	opensAfter    = 10 * time.Second // a pass as short, so that the next, over what was parked meanwhile, is shorter: a call may take as long
+	opensFor      = 15 * time.Second // how long it takes at most: from then on what is received is parked again
+	opensWait     = time.Second      // how long what is received waits in the queue until it is received again
+	announceTries = 5
+)
+
+// closedGate is what the record of a gate holds.
+type closedGate struct {
+	Opening time.Time `json:"opening,omitzero"` // until then what is received is not parked: it waits in the queue
+
+	Unknown unknown.Members `json:"-"`
 }
 
-// open opens a gate unless something was parked behind it since the pass began.
+// opens reports whether what is received for a closed gate is to wait in the queue, for the gate is about to open. What cannot be read tells nothing.
+func opens(gate store.Record) bool {
+	var g closedGate
+	return len(gate.Data) > 0 && json.Unmarshal(gate.Data, &g) == nil && time.Now().Before(g.Opening)
+}
+
+// openAll opens the gates of which the pass that is over delivered everything, and begins another pass where more was parked meanwhile. More is
+// false if nothing is left to do in this run.
+func (r *draining) openAll(ctx context.Context) (more bool, err error) {
+	for _, s := range r.shards {
+		if s.ended = s.ended || s.waits || s.seen && r.collects(); s.ended {
+			continue
+		}
+		if s.ended, err = r.open(ctx, s); err != nil {
+			return false, err
+		}
+		more = more || !s.ended
+	}
+	return more, nil
+}
+
+// open opens a gate unless something was parked behind it since the pass began: then another pass does.
 func (r *draining) open(ctx context.Context, s *shard) (opened bool, err error) {
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
+	pass := time.Since(s.began)
 	err = insist(within, func(ctx context.Context) error {
 		_, err := r.options.Store.Write(ctx, store.Change{Kind: store.Delete, Record: store.Record{Key: s.count, Version: s.gate.Version}})
 		conflict, lost := conflictOf(err)
-		if opened = err == nil || lost && conflict.Held.Version == 0; lost { // of its own, by a write whose reply was lost
+		switch opened = err == nil || lost && conflict.Held.Version == 0; { // of its own, by a write whose reply was lost
+		case opened:
+			return nil
+		case lost:
+			s.restart(conflict.Held)
 			return nil
 		}
 		return err
 	})
-	if opened {
-		s.gate = store.Record{Key: s.count}
+	if err == nil && !opened {
+		err = r.announce(within, s, pass)
 	}
 	return opened, err
+}
+
+// announce says that a gate is about to open, if the pass that is over was short: the traffic of a busy tenant, which waits in the queue from
+// then on, does not keep it closed. Where parking is in the way the next pass says it.
+func (r *draining) announce(ctx context.Context, s *shard, pass time.Duration) error {
+	if pass > opensAfter {
+		return nil
+	}
+	for range announceTries {
+		var g closedGate
+		if len(s.gate.Data) > 0 {
+			g.Unknown, _ = unknown.Unmarshal(s.gate.Data, &g)
+		}
+		g.Opening = time.Now().Add(opensFor).UTC()
+		data, err := unknown.Marshal(g, g.Unknown)
+		if err != nil {
+			return fault.New(fault.Permanent, codeMalformed, nil)
+		}
+		now, err := r.options.Store.Write(ctx, store.Change{Record: store.Record{Key: s.count, Version: s.gate.Version, Number: s.gate.Number, Data: data}})
+		conflict, lost := conflictOf(err)
+		switch {
+		case err == nil:
+			s.gate = now[0]
+			return nil
+		case !lost:
+			return err
+		}
+		s.gate = conflict.Held
+	}
+	return nil
 }
 
 // finish removes what is known of closed gates if all are open and nothing is left to be shown. More is true if receipts told something since
@@ -72,8 +110,7 @@ func (r *draining) finish(ctx context.Context) (more bool, err error) {
 		return false, nil
 	case s.gate.Version == 0 || s.seen: // before the pass: who tells something after it raises the version
 		mine, err := r.again(ctx)
-		s.restart()
-		s.gate = r.record
+		s.restart(r.record)
 		return mine, err
 	}
 	changes := []store.Change{{Kind: store.Delete, Record: store.Record{Key: r.record.Key, Version: s.gate.Version}}}

@@ -96,6 +96,8 @@ type place struct {
 	fault func(memstore.Call) memstore.Fault
 	width int
 
+	atOnce bool
+
 	opener  plain
 	watcher connector.Watcher
 
@@ -121,7 +123,7 @@ func (p *place) connector() *connector.Connector[string] {
 	id := telemetry.Identity{Function: "Test", Version: "1"}
 	locked := &lockedWriter{w: p.out}
 	return connector.New(p.crm, connector.Options{
-		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, Width: p.width, Attempt: 10 * time.Second, Watcher: p.watcher, Mappings: p.mappings,
+		Claims: p.claims(), Store: p.store, Opener: p.opener, Links: p.links, AtOnce: p.atOnce, Width: p.width, Attempt: 10 * time.Second, Watcher: p.watcher, Mappings: p.mappings,
 		Logger: telemetry.NewLogger(locked, id), Meter: telemetry.NewMeter(locked, id),
 	})
 }

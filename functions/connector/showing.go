@@ -165,9 +165,9 @@ func (it *item) shown() bool {
 		(!CarriesName(it.delivery) || it.delivery.Person.Links[LinkNamed] == "true")
 }
 
-// due returns how long an item is to wait for others of its session, with which it is written.
-func (it *item) due() time.Duration {
-	if it.show == nil || it.delivery.Session == nil || !it.onlyLogs() {
+// due returns how long an item is to wait for others of its session, with which it is written, no time if all is written at once.
+func (it *item) due(atOnce bool) time.Duration {
+	if atOnce || it.show == nil || it.delivery.Session == nil || !it.onlyLogs() {
 		return 0
 	}
 	return time.Until(it.show.record.Due(it.delivery.Event.EventID, it.delivery.Session.Window))

@@ -267,6 +267,18 @@ func TestWhatComesWithinAWindowIsWrittenOnce(t *testing.T) {
 	})
 }
 
+// TestADrainWaitsForNoWindow: what waited for a window would keep it going.
+func TestADrainWaitsForNoWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newTalk(t)
+		k.atOnce = true
+		k.handle("done", k.say("a", 0))
+		time.Sleep(13 * time.Second)
+		k.handle("done", k.say("b", 0))
+		k.showing("a b")
+	})
+}
+
 func TestWhatCameTogetherIsWrittenOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := newTalk(t)

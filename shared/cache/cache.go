@@ -66,7 +66,7 @@ func (c *Cache[K, V]) Get(ctx context.Context, key K, read Reader[K, V]) (V, err
 	return c.get(ctx, key, c.policy.Fresh, c.policy.Stale, read)
 }
 
-// Newer is Get of a value that was read less than age ago, and of the error where there is none.
+// Newer is Get of a value that was read less than age ago, and of the error where there is none. With 0 it is always read, also what was absent a moment ago.
 func (c *Cache[K, V]) Newer(ctx context.Context, key K, age time.Duration, read Reader[K, V]) (V, error) {
 	return c.get(ctx, key, age, 0, read)
 }
@@ -105,7 +105,7 @@ func (c *Cache[K, V]) get(ctx context.Context, key K, fresh, longest time.Durati
 		case ok && age < fresh, stale && (running != nil || now.Before(held.retry)):
 			c.mu.Unlock()
 			return held.value, nil
-		case now.Before(c.absent[key]):
+		case fresh > 0 && now.Before(c.absent[key]):
 			c.mu.Unlock()
 			return held.value, c.policy.Absent
 		case running == nil:

@@ -127,6 +127,13 @@ func (d *Directory) Tenant(ctx context.Context, id string) (Tenant, error) {
 	return c.tenant, nil
 }
 
+// Renew reads a tenant's configuration now, whatever is held, and reports whether another one is in force since.
+func (d *Directory) Renew(ctx context.Context, id string) (changed bool, err error) {
+	before, _ := d.configs.Held(id, cache.Forever)
+	now, err := d.configs.Newer(ctx, id, 0, d.readConfig)
+	return err == nil && before != now, err
+}
+
 // Lister lists records of the configuration table.
 type Lister interface {
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)

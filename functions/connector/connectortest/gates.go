@@ -119,6 +119,9 @@ func (t told[R]) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
 	return tenant.Tenant{ID: id, CRMs: []tenant.CRM{{Name: t.Name, Kind: t.Name, Tiers: t.tiers}}}, nil
 }
 
+// Renew implements connector.Directory.
+func (told[R]) Renew(context.Context, string) (bool, error) { return false, nil }
+
 func newLane[R any](w *world[R]) *lane[R] {
 	l := &lane[R]{world: w, sent: map[string]int{}}
 	logger, meter := w.logs()
@@ -193,7 +196,7 @@ func (l *lane[R]) drained(run func(context.Context, *connector.Drain) ([]connect
 	l.t.Helper()
 	logger, meter := l.logs()
 	d := connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Tenants: func() connector.Tenants { return told[R]{l} }, Worker: l.world.worker(connector.DrainWidth, nil), Logger: logger, Meter: meter,
+		Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Tenants: told[R]{l}, Worker: l.world.worker(connector.DrainWidth, nil), Logger: logger, Meter: meter,
 	})
 	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	defer cancel()

@@ -353,7 +353,7 @@ func (p *pipeline) newConnect(s claimTable, portal http.RoundTripper) *queue.Wor
 // deliverer returns a worker that delivers, width in a call.
 func (p *pipeline) deliverer(s claimTable, portal http.RoundTripper, width int, gates *connector.Gates) *queue.Worker {
 	return p.opening("deliver-"+p.kind, p.crm.Deliver(p.parts(portal), connector.Options{
-		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, Width: width, Gates: gates, Mappings: connector.NewMappings(p.directory),
+		Claims: idempotency.New(s, lease), Store: s, Opener: p.sealer, Links: connector.ThreadLinks{Store: s}, AtOnce: gates == nil, Width: width, Gates: gates, Mappings: connector.NewMappings(p.directory),
 		Attempt: attempt, Logger: p.logger, Meter: p.meter,
 	}), p.deliverDead)
 }

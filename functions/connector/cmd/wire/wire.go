@@ -43,7 +43,7 @@ func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], wid
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Opener: opener, Links: connector.ThreadLinks{Store: state},
 		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates, Mappings: connector.NewMappings(f.Tenants()),
-		Width: width, Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
+		AtOnce: gates == nil, Width: width, Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
 	}))
 	return worker
 }
@@ -100,8 +100,7 @@ func Drain[R any](f *function.Function, kind string, build func(connector.Tenant
 		shown = receipts(f, kind, writer, store.MaxGet, 0, nil)
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Receipts: shown, Probe: probe(f),
-		Tenants: func() connector.Tenants { return f.FreshTenants() },
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Receipts: shown, Probe: probe(f),
 		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
 			tenants := f.FreshTenants() // which know a file that was applied just now
 			connecter, _ := build(tenants).(connector.Connecter)
