@@ -459,6 +459,76 @@ func TestALeadThatAnotherMadeMeanwhileIsTakenAsItIs(t *testing.T) {
 	}
 }
 
+// TestRowsThatAreInactive: Dataverse lets the Web API change them, so that what belongs there is written; where an environment refuses it, that
+// delivery says so, and what makes rows of its own is written all the same.
+func TestRowsThatAreInactive(t *testing.T) {
+	closed := func(w *world, table, id string) { w.Deactivate(table, id) }
+	disqualified := func(w *world, table, id string) { w.Set(table, id, map[string]any{"statecode": 2, "statuscode": 4}) }
+	said := func(d delivery.Delivery) delivery.Delivery { return d }
+	optsOut := func(d delivery.Delivery) delivery.Delivery {
+		d.Actions = []delivery.Action{{Kind: delivery.SetConsent, Value: map[string]string{"channel": "sms", "state": "opted_out", "at": "2026-01-18T14:23:12Z"}}}
+		return d
+	}
+	answers := func(d delivery.Delivery) delivery.Delivery {
+		d.Actions = []delivery.Action{{Kind: delivery.MarkReplied, Value: map[string]string{"at": "2026-01-18T14:23:12Z"}}}
+		return d
+	}
+	for sentence, c := range map[string]struct {
+		table  string
+		become func(w *world, table, id string)
+		asks   func(delivery.Delivery) delivery.Delivery
+		shows  func(w *world) bool
+		frozen bool // an environment that refuses changes of such rows refuses this
+	}{
+		"a message of a contact who was deactivated":  {"contact", closed, said, func(w *world) bool { return len(rows(w.Simulator, "msg_message")) == 1 }, false},
+		"a message of a lead that was disqualified":   {"lead", disqualified, said, func(w *world) bool { return len(rows(w.Simulator, "msg_message")) == 1 }, false},
+		"an opt-out of a contact who was deactivated": {"contact", closed, optsOut, func(w *world) bool { return rows(w.Simulator, "contact")[0].Properties["msg_optout"] == "true" }, true},
+		"an opt-out of a lead that was disqualified":  {"lead", disqualified, optsOut, func(w *world) bool { return rows(w.Simulator, "lead")[0].Properties["msg_optout"] == "true" }, true},
+		"a reply of a lead that was disqualified":     {"lead", disqualified, answers, func(w *world) bool { return rows(w.Simulator, "lead")[0].Properties["msg_lastreplyat"] != "" }, true},
+	} {
+		for _, frozen := range []bool{false, true} {
+			w := newWorld(t, simulator.Options{Frozen: frozen})
+			id := w.Add(c.table, map[string]any{"lastname": "Ruiz"})
+			c.become(w, c.table, id)
+			_, errs := connectortest.Carry(t.Context(), w.CRM, c.asks(linked(newcomer(1), c.table, id)))
+			if refused := frozen && c.frozen; refused {
+				wants(t, errs[0], fault.Permanent, "dynamics_inactive")
+			} else if errs[0] != nil || !c.shows(w) {
+				t.Errorf("%s, refused: %t: %v", sentence, frozen, errs[0])
+			}
+		}
+	}
+}
+
+// TestAMessageThatWasClosed: a session goes on in it, and its status is shown; where an environment refuses that, both say so.
+func TestAMessageThatWasClosed(t *testing.T) {
+	for _, frozen := range []bool{false, true} {
+		w := newWorld(t, simulator.Options{Frozen: frozen})
+		d := linked(newcomer(1), "contact", w.Add("contact", map[string]any{"lastname": "Ruiz"}))
+		written := w.show(t, d, said("one", nil))
+		row := only(t, w.Simulator, "msg_message")
+		w.Deactivate("msg_message", row.ID)
+		step, _, err := w.Next(d, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		step.Activity = said("two", written)
+		errs := []error{w.Do(t.Context(), []connector.Step[dynamics.Request]{step})[0].Err, w.WriteStatuses(t.Context(), []receipt.Update{{
+			TenantID: tenantID, CRM: "dynamics", Key: row.Properties["msg_eventkey"], Status: receipt.Status{State: "delivered", At: d.Event.Timestamp},
+		}})[0]}
+		for _, err := range errs {
+			if frozen {
+				wants(t, err, fault.Permanent, "dynamics_inactive")
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if p := only(t, w.Simulator, "msg_message").Properties; (strings.Contains(p["msg_body"], "two") && p["msg_status"] == "delivered") == frozen || p["statecode"] != "1" {
+			t.Errorf("refused: %t: %v", frozen, p)
+		}
+	}
+}
+
 // unreadable spoils the reading of one person: what is asked of the row is nothing that it has.
 type unreadable struct {
 	next http.RoundTripper

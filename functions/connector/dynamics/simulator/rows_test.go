@@ -190,3 +190,15 @@ func TestWhatToolsSee(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 }
+
+func TestAnEnvironmentThatRefusesChangesOfInactiveRows(t *testing.T) {
+	s := simulator.New(simulator.Options{Frozen: true})
+	id := s.Add("contact", map[string]any{"lastname": "Ruiz"})
+	s.Deactivate("contact", id)
+	if got := ask(t, s, "PATCH", "contacts("+id+")", `{"lastname":"Li"}`); got.status != 400 || !strings.Contains(got.body, "0x80040230") {
+		t.Errorf("%+v", got)
+	}
+	if got := ask(t, s, "PATCH", "contacts("+id+")", `{"statecode":0}`); got.status != 204 {
+		t.Errorf("activated: %+v", got)
+	}
+}

@@ -35,6 +35,7 @@ type Options struct {
 	NotMember   bool          // the app is no application user of the environment
 	NoFiles     bool          // its security role has no privileges on notes
 	NoCases     bool          // there is no Dynamics 365 Customer Service
+	Frozen      bool          // a plug-in refuses changes of rows that are inactive
 	Inactive    string        // a user who has left
 }
 

@@ -193,6 +193,8 @@ func (s *Simulator) check(r request, t *table, own *record, values map[string]an
 		return denied("prvCreate" + t.Privilege)
 	case values["_ownerid_value"] == nil && written(values, "_ownerid_value"):
 		return bad("0x80040200", "Required field missing.")
+	case s.options.Frozen && own != nil && t.States != nil && own.Values["statecode"] != 0 && !written(values, "statecode"):
+		return bad(codeInactive, "The object cannot be updated because it is inactive.")
 	case s.plugIns[t.Name] != "":
 		return bad(codePlugIn, s.plugIns[t.Name])
 	}
