@@ -206,7 +206,7 @@ func TestOneTenantsTroubleIsItsOwn(t *testing.T) {
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		second := p.secondTenant()
 		refused := p.about.Refusals.Credential
-		refused.Match = "/second"
+		refused.Match = secondHost
 		p.outage.refuse(refused, 24*time.Hour)
 		for n := range 60 {
 			p.send(message{to: second, number: number(1000 + n), from: fmt.Sprintf("+1555301%04d", n), text: "hello"})

@@ -130,7 +130,7 @@ type pipeline struct {
 type outage struct {
 	portal http.RoundTripper
 	mu     sync.Mutex
-	prefix string
+	prefix string // of paths, or a host
 	status int
 	body   string
 	until  time.Time
@@ -149,7 +149,7 @@ func (o *outage) RoundTrip(r *http.Request) (*http.Response, error) {
 	o.mu.Lock()
 	prefix, status, body, until := o.prefix, o.status, o.body, o.until
 	o.mu.Unlock()
-	if !time.Now().Before(until) || !strings.HasPrefix(r.URL.Path, prefix) {
+	if !time.Now().Before(until) || !strings.HasPrefix(r.URL.Path, prefix) && r.URL.Host != prefix {
 		return o.portal.RoundTrip(r)
 	}
 	if status < 0 {
@@ -709,14 +709,19 @@ func (p *pipeline) check(count int, sender func(n int) string) {
 	}
 }
 
-// secondTenant publishes a tenant with an account of its own, whose CRM is at the path /second, and returns its provider.
+// secondHost is where the CRM of the second tenant is.
+const secondHost = "second.example"
+
+// secondTenant publishes a tenant with an account and a CRM of its own, and returns its provider.
 func (p *pipeline) secondTenant() *samples.Client {
 	p.t.Helper()
 	const address = "+15557650002"
 	f := p.file
 	f.Tenant.ID, f.Tenant.Name = "second", "Second"
 	f.Tenant.CRMs = slices.Clone(f.Tenant.CRMs)
-	f.Tenant.CRMs[0].BaseURL = "http://127.0.0.1/second"
+	crm, first := &f.Tenant.CRMs[0], f.Tenant.CRMs[0].BaseURL
+	crm.BaseURL = "http://" + secondHost
+	crm.Settings = bytes.ReplaceAll(crm.Settings, []byte(`"`+first+`"`), []byte(`"`+crm.BaseURL+`"`)) // where its tokens are given is there, too
 	i := slices.IndexFunc(f.Accounts, func(a tenant.AccountContent[secret.Value]) bool { return a.ID == p.account })
 	f.Accounts = slices.Clone(f.Accounts[i : i+1])
 	own := &f.Accounts[0]

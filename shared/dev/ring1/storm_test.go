@@ -121,7 +121,7 @@ func (s storm) blow(t *testing.T) (o outcome) {
 		l.registered(stormBegins, s.messages)
 		l.start()
 		defer l.halt()
-		p.outage.begin("/second", http.StatusServiceUnavailable, "", 6*time.Hour)
+		p.outage.begin(secondHost, http.StatusServiceUnavailable, "", 6*time.Hour)
 		for n := range 40 {
 			p.send(message{to: second, number: number(500_000 + n), from: fmt.Sprintf("+1555301%04d", n), text: "hello"})
 		}
