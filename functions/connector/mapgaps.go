@@ -31,7 +31,11 @@ func AddGaps(r *connect.Report, settings json.RawMessage, objects []MappedObject
 	for _, o := range objects {
 		for _, gap := range m.Gaps(o.Object, o.Fields, o.Owned...) {
 			found = true
-			r.Add("settings.fields."+gap.Path+" of "+o.Name, connect.Refused, gap.Reason+": deliveries go on without it", gap.Remedy)
+			means := ": deliveries go on without it"
+			if gap.Unfit {
+				means = ": deliveries that fill it wait"
+			}
+			r.Add("settings.fields."+gap.Path+" of "+o.Name, connect.Refused, gap.Reason+means, gap.Remedy)
 		}
 	}
 	if !found {

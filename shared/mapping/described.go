@@ -12,6 +12,7 @@ type Described struct {
 	Name     string
 	Type     Type     // what it takes; "" of what no mapping can fill
 	ReadOnly bool     // to the credentials that were asked with
+	Drops    bool     // the CRM leaves out, and does not say, what is written to it and may not be
 	Length   int      // characters of a Text at most, 0 where that is not told
 	Options  []string // of a Choice, as they are written; nil where any is taken
 }
@@ -38,6 +39,7 @@ type Gap struct {
 	Path   string // below the fields of the CRM's settings
 	Reason string
 	Remedy string // what to do
+	Unfit  bool   // the field takes nothing that the entry gives: it is not there, is of another type or cannot be written
 }
 
 // Gaps returns what an object's entries ask for that its fields, as the CRM describes them, do not give. Owned are names of fields that
@@ -56,12 +58,14 @@ func (m *Mapping) Gaps(o Object, fields []Described, owned ...string) []Gap {
 		if e.object != o {
 			continue
 		}
-		add := func(member, reason, remedy string) {
-			gaps = append(gaps, Gap{fmt.Sprintf("%s[%d].%s", o, e.index, member), reason, remedy})
-		}
 		f, there := by[strings.ToLower(e.To)]
+		unfit := !there || f.ReadOnly && !f.Drops || f.Type != "" && f.Type != Choice && !takes(f.Type, e.as)
+		add := func(member, reason, remedy string) {
+			gaps = append(gaps, Gap{fmt.Sprintf("%s[%d].%s", o, e.index, member), reason, remedy, unfit})
+		}
 		switch {
 		case slices.ContainsFunc(owned, func(name string) bool { return strings.EqualFold(name, e.To) }):
+			unfit = false
 			add("to", "is a field that the connector writes itself", "name another field")
 		case !there:
 			add("to", "is no field that the credentials can see", "make the field in the CRM, or grant access to it, or correct the name")

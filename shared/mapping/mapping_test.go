@@ -218,12 +218,12 @@ func TestGaps(t *testing.T) {
 		"other letters are the same name":  {`"to": "long__C", "from": "event.message.text"`, ""},
 		"a number for a text":              {`"to": "Short__c", "from": "event.message.attachments.0.size"`, ""},
 		"a number":                         {`"to": "Rooms__c", "from": "metadata.rooms", "as": "number"`, ""},
-		"a field that is not there":        {`"to": "Goat__c", "value": 1`, "person[0].to is no field that the credentials can see: make the field in the CRM, or grant access to it, or correct the name"},
-		"a field that is read only":        {`"to": "Sum__c", "value": 1`, "person[0].to is a field that the credentials cannot write: grant write access, or name another field: the CRM works some out itself"},
+		"a field that is not there":        {`"to": "Goat__c", "value": 1`, "person[0].to is no field that the credentials can see: make the field in the CRM, or grant access to it, or correct the name!"},
+		"a field that is read only":        {`"to": "Sum__c", "value": 1`, "person[0].to is a field that the credentials cannot write: grant write access, or name another field: the CRM works some out itself!"},
 		"a field of no mapping":            {`"to": "Who__c", "value": 1`, "person[0].to is a field of a type that no mapping fills: name another field"},
 		"a field of ours":                  {`"to": "Ours__c", "value": "a"`, "person[0].to is a field that the connector writes itself: name another field"},
-		"a text for a number":              {`"to": "Rooms__c", "from": "event.message.text"`, "person[0].as is text, and the field takes number: set as to number, or name another field"},
-		"a time for a day":                 {`"to": "Day__c", "from": "event.timestamp"`, "person[0].as is datetime, and the field takes date: set as to date, or name another field"},
+		"a text for a number":              {`"to": "Rooms__c", "from": "event.message.text"`, "person[0].as is text, and the field takes number: set as to number, or name another field!"},
+		"a time for a day":                 {`"to": "Day__c", "from": "event.timestamp"`, "person[0].as is datetime, and the field takes date: set as to date, or name another field!"},
 		"too short":                        {`"to": "Short__c", "from": "event.message.text"`, "person[0].maxLength lets 255 characters through, and the field takes 40: set maxLength to 40, or make the field longer"},
 		"a text that fits by its entry":    {`"to": "Short__c", "from": "event.message.text", "maxLength": 40`, ""},
 		"what the provider sent is longer": {`"to": "Short__c", "from": "metadata.rawVendor"`, "person[0].maxLength lets 32000 characters through, and the field takes 40: set maxLength to 40, or make the field longer"},
@@ -243,6 +243,9 @@ func TestGaps(t *testing.T) {
 			got := ""
 			for _, g := range m.Gaps(mapping.Person, described, "ours__C") {
 				got += g.Path + " " + g.Reason + ": " + g.Remedy
+				if g.Unfit {
+					got += "!"
+				}
 			}
 			if got != tt.want {
 				t.Errorf("%s\nwant %s", got, tt.want)

@@ -15,6 +15,7 @@ import (
 	"signalbox/shared/canonical"
 	"signalbox/shared/delivery"
 	"signalbox/shared/eventrecord"
+	"signalbox/shared/fault"
 	"signalbox/shared/idempotency"
 	"signalbox/shared/mapping"
 	"signalbox/shared/store"
@@ -27,7 +28,9 @@ type Mapped struct {
 	// Name returns the CRM's name of a field that an administrator calls so, in small letters.
 	Name func(field string) string
 	// Option returns what the CRM writes for an option that an administrator calls so. Nil: what it is called.
-	Option func(label string) string
+	Option       func(label string) string
+	FirstMessage string // the CRM's own field of a person in which reps look for the first message
+	Drops        bool   // the CRM leaves out, and does not say, what may not be written
 	// Define makes such a field, as an administrator would. It goes by type, options and length.
 	Define func(mapping.Object, mapping.Described)
 	// Held returns the values of the records of an object, by the CRM's names.
@@ -53,6 +56,10 @@ func mapsFields[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a field that the CRM refuses costs nobody else's":           mappedRefusedTogether[R],
 		"what a provider sent is read on demand":                     mappedRaw[R],
 		"what a provider sent and nobody keeps":                      mappedUnkept[R],
+		"a field that is of another type holds messages back":        mappedUnfit[R](`{"to": "number_typed", "value": "two"}`),
+		"a field that may not be written holds messages back":        mappedUnfit[R](`{"to": "readonly_typed", "value": "two"}`),
+		"a field that is gone holds messages back":                   mappedUnfit[R](`{"to": "gone_typed", "value": "two"}`),
+		"what the connector writes is not written over":              mappedOurs[R],
 		"a person who is gone is another one, with the fields":       mappedGone[R],
 	}
 	for name, run := range cases {
@@ -71,7 +78,7 @@ func (c configured) Tenant(context.Context, string) (tenant.Tenant, error) {
 }
 
 // maps has the tenant map entries, in JSON, by object, with "to" for the CRM's own names. Each names a field that is defined as the text,
-// number and so on that its name begins with; a strict one is of one option, and gets another.
+// number and so on that its name begins with, unless that says that it is gone; a strict one is of one option, and gets another.
 func (w *world[R]) maps(entries map[mapping.Object][]string) {
 	w.t.Helper()
 	fields := map[string]any{"version": 1}
@@ -99,9 +106,15 @@ func (w *world[R]) maps(entries map[mapping.Object][]string) {
 				f = mapping.Described{Type: mapping.Choice, Options: []string{w.option("known")}}
 				e.As, e.Value = mapping.Choice, json.RawMessage(strconv.Quote(w.option("unheard of")))
 			}
-			e.To = w.Mapped.Name(e.To)
+			f.ReadOnly = strings.HasPrefix(e.To, "readonly_")
+			gone := strings.HasPrefix(e.To, "gone_") || e.To == w.Mapped.FirstMessage
+			if e.To != w.Mapped.FirstMessage {
+				e.To = w.Mapped.Name(e.To)
+			}
 			f.Name = e.To
-			w.Mapped.Define(o, f)
+			if !gone {
+				w.Mapped.Define(o, f)
+			}
 			list = append(list, e)
 		}
 		fields[string(o)] = list
@@ -335,6 +348,39 @@ func mappedRefused[R any](w *world[R]) {
 	w.holds(1, d)
 	if got := w.left(d); got[connector.ResultRefused] == "" {
 		w.t.Errorf("left out: %v, want all", got)
+	}
+}
+
+// mappedUnfit has the tenant map a field that takes nothing of what an entry gives. It is the tenant's to mend, and nothing is lost meanwhile.
+func mappedUnfit[R any](entry string) func(*world[R]) {
+	return func(w *world[R]) {
+		if w.Mapped.Drops && strings.Contains(entry, "readonly_") {
+			w.t.Skip("this CRM leaves out, and does not say, what may not be written")
+		}
+		for _, o := range []mapping.Object{mapping.Person, mapping.Activity} {
+			w.maps(map[mapping.Object][]string{o: {entry}})
+			if errs := w.deliver(&process{}, w.unknown(1, 1)); errs[0] == nil || fault.Of(errs[0]).Kind != fault.Blocked {
+				w.t.Errorf("of %s: %v, and the message is to wait", o, errs[0])
+			}
+			time.Sleep(lease)
+		}
+		w.mappings = nil // the entry was taken out
+		d := w.unknown(1, 1)
+		w.finish(d)
+		w.holds(1, d)
+	}
+}
+
+// mappedOurs has a tenant map the field of the first message, which the schema of the CRM's settings refuses: a file that is in force all the same
+// is an older release's.
+func mappedOurs[R any](w *world[R]) {
+	w.maps(map[mapping.Object][]string{mapping.Person: {`{"to": "` + w.Mapped.FirstMessage + `", "value": "theirs"}`}})
+	d := w.unknown(1, 1)
+	w.finish(d)
+	for _, held := range w.Mapped.Held(mapping.Person) {
+		if got := held[w.Mapped.FirstMessage]; got != d.Event.Message.Text {
+			w.t.Errorf("the first message is %q", got)
+		}
 	}
 }
 

@@ -261,8 +261,10 @@ func mapped(s *simulator.Simulator, b dynamics.Binding) *connectortest.Mapped {
 		objects = slices.DeleteFunc(objects, func(o mapping.Object) bool { return o == mapping.Lead })
 	}
 	return &connectortest.Mapped{
-		Objects: objects,
-		Name:    func(field string) string { return "own_" + field },
+		Objects:      objects,
+		FirstMessage: "description",
+		Drops:        true,
+		Name:         func(field string) string { return "own_" + field },
 		Option: func(label string) string {
 			return strconv.Itoa(471100000 + slices.Index([]string{"Text", "Other", "known", "unheard of"}, label))
 		},

@@ -82,7 +82,7 @@ func (v *visit) takes(ctx context.Context, table string) ([]mapping.Described, e
 		for _, c := range told.Value {
 			d, known := by[c.Name]
 			if !known { // the first reply has them all
-				d = mapping.Described{Name: c.Name, Type: types[c.Type], ReadOnly: !c.Creatable || !c.Updatable}
+				d = mapping.Described{Name: c.Name, Type: types[c.Type], ReadOnly: !c.Creatable || !c.Updatable, Drops: true}
 			}
 			d.Length = max(d.Length, c.Length)
 			if c.Format == "DateOnly" {

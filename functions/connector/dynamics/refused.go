@@ -147,7 +147,7 @@ func (e *ResponseError) byCode(message string) *fault.Error {
 	case e.Status == http.StatusBadRequest && says("key in the request uri is not valid"):
 		return fault.New(fault.Blocked, codeKey, nil)
 	case e.Status == http.StatusBadRequest && says("cannot convert the literal", "cannot convert a value"):
-		return fault.New(fault.Permanent, "dynamics_value_type", nil)
+		return fault.New(fault.Blocked, "dynamics_value_type", nil)
 	case e.Status == http.StatusBadRequest && says("undeclared property", "invalid property", "resource not found for the segment", "could not find a property named"):
 		return fault.New(fault.Blocked, codeSchema, nil)
 	}

@@ -197,9 +197,10 @@ func mapped(s *simulator.Simulator, b hubspot.Binding) *connectortest.Mapped {
 		objects = append(objects, mapping.Conversation)
 	}
 	return &connectortest.Mapped{
-		Objects: objects,
-		Name:    func(field string) string { return "own_" + field },
-		Define:  s.DefineMapped,
+		Objects:      objects,
+		FirstMessage: "message",
+		Name:         func(field string) string { return "own_" + field },
+		Define:       s.DefineMapped,
 		Held: func(o mapping.Object) (all []map[string]string) {
 			for _, r := range s.Mapped(o) {
 				all = append(all, r.Properties)

@@ -34,7 +34,9 @@ const (
 	codeErased   = "hubspot_person_erased"
 	codeRule     = "hubspot_validation_rule"
 
-	codePropertyMissing = "hubspot_property_missing"
+	codePropertyMissing  = "hubspot_property_missing"
+	codePropertyReadOnly = "hubspot_property_read_only"
+	codePropertyType     = "hubspot_property_type"
 )
 
 // propertyMissing is HubSpot's code for a property that the portal does not have.
@@ -96,8 +98,15 @@ const (
 
 // ownChecks are the words for values that no portal takes. What else is told of a property is a rule of this portal: of what a value must
 // be, or of which properties must have one. See https://developers.hubspot.com/changelog/crm-api-write-validation-enforcement.
-const ownChecks = "INVALID_EMAIL INVALID_OPTION INVALID_BOOLEAN INVALID_INTEGER INVALID_LONG INVALID_DOUBLE INVALID_NUMERIC INVALID_DATE " +
-	"INVALID_TIME INVALID_TIMESTAMP INVALID_NUMBER_SIZE READ_ONLY_VALUE INVALID_OWNER_ID CONFLICTING_UNIQUE_VALUE " + propertyMissing + " " + wordBlocklisted
+const ownChecks = "INVALID_EMAIL INVALID_OPTION INVALID_NUMBER_SIZE INVALID_OWNER_ID CONFLICTING_UNIQUE_VALUE " + wordBlocklisted + " " + unfit
+
+// unfit are the words for properties that take nothing of what is written to them, as one does not that a tenant maps and somebody has made anew
+// with another type. What we write of our own has the types of package/.
+const (
+	mistyped = "INVALID_BOOLEAN INVALID_INTEGER INVALID_LONG INVALID_DOUBLE INVALID_NUMERIC INVALID_DATE INVALID_TIME INVALID_TIMESTAMP"
+	readOnly = "READ_ONLY_VALUE"
+	unfit    = propertyMissing + " " + readOnly + " " + mistyped
+)
 
 var (
 	word        = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,63}$`)
@@ -155,12 +164,12 @@ func (r refusal) safe(status int) *ResponseError {
 func (e *ResponseError) add(d detail) {
 	d.Code = cmp.Or(d.Code, d.Error)
 	e.erased = e.erased || d.Message == blocklisted || d.Code == wordBlocklisted
-	if word.MatchString(d.Code) && (e.Detail == "" || d.Code == propertyMissing) { // the tenant's trouble outweighs the message's
+	if word.MatchString(d.Code) && (e.Detail == "" || slices.Contains(strings.Fields(unfit), d.Code) && e.Detail != propertyMissing) { // the tenant's trouble outweighs the message's
 		e.Detail = d.Code
 	}
 	for _, name := range append([]string{d.Name}, d.Context.Names...) {
 		e.ofOwner = e.ofOwner || name == ownerProperty
-		named := d.Code == propertyMissing || !slices.Contains(strings.Fields(ownChecks), d.Code)
+		named := slices.Contains(strings.Fields(unfit), d.Code) || !slices.Contains(strings.Fields(ownChecks), d.Code)
 		if named && property.MatchString(name) && !slices.Contains(e.Properties, name) && len(e.Properties) < 8 {
 			e.Properties = append(e.Properties, name)
 		}
@@ -185,6 +194,8 @@ func (e *ResponseError) byCode() *fault.Error {
 	}
 	f := connector.MeaningOf(e.Detail, []connector.Meaning{
 		{Words: propertyMissing, Kind: fault.Blocked, Code: codePropertyMissing},
+		{Words: readOnly, Kind: fault.Blocked, Code: codePropertyReadOnly},
+		{Words: mistyped, Kind: fault.Blocked, Code: codePropertyType},
 		{Words: "CONFLICTING_UNIQUE_VALUE", Kind: fault.Permanent, Code: codeConflict},
 		{Words: "DAILY", Kind: fault.Blocked, Code: "hubspot_daily_limit", Wait: dailyWait},
 		{Words: "SECONDLY", Kind: fault.Throttled, Code: "hubspot_search_limit", Wait: searchWait},

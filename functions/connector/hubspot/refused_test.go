@@ -53,6 +53,17 @@ func TestRefusalsAreSortedByCodeFirstAndStatusSecond(t *testing.T) {
 			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"error\":\"INVALID_EMAIL\",\"name\":\"email\"}]"}`,
 			permanent, "hubspot_invalid_data", 0,
 		},
+		"a property that is read only": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"x\",\"error\":\"READ_ONLY_VALUE\",\"name\":\"createdate\"}]"}`,
+			blocked, "hubspot_property_read_only", 0,
+		},
+		"a property of another type": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"two was not a valid long.\",\"error\":\"INVALID_LONG\",\"name\":\"rooms\"}]"}`,
+			blocked, "hubspot_property_type", 0,
+		},
+		"a number that is too large": {
+			400, nil, `{"category":"VALIDATION_ERROR","errors":[{"code":"INVALID_NUMBER_SIZE","context":{"propertyName":["rooms"]}}]}`, permanent, "hubspot_invalid_data", 0,
+		},
 		"somebody who was erased": {
 			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"email has been GDPR blacklisted\",\"error\":\"INVALID_EMAIL\",\"name\":\"email\"}]"}`,
 			permanent, "hubspot_person_erased", 0,

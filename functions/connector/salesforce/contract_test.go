@@ -124,8 +124,11 @@ func TestContract(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := org()
 			c.change(&b)
-			ready := signedIn(t, b, simulator.New(simulator.Options{Apps: apps(t), Picklists: b.Capabilities.CountryCodes}))
-			connectortest.Run(t, func(t *testing.T) connectortest.Harness[salesforce.Request] { return harness(t, b, c.calls, ready) })
+			first := simulator.New(simulator.Options{Apps: apps(t), Picklists: b.Capabilities.CountryCodes})
+			ready := signedIn(t, b, first)
+			connectortest.Run(t, func(t *testing.T) connectortest.Harness[salesforce.Request] {
+				return harness(t, b, c.calls, ready, first)
+			})
 		})
 	}
 }
@@ -145,9 +148,9 @@ func (p place) copied(t *testing.T, s *simulator.Simulator) place {
 	return own
 }
 
-func harness(t *testing.T, b salesforce.Binding, calls int, ready place) connectortest.Harness[salesforce.Request] {
+func harness(t *testing.T, b salesforce.Binding, calls int, ready place, first *simulator.Simulator) connectortest.Harness[salesforce.Request] {
 	t.Helper()
-	s := simulator.New(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert, Picklists: b.Capabilities.CountryCodes})
+	s := first.Another(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert, Picklists: b.Capabilities.CountryCodes})
 	p := ready.copied(t, s)
 	enrol := func(person string, began time.Time) { s.Enrol(person, began) }
 	if !b.Capabilities.SalesEngagement {
@@ -287,9 +290,10 @@ func mapped(s *simulator.Simulator, b salesforce.Binding) *connectortest.Mapped 
 		objects = append(objects, mapping.Lead)
 	}
 	return &connectortest.Mapped{
-		Objects: objects,
-		Name:    func(field string) string { return "Own_" + field + "__c" },
-		Define:  s.DefineMapped,
+		Objects:      objects,
+		FirstMessage: "Description",
+		Name:         func(field string) string { return "Own_" + field + "__c" },
+		Define:       s.DefineMapped,
 		Held: func(o mapping.Object) (all []map[string]string) {
 			for _, r := range s.Mapped(o) {
 				all = append(all, r.Properties)

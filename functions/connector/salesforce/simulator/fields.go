@@ -3,6 +3,7 @@ package simulator
 import (
 	_ "embed"
 	"encoding/base64"
+	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -43,26 +44,39 @@ type field struct {
 //go:embed fields.json
 var builtIn []byte
 
+// definition is what an org may have, as the files say it: it is read once for all orgs that are made of one.
+type definition struct {
+	builtIn map[string]map[string]field
+	custom  map[string][]definitions.Field // of our package
+	set     permissionSet
+}
+
+// read returns what the embedded files say; they are tested.
+func read() *definition {
+	d := &definition{custom: map[string][]definitions.Field{}}
+	_ = json.Unmarshal(builtIn, &d.builtIn)
+	for _, object := range definitions.Objects() {
+		d.custom[object], _ = definitions.Fields(object)
+	}
+	_ = xml.Unmarshal(definitions.PermissionSet(), &d.set)
+	return d
+}
+
 // deploy adds the fields of our package.
 func (s *Simulator) deploy() {
 	if s.options.Bare {
 		return
 	}
-	for _, object := range definitions.Objects() {
-		fields, err := definitions.Fields(object)
-		if err != nil { // embedded, and tested
-			continue
-		}
+	for object, fields := range s.definition.custom {
 		if object == "Activity" && s.options.NoTaskKey {
+			fields = slices.Clone(fields)
 			for i := range fields {
 				fields[i].ExternalID, fields[i].Unique = false, false
 			}
 		}
 		s.keep(object, fields)
 	}
-	var set permissionSet
-	_ = xml.Unmarshal(definitions.PermissionSet(), &set) // embedded, and tested
-	s.grants[definitions.PermissionSetName] = set
+	s.grants[definitions.PermissionSetName] = s.definition.set
 	s.assigned[definitions.PermissionSetName] = !s.options.Unassigned
 	s.reveal()
 }

@@ -49,10 +49,8 @@ func (s *Simulator) reset() {
 	s.Tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
 	s.lastID, s.requests, s.day, s.rules = 0, 0, day{}, nil
 	s.flows, s.runs = map[string][]string{}, nil
-	var fields map[string]map[string]field
-	_ = json.Unmarshal(builtIn, &fields) // embedded, and tested
-	for object, fields := range fields {
-		t := &table{object: object, fields: fields}
+	for object, fields := range s.definition.builtIn {
+		t := &table{object: object, fields: maps.Clone(fields)}
 		t.Table = simulatortest.NewTable(t.key)
 		s.Tables[object] = t
 	}

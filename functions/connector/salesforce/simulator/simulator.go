@@ -42,19 +42,20 @@ type Options struct {
 // Simulator is one org. It is safe for concurrent use.
 type Simulator struct {
 	simulatortest.Base[*table]
-	about    simulatortest.About
-	options  Options
-	lastID   int64
-	requests int
-	day      day
-	begun    map[*http.Request]time.Time
-	sessions map[string]time.Time // when they were used last
-	minted   int
-	locked   map[string]int // by record id: how many more writes are refused
-	rules    []Rule
-	undo     []func()
-	assign   bool // the request at hand uses assignment rules
-	save     bool // and saves what a duplicate rule warns of
+	about      simulatortest.About
+	options    Options
+	definition *definition
+	lastID     int64
+	requests   int
+	day        day
+	begun      map[*http.Request]time.Time
+	sessions   map[string]time.Time // when they were used last
+	minted     int
+	locked     map[string]int // by record id: how many more writes are refused
+	rules      []Rule
+	undo       []func()
+	assign     bool // the request at hand uses assignment rules
+	save       bool // and saves what a duplicate rule warns of
 
 	hidden      map[string]map[string]field // fields of packages, by object, whoever may see them
 	grants      map[string]permissionSet    // by name
@@ -65,8 +66,13 @@ type Simulator struct {
 }
 
 // New returns an org without records.
-func New(o Options) *Simulator {
-	s := &Simulator{about: simulatortest.ReadAbout(about), options: o, begun: map[*http.Request]time.Time{}}
+func New(o Options) *Simulator { return newOrg(o, read(), simulatortest.ReadAbout(about)) }
+
+// Another returns another org without records, as New does, and does not read again what orgs may have.
+func (s *Simulator) Another(o Options) *Simulator { return newOrg(o, s.definition, s.about) }
+
+func newOrg(o Options, d *definition, about simulatortest.About) *Simulator {
+	s := &Simulator{about: about, options: o, definition: d, begun: map[*http.Request]time.Time{}}
 	s.reset()
 	return s
 }
