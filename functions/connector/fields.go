@@ -32,6 +32,9 @@ const ResultRefused = "refused"
 // write that record for a message of a person whom it holds, and a mapping causes no write of its own.
 const ResultUnwritten = "unwritten"
 
+// ResultWithout is under what the result of a step names, with commas between, fields of a CRM's own that it may not write and wrote without.
+const ResultWithout = "without"
+
 // The codes for which what a provider sent is not to be had for a mapping.
 const (
 	CodeRawPolicy   = "raw_vendor_policy"   // the tenant does not keep its redacted form alone
@@ -259,6 +262,8 @@ func unopened(f *fault.Error) (rawVendor, error) {
 
 // withoutFields reports whether an item whose write was refused goes on without the fields that its tenant maps. Whatever became of the
 // options and rules of a CRM since the mapping was applied, it costs no message. What is refused without them, too, is not refused for them.
+// A field that is gone, of another type or read-only blocks, and the binding's gate closes: left out of every record, what the tenant asked
+// for would be lost for good.
 func (c *Connector[R]) withoutFields(ctx context.Context, it *item, step Step[R], err error) bool {
 	f := fault.Of(err)
 	switch {

@@ -57,6 +57,16 @@ func (o Object) With(mapped []mapping.Field) Object {
 	return o
 }
 
+// Without returns an object without a member, and reports whether it had it.
+func (o Object) Without(name string) (Object, bool) {
+	for at := 0; at+1 < len(o); at += 2 {
+		if o[at] == name {
+			return slices.Concat(o[:at], o[at+2:]), true
+		}
+	}
+	return o, false
+}
+
 // Shortened returns an object of which no text is longer than it may be: most has the lengths by the names of members. A text is cut, one that
 // is of use only as a whole is left out. It returns false if nothing is too long.
 func (o Object) Shortened(most map[string]int, whole func(name string) bool) (Object, bool) {

@@ -165,10 +165,16 @@ func (o *org) writeRows(ctx context.Context, rows []connector.Object) []error {
 	return errs
 }
 
-// create makes a record that has no external id. What is too long for a field of the org is shortened, once.
+// create makes a record that has no external id. What is too long for a field of the org is shortened, once, and what is hidden from the
+// integration user is left out where the record says enough without it.
 func (o *org) create(ctx context.Context, object string, record connector.Object) error {
 	path := o.path("sobjects/" + object)
 	err := o.call(ctx, http.MethodPost, path, record, nil)
+	for fitting, without := unhidden(err, object, record); len(without) > 0; fitting, without = unhidden(err, object, record) {
+		o.withhold(ctx, object, without)
+		record = fitting
+		err = o.call(ctx, http.MethodPost, path, record, nil)
+	}
 	if fitting, changed := shortened(err, record); changed {
 		err = o.call(ctx, http.MethodPost, path, fitting, nil)
 	}

@@ -130,7 +130,25 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 		"cadences that nobody asks for":   {what: "cadences", state: connect.Degraded, says: `"salesEngagement": true`},
 		"cadences":                        {change: func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, what: "cadences", state: connect.OK},
 		"cadences that are not licensed":  {org: simulator.Options{NoCadences: true}, change: func(b *salesforce.Binding) { b.Capabilities.SalesEngagement = true }, what: "cadences", state: connect.Degraded, says: "SequencesNotCancelled"},
-		"a mapping that fits":             {change: maps(`"person":[{"to":"Description","value":"x"}]`), what: "settings.fields", state: connect.OK},
+		"a mapping that fits":             {change: maps(`"person":[{"to":"Mood__c","value":"x"}]`), admin: own(mapping.Person, mapping.Described{Name: "Mood__c", Type: mapping.Text}), what: "settings.fields", state: connect.OK},
+		"a mapping to what tasks have":    {change: maps(`"activity":[{"to":"CallType","value":"x"}]`), admin: func(s *simulator.Simulator) { s.Define("Task", "CallType", "Text", 40) }, what: "settings.fields", state: connect.OK},
+		"and our own object has not, where messages are no tasks": {
+			change: func(b *salesforce.Binding) {
+				maps(`"activity":[{"to":"CallType","value":"x"}]`)(b)
+				b.Capabilities.Tasks = false
+			},
+			what: "settings.fields.activity[0].to of Msg_Event__c", state: connect.Refused, says: "is no field that the credentials can see",
+		},
+		"a mapping of an object that is not seen": {
+			org: simulator.Options{Bare: true, NoDeploy: true}, change: func(b *salesforce.Binding) {
+				maps(`"activity":[{"to":"Mood__c","value":"x"}]`)(b)
+				b.Capabilities.Tasks = false
+			},
+			what: "settings.fields", writes: true,
+		},
+		"what describes a person, hidden": {admin: func(s *simulator.Simulator) { s.Hide("Lead", "Description") }, what: "Lead.Description", state: connect.Degraded, says: "Set Field-Level Security"},
+		"the lines of sessions, hidden":   {admin: func(s *simulator.Simulator) { s.Hide("Task", "Description") }, what: "Task.Description", state: connect.Missing, says: "deliveries that write it wait"},
+		"a number that may only be read":  {admin: func(s *simulator.Simulator) { s.Protect("Contact", "Phone") }, what: "Contact.Phone", state: connect.Missing, says: "not to be edited"},
 		"a mapping to what leads lack":    {change: maps(`"person":[{"to":"HomePhone","value":"x"}]`), what: "settings.fields.person[0].to of Lead", state: connect.Refused, says: "is no field that the credentials can see"},
 		"a mapping to what is read":       {change: maps(`"lead":[{"to":"ConvertedContactId","value":"x"}]`), what: "settings.fields.lead[0].to of Lead", state: connect.Refused, says: "cannot write"},
 		"a mapping to another type":       {change: maps(`"conversation":[{"to":"When__c","value":"x"}]`), admin: own(mapping.Conversation, mapping.Described{Name: "When__c", Type: mapping.Datetime}), what: "settings.fields.conversation[0].as of Msg_Conversation__c", state: connect.Refused, says: "takes datetime"},

@@ -10,14 +10,17 @@ import (
 )
 
 // mapped compares the tenant's mapping with the org's fields. What is mapped of a person is of leads and contacts, and of an activity of
-// tasks and of our own object.
+// tasks, or of our own object where messages are to be no tasks. Where an object is
+// not seen at all, which is told, it is compared the next time.
 func (v *visit) mapped(context.Context) error {
 	shows := map[string][]mapping.Object{
-		contactObject: {mapping.Person}, leadObject: {mapping.Person, mapping.Lead}, taskObject: {mapping.Activity}, eventObject: {mapping.Activity},
-		conversationObject: {mapping.Conversation},
+		contactObject: {mapping.Person}, leadObject: {mapping.Person, mapping.Lead}, v.sheet().object: {mapping.Activity}, conversationObject: {mapping.Conversation},
 	}
 	var objects []connector.MappedObject
 	for _, o := range v.objects {
+		if o.absent && shows[o.object] != nil {
+			return nil
+		}
 		for _, object := range shows[o.object] {
 			objects = append(objects, connector.MappedObject{Object: object, Name: o.object, Fields: o.takes()})
 		}

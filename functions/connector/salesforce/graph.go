@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -99,9 +101,10 @@ type graphReply struct {
 
 // written is what became of one graph: the ids by reference id, or an error and the node that it is of.
 type written struct {
-	ids map[string]string
-	err error
-	ref string
+	ids     map[string]string
+	err     error
+	ref     string
+	without []string // fields that it was written without
 }
 
 // upsert returns the address of a record by an external id.
@@ -213,7 +216,8 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 			once = "true"
 		}
 		w.Succeed(i, append(r.activity.result(got.ids),
-			resultWho, who, resultMade, created, resultEvent, r.shown.eventID(got.ids[refEvent]), resultOnce, once, connector.ResultNamed, known)...)
+			resultWho, who, resultMade, created, resultEvent, r.shown.eventID(got.ids[refEvent]), resultOnce, once, connector.ResultNamed, known,
+			connector.ResultWithout, strings.Join(got.without, ","))...)
 		return
 	}
 	switch {
@@ -305,36 +309,47 @@ func (o *org) unowned(ctx context.Context, w batch, i int, refused error) {
 	o.concludeGraph(ctx, w, i, "", "", results[0])
 }
 
-// send sends the graphs at. What is too long for a field of the org is shortened, once in each record.
+// send sends the graphs at. What is too long for a field of the org is shortened, once in each record, and what is hidden from the integration
+// user is left out where the record says enough without it.
 func (o *org) send(ctx context.Context, graphs []graph, at []int, results []written) {
+	without := map[int][]string{}
 	for tried := map[string]bool{}; len(at) > 0; {
 		o.sendAll(ctx, graphs, at, results)
 		at = slices.DeleteFunc(slices.Clone(at), func(i int) bool {
-			g, changed := graphs[i].shortened(results[i])
-			record := strconv.Itoa(i) + results[i].ref
-			changed = changed && !tried[record]
-			graphs[i], tried[record] = g, true
-			return !changed
+			g, left, changed := graphs[i].fitted(results[i])
+			refusal := strconv.Itoa(i) + results[i].ref + fmt.Sprint(results[i].err)
+			if !changed || tried[refusal] {
+				return true
+			}
+			graphs[i], tried[refusal] = g, true
+			if len(left) > 0 {
+				without[i] = append(without[i], left...)
+				o.withhold(ctx, results[i].ref, left)
+			}
+			return false
 		})
+	}
+	for i, left := range without {
+		results[i].without = left
 	}
 }
 
-// shortened returns a graph that may come through where it was refused because of the length of a value, or because the integration user
-// may not describe a person.
-func (g graph) shortened(got written) (graph, bool) {
+// fitted returns a graph that may come through where it was refused because of the length of a value, or because of fields that are hidden from
+// the integration user, which it does without.
+func (g graph) fitted(got written) (_ graph, without []string, changed bool) {
 	n := slices.IndexFunc(g.Nodes, func(n node) bool { return n.ReferenceID == got.ref })
 	if n < 0 {
-		return g, false
+		return g, nil, false
 	}
 	body, changed := shortened(got.err, g.Nodes[n].Body)
-	if !changed && got.ref == refPerson {
-		body, changed = undescribed(got.err, g.Nodes[n].Body)
+	if !changed {
+		body, without = unhidden(got.err, got.ref, g.Nodes[n].Body)
 	}
-	if changed {
+	if changed = changed || len(without) > 0; changed {
 		g.Nodes = slices.Clone(g.Nodes)
 		g.Nodes[n].Body = body
 	}
-	return g, changed
+	return g, without, changed
 }
 
 // sendAll sends the graphs at, distinct records in a call: a key that comes twice in one call is refused twice. Those that give

@@ -1,12 +1,17 @@
 package salesforce_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"signalbox/functions/connector"
 	"signalbox/functions/connector/connectortest"
+	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/delivery"
@@ -94,18 +99,74 @@ func TestATimeThatSalesforceDoesNotKeepIsTheMessagesFault(t *testing.T) {
 	})
 }
 
-// TestWhoMayNotDescribeAPersonMakesOneWithoutADescription: the first message is in our own field, too.
-func TestWhoMayNotDescribeAPersonMakesOneWithoutADescription(t *testing.T) {
-	inWorld(t, func(t *testing.T, w *world) {
-		for n, want := range []string{"Interested in pricing for product X", ""} {
-			_, errs := connectortest.Carry(t.Context(), w.process(), newcomer(n))
-			none(t, errs)
-			leads, _ := w.Records("Lead")
-			if p := leads[n].Properties; p["Description"] != want || p["Msg_First_Message__c"] != "Interested in pricing for product X" {
-				t.Errorf("%v", p)
-			}
-			w.Protect("Lead", "Description")
-			w.Set(leads[0].ID, map[string]any{"Phone": ""})
-		}
-	})
+// TestAFieldThatIsHiddenCostsNoMessage: what a record says enough without is left out and told, once it is found; what is needed waits for an admin.
+func TestAFieldThatIsHiddenCostsNoMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		hide    map[string][]string // by object
+		protect bool                // they are shown, and not to be written
+		change  func(*salesforce.Binding)
+		session bool
+		without string
+		blocked bool
+		tasks   int
+	}{
+		"what describes a person":            {hide: map[string][]string{"Lead": {"Description"}}, without: "Description", tasks: 1},
+		"what may only be read of a person":  {hide: map[string][]string{"Lead": {"Description"}}, protect: true, without: "Description", tasks: 1},
+		"several of a person":                {hide: map[string][]string{"Lead": {"LeadSource", "Description"}}, without: "Description,LeadSource", tasks: 1},
+		"some of each record":                {hide: map[string][]string{"Lead": {"LeadSource"}, "Task": {"Description", "ActivityDate"}}, without: "ActivityDate,Description,LeadSource", tasks: 1},
+		"the comments of a task":             {hide: map[string][]string{"Task": {"Description"}}, without: "Description", tasks: 1},
+		"those of a task without a key":      {hide: map[string][]string{"Task": {"Description"}}, change: func(b *salesforce.Binding) { b.Capabilities.TaskUpsert = false }, tasks: 1},
+		"the day of a session's task":        {hide: map[string][]string{"Task": {"ActivityDate"}}, session: true, without: "ActivityDate", tasks: 1},
+		"the lines of a session":             {hide: map[string][]string{"Task": {"Description"}}, session: true, blocked: true},
+		"the key of a person":                {hide: map[string][]string{"Lead": {"Msg_Sender_Key__c"}}, blocked: true},
+		"a name":                             {hide: map[string][]string{"Lead": {"FirstName"}}, blocked: true},
+		"what is needed, and what is not":    {hide: map[string][]string{"Lead": {"Description", "Msg_Source__c"}}, blocked: true},
+		"whose a message is":                 {hide: map[string][]string{"Msg_Event__c": {"Lead__c"}}, blocked: true},
+		"what may only be read of a message": {hide: map[string][]string{"Msg_Event__c": {"Body__c"}}, protect: true, blocked: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				if c.change != nil {
+					c.change(&w.binding)
+				}
+				for object, fields := range c.hide {
+					for _, field := range fields {
+						if c.protect {
+							w.Protect(object, field)
+						} else {
+							w.Hide(object, field)
+						}
+					}
+				}
+				var said bytes.Buffer
+				crm := w.crm(w.binding, simulatortest.Transport(w.Simulator), slog.New(slog.NewTextHandler(&said, nil)))
+				carried := showing{crm, []*connector.Activity{nil}}
+				if c.session {
+					carried.activities[0] = day(1)
+				}
+				progress, errs := connectortest.Carry(t.Context(), carried, newcomer(1))
+				if c.blocked {
+					wants(t, errs[0], fault.Blocked, "salesforce_schema")
+					for _, fields := range c.hide {
+						if !slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(errs[0].Error(), f) }) {
+							t.Errorf("%v does not name any of %v", errs[0], fields)
+						}
+					}
+					count(t, w.Simulator, "Lead", 0)
+					return
+				}
+				none(t, errs)
+				count(t, w.Simulator, "Lead", 1)
+				count(t, w.Simulator, "Task", c.tasks)
+				without := strings.Split(progress[0]["record"]["without"], ",")
+				slices.Sort(without)
+				if got := strings.Join(without, ","); got != c.without {
+					t.Errorf("the progress says that %q are left out, want %q", got, c.without)
+				}
+				if !strings.Contains(said.String(), "fields that the integration user may not write were left out") {
+					t.Errorf("nobody is told:\n%s", &said)
+				}
+			})
+		})
+	}
 }

@@ -46,6 +46,12 @@ const (
 // See https://developer.salesforce.com/docs/platform/api-rest/guide/errorcodes.
 const statusUnroutable = 420
 
+// wordField is Salesforce's word for a field that an object lacks, or that is hidden from the integration user: it does not tell which.
+const wordField = "INVALID_FIELD"
+
+// wordReadOnly is Salesforce's word for a field that the integration user may not write.
+const wordReadOnly = "INVALID_FIELD_FOR_INSERT_UPDATE"
+
 // invalidSession is Salesforce's code for a session that has ended.
 const invalidSession = "INVALID_SESSION_ID"
 
@@ -102,6 +108,7 @@ var (
 	requestID  = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 	recordID   = regexp.MustCompile(`^[0-9A-Za-z]{15}([0-9A-Za-z]{3})?$`)
 	ofRecordID = regexp.MustCompile(`record with id: ([0-9A-Za-z]{15,18})`)
+	unlisted   = regexp.MustCompile(`^(?:No such column '([A-Za-z][A-Za-z0-9_]{0,79})' on sobject of type |Provided external ID field does not exist or is not accessible: ([A-Za-z][A-Za-z0-9_]{0,79})$)`)
 )
 
 // topLevel reads the body of a request that was refused, or of a node: a list of problems.
@@ -132,6 +139,9 @@ func refusal(status int, problems []problem) (*ResponseError, string) {
 	}
 	if word.MatchString(why.ErrorCode) {
 		e.Code = why.ErrorCode
+	}
+	if match := unlisted.FindStringSubmatch(why.Message); match != nil {
+		why.Fields = []string{match[1] + match[2]}
 	}
 	for _, name := range why.Fields {
 		if fieldName.MatchString(name) && len(e.Fields) < 8 {
@@ -193,7 +203,7 @@ func meanings() []connector.Meaning {
 		{Words: "PROCESSING_HALTED", Kind: fault.Retryable, Code: codeHalted},
 		{Words: "QUERY_TIMEOUT", Kind: fault.Retryable, Code: codeSlowQuery},
 		{Words: "UNKNOWN_EXCEPTION SERVER_UNAVAILABLE REQUEST_RUNNING_TOO_LONG FUNCTIONALITY_TEMPORARILY_UNAVAILABLE", Kind: fault.Retryable, Code: "salesforce_unavailable"},
-		{Words: "INVALID_FIELD INVALID_FIELD_FOR_INSERT_UPDATE INVALID_TYPE", Kind: fault.Blocked, Code: codeSchema},
+		{Words: wordField + " " + wordReadOnly + " INVALID_TYPE", Kind: fault.Blocked, Code: codeSchema},
 		{Words: "MALFORMED_QUERY JSON_PARSER_ERROR MALFORMED_SEARCH", Kind: fault.Blocked, Code: codeSchema},
 		{Words: "API_DISABLED_FOR_ORG API_CURRENTLY_DISABLED FUNCTIONALITY_NOT_ENABLED STORAGE_LIMIT_EXCEEDED", Kind: fault.Blocked, Code: codeForbidden},
 		{Words: "FIELD_CUSTOM_VALIDATION_EXCEPTION FIELD_FILTER_VALIDATION_EXCEPTION", Kind: fault.Permanent, Code: codeRule},

@@ -156,10 +156,35 @@ func (v *visit) compare(o objectState) error {
 			v.Add(what, connect.Degraded, fmt.Sprintf("it keeps %d characters of %d: what is longer is cut", held.Length, f.Length), where+" > Edit > Length")
 		}
 	}
+	v.standard(o)
 	if !o.absent && (!o.about.Creatable || !o.about.Updatable) {
 		v.Add(o.object, connect.Missing, "the integration user may not make or change one: deliveries that do wait", "a licence of the integration user that has it, and the permission set "+definitions.PermissionSetName)
 	}
 	return nil
+}
+
+// standardOf returns the fields of Salesforce's own that are written to an object.
+func standardOf(object string) []string {
+	return map[string][]string{
+		contactObject: {"FirstName", "LastName", "Phone", "Email", "LeadSource", fieldDescription},
+		leadObject:    {"FirstName", "LastName", "Company", "Phone", "Email", "LeadSource", fieldDescription},
+		taskObject:    {"Subject", fieldDescription, "WhoId", "ActivityDate", "Status", "Priority", "TaskSubtype"},
+	}[object]
+}
+
+// standard tells the fields of Salesforce's own that are hidden from the integration user, or not to be written by it.
+func (v *visit) standard(o objectState) {
+	for _, name := range standardOf(o.object) {
+		if o.absent || o.held[name].Creatable {
+			continue
+		}
+		state, means := connect.Missing, "deliveries that write it wait"
+		if dispensable.MatchString(name) && (o.object != taskObject || name != fieldDescription) {
+			state, means = connect.Degraded, "records are made without it, which the log tells"
+		}
+		v.Add(o.object+"."+name, state, "hidden from the integration user, or not to be edited by it: "+means,
+			"Setup > Object Manager > "+o.object+" > Fields & Relationships > "+name+" > Set Field-Level Security: Visible, and not Read-Only, for its profile")
+	}
 }
 
 // unkeyed tells a key by which nothing can be upserted.

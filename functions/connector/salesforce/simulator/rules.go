@@ -37,6 +37,14 @@ func (s *Simulator) Protect(object, name string) {
 	s.Tables[object].fields[name] = f
 }
 
+// Hide makes a field of an object one that the integration user does not see, as an admin of the org would: it is as if there were none.
+// See https://help.salesforce.com/s/articleView?id=platform.admin_fls.htm.
+func (s *Simulator) Hide(object, name string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	delete(s.Tables[object].fields, name)
+}
+
 // broken returns the refusal of a rule that values break, nil if they break none. It tells the message and not the name, as Salesforce does.
 func (s *Simulator) broken(t *table, values map[string]any) *fault {
 	for _, r := range s.rules {
