@@ -23,9 +23,30 @@ type Notice struct {
 	Later   bool      // there is none, either, of whom nobody owns: another delivery tells
 	Since   time.Time // there is none of a person whom the CRM held before, if it is not zero; and it may be there
 	Owner   string    // to whom else it goes: a user of the CRM, "" for nobody
+	StandIn string    // to whom where Owner is refused
 
 	Priority string // delivery.Low, delivery.Normal, or else high
 	Asked    bool   // a rule asked for it, and not we: what is refused of it is told as that
+}
+
+// ToOwner returns a notice that goes to the owner of the person whom it is about, to whom it goes otherwise where there is none, and where the
+// CRM refuses the owner.
+func (n Notice) ToOwner(owner string) Notice {
+	if owner != "" {
+		n.StandIn, n.Owner = n.Owner, owner
+	}
+	return n
+}
+
+// Write has make write a notice for its owner. Where the CRM refuses one who has left it goes to the stand-in, and where it refuses that one, too,
+// to whoever makes tasks of nobody's: a task is on the record then, and nobody reports that it went to no user.
+func (n Notice) Write(make func(Notice) error, ofOwner func(error) bool) (nobody bool, err error) {
+	for {
+		if err = make(n); err == nil || n.Asked || n.Owner == "" || !ofOwner(err) {
+			return nobody, err
+		}
+		n.Owner, n.StandIn, nobody = n.StandIn, "", n.StandIn == ""
+	}
 }
 
 // NoticeOf returns what a delivery wants told. That somebody is new is told once a person, by whatever delivery.
@@ -92,9 +113,12 @@ func WithoutOwner(d delivery.Delivery) delivery.Delivery {
 	return d
 }
 
+// ResultUntold is, in the result of the step of a notice, "true" where no user of the CRM is told.
+const ResultUntold = "untold"
+
 // Untold tells that somebody is nobody's, new or waiting for an answer, and that there is nobody to be told of it.
 func Untold(ctx context.Context, logger *slog.Logger, meter *telemetry.Meter, d delivery.Delivery) {
-	logger.WarnContext(ctx, "a person has no owner, and their line has none", slog.String("tenant", d.Event.TenantID),
+	logger.WarnContext(ctx, "nobody is told of a person: neither their owner nor who stands in on their line is a user", slog.String("tenant", d.Event.TenantID),
 		slog.String("crm", d.CRM), slog.String("line", d.Event.LineID))
 	meter.Count("LeadsUntold", 1, telemetry.Label{Name: "tenant", Value: d.Event.TenantID}, telemetry.Label{Name: "crm", Value: d.CRM})
 }

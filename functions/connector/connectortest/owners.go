@@ -162,7 +162,7 @@ func nobodyTold[R any](w *world[R]) {
 		w.t.Errorf("%+v", w.Held())
 	}
 	w.told()
-	if !strings.Contains(w.out.String(), "a person has no owner") {
+	if !strings.Contains(w.out.String(), "nobody is told of a person") {
 		w.t.Error("nobody is told, and nothing says so")
 	}
 }

@@ -1,7 +1,6 @@
 package hubspot
 
 import (
-	"cmp"
 	"strconv"
 
 	"signalbox/functions/connector"
@@ -151,7 +150,7 @@ func (p plan) tell() *step {
 		case known[resultBefore] != "" || n.Later && known[resultOwner] == "":
 			return nil
 		}
-		n.Owner = cmp.Or(known[resultOwner], n.Owner)
+		n = n.ToOwner(known[resultOwner])
 	}
 	next := p.step(notice, string(notice), delivery.Action{}, contact)
 	next.Once, next.Request.notice, next.Request.looks = true, n, made[resultMade] == madeBefore || !n.Since.IsZero()

@@ -52,44 +52,49 @@ func (p *portal) tell(ctx context.Context, w batch) {
 		r := w.Request(i)
 		if r.notice.Theirs && r.notice.Owner == "" {
 			connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
-			w.Succeed(i, resultSkipped, "true")
+			w.Succeed(i, resultSkipped, "true", connector.ResultUntold, "true")
 			return
 		}
-		task := ""
+		task, untold := "", ""
 		var err error
 		if r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event) {
 			task, err = p.told(ctx, r)
 		}
 		if err == nil && task == "" {
-			task, err = p.postTask(ctx, r)
+			var nobody bool
+			nobody, err = r.notice.Write(func(n connector.Notice) (err error) {
+				task, err = p.postTask(ctx, r.contact, n)
+				return err
+			}, ofOwner)
+			if nobody && err == nil {
+				connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
+				untold = "true"
+			}
 		}
 		switch {
 		case r.notice.Asked && err != nil:
 			p.failed(ctx, w, i, err)
-		case r.notice.Owner != "" && ofOwner(err): // who has left
-			connector.Untold(ctx, p.crm.options.Logger, p.crm.options.Meter, r.delivery)
-			w.Succeed(i, resultSkipped, "true")
 		case fault.Is(err, codeNotFound) && r.contact != "": // whom it is about is gone
 			w.Succeed(i, resultSkipped, "true")
 		case err != nil:
 			w.Fail(i, err)
 		default:
-			w.Succeed(i, resultRecord, task)
+			w.Succeed(i, resultRecord, task, connector.ResultUntold, untold)
 		}
 	})
 }
 
-func (p *portal) postTask(ctx context.Context, r Request) (string, error) {
-	end := marker(r.notice.Key) // so that it can be found again
+func (p *portal) postTask(ctx context.Context, contact string, n connector.Notice) (string, error) {
+	end := marker(n.Key) // so that it can be found again
 	request := connector.Object{"properties", fill(
-		taskSubject, connector.Cut(r.notice.Subject, maxLeadName),
-		taskBody, "<p>"+escape(r.notice.Text, maxText-len(end)-len("<p></p>"))+"</p>"+end,
-		"hs_task_status", "NOT_STARTED", "hs_task_priority", cmp.Or(priority(r.notice.Priority), "HIGH"), "hs_task_type", "TODO",
-		"hs_timestamp", connector.Instant(r.notice.Due), ownerProperty, r.notice.Owner,
+		taskSubject, connector.Cut(n.Subject, maxLeadName),
+		taskBody, "<p>"+escape(n.Text, maxText-len(end)-len("<p></p>"))+"</p>"+end,
+		"hs_task_status", "NOT_STARTED", "hs_task_priority", cmp.Or(priority(n.Priority), "HIGH"), "hs_task_type", "TODO",
+		"hs_timestamp", connector.Instant(n.Due), ownerProperty, n.Owner,
 	), "associations", []connector.Object{}}
-	if r.contact != "" {
+	if contact != "" {
 		properties, _ := request[1].(map[string]string)
-		request = newRecord(properties, r.contact, taskToContact)
+		request = newRecord(properties, contact, taskToContact)
 	}
 	return p.make(ctx, tasks, request)
 }

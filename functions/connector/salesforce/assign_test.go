@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"signalbox/functions/connector"
 	"signalbox/functions/connector/connectortest"
 	"signalbox/functions/connector/salesforce"
 	"signalbox/functions/connector/salesforce/simulator"
@@ -127,27 +128,32 @@ func newcomerAt(n int, phone string) delivery.Delivery {
 
 // TestWhoIsToldOfSomebodyWhoWaits: their owner, who may have made the record; for a queue's and the integration user's, the stand-in.
 func TestWhoIsToldOfSomebodyWhoWaits(t *testing.T) {
-	const rep, queue, standIn = "005000000000007AAA", "00G000000000001EAA", "005000000000008AAA"
-	for name, c := range map[string]struct{ owner, maker, told string }{
-		"a rep's":                  {rep, "005000000000001AAA", rep},
-		"of a rep who made it":     {rep, rep, rep},
-		"a queue's":                {queue, rep, standIn},
-		"the integration user's":   {"005000000000001AAA", "005000000000001AAA", standIn},
-		"which somebody else made": {"005000000000001AAA", rep, standIn},
+	const rep, queue, standIn, integration = "005000000000007AAA", "00G000000000001EAA", "005000000000008AAA", "005000000000001AAA"
+	for name, c := range map[string]struct{ owner, maker, told, left string }{
+		"a rep's":                        {rep, integration, rep, ""},
+		"of a rep who has left":          {rep, rep, standIn, rep},
+		"a queue's, whose stand-in left": {queue, rep, integration, standIn},
+		"of a rep who made it":           {rep, rep, rep, ""},
+		"a queue's":                      {queue, rep, standIn, ""},
+		"the integration user's":         {integration, integration, standIn, ""},
+		"which somebody else made":       {integration, rep, standIn, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &assigning{Simulator: simulator.New(simulator.Options{Apps: apps(t)})}
+				a := &assigning{Simulator: simulator.New(simulator.Options{Apps: apps(t), Inactive: c.left})}
 				id := a.Add("Lead", map[string]any{"LastName": "Ruiz", "Company": "X", "OwnerId": c.owner, "CreatedById": c.maker})
 				d := newcomer(1)
 				d.Person.Links = map[string]string{"who": id}
 				d.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
 					"about": "waiting", "subject": "Waiting", "text": "Still.", delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: standIn,
 				}}}
-				_, errs := connectortest.Carry(t.Context(), newPlace().crm(org(), a, slog.New(slog.DiscardHandler)), d)
+				done, errs := connectortest.Carry(t.Context(), newPlace().crm(org(), a, slog.New(slog.DiscardHandler)), d)
 				none(t, errs)
 				if tasks, _ := a.Records("Task"); len(tasks) != 1 || tasks[0].Properties["OwnerId"] != c.told {
 					t.Errorf("tasks %v, want one of %s", tasks, c.told)
+				}
+				if nobody := done[0]["notice"][connector.ResultUntold] != ""; nobody != (c.told == integration) {
+					t.Errorf("%v, and %s has the task", done[0]["notice"], c.told)
 				}
 			})
 		})

@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 
@@ -138,7 +137,7 @@ func (p plan) noticeStep(who string) (connector.Step[Request], bool) {
 		case known[resultBefore] != "" || n.Later && known[resultOwner] == "":
 			return connector.Step[Request]{}, false
 		}
-		r.notice.Owner = cmp.Or(known[resultOwner], n.Owner)
+		r.notice = n.ToOwner(known[resultOwner])
 	}
 	step := p.step(notice, string(notice), r)
 	step.Once = true

@@ -42,36 +42,39 @@ const userPrefix = "005"
 func (o *org) notice(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
-		if r.notice.Theirs && r.notice.Owner == "" {
+		nobody := r.notice.Theirs && r.notice.Owner == ""
+		if !nobody {
+			var err error
+			if nobody, err = o.tell(ctx, r, r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event)); err != nil {
+				if r.notice.Asked {
+					o.conclude(ctx, w, i, err)
+				} else {
+					w.Fail(i, err)
+				}
+				return
+			}
+		}
+		untold := ""
+		if nobody {
 			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
-			w.Succeed(i)
-			return
+			untold = "true"
 		}
-		var there bool
-		var err error
-		if r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event) {
-			there, err = o.hasTask(ctx, r.notice.Key)
-		}
-		if err == nil && !there {
-			err = o.create(ctx, taskObject, noticeTask(r.notice, r.who))
-		}
-		if r.notice.Asked && err != nil && !fault.Is(err, codeDuplicateValue) {
-			o.conclude(ctx, w, i, err)
-			return
-		}
-		if r.notice.Owner != "" && ofOwner(err) {
-			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
-			err = nil
-		}
-		if fault.Is(err, codeDuplicateValue) || missing(err) && r.who != "" { // it is there, or whom it is about is not
-			err = nil
-		}
-		if err != nil {
-			w.Fail(i, err)
-			return
-		}
-		w.Succeed(i)
+		w.Succeed(i, connector.ResultUntold, untold)
 	})
+}
+
+// tell makes the task of a step, unless it is there.
+func (o *org) tell(ctx context.Context, r Request, looks bool) (nobody bool, err error) {
+	if looks {
+		if there, err := o.hasTask(ctx, r.notice.Key); err != nil || there {
+			return false, err
+		}
+	}
+	nobody, err = r.notice.Write(func(n connector.Notice) error { return o.create(ctx, taskObject, noticeTask(n, r.who)) }, ofOwner)
+	if fault.Is(err, codeDuplicateValue) || missing(err) && r.who != "" && !r.notice.Asked { // it is there, or whom it is about is not
+		return false, nil
+	}
+	return nobody, err
 }
 
 // noticeTask returns a task that is to be done.
