@@ -2,11 +2,14 @@ package hubspot_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
+	"mime"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -46,7 +49,7 @@ func readDescriptions(t *testing.T) *described {
 	t.Helper()
 	root := os.Getenv(descriptionsFolder)
 	if root == "" {
-		t.Skipf("%s is not set: it names the folder PublicApiSpecs/CRM, or one with PublicApiSpecs/Account beside it, of a checkout of "+
+		t.Skipf("%s is not set: it names the folder PublicApiSpecs of a checkout, or a copy of it with CRM, Files and Account in it, of "+
 			"https://github.com/HubSpot/HubSpot-public-api-spec-collection, which every reply is held against", descriptionsFolder)
 	}
 	d := &described{compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{}, seen: map[string]map[string]bool{}}
@@ -173,7 +176,7 @@ func (d *described) watch(simulator http.Handler) http.Handler {
 func (d *described) hold(r *http.Request, sent []byte, status int, received []byte) {
 	operations := d.matching(r.Method, r.URL)
 	if len(operations) == 0 {
-		if status != http.StatusNotFound && strings.HasPrefix(r.URL.Path, "/crm/") { // what nobody describes is to be refused; other folders have the rest
+		if status != http.StatusNotFound && d.holds(r.URL.Path) { // what nobody describes is to be refused; other folders have the rest
 			d.note(fmt.Sprintf("%s %s %d", r.Method, r.URL.Path, status), errors.New("no description has it"))
 		}
 		return
@@ -182,13 +185,34 @@ func (d *described) hold(r *http.Request, sent []byte, status int, received []by
 	for _, o := range operations {
 		err := d.reply(o, status, received)
 		if err == nil && status < 300 {
-			err = d.request(o, r.URL.Query(), sent)
+			err = d.request(o, r, sent)
 		}
 		if wrong = err; err == nil {
 			break
 		}
 	}
 	d.note(fmt.Sprintf("%s %s %d", r.Method, operations[0].path, status), wrong)
+}
+
+// holdRequest holds a request alone: in one of the operations that describe its path and method.
+func (d *described) holdRequest(r *http.Request, sent []byte) {
+	operations, wrong := d.matching(r.Method, r.URL), errors.New("no description has it")
+	for _, o := range operations {
+		if wrong = d.request(o, r, sent); wrong == nil {
+			break
+		}
+	}
+	path := r.URL.Path
+	if len(operations) > 0 {
+		path = operations[0].path
+	}
+	d.note(r.Method+" "+path, wrong)
+}
+
+// holds reports whether the descriptions that were read have paths of the kind: a folder may be one of several.
+func (d *described) holds(path string) bool {
+	kind, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return slices.ContainsFunc(d.operations, func(o operation) bool { return strings.HasPrefix(o.path, "/"+kind+"/") })
 }
 
 func (d *described) note(shape string, err error) {
@@ -202,9 +226,9 @@ func (d *described) note(shape string, err error) {
 	}
 }
 
-func (d *described) request(o operation, query url.Values, sent []byte) error {
+func (d *described) request(o operation, r *http.Request, sent []byte) error {
 	parameters, _ := o.about["parameters"].([]any)
-	for name := range query {
+	for name := range r.URL.Query() {
 		if !slices.ContainsFunc(parameters, func(p any) bool {
 			about, _ := p.(map[string]any)
 			return about["name"] == name && about["in"] == "query"
@@ -219,11 +243,33 @@ func (d *described) request(o operation, query url.Values, sent []byte) error {
 		}
 		return nil
 	}
-	err := d.validate(o.file, body, pointer(o, "requestBody"), sent)
+	kind, form, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err == nil && kind == "multipart/form-data" {
+		sent, err = formOf(sent, form["boundary"])
+	}
+	if err == nil {
+		err = d.validate(o.file, body, pointer(o, "requestBody"), kind, sent)
+	}
 	if err != nil {
 		return fmt.Errorf("the request: %w", err)
 	}
 	return nil
+}
+
+// formOf returns a form as the object that a description has it as: its parts by their names, all of them texts.
+func formOf(sent []byte, boundary string) ([]byte, error) {
+	form, err := multipart.NewReader(bytes.NewReader(sent), boundary).ReadForm(1 << 20)
+	if err != nil {
+		return nil, err
+	}
+	parts := map[string]string{}
+	for name, values := range form.Value {
+		parts[name] = values[0]
+	}
+	for name, files := range form.File {
+		parts[name] = files[0].Filename
+	}
+	return json.Marshal(parts)
 }
 
 func (d *described) reply(o operation, status int, received []byte) error {
@@ -244,7 +290,7 @@ func (d *described) reply(o operation, status int, received []byte) error {
 		}
 		return nil
 	}
-	if err := d.validate(o.file, about, at, received); err != nil {
+	if err := d.validate(o.file, about, at, "", received); err != nil {
 		return fmt.Errorf("the reply: %w", err)
 	}
 	return nil
@@ -259,12 +305,16 @@ func pointer(o operation, parts ...string) string {
 	return b.String()
 }
 
-// validate holds a body against the schema of the content at a pointer.
-func (d *described) validate(file string, about map[string]any, at string, body []byte) error {
+// validate holds a body against the schema of the content at a pointer: that of a kind, or the only one for "".
+func (d *described) validate(file string, about map[string]any, at, kind string, body []byte) error {
 	contents, _ := about["content"].(map[string]any)
-	for kind := range contents {
-		at += "/content/" + strings.ReplaceAll(kind, "/", "~1") + "/schema"
+	if kind == "" {
+		kind = slices.Collect(maps.Keys(contents))[0]
 	}
+	if _, there := contents[kind]; !there {
+		return fmt.Errorf("a body of %s is not described", kind)
+	}
+	at += "/content/" + strings.ReplaceAll(kind, "/", "~1") + "/schema"
 	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func routesOf(version string) (routes, bool) {
 			objects:      "/crm/objects/" + version,
 			associated:   "/crm/objects/" + version,
 			associations: "/crm/associations/" + version,
-			files:        "/files/" + version + "/files",
+			files:        "/files/" + Version202603 + "/files", // the description of 2026-09 has no upload
 			properties:   "/crm/properties/" + version,
 			account:      "/account-info/" + version,
 			rules:        "/crm/property-validations/" + version,

@@ -54,7 +54,7 @@ type fileReply struct {
 
 // isFiles reports whether a path is the Files API's, and of which version.
 func isFiles(p string) bool {
-	return p == "/files/v3/files" || p == "/files/"+version202603+"/files" || p == "/files/"+version202609+"/files"
+	return p == "/files/v3/files" || p == "/files/"+version202603+"/files" // the description of 2026-09 has none
 }
 
 // upload returns POST of a file.
