@@ -7,6 +7,7 @@ import (
 
 	"signalbox/shared/connect"
 	"signalbox/shared/store"
+	"signalbox/shared/tenant"
 )
 
 // GateReader is what reading gates needs of a store.
@@ -51,11 +52,18 @@ func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []connec
 
 // gate returns how closed gates stand, but for what is parked behind them.
 func (c closure) gate(of BindingKey) connect.Gate {
+	live, history := liveOf(of)
 	g := connect.Gate{
-		Tenant: of.Tenant, CRM: of.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered,
+		Tenant: live.Tenant, CRM: live.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered,
+	}
+	switch {
+	case history:
+		g.Tier = string(tenant.Bulk)
+	case c.Kind == kindBatch:
+		g.Tier = string(tenant.Batch)
 	}
 	if c.Kind == kindBatch {
-		g.Kind, g.Tier = "", kindBatch
+		g.Kind = ""
 	}
 	return g
 }

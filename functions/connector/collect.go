@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/shared/store"
@@ -14,10 +15,27 @@ import (
 // gates as what waits for a CRM.
 const kindBatch = "batch"
 
-// collect makes a closure one that waits for the hour.
-func (c *closure) collect() {
+// lane is what the name of a CRM has behind it that stands for what is of a history: gates, a lease, and a drain of its own, which delivers it beside
+// what is live. No name of a CRM has a slash.
+const lane = "/bulk"
+
+// historyOf returns the lane of what is of a history.
+func historyOf(of BindingKey) BindingKey { return BindingKey{of.Tenant, of.CRM + lane} }
+
+// liveOf returns the CRM of a lane, and whether it is that of what is of a history.
+func liveOf(of BindingKey) (live BindingKey, history bool) {
+	live = of
+	live.CRM, history = strings.CutSuffix(of.CRM, lane)
+	return live, history
+}
+
+// collect makes a closure one that waits for the hour, or what is of a history for nothing but the drain.
+func (c *closure) collect(of BindingKey) {
 	c.Kind, c.Code, c.Advice, c.Tries, c.Answers = kindBatch, "", "", 0, time.Time{}
-	c.Probe = time.Now().UTC().Truncate(time.Hour).Add(time.Hour)
+	c.Probe = time.Now().UTC()
+	if _, history := liveOf(of); !history {
+		c.Probe = c.Probe.Truncate(time.Hour).Add(time.Hour)
+	}
 }
 
 // tiersOf returns when a tenant's CRM is told of what. Where that is not known, everything is live: nothing but its order is of consequence to
@@ -34,10 +52,10 @@ func tiersOf(ctx context.Context, in Tenants, of BindingKey) tenant.Tiers {
 	return crm.Tiers
 }
 
-// collect closes the open gates of those CRMs that are told of messages by the hour.
+// collect closes the open gates of those CRMs that are told of messages by the hour, and of what is of a history.
 func (g *Gates) collect(ctx context.Context, closed map[place]store.Record) error {
 	for _, at := range slices.Collect(maps.Keys(closed)) {
-		if closed[at].Version > 0 || !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
+		if _, history := liveOf(at.BindingKey); closed[at].Version > 0 || !history && !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
 			continue
 		}
 		if err := g.shut(ctx, at.BindingKey, nil, gateKeys(at.BindingKey)); err != nil {
@@ -74,6 +92,20 @@ func (r *draining) early(ctx context.Context) (bool, error) {
 	return slices.ContainsFunc(held, func(gate store.Record) bool { return gate.Version > 0 }), err
 }
 
+// yields reports whether what is of a history waits for what is live, behind whose gates something is parked because the CRM takes nothing.
+func (r *draining) yields(ctx context.Context) (bool, error) {
+	live, history := liveOf(r.of)
+	if !history {
+		return false, nil
+	}
+	held, err := r.options.Store.Get(ctx, closedKey(r.options.Kind, live))
+	if err != nil || held[0].Version == 0 {
+		return false, err
+	}
+	_, c, err := readClosure(held[0])
+	return c.Kind != kindBatch, err
+}
+
 // collects reports whether what is worked on now is collected: what comes during a pass is for the next hour.
 func (r *draining) collects() bool {
 	if r.worker == r.options.Worker {
@@ -85,6 +117,6 @@ func (r *draining) collects() bool {
 // untilTheHour puts the next try off until the hour, once all passes are over: of messages that are live none may be left.
 func (r *draining) untilTheHour(messagesLeft bool) {
 	if !r.opened && (r.tiers.CollectsMessages() || r.tiers.CollectsReceipts() && !messagesLeft) {
-		r.closure.collect()
+		r.closure.collect(r.of)
 	}
 }

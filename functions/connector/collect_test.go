@@ -10,6 +10,7 @@ import (
 	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/store/memstore"
 	"signalbox/shared/tenant"
 )
 
@@ -18,6 +19,13 @@ func (l *lane) say(id string, tiers tenant.Tiers) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tiers[id] = tiers
+}
+
+// failing has calls to the store fail by what is chosen.
+func (l *lane) failing(choose func(memstore.Call) memstore.Fault) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fault = choose
 }
 
 // minutes drains each minute for so many, and returns how the gates stood last.
@@ -154,4 +162,94 @@ func TestReceiptsAloneAreCollected(t *testing.T) {
 		o.minutes(60)
 		o.empty()
 	})
+}
+
+// TestWhatIsOfAHistoryIsWrittenBesideWhatIsLive: in order, in wide calls, by a lease of its own, and after what waits for the CRM.
+func TestWhatIsOfAHistoryIsWrittenBesideWhatIsLive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newToldLane(t)
+		w := o.process(o.lane)
+		old := func(k int) {
+			for begin := 0; begin < 100; begin += 10 {
+				var heads []queue.Received
+				for n := begin; n < begin+10; n++ {
+					heads = append(heads, o.sendOld("acme", fmt.Sprintf("t%03d", n), fmt.Sprintf("t%03d-%d", n, k)))
+				}
+				o.receive(w, heads...)
+			}
+		}
+		for k := range 3 {
+			old(k)
+		}
+		if o.lane.calls() > 0 {
+			t.Error("it goes with what is live")
+		}
+		if got := o.receive(w, o.send("acme", "live", "live-1"), o.send("acme", "t000", "t000-live")); got != "done done" {
+			t.Error(got)
+		}
+		o.inOrder("acme", "live", "live-1")
+		o.inOrder("acme", "t000", "t000-live")
+		o.lane.batches = nil
+		gates := o.minutes(1)
+		if len(gates) != 1 || gates[0].Tier != "bulk" || gates[0].CRM != "toy" || gates[0].Closed || gates[0].Delivered != 300 {
+			t.Errorf("the gates stand so: %+v", gates)
+		}
+		o.inOrder("acme", "t000", "t000-live", "t000-0", "t000-1", "t000-2")
+		o.inOrder("acme", "t001", "t001-0", "t001-1", "t001-2")
+		if n := o.lane.calls(); n > 300/20 {
+			t.Errorf("%d calls for 300 messages, the limit is 0.05 each", n)
+		}
+		o.empty()
+
+		o.says("acme", fault.New(fault.Blocked, "toy_unauthenticated", nil))
+		o.receive(w, o.send("acme", "live", "live-2"))
+		old(3)
+		before := o.lane.calls()
+		if gates = o.minutes(1); len(gates) != 2 || gates[0].Parked != 1 || gates[1].Parked != 100 || gates[1].Code != "" || o.lane.calls() != before+1 {
+			t.Errorf("%d calls; the gates stand so: %+v", o.lane.calls()-before, gates)
+		}
+		o.says("acme", nil)
+		o.minutes(4)
+		o.inOrder("acme", "live", "live-1", "live-2")
+		o.inOrder("acme", "t001", "t001-0", "t001-1", "t001-2", "t001-3")
+		o.empty()
+		if n := o.counted(`"Blocked":1`); n != 1 {
+			t.Errorf("one outage is told %d times", n)
+		}
+		o.say("acme", tenant.Tiers{History: tenant.Live})
+		o.receive(o.process(o.lane), o.sendOld("acme", "other", "other-1"))
+		o.inOrder("acme", "other", "other-1")
+	})
+}
+
+// TestAHistorysDrainDies at each call to the store and to the CRM: each message is written once, and nothing is left.
+func TestAHistorysDrainDies(t *testing.T) {
+	for at := 1; at < 40; at += 2 {
+		synctest.Test(t, func(t *testing.T) {
+			o := newToldLane(t)
+			w := o.process(o.lane)
+			for k := range 3 {
+				for n := range 20 {
+					o.receive(w, o.sendOld("acme", fmt.Sprintf("t%03d", n), fmt.Sprintf("t%03d-%d", n, k)))
+				}
+			}
+			calls := 0
+			o.failing(func(memstore.Call) memstore.Fault {
+				o.lane.mu.Lock()
+				defer o.lane.mu.Unlock()
+				if calls++; calls < at {
+					return memstore.None
+				}
+				o.killed = true
+				return memstore.Before
+			})
+			time.Sleep(time.Minute)
+			o.run(o.drain())
+			o.kill(false)
+			o.failing(nil)
+			o.minutes(10)
+			o.parkedInOrder("acme", 20, 3)
+			o.empty()
+		})
+	}
 }

@@ -96,7 +96,7 @@ func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]conne
 			return nil, err
 		}
 		for _, r := range page {
-			if prefix == "" || r.Sort == prefix || strings.HasSuffix(prefix, "/") {
+			if prefix == "" || r.Sort == prefix || r.Sort == prefix+lane || strings.HasSuffix(prefix, "/") {
 				all = append(all, r)
 			}
 		}
@@ -123,14 +123,21 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 		return connect.Gate{}, err
 	}
 	run.renew(ctx)
+	yields, err := run.yields(ctx)
+	if err != nil {
+		return connect.Gate{}, err
+	}
 	if !rung {
 		if rung, err = run.early(ctx); err != nil {
 			return connect.Gate{}, err
 		}
 	}
-	taken, busy, err := run.take(ctx, rung)
+	taken, busy := false, false
+	if !yields {
+		taken, busy, err = run.take(ctx, rung)
+	}
 	if err != nil {
-		return connect.Gate{Tenant: run.of.Tenant, CRM: run.of.CRM, Closed: true}, err
+		return run.closure.gate(run.of), err
 	}
 	if !taken {
 		g, err = run.stands(ctx)
@@ -248,7 +255,9 @@ func (r *draining) again(ctx context.Context) (mine bool, err error) {
 // stands returns how the gates stand.
 func (r *draining) stands(ctx context.Context) (connect.Gate, error) {
 	if r.opened {
-		return connect.Gate{Tenant: r.of.Tenant, CRM: r.of.CRM, Delivered: r.closure.Delivered}, nil
+		g := closure{Kind: r.closure.Kind}.gate(r.of)
+		g.Kind, g.Closed, g.Delivered = "", false, r.closure.Delivered
+		return g, nil
 	}
 	g := r.closure.gate(r.of)
 	within, cancel := queue.Finishing(ctx)
@@ -282,7 +291,7 @@ func (r *draining) tell(g connect.Gate) {
 		return
 	}
 	labels := []telemetry.Label{{Name: "tenant", Value: g.Tenant}, {Name: "crm", Value: g.CRM}, {Name: "code", Value: cmp.Or(g.Code, g.Tier)}}
-	if g.Tier == "" {
+	if g.Code != "" {
 		r.options.Meter.Count("GateClosed", 1, labels...)
 	}
 	r.options.Meter.Count("Parked", int(g.Parked), labels...)

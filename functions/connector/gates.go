@@ -66,7 +66,11 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 	places := make([]*place, len(heads))
 	for i, head := range heads {
 		if a, ok := envelope.AddressOf(head.Body); ok && !delivery.ID(head.ID).OfFile() {
-			places[i] = &place{BindingKey{a.Tenant, a.CRM}, gateShard(head.Group)}
+			of := BindingKey{a.Tenant, a.CRM}
+			if a.History && tiersOf(ctx, g.options.Tenants, of).BulkHistory() {
+				of = historyOf(of)
+			}
+			places[i] = &place{of, gateShard(head.Group)}
 		}
 	}
 	closed, err := g.gates(ctx, places)
@@ -238,7 +242,7 @@ func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys 
 		}
 		change := store.Change{Kind: store.Check, Record: store.Record{Key: keys[0], Version: held[0].Version}}
 		if first = !known || len(changes) == len(keys)-1; first {
-			if change, err = g.closing(held[0], why); err != nil {
+			if change, err = g.closing(of, held[0], why); err != nil {
 				return err
 			}
 		}
@@ -263,7 +267,7 @@ func tellClosed(ctx context.Context, l *slog.Logger, m *telemetry.Meter, of Bind
 
 // closing returns the change that writes why nothing goes through, or that it is collected. It goes over a record of a CRM for which only receipts
 // wait, but for one that says why they do, if nothing else is to be said.
-func (g *Gates) closing(held store.Record, why *fault.Error) (store.Change, error) {
+func (g *Gates) closing(of BindingKey, held store.Record, why *fault.Error) (store.Change, error) {
 	var c closure
 	if held.Version > 0 {
 		var err error
@@ -275,7 +279,7 @@ func (g *Gates) closing(held store.Record, why *fault.Error) (store.Change, erro
 		return store.Change{Kind: store.Check, Record: store.Record{Key: held.Key, Version: held.Version}}, nil
 	}
 	c.Since, c.Tries, c.Delivered = time.Now().UTC(), 0, 0
-	if c.collect(); why != nil {
+	if c.collect(of); why != nil {
 		c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
 	}
 	return c.change(held)

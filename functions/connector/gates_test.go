@@ -218,7 +218,20 @@ func (l *lane) run(d *connector.Drain) []connect.Gate {
 // send returns the message of a delivery as it is received.
 func (l *lane) send(tenant, thread, id string) queue.Received {
 	l.t.Helper()
+	return l.message(deliveryOf(id), tenant, thread, id)
+}
+
+// sendOld is send for a message of a history.
+func (l *lane) sendOld(tenant, thread, id string) queue.Received {
+	l.t.Helper()
 	d := deliveryOf(id)
+	d.Event.Flags.Historical, d.Event.ReceivedAt = true, time.Now()
+	d.Event.Timestamp = d.Event.ReceivedAt.Add(-30 * 24 * time.Hour)
+	return l.message(d, tenant, thread, id)
+}
+
+func (l *lane) message(d delivery.Delivery, tenant, thread, id string) queue.Received {
+	l.t.Helper()
 	d.Event.TenantID, d.Event.ThreadID, d.Person.Key = tenant, canonical.ThreadID(thread), "p"
 	if l.text != "" {
 		d.Event.Message.Text = l.text

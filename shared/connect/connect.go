@@ -41,7 +41,7 @@ type Gate struct {
 	Closed    bool      `json:"closed"`
 	Kind      string    `json:"kind,omitempty"` // of the fault
 	Code      string    `json:"code,omitempty"`
-	Tier      string    `json:"tier,omitempty"`   // batch: no fault closed it, what is parked waits for Probe
+	Tier      string    `json:"tier,omitempty"`   // batch: what is parked waits for the hour; bulk: it is of a history. Without a Code no fault closed it
 	Advice    string    `json:"advice,omitempty"` // what a person is to do about the code
 	Since     time.Time `json:"since,omitzero"`
 	Probe     time.Time `json:"probe,omitzero"` // when the CRM is tried again

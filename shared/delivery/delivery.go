@@ -49,6 +49,15 @@ type Session struct {
 	Window   time.Duration `json:"window,omitempty"` // within which it is written once, in nanoseconds
 }
 
+// sameDay is how long ago a message is that live ones cannot share an activity with, whatever zone it is in and whoever is late.
+const sameDay = 48 * time.Hour
+
+// OfHistory reports whether d is of a history that was imported, and so old that its order among live messages is of no consequence: none of them
+// is shown in the same activity.
+func (d *Delivery) OfHistory() bool {
+	return d.Event.Flags.Historical && d.Event.ReceivedAt.Sub(d.Event.Timestamp) > sameDay
+}
+
 // RecordKey returns where the record of an event and of what was decided about it is kept.
 func RecordKey(tenant string, event canonical.EventID) store.Key {
 	return store.Key{Partition: tenant + "/event/" + string(event), Sort: "event"}

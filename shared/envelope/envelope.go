@@ -60,7 +60,7 @@ func EventOf(ctx context.Context, s PersonSealer, person string, e *canonical.Ev
 // Delivery returns the sealed form of a delivery's JSON: under the key of the person it is about.
 func Delivery(ctx context.Context, s PersonSealer, d *delivery.Delivery, body []byte) ([]byte, error) {
 	event := headerOf(&d.Event)
-	h := header{DeliveryID: string(d.ID), CRM: d.CRM, Generation: d.Generation, Event: &event}
+	h := header{DeliveryID: string(d.ID), CRM: d.CRM, Generation: d.Generation, History: d.OfHistory(), Event: &event}
 	at, _ := h.place()
 	sealed, err := s.SealPerson(ctx, at, d.Person.Key, body)
 	if err != nil {
@@ -79,6 +79,7 @@ type header struct {
 	DeliveryID string       `json:"deliveryId"`
 	CRM        string       `json:"crm"`
 	Generation int          `json:"generation"` // the newest: a redrive writes it here, for it does not open what it puts back
+	History    bool         `json:"history"`    // it may wait for what is live
 	Event      *eventHeader `json:"event"`
 	Sealed     []byte       `json:"sealed"`
 }
@@ -108,6 +109,9 @@ func (h header) append(out []byte) []byte {
 	out = jsontext.AppendString(append(out, `{"deliveryId":`...), h.DeliveryID)
 	out = jsontext.AppendString(append(out, `,"crm":`...), h.CRM)
 	out = strconv.AppendInt(append(out, `,"generation":`...), int64(h.Generation), 10)
+	if h.History {
+		out = append(out, `,"history":true`...)
+	}
 	out = h.Event.append(append(out, `,"event":{`...))
 	return append(out, '}')
 }

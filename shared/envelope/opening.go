@@ -141,8 +141,11 @@ func parse(body []byte) (h header, err error) {
 	return h, err
 }
 
-// Address is where a delivery goes, and of which event it is.
-type Address struct{ Tenant, CRM, Event string }
+// Address is where a delivery goes, of which event it is, and whether that is of a history.
+type Address struct {
+	Tenant, CRM, Event string
+	History            bool
+}
 
 // AddressOf returns what a sealed delivery says of itself in the clear. Ok is false of anything else.
 func AddressOf(body []byte) (a Address, ok bool) {
@@ -156,6 +159,6 @@ func AddressOf(body []byte) (a Address, ok bool) {
 	if json.Unmarshal(body, &h) != nil || h.Event == nil || h.Event.SchemaVersion != Version {
 		return a, false
 	}
-	a = Address{h.Event.TenantID, h.CRM, h.Event.EventID}
+	a = Address{h.Event.TenantID, h.CRM, h.Event.EventID, h.History}
 	return a, a.Tenant != "" && a.CRM != "" && a.Event != ""
 }

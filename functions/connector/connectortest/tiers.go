@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"signalbox/shared/delivery"
 	"signalbox/shared/tenant"
@@ -14,6 +15,7 @@ func tiers[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	for sentence, run := range map[string]func(*world[R]){
 		"a batch tenant's messages are in the CRM after the hour, in at most 0.05 calls each": collected[R],
 		"a message that was live and comes again by the hour is one record":                   liveThenBatch[R],
+		"a message that was live and is of a history the next time is one record":             liveThenBulk[R],
 		"a tenant that becomes live while messages wait has each once":                        batchThenLive[R],
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -75,6 +77,27 @@ func liveThenBatch[R any](w *world[R]) {
 	l.minutes(62)
 	if left := l.parked(); left > 0 {
 		w.t.Errorf("%d are parked after the hour", left)
+	}
+	w.holds(3, append(all, more...)...)
+}
+
+// liveThenBulk delivers likewise what is of a history, and then beside what is live.
+func liveThenBulk[R any](w *world[R]) {
+	l := newLane(w)
+	all := w.hold(3)
+	more := w.ofKnown(3, 2)
+	for i, d := range more {
+		w.deliver(&process{kill: 3 - i, after: true}, d)
+		more[i].Generation++
+		more[i].Event.Flags.Historical, more[i].Event.ReceivedAt = true, d.Event.Timestamp.Add(30*24*time.Hour)
+	}
+	l.receive(more...)
+	if n := l.parked(); n != len(more) {
+		w.t.Errorf("%d are parked, want all", n)
+	}
+	l.minutes(3)
+	if n := l.parked(); n > 0 {
+		w.t.Errorf("%d are parked after the drain", n)
 	}
 	w.holds(3, append(all, more...)...)
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"signalbox/shared/connect"
 )
 
 // MetricsType is the content type of Metrics.
@@ -48,7 +50,7 @@ func (r Report) Metrics() []byte {
 
 	e.family("signalbox_connector_gate_closed", "gauge", "", "Whether a tenant's deliveries are parked because its CRM takes none, and by which code.")
 	for _, b := range r.Bindings {
-		if b.Gate == nil || b.Gate.Tier != "" {
+		if b.Gate == nil || b.Gate.Code == "" {
 			e.sample("", 0, b.labels(kind)...)
 			continue
 		}
@@ -58,8 +60,10 @@ func (r Report) Metrics() []byte {
 	e.family("signalbox_connector_parked", "gauge", "", "Deliveries that are parked.")
 	for _, b := range r.Bindings {
 		parked := int64(0)
-		if b.Gate != nil {
-			parked = b.Gate.Parked
+		for _, g := range []*connect.Gate{b.Gate, b.History} {
+			if g != nil {
+				parked += g.Parked
+			}
 		}
 		e.sample("", float64(parked), b.labels(kind)...)
 	}

@@ -14,6 +14,7 @@ import (
 	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
+	"signalbox/shared/tenant"
 )
 
 // The bounds of how many minutes a report is about.
@@ -59,6 +60,8 @@ type Binding struct {
 	Errors map[string]float64 `json:"errors"`         // the share of rows with an outcome other than ok
 	Lag    Times              `json:"lag"`            // from receipt until shown, of deliveries
 	Gate   *connect.Gate      `json:"gate,omitempty"` // how its closed gate stands; nil: it is open
+	// History is how far what is of a history is, nil if nothing of it is parked.
+	History *connect.Gate `json:"history,omitempty"`
 
 	seen *seen
 }
@@ -179,7 +182,12 @@ func (s *sums) into(report *Report) {
 		return strings.Compare(a.Function+"/"+a.Version, b.Function+"/"+b.Version)
 	})
 	for i, g := range s.gates {
-		s.of(connector.BindingKey{Tenant: g.Tenant, CRM: g.CRM}).gate = &s.gates[i]
+		of := s.of(connector.BindingKey{Tenant: g.Tenant, CRM: g.CRM})
+		if g.Tier == string(tenant.Bulk) {
+			of.history = &s.gates[i]
+			continue
+		}
+		of.gate = &s.gates[i]
 	}
 	for _, b := range bounded(s.bindings, maxReported) {
 		report.Bindings = append(report.Bindings, b.report())
@@ -189,7 +197,7 @@ func (s *sums) into(report *Report) {
 
 func (s *seen) report() Binding {
 	b := Binding{
-		Tenant: s.Tenant, CRM: s.CRM, Calls: s.Calls.times(callBounds()), Lag: s.Lags.times(lagBounds()), Rows: s.Rows, Errors: map[string]float64{}, Gate: s.gate, seen: s,
+		Tenant: s.Tenant, CRM: s.CRM, Calls: s.Calls.times(callBounds()), Lag: s.Lags.times(lagBounds()), Rows: s.Rows, Errors: map[string]float64{}, Gate: s.gate, History: s.history, seen: s,
 	}
 	all, _ := s.rows()
 	for outcome, n := range s.Rows {

@@ -59,7 +59,7 @@ type seen struct {
 	Calls  durations        `json:"calls,omitzero"`
 	Lags   durations        `json:"lags,omitzero"`
 
-	gate *connect.Gate // its closed one; nil in what is written
+	gate, history *connect.Gate // its closed ones; nil in what is written
 }
 
 func newSeen(of connector.BindingKey) *seen {
@@ -96,7 +96,7 @@ func (w *window) binding(of connector.BindingKey) *seen {
 
 // closed returns 1 of a binding with a closed gate, else 0.
 func closed(s *seen) int {
-	if s.gate == nil {
+	if s.gate == nil && s.history == nil {
 		return 0
 	}
 	return 1

@@ -21,7 +21,8 @@ const BackfillUsage = `make backfill STACK=<stack> | ENDPOINT=http://127.0.0.1:4
     ACCOUNT=<id>           the account whose provider is asked for what never came; its file names an apiUrl
     FROM= TO=              instants like 2026-01-31T10:00:00Z, or days like 2026-01-31, which begin at 0:00 UTC; TO is now if it is left out
     REASON=<text>          why; it is kept, with BY (your login name): a ticket, never a customer's name or number
-    HISTORY=1              what was said before Signalbox was there: no leads, no notices; stops count at their time, starts never
+    HISTORY=1              what was said before Signalbox was there: no leads, no notices; stops count at their time, starts never.
+                           make health shows how much of it is still to be written into the CRMs
     PROVIDER=<channel>     whose account it is, to ask no other
 What has come already is left as it is. A command that was ended goes on where it was when it is given again.`
 

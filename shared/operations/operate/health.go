@@ -51,13 +51,35 @@ type crmHealth struct {
 			Count      int64
 			P95Seconds float64
 		}
-		Errors map[string]float64
-		Gate   *struct {
-			Code, Tier, Advice string
-			Since, Probe       time.Time
-			Parked             int64
-		}
+		Errors        map[string]float64
+		Gate, History *gateHealth
 	}
+}
+
+// gateHealth is how a closed gate stands.
+type gateHealth struct {
+	Code, Tier, Advice string
+	Since, Probe       time.Time
+	Parked             int64
+	Delivered          int
+}
+
+// blocked reports whether a fault keeps it closed.
+func (g *gateHealth) blocked() bool { return g != nil && g.Code != "" }
+
+// cells returns how a gate stands, how many are parked behind it, and what mends it.
+func (g *gateHealth) cells() (stands, parked, mend string) {
+	switch {
+	case g == nil:
+		return "open", "", ""
+	case g.Code != "":
+		stands, mend = "closed since "+g.Since.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(g.Code+": "+g.Advice, ": ")
+	case g.Tier == "bulk":
+		stands = fmt.Sprintf("bulk, %d delivered", g.Delivered)
+	default:
+		stands = g.Tier + ", next at " + g.Probe.UTC().Format("15:04 UTC")
+	}
+	return stands, fmt.Sprint(g.Parked), mend
 }
 
 // Health asks a stack how its connectors to kinds of CRM are, and writes it to out. An error says that a gate is closed.
@@ -84,7 +106,7 @@ func Health(ctx context.Context, out io.Writer, lookup func(string) string, kind
 		}
 		told = true
 		for _, b := range h.Bindings {
-			closed = closed || b.Gate != nil && b.Gate.Tier == ""
+			closed = closed || b.Gate.blocked() || b.History.blocked()
 		}
 	}
 	switch {
@@ -156,15 +178,12 @@ func (h crmHealth) write(out io.Writer) error {
 		for _, class := range slices.Sorted(maps.Keys(b.Errors)) {
 			failed = append(failed, fmt.Sprintf("%s %.1f%%", class, 100*b.Errors[class]))
 		}
-		gate, parked, mend := "open", "", ""
-		switch {
-		case b.Gate == nil:
-		case b.Gate.Tier != "":
-			gate, parked = b.Gate.Tier+", next at "+b.Gate.Probe.UTC().Format("15:04 UTC"), fmt.Sprint(b.Gate.Parked)
-		default:
-			gate, parked, mend = "closed since "+b.Gate.Since.UTC().Format("2006-01-02 15:04 UTC"), fmt.Sprint(b.Gate.Parked), strings.TrimSuffix(b.Gate.Code+": "+b.Gate.Advice, ": ")
-		}
+		gate, parked, mend := b.Gate.cells()
 		line(b.Tenant, b.CRM, gate, fmt.Sprint(b.Calls.Count), seconds(b.Calls.Count, b.Calls.P95Seconds), strings.Join(failed, ", "), seconds(b.Lag.Count, b.Lag.P95Seconds), parked, mend)
+		if b.History != nil {
+			gate, parked, mend = b.History.cells()
+			line(b.Tenant, b.CRM+" history", gate, "", "", "", "", parked, mend)
+		}
 	}
 	if len(h.Bindings) == 0 {
 		line("nothing is told of any tenant's: a minute is told once it is over and something more has come")

@@ -49,7 +49,7 @@ func Resume(ctx context.Context, out io.Writer, lookup func(string) string, kind
 	case len(gates) == 0:
 		_, err := fmt.Fprintln(out, "nothing is parked")
 		return err
-	case slices.ContainsFunc(gates, func(g connect.Gate) bool { return g.Closed && (g.Tier == "" || g.Parked > 0) }):
+	case slices.ContainsFunc(gates, func(g connect.Gate) bool { return g.Closed && (g.Tier == "" || g.Code != "" || g.Parked > 0) }):
 		return errClosed
 	}
 	return nil
@@ -84,7 +84,7 @@ func gateLine(g connect.Gate) string {
 		return fmt.Sprintf("%sopen, %d delivered\n", of, g.Delivered)
 	}
 	line := fmt.Sprintf("%sclosed since %s by %s, %d parked", of, g.Since.Format(time.RFC3339), g.Code, g.Parked)
-	if g.Tier != "" {
+	if g.Code == "" && g.Tier != "" {
 		line = fmt.Sprintf("%s%s, %d parked", of, g.Tier, g.Parked)
 	}
 	if g.Delivered > 0 {
