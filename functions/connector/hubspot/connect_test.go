@@ -144,7 +144,13 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 			work(delivery.OpenCase, "status", "2")(b)
 			b.Package = 4
 		}, what: "rules: open_case 2", state: connect.Degraded, says: `"package": 5`},
-		"an automation":                 {change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.OK},
+		"an automation": {change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.OK},
+		"a mapping to a key that the file calls otherwise": {change: func(b *hubspot.Binding) {
+			b.Properties.SenderKey, b.Settings = "acme_key", []byte(`{"fields":{"version":1,"person":[{"to":"acme_key","value":"x"}]}}`)
+		}, portal: simulator.Options{Bare: true}, writes: true, what: "settings.fields.person[0].to of contacts", state: connect.Refused, says: "the connector writes itself"},
+		"a mapping to the key of messages that it calls otherwise": {change: func(b *hubspot.Binding) {
+			b.Properties.EventKey, b.Settings = "acme_event", []byte(`{"fields":{"version":1,"activity":[{"to":"acme_event","value":"x"}]}}`)
+		}, portal: simulator.Options{Bare: true}, writes: true, what: "settings.fields.activity[0].to of communications", state: connect.Refused, says: "the connector writes itself"},
 		"a mapping that cannot be read": {change: func(b *hubspot.Binding) { b.Settings = []byte(`{"fields":{"version":2}}`) }, what: "settings.fields.version", state: connect.Refused, says: "make apply"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,6 +61,9 @@ func TestRefusalsAreSortedByCodeFirstAndStatusSecond(t *testing.T) {
 			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"two was not a valid long.\",\"error\":\"INVALID_LONG\",\"name\":\"rooms\"}]"}`,
 			blocked, "hubspot_property_type", 0,
 		},
+		"an option that the property does not have": {
+			400, nil, `{"category":"VALIDATION_ERROR","errors":[{"code":"INVALID_OPTION","context":{"propertyName":["lifecyclestage"]}}]}`, permanent, "hubspot_invalid_data", 0,
+		},
 		"a number that is too large": {
 			400, nil, `{"category":"VALIDATION_ERROR","errors":[{"code":"INVALID_NUMBER_SIZE","context":{"propertyName":["rooms"]}}]}`, permanent, "hubspot_invalid_data", 0,
 		},

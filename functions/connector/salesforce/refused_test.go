@@ -166,6 +166,21 @@ func TestARefusalNamesWhoIsInTheWayContactsFirst(t *testing.T) {
 	}
 }
 
+// TestAFieldThatIsMissingIsNamed: of these Salesforce lists no fields, and a name is taken from nowhere but its own sentence.
+func TestAFieldThatIsMissingIsNamed(t *testing.T) {
+	for message, want := range map[string][]string{
+		"No such column 'Description' on sobject of type Task":                                 {"Description"},
+		"Provided external ID field does not exist or is not accessible: Msg_Sender_Key__c":    {"Msg_Sender_Key__c"},
+		"Ana wrote: No such column 'Ana' on sobject of type Task":                              nil,
+		"No such column 'Ana Ruiz' on sobject of type Task":                                    nil,
+		"Provided external ID field does not exist or is not accessible: Msg_Key__c, said Ana": nil,
+	} {
+		if refused, _ := refusal(400, []problem{{ErrorCode: wordField, Message: message}}); !slices.Equal(refused.Fields, want) {
+			t.Errorf("%q: %q, want %q", message, refused.Fields, want)
+		}
+	}
+}
+
 func FuzzRefusal(f *testing.F) {
 	f.Add(400, []byte(`[{"errorCode":"DUPLICATE_VALUE","message":"Msg_Sender_Key__c duplicates value on record with id: 00Q000000000001"}]`))
 	f.Add(403, []byte(`{"errorCode":"REQUEST_LIMIT_EXCEEDED","fields":["Secret words","Phone"]}`))
