@@ -221,9 +221,6 @@ func TestAMessageThatFailsByItselfHoldsBackItsOwnThread(t *testing.T) {
 		if len(l.dead.codes) != 1 {
 			t.Fatalf("dead letters %v after less than two hours", l.dead.codes)
 		}
-		if n := l.tries("t003-0"); n > 25 {
-			t.Errorf("it was tried %d times in 110 minutes", n)
-		}
 		for range 30 {
 			time.Sleep(time.Minute)
 			l.run(l.drain())
@@ -233,6 +230,26 @@ func TestAMessageThatFailsByItselfHoldsBackItsOwnThread(t *testing.T) {
 		if !slices.Equal(l.dead.codes, []string{"permanent toy_refused", "retryable toy_timeout"}) {
 			t.Errorf("dead letters %v", l.dead.codes)
 		}
+	})
+}
+
+// TestWhatFailsByItselfIsTriedLessAndLessOften, and what comes beside it is delivered at each run.
+func TestWhatFailsByItselfIsTriedLessAndLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 4, 1)
+		l.says("acme", nil)
+		l.bad["t003-0"] = fault.New(fault.Retryable, "toy_locked", nil)
+		for n := range 110 {
+			time.Sleep(time.Minute)
+			l.receive(l.process(l), l.send("acme", "t003", fmt.Sprint("behind", n)), l.send("acme", fmt.Sprint("beside", n), fmt.Sprint("beside", n)))
+			l.run(l.drain())
+			l.inOrder("acme", fmt.Sprint("beside", n), fmt.Sprint("beside", n))
+		}
+		if n := l.tries("t003-0"); n < 5 || n > 25 {
+			t.Errorf("it was tried %d times in 110 minutes", n)
+		}
+		l.inOrder("acme", "t003")
 	})
 }
 

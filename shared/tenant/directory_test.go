@@ -159,6 +159,39 @@ func code(err error) string {
 	return fault.Of(err).Kind.String() + fault.Of(err).Code
 }
 
+// TestRenewReadsWhatWasPublishedAMomentAgo, also of a tenant who was unknown then, and tells whether that is anything new.
+func TestRenewReadsWhatWasPublishedAMomentAgo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowStore{Store: memstore.New()}
+		d := directory(s, s.box())
+		renew := func(want bool, name string) {
+			t.Helper()
+			changed, err := d.Renew(t.Context(), "demo")
+			found, _ := d.Tenant(t.Context(), "demo")
+			if changed != want || found.Name != name || (err != nil) != (name == "") {
+				t.Errorf("changed %t, %q, %v; want %t, %q", changed, found.Name, err, want, name)
+			}
+		}
+		renew(false, "")
+		f := demo(t)
+		f.Tenant.Name = "First"
+		publish(t, s.Store, s.box(), f)
+		renew(true, "First")
+		renew(false, "First")
+		f.Tenant.Name = "Second"
+		publish(t, s.Store, s.box(), f)
+		renew(true, "Second")
+		s.err = fault.New(fault.Retryable, "store_failed", nil)
+		if changed, err := d.Renew(t.Context(), "demo"); changed || err == nil {
+			t.Errorf("changed %t, %v", changed, err)
+		}
+		if found, err := d.Tenant(t.Context(), "demo"); found.Name != "Second" || err != nil {
+			t.Errorf("%q, %v", found.Name, err)
+		}
+	})
+}
+
 func TestUnknownIsRememberedForHalfAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
