@@ -47,10 +47,12 @@ run: $(LOCAL) ## Serve locally until interrupted; prints one line of JSON when r
 $(LOCAL):
 	@go build -o $@ ./shared/dev/local/cmd/local
 
+# What takes samples under the race detector is run whole without it: see shared/dev/race.
 .PHONY: test
 test: ## Run unit, contract, conformance and whole-pipeline tests under the race detector
 	go test -race -timeout 30m ./...
-	go test -run 'TestContract|Schema' ./functions/connector/... ./shared/canonical
+	go test -timeout 30m -run 'TestContract|Schema|Trouble|Storm|WritersThatMeet|AKill' \
+		./shared/dev/local ./shared/dev/ring1 ./functions/connector/... ./shared/canonical
 
 .PHONY: lint
 lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## Run go vet (for Linux and macOS) and golangci-lint

@@ -3,6 +3,7 @@ package architecture
 import (
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -33,6 +34,32 @@ func TestDeployIsTheOperators(t *testing.T) {
 			t.Fatalf("make deploy is to build, to resolve the parameters, to check what it takes away and to deploy, in this order: %s", deploy)
 		}
 		last = at
+	}
+}
+
+// TestWhatTheDetectorSkipsIsRunWithoutIt: a package that asks whether the race detector runs does less under it, so that make test runs it
+// again.
+func TestWhatTheDetectorSkipsIsRunWithoutIt(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(root(t), "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, target, _ := strings.Cut(string(source), "\ntest: ")
+	target, _, _ = strings.Cut(target, "\n\n")
+	_, again, _ := strings.Cut(target, "\n\tgo test -timeout 30m -run ")
+	asks := 0
+	for _, f := range goFiles(t) {
+		if !slices.Contains(f.imports, "signalbox/shared/dev/race") {
+			continue
+		}
+		asks++
+		runs := func(word string) bool { return word == "./"+f.folder || word == "./"+path.Dir(f.folder)+"/..." }
+		if !slices.ContainsFunc(strings.Fields(again), runs) {
+			t.Errorf("%s asks for the race detector, and make test does not run it without: %s", f.path, again)
+		}
+	}
+	if asks == 0 {
+		t.Error("nobody asks for the race detector")
 	}
 }
 

@@ -386,8 +386,8 @@ func TestWritersThatMeetLeaveTheHighestStatus(t *testing.T) {
 		defer l.halt()
 		s := storm{receipts: 75_000, messages: 15_000, over: 60 * time.Second}
 		if testing.Short() || race.Enabled {
-			t.Log("SMALLER: 10,000 receipts instead of 75,000, under -short or -race")
-			s = storm{receipts: 10_000, messages: 2_000, over: 8 * time.Second}
+			t.Log("SMALLER: 5,000 receipts instead of 75,000, under -short or -race")
+			s = storm{receipts: 5_000, messages: 1_000, over: 4 * time.Second}
 		}
 		l.registered(stormBegins, s.messages)
 		s.fall(t, l)
