@@ -146,7 +146,7 @@ func awsRows(list *prices, crm string, single, batches usage) []Row {
 		{Name: named("AWS calls, batch of one"), Value: single.calls(), Unit: "calls", Bar: 12, Note: fmt.Sprintf("%s SQS, %s DynamoDB", number(single.SQS), number(single.Store))},
 		{Name: named("AWS calls, batches of ten"), Value: batches.calls(), Unit: "calls", Bar: 2.5, Note: fmt.Sprintf("%s SQS, %s DynamoDB", number(batches.SQS), number(batches.Store))},
 		{Name: named("write units"), Value: single.WriteUnits, Unit: "units", Bar: 4, Note: "stretch target 3"},
-		{Name: named("read units"), Value: single.ReadUnits, Unit: "units", Bar: 2},
+		{Name: named("read units"), Value: single.ReadUnits, Unit: "units", Bar: 2, Note: number(batches.ReadUnits) + " in batches of ten"},
 		{Name: named("KMS calls"), Value: single.KMS, Unit: "calls", Bar: 0.01},
 		{Name: named("Secrets Manager calls"), Value: single.Secrets, Unit: "calls", Bar: 0.0001},
 		{Name: named("log bytes"), Value: single.LogBytes, Unit: "bytes", Bar: 2560},
