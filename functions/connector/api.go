@@ -5,16 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"signalbox/shared/fault"
-	"signalbox/shared/telemetry"
 )
 
 // maxReply bounds what is read of a reply.
@@ -26,21 +23,17 @@ const longestWait = 15 * time.Minute
 // API is the HTTP API of a CRM: requests and replies in JSON, replies bounded. Its errors are faults whose codes begin with the name
 // of the CRM and which hold nothing of what was sent. It is safe for concurrent use.
 type API struct {
-	name, metric string
-	client       *http.Client
-	logger       *slog.Logger
-	meter        *telemetry.Meter
-
-	mu     sync.Mutex
-	warned map[BindingKey]time.Time // when a binding's small budget was last told
+	name   string
+	client *http.Client
+	usage  func(http.Header) Usage
 }
 
-// NewAPI returns the API of a CRM. The client follows no redirect here, whatever its own policy. Metric is what is counted when little
-// is left of a day's requests.
-func NewAPI(name, metric string, client *http.Client, logger *slog.Logger, meter *telemetry.Meter) *API {
+// NewAPI returns the API of a CRM. The client follows no redirect here, whatever its own policy. Usage reads what a reply tells of the
+// limits; nil: no reply does.
+func NewAPI(name string, client *http.Client, usage func(http.Header) Usage) *API {
 	own := *client
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &API{name: name, metric: metric, client: &own, logger: logger, meter: meter, warned: map[BindingKey]time.Time{}}
+	return &API{name: name, client: &own, usage: usage}
 }
 
 // Raw is a body that was encoded by whoever sends it.
@@ -56,7 +49,7 @@ type Response struct {
 	Body   []byte
 }
 
-// Send makes one request. The header is not nil and becomes the request's: Send adds to it. The body is nothing for nil, a form for
+// Send makes one request, which is counted for whose Budget ctx is of. The header is not nil and becomes the request's: Send adds to it. The body is nothing for nil, a form for
 // url.Values, a Raw as it stands, the JSON of anything else.
 func (a *API) Send(ctx context.Context, method, address string, header http.Header, body any) (Response, error) {
 	kind, encoded := "", []byte(nil)
@@ -82,11 +75,15 @@ func (a *API) Send(ctx context.Context, method, address string, header http.Head
 	if kind != "" {
 		request.Header.Set("Content-Type", kind)
 	}
+	spend(ctx)
 	reply, err := a.client.Do(request)
 	if err != nil {
 		return Response{}, a.unreachable(err)
 	}
 	defer func() { _ = reply.Body.Close() }()
+	if a.usage != nil {
+		tell(ctx, a.usage(reply.Header))
+	}
 	var read bytes.Buffer
 	if announced := reply.ContentLength; 0 < announced && announced <= maxReply {
 		read.Grow(int(announced) + bytes.MinRead) // so that it is not copied while it grows
@@ -161,24 +158,4 @@ func RetryAfter(h http.Header) time.Duration {
 		return 0
 	}
 	return time.Duration(min(seconds, 24*60*60)) * time.Second
-}
-
-// Spent tells, at most once a minute and binding, when less than a tenth of the day's requests is left.
-func (a *API) Spent(ctx context.Context, of BindingKey, left, daily int) {
-	if daily <= 0 || left >= daily/10 {
-		return
-	}
-	now := time.Now()
-	a.mu.Lock()
-	due := now.Sub(a.warned[of]) >= time.Minute
-	if due {
-		a.warned[of] = now
-	}
-	a.mu.Unlock()
-	if !due {
-		return
-	}
-	a.logger.WarnContext(ctx, "less than a tenth of the CRM's daily requests is left",
-		slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.Int("left", left), slog.Int("daily", daily))
-	a.meter.Count(a.metric, 1, telemetry.Label{Name: "tenant", Value: of.Tenant})
 }

@@ -24,7 +24,7 @@ type Store interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
 }
 
-// Options are what a Connector works with. All are required but Links, Files, Mappings, Explain, Gates and Watcher.
+// Options are what a Connector works with. All are required but Links, Files, Mappings, Explain, Gates, Budget and Watcher.
 type Options struct {
 	Claims   *idempotency.Claims
 	Store    Store          // where claims, sessions and conversations are, too
@@ -36,6 +36,7 @@ type Options struct {
 	Explain func(delivery.Delivery, mapping.Fields, []mapping.Left)
 	Gates   *Gates        // of the handler before it; nil: none, as where what was parked is drained
 	AtOnce  bool          // no delivery waits for others of its session, as where what was parked is drained: it has waited
+	Budget  *Budget       // nil: requests are not counted
 	Width   int           // how many deliveries go into one Do
 	Attempt time.Duration // how long one Do may take
 	Watcher Watcher       // nil: nobody is told what is seen of the CRM
@@ -58,7 +59,7 @@ func New[R any](crm CRM[R], o Options) *Connector[R] {
 	c := &Connector[R]{crm: crm, options: o, streaks: streaks{store: o.Store, counting: make(chan struct{}, 1)}, uploads: make(chan struct{}, uploads)}
 	if writer, ok := crm.(StatusWriter); ok {
 		c.receipts = NewReceipts(ReceiptOptions{
-			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Watcher: o.Watcher, Logger: o.Logger, Meter: o.Meter,
+			CRM: writer, Store: o.Store, Width: 1, Attempt: o.Attempt, Watcher: o.Watcher, Budget: o.Budget, Logger: o.Logger, Meter: o.Meter,
 		})
 	}
 	return c
@@ -91,7 +92,7 @@ func (c *Connector[R]) Handle(ctx context.Context, heads []queue.Received) []err
 			opened = append(opened, items[i])
 		}
 	}
-	rest := c.workAll(ctx, c.gather(ctx, opened), c.options.Width)
+	rest := c.workAll(ctx, c.gather(ctx, c.admit(ctx, opened)), c.options.Width)
 	if c.options.Width > 1 {
 		rest = c.workAll(ctx, rest, 1)
 	}
@@ -275,7 +276,7 @@ func (c *Connector[R]) do(ctx context.Context, next *call[R]) []Outcome {
 // call makes one Do within the time of an attempt. A file may take it.
 func (c *Connector[R]) call(ctx context.Context, next *call[R]) []Outcome {
 	do := func(ctx context.Context) []Outcome {
-		ctx, cancel := context.WithTimeout(ctx, c.options.Attempt)
+		ctx, cancel := context.WithTimeout(c.options.Budget.Spending(ctx, KeyOf(next.items[0].delivery)), c.options.Attempt)
 		defer cancel()
 		return c.crm.Do(ctx, next.steps)
 	}

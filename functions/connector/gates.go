@@ -33,6 +33,7 @@ type GateOptions struct {
 // calls that hang. What is received for it from then on is parked in order, and what comes behind it, too.
 type Gates struct {
 	options GateOptions
+	ahead   queue.Handler // of opt-outs; nil: none goes ahead
 
 	mu       sync.Mutex
 	bindings map[BindingKey]*calls
@@ -106,6 +107,7 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 		}
 	}
 	parking.Wait()
+	g.hurry(ctx, heads, waiting, errs)
 	g.closeAll(ctx, heads, places, going, errs)
 	return errs
 }

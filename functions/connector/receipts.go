@@ -25,7 +25,7 @@ type StatusWriter interface {
 	WriteStatuses(ctx context.Context, updates []receipt.Update) []error
 }
 
-// ReceiptOptions are what Receipts works with. All are required but Pause, Watcher and Gates.
+// ReceiptOptions are what Receipts works with. All are required but Pause, Watcher, Gates and Budget.
 type ReceiptOptions struct {
 	CRM     StatusWriter
 	Store   receipt.Reader
@@ -34,6 +34,7 @@ type ReceiptOptions struct {
 	Watcher Watcher       // nil: nobody is told what is seen of the CRM
 	Pause   time.Duration // between two of one binding, so that live messages have the greater part of what the CRM allows
 	Gates   *Gates        // of the CRM's deliveries; nil: what a CRM does not take waits in the queue, as where what was parked is drained
+	Budget  *Budget       // nil: requests are not counted
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
 }
@@ -183,13 +184,24 @@ func (r *Receipts) guard(ctx context.Context, of BindingKey, work *todo) {
 	if work.waits && r.later(ctx, of, work, func(err error) bool { return err == nil }) {
 		return
 	}
+	err := r.options.Budget.Admit(ctx, of, ForReceipts, callsFor(len(work.statuses)+len(work.standings), r.options.Width))
+	if err != nil {
+		failAll(work.statuses, err)
+		failAll(work.standings, err)
+	} else {
+		r.show(r.options.Budget.Spending(ctx, of), of, work)
+	}
+	r.refused(ctx, of, work)
+}
+
+// show writes what a batch has for a binding.
+func (r *Receipts) show(ctx context.Context, of BindingKey, work *todo) {
 	if len(work.statuses) > 0 {
 		r.write(ctx, of, work.statuses)
 	}
 	if writer, ok := r.options.CRM.(ConversationWriter); ok && len(work.standings) > 0 {
 		r.writeStandings(ctx, of, writer, work.standings)
 	}
-	r.refused(ctx, of, work)
 }
 
 func failAll[T interface{ fail(err error) }](tasks []T, err error) {
@@ -330,6 +342,7 @@ func answered[T interface{ fail(err error) }](r *Receipts, of BindingKey, tasks 
 // found no record for was raised before that; what is raised from now on the lane finds the record for.
 func (r *Receipts) catchUp(ctx context.Context, u receipt.Update) error {
 	of, s := BindingKey{u.TenantID, u.CRM}, &status{Update: u}
+	ctx = r.options.Budget.Spending(ctx, of)
 	risen, err := r.risen(ctx, of, []*status{s})
 	held, told := risen[s]
 	if err != nil || !told {

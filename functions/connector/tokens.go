@@ -234,7 +234,7 @@ func (t *Tokens) lease(ctx context.Context, at BindingKey, c Credentials, record
 }
 
 func ask(ctx context.Context, c Credentials) (Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(unspent(ctx), askTime)
 	defer cancel()
 	return c.Ask(ctx)
 }

@@ -3,6 +3,7 @@
 package delivery
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -143,6 +144,11 @@ func (d *Delivery) File() (n int, ok bool) {
 	}
 	n, err := strconv.Atoi(d.Actions[0].Value[FileNumber])
 	return n, err == nil && n >= 0
+}
+
+// OptsOut reports whether a delivery tells that somebody is not to be written to any more.
+func (d *Delivery) OptsOut() bool {
+	return slices.ContainsFunc(d.Actions, func(a Action) bool { return a.Kind == SetConsent && a.Value["state"] == "opted_out" })
 }
 
 // Values of EnsurePerson and Notify: users of the CRM by its own ids.

@@ -60,7 +60,7 @@ func EventOf(ctx context.Context, s PersonSealer, person string, e *canonical.Ev
 // Delivery returns the sealed form of a delivery's JSON: under the key of the person it is about.
 func Delivery(ctx context.Context, s PersonSealer, d *delivery.Delivery, body []byte) ([]byte, error) {
 	event := headerOf(&d.Event)
-	h := header{DeliveryID: string(d.ID), CRM: d.CRM, Generation: d.Generation, History: d.OfHistory(), Event: &event}
+	h := header{DeliveryID: string(d.ID), CRM: d.CRM, Generation: d.Generation, History: d.OfHistory(), Event: &event, OptsOut: d.OptsOut()}
 	at, _ := h.place()
 	sealed, err := s.SealPerson(ctx, at, d.Person.Key, body)
 	if err != nil {
@@ -81,6 +81,7 @@ type header struct {
 	Generation int          `json:"generation"` // the newest: a redrive writes it here, for it does not open what it puts back
 	History    bool         `json:"history"`    // it may wait for what is live
 	Event      *eventHeader `json:"event"`
+	OptsOut    bool         `json:"optsOut,omitempty"` // somebody is not to be written to any more
 	Sealed     []byte       `json:"sealed"`
 }
 
@@ -112,8 +113,11 @@ func (h header) append(out []byte) []byte {
 	if h.History {
 		out = append(out, `,"history":true`...)
 	}
-	out = h.Event.append(append(out, `,"event":{`...))
-	return append(out, '}')
+	out = append(h.Event.append(append(out, `,"event":{`...)), '}')
+	if h.OptsOut {
+		out = append(out, `,"optsOut":true`...)
+	}
+	return out
 }
 
 // stripped returns the header without what was sealed.

@@ -141,10 +141,10 @@ func parse(body []byte) (h header, err error) {
 	return h, err
 }
 
-// Address is where a delivery goes, of which event it is, and whether that is of a history.
+// Address is where a delivery goes, of which event it is, and whether that is of a history, or an opt-out.
 type Address struct {
 	Tenant, CRM, Event string
-	History            bool
+	History, OptsOut   bool
 }
 
 // AddressOf returns what a sealed delivery says of itself in the clear. Ok is false of anything else.
@@ -159,6 +159,6 @@ func AddressOf(body []byte) (a Address, ok bool) {
 	if json.Unmarshal(body, &h) != nil || h.Event == nil || h.Event.SchemaVersion != Version {
 		return a, false
 	}
-	a = Address{h.Event.TenantID, h.CRM, h.Event.EventID, h.History}
+	a = Address{h.Event.TenantID, h.CRM, h.Event.EventID, h.History, h.OptsOut}
 	return a, a.Tenant != "" && a.CRM != "" && a.Event != ""
 }

@@ -52,6 +52,16 @@ type CRMContent[S any] struct {
 	Token      S               `json:"token"`              // what requests are authorised with
 	Settings   json.RawMessage `json:"settings,omitempty"` // an object that only the connector understands; no credentials
 	Tiers      Tiers           `json:"tiers,omitzero"`
+	Limits     Limits          `json:"limits,omitzero"`
+}
+
+// Limits are how many requests we may make to a CRM, beside what the CRM itself allows. Zero is as many as that.
+type Limits struct {
+	Daily  int64 `json:"daily,omitempty"` // from midnight to midnight in the tenant's zone
+	Window struct {
+		Requests int64 `json:"requests"`
+		Seconds  int64 `json:"seconds"`
+	} `json:"window,omitzero"`
 }
 
 // AccountContent is credentials at one provider.
@@ -125,7 +135,7 @@ func convert[S, T any](c Content[S], change func(place string, value S) (T, erro
 	}
 	for _, m := range c.Tenant.CRMs {
 		out.Tenant.CRMs = append(out.Tenant.CRMs, CRMContent[T]{
-			Name: m.Name, Kind: m.Kind, BaseURL: m.BaseURL, APIVersion: m.APIVersion, Settings: m.Settings, Tiers: m.Tiers,
+			Name: m.Name, Kind: m.Kind, BaseURL: m.BaseURL, APIVersion: m.APIVersion, Settings: m.Settings, Tiers: m.Tiers, Limits: m.Limits,
 			Token: convertOne("crm/"+m.Name+"/token", m.Token),
 		})
 	}

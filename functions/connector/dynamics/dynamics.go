@@ -33,7 +33,7 @@ type CRM struct {
 // New returns a CRM.
 func New(o Options) *CRM {
 	return &CRM{
-		options: o, api: connector.NewAPI(Kind, "DynamicsDailyBudgetLow", o.Client, o.Logger, o.Meter),
+		options: o, api: connector.NewAPI(Kind, o.Client, nil),
 		tokens: connector.NewTokens(Kind, o.Store, o.Sealer, o.Logger),
 	}
 }

@@ -68,6 +68,22 @@ func (r Report) Metrics() []byte {
 		e.sample("", float64(parked), b.labels(kind)...)
 	}
 
+	e.family("signalbox_connector_budget_requests", "gauge", "", "Requests of the day: its limit, those that are used or leased, and of these those by us.")
+	for _, b := range r.Bindings {
+		if s := b.Budget; s != nil {
+			e.sample("", float64(s.Limit), append(b.labels(kind), label{"of", "limit"})...)
+			e.sample("", float64(s.Used), append(b.labels(kind), label{"of", "used"})...)
+			e.sample("", float64(s.Ours), append(b.labels(kind), label{"of", "ours"})...)
+		}
+	}
+
+	e.family("signalbox_connector_budget_runs_out_timestamp_seconds", "gauge", "seconds", "When the requests of the day are used at the pace of the last hour, if that is before its end.")
+	for _, b := range r.Bindings {
+		if s := b.Budget; s != nil && !s.RunsOut.IsZero() {
+			e.sample("", float64(s.RunsOut.Unix()), b.labels(kind)...)
+		}
+	}
+
 	e.family("signalbox_connector_processes", "gauge", "", "Processes that told something, by the version of their function.")
 	for _, v := range r.Versions {
 		e.sample("", float64(v.Processes), kind, label{"function", v.Function}, label{"version", v.Version})

@@ -62,6 +62,8 @@ type Binding struct {
 	Gate   *connect.Gate      `json:"gate,omitempty"` // how its closed gate stands; nil: it is open
 	// History is how far what is of a history is, nil if nothing of it is parked.
 	History *connect.Gate `json:"history,omitempty"`
+	// Budget is how the requests of the day stand; nil: none were made or there is no limit.
+	Budget *connector.BudgetState `json:"budget,omitempty"`
 
 	seen *seen
 }
@@ -126,7 +128,20 @@ func (r *Reader) Read(ctx context.Context, kind string, minutes int) (Report, er
 		r.Logger.WarnContext(ctx, "what is known of a closed gate is unreadable", slog.String("crm", kind), slog.String("code", fault.Of(err).Code))
 	}
 	sum.into(&report)
-	return report, nil
+	return report, r.addBudgets(ctx, &report)
+}
+
+// addBudgets adds how the requests of the day stand.
+func (r *Reader) addBudgets(ctx context.Context, report *Report) error {
+	of := make([]connector.BindingKey, len(report.Bindings))
+	for i, b := range report.Bindings {
+		of[i] = connector.BindingKey{Tenant: b.Tenant, CRM: b.CRM}
+	}
+	states, err := connector.Budgets(ctx, r.Store, of...)
+	for i, s := range states {
+		report.Bindings[i].Budget = s
+	}
+	return err
 }
 
 // sums is what windows add up to.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -25,14 +26,27 @@ type object struct {
 	UpdatedAt  string            `json:"updatedAt"`
 }
 
-// HubSpot's headers as net/http keeps their names: one in another spelling is spelled anew at every look.
-const (
-	headerDaily     = "X-Hubspot-Ratelimit-Daily"
-	headerDailyLeft = "X-Hubspot-Ratelimit-Daily-Remaining"
-)
+// usageOf reads HubSpot's headers, by the names that net/http keeps: one in another spelling is spelled anew at every look. HubSpot does not tell the
+// daily limit to every kind of app, and searches, which are limited apart, tell nothing.
+// See https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines.
+func usageOf(h http.Header) (u connector.Usage) {
+	number := func(name string) int64 {
+		n, err := strconv.ParseInt(h.Get("X-Hubspot-Ratelimit-"+name), 10, 64)
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	if daily, left := number("Daily"), number("Daily-Remaining"); daily > 0 && left >= 0 {
+		u.Daily, u.Used = daily, max(daily-left, 0)
+	}
+	if most, left, span := number("Max"), number("Remaining"), number("Interval-Milliseconds"); most > 0 && left >= 0 && span > 0 {
+		u.Window, u.Left, u.Span = most, left, time.Duration(span)*time.Millisecond
+	}
+	return u
+}
 
-// call makes one request and decodes a 2xx into out, which may be nil. HubSpot does not tell the daily limit in every reply, nor
-// every kind of app.
+// call makes one request and decodes a 2xx into out, which may be nil.
 func (p *portal) call(ctx context.Context, method, path string, in, out any) error {
 	_, err := p.exchange(ctx, method, path, in, out)
 	return err
@@ -44,10 +58,6 @@ func (p *portal) exchange(ctx context.Context, method, path string, in, out any)
 	reply, err := p.crm.api.Send(ctx, method, p.binding.BaseURL+path, header, in)
 	if err != nil {
 		return nil, err
-	}
-	daily, err := strconv.Atoi(reply.Header.Get(headerDaily))
-	if left, wrong := strconv.Atoi(reply.Header.Get(headerDailyLeft)); err == nil && wrong == nil {
-		p.crm.api.Spent(ctx, p.of, left, daily)
 	}
 	switch {
 	case reply.Status < 200 || reply.Status > 299:

@@ -28,7 +28,7 @@ type CRM struct {
 
 // New returns a CRM.
 func New(o Options) *CRM {
-	return &CRM{o, connector.NewAPI(Kind, "HubSpotDailyBudgetLow", o.Client, o.Logger, o.Meter)}
+	return &CRM{o, connector.NewAPI(Kind, o.Client, usageOf)}
 }
 
 var (

@@ -1,13 +1,10 @@
 package hubspot_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"signalbox/functions/connector"
 	"signalbox/functions/connector/connectortest"
@@ -72,30 +69,4 @@ func TestAnUpsertThatIsAnsweredWithNothingHasFailed(t *testing.T) {
 			t.Errorf("%q: %v", body, errs[0])
 		}
 	}
-}
-
-func TestALowDailyBudgetIsToldOnceAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := simulator.New(simulator.Options{Token: token})
-		next := simulator.Transport(s)
-		low := roundTrip(func(r *http.Request) (*http.Response, error) {
-			reply, err := next.RoundTrip(r)
-			if err == nil {
-				reply.Header.Set("X-HubSpot-RateLimit-Daily-Remaining", "9")
-			}
-			return reply, err
-		})
-		var out bytes.Buffer
-		crm := newCRM(portal(), low, slog.New(slog.NewJSONHandler(&out, nil)))
-		for n, want := range []int{1, 1, 2} {
-			if n == 2 {
-				time.Sleep(time.Minute)
-			}
-			_, errs := connectortest.Carry(t.Context(), crm, linked(message(n, delivery.LogActivity), s.Add("contacts", nil)))
-			none(t, errs)
-			if got := strings.Count(out.String(), "daily requests"); got != want {
-				t.Errorf("told %d times after %d messages, want %d", got, n+1, want)
-			}
-		}
-	})
 }

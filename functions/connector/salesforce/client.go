@@ -52,7 +52,7 @@ func (o *org) exchange(ctx context.Context, assign bool, method, path string, to
 	if err != nil {
 		return false, err
 	}
-	u := o.crm.watch(ctx, o.at, reply.Header)
+	u := o.crm.watch(o.at, reply.Header)
 	switch status := reply.Status; {
 	case status == http.StatusNoContent:
 		return false, nil
@@ -89,14 +89,11 @@ func usageOf(h http.Header) usage {
 }
 
 // watch keeps what an org tells of its daily limit and returns the last of it.
-func (c *CRM) watch(ctx context.Context, at connector.BindingKey, h http.Header) usage {
-	told := usageOf(h)
+func (c *CRM) watch(at connector.BindingKey, h http.Header) usage {
 	c.mu.Lock()
-	if told.most > 0 {
+	defer c.mu.Unlock()
+	if told := usageOf(h); told.most > 0 {
 		c.usage[at] = told
 	}
-	known := c.usage[at]
-	c.mu.Unlock()
-	c.api.Spent(ctx, at, told.most-told.used, told.most)
-	return known
+	return c.usage[at]
 }

@@ -106,7 +106,7 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 		"a base URL that is none":     {change: func(b *salesforce.Binding) { b.BaseURL = "acme" }, what: "org", state: connect.Refused, says: "My Domain"},
 		"a version that is":           {what: "version", state: connect.OK, says: "v66.0, of v50.0 to v68.0"},
 		"a version that is not":       {change: func(b *salesforce.Binding) { b.Version = "v99.0" }, what: "version", state: connect.Refused, says: `"apiVersion": "v66.0"`},
-		"the requests of a day":       {what: "requests a day", state: connect.OK, says: "of 15000 are left"},
+		"the requests of a day":       {what: "requests a day", state: connect.OK, says: "of 1000000 are left"},
 		"few requests of a day": {admin: func(s *simulator.Simulator) {
 			s.Spoil(simulatortest.Fault{Match: "/services/data/v66.0/limits", Status: http.StatusOK, Body: []byte(`{"DailyApiRequests":{"Max":15000,"Remaining":14}}`)})
 		}, what: "requests a day", state: connect.Degraded, says: "deliveries wait once none is"},

@@ -40,7 +40,10 @@ type usage struct{ used, most int }
 
 // New returns a CRM.
 func New(o Options) *CRM {
-	api := connector.NewAPI(Kind, "SalesforceDailyBudgetLow", o.Client, o.Logger, o.Meter)
+	api := connector.NewAPI(Kind, o.Client, func(h http.Header) connector.Usage {
+		told := usageOf(h)
+		return connector.Usage{Daily: int64(told.most), Used: int64(told.used)}
+	})
 	return &CRM{
 		options: o, api: api, jitter: rand.Float64, usage: map[connector.BindingKey]usage{},
 		sessions: connector.NewTokens(Kind, o.Store, o.Sealer, o.Logger),

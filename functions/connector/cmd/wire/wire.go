@@ -27,43 +27,57 @@ func Client(f *function.Function) *http.Client {
 // Deliver returns the worker that carries deliveries into a kind of CRM, and parks those that wait for a tenant.
 func Deliver[R any](f *function.Function, kind string, crm connector.CRM[R]) *queue.Worker {
 	gates := gatesOf(f, kind, crm, f.Int("MAXIMUM_CONCURRENCY", 0))
-	worker := deliver(f, kind, crm, connector.Width, gates)
+	worker := deliver(f, kind, crm, connector.Width, gates, budget(f, kind, f.Int("MAXIMUM_CONCURRENCY", 0), false))
 	worker.Handler = gates.Before(worker.Handler)
 	return worker
 }
 
 // deliver returns a worker that carries deliveries into a kind of CRM, width in one call.
-func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], width int, gates *connector.Gates) *queue.Worker {
+func deliver[R any](f *function.Function, kind string, crm connector.CRM[R], width int, gates *connector.Gates, b *connector.Budget) *queue.Worker {
 	worker := f.Worker("deliver-" + kind)
 	worker.DeadLetters = f.DeadLetters()
 	ring, objects := f.Ring("", f.String("CONFIG_TABLE"), f.String("PERSON_KEYS_TABLE")), f.Objects(f.String("OBJECTS_BUCKET"))
 	opener := claimcheck.New(ring, objects)
 	state := f.Table(f.String("STATE_TABLE"))
-	envelope.OpenFor(worker, opener, connector.New(crm, connector.Options{
+	c := connector.New(crm, connector.Options{
 		Claims: idempotency.New(state, f.Seconds("CLAIM_LEASE_SECONDS")),
 		Store:  state, Opener: opener, Links: connector.ThreadLinks{Store: state},
-		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates, Mappings: connector.NewMappings(f.Tenants()),
+		Files: media.Reader{Store: state, Objects: objects, Opener: ring}, Gates: gates, Budget: b, Mappings: connector.NewMappings(f.Tenants()),
 		AtOnce: gates == nil, Width: width, Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
-	}))
+	})
+	envelope.OpenFor(worker, opener, c)
+	if gates != nil {
+		urgent := f.Worker(worker.Stage)
+		envelope.OpenFor(urgent, opener, c.Ahead())
+		gates.Ahead(urgent.Handler)
+	}
 	return worker
 }
 
 // Receipts returns the worker that shows in a kind of CRM how far sent messages got: width updates in one call, and a pause between
 // two calls for one binding.
 func Receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration) *queue.Worker {
-	return receipts(f, kind, crm, width, pause, gatesOf(f, kind, crm, 0))
+	return receipts(f, kind, crm, width, pause, gatesOf(f, kind, crm, 0), budget(f, kind, 0, false))
 }
 
 // receipts returns a worker that shows in a kind of CRM how far sent messages got.
-func receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration, gates *connector.Gates) *queue.Worker {
+func receipts(f *function.Function, kind string, crm connector.StatusWriter, width int, pause time.Duration, gates *connector.Gates, b *connector.Budget) *queue.Worker {
 	worker := f.Worker("receipts-" + kind)
 	worker.Unordered, worker.DeadLetters = true, f.DeadLetters()
 	state := f.Table(f.String("STATE_TABLE"))
 	worker.Handler = connector.NewReceipts(connector.ReceiptOptions{
-		CRM: crm, Store: state, Width: width, Pause: pause, Gates: gates,
+		CRM: crm, Store: state, Width: width, Pause: pause, Gates: gates, Budget: b,
 		Attempt: attempt(f), Watcher: watcher(f, kind, state), Logger: f.Logger, Meter: f.Meter,
 	})
 	return worker
+}
+
+// budget returns what keeps the requests to a kind of CRM within limits, of whom so many functions run at once; 0: that is not known. With
+// waits they wait for the end of a short time themselves.
+func budget(f *function.Function, kind string, concurrency int, waits bool) *connector.Budget {
+	return connector.NewBudget(connector.BudgetOptions{
+		Kind: kind, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Concurrency: concurrency, Waits: waits, Logger: f.Logger, Meter: f.Meter,
+	})
 }
 
 // watcher returns what keeps what this process sees of a kind of CRM.
@@ -96,11 +110,12 @@ func attempt(f *function.Function) time.Duration {
 func Drain[R any](f *function.Function, kind string, build func(connector.Tenants) connector.CRM[R]) *connector.Drain {
 	crm := build(f.Tenants())
 	var shown *queue.Worker
+	spent := budget(f, kind, 0, true)
 	if writer, ok := crm.(connector.StatusWriter); ok {
-		shown = receipts(f, kind, writer, store.MaxGet, 0, nil)
+		shown = receipts(f, kind, writer, store.MaxGet, 0, nil, spent)
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Worker: deliver(f, kind, crm, connector.DrainWidth, nil), Receipts: shown, Probe: probe(f),
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Worker: deliver(f, kind, crm, connector.DrainWidth, nil, spent), Receipts: shown, Probe: probe(f),
 		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
 			tenants := f.FreshTenants() // which know a file that was applied just now
 			connecter, _ := build(tenants).(connector.Connecter)

@@ -34,7 +34,7 @@ func (s *Simulator) account(r *http.Request, body []byte) (answer reply, found b
 		return ok(details), true
 	case "api-usage/daily/private-apps":
 		usage := map[string]any{
-			"name": "private-apps-api-calls-daily", "usageLimit": dailyLimit, "currentUsage": s.calls, "collectedAt": "2026-01-18T14:23:12.000Z",
+			"name": "private-apps-api-calls-daily", "usageLimit": s.daily(), "currentUsage": s.day.Spent, "collectedAt": "2026-01-18T14:23:12.000Z",
 			"fetchStatus": "SUCCESS", "resetsAt": "2026-01-19T05:00:00.000Z",
 		}
 		return ok(map[string]any{"results": []any{usage}}), true

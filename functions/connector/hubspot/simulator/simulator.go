@@ -25,7 +25,8 @@ type Options struct {
 	Bare     bool          // our custom properties are not installed
 	Region   string        // ISO 3166 alpha-2: what national numbers are read with; empty is US
 	IndexLag time.Duration // how long a new record stays hidden from searches
-	Burst    int           // requests in ten seconds before 429; zero is no limit
+	Burst    int           // requests in ten seconds before 429; zero is no limit, and tells of none
+	Daily    int           // requests in a day before 429; zero tells of 650,000 and enforces nothing
 	NoFiles  bool          // the scope for files was not granted
 	Searches int           // searches in a second before 429, which count as requests not; zero is no limit
 
@@ -51,6 +52,7 @@ type Simulator struct {
 	watched   string               // the property of contacts that a workflow listens to
 	enrolled  []string             // whom it enrolled
 	tens      simulatortest.Window // of seconds
+	day       simulatortest.Window
 	seconds   simulatortest.Window // for searches
 }
 
@@ -92,18 +94,25 @@ func (s *Simulator) answer(r *http.Request, body []byte) reply {
 		refused.CorrelationID = id
 		answer.Body = refused
 	}
-	if !searches(r) { // searches are limited apart and say nothing
-		limit := cmp.Or(s.options.Burst, BurstLimit)
+	if searches(r) { // they are limited apart and say nothing
+		return answer
+	}
+	maps.Copy(answer.Header, http.Header{
+		"X-Hubspot-Ratelimit-Daily":           {strconv.Itoa(s.daily())},
+		"X-Hubspot-Ratelimit-Daily-Remaining": {strconv.Itoa(max(0, s.daily()-s.day.Spent))},
+	})
+	if s.options.Burst > 0 {
 		maps.Copy(answer.Header, http.Header{
-			"X-Hubspot-Ratelimit-Daily":                 {strconv.Itoa(dailyLimit)},
-			"X-Hubspot-Ratelimit-Daily-Remaining":       {strconv.FormatInt(max(0, dailyLimit-s.calls), 10)},
 			"X-Hubspot-Ratelimit-Interval-Milliseconds": {"10000"},
-			"X-Hubspot-Ratelimit-Max":                   {strconv.Itoa(limit)},
-			"X-Hubspot-Ratelimit-Remaining":             {strconv.Itoa(max(0, limit-s.tens.Spent))},
+			"X-Hubspot-Ratelimit-Max":                   {strconv.Itoa(s.options.Burst)},
+			"X-Hubspot-Ratelimit-Remaining":             {strconv.Itoa(max(0, s.options.Burst-s.tens.Spent))},
 		})
 	}
 	return answer
 }
+
+// daily returns what a day's limit is told to be.
+func (s *Simulator) daily() int { return cmp.Or(s.options.Daily, dailyLimit) }
 
 func searches(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/search") }
 
@@ -113,6 +122,8 @@ func (s *Simulator) admit(r *http.Request, body []byte) reply {
 	switch {
 	case !bearer || token == "" || s.options.Token != "" && token != string(s.options.Token):
 		return refuse(http.StatusUnauthorized, "INVALID_AUTHENTICATION", "The access token is missing or not valid")
+	case !s.day.Admits(s.options.Daily, 24*time.Hour):
+		return limited("DAILY")
 	case searches(r) && !s.seconds.Admits(s.options.Searches, time.Second):
 		return limited("SECONDLY")
 	case !searches(r) && !s.tens.Admits(s.options.Burst, 10*time.Second):

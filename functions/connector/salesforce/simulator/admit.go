@@ -11,8 +11,6 @@ import (
 // An org's limits. See
 // https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm.
 const (
-	// DeveloperLimit is the requests in 24 hours of a Developer Edition.
-	DeveloperLimit = 15_000
 	// UnlimitedLimit is the requests in 24 hours of an Unlimited Edition with 180 licences.
 	UnlimitedLimit = 1_000_000
 	// LongRequests is how many requests of longRequest or more an org carries out at once.
@@ -71,7 +69,7 @@ func (s *Simulator) limit() int {
 	if s.options.DailyLimit > 0 {
 		return s.options.DailyLimit
 	}
-	return DeveloperLimit
+	return UnlimitedLimit
 }
 
 // admit checks the session, the limits and the content type, in this order; a zero reply lets the request pass.

@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Apps        []App         // whose assertions get a session; empty is anybody
 	SessionLife time.Duration // how long a session lasts that nobody uses; zero is for ever
-	DailyLimit  int           // requests in 24 hours before 403; zero tells of DeveloperLimit and enforces nothing
+	DailyLimit  int           // requests in 24 hours before 403; zero tells of UnlimitedLimit and enforces nothing
 	Concurrent  int           // requests of 20 seconds or more at once before 403; zero is any number
 	Bare        bool          // our package is not deployed
 	NoTaskKey   bool          // Msg_Event_Key__c of tasks is no external id

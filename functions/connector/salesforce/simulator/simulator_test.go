@@ -109,7 +109,7 @@ func TestAnUpsertCreatesOnceAndUpdatesAfterwards(t *testing.T) {
 		if status != want || !strings.Contains(answer, fmt.Sprintf(`"created":%v`, n == 0)) || !strings.Contains(answer, `"id":"00Q000000000001EAA"`) {
 			t.Errorf("%d %s", status, answer)
 		}
-		if usage := header.Get("Sforce-Limit-Info"); usage != fmt.Sprintf("api-usage=%d/15000; api-bursts=1/750", n+1) {
+		if usage := header.Get("Sforce-Limit-Info"); usage != fmt.Sprintf("api-usage=%d/1000000; api-bursts=1/750", n+1) {
 			t.Errorf("usage %q", usage)
 		}
 	}

@@ -1,0 +1,198 @@
+package connector
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"signalbox/shared/fault"
+	"signalbox/shared/store"
+	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
+)
+
+// Priority is what a tenant's CRM is called for. What matters less stops earlier while a day's requests run out.
+type Priority int
+
+// The priorities, the least first.
+const (
+	ForReceipts Priority = iota // how far sent messages got, and how conversations stand
+	ForFiles
+	ForMessages // either way, and whatever else is told of people
+	ForOptOuts
+)
+
+// kept returns the part of a limit that is kept for what matters more.
+func (p Priority) kept(limit int64) int64 { return limit * [...]int64{20, 10, 5, 0}[p] / 100 }
+
+// Usage is what a CRM tells with a reply of a tenant's requests: of all clients, not of us alone. What it does not tell is zero.
+type Usage struct {
+	Daily, Used  int64         // the limit of a day, or of the last 24 hours, and what is used of it
+	Window, Left int64         // the limit of a short time, and what is left of it
+	Span         time.Duration // that time
+}
+
+// BudgetStore is what a Budget needs of a store.
+type BudgetStore interface {
+	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
+}
+
+// BudgetOptions are what a Budget works with. All are required but Tenants and Concurrency.
+type BudgetOptions struct {
+	Kind        string // of the CRM
+	Store       BudgetStore
+	Tenants     Tenants // whose files may have limits of their own; nil: none have
+	Concurrency int     // how many functions of this one's kind run at once at most; 0: it is not known, and nothing is spent without asking
+	Waits       bool    // whoever calls waits for the end of a short time rather than being refused, as a drain does
+	Logger      *slog.Logger
+	Meter       *telemetry.Meter
+}
+
+// Budget keeps the requests to tenants' CRMs within what the CRMs allow in a day and in a short time, and within what a tenant's file allows us. The
+// processes of all functions share a record, of which each leases blocks, so that nothing is written for most messages. A process that ends
+// loses its block. What a CRM tells of its own count, which is that of all clients, corrects the record in both directions.
+//
+// Work that has begun is never stopped: what it spends beyond the block is part of the next one. Without a reply from the store everything goes
+// on. A CRM that tells nothing, of a tenant whose file says nothing, costs nothing. Nil is a Budget without limits. It is safe for concurrent use.
+type Budget struct {
+	options BudgetOptions
+
+	mu       sync.Mutex
+	accounts map[BindingKey]*account
+}
+
+// NewBudget returns a Budget.
+func NewBudget(o BudgetOptions) *Budget {
+	return &Budget{options: o, accounts: map[BindingKey]*account{}}
+}
+
+// account is what this process knows of the requests of one tenant's CRM.
+type account struct {
+	turn   chan struct{} // had by one that leases
+	day    ledger        // as it was last seen
+	record store.Record  // of it
+	seen   time.Time
+	block  int64 // what is leased next
+	window window
+
+	mu   sync.Mutex
+	left int64 // of what is leased; below zero of what was spent beyond it
+	made int64 // requests in the window
+	told Usage // the latest of each
+	at   time.Time
+	atIn time.Time // of the window
+}
+
+func (b *Budget) account(of BindingKey) *account {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.accounts[of]
+	if a == nil {
+		a = &account{turn: make(chan struct{}, 1), block: firstBlock}
+		b.accounts[of] = a
+	}
+	return a
+}
+
+// Admit returns nil if work may begin that makes about so many calls, else the fault that it waits with: throttled until the end of a short time,
+// blocked if the day's requests are spent, as far as work of this priority may spend them.
+func (b *Budget) Admit(ctx context.Context, of BindingKey, p Priority, calls int) error {
+	if b == nil {
+		return nil
+	}
+	limits, zone := b.limits(ctx, of)
+	a := b.account(of)
+	select {
+	case a.turn <- struct{}{}:
+		defer func() { <-a.turn }()
+	case <-ctx.Done():
+		return fault.New(fault.Retryable, CodeOutOfTime, ctx.Err())
+	}
+	refused, err := b.admitDay(ctx, a, of, asked{p, int64(calls), limits.Daily, zone})
+	for err == nil && refused == nil {
+		if refused, err = b.admitWindow(ctx, a, of, int64(calls), limits); refused == nil || !b.options.Waits || refused.Wait > parkAfter {
+			break
+		}
+		if Wait(ctx, refused.Wait) != nil {
+			break
+		}
+		refused = nil
+	}
+	switch {
+	case err != nil:
+		b.options.Logger.WarnContext(ctx, "the budget was not read", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("code", fault.Of(err).Code))
+		return nil
+	case refused != nil:
+		return refused
+	}
+	return nil
+}
+
+// limits returns what a tenant's file says of a CRM's requests, and where its days begin.
+func (b *Budget) limits(ctx context.Context, of BindingKey) (tenant.Limits, *time.Location) {
+	if b.options.Tenants == nil {
+		return tenant.Limits{}, time.UTC
+	}
+	t, err := b.options.Tenants.Tenant(ctx, of.Tenant)
+	if err != nil {
+		return tenant.Limits{}, time.UTC
+	}
+	crm, _ := t.CRM(of.CRM)
+	zone, err := time.LoadLocation(t.Zone)
+	if err != nil { // it was checked when the file was applied
+		zone = time.UTC
+	}
+	return crm.Limits, zone
+}
+
+// spending is what the requests of a context are counted for.
+type spending struct {
+	budget *Budget
+	of     BindingKey
+}
+
+type spendingKey struct{}
+
+// Spending returns ctx, in which the requests of an API are counted for a tenant's CRM.
+func (b *Budget) Spending(ctx context.Context, of BindingKey) context.Context {
+	if b == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, spendingKey{}, &spending{b, of})
+}
+
+// unspent returns ctx, in which no requests are counted: what a CRM gives tokens for is not of its limits.
+func unspent(ctx context.Context) context.Context {
+	return context.WithValue(ctx, spendingKey{}, (*spending)(nil))
+}
+
+// spend counts a request that is about to be made.
+func spend(ctx context.Context) {
+	s, _ := ctx.Value(spendingKey{}).(*spending)
+	if s == nil {
+		return
+	}
+	a := s.budget.account(s.of)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.left--
+	a.made++
+}
+
+// tell keeps what a CRM told with a reply.
+func tell(ctx context.Context, u Usage) {
+	s, _ := ctx.Value(spendingKey{}).(*spending)
+	if s == nil {
+		return
+	}
+	a, now := s.budget.account(s.of), time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if u.Daily > 0 {
+		a.told.Daily, a.told.Used, a.at = u.Daily, u.Used, now
+	}
+	if u.Window > 0 && u.Span > 0 {
+		a.told.Window, a.told.Left, a.told.Span, a.atIn = u.Window, u.Left, u.Span, now
+	}
+}
