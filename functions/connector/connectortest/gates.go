@@ -107,6 +107,7 @@ func (w *world[R]) hold(people int) (first []delivery.Delivery) {
 type lane[R any] struct {
 	*world[R]
 	worker *queue.Worker
+	gates  *connector.Gates
 	sent   map[string]int // the place of each delivery in the queue
 	tiers  tenant.Tiers
 }
@@ -126,7 +127,8 @@ func newLane[R any](w *world[R]) *lane[R] {
 	l := &lane[R]{world: w, sent: map[string]int{}}
 	logger, meter := w.logs()
 	g := connector.NewGates(connector.GateOptions{Tenants: told[R]{l}, Probe: 15 * time.Minute, Kind: w.Name, Store: w.store, Attempt: attempt, Logger: logger, Meter: meter})
-	l.worker = w.worker(connector.Width, g)
+	g.Ahead(w.aheadOf(g))
+	l.gates, l.worker = g, w.worker(connector.Width, g)
 	l.worker.Handler = g.Before(l.worker.Handler)
 	return l
 }
@@ -196,7 +198,7 @@ func (l *lane[R]) drained(run func(context.Context, *connector.Drain) ([]connect
 	l.t.Helper()
 	logger, meter := l.logs()
 	d := connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Tenants: told[R]{l}, Worker: l.world.worker(connector.DrainWidth, nil), Logger: logger, Meter: meter,
+		Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Tenants: told[R]{l}, Worker: l.world.worker(connector.DrainWidth, nil), Receipts: l.shower(), Logger: logger, Meter: meter,
 	})
 	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	defer cancel()

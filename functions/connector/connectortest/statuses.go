@@ -15,7 +15,6 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
 	"signalbox/shared/receipt"
-	"signalbox/shared/telemetry"
 )
 
 // Statuses says what is true of a connector.StatusWriter, so that the suite can hold it to the contract.
@@ -91,11 +90,10 @@ func (w *world[R]) reached(d delivery.Delivery) *receipt.Status {
 	return &held[0]
 }
 
-// write hands updates to a connector's receipts lane as one batch and returns an error each.
-func (w *world[R]) write(updates ...receipt.Update) []error {
+// receipts returns the receipts lane of a process behind gates, nil for none.
+func (w *world[R]) receipts(g *connector.Gates) *connector.Receipts {
 	w.t.Helper()
-	id := telemetry.Identity{Function: "connectortest", Version: "1"}
-	logger, meter := telemetry.NewLogger(w.out, id), telemetry.NewMeter(w.out, id)
+	logger, meter := w.logs()
 	p := &process{}
 	writer, ok := w.New(w.wire.client(p), logger).(connector.StatusWriter)
 	if !ok {
@@ -105,9 +103,18 @@ func (w *world[R]) write(updates ...receipt.Update) []error {
 	if w.Statuses != nil {
 		width = w.Statuses.Width
 	}
-	lane := connector.NewReceipts(connector.ReceiptOptions{
-		CRM: writer, Store: storage{p, w.store}, Width: width, Attempt: attempt, Logger: logger, Meter: meter,
+	return connector.NewReceipts(connector.ReceiptOptions{
+		CRM: writer, Store: storage{p, w.store}, Width: width, Attempt: attempt, Gates: g, Budget: w.budget, Logger: logger, Meter: meter,
 	})
+}
+
+// write hands updates to a connector's receipts lane as one batch and returns an error each.
+func (w *world[R]) write(updates ...receipt.Update) []error {
+	return w.writeTo(w.receipts(nil), updates...)
+}
+
+func (w *world[R]) writeTo(lane *connector.Receipts, updates ...receipt.Update) []error {
+	w.t.Helper()
 	heads := make([]queue.Received, len(updates))
 	for i, u := range updates {
 		body, err := json.Marshal(u)

@@ -73,6 +73,7 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	t.Run("replaced", func(t *testing.T) { replaced(t, fresh) })
 	endures(t, fresh, seen)
 	t.Run("gates", func(t *testing.T) { gates(t, fresh) })
+	t.Run("budgets", func(t *testing.T) { budgets(t, fresh) })
 	t.Run("tiers", func(t *testing.T) { tiers(t, fresh) })
 }
 

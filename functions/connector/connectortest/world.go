@@ -45,6 +45,7 @@ type world[R any] struct {
 	said  []string // the errors
 
 	mappings *connector.Mappings // nil: the tenant maps nothing
+	budget   *connector.Budget   // nil: requests are not counted
 }
 
 func newWorld[R any](t *testing.T, h Harness[R]) *world[R] {
@@ -87,7 +88,7 @@ func (w *world[R]) connector(p *process, width int, gates *connector.Gates) *con
 		checked = pureWriter[R]{pure[R]{w.t, crm}, writer}
 	}
 	return connector.New(checked, connector.Options{
-		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files, Gates: gates, Mappings: w.mappings,
+		Claims: idempotency.New(storage{p, w.store}, lease), Store: storage{p, w.store}, Opener: unsealed{}, Links: w.links, Files: w.files, Gates: gates, Budget: w.budget, Mappings: w.mappings,
 		Width: width, Attempt: attempt, Logger: logger, Meter: meter,
 	})
 }

@@ -53,6 +53,7 @@ type crmHealth struct {
 		}
 		Errors        map[string]float64
 		Gate, History *gateHealth
+		Budget        *budgetHealth
 	}
 }
 
@@ -80,6 +81,25 @@ func (g *gateHealth) cells() (stands, parked, mend string) {
 		stands = g.Tier + ", next at " + g.Probe.UTC().Format("15:04 UTC")
 	}
 	return stands, fmt.Sprint(g.Parked), mend
+}
+
+// budgetHealth is how the requests of a day stand.
+type budgetHealth struct {
+	Limit, Used, ByUs int64
+	RunsOut           time.Time
+	State             string
+}
+
+// says returns it in words, behind a semicolon; "" of one without a limit.
+func (b *budgetHealth) says() string {
+	if b == nil {
+		return ""
+	}
+	said := fmt.Sprintf("; requests of the day %s: %d of %d, %d by us", b.State, b.Used, b.Limit, b.ByUs)
+	if !b.RunsOut.IsZero() {
+		said += ", all at " + b.RunsOut.UTC().Format("15:04 UTC")
+	}
+	return said
 }
 
 // Health asks a stack how its connectors to kinds of CRM are, and writes it to out. An error says that a gate is closed.
@@ -179,7 +199,7 @@ func (h crmHealth) write(out io.Writer) error {
 			failed = append(failed, fmt.Sprintf("%s %.1f%%", class, 100*b.Errors[class]))
 		}
 		gate, parked, mend := b.Gate.cells()
-		line(b.Tenant, b.CRM, gate, fmt.Sprint(b.Calls.Count), seconds(b.Calls.Count, b.Calls.P95Seconds), strings.Join(failed, ", "), seconds(b.Lag.Count, b.Lag.P95Seconds), parked, mend)
+		line(b.Tenant, b.CRM, gate, fmt.Sprint(b.Calls.Count), seconds(b.Calls.Count, b.Calls.P95Seconds), strings.Join(failed, ", "), seconds(b.Lag.Count, b.Lag.P95Seconds), parked, strings.TrimPrefix(mend+b.Budget.says(), "; "))
 		if b.History != nil {
 			gate, parked, mend = b.History.cells()
 			line(b.Tenant, b.CRM+" history", gate, "", "", "", "", parked, mend)
