@@ -19,7 +19,8 @@ const (
 	quietHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],"bindings":[]}`
 	openHealth  = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z",
 "queues":[{"name":"deliveries","waiting":3,"inFlight":2,"delayed":0},{"name":"receipts","waiting":0,"inFlight":0}],"versions":[{"function":"st-toy-deliver","version":"7","processes":4}],
-"bindings":[{"tenant":"demo","crm":"toy","calls":{"count":12,"p50Seconds":0.1,"p95Seconds":0.456},"rows":{"ok":99,"throttled":1},"errors":{"throttled":0.01,"permanent":0.001},"lag":{"count":99,"p95Seconds":2}}]}`
+"bindings":[{"tenant":"demo","crm":"toy","calls":{"count":12,"p50Seconds":0.1,"p95Seconds":0.456},"rows":{"ok":99,"throttled":1},"errors":{"throttled":0.01,"permanent":0.001},"lag":{"count":99,"p95Seconds":2},
+"budget":{"limit":1000,"used":300,"byUs":200,"ends":"2026-11-29T00:00:00Z","runsOut":"2026-11-28T05:00:00Z","state":"low"}}]}`
 	batchHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],
 "bindings":[{"tenant":"acme","crm":"logs","calls":{"count":0},"lag":{"count":0},"gate":{"closed":true,"tier":"batch","since":"2026-11-28T00:01:02Z","probe":"2026-11-28T01:00:00Z","parked":121},"history":{"closed":true,"tier":"bulk","parked":4000,"delivered":500}}]}`
 	closedHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],
@@ -39,7 +40,7 @@ func TestHealth(t *testing.T) {
 			map[string]string{"/v1/connectors/toy/health": "200 " + openHealth, "/v1/connectors/other/health": "404 {}"},
 			`toy, 10m0s until 00:10 UTC; deliveries 3 waiting, 2 in flight; receipts 0 waiting, 0 in flight; st-toy-deliver version 7 in 4
 tenant  crm  gate  calls  p95     errors                          lag p95  parked  what to mend
-demo    toy  open  12     0.46 s  permanent 0.1%, throttled 1.0%  2.00 s           
+demo    toy  open  12     0.46 s  permanent 0.1%, throttled 1.0%  2.00 s           requests of the day low: 300 of 1000, 200 by us, all at 05:00 UTC
 `, nil,
 		},
 		"a closed gate is an error, and its line says what to mend": {
