@@ -206,7 +206,7 @@ func TestATenantsFile(t *testing.T) {
 		"receipts of messages to come": {`"settings": {`, `"tiers": {"messages": "batch", "receipts": "live"}, "settings": {`, []string{
 			"tenant.crms[0].tiers.receipts is live while messages are batch: there would be nothing yet that they are about",
 		}},
-		"a limit of too few requests":         {`"settings": {`, `"limits": {"daily": 9}, "settings": {`, []string{"tenant.crms[0].limits.daily is not a whole number from 100: the requests of a day in the tenant's zone"}},
+		"a limit of too few requests":        {`"settings": {`, `"limits": {"daily": 9}, "settings": {`, []string{"tenant.crms[0].limits.daily is not a whole number from 100: the requests of a day in the tenant's zone"}},
 		"null in place of an object":         {`"settings": {`, `"settings": null, "ignored": {`, []string{"tenant.crms[0].ignored is not a name known here, which are apiVersion, baseUrl, kind, limits, name, settings, tiers, token", "tenant.crms[0].settings is null, not an object"}},
 		"a string in place of true or false": {`"known": false`, `"known": "no"`, []string{"tenant.rules.rules[0].when.known is a string, not true or false"}},
 		"a tenant id that is another record's": {`"id": "demo"`, `"id": "account"`, []string{
