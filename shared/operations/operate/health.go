@@ -192,7 +192,7 @@ func (h crmHealth) write(out io.Writer) error {
 		heading = append(heading, fmt.Sprintf("%s version %s in %d", v.Function, v.Version, v.Processes))
 	}
 	line(strings.Join(heading, "; "))
-	line("tenant", "crm", "gate", "calls", "p95", "errors", "lag p95", "parked", "requests of the day", "what to mend")
+	line("tenant", "crm", "gate", "calls", "p95", "errors", "lag p95", "parked", "what to mend")
 	for _, b := range h.Bindings {
 		var failed []string
 		for _, class := range slices.Sorted(maps.Keys(b.Errors)) {
