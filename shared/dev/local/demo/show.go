@@ -21,7 +21,7 @@ import (
 func (s *stage) check(c scene, views []view) (problems []error) {
 	for _, v := range views {
 		owner := s.client.User(v.crm, c.Owner)
-		found := slices.Concat(v.checkPeople(c, owner), v.checkActivities(c), v.checkTasks(c, owner))
+		found := slices.Concat(v.checkPeople(c, owner), v.checkActivities(c), v.checkTasks(c, owner), v.checkWorks())
 		for _, problem := range found {
 			problems = append(problems, errors.New(v.crm+": "+problem))
 		}
@@ -77,6 +77,33 @@ func (v view) checkTasks(c scene, owner string) (problems []string) {
 	return problems
 }
 
+// checkWorks returns what of the work that a rule asks for is not there once.
+func (v view) checkWorks() (problems []string) {
+	for _, want := range v.asked {
+		n := 0
+		v.eachWork(func(_ samples.Record, _ samples.Place, says string) {
+			if says == want {
+				n++
+			}
+		})
+		if n != 1 {
+			problems = append(problems, fmt.Sprintf("the work %q is there %d times, want once", want, n))
+		}
+	}
+	return problems
+}
+
+// eachWork calls visit for each record at each place where work is shown, with what it says there.
+func (v view) eachWork(visit func(r samples.Record, place samples.Place, says string)) {
+	for _, place := range v.about.Works {
+		for _, r := range v.records {
+			if says := r.Properties[place.Text]; r.Object == place.Object && says != "" {
+				visit(r, place, says)
+			}
+		}
+	}
+}
+
 // inOrder reports whether text holds parts in their order.
 func inOrder(text string, parts []string) bool {
 	for _, part := range parts {
@@ -127,6 +154,13 @@ func write(w io.Writer, c scene, views []view) {
 				v.row(table, t, "", "task of "+t.Properties[v.about.Owner]+": "+subject)
 			}
 		}
+	}
+	for _, v := range views {
+		v.eachWork(func(r samples.Record, place samples.Place, says string) {
+			if slices.Contains(v.asked, says) {
+				v.row(table, r, "", place.Text+": "+says)
+			}
+		})
 	}
 	_ = table.Flush()
 }
