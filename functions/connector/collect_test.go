@@ -75,7 +75,7 @@ func TestWhatIsCollectedIsWrittenByTheHour(t *testing.T) {
 			if n := o.lane.calls(); n > 400/20 || len(o.calls) != 1 {
 				t.Errorf("%d calls for 400 messages, the limit is 0.05 each; %d for receipts", n, len(o.calls))
 			}
-			o.lane.batches, o.calls = nil, nil
+			o.batches, o.calls = nil, nil
 			o.minutes(9)
 		}
 		o.receive(w, o.send("other", "live", "live-1"))
@@ -189,7 +189,7 @@ func TestWhatIsOfAHistoryIsWrittenBesideWhatIsLive(t *testing.T) {
 		}
 		o.inOrder("acme", "live", "live-1")
 		o.inOrder("acme", "t000", "t000-live")
-		o.lane.batches = nil
+		o.batches = nil
 		gates := o.minutes(1)
 		if len(gates) != 1 || gates[0].Tier != "bulk" || gates[0].CRM != "toy" || gates[0].Closed || gates[0].Delivered != 300 {
 			t.Errorf("the gates stand so: %+v", gates)

@@ -64,16 +64,7 @@ type place struct {
 // Handle returns one error a head, nil for what is delivered or parked.
 func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 	errs := make([]error, len(heads))
-	places := make([]*place, len(heads))
-	for i, head := range heads {
-		if a, ok := envelope.AddressOf(head.Body); ok && !delivery.ID(head.ID).OfFile() {
-			of := BindingKey{a.Tenant, a.CRM}
-			if a.History && tiersOf(ctx, g.options.Tenants, of).BulkHistory() {
-				of = historyOf(of)
-			}
-			places[i] = &place{of, gateShard(head.Group)}
-		}
-	}
+	places := g.places(ctx, heads)
 	closed, err := g.gates(ctx, places)
 	if err == nil {
 		err = g.collect(ctx, closed)
@@ -110,6 +101,23 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 	g.hurry(ctx, heads, waiting, errs)
 	g.closeAll(ctx, heads, places, going, errs)
 	return errs
+}
+
+// places returns where messages belong, nil for one that is never parked.
+func (g *Gates) places(ctx context.Context, heads []queue.Received) []*place {
+	places := make([]*place, len(heads))
+	for i, head := range heads {
+		a, ok := envelope.AddressOf(head.Body)
+		if !ok || delivery.ID(head.ID).OfFile() {
+			continue
+		}
+		of := BindingKey{a.Tenant, a.CRM}
+		if a.History && tiersOf(ctx, g.options.Tenants, of).BulkHistory() {
+			of = historyOf(of)
+		}
+		places[i] = &place{of, gateShard(head.Group)}
+	}
+	return places
 }
 
 // gates returns the gates of places, by one call: of one that is open the record is absent.

@@ -28,7 +28,8 @@ func options(kind delivery.Kind) []option {
 		return []option{subject, priority, {name: delivery.Status, form: `\PC{1,100}`, reason: word, own: true}}
 	case delivery.CreateTask:
 		return []option{
-			subject, priority, {name: delivery.Text, form: `(?s:.{1,1000})`, reason: "1 to 1000 characters", field: true},
+			subject, priority,
+			{name: delivery.Text, form: `(?s:.{1,1000})`, reason: "1 to 1000 characters", field: true},
 			{name: delivery.DueHours, form: "0|[1-9][0-9]{0,3}", reason: "a whole number of hours, 0 to 9999"},
 			{name: delivery.Owner, form: "[!-~]{1,64}", reason: "the id of a user of the CRM", own: true},
 		}

@@ -89,24 +89,7 @@ func (w *world[R]) maps(entries map[mapping.Object][]string) {
 			if err := json.Unmarshal([]byte(one), &e); err != nil {
 				w.t.Fatal(err)
 			}
-			f := mapping.Described{Type: mapping.Text}
-			for _, is := range []mapping.Type{mapping.Number, mapping.Boolean, mapping.Datetime, mapping.Date, mapping.Choice} {
-				if strings.HasPrefix(e.To, string(is)+"_") {
-					f.Type = is
-				}
-			}
-			if f.Type == mapping.Choice {
-				f.Options = []string{w.option("Text"), w.option("Other")}
-				for from, label := range e.Choices {
-					e.Choices[from] = w.option(label)
-				}
-				e.Otherwise = w.option(e.Otherwise)
-			}
-			if strings.HasPrefix(e.To, "strict_") {
-				f = mapping.Described{Type: mapping.Choice, Options: []string{w.option("known")}}
-				e.As, e.Value = mapping.Choice, json.RawMessage(strconv.Quote(w.option("unheard of")))
-			}
-			f.ReadOnly = strings.HasPrefix(e.To, "readonly_")
+			f := w.describe(&e)
 			gone := strings.HasPrefix(e.To, "gone_") || e.To == w.Mapped.FirstMessage
 			if e.To != w.Mapped.FirstMessage {
 				e.To = w.Mapped.Name(e.To)
@@ -127,6 +110,28 @@ func (w *world[R]) maps(entries map[mapping.Object][]string) {
 		ID: w.Tenant, Name: "Acme", Lines: []tenant.Line{{ID: "line", Address: "+15557654321"}}, Timeline: tenant.DefaultTimeline(),
 		CRMs: []tenant.CRM{{Name: w.Name, Settings: data}},
 	})
+}
+
+// describe returns what the name of e's field says of it, and has e choose by what the CRM writes for its options.
+func (w *world[R]) describe(e *mapping.Entry) mapping.Described {
+	f := mapping.Described{Type: mapping.Text, ReadOnly: strings.HasPrefix(e.To, "readonly_")}
+	for _, is := range []mapping.Type{mapping.Number, mapping.Boolean, mapping.Datetime, mapping.Date, mapping.Choice} {
+		if strings.HasPrefix(e.To, string(is)+"_") {
+			f.Type = is
+		}
+	}
+	switch {
+	case strings.HasPrefix(e.To, "strict_"):
+		f.Type, f.Options = mapping.Choice, []string{w.option("known")}
+		e.As, e.Value = mapping.Choice, json.RawMessage(strconv.Quote(w.option("unheard of")))
+	case f.Type == mapping.Choice:
+		f.Options = []string{w.option("Text"), w.option("Other")}
+		for from, label := range e.Choices {
+			e.Choices[from] = w.option(label)
+		}
+		e.Otherwise = w.option(e.Otherwise)
+	}
+	return f
 }
 
 // option returns what the CRM writes for an option of a name, "" for none.

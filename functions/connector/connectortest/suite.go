@@ -63,18 +63,13 @@ func Run[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })
 		})
 	}
-	t.Run("numbers", func(t *testing.T) { numbers(t, fresh) })
-	t.Run("statuses", func(t *testing.T) { showsStatuses(t, fresh) })
-	t.Run("sessions", func(t *testing.T) { showsSessions(t, fresh) })
-	t.Run("mapped", func(t *testing.T) { mapsFields(t, fresh) })
-	t.Run("works", func(t *testing.T) { works(t, fresh) })
-	t.Run("files", func(t *testing.T) { takesFiles(t, fresh) })
-	t.Run("edited", func(t *testing.T) { edited(t, fresh) })
-	t.Run("replaced", func(t *testing.T) { replaced(t, fresh) })
+	for name, part := range map[string]func(*testing.T, func(*testing.T) Harness[R]){
+		"numbers": numbers[R], "statuses": showsStatuses[R], "sessions": showsSessions[R], "mapped": mapsFields[R], "works": works[R], "files": takesFiles[R],
+		"edited": edited[R], "replaced": replaced[R], "gates": gates[R], "budgets": budgets[R], "tiers": tiers[R],
+	} {
+		t.Run(name, func(t *testing.T) { part(t, fresh) })
+	}
 	endures(t, fresh, seen)
-	t.Run("gates", func(t *testing.T) { gates(t, fresh) })
-	t.Run("budgets", func(t *testing.T) { budgets(t, fresh) })
-	t.Run("tiers", func(t *testing.T) { tiers(t, fresh) })
 }
 
 func unknownSender[R any](w *world[R]) {

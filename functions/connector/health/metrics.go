@@ -23,12 +23,9 @@ func (r Report) Metrics() []byte {
 
 	e.family("signalbox_connector_queue_messages", "gauge", "", "Messages that a queue holds, as SQS estimates it.")
 	for _, q := range r.Queues {
-		for _, s := range []struct {
-			state string
-			n     int
-		}{{"waiting", q.Waiting}, {"in_flight", q.InFlight}, {"delayed", q.Delayed}} {
-			e.sample("", float64(s.n), kind, label{"queue", q.Name}, label{"state", s.state})
-		}
+		e.sample("", float64(q.Waiting), kind, label{"queue", q.Name}, label{"state", "waiting"})
+		e.sample("", float64(q.InFlight), kind, label{"queue", q.Name}, label{"state", "in_flight"})
+		e.sample("", float64(q.Delayed), kind, label{"queue", q.Name}, label{"state", "delayed"})
 	}
 
 	e.family("signalbox_connector_call_seconds", "gaugehistogram", "seconds", "How long calls to a tenant's CRM took.")
@@ -59,17 +56,23 @@ func (r Report) Metrics() []byte {
 
 	e.family("signalbox_connector_parked", "gauge", "", "Deliveries that are parked.")
 	for _, b := range r.Bindings {
-		parked := int64(0)
-		for _, g := range []*connect.Gate{b.Gate, b.History} {
-			if g != nil {
-				parked += g.Parked
-			}
-		}
-		e.sample("", float64(parked), b.labels(kind)...)
+		e.sample("", float64(parkedAt(b.Gate)+parkedAt(b.History)), b.labels(kind)...)
 	}
 
+	e.budgets(r.Bindings, kind)
+
+	e.family("signalbox_connector_processes", "gauge", "", "Processes that told something, by the version of their function.")
+	for _, v := range r.Versions {
+		e.sample("", float64(v.Processes), kind, label{"function", v.Function}, label{"version", v.Version})
+	}
+	e.text.WriteString("# EOF\n")
+	return []byte(e.text.String())
+}
+
+// budgets writes how the requests of the day stand.
+func (e *exposition) budgets(all []Binding, kind label) {
 	e.family("signalbox_connector_budget_requests", "gauge", "", "Requests of the day: its limit, those that are used or leased, and of these those by us.")
-	for _, b := range r.Bindings {
+	for _, b := range all {
 		if s := b.Budget; s != nil {
 			e.sample("", float64(s.Limit), append(b.labels(kind), label{"of", "limit"})...)
 			e.sample("", float64(s.Used), append(b.labels(kind), label{"of", "used"})...)
@@ -78,18 +81,11 @@ func (r Report) Metrics() []byte {
 	}
 
 	e.family("signalbox_connector_budget_runs_out_timestamp_seconds", "gauge", "seconds", "When the requests of the day are used at the pace of the last hour, if that is before its end.")
-	for _, b := range r.Bindings {
+	for _, b := range all {
 		if s := b.Budget; s != nil && !s.RunsOut.IsZero() {
 			e.sample("", float64(s.RunsOut.Unix()), b.labels(kind)...)
 		}
 	}
-
-	e.family("signalbox_connector_processes", "gauge", "", "Processes that told something, by the version of their function.")
-	for _, v := range r.Versions {
-		e.sample("", float64(v.Processes), kind, label{"function", v.Function}, label{"version", v.Version})
-	}
-	e.text.WriteString("# EOF\n")
-	return []byte(e.text.String())
 }
 
 func (b Binding) labels(kind label) []label {
@@ -154,4 +150,12 @@ func number(f float64) string {
 // escaped returns the value of a label as it stands between quotation marks.
 func escaped(value string) string {
 	return strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`).Replace(value)
+}
+
+// parkedAt returns how many deliveries are parked behind a gate, none for nil.
+func parkedAt(g *connect.Gate) int64 {
+	if g == nil {
+		return 0
+	}
+	return g.Parked
 }

@@ -112,7 +112,7 @@ func TestWhatConnectSaysOfAPortal(t *testing.T) {
 		"an older package in the file":  {change: func(b *hubspot.Binding) { b.Package = 2 }, what: "package", state: connect.Degraded, says: `"package": 5`},
 		"sequences":                     {what: "sequences", state: connect.Degraded, says: "sequences.md"},
 		"the requests of a day":         {what: "requests a day", state: connect.OK, says: "of 650000 are used"},
-		"the burst limit":               {what: "burst limit", state: connect.OK, says: "190 requests in 10000 ms"},
+		"the burst limit":               {portal: simulator.Options{Burst: 190}, what: "burst limit", state: connect.OK, says: "190 requests in 10000 ms"},
 		"a version that ends":           {change: func(b *hubspot.Binding) { b.Version = hubspot.VersionLegacy }, what: "version v3", state: connect.Degraded, says: "2027-03-30"},
 		"a rule for what is written":    {rule: simulator.Rule{Property: "firstname", Kind: "MAX_LENGTH"}, what: "validation rules of contacts.firstname", state: connect.Degraded, says: "MAX_LENGTH"},
 		"a rule for what is not":        {rule: simulator.Rule{Property: "jobtitle", Kind: "MAX_LENGTH"}, what: "validation rules of contacts", state: connect.OK},

@@ -82,17 +82,22 @@ func (v *visit) describe(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range wanted {
-			if held, there := o.held[d.Name]; there {
-				v.compare(kind, d, held)
-			} else {
-				o.lacks = append(o.lacks, d)
-			}
-		}
-		v.objects = append(v.objects, o)
-		v.leadType(o)
+		v.holds(o, wanted)
 	}
 	return nil
+}
+
+// holds keeps what an object has and lacks of what is wanted.
+func (v *visit) holds(o described, wanted []definitions.Property) {
+	for _, d := range wanted {
+		if held, there := o.held[d.Name]; there {
+			v.compare(o.kind, d, held)
+		} else {
+			o.lacks = append(o.lacks, d)
+		}
+	}
+	v.objects = append(v.objects, o)
+	v.leadType(o)
 }
 
 // compare tells a property that is not what it has to be.

@@ -171,11 +171,11 @@ func (v *visit) worked(ctx context.Context) (err error) {
 func (v *visit) picklist(ctx context.Context, object, ours string) (connector.Workable, error) {
 	of := connector.Workable{Field: object + ".Status"}
 	var about description
-	err := v.ask(ctx, http.MethodGet, v.path("sobjects/"+object+"/describe"), nil, &about)
-	if err != nil && !told(err) {
+	there, err := v.has(ctx, v.path("sobjects/"+object+"/describe"), &about)
+	if err != nil {
 		return of, err
 	}
-	if err != nil || !about.Creatable || !slices.ContainsFunc(about.Fields, func(f heldField) bool { return f.Name == ours && f.Creatable }) {
+	if !there || !about.Creatable || !slices.ContainsFunc(about.Fields, func(f heldField) bool { return f.Name == ours && f.Creatable }) {
 		of.Means = "the integration user may not make a " + object + ", or does not see " + ours
 		of.Mend = "a licence of the integration user that has it; make connect, and " + v.mendAssign()
 		return of, nil
@@ -190,6 +190,17 @@ func (v *visit) picklist(ctx context.Context, object, ours string) (connector.Wo
 	return of, nil
 }
 
+// has reads what there is at a path, and reports whether there is something that the integration user may see.
+func (v *visit) has(ctx context.Context, path string, out any) (bool, error) {
+	switch err := v.ask(ctx, http.MethodGet, path, nil, out); {
+	case err == nil:
+		return true, nil
+	case !told(err):
+		return false, err
+	}
+	return false, nil
+}
+
 // startable reports whether there is a flow that is active, with the input variables that a rule names.
 func (v *visit) startable(ctx context.Context, a delivery.Action) (of connector.Workable, err error) {
 	name := a.Value[delivery.Name]
@@ -198,10 +209,10 @@ func (v *visit) startable(ctx context.Context, a delivery.Action) (of connector.
 			Name string `json:"name"`
 		} `json:"inputs"`
 	}
-	switch err := v.ask(ctx, http.MethodGet, v.path("actions/custom/flow/"+name), nil, &about); {
-	case err != nil && !told(err):
-		return of, err
+	switch there, err := v.has(ctx, v.path("actions/custom/flow/"+name), &about); {
 	case err != nil:
+		return of, err
+	case !there:
 		of.Means = "there is no autolaunched flow " + name + " that is active, or the integration user may not run it"
 		of.Mend = "Setup > Flows > New Flow > Autolaunched Flow (No Trigger), API name " + name + ", Activate; and the permission Run Flows for the integration user"
 		return of, nil
@@ -210,7 +221,8 @@ func (v *visit) startable(ctx context.Context, a delivery.Action) (of connector.
 		input, is := strings.CutPrefix(value, delivery.Input)
 		known := func(one struct {
 			Name string `json:"name"`
-		}) bool {
+		},
+		) bool {
 			return one.Name == input
 		}
 		if is && !slices.ContainsFunc(about.Inputs, known) {

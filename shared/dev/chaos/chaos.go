@@ -116,7 +116,7 @@ func (p *party) end() {
 
 // newParty returns a tenant whose history goes to a file.
 func (r *run) newParty(name string, client *samples.Client) (*party, error) {
-	file, err := os.Create(filepath.Join(r.folder, name))
+	file, err := os.Create(filepath.Join(r.folder, name)) //nolint:gosec // a name of this program's own
 	if err != nil {
 		return nil, fmt.Errorf("chaos: %w", err)
 	}

@@ -35,8 +35,11 @@ func TestResumeDrainsForAsLongAsItGetsOn(t *testing.T) {
 	}{
 		"nothing waits":          {"TENANT=acme", []connect.Result{of()}, "nothing is parked\n", ""},
 		"all of it gets through": {"TENANT=acme CRM=main", []connect.Result{of(gate(200, 100)), of(gate(300, 0))}, "acme main: open, 300 delivered\n", ""},
-		"one CRM's gate opens before another's": {"TENANT=acme", []connect.Result{of(gate(300, 0), second(100, 200)), of(second(200, 100)), of(second(300, 0))},
-			"acme second: open, 300 delivered\n", ""},
+		"one CRM's gate opens before another's": {
+			"TENANT=acme",
+			[]connect.Result{of(gate(300, 0), second(100, 200)), of(second(200, 100)), of(second(300, 0))},
+			"acme second: open, 300 delivered\n", "",
+		},
 		"what is left is given up":   {"TENANT=acme", []connect.Result{of(gate(200, 100)), of(gate(200, 50)), of(gate(200, 0))}, "acme main: open, 200 delivered\n", ""},
 		"the CRM takes nothing":      {"TENANT=acme", []connect.Result{of(gate(0, 300))}, "closed since 1970-01-01T00:00:00Z by kind_scopes, 300 parked\n  give it the scope\n", "deliveries are parked"},
 		"it stops on the way":        {"TENANT=acme", []connect.Result{of(gate(200, 100)), of(gate(200, 100))}, "100 parked, 200 delivered\n  give it the scope\n", "deliveries are parked"},

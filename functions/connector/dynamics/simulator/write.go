@@ -117,7 +117,6 @@ func (c column) edm() string {
 // value returns what a row holds of what was written for a column.
 func (t *table) value(name string, c column, written any) (any, *fault) {
 	wrong := payload(t.Set, fmt.Sprintf("Cannot convert the literal '%v' to the expected type '%s'.", written, c.edm()))
-	text, isText := written.(string)
 	number, isNumber := written.(json.Number)
 	switch c.Type {
 	case "Boolean":
@@ -143,11 +142,18 @@ func (t *table) value(name string, c column, written any) (any, *fault) {
 		}
 		return int(whole), nil
 	}
-	switch {
-	case written == nil:
+	if written == nil {
 		return nil, nil
-	case !isText:
-		return nil, wrong
+	}
+	if text, isText := written.(string); isText {
+		return t.text(name, c, text, wrong)
+	}
+	return nil, wrong
+}
+
+// text returns what a row holds of a text that was written for a column. Wrong is the fault of one that is not of the column's type.
+func (t *table) text(name string, c column, text string, wrong *fault) (any, *fault) {
+	switch {
 	case c.DateOnly:
 		if _, err := time.Parse(time.DateOnly, text); err != nil {
 			return nil, wrong

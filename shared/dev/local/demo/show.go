@@ -135,25 +135,7 @@ func write(w io.Writer, c scene, views []view) {
 	_, _ = fmt.Fprintf(w, "\n%s\n", c.Title)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, v := range views {
-		for _, p := range v.people {
-			if c.Owner != "" {
-				v.row(table, p, "", "belongs to "+c.Owner+": "+p.Properties[v.about.Owner])
-			}
-			if c.OptedOut && p.Object == v.about.People[0] {
-				v.row(table, p, "", "wants no messages: "+p.Properties[v.about.OptedOut])
-			}
-		}
-		for _, a := range v.activities {
-			v.row(table, a, a.Properties[v.about.Status], v.text(a))
-		}
-		for _, standing := range v.standing {
-			_, _ = fmt.Fprintf(table, "  %s:%s\t\t\tconversation: %s\n", v.crm, v.about.Standing.Object, standing)
-		}
-		for _, t := range v.tasks {
-			if subject := t.Properties[v.about.Subject]; slices.Contains(c.Tasks, subject) {
-				v.row(table, t, "", "task of "+t.Properties[v.about.Owner]+": "+subject)
-			}
-		}
+		v.write(table, c)
 	}
 	for _, v := range views {
 		v.eachWork(func(r samples.Record, place samples.Place, says string) {
@@ -163,6 +145,29 @@ func write(w io.Writer, c scene, views []view) {
 		})
 	}
 	_ = table.Flush()
+}
+
+// write writes what a CRM shows of a scene, but for work.
+func (v view) write(table io.Writer, c scene) {
+	for _, p := range v.people {
+		if c.Owner != "" {
+			v.row(table, p, "", "belongs to "+c.Owner+": "+p.Properties[v.about.Owner])
+		}
+		if c.OptedOut && p.Object == v.about.People[0] {
+			v.row(table, p, "", "wants no messages: "+p.Properties[v.about.OptedOut])
+		}
+	}
+	for _, a := range v.activities {
+		v.row(table, a, a.Properties[v.about.Status], v.text(a))
+	}
+	for _, standing := range v.standing {
+		_, _ = fmt.Fprintf(table, "  %s:%s\t\t\tconversation: %s\n", v.crm, v.about.Standing.Object, standing)
+	}
+	for _, t := range v.tasks {
+		if subject := t.Properties[v.about.Subject]; slices.Contains(c.Tasks, subject) {
+			v.row(table, t, "", "task of "+t.Properties[v.about.Owner]+": "+subject)
+		}
+	}
 }
 
 // row writes a record: whom it is about, how far it got, and what it says, which may be several lines.
