@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,14 +58,14 @@ type office struct {
 	store  *memstore.Store
 	crm    *quota
 	limits tenant.Limits
-	writes int
+	writes atomic.Int64
 	out    bytes.Buffer
 }
 
 func newOffice(t *testing.T, daily int64, limits tenant.Limits) *office {
 	o := &office{t: t, crm: &quota{daily: daily, window: map[time.Time]int64{}}, limits: limits}
 	o.store = memstore.New(memstore.Faulty(func(memstore.Call) memstore.Fault {
-		o.writes++
+		o.writes.Add(1)
 		return memstore.None
 	}))
 	return o
@@ -207,13 +208,13 @@ func TestAllIsLeasedInBlocks(t *testing.T) {
 		o := newOffice(t, 1_000_000, tenant.Limits{})
 		c := o.clerk()
 		c.until(connector.ForMessages, 20_000)
-		if o.writes > 20 {
-			t.Errorf("%d calls to the store for 20,000 requests", o.writes)
+		if n := o.writes.Load(); n > 20 {
+			t.Errorf("%d calls to the store for 20,000 requests", n)
 		}
-		o.writes = 0
+		o.writes.Store(0)
 		newOffice(t, 0, tenant.Limits{}).clerk().until(connector.ForMessages, 1000)
-		if o.writes > 0 {
-			t.Errorf("%d calls to the store for a CRM without limits", o.writes)
+		if n := o.writes.Load(); n > 0 {
+			t.Errorf("%d calls to the store for a CRM without limits", n)
 		}
 	})
 }
@@ -282,12 +283,12 @@ func TestAShortTimeIsShared(t *testing.T) {
 				t.Errorf("%d requests from %s", n, at)
 			}
 		}
-		o.writes = 0
+		o.writes.Store(0)
 		for c := o.clerk(); o.crm.used < 700; time.Sleep(3 * time.Second) {
 			c.until(connector.ForMessages, 1)
 		}
-		if o.writes > 0 {
-			t.Errorf("%d calls to the store of a process with little to do", o.writes)
+		if n := o.writes.Load(); n > 0 {
+			t.Errorf("%d calls to the store of a process with little to do", n)
 		}
 	})
 }

@@ -219,8 +219,14 @@ type Lag struct {
 	Beside Percentiles `json:"beside"` // while they were
 }
 
+// fewest is how many messages a median is of at least that is compared.
+const fewest = 20
+
 // disturbed reports whether a tenant noticed the troubles of the other. Half of the messages are compared, for kills hold up some of them.
-func (l Lag) disturbed() bool { return l.Beside.P50 > 2*l.Calm.P50+1 }
+// The median of a few says nothing, and how many there were is in the report.
+func (l Lag) disturbed() bool {
+	return min(l.Calm.N, l.Beside.N) >= fewest && l.Beside.P50 > 2*l.Calm.P50+1
+}
 
 // lags looks whether a tenant was held up by the troubles of the other's CRMs.
 func (r *Report) lags(of map[string]Lag) {

@@ -69,8 +69,8 @@ func TestLagsAreOfCRMsInNoTrouble(t *testing.T) {
 			begin.Add(time.Duration(m.done*float64(time.Second))).UnixMilli(), m.tenant, m.crm, m.took*1000)
 	}
 	want := map[string]Lag{
-		"demo":    {Calm: Percentiles{1, 1, 2}},
-		neighbour: {Calm: Percentiles{0.25, 0.25, 2.5}, Beside: Percentiles{1, 1, 4}},
+		"demo":    {Calm: Percentiles{1, 1, 2, 2}},
+		neighbour: {Calm: Percentiles{0.25, 0.25, 2.5, 2}, Beside: Percentiles{1, 1, 4, 2}},
 	}
 	if diff := cmp.Diff(want, c.lags([]byte(said+"xDeliver.1 | no JSON with \"EventToCRM\":\n"))); diff != "" {
 		t.Error(diff)

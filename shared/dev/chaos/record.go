@@ -52,6 +52,7 @@ type Percentiles struct {
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	Max float64 `json:"max"`
+	N   int     `json:"n"` // how many there were
 }
 
 func percentiles(all []time.Duration) Percentiles {
@@ -60,7 +61,7 @@ func percentiles(all []time.Duration) Percentiles {
 	}
 	slices.Sort(all)
 	at := func(share int) float64 { return all[(len(all)-1)*share/100].Round(10 * time.Millisecond).Seconds() }
-	return Percentiles{at(50), at(95), at(100)}
+	return Percentiles{at(50), at(95), at(100), len(all)}
 }
 
 // kinds are those of problems, as they are reported.
@@ -179,12 +180,12 @@ func (rec Record) page(w io.Writer) {
 // closings writes what became of the CRMs' troubles.
 func (rec Record) closings(w io.Writer) {
 	_, _ = fmt.Fprintf(w, "\n## How long messages took to CRMs in no trouble, in seconds\n\n")
-	t := newTable(w, "tenant", "half", "95 %", "while the other tenant's were: half", "95 %")
+	t := newTable(w, "tenant", "messages", "half", "95 %", "while the other tenant's were in some: messages", "half", "95 %")
 	for _, tenant := range slices.Sorted(maps.Keys(rec.Lags)) {
 		l := rec.Lags[tenant]
 		cells := []string{tenant}
-		for _, value := range []float64{l.Calm.P50, l.Calm.P95, l.Beside.P50, l.Beside.P95} {
-			cells = append(cells, strconv.FormatFloat(value, 'f', 2, 64))
+		for _, p := range []Percentiles{l.Calm, l.Beside} {
+			cells = append(cells, strconv.Itoa(p.N), strconv.FormatFloat(p.P50, 'f', 2, 64), strconv.FormatFloat(p.P95, 'f', 2, 64))
 		}
 		t.row(cells...)
 	}
