@@ -19,8 +19,6 @@ func main() {
 		if flags.Limit > 0 {
 			org.Concurrent = simulator.LongRequests
 		}
-		s := simulator.New(org)
-		s.AddFlow("Help_Asked", "recordId", "channel") // which the demo tenant's rules start
-		return s, err
+		return simulator.New(org), err
 	})
 }
