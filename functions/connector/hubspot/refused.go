@@ -33,6 +33,7 @@ const (
 	codeScopes   = "hubspot_missing_scopes"
 	codeErased   = "hubspot_person_erased"
 	codeRule     = "hubspot_validation_rule"
+	codeInvalid  = "hubspot_invalid_data"
 
 	codePropertyMissing  = "hubspot_property_missing"
 	codePropertyReadOnly = "hubspot_property_read_only"
@@ -192,6 +193,10 @@ func (e *ResponseError) byCode() *fault.Error {
 	if e.erased {
 		return fault.New(fault.Permanent, codeErased, nil)
 	}
+	theirs := func(name string) bool { return !strings.HasPrefix(name, "hs_") }
+	if slices.Contains(strings.Fields(mistyped), e.Detail) && !slices.ContainsFunc(e.Properties, theirs) { // nobody changes the type of HubSpot's own
+		return fault.New(fault.Permanent, codeInvalid, nil)
+	}
 	f := connector.MeaningOf(e.Detail, []connector.Meaning{
 		{Words: propertyMissing, Kind: fault.Blocked, Code: codePropertyMissing},
 		{Words: readOnly, Kind: fault.Blocked, Code: codePropertyReadOnly},
@@ -213,7 +218,7 @@ func (e *ResponseError) byCode() *fault.Error {
 		{Words: "MISSING_SCOPES", Kind: fault.Blocked, Code: codeScopes},
 		{Words: "OBJECT_NOT_FOUND", Kind: fault.Permanent, Code: codeNotFound},
 		{Words: "CONFLICT", Kind: fault.Permanent, Code: codeConflict},
-		{Words: "VALIDATION_ERROR", Kind: fault.Permanent, Code: "hubspot_invalid_data"},
+		{Words: "VALIDATION_ERROR", Kind: fault.Permanent, Code: codeInvalid},
 	})
 }
 

@@ -61,6 +61,10 @@ func TestRefusalsAreSortedByCodeFirstAndStatusSecond(t *testing.T) {
 			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"two was not a valid long.\",\"error\":\"INVALID_LONG\",\"name\":\"rooms\"}]"}`,
 			blocked, "hubspot_property_type", 0,
 		},
+		"a date that HubSpot's own property does not take": {
+			400, nil, `{"category":"VALIDATION_ERROR","message":"Property values were not valid: [{\"isValid\":false,\"message\":\"x\",\"error\":\"INVALID_DATE\",\"name\":\"hs_timestamp\"}]"}`,
+			permanent, "hubspot_invalid_data", 0,
+		},
 		"an option that the property does not have": {
 			400, nil, `{"category":"VALIDATION_ERROR","errors":[{"code":"INVALID_OPTION","context":{"propertyName":["lifecyclestage"]}}]}`, permanent, "hubspot_invalid_data", 0,
 		},

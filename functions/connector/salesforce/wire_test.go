@@ -1,7 +1,6 @@
 package salesforce_test
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net/http"
@@ -30,16 +29,12 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 func TestTheDailyLimitIsToldFromTooManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := simulator.New(simulator.Options{DailyLimit: 30})
-		var out bytes.Buffer
-		crm := newPlace().crm(org(), simulatortest.Transport(s), slog.New(slog.NewJSONHandler(&out, nil)))
+		crm := newPlace().crm(org(), simulatortest.Transport(s), slog.New(slog.DiscardHandler))
 		who := s.Add("Contact", map[string]any{"LastName": "Ruiz"})
 		for n := range 30 {
 			if _, errs := connectortest.Carry(t.Context(), crm, linked(message(n, delivery.LogActivity), who)); errs[0] != nil {
 				t.Fatalf("%d: %v", n, errs[0])
 			}
-		}
-		if told := strings.Count(out.String(), "daily requests"); told != 1 {
-			t.Errorf("a low budget is told %d times in a minute", told)
 		}
 		_, errs := connectortest.Carry(t.Context(), crm, linked(message(31, delivery.LogActivity), who))
 		wants(t, errs[0], fault.Blocked, "salesforce_daily_limit")

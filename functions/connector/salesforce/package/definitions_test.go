@@ -42,8 +42,8 @@ func TestTheIntegrationUserMayWriteEveryField(t *testing.T) {
 			}
 		}
 	}
-	if keys != 5 {
-		t.Errorf("%d external ids, want those of leads, contacts, messages, conversations and tasks", keys)
+	if keys != 6 {
+		t.Errorf("%d external ids, want those of leads, contacts, messages, conversations, tasks and cases", keys)
 	}
 	if fields, err := definitions.Fields("Goat"); err == nil {
 		t.Errorf("%v", fields)
@@ -62,7 +62,7 @@ func TestWhatIsDeployedIsXML(t *testing.T) {
 			t.Error("it is another one each time")
 		}
 		zipped, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
-		if err != nil || len(zipped.File) != 7 {
+		if err != nil || len(zipped.File) != 8 {
 			t.Fatal(err)
 		}
 		for _, f := range zipped.File {
