@@ -71,7 +71,9 @@ func (a *API) Send(ctx context.Context, method, address string, header http.Head
 		return Response{}, fault.New(fault.Blocked, a.name+"_base_url_invalid", nil)
 	}
 	request.Header = header
-	request.Header.Set("Accept", "application/json")
+	if header.Get("Accept") == "" {
+		request.Header.Set("Accept", "application/json")
+	}
 	if kind != "" {
 		request.Header.Set("Content-Type", kind)
 	}

@@ -278,7 +278,7 @@ func (c *Connector[R]) call(ctx context.Context, next *call[R]) []Outcome {
 	do := func(ctx context.Context) []Outcome {
 		ctx, cancel := context.WithTimeout(c.options.Budget.Spending(ctx, KeyOf(next.items[0].delivery)), c.options.Attempt)
 		defer cancel()
-		return c.crm.Do(ctx, next.steps)
+		return c.carryOut(ctx, next.steps)
 	}
 	if c.options.Gates == nil || next.items[0].file != nil {
 		return do(ctx)
@@ -288,6 +288,11 @@ func (c *Connector[R]) call(ctx context.Context, next *call[R]) []Outcome {
 
 // conclude keeps what a step learned and reports whether its item goes on.
 func (c *Connector[R]) conclude(ctx context.Context, it *item, step Step[R], outcome Outcome) bool {
+	if errors.Is(outcome.Err, errInJob) {
+		it.err = errInJob
+		c.release(ctx, it, "", false)
+		return false
+	}
 	if step.Aside {
 		outcome = c.spare(ctx, it, step, outcome)
 	}

@@ -23,7 +23,7 @@ type GateStore interface {
 	List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error)
 }
 
-// DrainOptions are what a Drain works with. All are required but Tenants and Receipts.
+// DrainOptions are what a Drain works with. All are required but Tenants, Receipts and JobFrom.
 type DrainOptions struct {
 	Kind  string // of the CRM
 	CRM   any    // asked for advice, if it is an Adviser
@@ -36,9 +36,11 @@ type DrainOptions struct {
 	Worker  *queue.Worker // as that of the CRM's queue: its handler opens and delivers, its dead letters are put back into that queue
 	// Receipts is as that of the CRM's receipts queue; nil for a CRM that shows none.
 	Receipts *queue.Worker
-	Probe    time.Duration // the longest time between two tries, as of Gates
-	Logger   *slog.Logger
-	Meter    *telemetry.Meter
+	// JobFrom is how many messages of a history have to be parked for a job to write them, of a CRM that is Jobs; 0: none does.
+	JobFrom int
+	Probe   time.Duration // the longest time between two tries, as of Gates
+	Logger  *slog.Logger
+	Meter   *telemetry.Meter
 }
 
 // Drain delivers what is parked behind closed gates, the oldest first, and opens a gate once nothing is parked behind it. One process at a
@@ -303,7 +305,11 @@ func (r *draining) tell(g connect.Gate) {
 
 // left reports whether there is time for another batch: enough for calls that take their time.
 func (r *draining) left(ctx context.Context) bool {
-	return !redrive.OutOfTime(ctx, r.options.Worker.SoftMargin+beginBefore)
+	before := beginBefore
+	if r.load.gathers() {
+		before += jobReserve
+	}
+	return !r.load.full() && !redrive.OutOfTime(ctx, r.options.Worker.SoftMargin+before)
 }
 
 // beginBefore is how long before the end of a run its last batch begins.

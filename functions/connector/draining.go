@@ -36,6 +36,7 @@ type draining struct {
 	worker  *queue.Worker // of what is worked on now
 	shards  []*shard
 	opened  bool            // everything
+	load    *load           // what is done by a job, nil if nothing is
 	skip    map[string]bool // threads with a message that is not done: the rest of them waits for the next run
 
 	// Of the latest batch.
@@ -75,8 +76,12 @@ func (r *draining) work(ctx context.Context) error {
 		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, began: time.Now(), ended: gate.Version == 0})
 	}
 	r.worker = r.options.Worker
-	goesOn, err := r.workOn(ctx, firstFew, r.openAll)
-	if err != nil || !goesOn {
+	loading, goesOn := r.loads(ctx)
+	if goesOn {
+		goesOn, err = r.workOn(loading, firstFew, r.openAll)
+		r.loaded(ctx, goesOn)
+	}
+	if err != nil || !goesOn || r.load.gathers() {
 		return err
 	}
 	messagesLeft := slices.ContainsFunc(r.shards, func(s *shard) bool { return s.gate.Version > 0 })
@@ -220,7 +225,7 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 		if time.Now().Before(p.Next) {
 			r.skip[p.Group] = true
 		}
-		if r.waiting(s, p.Group) {
+		if s.waits = s.waits || r.load.has(p.ID); r.waiting(s, p.Group) || r.load.has(p.ID) {
 			continue
 		}
 		record.Data = nil // most of it is the body
@@ -276,8 +281,11 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 	gone := map[*shard][]store.Record{}
 	for i, v := range worker.Process(ctx, received) {
 		m := batch[i]
+		if m.shard.waits = m.shard.waits || !v.Done; r.load.has(m.ID) {
+			continue
+		}
 		if !v.Done {
-			r.skip[m.Group], m.shard.waits = true, true
+			r.skip[m.Group] = true
 			r.putOff(ctx, m, v.Wait)
 			continue
 		}
@@ -386,7 +394,10 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 		return errs
 	}
 	answered := false
-	for _, err := range errs {
+	for i, err := range errs {
+		if errors.Is(err, errInJob) {
+			h.load.keep(heads[i].ID)
+		}
 		took := err == nil
 		answered = answered || took || fault.Of(err).Kind == fault.Permanent && OfCRM(h.options.Kind, err)
 		if took && h.worker == h.options.Worker {

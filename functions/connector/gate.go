@@ -63,6 +63,7 @@ type closure struct {
 	Tries     int       `json:"tries,omitempty"`     // probes in a row that failed
 	Answers   time.Time `json:"answers,omitzero"`    // since when the CRM takes deliveries again; zero while it takes none
 	Delivered int       `json:"delivered,omitempty"` // of what was parked
+	Job       *job      `json:"job,omitempty"`       // that writes what is of a history
 	Owner     string    `json:"owner,omitempty"`     // who drains
 	End       time.Time `json:"end,omitzero"`        // of that one's lease: data, for versions go on
 

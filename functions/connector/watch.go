@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -32,9 +33,14 @@ func watcher(w Watcher) Watcher {
 
 // called tells of a Do that began at a time and has just ended.
 func (c *Connector[R]) called(next *call[R], began time.Time, outcomes []Outcome) {
-	errs := make([]error, len(outcomes))
-	for i, outcome := range outcomes {
-		errs[i] = outcome.Err
+	errs := make([]error, 0, len(outcomes))
+	for _, outcome := range outcomes {
+		if !errors.Is(outcome.Err, errInJob) {
+			errs = append(errs, outcome.Err)
+		}
+	}
+	if len(errs) == 0 {
+		return
 	}
 	c.options.Watcher.Called(KeyOf(next.items[0].delivery), time.Since(began), errs)
 }

@@ -50,6 +50,15 @@ type Gate struct {
 	Oldest    time.Time `json:"oldest,omitzero"`    // when the oldest that is parked was sent
 	Delivered int       `json:"delivered"`          // of what was parked, since the gates closed
 	Busy      bool      `json:"busy,omitempty"`     // another process drains
+	Job       *Job      `json:"job,omitempty"`      // of the CRM, that writes what is parked
+}
+
+// Job is how a job of a CRM stands that writes what is parked.
+type Job struct {
+	State     string `json:"state"` // the CRM's word
+	Rows      int    `json:"rows"`  // records
+	Processed int    `json:"processed"`
+	Failed    int    `json:"failed"`
 }
 
 // Refuse returns the result of a request that cannot be read.

@@ -110,6 +110,8 @@ type lane[R any] struct {
 	gates  *connector.Gates
 	sent   map[string]int // the place of each delivery in the queue
 	tiers  tenant.Tiers
+
+	jobFrom int
 }
 
 // told is tenants whose CRM of a lane is told of what when the lane says.
@@ -135,12 +137,17 @@ func newLane[R any](w *world[R]) *lane[R] {
 
 // worker returns a worker with the times of a deployment.
 func (w *world[R]) worker(width int, g *connector.Gates) *queue.Worker {
+	return w.workerOf(&process{}, width, g)
+}
+
+// workerOf returns a worker of a process.
+func (w *world[R]) workerOf(p *process, width int, g *connector.Gates) *queue.Worker {
 	logger, meter := w.logs()
 	worker := &queue.Worker{
 		Stage: "deliver", DeadLetters: refusing{}, Patience: 24 * time.Hour, BlockedWait: 15 * time.Minute, BackoffMin: 2 * time.Second, BackoffMax: 15 * time.Minute,
 		MessageTime: message, SoftMargin: 3 * time.Second, Random: func() float64 { return 0 }, Logger: logger, Meter: meter,
 	}
-	envelope.OpenFor(worker, unsealed{}, w.connector(&process{}, width, g))
+	envelope.OpenFor(worker, unsealed{}, w.connector(p, width, g))
 	return worker
 }
 
@@ -190,21 +197,35 @@ func (l *lane[R]) minutes(n int) {
 	l.t.Helper()
 	for range n {
 		time.Sleep(time.Minute)
-		l.drained(func(ctx context.Context, d *connector.Drain) ([]connect.Gate, error) { return d.Run(ctx) })
+		l.minute(&process{})
+	}
+}
+
+// minute drains what is due, by a process that may be killed.
+func (l *lane[R]) minute(p *process) {
+	l.t.Helper()
+	err := l.drainedBy(p, func(ctx context.Context, d *connector.Drain) ([]connect.Gate, error) { return d.Run(ctx) })
+	if err != nil && !p.died() {
+		l.t.Error(err)
 	}
 }
 
 func (l *lane[R]) drained(run func(context.Context, *connector.Drain) ([]connect.Gate, error)) {
 	l.t.Helper()
+	if err := l.drainedBy(&process{}, run); err != nil {
+		l.t.Error(err)
+	}
+}
+
+func (l *lane[R]) drainedBy(p *process, run func(context.Context, *connector.Drain) ([]connect.Gate, error)) error {
 	logger, meter := l.logs()
 	d := connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: l.Name, Store: l.store, Tenants: told[R]{l}, Worker: l.world.worker(connector.DrainWidth, nil), Receipts: l.shower(), Logger: logger, Meter: meter,
+		Probe: 15 * time.Minute, JobFrom: l.jobFrom, Kind: l.Name, CRM: l.New(l.wire.client(p), logger), Store: storage{p, l.store}, Tenants: told[R]{l}, Worker: l.workerOf(p, connector.DrainWidth, nil), Receipts: l.shower(), Logger: logger, Meter: meter,
 	})
 	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	defer cancel()
-	if _, err := run(ctx, d); err != nil {
-		l.t.Error(err)
-	}
+	_, err := run(ctx, d)
+	return err
 }
 
 // parked returns how many are parked.

@@ -57,6 +57,12 @@ type Harness[R any] struct {
 	Statuses *Statuses
 	// Sessions describes a CRM that shows sessions. Nil: it shows each message by itself.
 	Sessions *Sessions
+	// Jobs is how many requests a history of 30 messages of known people, by jobs, takes of a CRM that is a connector.Loader, at most. 0: it goes as all others do.
+	Jobs int
+	// JobRows returns how many records jobs have written. It is required with Jobs.
+	JobRows func() int
+	// JobsRefuse has some rows of the jobs that follow refused, and nothing else. It is required with Jobs.
+	JobsRefuse func()
 	// Mapped describes how the CRM shows what a tenant maps. Nil: it maps nothing.
 	Mapped *Mapped
 	// Works describes what a CRM shows of work that rules ask for. Nil: none is done.

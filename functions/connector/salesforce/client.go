@@ -30,7 +30,7 @@ func (o *org) call(ctx context.Context, method, path string, in, out any) error 
 	return o.callAs(ctx, false, method, path, in, out)
 }
 
-// callAs makes one request and decodes a 200 or 201 into out, which may be nil. When the session is refused, in whichever words,
+// callAs makes one request and decodes a 200 or 201 into out, which may be nil; a *[]byte gets a table as it stands. When the session is refused, in whichever words,
 // another one is fetched and the request made again, once. Errors are faults that hold nothing of what was sent. Assign
 // lets the org's active assignment rule give out the leads that the request writes. Salesforce does so, and with leads that are
 // only updated too, where nothing is said.
@@ -43,7 +43,12 @@ func (o *org) callAs(ctx context.Context, assign bool, method, path string, in, 
 
 // exchange makes a request once and reports whether the session was refused.
 func (o *org) exchange(ctx context.Context, assign bool, method, path string, token secret.Value, in, out any) (ended bool, err error) {
+	accepts, table := "application/json", (*[]byte)(nil)
+	if table, _ = out.(*[]byte); table != nil {
+		accepts = "text/csv"
+	}
 	reply, err := o.crm.api.Send(ctx, method, o.binding.BaseURL+path, http.Header{
+		"Accept":                       {accepts},
 		"Authorization":                {"Bearer " + string(token)},
 		"Sforce-Call-Options":          {clientName},
 		"Sforce-Duplicate-Rule-Header": {"allowSave=" + strconv.FormatBool(o.binding.Capabilities.AllowDuplicates)},
@@ -55,6 +60,9 @@ func (o *org) exchange(ctx context.Context, assign bool, method, path string, to
 	u := o.crm.watch(o.at, reply.Header)
 	switch status := reply.Status; {
 	case status == http.StatusNoContent:
+		return false, nil
+	case status == http.StatusOK && table != nil:
+		*table = reply.Body
 		return false, nil
 	case status == http.StatusOK || status == http.StatusCreated:
 		return false, o.crm.api.Decode(reply, out)

@@ -150,7 +150,7 @@ func (p place) copied(t *testing.T, s *simulator.Simulator) place {
 
 func harness(t *testing.T, b salesforce.Binding, calls int, ready place, first *simulator.Simulator) connectortest.Harness[salesforce.Request] {
 	t.Helper()
-	s := first.Another(simulator.Options{NoTaskKey: !b.Capabilities.TaskUpsert, Picklists: b.Capabilities.CountryCodes})
+	s := first.Another(simulator.Options{JobTime: 90 * time.Second, NoTaskKey: !b.Capabilities.TaskUpsert, Picklists: b.Capabilities.CountryCodes})
 	p := ready.copied(t, s)
 	enrol := func(person string, began time.Time) { s.Enrol(person, began) }
 	if !b.Capabilities.SalesEngagement {
@@ -186,11 +186,30 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place, first *
 			}
 			return strings.Join(strings.Fields(s.State+" "+s.Error+" "+receipt.Words(s.Reason)), " ")
 		}},
+		Jobs: longHistory(b), JobRows: s.JobRows, JobsRefuse: func() { lockPersons(s, 3) },
 		Files:    &connectortest.Files{Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "Msg_Event__c") }},
 		Works:    works(s, b),
 		Sessions: sessions(s, b),
 		Mapped:   mapped(s, b),
 		Refusals: refusals(),
+	}
+}
+
+// longHistory returns how many requests a long history takes: those of two jobs.
+func longHistory(b salesforce.Binding) int {
+	if b.Capabilities.Tasks && !b.Capabilities.TaskUpsert {
+		return 0
+	}
+	return 14
+}
+
+// lockPersons has some writes refused that are about people, as when somebody else writes them at the time.
+func lockPersons(s *simulator.Simulator, times int) {
+	for _, object := range []string{"Lead", "Contact"} {
+		held, _ := s.Records(object)
+		for _, person := range held {
+			s.Lock(person.ID, times)
+		}
 	}
 }
 

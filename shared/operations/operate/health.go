@@ -63,6 +63,10 @@ type gateHealth struct {
 	Since, Probe       time.Time
 	Parked             int64
 	Delivered          int
+	Job                *struct {
+		State                   string
+		Rows, Processed, Failed int
+	}
 }
 
 // blocked reports whether a fault keeps it closed.
@@ -77,6 +81,9 @@ func (g *gateHealth) cells() (stands, parked, mend string) {
 		stands, mend = "closed since "+g.Since.UTC().Format("2006-01-02 15:04 UTC"), strings.TrimSuffix(g.Code+": "+g.Advice, ": ")
 	case g.Tier == "bulk":
 		stands = fmt.Sprintf("bulk, %d delivered", g.Delivered)
+		if j := g.Job; j != nil {
+			stands += fmt.Sprintf("; job %s, %d of %d records, %d failed", j.State, j.Processed, j.Rows, j.Failed)
+		}
 	default:
 		stands = g.Tier + ", next at " + g.Probe.UTC().Format("15:04 UTC")
 	}

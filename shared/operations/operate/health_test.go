@@ -22,7 +22,7 @@ const (
 "bindings":[{"tenant":"demo","crm":"toy","calls":{"count":12,"p50Seconds":0.1,"p95Seconds":0.456},"rows":{"ok":99,"throttled":1},"errors":{"throttled":0.01,"permanent":0.001},"lag":{"count":99,"p95Seconds":2},
 "budget":{"limit":1000,"used":300,"byUs":200,"ends":"2026-11-29T00:00:00Z","runsOut":"2026-11-28T05:00:00Z","state":"low"}}]}`
 	batchHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],
-"bindings":[{"tenant":"acme","crm":"logs","calls":{"count":0},"lag":{"count":0},"gate":{"closed":true,"tier":"batch","since":"2026-11-28T00:01:02Z","probe":"2026-11-28T01:00:00Z","parked":121},"history":{"closed":true,"tier":"bulk","parked":4000,"delivered":500}}]}`
+"bindings":[{"tenant":"acme","crm":"logs","calls":{"count":0},"lag":{"count":0},"gate":{"closed":true,"tier":"batch","since":"2026-11-28T00:01:02Z","probe":"2026-11-28T01:00:00Z","parked":121},"history":{"closed":true,"tier":"bulk","parked":4000,"delivered":500,"job":{"state":"InProgress","rows":8000,"processed":2000,"failed":3}}}]}`
 	closedHealth = `{"crm":"toy","from":"2026-11-28T00:00:00Z","until":"2026-11-28T00:10:00Z","queues":[],"versions":[],
 "bindings":[{"tenant":"acme","crm":"second","calls":{"count":0},"lag":{"count":0},"gate":{"closed":true,"code":"toy_unauthorized","advice":"Make a new key.","since":"2026-11-27T22:01:02Z","parked":121}},
 {"tenant":"demo","crm":"toy","calls":{"count":1,"p95Seconds":1},"lag":{"count":1,"p95Seconds":1}}]}`
@@ -57,9 +57,9 @@ demo    toy     open                               1      1.00 s          1.00 s
 			map[string]string{"CRM": "toy"},
 			map[string]string{"/v1/connectors/toy/health": "200 " + batchHealth},
 			`toy, 10m0s until 00:10 UTC
-tenant  crm           gate                      calls  p95  errors  lag p95  parked  what to mend
-acme    logs          batch, next at 01:00 UTC  0                            121     
-acme    logs history  bulk, 500 delivered                                    4000    
+tenant  crm           gate                                                                  calls  p95  errors  lag p95  parked  what to mend
+acme    logs          batch, next at 01:00 UTC                                              0                            121     
+acme    logs history  bulk, 500 delivered; job InProgress, 2000 of 8000 records, 3 failed                                4000    
 `, nil,
 		},
 		"nothing was seen":           {map[string]string{"CRM": "toy"}, map[string]string{"/v1/connectors/toy/health": "200 " + quietHealth}, "toy, 10m0s until 00:10 UTC\ntenant  crm  gate  calls  p95  errors  lag p95  parked  what to mend\nnothing is told of any tenant's: a minute is told once it is over and something more has come\n", nil},

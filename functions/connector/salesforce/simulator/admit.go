@@ -93,6 +93,9 @@ func (s *Simulator) admit(r *http.Request, body []byte) reply {
 	if strings.HasSuffix(r.URL.Path, "/"+deployPath) {
 		wanted = "multipart/form-data"
 	}
+	if r.Method == http.MethodPut { // the rows of a job
+		wanted = "text/csv"
+	}
 	if len(body) > 0 && simulatortest.MediaType(r) != wanted {
 		return refuse(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "Unsupported media type: "+r.Header.Get("Content-Type"))
 	}

@@ -48,7 +48,7 @@ func (s *Simulator) reset() {
 	s.Faults.Clear()
 	s.Tables, s.sessions, s.locked = map[string]*table{}, map[string]time.Time{}, map[string]int{}
 	s.lastID, s.requests, s.day, s.rules = 0, 0, day{}, nil
-	s.flows, s.runs = map[string][]string{}, nil
+	s.flows, s.runs, s.ingest = map[string][]string{}, nil, nil
 	for object, fields := range s.definition.builtIn {
 		t := &table{object: object, fields: maps.Clone(fields)}
 		t.Table = simulatortest.NewTable(t.key)

@@ -37,6 +37,7 @@ type Options struct {
 	Unassigned  bool          // our permission set is not the integration user's
 	NoDeploy    bool          // the integration user may not deploy metadata
 	DeployTime  time.Duration // how long a deployment takes
+	JobTime     time.Duration // how long a job takes once it is started
 }
 
 // Simulator is one org. It is safe for concurrent use.
@@ -61,6 +62,7 @@ type Simulator struct {
 	grants      map[string]permissionSet    // by name
 	assigned    map[string]bool             // which of them are the integration user's
 	deployments []*deployment
+	ingest      []*job
 	flows       map[string][]string // the input variables of those that are active, by API name
 	runs        []Run
 }
@@ -155,6 +157,8 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 		return s.composite(prefix, body)
 	case strings.HasPrefix(path, "composite/sobjects"):
 		return s.collections(r.Method, strings.TrimPrefix(path, "composite/sobjects"), body)
+	case path == jobsPath || strings.HasPrefix(path, jobsPath+"/"):
+		return s.jobs(r, prefix, strings.TrimPrefix(path, jobsPath), body)
 	case r.Method == http.MethodPost && path == "parameterizedSearch":
 		return s.search(body)
 	case r.Method == http.MethodGet && path == "query":

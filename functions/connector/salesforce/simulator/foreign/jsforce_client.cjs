@@ -128,6 +128,21 @@ async function main() {
     const { done, success, status, numberComponentErrors, details } = await org.metadata.checkDeployStatus(begun.id, true, true);
     assert.deepEqual([done, success, status, numberComponentErrors, details.componentFailures[0].fullName], [true, false, "Failed", 1, "package.xml"]);
   });
+  await operation("a job, which upserts rows by key and refuses one by itself", async () => {
+    const job = org.bulk2.createJob({ operation: "upsert", object: "Msg_Event__c", externalIdFieldName: "Event_Key__c", lineEnding: "LF" });
+    await job.open();
+    await job.uploadData([{ Event_Key__c: "k1", Lead__c: lead, Status__c: "" }, { Event_Key__c: "k2", Lead__c: "00Q000000009999EAA", Status__c: "sent" }]);
+    await job.close();
+    await job.poll(100, 10000);
+    const { successfulResults, failedResults, unprocessedRecords } = await job.getAllResults();
+    assert.deepEqual(successfulResults.map((row) => [row.Event_Key__c, row.sf__Created]), [["k1", "false"]]);
+    assert.deepEqual(failedResults.map((row) => [row.Event_Key__c, row.sf__Error.split(":")[0]]), [["k2", "INVALID_CROSS_REFERENCE_KEY"]]);
+    assert.equal(unprocessedRecords.length, 0);
+    assert.equal((await org.sobject("Msg_Event__c").retrieve(successfulResults[0].sf__Id)).Status__c, "sent");
+    await job.delete();
+  });
+  await refusal("a job by a field that is no key", "INVALIDJOB", () =>
+    org.bulk2.createJob({ operation: "upsert", object: "Msg_Event__c", externalIdFieldName: "Status__c" }).open());
   await operation("delete, after which it is not there", async () => {
     assert.equal((await org.sobject("Lead").destroy(lead)).success, true);
     await assert.rejects(() => org.sobject("Lead").retrieve(lead), { errorCode: "NOT_FOUND" });

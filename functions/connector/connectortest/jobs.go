@@ -1,0 +1,147 @@
+package connectortest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/store"
+)
+
+// jobs has a CRM that is a connector.Loader write a long history, with all that can go wrong between two requests of a job.
+func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	limit := 0
+	synctest.Test(t, func(t *testing.T) { limit = fresh(t).Jobs })
+	if limit == 0 {
+		return
+	}
+	t.Run("a long history", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, fresh(t))
+			if n := w.longHistory(nil, nil); n > limit {
+				t.Errorf("%d requests, the limit is %d", n, limit)
+			}
+			if n := w.JobRows(); n < historyOf*historyEach {
+				t.Errorf("jobs wrote %d records of %d messages", n, historyOf*historyEach)
+			}
+		})
+	})
+	for n := 1; n <= limit; n++ {
+		at := strconv.Itoa(n)
+		t.Run("the answer to request "+at+" is lost", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newWorld(t, fresh(t)).longHistory(&trouble{how: resetAfter, at: n}, nil) })
+		})
+		t.Run("request "+at+" is not sent", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newWorld(t, fresh(t)).longHistory(&trouble{how: refuse, at: n, status: 503}, nil) })
+		})
+		t.Run("the process is killed after request "+at, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &process{}
+				newWorld(t, fresh(t)).longHistory(&trouble{how: meanwhile, at: n, do: p.die}, p)
+			})
+		})
+	}
+	t.Run("rows that the job refuses go by themselves", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, fresh(t))
+			started := func(body []byte) bool { return strings.Contains(string(body), "UploadComplete") }
+			w.longHistory(&trouble{how: meanwhile, match: started, do: w.JobsRefuse}, nil)
+		})
+	})
+}
+
+// die kills a process at once.
+func (p *process) die() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dead = true
+}
+
+// List implements connector.GateStore.
+func (s storage) List(ctx context.Context, r store.Range) (page []store.Record, more bool, err error) {
+	err = s.pass(func() (err error) {
+		page, more, err = s.store.List(ctx, r)
+		return err
+	})
+	return page, more, err
+}
+
+// How many people a history is of, and how many messages each has in it.
+const (
+	historyOf   = 6
+	historyEach = 5
+)
+
+// longHistory has a history parked that is worth a job and drains it, at first by a process that may die, with one request spoilt. It fails the test unless
+// each message is there once. It returns how many requests there were.
+func (w *world[R]) longHistory(spoilt *trouble, first *process) (requests int) {
+	const people, each = historyOf, historyEach
+	l := newLane(w)
+	l.jobFrom = people * each / 2
+	all := w.hold(people)
+	for m := range each {
+		more := w.ofKnown(people, m+2)
+		for i := range more {
+			more[i].Event.Flags.Historical, more[i].Event.ReceivedAt = true, more[i].Event.Timestamp.Add(30*24*time.Hour)
+		}
+		l.receiveAll(more)
+		all = append(all, more...)
+	}
+	if n := l.parked(); n != people*each {
+		w.t.Fatalf("%d are parked, want %d", n, people*each)
+	}
+	w.wire.spoil(spoilt)
+	for range 20 {
+		p := &process{}
+		if first != nil && !first.died() {
+			p = first
+		}
+		time.Sleep(time.Minute)
+		l.minute(p)
+	}
+	if n := l.parked(); n > 0 {
+		w.t.Errorf("%d are parked after the drain", n)
+	}
+	requests = w.wire.count()
+	w.holdsAll(people, all)
+	return requests
+}
+
+// holdsAll does what holds does, at once for very many.
+func (w *world[R]) holdsAll(persons int, all []delivery.Delivery) {
+	w.t.Helper()
+	held, count := w.Held(), map[string]int{}
+	for _, a := range held.Activities {
+		if len(a.Persons) == 1 && slices.ContainsFunc(held.Persons, func(p Person) bool { return p.ID == a.Persons[0] }) {
+			count[a.ExternalID]++
+		}
+	}
+	wrong := 0
+	for _, d := range all {
+		if count[messageKey(d)] != 1 {
+			wrong++
+		}
+	}
+	if wrong > 0 || len(held.Persons) != persons || len(held.Activities) != len(all) {
+		w.t.Errorf("%d persons and %d activities, of which %d are not there once; want %d and %d", len(held.Persons), len(held.Activities), wrong, persons, len(all))
+	}
+}
+
+// Rows implements connector.Loader for CRMs that do.
+func (p pure[R]) Rows(ctx context.Context, steps []connector.Step[R]) [][]connector.Row {
+	if loader, ok := p.CRM.(connector.Loader[R]); ok {
+		return loader.Rows(ctx, steps)
+	}
+	return make([][]connector.Row, len(steps))
+}
+
+// Loaded implements connector.Loader for CRMs that do.
+func (p pure[R]) Loaded(step connector.Step[R], rows []connector.Row) connector.Result {
+	return p.CRM.(connector.Loader[R]).Loaded(step, rows) //nolint:errcheck,forcetypeassert // it gave the rows
+}

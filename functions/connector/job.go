@@ -1,0 +1,351 @@
+package connector
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"signalbox/shared/connect"
+	"signalbox/shared/fault"
+	"signalbox/shared/queue"
+)
+
+// Row is a record that a job makes or changes, by an external id.
+type Row struct {
+	Object, Field, Key string            // Field is the one that holds Key
+	Values             map[string]string // by field, as a job of the CRM reads them
+	ID                 string            // the CRM's, once it is written
+}
+
+// name identifies the record of a row.
+func (r Row) name() string { return r.Object + "/" + r.Field + "/" + r.Key }
+
+// Loader is a CRM that can write what steps ask for by a job that goes on between calls. It is for what waits anyway, for a job takes minutes.
+type Loader[R any] interface {
+	// Rows returns the records that each of the steps of one binding writes, none of a step that has to be asked for by Do. It makes no calls.
+	Rows(ctx context.Context, steps []Step[R]) [][]Row
+	// Loaded returns the result of a step whose rows a job has written.
+	Loaded(step Step[R], rows []Row) Result
+}
+
+// Jobs is what a drain needs of a CRM that is a Loader. Errors are faults; a Permanent one says that a job is of no use any more.
+type Jobs interface {
+	// Upload makes jobs of rows, of which the CRM does nothing before they are advanced. One that is left is forgotten by the CRM.
+	Upload(ctx context.Context, of BindingKey, rows []Row) ([]JobPart, error)
+	// Advance starts a job that is not started, and returns how it stands.
+	Advance(ctx context.Context, of BindingKey, part JobPart) (JobPart, error)
+	// Written returns the rows that a job that is over has written, as they were uploaded, with their ids.
+	Written(ctx context.Context, of BindingKey, part JobPart) ([]Row, error)
+}
+
+// JobPart is a job of the CRM, which is about one object.
+type JobPart struct {
+	Object    string `json:"object"`
+	Field     string `json:"field"` // that holds the external ids
+	ID        string `json:"id"`
+	State     string `json:"state"` // the CRM's word
+	Over      bool   `json:"over,omitempty"`
+	Rows      int    `json:"rows"`
+	Processed int    `json:"processed,omitempty"`
+	Failed    int    `json:"failed,omitempty"`
+}
+
+// job is what is known of the jobs of a lane. Which of the parked messages they have need not be kept: a message is theirs if they have written the very
+// rows that it asks for.
+type job struct {
+	Parts []JobPart `json:"parts"`
+	Began time.Time `json:"began"`
+	Next  time.Time `json:"next"` // when the CRM is asked again how they stand
+}
+
+// stands returns how the jobs stand, nil if there are none.
+func (j *job) stands() *connect.Job {
+	if j == nil {
+		return nil
+	}
+	var all connect.Job
+	for _, p := range j.Parts {
+		all.Rows, all.Processed, all.Failed = all.Rows+p.Rows, all.Processed+p.Processed, all.Failed+p.Failed
+		if all.State == "" || !p.Over {
+			all.State = p.State
+		}
+	}
+	return &all
+}
+
+// JobFrom is from how many messages on a job is worth its while. A message is rows of two objects, and a job of an object costs a POST, a PUT, a PATCH, its
+// results and some four looks at it: 16 requests in all. 75 messages go into a call of graphs, so that 1,200 cost as much. Salesforce advises jobs from 2,000 records on:
+// https://developer.salesforce.com/docs/platform/salesforce-app-limits-cheatsheet/guide/salesforce-app-limits-platform-bulkapi.html.
+const JobFrom = 1500
+
+// What a job holds at most: a drain has it in memory, and the reply that tells of it is bounded by maxReply.
+const (
+	jobRows  = 20_000
+	jobBytes = 8 << 20
+)
+
+// The times of jobs: of a call, how long one may take until it is forgotten, and the longest wait between two looks.
+const (
+	jobCall     = 30 * time.Second
+	jobPatience = 24 * time.Hour
+	jobLook     = 15 * time.Minute
+	jobReserve  = 5 * time.Second // of a run, to upload what was gathered
+)
+
+// errInJob is the outcome of a step whose rows wait for a job to be made of them.
+var errInJob = fmt.Errorf("it is in a job: %w", queue.ErrNotStarted)
+
+// load is what a run of a drain does by jobs: it gathers rows for them, or has what they wrote. It is safe for concurrent use.
+type load struct {
+	mu    sync.Mutex
+	at    map[string]int // the place of a gathered row, by name
+	rows  []Row
+	bytes int
+	taken map[string]bool // messages that are not to be begun again, by id
+	wrote map[string]Row  // by name; nil while rows are gathered
+}
+
+// loadKey is what a context has a load under.
+type loadKey struct{}
+
+// full reports whether no more rows are to be gathered. It is false for nil.
+func (l *load) full() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.rows) >= jobRows || l.bytes >= jobBytes
+}
+
+// gathers reports whether rows are gathered. It is false for nil.
+func (l *load) gathers() bool { return l != nil && l.wrote == nil }
+
+// keep notes that the rows of a message are gathered.
+func (l *load) keep(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken[id] = true
+}
+
+// has reports whether the rows of a message are gathered. It is false for nil.
+func (l *load) has(id string) bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken[id]
+}
+
+// gather takes the rows of a step, unless the job would write a record twice: in which order is not said.
+func (l *load) gather(rows []Row) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, row := range rows {
+		if at, there := l.at[row.name()]; there && !maps.Equal(l.rows[at].Values, row.Values) {
+			return false
+		}
+	}
+	for _, row := range rows {
+		if _, there := l.at[row.name()]; there {
+			continue
+		}
+		l.at[row.name()] = len(l.rows)
+		l.rows = append(l.rows, row)
+		for name, value := range row.Values {
+			l.bytes += len(name) + len(value)
+		}
+	}
+	return true
+}
+
+// find returns rows with their ids, if a job wrote all of them as they are.
+func (l *load) find(rows []Row) (found []Row, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, row := range rows {
+		wrote, there := l.wrote[row.name()]
+		if !there || !maps.Equal(wrote.Values, row.Values) {
+			return nil, false
+		}
+		found = append(found, wrote)
+	}
+	return found, len(found) > 0
+}
+
+// carryOut has the CRM carry out steps, but for those that are in a job or that one has carried out.
+func (c *Connector[R]) carryOut(ctx context.Context, steps []Step[R]) []Outcome {
+	l, _ := ctx.Value(loadKey{}).(*load)
+	loader, can := c.crm.(Loader[R])
+	if l == nil || !can {
+		return c.crm.Do(ctx, steps)
+	}
+	outcomes := make([]Outcome, len(steps))
+	var rest []Step[R]
+	var at []int
+	for i, rows := range loader.Rows(ctx, steps) {
+		found, wrote := l.find(rows)
+		switch {
+		case wrote:
+			outcomes[i].Result = loader.Loaded(steps[i], found)
+		case len(rows) > 0 && !steps[i].Again && l.gathers() && l.gather(rows):
+			outcomes[i].Err = errInJob
+		default:
+			rest, at = append(rest, steps[i]), append(at, i)
+		}
+	}
+	if len(rest) == 0 {
+		return outcomes
+	}
+	done := c.crm.Do(ctx, rest)
+	if len(done) != len(rest) {
+		return nil
+	}
+	for k, outcome := range done {
+		outcomes[at[k]] = outcome
+	}
+	return outcomes
+}
+
+// loads has the run gather rows for a job if that is worth its while, or conclude by what one wrote: ctx says so to whoever works on messages. GoesOn is
+// false while a job is not over.
+func (r *draining) loads(ctx context.Context) (_ context.Context, goesOn bool) {
+	jobs, can := r.options.CRM.(Jobs)
+	if _, history := liveOf(r.of); !can || !history {
+		return ctx, true
+	}
+	if r.closure.Job != nil {
+		if over := r.follow(ctx, jobs); !over {
+			return ctx, false
+		}
+	} else {
+		parked := int64(0)
+		for _, s := range r.shards {
+			parked += s.gate.Number
+		}
+		if from := r.options.JobFrom; from == 0 || parked < int64(from) || r.closure.Kind != kindBatch {
+			return ctx, true
+		}
+		r.load = &load{at: map[string]int{}, taken: map[string]bool{}}
+		if !r.left(ctx) {
+			r.load = nil
+		}
+	}
+	return context.WithValue(ctx, loadKey{}, r.load), true
+}
+
+// loaded makes a job of what the run gathered, or forgets the one of which nothing is left to conclude.
+func (r *draining) loaded(ctx context.Context, over bool) {
+	if r.load == nil {
+		return
+	}
+	if !r.load.gathers() {
+		if over {
+			r.closure.Job = nil
+		}
+		return
+	}
+	if len(r.load.taken) < r.options.JobFrom || r.trouble != nil { // then they go by themselves, in the next run
+		return
+	}
+	jobs, _ := r.options.CRM.(Jobs)
+	live, _ := liveOf(r.of)
+	within, cancel := context.WithTimeout(ctx, jobCall)
+	defer cancel()
+	parts, err := jobs.Upload(within, live, r.load.rows)
+	if err != nil {
+		r.warn(ctx, "rows were not uploaded", err)
+		return
+	}
+	if r.keepJob(ctx, &job{Parts: parts, Began: time.Now().UTC()}) {
+		r.follow(ctx, jobs)
+	}
+}
+
+// keepJob writes which jobs there are, before they are started: whoever is killed then leaves them to the next run.
+func (r *draining) keepJob(ctx context.Context, j *job) bool {
+	for {
+		r.closure.Job = j
+		written, err := r.write(ctx)
+		if written {
+			return true
+		}
+		mine := false
+		if err == nil {
+			mine, err = r.again(ctx)
+		}
+		if err != nil || !mine {
+			r.warn(ctx, "a job was not kept", cmp.Or(err, error(fault.New(fault.Retryable, codeContended, nil))))
+			return false
+		}
+	}
+}
+
+// follow asks how the jobs stand. Over is true when what they wrote is read, or they are forgotten: what they have not written goes by itself.
+func (r *draining) follow(ctx context.Context, jobs Jobs) (over bool) {
+	j := r.closure.Job
+	if time.Now().Before(j.Next) {
+		return false
+	}
+	live, _ := liveOf(r.of)
+	within, cancel := context.WithTimeout(ctx, jobCall)
+	defer cancel()
+	wrote, over, err := j.advance(within, live, jobs)
+	age := time.Since(j.Began)
+	switch {
+	case err != nil:
+		r.warn(ctx, "a job was not asked", err)
+		if fault.Of(err).Kind == fault.Permanent || age > jobPatience {
+			r.closure.Job = nil
+			return true
+		}
+	case over:
+		r.load = &load{wrote: wrote}
+		return true
+	case age > jobPatience:
+		r.warn(ctx, "a job is forgotten", errors.New("it takes too long"))
+		r.closure.Job = nil
+		return true
+	}
+	j.Next = time.Now().Add(min(age/2, jobLook)).UTC()
+	return false
+}
+
+// advance asks how the jobs stand that are not over, and returns what they wrote, by name, once all are.
+func (j *job) advance(ctx context.Context, of BindingKey, jobs Jobs) (wrote map[string]Row, over bool, err error) {
+	over = true
+	for i, part := range j.Parts {
+		if !part.Over {
+			if j.Parts[i], err = jobs.Advance(ctx, of, part); err != nil {
+				j.Parts[i] = part
+				return nil, false, err
+			}
+		}
+		over = over && j.Parts[i].Over
+	}
+	if !over {
+		return nil, false, nil
+	}
+	wrote = map[string]Row{}
+	for _, part := range j.Parts {
+		rows, err := jobs.Written(ctx, of, part)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, row := range rows {
+			wrote[row.name()] = row
+		}
+	}
+	return wrote, true, nil
+}
+
+func (r *draining) warn(ctx context.Context, message string, err error) {
+	r.options.Logger.WarnContext(ctx, "the job of a history did not go on", slog.String("why", message), slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM),
+		slog.String("code", fault.Of(err).Code))
+}
