@@ -394,10 +394,8 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 		return errs
 	}
 	answered := false
-	for i, err := range errs {
-		if errors.Is(err, errInJob) {
-			h.load.keep(heads[i].ID)
-		}
+	h.load.note(heads, errs)
+	for _, err := range errs {
 		took := err == nil
 		answered = answered || took || fault.Of(err).Kind == fault.Permanent && OfCRM(h.options.Kind, err)
 		if took && h.worker == h.options.Worker {

@@ -126,11 +126,15 @@ func (l *load) full() bool {
 // gathers reports whether rows are gathered. It is false for nil.
 func (l *load) gathers() bool { return l != nil && l.wrote == nil }
 
-// keep notes that the rows of a message are gathered.
-func (l *load) keep(id string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.taken[id] = true
+// note notes which messages' rows are gathered, by their errors.
+func (l *load) note(heads []queue.Received, errs []error) {
+	for i, err := range errs {
+		if errors.Is(err, errInJob) {
+			l.mu.Lock()
+			l.taken[heads[i].ID] = true
+			l.mu.Unlock()
+		}
+	}
 }
 
 // has reports whether the rows of a message are gathered. It is false for nil.

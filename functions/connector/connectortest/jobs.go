@@ -143,5 +143,5 @@ func (p pure[R]) Rows(ctx context.Context, steps []connector.Step[R]) [][]connec
 
 // Loaded implements connector.Loader for CRMs that do.
 func (p pure[R]) Loaded(step connector.Step[R], rows []connector.Row) connector.Result {
-	return p.CRM.(connector.Loader[R]).Loaded(step, rows) //nolint:errcheck,forcetypeassert // it gave the rows
+	return p.CRM.(connector.Loader[R]).Loaded(step, rows) //nolint:forcetypeassert // it gave the rows
 }

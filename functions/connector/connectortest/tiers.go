@@ -22,6 +22,7 @@ func tiers[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })
 		})
 	}
+	t.Run("jobs", func(t *testing.T) { jobs(t, fresh) })
 }
 
 // ofKnown returns message m of each of so many people who are held.

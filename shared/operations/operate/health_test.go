@@ -57,9 +57,9 @@ demo    toy     open                               1      1.00 s          1.00 s
 			map[string]string{"CRM": "toy"},
 			map[string]string{"/v1/connectors/toy/health": "200 " + batchHealth},
 			`toy, 10m0s until 00:10 UTC
-tenant  crm           gate                                                                  calls  p95  errors  lag p95  parked  what to mend
-acme    logs          batch, next at 01:00 UTC                                              0                            121     
-acme    logs history  bulk, 500 delivered; job InProgress, 2000 of 8000 records, 3 failed                                4000    
+tenant  crm           gate                                                                 calls  p95  errors  lag p95  parked  what to mend
+acme    logs          batch, next at 01:00 UTC                                             0                            121     
+acme    logs history  bulk, 500 delivered; job InProgress, 2000 of 8000 records, 3 failed                               4000    
 `, nil,
 		},
 		"nothing was seen":           {map[string]string{"CRM": "toy"}, map[string]string{"/v1/connectors/toy/health": "200 " + quietHealth}, "toy, 10m0s until 00:10 UTC\ntenant  crm  gate  calls  p95  errors  lag p95  parked  what to mend\nnothing is told of any tenant's: a minute is told once it is over and something more has come\n", nil},

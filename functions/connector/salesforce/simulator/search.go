@@ -69,6 +69,9 @@ var soql = regexp.MustCompile(`(?i)^SELECT (\w+(?:, \w+)*) FROM (\w+) WHERE (\w+
 
 // query returns GET query.
 func (s *Simulator) query(q string) reply {
+	if answer, known := s.setup(q); known {
+		return answer
+	}
 	if match := linked.FindStringSubmatch(q); match != nil {
 		return s.links(match)
 	}

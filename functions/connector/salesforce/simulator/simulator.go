@@ -162,9 +162,6 @@ func (s *Simulator) route(r *http.Request, body []byte) reply {
 	case r.Method == http.MethodPost && path == "parameterizedSearch":
 		return s.search(body)
 	case r.Method == http.MethodGet && path == "query":
-		if answer, known := s.setup(query.Get("q")); known {
-			return answer
-		}
 		return s.query(query.Get("q"))
 	case r.Method == http.MethodGet && path == "queryAll":
 		return s.masters(query.Get("q"))
