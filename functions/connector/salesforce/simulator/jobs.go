@@ -223,7 +223,7 @@ func (t *table) column(written string) (name, object, key string) {
 		}
 		return "", "", ""
 	}
-	if name = t.name(written); t.fields[name].Kind == "" {
+	if name = t.name(written); t.fields[name].Kind == "" && name != fieldID { // an id is left empty in an upsert by another key
 		return "", "", ""
 	}
 	return name, "", ""
