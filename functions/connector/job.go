@@ -79,8 +79,7 @@ func (j *job) stands() *connect.Job {
 }
 
 // JobFrom is from how many messages on a job is worth its while. A message is rows of two objects, and a job of an object costs a POST, a PUT, a PATCH, its
-// results and some four looks at it: 16 requests in all. 75 messages go into a call of graphs, so that 1,200 cost as much. Salesforce advises jobs from 2,000 records on:
-// https://developer.salesforce.com/docs/platform/salesforce-app-limits-cheatsheet/guide/salesforce-app-limits-platform-bulkapi.html.
+// results and some four looks at it: 16 requests in all. 75 messages go into a call of graphs, so that 1,200 cost as much, and what a vendor advises is about this, too.
 const JobFrom = 1500
 
 // What a job holds at most: a drain has it in memory, and the reply that tells of it is bounded by maxReply.
