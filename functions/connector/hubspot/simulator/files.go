@@ -54,7 +54,8 @@ type fileReply struct {
 
 // isFiles reports whether a path is the Files API's, and of which version.
 func isFiles(p string) bool {
-	return p == "/files/v3/files" || p == "/files/"+version202603+"/files" // the description of 2026-09 has none
+	return p == "/files/v3/files" || p == "/files/"+version202603+"/files" ||
+		p == "/files/"+version202609+"/files" // HubSpot's own client uploads there, though the description of 2026-09 has no upload
 }
 
 // upload returns POST of a file.
