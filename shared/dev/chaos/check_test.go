@@ -67,8 +67,8 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 		"a tenant waits while the other's CRMs take nothing": {
 			func(o *Outcome) {
 				o.Lags = map[string]Lag{
-					"demo": {Percentiles{P50: 1, N: 20}, Percentiles{P50: 3.1, N: 20}}, "y": {Percentiles{P50: 1, N: 900}, Percentiles{P50: 9, N: 19}},
-					"z": {Percentiles{P50: 1, N: 20}, Percentiles{P50: 3, N: 20}},
+					"demo": {Percentiles{P50: 1, N: 20}, Percentiles{P50: 12.1, N: 20}}, "y": {Percentiles{P50: 1, N: 900}, Percentiles{P50: 90, N: 19}},
+					"z": {Percentiles{P50: 1, N: 20}, Percentiles{P50: 12, N: 20}},
 				}
 			},
 			nil,
