@@ -1,13 +1,11 @@
 // Package chaos runs the whole of Signalbox with unmodified binaries and breaks it under load: kill -9 at any moment and at every
 // call boundary, batches that wait for their invocation and processes that stand still until others receive the same messages, webhooks delivered twice, late and out of order, tables, queues, keys and secrets that refuse, lose replies and deliver again,
-// entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, CRMs of one tenant after those of the other that
-// take nothing for seconds, each for another reason, and gateways and queues with
+// entrances that are shut for a moment, CRMs that throttle, fail, lock and commit without an answer, and gateways and queues with
 // wrong clocks. The load is what people write, by their provider and by a program that tells
 // it, receipts of what we sent, outreach that some of them answer, and people who are known by one thing until an event proves that they are
 // somebody who was known by another, and people whose days are one activity each, in which every message is to have its place. Then a checker
 // holds what the CRMs' simulators have against the history of what was sent: none lost, none twice, each thread in order, whoever is one person on one record, each
-// message of ours as far as it got, each reply shown and nothing shown as one that is none, none dead-lettered, no gate closed, and no tenant held up
-// by what the CRMs of the other did.
+// message of ours as far as it got, each reply shown and nothing shown as one that is none, none dead-lettered.
 //
 // One seed makes one plan. It does not make one run: which messages a batch holds and when a process makes a call is up to the
 // machine. The clocks of the functions themselves are the machine's and are not skewed: nothing on a machine gives one process
@@ -80,50 +78,23 @@ func Times() map[string]string {
 		"WebhookTimeoutSeconds": "5", "CrmAttemptSeconds": "0.5", "MessageSeconds": "1", "SoftMarginSeconds": "0.15",
 		"FunctionTimeoutSeconds": "1.5", "ClaimLeaseSeconds": "1.75", "VisibilitySeconds": "2.1", "PatienceSeconds": "4320",
 		"BlockedWaitSeconds": "45", "BackoffMinSeconds": "0.1", "BackoffMaxSeconds": "45",
-		"ReceiptsWindowSeconds": "1", "ReceiptsVisibilitySeconds": "12", "DrainTimeoutSeconds": "8",
+		"ReceiptsWindowSeconds": "1", "ReceiptsVisibilitySeconds": "12",
 	}
 }
 
 // run is one run.
 type run struct {
-	options  Options
-	out      io.Writer
-	folder   string // where everything is kept
-	cloud    *local.Cloud
-	striker  *striker
-	lottery  *lottery
-	closings *closings
-	*party   // the demo tenant
-	beside   *party
-	plan     Plan
-	began    time.Time // to break
-}
-
-// party is a tenant, and what is sent to it.
-type party struct {
+	options Options
+	out     io.Writer
+	folder  string // where everything is kept
+	cloud   *local.Cloud
 	client  *samples.Client
+	striker *striker
+	lottery *lottery
 	history *History
 	sender  *sender
-	file    *os.File
-	lines   *bufio.Writer // of the history, to file
-}
-
-// end writes what is left of the history.
-func (p *party) end() {
-	_ = p.lines.Flush()
-	_ = p.file.Close()
-}
-
-// newParty returns a tenant whose history goes to a file.
-func (r *run) newParty(name string, client *samples.Client) (*party, error) {
-	file, err := os.Create(filepath.Join(r.folder, name)) //nolint:gosec // a name of this program's own
-	if err != nil {
-		return nil, fmt.Errorf("chaos: %w", err)
-	}
-	p := &party{client: client, file: file, lines: bufio.NewWriter(file)}
-	p.history = NewHistory(p.lines)
-	p.sender = &sender{client: client, history: p.history, decided: r.decided}
-	return p, nil
+	plan    Plan
+	began   time.Time // to break
 }
 
 // Run breaks Signalbox, writes a Record of what it did and found, prints that to out, and returns an error that says what is
@@ -137,7 +108,15 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	if err := os.MkdirAll(r.folder, 0o750); err != nil {
 		return fmt.Errorf("chaos: %w", err)
 	}
-	var err error
+	file, err := os.Create(filepath.Join(r.folder, "history.jsonl"))
+	if err != nil {
+		return fmt.Errorf("chaos: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	lines := bufio.NewWriter(file)
+	defer func() { _ = lines.Flush() }()
+	r.history = NewHistory(lines)
+
 	r.cloud, err = local.Start(ctx, local.Options{
 		Root: o.Root, Times: Times(), MaxProcesses: 2, ScheduleDivisor: Divisor, LogFile: "chaos.log", Built: o.Built,
 		Hooks: local.Hooks{
@@ -151,12 +130,10 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 	defer r.cloud.Stop()
 	r.striker.setCloud(r.cloud)
 	r.lottery.watch(r.cloud)
-	if err := r.startParties(ctx); err != nil {
+	if r.client, err = samples.NewClient(o.Root, plugins.Channels(), r.cloud.Target()); err != nil {
 		return err
 	}
-	defer r.end()
-	defer r.beside.end()
-	r.striker.parked = r.parked
+	r.sender = &sender{client: r.client, history: r.history, decided: r.decided}
 	r.striker.spool = func() []string { return r.spool(ctx) }
 	if err := r.learn(ctx); err != nil {
 		return err
@@ -165,22 +142,6 @@ func Run(ctx context.Context, out io.Writer, o Options) error {
 		return err
 	}
 	return r.judge(ctx)
-}
-
-// startParties applies the other tenant, and makes both ready to be sent to.
-func (r *run) startParties(ctx context.Context) error {
-	client, err := samples.NewClient(r.options.Root, plugins.Channels(), r.cloud.Target())
-	if err != nil {
-		return err
-	}
-	if r.party, err = r.newParty("history.jsonl", client); err != nil {
-		return err
-	}
-	if r.beside, err = r.startNeighbour(ctx); err != nil {
-		return err
-	}
-	r.closings = &closings{cloud: r.cloud, crms: map[string]map[string]samples.Simulator{"demo": r.cloud.Simulated, neighbour: r.beside.client.Target().CRMs}}
-	return nil
 }
 
 // learn lets a few messages, one of them by the spool, receipts, a reply and many messages at once through, so that the boundaries
@@ -207,20 +168,17 @@ func (r *run) learn(ctx context.Context) error {
 		all.Wait()
 		r.rest(ctx)
 	}
-	if err := r.closeOnce(ctx); err != nil {
-		return err
-	}
 	if !r.rest(ctx) {
 		return fmt.Errorf("chaos: a few messages do not arrive while nothing is broken; the log is %s", r.cloud.LogPath)
 	}
-	faults, kinds := map[string]int{}, map[string][]string{}
+	faults := map[string]int{}
 	for name, about := range r.cloud.Simulated {
-		faults[name], kinds[name] = len(about.Failures), kindsOf(about)
+		faults[name] = len(about.Failures)
 	}
 	size := Size{
 		Kills: r.options.Kills, Duration: r.options.Duration, Threads: writers, Messages: max(1, int(r.options.Duration/pause)),
 	}
-	r.plan = NewPlan(r.options.Seed, size, r.striker.boundaries(), faults, kinds, r.striker.holds.functions())
+	r.plan = NewPlan(r.options.Seed, size, r.striker.boundaries(), faults, r.striker.holds.functions())
 	data, err := json.MarshalIndent(r.plan, "", " ")
 	if err != nil {
 		return fmt.Errorf("chaos: %w", err)
@@ -228,32 +186,30 @@ func (r *run) learn(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(r.folder, "plan.json"), data, 0o600); err != nil {
 		return fmt.Errorf("chaos: %w", err)
 	}
-	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people, %d who come to be known by two things and %d whose days are one activity each, %d messages, %d people and %d messages of another tenant, %d troubles of CRMs, CRMs %s, times divided by %d\n",
+	_, _ = fmt.Fprintf(r.out, "chaos: seed %d, plan %s: %d kills at %d call boundaries and between over %s, %d people, %d who come to be known by two things and %d whose days are one activity each, %d messages, CRMs %s, times divided by %d\n",
 		r.plan.Seed, r.plan.Digest(), len(r.plan.Strikes), 2*len(r.striker.boundaries()), r.options.Duration, size.Threads,
-		len(r.plan.Joins), len(r.plan.Days), (size.Threads+len(r.plan.Joins)+len(r.plan.Days))*size.Messages, neighbours, neighbours*size.Messages, len(r.plan.Troubles), strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
+		len(r.plan.Joins), len(r.plan.Days), (size.Threads+len(r.plan.Joins)+len(r.plan.Days))*size.Messages, strings.Join(slices.Sorted(maps.Keys(r.cloud.CRMs)), ", "), Divisor)
 	return nil
 }
 
 // storm carries the plan out.
 func (r *run) storm(ctx context.Context) error {
-	opening := ctx
 	ctx, cancel := context.WithTimeout(ctx, r.options.Duration+2*overtime)
 	defer cancel()
 	r.lottery.on.Store(true)
 	r.began = time.Now()
 	r.sender.end = r.began.Add(r.options.Duration + overtime)
-	r.beside.sender.end = r.sender.end
 	r.striker.holds.begin(r.plan.Holds)
 	var threads, others sync.WaitGroup
-	write := func(p *party, first int, people [][]Webhook) {
-		for n, webhooks := range people {
-			threads.Go(func() { p.sender.thread(ctx, first+n, webhooks) })
-		}
+	for person, webhooks := range r.plan.Threads {
+		threads.Go(func() { r.sender.thread(ctx, person, webhooks) })
 	}
-	write(r.party, 0, r.plan.Threads)
-	write(r.party, joiner, r.plan.Joins)
-	write(r.party, chatter, r.plan.Days)
-	write(r.beside, firstOfBeside, r.plan.Beside)
+	for n, webhooks := range r.plan.Joins {
+		threads.Go(func() { r.sender.thread(ctx, joiner+n, webhooks) })
+	}
+	for n, webhooks := range r.plan.Days {
+		threads.Go(func() { r.sender.thread(ctx, chatter+n, webhooks) })
+	}
 	for n, o := range r.plan.Outbound {
 		threads.Go(func() { r.sender.outbound(ctx, n, o) })
 	}
@@ -262,9 +218,8 @@ func (r *run) storm(ctx context.Context) error {
 		threads.Go(func() { r.sender.asked(ctx, beginning, person, asked) })
 	}
 	others.Go(func() { r.lottery.carry(ctx, r.plan.Outages) })
-	var spoiled, troubled error
+	var spoiled error
 	others.Go(func() { spoiled = spoilCRMs(ctx, r.cloud, r.plan.Spoils) })
-	others.Go(func() { troubled = r.closings.carry(ctx, opening, r.plan.Troubles) })
 	struck := make(chan struct{})
 	others.Go(func() {
 		defer close(struck)
@@ -274,7 +229,7 @@ func (r *run) storm(ctx context.Context) error {
 	r.feed(ctx, struck)
 	others.Wait()
 	r.lottery.on.Store(false)
-	return errors.Join(spoiled, troubled)
+	return spoiled
 }
 
 // feed sends further messages, and a receipt and an outreach now and then, until every kill was carried out: a function without work has nothing to
@@ -308,16 +263,12 @@ func (r *run) rest(ctx context.Context) bool {
 			return false
 		}
 	}
-	r.closings.opening.Wait()
 	return true
 }
 
-// left counts what waits in queues that are not dead letters', in the spool, and behind closed gates.
+// left counts what waits in queues that are not dead letters', and in the spool.
 func (r *run) left(ctx context.Context) int {
 	n := 0
-	for crm := range r.cloud.CRMs {
-		n += r.closings.closed(ctx, crm, "")
-	}
 	for _, id := range r.cloud.Queues() {
 		if counters := r.cloud.Queue(id).Counters(); !strings.HasSuffix(id, "DeadLetters") {
 			n += counters.Visible + counters.InFlight
@@ -347,42 +298,19 @@ func (r *run) decided(ctx context.Context, event string) bool {
 	return err == nil && held[0].Version > 0
 }
 
-// check holds what there is of both tenants against their histories, and looks whether one of them was held up.
-func (r *run) check(ctx context.Context) (Report, error) {
-	outcome, err := r.outcome(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	outcome.Lags = r.closings.lags(r.logged())
-	sends, err := r.history.Sends()
-	if err != nil {
-		return Report{}, err
-	}
-	report := Check(sends, outcome)
-	if outcome, err = r.outcomeOf(ctx, r.beside); err != nil {
-		return report, err
-	}
-	if sends, err = r.beside.history.Sends(); err != nil {
-		return report, err
-	}
-	beside := Check(sends, outcome)
-	for _, p := range beside.Problems {
-		p.CRM = neighbour + "'s " + p.CRM
-		report.Problems = append(report.Problems, p)
-	}
-	report.Pairs += beside.Pairs
-	report.Beside = beside.Messages
-	return report, nil
-}
-
 // judge waits for rest, and holds what there is against the history.
 func (r *run) judge(ctx context.Context) error {
 	began := time.Now()
 	r.rest(ctx)
-	report, err := r.check(ctx)
+	outcome, err := r.outcome(ctx)
 	if err != nil {
 		return err
 	}
+	sends, err := r.history.Sends()
+	if err != nil {
+		return err
+	}
+	report := Check(sends, outcome)
 	record := r.record(ctx, report, began.Sub(r.began), time.Since(began))
 	record.page(r.out)
 	if err := record.write(r.options.Record); err != nil {

@@ -20,7 +20,6 @@ const (
 	Unknown      = "unknown"                  // in a CRM, and never sent
 	People       = "people"                   // a person became several records, or none
 	Status       = "status"                   // a message of ours shows another state than the furthest that was reported
-	Disturbed    = "disturbed"                // one tenant was held up by the troubles of the other's CRMs
 	Reply        = "reply"                    // a person's reply is not shown, or one is shown that is none
 )
 
@@ -42,8 +41,7 @@ type Outcome struct {
 	Spooled  map[string]bool                // what took the spool: it may be late
 	Dead     []string                       // the dead letters that wait for a person
 	Again    []string                       // those of webhooks that a schedule parses again by itself
-	Left     int                            // messages still in queues, in the spool or parked, and gates that are closed
-	Lags     map[string]Lag                 // by tenant
+	Left     int                            // messages still in queues or in the spool
 }
 
 // Report is what the checker says.
@@ -53,9 +51,7 @@ type Report struct {
 	Asked, Replied                                   int            // outreach; people who certainly answered one
 	Joined                                           int            // people who were known by two things, of whom it was proved
 	Shown                                            int            // messages in activities of several, in all CRMs
-	Beside                                           int            // messages of the other tenant
 	By                                               map[string]int // messages, by the account they came by
-	Lags                                             map[string]Lag // by tenant
 	Pairs                                            int            // whose order was checked, in all CRMs
 	Problems                                         []Problem
 }
@@ -122,7 +118,6 @@ func Check(history []Send, o Outcome) Report {
 	if o.Left > 0 {
 		r.add(Waiting, "", "", fmt.Sprintf("%d messages", o.Left))
 	}
-	r.lags(o.Lags)
 	r.people(people, o.People)
 	return r
 }

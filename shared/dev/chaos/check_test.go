@@ -64,16 +64,6 @@ func TestTheCheckerSeesWhatIsWrong(t *testing.T) {
 			nil,
 			[]string{Lost + " b2", Again + " "},
 		},
-		"a tenant waits while the other's CRMs take nothing": {
-			func(o *Outcome) {
-				o.Lags = map[string]Lag{
-					"demo": {Percentiles{P50: 1, N: 20}, Percentiles{P50: 12.1, N: 20}}, "y": {Percentiles{P50: 1, N: 900}, Percentiles{P50: 90, N: 19}},
-					"z": {Percentiles{P50: 1, N: 20}, Percentiles{P50: 12, N: 20}},
-				}
-			},
-			nil,
-			[]string{Disturbed + " demo"},
-		},
 		"messages still wait":                                   {func(o *Outcome) { o.Left = 1 }, nil, []string{Waiting + " "}},
 		"a person became two contacts":                          {func(o *Outcome) { o.People = map[string]map[string]int{"x": {"contacts": 3}} }, nil, []string{People + " "}},
 		"a record of no message":                                {in("a1", "a2", "b1", "b2", "z"), nil, []string{Unknown + " z"}},

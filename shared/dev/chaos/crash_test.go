@@ -103,7 +103,7 @@ func TestTheThirdKillMakesADeadLetter(t *testing.T) {
 					t.Fatal(status, err)
 				}
 			}
-			r := &run{cloud: l, closings: &closings{cloud: l}}
+			r := &run{cloud: l, client: client}
 			for r.left(ctx) > 0 || deadLetters(ctx, t, l) == "" {
 				if !sleep(ctx, 20*time.Millisecond) {
 					t.Fatalf("it does not come to an end; the log is %s", l.LogPath)

@@ -61,7 +61,7 @@ func TestTheCheckerSeesWhatIsWrongWithPeopleWhoAreOne(t *testing.T) {
 
 func TestPeopleComeToBeKnownByTwoThings(t *testing.T) {
 	for messages := 1; messages <= 12; messages++ {
-		p := NewPlan(uint64(messages), Size{Duration: 40 * time.Second, Threads: 2, Messages: messages}, nil, nil, nil, nil)
+		p := NewPlan(uint64(messages), Size{Duration: 40 * time.Second, Threads: 2, Messages: messages}, nil, nil, nil)
 		for person, webhooks := range p.Joins {
 			before := map[Known]bool{}
 			for _, w := range webhooks {

@@ -23,9 +23,9 @@ type known struct {
 	ours     map[string]bool   // by id: the message is one of ours
 }
 
-func (p *party) known() known {
+func (r *run) known() known {
 	k := known{map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}, map[string]bool{}}
-	sends, _ := p.history.Sends() // judge reports the error
+	sends, _ := r.history.Sends() // judge reports the error
 	for _, s := range sends {
 		k.people[s.Thread] = s.Thread
 		if s.Kind == OfAsking {
@@ -39,59 +39,47 @@ func (p *party) known() known {
 	return k
 }
 
-// outcome looks into the demo tenant's simulators and the tables.
+// outcome looks into the simulators and the tables.
 func (r *run) outcome(ctx context.Context) (Outcome, error) {
-	o, err := r.outcomeOf(ctx, r.party)
-	if err != nil {
-		return o, err
-	}
-	o.Left = r.left(ctx)
-	for crm := range r.cloud.CRMs {
-		o.Left += len(r.parked(crm))
-	}
-	o.Dead, o.Again, err = Dead(ctx, r.cloud)
-	return o, err
-}
-
-// outcomeOf looks into a tenant's simulators.
-func (r *run) outcomeOf(ctx context.Context, p *party) (Outcome, error) {
 	o := Outcome{
 		Messages: map[string][]string{}, Statuses: map[string]map[string][]string{}, Replies: map[string]map[string][]Shown{},
-		Also: map[string][]string{}, People: map[string]map[string]int{}, Whose: map[string]map[string][]string{}, Asks: map[string][]string{}, Days: map[string][][]string{}, Spooled: map[string]bool{},
+		Also: map[string][]string{}, People: map[string]map[string]int{}, Whose: map[string]map[string][]string{}, Asks: map[string][]string{}, Days: map[string][][]string{}, Spooled: map[string]bool{}, Left: r.left(ctx),
 	}
-	k := p.known()
+	k := r.known()
 	for event := range r.striker.spooled {
 		if message := k.events[event]; message != "" {
 			o.Spooled[message] = true
 		}
 	}
-	for name := range p.client.Target().CRMs {
-		if err := p.messages(ctx, name, k, &o); err != nil {
+	for name := range r.cloud.CRMs {
+		if err := r.messages(ctx, name, k, &o); err != nil {
 			return o, err
 		}
-		if err := p.people(ctx, name, k, &o); err != nil {
+		if err := r.people(ctx, name, k, &o); err != nil {
 			return o, err
 		}
-		if err := p.also(ctx, name, k, &o); err != nil {
+		if err := r.also(ctx, name, k, &o); err != nil {
 			return o, err
 		}
-		if err := p.days(ctx, name, &o); err != nil {
+		if err := r.days(ctx, name, &o); err != nil {
 			return o, err
 		}
 	}
-	return o, nil
+	var err error
+	o.Dead, o.Again, err = Dead(ctx, r.cloud)
+	return o, err
 }
 
 // messages looks at a CRM's records of messages.
-func (p *party) messages(ctx context.Context, name string, k known, o *Outcome) error {
-	records, err := p.client.Messages(ctx, name)
+func (r *run) messages(ctx context.Context, name string, k known, o *Outcome) error {
+	records, err := r.client.Messages(ctx, name)
 	if err != nil {
 		return err
 	}
 	o.Statuses[name], o.Messages[name], o.Whose[name] = map[string][]string{}, nil, map[string][]string{}
 	for _, record := range records {
 		id := identify(record, k.messages)
-		if len(notesOf(record.Properties[p.client.Target().CRMs[name].Sessions.Text])) > 0 {
+		if len(notesOf(record.Properties[r.cloud.Simulated[name].Sessions.Text])) > 0 {
 			continue // it is of several messages
 		}
 		if asked := identify(record, k.asks); asked != record.ID {
@@ -99,21 +87,21 @@ func (p *party) messages(ctx context.Context, name string, k known, o *Outcome) 
 			continue
 		}
 		if k.ours[id] {
-			o.Statuses[name][id] = append(o.Statuses[name][id], record.Properties[p.client.Target().CRMs[name].Status])
+			o.Statuses[name][id] = append(o.Statuses[name][id], record.Properties[r.cloud.Simulated[name].Status])
 		} else {
 			o.Messages[name] = append(o.Messages[name], id)
-			o.Whose[name][id] = record.Associations[p.client.Target().CRMs[name].People[0]]
+			o.Whose[name][id] = record.Associations[r.cloud.Simulated[name].People[0]]
 		}
 	}
 	return nil
 }
 
 // people looks at a CRM's records of people.
-func (p *party) people(ctx context.Context, name string, k known, o *Outcome) error {
+func (r *run) people(ctx context.Context, name string, k known, o *Outcome) error {
 	o.People[name], o.Replies[name] = map[string]int{}, map[string][]Shown{}
-	about := p.client.Target().CRMs[name]
+	about := r.cloud.Simulated[name]
 	for n, object := range about.People {
-		held, err := p.client.Records(ctx, name, object)
+		held, err := r.client.Records(ctx, name, object)
 		if err != nil {
 			return err
 		}
@@ -130,9 +118,9 @@ func (p *party) people(ctx context.Context, name string, k known, o *Outcome) er
 }
 
 // days looks at a CRM's activities of several messages.
-func (p *party) days(ctx context.Context, name string, o *Outcome) error {
-	at := p.client.Target().CRMs[name].Sessions
-	records, err := p.client.Records(ctx, name, at.Object)
+func (r *run) days(ctx context.Context, name string, o *Outcome) error {
+	at := r.cloud.Simulated[name].Sessions
+	records, err := r.client.Records(ctx, name, at.Object)
 	if err != nil {
 		return err
 	}
@@ -145,12 +133,12 @@ func (p *party) days(ctx context.Context, name string, o *Outcome) error {
 }
 
 // also looks for messages in the other objects of a CRM: tasks, say.
-func (p *party) also(ctx context.Context, name string, k known, o *Outcome) error {
-	for _, object := range p.client.Target().CRMs[name].Objects {
-		if object == p.client.Target().CRMs[name].Messages {
+func (r *run) also(ctx context.Context, name string, k known, o *Outcome) error {
+	for _, object := range r.cloud.Simulated[name].Objects {
+		if object == r.cloud.Simulated[name].Messages {
 			continue
 		}
-		records, err := p.client.Records(ctx, name, object)
+		records, err := r.client.Records(ctx, name, object)
 		if err != nil {
 			return err
 		}
@@ -177,7 +165,7 @@ func identify(record samples.Record, names map[string]string) string {
 // that are parsed again by themselves are again.
 func Dead(ctx context.Context, c *local.Cloud) (dead, again []string, err error) {
 	for _, day := range []time.Time{time.Now().AddDate(0, 0, -1), time.Now()} {
-		for _, tenant := range []string{deadletter.NoTenant, "demo", neighbour} {
+		for _, tenant := range []string{deadletter.NoTenant, "demo"} {
 			page, _, err := c.Table("StateTable").List(ctx, store.Range{Partition: deadletter.Day(tenant, day)})
 			if err != nil {
 				return nil, nil, fmt.Errorf("chaos: dead letters: %w", err)

@@ -100,8 +100,6 @@ type Plan struct {
 	Joins    [][]Webhook `json:"joins"` // by person: these are none of Threads
 	Days     [][]Webhook `json:"days"`  // likewise: who write to the line of days
 	Outages  []Outage    `json:"outages"`
-	Beside   [][]Webhook `json:"beside"` // by person: who write to the other tenant
-	Troubles []Trouble   `json:"troubles"`
 	Holds    []Hold      `json:"holds"`
 }
 
@@ -117,8 +115,8 @@ type Size struct {
 const randomShare = 3
 
 // NewPlan makes the plan of a seed. The kills at calls go through all boundaries, before and after, in an order of the seed's,
-// and begin anew when all had their turn. Faults says how many there are of each CRM, kinds what troubles, held which functions' batches can be held.
-func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]int, kinds map[string][]string, held []string) Plan {
+// and begin anew when all had their turn. Faults says how many there are of each CRM, held which functions' batches can be held.
+func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]int, held []string) Plan {
 	random := rand.New(rand.NewPCG(seed, 0x5149_6e61_6c62_6f78)) //nolint:gosec // a plan that repeats is the purpose
 	p := Plan{Seed: seed}
 	p.strikes(random, size, boundaries)
@@ -133,10 +131,6 @@ func NewPlan(seed uint64, size Size, boundaries []Boundary, faults map[string]in
 	p.joins(random, size)
 	p.senders(random)
 	p.days(random, size)
-	for range neighbours {
-		p.Beside = append(p.Beside, thread(random, size))
-	}
-	p.troubles(random, size, kinds)
 	return p
 }
 

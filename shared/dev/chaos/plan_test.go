@@ -13,22 +13,21 @@ func TestOneSeedMakesOnePlan(t *testing.T) {
 	size := Size{Kills: 100, Duration: 40 * time.Second, Threads: 20, Messages: 5}
 	boundaries := []Boundary{{"Route", "sqs", "SendMessageBatch"}, {"Route", "dynamodb", "PutItem"}, {"Deliver", "crm", "POST /x"}}
 	faults := map[string]int{"hubspot": 4, "other": 2}
-	kinds := map[string][]string{"hubspot": {down, hangs, "day"}, "other": {down, "field"}}
 	held := []string{"Route", "Deliver"}
-	first := NewPlan(7, size, boundaries, faults, kinds, held)
+	first := NewPlan(7, size, boundaries, faults, held)
 	boundaries[0], boundaries[2], held[0], held[1] = boundaries[2], boundaries[0], held[1], held[0] // they are found in any order
-	again := NewPlan(7, size, boundaries, faults, kinds, held)
+	again := NewPlan(7, size, boundaries, faults, held)
 	if diff := cmp.Diff(first, again); diff != "" || first.Digest() != again.Digest() {
 		t.Error("the same seed made another plan:", diff)
 	}
-	if NewPlan(8, size, boundaries, faults, kinds, held).Digest() == first.Digest() {
+	if NewPlan(8, size, boundaries, faults, held).Digest() == first.Digest() {
 		t.Error("another seed made the same plan")
 	}
 }
 
 func TestAPlanKillsAtEveryBoundaryBeforeAndAfter(t *testing.T) {
 	boundaries := []Boundary{{"Route", "sqs", "SendMessageBatch"}, {"Route", "dynamodb", "PutItem"}, {"Deliver", "crm", "POST /x"}}
-	p := NewPlan(1, Size{Kills: 20, Duration: time.Second, Threads: 2, Messages: 2}, boundaries, nil, nil, nil)
+	p := NewPlan(1, Size{Kills: 20, Duration: time.Second, Threads: 2, Messages: 2}, boundaries, nil, nil)
 	seen, random := map[string]int{}, 0
 	for _, s := range p.Strikes {
 		if s.Random {
@@ -43,7 +42,7 @@ func TestAPlanKillsAtEveryBoundaryBeforeAndAfter(t *testing.T) {
 }
 
 func TestOutagesAreShortAndWithinTheLoad(t *testing.T) {
-	p := NewPlan(1, Size{Kills: 100, Duration: 40 * time.Second, Threads: 2, Messages: 2}, nil, nil, nil, nil)
+	p := NewPlan(1, Size{Kills: 100, Duration: 40 * time.Second, Threads: 2, Messages: 2}, nil, nil, nil)
 	if n := len(p.Outages); n < 4 || n > 16 {
 		t.Errorf("%d outages in 40 s", n)
 	}

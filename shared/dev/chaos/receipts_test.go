@@ -51,7 +51,7 @@ func TestTheCheckerSeesWhatIsWrongWithStatuses(t *testing.T) {
 }
 
 func TestReceiptsArePlannedOutOfOrderAndTwice(t *testing.T) {
-	p := NewPlan(1, Size{Duration: 40 * time.Second, Threads: 100, Messages: 10}, nil, nil, nil, nil)
+	p := NewPlan(1, Size{Duration: 40 * time.Second, Threads: 100, Messages: 10}, nil, nil, nil)
 	var behind, together, twice, states int
 	for _, o := range p.Outbound {
 		states += len(o.Receipts)

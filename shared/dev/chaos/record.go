@@ -36,8 +36,6 @@ type Record struct {
 	Anomalies []Problem           `json:"anomalies"` // the problems
 	Seconds   map[string]float64  `json:"seconds"`
 	Recovery  map[string]Recovery `json:"recovery"` // by function
-	Opened    Percentiles         `json:"opened"`   // from the end of a CRM's trouble until its gates were open
-	Lags      map[string]Lag      `json:"lags"`     // by tenant
 }
 
 // Recovery is how long messages of killed functions stood still, on the run's clock: its times are divided, the machine is not.
@@ -52,7 +50,6 @@ type Percentiles struct {
 	P50 float64 `json:"p50"`
 	P95 float64 `json:"p95"`
 	Max float64 `json:"max"`
-	N   int     `json:"n"` // how many there were
 }
 
 func percentiles(all []time.Duration) Percentiles {
@@ -61,24 +58,24 @@ func percentiles(all []time.Duration) Percentiles {
 	}
 	slices.Sort(all)
 	at := func(share int) float64 { return all[(len(all)-1)*share/100].Round(10 * time.Millisecond).Seconds() }
-	return Percentiles{at(50), at(95), at(100), len(all)}
+	return Percentiles{at(50), at(95), at(100)}
 }
 
 // kinds are those of problems, as they are reported.
 func kinds() []string {
-	return []string{Lost, Twice, OutOfOrder, DeadLettered, Again, Status, Reply, People, Unknown, Unanswered, Waiting, Disturbed}
+	return []string{Lost, Twice, OutOfOrder, DeadLettered, Again, Status, Reply, People, Unknown, Unanswered, Waiting}
 }
 
 // record returns what the run leaves. Beginning is when it began to break, and rested how long it took to come to rest.
 func (r *run) record(ctx context.Context, report Report, stormed, rested time.Duration) Record {
-	said := r.logged()
+	said, _ := os.ReadFile(r.cloud.LogPath) // without it time-outs are not counted
 	rec := Record{
 		At: time.Now().UTC().Truncate(time.Second), Commit: commit(ctx, r.options.Root), Machine: runsOn(), Seed: r.plan.Seed, Plan: r.plan.Digest(),
 		Divisor: Divisor, Times: Times(), Kills: r.striker.done, Checks: map[string]int{}, Pairs: report.Pairs,
-		Anomalies: append([]Problem{}, report.Problems...), Recovery: r.striker.holds.recovery(), Opened: r.closings.opened(), Lags: report.Lags,
+		Anomalies: append([]Problem{}, report.Problems...), Recovery: r.striker.holds.recovery(),
 		Seconds: map[string]float64{"broken": stormed.Round(time.Millisecond).Seconds(), "to rest": rested.Round(time.Millisecond).Seconds()},
 		Load: map[string]int{
-			"people": writers, "messages of the other tenant": report.Beside, "people who were proved to be one with somebody": report.Joined, "messages in activities of a day": report.Shown, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
+			"people": writers, "people who were proved to be one with somebody": report.Joined, "messages in activities of a day": report.Shown, "messages": report.Messages, "receipts": report.Receipts, "messages of ours": report.Outbound, "outreaches": report.Asked,
 			"people who answered one": report.Replied, "webhooks": report.Webhooks, "webhooks sent twice": report.Duplicates,
 			"webhooks tried again": report.Retries, "messages by the spool": report.Spooled,
 			"messages left out, for want of time": int(r.sender.late.Load()),
@@ -92,7 +89,6 @@ func (r *run) record(ctx context.Context, report Report, stormed, rested time.Du
 		},
 	}
 	maps.Copy(rec.Troubles, r.striker.holds.counted())
-	maps.Copy(rec.Troubles, r.closings.counted())
 	for account, n := range report.By {
 		rec.Load["messages by "+account] = n
 	}
@@ -171,26 +167,9 @@ func (rec Record) page(w io.Writer) {
 		t.row(cells...)
 	}
 	t.flush()
-	rec.closings(w)
 	counts("Where functions were killed", "where", rec.Kills, slices.SortedFunc(maps.Keys(rec.Kills), func(a, b string) int {
 		return cmp.Or(cmp.Compare(rec.Kills[b], rec.Kills[a]), cmp.Compare(a, b))
 	}))
-}
-
-// closings writes what became of the CRMs' troubles.
-func (rec Record) closings(w io.Writer) {
-	_, _ = fmt.Fprintf(w, "\n## How long messages took to CRMs in no trouble, in seconds\n\n")
-	t := newTable(w, "tenant", "messages", "half", "95 %", "while the other tenant's were in some: messages", "half", "95 %")
-	for _, tenant := range slices.Sorted(maps.Keys(rec.Lags)) {
-		l := rec.Lags[tenant]
-		cells := []string{tenant}
-		for _, p := range []Percentiles{l.Calm, l.Beside} {
-			cells = append(cells, strconv.Itoa(p.N), strconv.FormatFloat(p.P50, 'f', 2, 64), strconv.FormatFloat(p.P95, 'f', 2, 64))
-		}
-		t.row(cells...)
-	}
-	t.flush()
-	_, _ = fmt.Fprintf(w, "\nFrom the end of a CRM's trouble until its gates were open: half %.1f s, 95 %% %.1f s, all %.1f s.\n", rec.Opened.P50, rec.Opened.P95, rec.Opened.Max)
 }
 
 // table writes a table of Markdown whose columns are aligned.

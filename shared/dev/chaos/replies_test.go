@@ -126,7 +126,7 @@ func TestTheCheckerCountsRecordsOfPeopleWhoNeverWrote(t *testing.T) {
 
 func TestSomeAreAskedAndSomeAreMachines(t *testing.T) {
 	size := Size{Duration: 40 * time.Second, Threads: 200, Messages: 5}
-	p := NewPlan(1, size, nil, nil, nil, nil)
+	p := NewPlan(1, size, nil, nil, nil)
 	kinds := map[string]int{}
 	for person, asked := range p.Asked {
 		kind := ""

@@ -99,7 +99,7 @@ func (s *sender) parcel(m samples.Sample, note Send) parcel {
 func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 	var all sync.WaitGroup
 	defer all.Wait()
-	at, proved, before := time.Now(), false, []parcel{}
+	at, proved, last := time.Now(), false, parcel{}
 	for n, w := range webhooks {
 		at = at.Add(w.Gap)
 		if !sleep(ctx, time.Until(at)) || !s.end.IsZero() && time.Now().After(s.end) {
@@ -108,10 +108,10 @@ func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 		}
 		m := s.message(person, n, w, at)
 		first := w.By == byBoth && !proved
-		if first && !s.settled(ctx, before...) {
+		if n > 0 && first && !s.settled(ctx, last) {
 			return
 		}
-		before = append(before, m)
+		last = m
 		s.repeat(ctx, &all, m, w.Duplicate)
 		if proved = proved || first; first {
 			s.deliver(ctx, m)
@@ -132,13 +132,11 @@ func (s *sender) thread(ctx context.Context, person int, webhooks []Webhook) {
 	}
 }
 
-// settled waits until the events of webhooks are decided.
-func (s *sender) settled(ctx context.Context, all ...parcel) bool {
-	for _, p := range all { // of different threads: the latest may overtake the others
-		for !s.decided(ctx, p.note.Event) {
-			if !sleep(ctx, again) {
-				return false
-			}
+// settled waits until the event of a webhook is decided.
+func (s *sender) settled(ctx context.Context, p parcel) bool {
+	for !s.decided(ctx, p.note.Event) {
+		if !sleep(ctx, again) {
+			return false
 		}
 	}
 	return true

@@ -29,12 +29,11 @@ type processes interface {
 
 // striker is the observer that carries out the kills of a plan, and never the third one of a message at one stage.
 type striker struct {
-	cloud  processes                              // set once, before the first strike is due
-	hangs  func() bool                            // reports whether the next call to a table is to hang; nil is never
-	loses  func(cloud.Call) (request, reply bool) // reports what of a call gets lost; nil is nothing
-	holds  *holder
-	spool  func() []string           // returns the ids of the messages that are in the spool now; nil is none
-	parked func(crm string) []string // returns the ids of the messages that are parked for a kind of CRM; nil is none
+	cloud processes                              // set once, before the first strike is due
+	hangs func() bool                            // reports whether the next call to a table is to hang; nil is never
+	loses func(cloud.Call) (request, reply bool) // reports what of a call gets lost; nil is nothing
+	holds *holder
+	spool func() []string // returns the ids of the messages that are in the spool now; nil is none
 
 	mu      sync.Mutex
 	calls   map[Boundary]int // seen
@@ -102,7 +101,7 @@ func (s *striker) working(process string) []string { return messagesOf(s.event(p
 
 // stand lets the caller stand still for a while. Its time may be over then, which looks like a kill and counts as one.
 func (s *striker) stand(c cloud.Call, h Hold) {
-	if s.processes().FreezeIf(c.Caller, func(event []byte) bool { return s.share(c.Function(), event) }, h.Pause) {
+	if s.processes().FreezeIf(c.Caller, func(event []byte) bool { return s.share(c.Function(), messagesOf(event)) }, h.Pause) {
 		s.holds.stands()
 	}
 }
@@ -117,26 +116,15 @@ func (s *striker) hang(c cloud.Call) bool {
 		return false
 	}
 	event := s.event(c.Caller)
-	if event == nil || !s.share(c.Function(), event) {
+	if event == nil || !s.share(c.Function(), messagesOf(event)) {
 		return false
 	}
 	time.Sleep(hanging)
 	return true
 }
 
-// held returns what a function works on: the messages of its event. What drains holds all that is parked, and its claims are those of the function
-// that would have delivered them.
-func (s *striker) held(function string, event []byte) (as string, messages []string) {
-	crm, drains := strings.CutSuffix(function, "Drain")
-	if messages = messagesOf(event); !drains || s.parked == nil {
-		return function, messages
-	}
-	return crm + "Deliver", s.parked(crm)
-}
-
-// share reports whether a function may be killed over the messages of an event, and counts it.
-func (s *striker) share(function string, event []byte) bool {
-	function, messages := s.held(function, event)
+// share reports whether a function may be killed over these messages, and counts it.
+func (s *striker) share(function string, messages []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range messages {
@@ -155,11 +143,10 @@ func (s *striker) ended(i local.Invocation) {
 	if !i.TimedOut {
 		return
 	}
-	function, messages := s.held(i.Function, i.Event)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, m := range messages {
-		s.kills[work{function, m}]++
+	for _, m := range messagesOf(i.Event) {
+		s.kills[work{i.Function, m}]++
 	}
 }
 
@@ -211,7 +198,7 @@ func (s *striker) kill(process string, by Strike) bool {
 	var messages []string
 	killed := s.processes().KillIf(process, func(event []byte) bool {
 		messages = messagesOf(event)
-		return s.share(function, event)
+		return s.share(function, messages)
 	})
 	if killed {
 		s.holds.killed(function, messages)

@@ -101,27 +101,6 @@ func TestNoMessageIsKilledAThirdTimeAtAStage(t *testing.T) {
 	}
 }
 
-// TestADrainIsKilledForWhatIsParked: it claims what the functions of the queue have claimed before.
-func TestADrainIsKilledForWhatIsParked(t *testing.T) {
-	f, parked := &factory{process: "xDrain.1", event: []byte(`{"action":"drain"}`)}, []string{"a", "b"}
-	s := newStriker()
-	s.parked = func(crm string) []string { return map[string][]string{"x": parked}[crm] }
-	s.setCloud(f)
-	s.share("xDeliver", batch("b"))
-	if !s.kill(f.process, Strike{}) {
-		t.Error("the second of b was not done")
-	}
-	if s.kill(f.process, Strike{}) || s.share("xDeliver", batch("b")) {
-		t.Error("the third of b was done")
-	}
-	if parked = []string{"a"}; !s.kill(f.process, Strike{}) || s.kill(f.process, Strike{}) {
-		t.Error("a was killed over once or thrice")
-	}
-	if parked = nil; !s.kill(f.process, Strike{}) {
-		t.Error("a drain of nothing was spared")
-	}
-}
-
 func TestATimeOutCountsAsAKill(t *testing.T) {
 	f := &factory{process: "Route.1", event: batch("a")}
 	s := newStriker()
