@@ -59,20 +59,16 @@ func ReadAbout(encoded []byte) (a About) {
 
 // Refusals are what a CRM says when it refuses every request.
 type Refusals struct {
-	Credential Fault `json:"credential"`   // it lets the tenant in no more
-	Permission Fault `json:"permission"`   // the tenant's user may not do it
-	Field      Fault `json:"field"`        // it has no such field
-	Data       Fault `json:"data"`         // it takes no such record
-	Limit      Fault `json:"limit"`        // there were too many requests for a moment
-	Day        Fault `json:"day,omitzero"` // there were too many requests for a day; absent of a CRM that counts none
+	Credential Fault `json:"credential"` // it lets the tenant in no more
+	Data       Fault `json:"data"`       // it takes no such record
+	Limit      Fault `json:"limit"`      // there were too many requests for a moment
 }
 
 // Handles reports whether a request is a tool's and not the CRM's.
 func (Control) Handles(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/_simulator") }
 
 // Answer returns GET /_simulator (About), GET and POST /_simulator/records?object=… (the properties of a record to add),
-// DELETE /_simulator/records?object=…&id=…, POST /_simulator/faults (a Fault), DELETE /_simulator/faults, which forgets them, and
-// DELETE /_simulator, which forgets records and faults.
+// DELETE /_simulator/records?object=…&id=…, POST /_simulator/faults (a Fault) and DELETE /_simulator, which forgets records and faults.
 func (c Control) Answer(r *http.Request, body []byte) Reply {
 	switch r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") {
 	case "GET /_simulator":
@@ -97,12 +93,9 @@ func (c Control) Answer(r *http.Request, body []byte) Reply {
 	case "POST /_simulator/faults":
 		var f Fault
 		if err := Decode(body, &f); err != nil || f.Status != 0 && (f.Status < 200 || f.Status > 599) || f.DelayMS < 0 {
-			return c.Refuse(http.StatusBadRequest, "not a fault: {match, status, body, headers, delayMs, commitThenTimeout, hangUp, count}")
+			return c.Refuse(http.StatusBadRequest, "not a fault: {match, status, body, headers, delayMs, commitThenTimeout, count}")
 		}
 		c.Faults.Add(f)
-		return Reply{Status: http.StatusNoContent}
-	case "DELETE /_simulator/faults":
-		c.Faults.Clear()
 		return Reply{Status: http.StatusNoContent}
 	case "DELETE /_simulator":
 		c.Reset()

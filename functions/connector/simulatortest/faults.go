@@ -12,8 +12,7 @@ import (
 )
 
 // Fault spoils the next requests whose path begins with Match. With a Status the request has no effect and this is the reply;
-// with CommitThenTimeout it has its effect and no reply ever comes; with HangUp it has none, and the connection ends. DelayMS comes before
-// either, or alone.
+// with CommitThenTimeout it has its effect and no reply ever comes; DelayMS comes before either, or alone.
 type Fault struct {
 	Match             string            `json:"match"` // a path prefix, empty for every path
 	Status            int               `json:"status,omitempty"`
@@ -21,7 +20,6 @@ type Fault struct {
 	Headers           map[string]string `json:"headers,omitempty"`
 	DelayMS           int               `json:"delayMs,omitempty"`
 	CommitThenTimeout bool              `json:"commitThenTimeout,omitempty"`
-	HangUp            bool              `json:"hangUp,omitempty"`
 	Count             int               `json:"count,omitempty"` // how many requests; zero is one, below zero all until the reset
 }
 
@@ -83,9 +81,6 @@ func (s *Faults) Serve(w http.ResponseWriter, r *http.Request, answer func() Rep
 	f := s.next(r.URL.Path)
 	if f.DelayMS > 0 && !wait(r, time.Duration(f.DelayMS)*time.Millisecond) {
 		return
-	}
-	if f.HangUp {
-		panic(http.ErrAbortHandler)
 	}
 	if f.CommitThenTimeout {
 		answer()

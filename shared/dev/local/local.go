@@ -82,7 +82,7 @@ type Cloud struct {
 // be called only if there is no error.
 func Start(ctx context.Context, o Options) (*Cloud, error) {
 	o.MaxProcesses, o.LogFile = cmp.Or(o.MaxProcesses, defaultProcesses), cmp.Or(o.LogFile, "local.log")
-	c := &Cloud{options: o, CRMs: map[string]string{}, Counts: &cloud.Counts{}}
+	c := &Cloud{options: o, CRMs: map[string]string{}, Simulated: map[string]samples.Simulator{}, bindings: map[string]string{}, Counts: &cloud.Counts{}}
 	c.life, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for _, step := range []func(context.Context) error{
 		c.readTemplate, c.build, c.openLog, c.startProcesses, c.startAWS, c.startFiles, c.startSimulators, c.startGateway, c.applyTenant,

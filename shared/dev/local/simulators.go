@@ -51,32 +51,23 @@ func simulators(root string) (map[string]string, error) {
 	return found, nil
 }
 
-// startSimulators starts every simulator there is, for the demo tenant.
-func (c *Cloud) startSimulators(ctx context.Context) (err error) {
-	c.Simulated, c.bindings, err = c.simulate(ctx, c.options.Ports)
-	for crm, s := range c.Simulated {
-		c.CRMs[crm] = s.URL
+// startSimulators starts every simulator there is.
+func (c *Cloud) startSimulators(ctx context.Context) error {
+	start := Simulators{Root: c.options.Root, Ports: c.options.Ports, Limits: c.options.CRMLimits, Output: c.log.Lines, Guardian: c.guardian}
+	started, err := start.Start(ctx, c.life)
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-// simulate starts every simulator there is for a tenant, and returns them by CRM with the base URLs that functions are to call.
-func (c *Cloud) simulate(ctx context.Context, ports map[string]int) (started map[string]samples.Simulator, bases map[string]string, err error) {
-	start := Simulators{Root: c.options.Root, Ports: ports, Limits: c.options.CRMLimits, Output: c.log.Lines, Guardian: c.guardian}
-	if started, err = start.Start(ctx, c.life); err != nil {
-		return nil, nil, err
-	}
-	bases = map[string]string{}
 	for crm, s := range started {
-		bases[crm] = s.URL
+		c.Simulated[crm], c.CRMs[crm], c.bindings[crm] = s, s.URL, s.URL
 		if c.options.Hooks.Observer == nil {
 			continue
 		}
-		if bases[crm], err = c.observeCRM(ctx, crm, s.URL); err != nil {
-			return nil, nil, err
+		if err := c.observeCRM(ctx, crm, s.URL); err != nil {
+			return err
 		}
 	}
-	return started, bases, nil
+	return nil
 }
 
 // Simulators says how the CRM simulators are started.
@@ -171,11 +162,11 @@ func Await(ctx context.Context, child *process.Child, try func() error) error {
 	}
 }
 
-// observeCRM puts a proxy in front of a simulator, so that its calls are call boundaries too, and returns its base URL.
-func (c *Cloud) observeCRM(ctx context.Context, crm, base string) (string, error) {
+// observeCRM puts a proxy in front of a simulator, so that its calls are call boundaries too.
+func (c *Cloud) observeCRM(ctx context.Context, crm, base string) error {
 	target, err := url.Parse(base)
 	if err != nil {
-		return "", fmt.Errorf("local: %w", err)
+		return fmt.Errorf("local: %w", err)
 	}
 	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -196,13 +187,14 @@ func (c *Cloud) observeCRM(ctx context.Context, crm, base string) (string, error
 	}
 	listener, err := listen(ctx, "a proxy's port", 0)
 	if err != nil {
-		return "", err
+		return err
 	}
 	c.serve(listener, cloud.Observe(c.options.Hooks.Observer, call), func(ctx context.Context, end net.Conn) context.Context {
 		// Asked by the first request: here it would hold up whoever connects next, for it takes its time.
 		return context.WithValue(ctx, callerKey{}, sync.OnceValue(func() string { return c.callerOf(crm, end) }))
 	})
-	return "http://" + listener.Addr().String(), nil
+	c.bindings[crm] = "http://" + listener.Addr().String()
+	return nil
 }
 
 // callerKey is where a connection's context holds a function that returns the process at its other end.

@@ -19,53 +19,18 @@ const applyFunction = "ApplyTenant"
 
 // applyTenant applies the demo tenant by a direct invocation, with its CRMs bound to the simulators.
 func (c *Cloud) applyTenant(ctx context.Context) error {
-	return c.apply(ctx, strings.TrimSuffix(c.LogPath, ".log")+"-tenant.json", c.bindings)
-}
-
-// apply applies the demo tenant with its CRMs at base URLs by kind.
-func (c *Cloud) apply(ctx context.Context, path string, bases map[string]string, changes ...func(file map[string]any)) error {
-	err := ApplyDemo(ctx, io.Discard, c.options.Root, path, bases, func(ctx context.Context, _ string, event []byte) ([]byte, error) {
+	path := strings.TrimSuffix(c.LogPath, ".log") + "-tenant.json"
+	err := ApplyDemo(ctx, io.Discard, c.options.Root, path, c.bindings, func(ctx context.Context, _ string, event []byte) ([]byte, error) {
 		answer, failed, err := c.Invoke(ctx, applyFunction, event)
 		if err == nil && failed != "" {
 			err = fmt.Errorf("the function failed: %s", answer)
 		}
 		return answer, err
-	}, changes...)
+	})
 	if err != nil {
-		return fmt.Errorf("local: a tenant was not applied; the log is %s: %w", c.LogPath, err)
+		return fmt.Errorf("local: the demo tenant was not applied; the log is %s: %w", c.LogPath, err)
 	}
 	return nil
-}
-
-// Neighbour applies one more tenant, which is like the demo tenant with CRMs, an account and a line of its own, and returns what samples are
-// made of there and the simulators that are its CRMs.
-func (c *Cloud) Neighbour(ctx context.Context, id string) (t samples.Tenant, crms map[string]samples.Simulator, err error) {
-	crms, bases, err := c.simulate(ctx, nil)
-	if err != nil {
-		return t, nil, err
-	}
-	path := strings.TrimSuffix(c.LogPath, ".log") + "-" + id + ".json"
-	if err := c.apply(ctx, path, bases, func(file map[string]any) { rename(file, id) }); err != nil {
-		return t, nil, err
-	}
-	t, err = samples.ReadTenant(path)
-	return t, crms, err
-}
-
-// rename makes a tenant's file another tenant's, with the first account and line under other names and addresses.
-func rename(file map[string]any, id string) {
-	first := func(list string) map[string]any {
-		all, _ := file[list].([]any)
-		one, _ := all[0].(map[string]any)
-		file[list] = []any{one}
-		return one
-	}
-	own, _ := file["tenant"].(map[string]any)
-	account, line := first("accounts"), first("lines")
-	number, _ := account["providerAccount"].(string)
-	own["id"], own["name"] = id, id
-	account["id"], account["providerAccount"] = id+"-account", number[:len(number)-1]+"5"
-	line["id"], line["account"], line["address"] = id+"-line", account["id"], "+15557650002"
 }
 
 // ApplyDemo applies the demo tenant with its CRMs at base URLs by kind, as make apply does, from a file that it writes.

@@ -40,26 +40,25 @@ type Target struct {
 
 // Simulator is a CRM's simulator and what it says of itself, so that whoever looks into it needs to know no CRM.
 type Simulator struct {
-	URL      string           `json:"-"`
-	Objects  []string         `json:"objects"`  // the object types whose records it shows
-	Messages string           `json:"messages"` // the one that holds messages
-	Key      string           `json:"key"`      // the property of a message that holds its external id
-	Status   string           `json:"status"`   // the property of a message that shows how far it got
-	Text     string           `json:"text"`     // the property of a message that shows what was said
-	HTML     bool             `json:"html"`     // that one holds HTML
-	People   []string         `json:"people"`   // the objects of which there is one record a person; the first shows replies
-	Ended    string           `json:"ended"`    // the property of persons that is "true" once their sequences are to end
-	Replied  string           `json:"replied"`  // the property of persons that says when they last replied
-	OptedOut string           `json:"optedOut"` // the property of persons that is "true" while they want no messages
-	Sessions Place            `json:"sessions"` // where what is said is shown that is no message by itself
-	Standing Place            `json:"standing"` // where it is shown whose turn it is in a conversation
-	Owner    string           `json:"owner"`    // the property of persons and tasks that says whose they are
-	Tasks    string           `json:"tasks"`    // the object that holds what users are told
-	Subject  string           `json:"subject"`  // the property of tasks that says what it is
-	Files    Place            `json:"files"`    // where files are that it was given, in base64
-	Failures []Fault          `json:"failures"` // what the CRM is known to do at times
-	Refusals map[string]Fault `json:"refusals"` // what it says when it refuses every request, by what is wrong
-	Calls    int              `json:"calls"`    // how many calls a message of somebody known may take
+	URL      string   `json:"-"`
+	Objects  []string `json:"objects"`  // the object types whose records it shows
+	Messages string   `json:"messages"` // the one that holds messages
+	Key      string   `json:"key"`      // the property of a message that holds its external id
+	Status   string   `json:"status"`   // the property of a message that shows how far it got
+	Text     string   `json:"text"`     // the property of a message that shows what was said
+	HTML     bool     `json:"html"`     // that one holds HTML
+	People   []string `json:"people"`   // the objects of which there is one record a person; the first shows replies
+	Ended    string   `json:"ended"`    // the property of persons that is "true" once their sequences are to end
+	Replied  string   `json:"replied"`  // the property of persons that says when they last replied
+	OptedOut string   `json:"optedOut"` // the property of persons that is "true" while they want no messages
+	Sessions Place    `json:"sessions"` // where what is said is shown that is no message by itself
+	Standing Place    `json:"standing"` // where it is shown whose turn it is in a conversation
+	Owner    string   `json:"owner"`    // the property of persons and tasks that says whose they are
+	Tasks    string   `json:"tasks"`    // the object that holds what users are told
+	Subject  string   `json:"subject"`  // the property of tasks that says what it is
+	Files    Place    `json:"files"`    // where files are that it was given, in base64
+	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
+	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }
 
 // Place is a property of an object's records.
@@ -88,11 +87,6 @@ func Spoil(ctx context.Context, base string, fault Fault, count int) error {
 	spoiled := maps.Clone(fault)
 	spoiled["count"] = count
 	return control(ctx, http.MethodPost, base+"/_simulator/faults", spoiled, nil)
-}
-
-// Mend ends all faults of a simulator at a base URL.
-func Mend(ctx context.Context, base string) error {
-	return control(ctx, http.MethodDelete, base+"/_simulator/faults", nil, nil)
 }
 
 // control asks a simulator what is for tests and tools, and reads what it returns into reply, if that is wanted.
