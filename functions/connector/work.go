@@ -108,7 +108,7 @@ func AutomationOf(d delivery.Delivery, a delivery.Action, person string) Automat
 
 // workKey names what an event makes of a kind of work. A decision has each kind once.
 func workKey(d delivery.Delivery, kind delivery.Kind) string {
-	sum := sha256.Sum256([]byte(d.Event.TenantID + "/work/" + string(kind) + "/" + string(d.Event.EventID)))
+	sum := sha256.Sum256([]byte(d.Event.TenantID + "\x00work\x00" + string(kind) + "\x00" + string(d.Event.EventID)))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -31,7 +31,7 @@ func (s *Simulator) Runs() []Run {
 	return slices.Clone(s.runs)
 }
 
-// flow returns what a flow is, or runs it once for each input: 200 if all come through, otherwise 400 with the same answers.
+// flow returns what a flow is, or runs it once for each input: 200 with a result each if all succeed, otherwise 400 with the same.
 func (s *Simulator) flow(method, name string, body []byte) reply {
 	inputs, there := s.flows[name]
 	switch {
