@@ -120,7 +120,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 			err = queue.Recovered(ctx, d.options.Logger, d.options.Meter, value)
 		}
 	}()
-	run := &draining{Drain: d, owner: rand.Text(), record: r, skip: map[string]bool{}}
+	run := &draining{Drain: d, owner: rand.Text(), record: r}
 	if run.of, run.closure, err = readClosure(r); err != nil {
 		return connect.Gate{}, err
 	}

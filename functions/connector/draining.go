@@ -35,9 +35,8 @@ type draining struct {
 	closure closure
 	worker  *queue.Worker // of what is worked on now
 	shards  []*shard
-	opened  bool            // everything
-	load    *load           // what is done by a job, nil if nothing is
-	skip    map[string]bool // threads with a message that is not done: the rest of them waits for the next run
+	opened  bool  // everything
+	load    *load // what is done by a job, nil if nothing is
 
 	// Of the latest batch.
 	trouble  *fault.Error // why the CRM takes nothing
@@ -57,6 +56,7 @@ type shard struct {
 	seen      bool             // there was something
 	waits     bool             // something is not done
 	ended     bool             // there is no pass in this run any more
+	skip      map[string]bool  // threads with a message that is not done: the rest of them waits for the next run. A thread is of one shard
 }
 
 // waitingMessage is one that is parked.
@@ -73,7 +73,7 @@ func (r *draining) work(ctx context.Context) error {
 		return err
 	}
 	for _, gate := range held {
-		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, began: time.Now(), ended: gate.Version == 0})
+		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, began: time.Now(), ended: gate.Version == 0, skip: map[string]bool{}})
 	}
 	r.worker = r.options.Worker
 	loading, goesOn := r.loads(ctx)
@@ -86,8 +86,7 @@ func (r *draining) work(ctx context.Context) error {
 	}
 	messagesLeft := slices.ContainsFunc(r.shards, func(s *shard) bool { return s.gate.Version > 0 })
 	r.worker = r.options.Receipts
-	r.shards = []*shard{{partition: parkedPartition(r.of, receiptsShard), count: r.record.Key, ended: r.worker == nil}}
-	clear(r.skip)
+	r.shards = []*shard{{partition: parkedPartition(r.of, receiptsShard), count: r.record.Key, ended: r.worker == nil, skip: map[string]bool{}}}
 	if goesOn, err = r.workOn(ctx, gateShards*parkedPage, r.finish); goesOn {
 		r.untilTheHour(messagesLeft)
 	}
@@ -120,7 +119,7 @@ func (r *draining) workOn(ctx context.Context, most int, between func(ctx contex
 
 // restart begins another pass, gate being what counts the messages before it.
 func (s *shard) restart(gate store.Record) {
-	*s = shard{partition: s.partition, count: s.count, gate: gate, began: time.Now(), ended: s.ended}
+	*s = shard{partition: s.partition, count: s.count, gate: gate, began: time.Now(), ended: s.ended, skip: s.skip}
 }
 
 // size returns how many bytes of sealed bodies are held.
@@ -190,7 +189,7 @@ func (r *draining) overtaken(ctx context.Context) (again bool, err error) {
 
 // fill reads on in a shard, unless much of what was read is not in a batch yet.
 func (r *draining) fill(ctx context.Context, s *shard) error {
-	s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return r.waiting(s, m.Group) })
+	s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return s.leaves(m.Group) })
 	for !s.ended && !s.over && len(s.held) <= parkedPage/2 && s.size() <= parkedBytes {
 		page, more, err := r.options.Store.List(ctx, store.Range{
 			Partition: s.partition, After: s.after, Limit: parkedPage - len(s.held),
@@ -206,10 +205,10 @@ func (r *draining) fill(ctx context.Context, s *shard) error {
 	return nil
 }
 
-// waiting reports whether a thread of a shard waits for the next run, and notes it.
-func (r *draining) waiting(s *shard, group string) bool {
-	s.waits = s.waits || r.skip[group]
-	return r.skip[group]
+// leaves reports whether a thread is left for the next run, and notes it.
+func (s *shard) leaves(group string) bool {
+	s.waits = s.waits || s.skip[group]
+	return s.skip[group]
 }
 
 // read returns the messages of a page whose threads do not wait.
@@ -223,9 +222,9 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 			continue
 		}
 		if time.Now().Before(p.Next) {
-			r.skip[p.Group] = true
+			s.skip[p.Group] = true
 		}
-		if s.waits = s.waits || r.load.has(p.ID); r.waiting(s, p.Group) || r.load.has(p.ID) {
+		if s.waits = s.waits || r.load.has(p.ID); s.leaves(p.Group) || r.load.has(p.ID) {
 			continue
 		}
 		record.Data = nil // most of it is the body
@@ -285,7 +284,7 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 			continue
 		}
 		if !v.Done {
-			r.skip[m.Group] = true
+			m.shard.skip[m.Group] = true
 			r.putOff(ctx, m, v.Wait)
 			continue
 		}
@@ -354,8 +353,8 @@ func (r *draining) giveUpOld(ctx context.Context) error {
 	worker.Handler = refusing{r.trouble}
 	for _, s := range r.shards {
 		s.restart(s.gate)
+		clear(s.skip)
 	}
-	clear(r.skip)
 	for r.left(ctx) {
 		batch, err := r.next(ctx, gateShards*parkedPage)
 		if err != nil {
