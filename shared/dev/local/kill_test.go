@@ -245,14 +245,14 @@ func (w *world) once(ctx context.Context) bool {
 func (w *world) shown(ctx context.Context, s samples.Sample) bool {
 	w.Helper()
 	for crm := range w.CRMs {
-		n := 0
+		n, shows := 0, w.client.Shows(crm, s)
 		for _, object := range w.Simulated[crm].Objects {
 			records, err := w.client.Records(ctx, crm, object)
 			if err != nil {
 				w.Fatal(err)
 			}
 			for _, r := range records {
-				if w.client.Shows(crm, r, s) {
+				if shows(r) {
 					n++
 				}
 			}

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -364,21 +363,26 @@ func (c *Client) MessageKey(s Sample) string {
 	return canonical.MessageKey(c.tenant.Tenant.ID, s.Provider(), s.Account(), c.ID(s))
 }
 
-// Shows reports whether a CRM's record is what a sample leads to: the message, in the state it is to show; of an
+// Shows returns what reports whether a CRM's record is what a sample leads to: the message, in the state it is to show; of an
 // outreach, the person, who has answered by the end and whose sequences are over.
-func (c *Client) Shows(crm string, r Record, s Sample) bool {
+func (c *Client) Shows(crm string, s Sample) func(Record) bool {
 	about := c.target.CRMs[crm]
 	if asks := c.identify(s).Asks; asks != "" {
-		return r.Object != about.Messages && r.has(asks) && r.Properties[about.Ended] == "true"
+		return func(r Record) bool {
+			return r.Object != about.Messages && r.has(asks) && r.Properties[about.Ended] == "true"
+		}
 	}
-	return r.Object == about.Messages && r.has(c.MessageKey(s)) && (s.Shows == "" || r.has(s.Shows))
+	key := c.MessageKey(s)
+	return func(r Record) bool { return r.Object == about.Messages && r.has(key) && (s.Shows == "" || r.has(s.Shows)) }
 }
 
-// says reports whether a record was written with a sample's words, together with others, since the sample was sent.
-func (c *Client) says(crm string, r Record, report *Report) bool {
-	sessions, words := c.target.CRMs[crm].Sessions, c.Text(report.Sample)
-	return words != "" && r.Object == sessions.Object && strings.Contains(html.UnescapeString(r.Properties[sessions.Text]), words) &&
-		!Time(r.UpdatedAt).Before(report.Sent.Truncate(time.Millisecond)) // which is what CRMs tell
+// says returns what reports whether a record was written with a sample's words, together with others, since the sample was sent.
+func (c *Client) says(crm string, report *Report) func(Record) bool {
+	sessions, words, sent := c.target.CRMs[crm].Sessions, c.Text(report.Sample), report.Sent.Truncate(time.Millisecond) // which is what CRMs tell
+	return func(r Record) bool {
+		return words != "" && r.Object == sessions.Object && strings.Contains(html.UnescapeString(r.Properties[sessions.Text]), words) &&
+			!Time(r.UpdatedAt).Before(sent)
+	}
 }
 
 // Record is what a simulator holds.
@@ -407,7 +411,12 @@ func (c *Client) Records(ctx context.Context, crm, object string) (records []Rec
 
 // has reports whether any property of a record has a value.
 func (r Record) has(value string) bool {
-	return slices.Contains(slices.Collect(maps.Values(r.Properties)), value)
+	for held := range maps.Values(r.Properties) {
+		if held == value {
+			return true
+		}
+	}
+	return false
 }
 
 // Time reads a time as a CRM's record shows it; zero for what is none.

@@ -143,8 +143,9 @@ func (c *Client) look(ctx context.Context, reports []Report) error {
 
 // note keeps the records of a CRM that a sample led to.
 func (c *Client) note(report *Report, crm string, records []Record) {
+	shows, says := c.Shows(crm, report.Sample), c.says(crm, report)
 	for _, r := range records {
-		if c.Shows(crm, r, report.Sample) || report.Days && c.says(crm, r, report) {
+		if shows(r) || report.Days && says(r) {
 			report.Held[crm] = append(report.Held[crm], r)
 		}
 	}

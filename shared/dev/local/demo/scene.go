@@ -247,7 +247,7 @@ func (s *stage) isOf(c scene, crm string, r samples.Record, before []samples.Rec
 		return !slices.ContainsFunc(before, func(b samples.Record) bool { return b.Object == r.Object && b.ID == r.ID })
 	}
 	return slices.ContainsFunc(s.all, func(one samples.Sample) bool {
-		return slices.Contains(c.Samples, one.Name) && s.client.Shows(crm, r, one)
+		return slices.Contains(c.Samples, one.Name) && s.client.Shows(crm, one)(r)
 	})
 }
 
