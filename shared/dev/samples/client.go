@@ -373,7 +373,9 @@ func (c *Client) Shows(crm string, s Sample) func(Record) bool {
 		}
 	}
 	key := c.MessageKey(s)
-	return func(r Record) bool { return r.Object == about.Messages && r.has(key) && (s.Shows == "" || r.has(s.Shows)) }
+	return func(r Record) bool {
+		return r.Object == about.Messages && r.has(key) && (s.Shows == "" || r.has(s.Shows))
+	}
 }
 
 // says returns what reports whether a record was written with a sample's words, together with others, since the sample was sent.
