@@ -224,30 +224,53 @@ func (e *environment) tell(ctx context.Context, w batch) {
 	for i := range rows {
 		r := w.Request(i)
 		if r.notice.Theirs && r.notice.Owner == "" {
-			connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, r.delivery)
-			w.Succeed(i)
+			e.untold(ctx, w, i)
 			continue
 		}
-		rows[i] = []part{fresh(byKey(tasks, noticeKey, r.notice.Key), newTask(r.notice, r.who))}
+		rows[i] = noticeRow(r.notice, r.who)
 	}
 	for i, replies := range e.exchange(ctx, rows) {
+		if len(replies) == 0 {
+			continue
+		}
 		r := w.Request(i)
-		err := firstOf(replies)
+		nobody, err := e.toOther(ctx, r, firstOf(replies))
 		switch {
-		case len(replies) == 0:
+		case nobody && (err == nil || exists(err)):
+			e.untold(ctx, w, i)
 		case err == nil, exists(err):
 			w.Succeed(i)
 		case r.notice.Asked:
 			e.failed(ctx, w, i, err)
-		case ofUser(err, r.notice.Owner): // who has left
-			connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, r.delivery)
-			w.Succeed(i)
 		case missing(err) && r.who != "": // whom it is about is gone
 			w.Succeed(i)
 		default:
 			w.Fail(i, e.explained(ctx, err))
 		}
 	}
+}
+
+// toOther returns what became of a notice, err being what its owner's task was answered with: where they have left it goes to somebody else.
+func (e *environment) toOther(ctx context.Context, r Request, err error) (nobody bool, _ error) {
+	owner, first := r.notice.Owner, true
+	return r.notice.Write(func(n connector.Notice) error {
+		if first {
+			first = false
+			return err
+		}
+		owner = n.Owner
+		return firstOf(e.exchange(ctx, [][]part{noticeRow(n, r.who)})[0])
+	}, func(err error) bool { return ofUser(err, owner) })
+}
+
+// untold concludes the step of a notice that no user is told by.
+func (e *environment) untold(ctx context.Context, w batch, i int) {
+	connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, w.Request(i).delivery)
+	w.Succeed(i, connector.ResultUntold, "true")
+}
+
+func noticeRow(n connector.Notice, who string) []part {
+	return []part{fresh(byKey(tasks, noticeKey, n.Key), newTask(n, who))}
 }
 
 // newTask returns a task that is to be done.

@@ -1,7 +1,6 @@
 package dynamics
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 
@@ -147,7 +146,7 @@ func (p plan) tells(who string) *step {
 		case known[resultBefore] != "" || n.Later && known[resultOwner] == "":
 			return nil
 		}
-		r.notice.Owner = cmp.Or(known[resultOwner], n.Owner)
+		r.notice = n.ToOwner(known[resultOwner])
 	}
 	return p.step(notice, string(notice), r)
 }

@@ -154,14 +154,17 @@ func (w *world) goes(t *testing.T, d delivery.Delivery, done connector.Progress,
 	}
 }
 
+// scenario is what runs in an environment, and returns how many calls it is to cost.
+type scenario struct {
+	options simulator.Options
+	run     func(t *testing.T, w *world) (calls int)
+}
+
 // The golden files are what Dataverse is sent and replies, scenario by scenario.
 func TestScenarios(t *testing.T) {
-	contact := map[string]any{"firstname": "Ana", "lastname": "Ruiz", "telephone1": "(555) 123-4567"}
+	contact := ana()
 	lead := map[string]any{"lastname": "Ruiz", "subject": "x", "mobilephone": "555.123.4567"}
-	cases := map[string]struct {
-		options simulator.Options
-		run     func(t *testing.T, w *world) (calls int)
-	}{
+	cases := map[string]scenario{
 		"an unknown sender becomes a lead with a message": {run: func(t *testing.T, w *world) int {
 			d := newcomer(1)
 			w.goes(t, d, w.carry(t, d)[0], "leads("+only(t, w.Simulator, "lead").ID+")")
@@ -261,6 +264,8 @@ func TestScenarios(t *testing.T) {
 				return 5
 			},
 		},
+		"whose owner has left, who stands in is told of":      waitsForOneWhoLeft(user2, user2, "", 3),
+		"and if they have left, too, the task is of nobody's": waitsForOneWhoLeft(user1, "", "true", 4),
 		"a new lead's owner is told by a task": {run: func(t *testing.T, w *world) int {
 			d := newcomer(1)
 			d.Actions[0].Value = map[string]string{delivery.Owner: user1, delivery.Tell: "true"}
@@ -756,4 +761,28 @@ func TestAMappedChoiceIsANumber(t *testing.T) {
 	if p := only(t, w.Simulator, "lead").Properties; p["leadqualitycode"] != "2" || p["jobtitle"] != "2" {
 		t.Errorf("%v", p)
 	}
+}
+
+// ana is somebody whom an environment holds.
+func ana() map[string]any {
+	return map[string]any{"firstname": "Ana", "lastname": "Ruiz", "telephone1": "(555) 123-4567"}
+}
+
+// waitsForOneWhoLeft is the scenario of a person who waits for an answer and whose owner, user1, has left: who is told, and in how many calls.
+func waitsForOneWhoLeft(standIn, told, untold string, calls int) scenario {
+	return scenario{options: simulator.Options{Inactive: user1}, run: func(t *testing.T, w *world) int {
+		id := w.Add("contact", ana())
+		w.Give("contact", id, user1)
+		d := linked(newcomer(1), "contact", id)
+		d.Actions = []delivery.Action{{Kind: delivery.Notify, Value: map[string]string{
+			"about": "waiting", "subject": "Waiting", "text": "Still.", delivery.OfWhom: delivery.Held, delivery.To: delivery.TheirOwner, delivery.Owner: standIn,
+		}}}
+		if done := w.carry(t, d)[0]; done["notice"][connector.ResultUntold] != untold {
+			t.Errorf("%v", done["notice"])
+		}
+		if task := only(t, w.Simulator, "task"); ownerOf(task) != told || len(persons(task)) != 1 {
+			t.Errorf("%v", task)
+		}
+		return calls
+	}}
 }
