@@ -43,7 +43,7 @@ func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []connec
 			return nil, err
 		}
 		for _, shard := range held {
-			gates[n/gateShards].Parked += shard.Number
+			gates[n/gateShards].Parked += behind(shard)
 			n++
 		}
 	}

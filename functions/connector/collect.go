@@ -55,7 +55,7 @@ func tiersOf(ctx context.Context, in Tenants, of BindingKey) tenant.Tiers {
 // collect closes the open gates of those CRMs that are told of messages by the hour, and of what is of a history.
 func (g *Gates) collect(ctx context.Context, closed map[place]store.Record) error {
 	for _, at := range slices.Collect(maps.Keys(closed)) {
-		if _, history := liveOf(at.BindingKey); closed[at].Version > 0 || !history && !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
+		if _, history := liveOf(at.BindingKey); holds(closed[at], "") || !history && !tiersOf(ctx, g.options.Tenants, at.BindingKey).CollectsMessages() {
 			continue
 		}
 		if err := g.shut(ctx, at.BindingKey, nil, gateKeys(at.BindingKey)); err != nil {

@@ -39,6 +39,7 @@ type DrainOptions struct {
 	// JobFrom is how many messages of a history have to be parked for a job to write them, of a CRM that is Jobs; 0: none does.
 	JobFrom int
 	Probe   time.Duration // the longest time between two tries, as of Gates
+	Lease   time.Duration // of whoever delivers what is parked, who renews it: as long as a claim, for what a dead one claimed waits for that, too
 	Logger  *slog.Logger
 	Meter   *telemetry.Meter
 }
@@ -170,18 +171,51 @@ func (r *draining) renew(ctx context.Context) {
 // afterDeadline is how long a lease goes on after the latest end of whoever holds it.
 const afterDeadline = 5 * time.Second
 
-// take takes the lease of what is due or rung for. Busy is true if another process has it.
-func (r *draining) take(ctx context.Context, rung bool) (taken, busy bool, err error) {
+// whole returns the end of a lease for all of a run.
+func whole(ctx context.Context) time.Time {
 	end, ok := ctx.Deadline()
 	if !ok {
 		end = time.Now().Add(time.Minute)
 	}
+	return end.Add(afterDeadline).UTC()
+}
+
+// lease returns the end of a lease that begins now. That of a history is for all of the run: nobody waits for it, and a job takes its time.
+func (r *draining) lease(ctx context.Context) time.Time {
+	if _, history := liveOf(r.of); history {
+		return whole(ctx)
+	}
+	return time.Now().Add(r.options.Lease).UTC()
+}
+
+// renews renews a lease of which half is over, while deliveries are worked on. It reports whether this process has it.
+func (r *draining) renews(ctx context.Context) (mine bool, err error) {
+	end := r.lease(ctx)
+	if r.worker != r.options.Worker || end.Sub(r.closure.End) < r.options.Lease/2 {
+		return true, nil
+	}
+	return r.hold(ctx, r.owner, end)
+}
+
+// hold writes who has the lease, and until when. It reports false if another process took it meanwhile.
+func (r *draining) hold(ctx context.Context, owner string, end time.Time) (mine bool, err error) {
+	for mine = true; mine && err == nil; mine, err = r.again(ctx) {
+		r.closure.Owner, r.closure.End = owner, end
+		if written, err := r.write(ctx); written || err != nil {
+			return written, err
+		}
+	}
+	return mine, err
+}
+
+// take takes the lease of what is due or rung for. Busy is true if another process has it.
+func (r *draining) take(ctx context.Context, rung bool) (taken, busy bool, err error) {
 	err = insist(ctx, func(ctx context.Context) error {
 		now := time.Now()
 		if busy = r.closure.Owner != r.owner && now.Before(r.closure.End); busy || r.opened || !rung && now.Before(r.closure.Probe) {
 			return nil
 		}
-		r.closure.Owner, r.closure.End = r.owner, end.Add(afterDeadline).UTC()
+		r.closure.Owner, r.closure.End = r.owner, r.lease(ctx)
 		if taken, err = r.write(ctx); err != nil || taken {
 			return err
 		}
@@ -207,16 +241,7 @@ func (r *draining) leave(ctx context.Context) error {
 	}
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
-	r.closure.Owner, r.closure.End = "", time.Time{}
-	written, err := r.write(within)
-	for !written && err == nil {
-		mine := false
-		if mine, err = r.again(within); err != nil || !mine {
-			return err
-		}
-		r.closure.Owner, r.closure.End = "", time.Time{}
-		written, err = r.write(within)
-	}
+	_, err := r.hold(within, "", time.Time{})
 	return err
 }
 
@@ -270,8 +295,8 @@ func (r *draining) stands(ctx context.Context) (connect.Gate, error) {
 		return g, err
 	}
 	for _, gate := range held {
-		g.Parked += gate.Number
-		if gate.Number == 0 {
+		g.Parked += behind(gate)
+		if behind(gate) == 0 {
 			continue
 		}
 		page, _, err := r.options.Store.List(within, store.Range{Partition: parkedPartition(r.of, gate.Sort), Limit: 1, Stale: true})

@@ -516,6 +516,7 @@ func killed(t *testing.T, kill int, after bool) bool {
 		t.Errorf("%d are parked, %d are counted", there, counted)
 	}
 	l.says("acme", nil)
+	l.bad["b0"] = fault.New(fault.Retryable, "toy_locked", nil)                                               // by itself, for a while: gates open to some threads before they do to all
 	late := []queue.Received{l.send("acme", "a", "a3"), l.send("acme", "a", "a4"), l.send("acme", "a", "a5")} // in the queue, one behind the other
 	var one sync.Mutex
 	receive := func() {
@@ -525,8 +526,12 @@ func killed(t *testing.T, kill int, after bool) bool {
 			late = late[1:]
 		}
 	}
-	for range 6 {
-		time.Sleep(time.Minute)
+	for n := range 8 {
+		if time.Sleep(time.Minute); n == 3 {
+			l.mu.Lock()
+			clear(l.bad)
+			l.mu.Unlock()
+		}
 		l.run(l.drainInto(&hook{l, receive}))
 		revive()
 		receive()

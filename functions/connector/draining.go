@@ -55,6 +55,7 @@ type shard struct {
 	held      []waitingMessage // of it, what is not in a batch yet
 	seen      bool             // there was something
 	waits     bool             // something is not done
+	blind     bool             // of that something, nobody knows whose thread it is
 	ended     bool             // there is no pass in this run any more
 	skip      map[string]bool  // threads with a message that is not done: the rest of them waits for the next run. A thread is of one shard
 }
@@ -85,6 +86,9 @@ func (r *draining) work(ctx context.Context) error {
 		return err
 	}
 	messagesLeft := slices.ContainsFunc(r.shards, func(s *shard) bool { return s.gate.Version > 0 })
+	if mine, err := r.hold(ctx, r.owner, whole(ctx)); err != nil || !mine { // whoever renews it raises the version that receipts count by
+		return err
+	}
 	r.worker = r.options.Receipts
 	r.shards = []*shard{{partition: parkedPartition(r.of, receiptsShard), count: r.record.Key, ended: r.worker == nil, skip: map[string]bool{}}}
 	if goesOn, err = r.workOn(ctx, gateShards*parkedPage, r.finish); goesOn {
@@ -107,6 +111,10 @@ func (r *draining) workOn(ctx context.Context, most int, between func(ctx contex
 				return err == nil, err
 			}
 			continue
+		}
+		mine, err := r.renews(ctx)
+		if err != nil || !mine {
+			return false, err
 		}
 		goesOn, err := r.deliver(ctx, batch)
 		if err != nil || !goesOn {
@@ -216,7 +224,7 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 	for _, record := range page {
 		p, err := readParked(record)
 		if err != nil {
-			s.waits = true
+			s.waits, s.blind = true, true
 			r.options.Logger.ErrorContext(ctx, "parked delivery cannot be read", slog.String("partition", record.Partition), slog.String("sort", record.Sort))
 			r.options.Meter.Count("ParkedUnreadable", 1)
 			continue
@@ -334,6 +342,7 @@ func (r *draining) remove(ctx context.Context, s *shard, records []store.Record)
 			switch {
 			case err == nil:
 				s.gate.Version++
+				s.gate.Number += count.Number
 				return nil
 			case !lost:
 				return err

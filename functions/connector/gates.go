@@ -75,16 +75,16 @@ func (g *gated) Handle(ctx context.Context, heads []queue.Received) []error {
 		switch {
 		case at != nil && err != nil: // whether its gate is closed nobody knows
 			errs[i] = err
-		case at != nil && opens(closed[*at]):
-			errs[i] = &queue.HeldError{For: opensWait}
-		case at != nil && closed[*at].Version > 0:
-			waiting[*at] = append(waiting[*at], i)
-		default:
+		case at == nil || !holds(closed[*at], heads[i].Group):
 			going = append(going, i)
+		case opens(closed[*at]):
+			errs[i] = &queue.HeldError{For: opensWait}
+		default:
+			waiting[*at] = append(waiting[*at], i)
 		}
 	}
 	var parking sync.WaitGroup
-	parking.Go(func() { g.parkAll(ctx, heads, waiting, errs) })
+	parking.Go(func() { g.parkAll(ctx, heads, closed, waiting, errs) })
 	if len(going) > 0 {
 		some := make([]queue.Received, len(going))
 		for k, i := range going {
@@ -188,11 +188,11 @@ func (g *Gates) closeAll(ctx context.Context, heads []queue.Received, places []*
 	}
 	waiting := map[place][]int{}
 	for _, i := range left {
-		if closed[*places[i]].Version > 0 {
+		if holds(closed[*places[i]], heads[i].Group) {
 			waiting[*places[i]] = append(waiting[*places[i]], i)
 		}
 	}
-	g.parkAll(ctx, heads, waiting, errs)
+	g.parkAll(ctx, heads, closed, waiting, errs)
 }
 
 // renew reads the configuration of tenants who are refused. Whose has changed is worked for by what was configured before: that closes no gate, and what was
@@ -223,7 +223,7 @@ func waits(err error) bool {
 	return errors.Is(err, queue.ErrNotStarted) || kind != fault.Permanent && kind != fault.Rejected
 }
 
-// close closes the gates of a tenant's CRM that are open.
+// close closes the gates of a tenant's CRM that are open, or closed to some threads alone.
 func (g *Gates) close(ctx context.Context, of BindingKey, why *fault.Error) error {
 	err := g.shut(ctx, of, why, gateKeys(of))
 	g.forget(of)
@@ -242,8 +242,8 @@ func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys 
 		}
 		var changes []store.Change
 		for _, gate := range held[1:] {
-			if gate.Version == 0 {
-				changes = append(changes, store.Change{Record: store.Record{Key: gate.Key}})
+			if !holds(gate, "") {
+				changes = append(changes, store.Change{Record: store.Record{Key: gate.Key, Version: gate.Version, Number: behind(gate)}})
 			}
 		}
 		known := held[0].Version > 0

@@ -200,7 +200,7 @@ func (l *lane) drainInto(crm connector.CRM[string]) *connector.Drain {
 		return connect.Result{Reports: []connect.Report{report}}, nil
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
+		Probe: 15 * time.Minute, Lease: 35 * time.Second, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
 	})
 }
 
@@ -300,7 +300,7 @@ func (l *lane) kept() (all []string) {
 func (l *lane) parked() (counted, there int) {
 	for r := range l.store.All() {
 		if strings.Contains(r.Partition, "/gate/") && r.Sort != "hanging" {
-			counted += int(r.Number)
+			counted += int(r.Number & (1<<28 - 1)) // the rest says since when it is closed to some threads alone
 		}
 		if strings.Contains(r.Partition, "/pending/") {
 			there++

@@ -2,8 +2,9 @@ package connector
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"signalbox/shared/fault"
@@ -22,22 +23,44 @@ const (
 
 // closedGate is what the record of a gate holds.
 type closedGate struct {
-	Opening time.Time `json:"opening,omitzero"` // until then what is received is not parked: it waits in the queue
+	Opening time.Time `json:"opening,omitzero"`  // until then what is received is not parked: it waits in the queue
+	Threads []string  `json:"threads,omitempty"` // to which alone it is closed; none: to all
 
 	Unknown unknown.Members `json:"-"`
 }
 
-// opens reports whether what is received for a closed gate is to wait in the queue, for the gate is about to open. What cannot be read tells nothing.
-func opens(gate store.Record) bool {
-	var g closedGate
-	return len(gate.Data) > 0 && json.Unmarshal(gate.Data, &g) == nil && time.Now().Before(g.Opening)
+// mostThreads is how many threads alone a gate is closed to, at most: of more it stays closed to all.
+const mostThreads = 50
+
+// mostBehind is how many are parked behind a gate, at most. The rest of its Number is since when it is closed to some threads alone, in seconds: whoever
+// read it before, and parks what it may let through by now, exceeds the bound of its Add. An Add knows no other condition but that the gate is there.
+const mostBehind = 1<<28 - 1
+
+// behind returns how many are parked behind a gate.
+func behind(gate store.Record) int64 { return gate.Number & mostBehind }
+
+// gateOf returns what the record of a gate holds. What cannot be read tells nothing.
+func gateOf(gate store.Record) (g closedGate) {
+	if len(gate.Data) > 0 {
+		g.Unknown, _ = unknown.Unmarshal(gate.Data, &g)
+	}
+	return g
 }
+
+// holds reports whether a gate is closed to a thread, "" being one that none is called: the gate is closed to all then.
+func holds(gate store.Record, thread string) bool {
+	alone := gateOf(gate).Threads
+	return gate.Version > 0 && (len(alone) == 0 || slices.Contains(alone, thread))
+}
+
+// opens reports whether what is received for a closed gate is to wait in the queue, for the gate is about to open.
+func opens(gate store.Record) bool { return time.Now().Before(gateOf(gate).Opening) }
 
 // openAll opens the gates of which the pass that is over delivered everything, and begins another pass where more was parked meanwhile. More is
 // false if nothing is left to do in this run.
 func (r *draining) openAll(ctx context.Context) (more bool, err error) {
 	for _, s := range r.shards {
-		if s.ended = s.ended || s.waits || s.seen && r.collects(); s.ended {
+		if s.ended = s.ended || s.waits && !r.narrows(s) || s.seen && r.collects(); s.ended {
 			continue
 		}
 		if s.ended, err = r.open(ctx, s); err != nil {
@@ -48,13 +71,47 @@ func (r *draining) openAll(ctx context.Context) (more bool, err error) {
 	return more, nil
 }
 
+// narrows reports whether a gate may open to all but those threads of which something is not done. That of a history stays closed to all: it is the
+// drain that writes what is of one.
+func (r *draining) narrows(s *shard) bool {
+	_, history := liveOf(r.of)
+	return !s.blind && !history && len(s.skip) <= mostThreads
+}
+
+// opening returns the change that opens a gate, to all or to all but those threads of which something is not done. Done is true if it is open to them.
+func (s *shard) opening() (change store.Change, done bool, err error) {
+	if !s.waits {
+		return store.Change{Kind: store.Delete, Record: store.Record{Key: s.count, Version: s.gate.Version}}, false, nil
+	}
+	g, alone := gateOf(s.gate), slices.Sorted(maps.Keys(s.skip))
+	if slices.Equal(g.Threads, alone) {
+		return change, true, nil
+	}
+	g.Opening, g.Threads = time.Time{}, alone
+	change, err = s.gateWith(g, time.Now().Unix()*(mostBehind+1)+behind(s.gate))
+	return change, false, err
+}
+
+// gateWith returns the change of a gate to what holds g and a number.
+func (s *shard) gateWith(g closedGate, number int64) (store.Change, error) {
+	data, err := unknown.Marshal(g, g.Unknown)
+	if err != nil {
+		return store.Change{}, fault.New(fault.Permanent, codeMalformed, nil)
+	}
+	return store.Change{Record: store.Record{Key: s.count, Version: s.gate.Version, Number: number, Data: data}}, nil
+}
+
 // open opens a gate unless something was parked behind it since the pass began: then another pass does.
 func (r *draining) open(ctx context.Context, s *shard) (opened bool, err error) {
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
 	pass := time.Since(s.began)
+	change, done, err := s.opening()
+	if err != nil || done {
+		return done, err
+	}
 	err = insist(within, func(ctx context.Context) error {
-		_, err := r.options.Store.Write(ctx, store.Change{Kind: store.Delete, Record: store.Record{Key: s.count, Version: s.gate.Version}})
+		_, err := r.options.Store.Write(ctx, change)
 		conflict, lost := conflictOf(err)
 		switch opened = err == nil || lost && conflict.Held.Version == 0; { // of its own, by a write whose reply was lost
 		case opened:
@@ -78,16 +135,13 @@ func (r *draining) announce(ctx context.Context, s *shard, pass time.Duration) e
 		return nil
 	}
 	for range announceTries {
-		var g closedGate
-		if len(s.gate.Data) > 0 {
-			g.Unknown, _ = unknown.Unmarshal(s.gate.Data, &g)
-		}
+		g := gateOf(s.gate)
 		g.Opening = time.Now().Add(opensFor).UTC()
-		data, err := unknown.Marshal(g, g.Unknown)
+		change, err := s.gateWith(g, s.gate.Number)
 		if err != nil {
-			return fault.New(fault.Permanent, codeMalformed, nil)
+			return err
 		}
-		now, err := r.options.Store.Write(ctx, store.Change{Record: store.Record{Key: s.count, Version: s.gate.Version, Number: s.gate.Number, Data: data}})
+		now, err := r.options.Store.Write(ctx, change)
 		conflict, lost := conflictOf(err)
 		switch {
 		case err == nil:

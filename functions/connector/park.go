@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"math"
 	"slices"
 
 	"signalbox/shared/fault"
@@ -17,7 +16,7 @@ const parkTogether = 12
 
 // parkAll parks heads in their places, side by side. It sets the errors of those that it was asked for: nil for what is parked. What is not,
 // for its gate was opened meanwhile or the store failed, waits in the queue.
-func (g *Gates) parkAll(ctx context.Context, heads []queue.Received, waiting map[place][]int, errs []error) {
+func (g *Gates) parkAll(ctx context.Context, heads []queue.Received, closed map[place]store.Record, waiting map[place][]int, errs []error) {
 	type work struct {
 		place
 		at []int
@@ -31,7 +30,7 @@ func (g *Gates) parkAll(ctx context.Context, heads []queue.Received, waiting map
 		defer cancel()
 		parked := 0
 		for at := range slices.Chunk(w.at, parkTogether) {
-			n, err := g.park(within, w.place, heads, at)
+			n, err := g.park(within, w.place, closed[w.place], heads, at)
 			parked += n
 			for _, i := range at[n:] {
 				if errs[i] == nil {
@@ -50,8 +49,8 @@ func (g *Gates) parkAll(ctx context.Context, heads []queue.Received, waiting map
 }
 
 // park parks the heads at in one place, by one write with their count, and returns how many it did: all or, with an error, none. One that is
-// parked already is not counted again.
-func (g *Gates) park(ctx context.Context, p place, heads []queue.Received, at []int) (int, error) {
+// parked already is not counted again. None is parked behind a gate that has opened to some threads since it was read.
+func (g *Gates) park(ctx context.Context, p place, gate store.Record, heads []queue.Received, at []int) (int, error) {
 	var changes []store.Change
 	for _, i := range at {
 		change, err := parkedChange(p, heads[i])
@@ -63,7 +62,7 @@ func (g *Gates) park(ctx context.Context, p place, heads []queue.Received, at []
 	opened := false // what was parked is delivered, and this may be
 	err := insist(ctx, func(ctx context.Context) error {
 		for len(changes) > 0 {
-			count := store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: gateKey(p.BindingKey, p.shard), Number: int64(len(changes))}}
+			count := store.Change{Kind: store.Add, Bound: gate.Number | mostBehind, Record: store.Record{Key: gateKey(p.BindingKey, p.shard), Number: int64(len(changes))}}
 			_, err := g.options.Store.Write(ctx, append([]store.Change{count}, changes...)...)
 			conflict, lost := conflictOf(err)
 			switch {

@@ -78,7 +78,7 @@ func (o *toldLane) drain() *connector.Drain {
 	meter, options := o.logs()
 	options.Width = 100
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: "toy", CRM: o.lane, Store: o.store, Tenants: o.lane, Worker: o.worker(options, o.lane), Receipts: o.receipts(false), Probe: 15 * time.Minute, Logger: options.Logger, Meter: meter,
+		Kind: "toy", CRM: o.lane, Store: o.store, Tenants: o.lane, Worker: o.worker(options, o.lane), Receipts: o.receipts(false), Probe: 15 * time.Minute, Lease: 35 * time.Second, Logger: options.Logger, Meter: meter,
 	})
 }
 

@@ -220,7 +220,7 @@ func (l *lane[R]) drained(run func(context.Context, *connector.Drain) ([]connect
 func (l *lane[R]) drainedBy(p *process, run func(context.Context, *connector.Drain) ([]connect.Gate, error)) error {
 	logger, meter := l.logs()
 	d := connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, JobFrom: l.jobFrom, Kind: l.Name, CRM: l.New(l.wire.client(p), logger), Store: storage{p, l.store}, Tenants: told[R]{l}, Worker: l.workerOf(p, connector.DrainWidth, nil), Receipts: l.shower(), Logger: logger, Meter: meter,
+		Probe: 15 * time.Minute, Lease: lease, JobFrom: l.jobFrom, Kind: l.Name, CRM: l.New(l.wire.client(p), logger), Store: storage{p, l.store}, Tenants: told[R]{l}, Worker: l.workerOf(p, connector.DrainWidth, nil), Receipts: l.shower(), Logger: logger, Meter: meter,
 	})
 	ctx, cancel := context.WithTimeout(l.t.Context(), 30*time.Second)
 	defer cancel()

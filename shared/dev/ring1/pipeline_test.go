@@ -367,7 +367,7 @@ type drainTable interface {
 // newDrain returns what drains what is parked, as a process has it.
 func (p *pipeline) newDrain(s drainTable, portal http.RoundTripper) *connector.Drain {
 	return connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Kind: p.kind, Store: s, Worker: p.deliverer(s, portal, widest, nil), Receipts: p.shower(portal, 0, nil, p.deliverDead),
+		Probe: 15 * time.Minute, Lease: lease, Kind: p.kind, Store: s, Worker: p.deliverer(s, portal, widest, nil), Receipts: p.shower(portal, 0, nil, p.deliverDead),
 		Logger: p.logger, Meter: p.meter,
 	})
 }

@@ -115,7 +115,7 @@ func Drain[R any](f *function.Function, kind string, build func(connector.Tenant
 		shown = receipts(f, kind, writer, store.MaxGet, 0, nil, spent)
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Worker: deliver(f, kind, crm, connector.DrainWidth, nil, spent), Receipts: shown, Probe: probe(f), JobFrom: connector.JobFrom,
+		Kind: kind, CRM: crm, Store: f.Table(f.String("STATE_TABLE")), Tenants: f.Tenants(), Worker: deliver(f, kind, crm, connector.DrainWidth, nil, spent), Receipts: shown, Probe: probe(f), Lease: f.Seconds("CLAIM_LEASE_SECONDS"), JobFrom: connector.JobFrom,
 		Connect: connector.ConnectHandler(kind, func() (connector.Tenants, connector.Connecter) {
 			tenants := f.FreshTenants() // which know a file that was applied just now
 			connecter, _ := build(tenants).(connector.Connecter)
