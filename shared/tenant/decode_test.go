@@ -41,7 +41,9 @@ func demo(t testing.TB) tenant.File {
 
 func TestTheDemoTenantSpellsTheDefaultRulesOut(t *testing.T) {
 	t.Parallel()
-	if diff := cmp.Diff(rules.Default(), *demo(t).Tenant.Rules); diff != "" {
+	spelled := *demo(t).Tenant.Rules
+	spelled.Rules = slices.DeleteFunc(slices.Clone(spelled.Rules), func(r rules.Rule) bool { return r.ID == "call-for-help" }) // which asks for work
+	if diff := cmp.Diff(rules.Default(), spelled); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -38,6 +38,7 @@ type About struct {
 	Tasks    string   `json:"tasks"`    // the object that holds what users are told
 	Subject  string   `json:"subject"`  // the property of tasks that says what it is
 	Files    Place    `json:"files"`    // where files are that it was given, in base64
+	Works    []Place  `json:"works"`    // where work that rules ask for is shown
 	User     string   `json:"user"`     // the id of a user
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Refusals Refusals `json:"refusals"` // what it says when it refuses

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"signalbox/shared/dev/samples"
@@ -91,7 +92,8 @@ func readDemoTenant(root string) (file map[string]any, err error) {
 	return file, nil
 }
 
-// Unbind takes the CRMs of a tenant's file away whose names keep reports not to be wanted, and who the tenant's people are in them.
+// Unbind takes the CRMs of a tenant's file away whose names keep reports not to be wanted, who the tenant's people are in them, and what rules
+// ask of them by name.
 func Unbind(file map[string]any, keep func(name string) bool) {
 	tenant, _ := file["tenant"].(map[string]any)
 	var kept []any
@@ -102,23 +104,35 @@ func Unbind(file map[string]any, keep func(name string) bool) {
 	}
 	tenant["crms"] = kept
 	leads, _ := tenant["leads"].(map[string]any)
-	people, _ := leads["people"].([]any)
-	for _, one := range people {
-		seller, _ := one.(map[string]any)
+	for _, seller := range objects(leads["people"]) {
 		users, _ := seller["users"].(map[string]any)
 		maps.DeleteFunc(users, func(name string, _ any) bool { return !keep(name) })
+	}
+	rules, _ := tenant["rules"].(map[string]any)
+	for _, rule := range objects(rules["rules"]) {
+		then, _ := rule["then"].([]any)
+		rule["then"] = slices.DeleteFunc(then, func(one any) bool {
+			action, _ := one.(map[string]any)
+			name, _ := action["crm"].(string)
+			return name != "*" && !keep(name)
+		})
 	}
 }
 
 // bound returns the CRMs that a tenant's file binds.
 func bound(file map[string]any) []map[string]any {
 	tenant, _ := file["tenant"].(map[string]any)
-	list, _ := tenant["crms"].([]any)
-	crms := make([]map[string]any, 0, len(list))
-	for _, one := range list {
-		if crm, ok := one.(map[string]any); ok {
-			crms = append(crms, crm)
+	return objects(tenant["crms"])
+}
+
+// objects returns the objects of a list.
+func objects(list any) []map[string]any {
+	all, _ := list.([]any)
+	found := make([]map[string]any, 0, len(all))
+	for _, one := range all {
+		if object, ok := one.(map[string]any); ok {
+			found = append(found, object)
 		}
 	}
-	return crms
+	return found
 }

@@ -455,6 +455,9 @@ func (p *pipeline) load() {
 	for _, seller := range p.file.Tenant.Leads.People {
 		maps.DeleteFunc(seller.Users, func(crm, _ string) bool { return crm != p.file.Tenant.CRMs[0].Name })
 	}
+	for i, rule := range p.file.Tenant.Rules.Rules {
+		p.file.Tenant.Rules.Rules[i].Then = slices.DeleteFunc(rule.Then, func(a rules.Action) bool { return a.CRM != "*" && a.CRM != p.file.Tenant.CRMs[0].Name })
+	}
 	p.client = samples.NewTenantClient(plugins.Channels(), samples.Target{PublicBaseURL: base}, plain)
 	first := p.client.New(samples.Load{Kind: samples.Message})
 	p.provider, p.account = first.Provider(), first.Account()

@@ -18,6 +18,8 @@ import (
 	"unicode/utf8"
 
 	"signalbox/shared/canonical"
+	"signalbox/shared/delivery"
+	"signalbox/shared/rules"
 	"signalbox/shared/secret"
 	"signalbox/shared/tenant/tenantfile"
 )
@@ -56,6 +58,7 @@ type Simulator struct {
 	Tasks    string   `json:"tasks"`    // the object that holds what users are told
 	Subject  string   `json:"subject"`  // the property of tasks that says what it is
 	Files    Place    `json:"files"`    // where files are that it was given, in base64
+	Works    []Place  `json:"works"`    // where work that rules ask for is shown
 	Failures []Fault  `json:"failures"` // what the CRM is known to do at times
 	Calls    int      `json:"calls"`    // how many calls a message of somebody known may take
 }
@@ -138,6 +141,7 @@ type Tenant struct {
 		ID    string
 		CRMs  []CRM
 		Leads struct{ People []Seller }
+		Rules rules.Set
 	}
 	Accounts []Account
 	Lines    []Line
@@ -261,6 +265,19 @@ func (c *Client) User(crm, name string) string {
 		}
 	}
 	return ""
+}
+
+// Asked returns the words of the work that a rule of the tenant asks a CRM for, each of which that is to show.
+func (c *Client) Asked(crm, rule string) (words []string) {
+	for _, r := range c.tenant.Tenant.Rules.Rules {
+		if r.ID != rule {
+			continue
+		}
+		for _, a := range (rules.Set{Rules: []rules.Rule{r}}).Work(crm) {
+			words = append(words, a.Value[delivery.Subject]+a.Value[delivery.To]+a.Value[delivery.Name])
+		}
+	}
+	return words
 }
 
 // identify returns what a sample is about.

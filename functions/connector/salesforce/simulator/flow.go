@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"slices"
+	"strconv"
 
 	"signalbox/functions/connector/simulatortest"
 )
@@ -29,6 +30,18 @@ func (s *Simulator) Runs() []Run {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	return slices.Clone(s.runs)
+}
+
+// shown returns the records of an object, or the interviews that there were, as FlowRun, which is no object of Salesforce's.
+func (s *Simulator) shown(object string) (any, bool) {
+	if object != "FlowRun" {
+		return s.Records(object)
+	}
+	all := []Record{}
+	for i, run := range s.Runs() {
+		all = append(all, Record{ID: strconv.Itoa(i + 1), Properties: map[string]string{"Flow": run.Flow}, Associations: map[string][]string{}})
+	}
+	return all, true
 }
 
 // flow returns what a flow is, or runs it once for each input: 200 with a result each if all succeed, otherwise 400 with the same.

@@ -101,7 +101,7 @@ func (s *Simulator) control() simulatortest.Control {
 			s.Add(object, values)
 		},
 		Remove:  func(_, id string) { s.Delete(id) },
-		Records: func(object string) (any, bool) { return s.Records(object) },
+		Records: s.shown,
 		Faults:  &s.Faults, Reset: s.Reset,
 		Refuse: func(status int, message string) reply { return refuse(status, "SIMULATOR", message) },
 	}

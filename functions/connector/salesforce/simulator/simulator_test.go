@@ -252,7 +252,7 @@ func TestASearchComparesDigitsAndLags(t *testing.T) {
 func TestTheSimulatorSaysWhatItIs(t *testing.T) {
 	s := simulator.New(simulator.Options{})
 	s.Add("Lead", map[string]any{"LastName": "Ruiz"})
-	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); !strings.HasPrefix(answer, `{"objects":["Contact","Lead","Msg_Event__c","Msg_Conversation__c","Task","ActionCadenceTracker","ContentVersion"],"messages":"Msg_Event__c","key":"Event_Key__c","status":"Status__c",`) {
+	if _, answer, _ := call(t, s, "GET", "/_simulator", ""); !strings.HasPrefix(answer, `{"objects":["Contact","Lead","Msg_Event__c","Msg_Conversation__c","Task","ActionCadenceTracker","ContentVersion","Case","FlowRun"],"messages":"Msg_Event__c","key":"Event_Key__c","status":"Status__c",`) {
 		t.Errorf("%s", answer)
 	}
 	if status, _, _ := call(t, s, "POST", "/_simulator/records?object=Msg_Event__c", `{"Event_Key__c":"k"}`); status != 204 {

@@ -29,6 +29,7 @@ type scene struct {
 	OptedOut   bool       // whether they are shown as wanting no messages
 	Owner      string     // whose they are: one of the tenant's people
 	Tasks      []string   // what the owner is told
+	Works      string     // the rule whose work is to be done
 	Consent    *consented
 
 	then func(ctx context.Context) error // what is done after Send
@@ -212,6 +213,8 @@ type view struct {
 	shown                     samples.Place // where activities are
 	people, activities, tasks []samples.Record
 	standing                  []string // of conversations
+	records                   []samples.Record
+	asked                     []string // what work is to show
 	subjects                  []string // of tasks that are no activities
 }
 
@@ -219,7 +222,8 @@ type view struct {
 func (s *stage) choose(c scene, before, now map[string][]samples.Record) []view {
 	var views []view
 	for crm, about := range s.target.CRMs {
-		v := view{crm: crm, about: about, subjects: c.Tasks, shown: samples.Place{Object: about.Messages, Text: about.Text}}
+		asked := s.client.Asked(crm, c.Works)
+		v := view{crm: crm, about: about, subjects: slices.Concat(c.Tasks, asked), asked: asked, shown: samples.Place{Object: about.Messages, Text: about.Text}}
 		if c.Sessions {
 			v.shown = about.Sessions
 		}
@@ -255,6 +259,7 @@ func (v *view) add(r samples.Record) {
 	if stands := r.Properties[v.about.Standing.Text]; r.Object == v.about.Standing.Object && stands != "" {
 		v.standing = append(v.standing, stands)
 	}
+	v.records = append(v.records, r)
 	switch {
 	case r.Object == v.shown.Object && !slices.Contains(v.subjects, r.Properties[v.about.Subject]):
 		v.activities = append(v.activities, r)

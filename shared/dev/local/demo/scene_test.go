@@ -3,6 +3,7 @@ package demo
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func TestEverySceneCanBePlayed(t *testing.T) {
 func TestASceneThatIsNotSoIsReported(t *testing.T) {
 	about := samples.Simulator{
 		Messages: "messages", People: []string{"people"}, Text: "text", HTML: true, Status: "status", Tasks: "tasks", Subject: "subject",
-		Owner: "owner", OptedOut: "out",
+		Owner: "owner", OptedOut: "out", Works: []samples.Place{{Object: "cases", Text: "subject"}},
 	}
 	record := func(object, id string, properties map[string]string) samples.Record {
 		return samples.Record{Object: object, ID: id, Properties: properties}
@@ -59,12 +60,13 @@ func TestASceneThatIsNotSoIsReported(t *testing.T) {
 			people:     []samples.Record{record("people", "1", map[string]string{"owner": "4711", "out": "true"})},
 			activities: []samples.Record{record("messages", "2", map[string]string{"text": "<p>one &amp; <b>two</b></p><p>three</p>", "status": "delivered"})},
 			tasks:      []samples.Record{record("tasks", "3", map[string]string{"subject": "New lead", "owner": "4711"})},
+			records:    []samples.Record{record("cases", "4", map[string]string{"subject": "A case"})}, asked: []string{"A case"},
 		}
 		change(&v)
 		return []view{v}
 	}
 	c := scene{
-		Title: "a scene", People: 1, OptedOut: true, Owner: "ana", Tasks: []string{"New lead"}, Standing: "waiting_for_us",
+		Title: "a scene", People: 1, OptedOut: true, Owner: "ana", Tasks: []string{"New lead"}, Standing: "waiting_for_us", Works: "a-rule",
 		Activities: []activity{{Says: []string{"one & two", "three"}, Status: "delivered"}},
 	}
 	s := &stage{client: client(t)}
@@ -72,17 +74,20 @@ func TestASceneThatIsNotSoIsReported(t *testing.T) {
 		change func(v *view)
 		want   string
 	}{
-		"all is so":              {func(*view) {}, ""},
-		"two persons":            {func(v *view) { v.people = append(v.people, v.people[0]) }, "2 people, want 1"},
-		"no activity":            {func(v *view) { v.activities = nil }, "0 activities, want 1"},
-		"the words are mixed up": {func(v *view) { v.activities[0].Properties["text"] = "three one & two" }, "in this order"},
-		"another status":         {func(v *view) { v.activities[0].Properties["status"] = "sent" }, `is "sent", want "delivered"`},
-		"somebody else's":        {func(v *view) { v.people[0].Properties["owner"] = "4712" }, `is "4712"'s, want "4711"`},
-		"nobody is told":         {func(v *view) { v.tasks = nil }, `"New lead" is told nobody`},
-		"somebody else is told":  {func(v *view) { v.tasks[0].Properties["owner"] = "4712" }, `"New lead" is told nobody`},
-		"another turn":           {func(v *view) { v.standing = []string{"closed"} }, `["closed"], want "waiting_for_us"`},
-		"two conversations":      {func(v *view) { v.standing = append(v.standing, "closed") }, `want "waiting_for_us"`},
-		"not opted out":          {func(v *view) { v.people[0].Properties["out"] = "false" }, "wants messages: true, want false"},
+		"all is so":                    {func(*view) {}, ""},
+		"two persons":                  {func(v *view) { v.people = append(v.people, v.people[0]) }, "2 people, want 1"},
+		"no activity":                  {func(v *view) { v.activities = nil }, "0 activities, want 1"},
+		"the words are mixed up":       {func(v *view) { v.activities[0].Properties["text"] = "three one & two" }, "in this order"},
+		"another status":               {func(v *view) { v.activities[0].Properties["status"] = "sent" }, `is "sent", want "delivered"`},
+		"somebody else's":              {func(v *view) { v.people[0].Properties["owner"] = "4712" }, `is "4712"'s, want "4711"`},
+		"nobody is told":               {func(v *view) { v.tasks = nil }, `"New lead" is told nobody`},
+		"somebody else is told":        {func(v *view) { v.tasks[0].Properties["owner"] = "4712" }, `"New lead" is told nobody`},
+		"another turn":                 {func(v *view) { v.standing = []string{"closed"} }, `["closed"], want "waiting_for_us"`},
+		"two conversations":            {func(v *view) { v.standing = append(v.standing, "closed") }, `want "waiting_for_us"`},
+		"a rule that asks for nothing": {func(v *view) { v.asked = nil }, `no rule "a-rule" that asks for work`},
+		"work that is not done":        {func(v *view) { v.records = nil }, `the work "A case" is there 0 times`},
+		"work that is done twice":      {func(v *view) { v.records = slices.Repeat(v.records, 2) }, `the work "A case" is there 2 times`},
+		"not opted out":                {func(v *view) { v.people[0].Properties["out"] = "false" }, "wants messages: true, want false"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			views := held(test.change)

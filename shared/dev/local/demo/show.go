@@ -21,7 +21,7 @@ import (
 func (s *stage) check(c scene, views []view) (problems []error) {
 	for _, v := range views {
 		owner := s.client.User(v.crm, c.Owner)
-		found := slices.Concat(v.checkPeople(c, owner), v.checkActivities(c), v.checkTasks(c, owner))
+		found := slices.Concat(v.checkPeople(c, owner), v.checkActivities(c), v.checkTasks(c, owner), v.checkWorks(c))
 		for _, problem := range found {
 			problems = append(problems, errors.New(v.crm+": "+problem))
 		}
@@ -77,6 +77,36 @@ func (v view) checkTasks(c scene, owner string) (problems []string) {
 	return problems
 }
 
+// checkWorks returns what of the work that a rule asks for is not there once.
+func (v view) checkWorks(c scene) (problems []string) {
+	if c.Works != "" && len(v.asked) == 0 {
+		return []string{fmt.Sprintf("the tenant has no rule %q that asks for work", c.Works)}
+	}
+	for _, want := range v.asked {
+		n := 0
+		v.eachWork(func(_ samples.Record, _ samples.Place, says string) {
+			if says == want {
+				n++
+			}
+		})
+		if n != 1 {
+			problems = append(problems, fmt.Sprintf("the work %q is there %d times, want once", want, n))
+		}
+	}
+	return problems
+}
+
+// eachWork calls visit for each record at each place where work is shown, with what it says there.
+func (v view) eachWork(visit func(r samples.Record, place samples.Place, says string)) {
+	for _, place := range v.about.Works {
+		for _, r := range v.records {
+			if says := r.Properties[place.Text]; r.Object == place.Object && says != "" {
+				visit(r, place, says)
+			}
+		}
+	}
+}
+
 // inOrder reports whether text holds parts in their order.
 func inOrder(text string, parts []string) bool {
 	for _, part := range parts {
@@ -108,27 +138,39 @@ func write(w io.Writer, c scene, views []view) {
 	_, _ = fmt.Fprintf(w, "\n%s\n", c.Title)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, v := range views {
-		for _, p := range v.people {
-			if c.Owner != "" {
-				v.row(table, p, "", "belongs to "+c.Owner+": "+p.Properties[v.about.Owner])
+		v.write(table, c)
+	}
+	for _, v := range views {
+		v.eachWork(func(r samples.Record, place samples.Place, says string) {
+			if slices.Contains(v.asked, says) {
+				v.row(table, r, "", place.Text+": "+says)
 			}
-			if c.OptedOut && p.Object == v.about.People[0] {
-				v.row(table, p, "", "wants no messages: "+p.Properties[v.about.OptedOut])
-			}
-		}
-		for _, a := range v.activities {
-			v.row(table, a, a.Properties[v.about.Status], v.text(a))
-		}
-		for _, standing := range v.standing {
-			_, _ = fmt.Fprintf(table, "  %s:%s\t\t\tconversation: %s\n", v.crm, v.about.Standing.Object, standing)
-		}
-		for _, t := range v.tasks {
-			if subject := t.Properties[v.about.Subject]; slices.Contains(c.Tasks, subject) {
-				v.row(table, t, "", "task of "+t.Properties[v.about.Owner]+": "+subject)
-			}
-		}
+		})
 	}
 	_ = table.Flush()
+}
+
+// write writes what a CRM shows of a scene, but for work.
+func (v view) write(table io.Writer, c scene) {
+	for _, p := range v.people {
+		if c.Owner != "" {
+			v.row(table, p, "", "belongs to "+c.Owner+": "+p.Properties[v.about.Owner])
+		}
+		if c.OptedOut && p.Object == v.about.People[0] {
+			v.row(table, p, "", "wants no messages: "+p.Properties[v.about.OptedOut])
+		}
+	}
+	for _, a := range v.activities {
+		v.row(table, a, a.Properties[v.about.Status], v.text(a))
+	}
+	for _, standing := range v.standing {
+		_, _ = fmt.Fprintf(table, "  %s:%s\t\t\tconversation: %s\n", v.crm, v.about.Standing.Object, standing)
+	}
+	for _, t := range v.tasks {
+		if subject := t.Properties[v.about.Subject]; slices.Contains(c.Tasks, subject) {
+			v.row(table, t, "", "task of "+t.Properties[v.about.Owner]+": "+subject)
+		}
+	}
 }
 
 // row writes a record: whom it is about, how far it got, and what it says, which may be several lines.

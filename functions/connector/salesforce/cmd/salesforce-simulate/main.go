@@ -19,6 +19,8 @@ func main() {
 		if flags.Limit > 0 {
 			org.Concurrent = simulator.LongRequests
 		}
-		return simulator.New(org), err
+		s := simulator.New(org)
+		s.AddFlow("Help_Asked", "recordId", "channel") // which the demo tenant's rules start
+		return s, err
 	})
 }
