@@ -25,11 +25,17 @@ type Works struct {
 	// SetStatus gives a person, by the CRM's id, another status, as a user of the CRM would.
 	SetStatus func(person, status string)
 	// Forbid are the ways in which somebody takes away what a kind of work needs, by the kind.
-	Forbid map[delivery.Kind]func()
+	Forbid map[delivery.Kind]Forbidden
 	// Lacks are the kinds that a new person of this binding gets none of, each with the code of that.
 	Lacks map[delivery.Kind]string
 	// Unsure: nothing tells whether an automation was started whose reply was lost, and it is not started again.
 	Unsure bool
+}
+
+// Forbidden is a way to take away what a kind of work needs, and the code with which it is left then.
+type Forbidden struct {
+	Do   func()
+	Code string
 }
 
 // HeldWork is the work that a CRM holds. Its tasks are in Held.Notices.
@@ -66,12 +72,16 @@ func works[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 		"a status that the CRM does not have costs no message":   workedWrong[R],
 		"a case without its status costs no neighbour's":         workedTogether[R],
 		"a limit costs no work":                                  workedLimit[R],
-		"what the CRM may not do is left, and the rest is done":  workedForbidden[R],
 		"what fails for hours is left, and the message is there": workedFailing[R],
 	}
 	for name, run := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { run(newWorld(t, fresh(t))) })
+		})
+	}
+	for kind := range fresh(t).Works.Forbid {
+		t.Run(string(kind)+" that the CRM does not let us do is left, and the rest is done", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { workedForbidden(newWorld(t, fresh(t)), kind) })
 		})
 	}
 	for _, how := range []spoiling{reset, resetAfter, truncate} {
@@ -346,17 +356,18 @@ func workedLimit[R any](w *world[R]) {
 	}
 }
 
-func workedForbidden[R any](w *world[R]) {
-	for kind, forbid := range w.Works.Forbid {
-		forbid()
-		d := w.working(w.unknown(1, 1))
-		w.finish(d)
-		if w.Works.Lacks[kind] == "" {
-			w.holdsWork(d, kind)
-		} else {
-			w.holdsWork(d)
-		}
+func workedForbidden[R any](w *world[R], kind delivery.Kind) {
+	forbidden := w.Works.Forbid[kind]
+	forbidden.Do()
+	d := w.working(w.unknown(1, 1))
+	w.finish(d)
+	if w.Works.Lacks[kind] != "" {
+		w.holdsWork(d)
 		return
+	}
+	w.holdsWork(d, kind)
+	if codes, _ := w.undone(d); codes[kind] != forbidden.Code {
+		w.t.Errorf("%s is left for %q, want %q", kind, codes[kind], forbidden.Code)
 	}
 }
 

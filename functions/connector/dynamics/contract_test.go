@@ -161,13 +161,18 @@ func harness(t *testing.T, b dynamics.Binding) connectortest.Harness[dynamics.Re
 // works describes what an environment shows of work that rules ask for. A case is of no lead.
 func works(s *simulator.Simulator, b dynamics.Binding) *connectortest.Works {
 	lacks := map[delivery.Kind]string{delivery.OpenCase: "dynamics_case_of_lead"}
+	refuse := func(table string) connectortest.Forbidden {
+		return connectortest.Forbidden{Do: func() { s.PlugIn(table, "not now") }, Code: "dynamics_plugin"}
+	}
 	shows := &connectortest.Works{
 		Statuses: [2]string{"2", "1"}, Stage: "2", Lacks: lacks,
 		SetStatus: func(person, status string) {
 			code, _ := strconv.Atoi(status)
 			s.Set(tableOf(s, person), person, map[string]any{"statuscode": code})
 		},
-		Forbid: map[delivery.Kind]func(){delivery.OpenCase: func() { s.PlugIn("incident", "not now") }},
+		Forbid: map[delivery.Kind]connectortest.Forbidden{
+			delivery.OpenCase: refuse("incident"), delivery.CreateTask: refuse("task"), delivery.StartAutomation: refuse("msg_automation"),
+		},
 		Held: func() (h connectortest.HeldWork) {
 			h.Statuses = map[string]string{}
 			for _, c := range rows(s, "incident") {

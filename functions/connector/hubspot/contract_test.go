@@ -165,7 +165,7 @@ func works(s *simulator.Simulator, b hubspot.Binding) *connectortest.Works {
 	return &connectortest.Works{
 		Statuses: [2]string{"CONNECTED", "UNQUALIFIED"}, Stage: "2", Lacks: lacks,
 		SetStatus: func(person, status string) { s.Set("contacts", person, map[string]string{"hs_lead_status": status}) },
-		Forbid:    map[delivery.Kind]func(){delivery.OpenCase: s.ForbidTickets},
+		Forbid:    map[delivery.Kind]connectortest.Forbidden{delivery.OpenCase: {Do: s.ForbidTickets, Code: "hubspot_missing_scopes"}},
 		Held: func() (h connectortest.HeldWork) {
 			h.Statuses = map[string]string{}
 			tickets, _ := s.Records("tickets")

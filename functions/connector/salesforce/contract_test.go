@@ -223,7 +223,10 @@ func works(s *simulator.Simulator, b salesforce.Binding) *connectortest.Works {
 	return &connectortest.Works{
 		Statuses: [2]string{"Working - Contacted", "Closed - Not Converted"}, Stage: "Escalated", Lacks: lacks, Unsure: true,
 		SetStatus: func(person, status string) { s.Set(person, map[string]any{"Status": status}) },
-		Forbid:    map[delivery.Kind]func(){delivery.OpenCase: s.ForbidCases},
+		Forbid: map[delivery.Kind]connectortest.Forbidden{
+			delivery.OpenCase:        {Do: s.ForbidCases, Code: "salesforce_not_found"},
+			delivery.StartAutomation: {Do: func() { s.RemoveFlow("Welcome") }, Code: "salesforce_not_found"},
+		},
 		Held: func() (h connectortest.HeldWork) {
 			h.Statuses = map[string]string{}
 			cases, _ := s.Records("Case")

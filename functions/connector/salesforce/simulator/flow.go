@@ -25,6 +25,13 @@ func (s *Simulator) AddFlow(name string, inputs ...string) {
 	s.flows[name] = inputs
 }
 
+// RemoveFlow deactivates a flow, as an admin of the org would.
+func (s *Simulator) RemoveFlow(name string) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	delete(s.flows, name)
+}
+
 // Runs returns the interviews that there were.
 func (s *Simulator) Runs() []Run {
 	s.Mu.Lock()
