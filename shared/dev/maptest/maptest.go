@@ -1,5 +1,5 @@
-// Package maptest is a dry run of a tenant's file: what each of its CRMs would be sent for an event, and which mapped field gets what or is
-// left out why. The router and the connectors are the real ones; what they would call is a simulator in this process. There is no network,
+// Package maptest is a dry run of a tenant's file: what each of its CRMs would be sent for an event, which mapped field gets what or is
+// left out why, and which work is left undone. The router and the connectors are the real ones; what they would call is a simulator in this process. There is no network,
 // and nothing is kept.
 package maptest
 
@@ -28,6 +28,7 @@ import (
 	"signalbox/functions/router"
 	"signalbox/shared/canonical"
 	"signalbox/shared/claimcheck"
+	"signalbox/shared/delivery"
 	"signalbox/shared/dev/plugins"
 	"signalbox/shared/envelope"
 	"signalbox/shared/fault"
@@ -232,7 +233,41 @@ func (d *dry) route(ctx context.Context, e canonical.Event) ([][]byte, error) {
 	return bodies, nil
 }
 
-// simulate makes a CRM of each binding, with the fields that its mapping fills.
+// furnish gives a simulator what the tenant's CRM is to have: the fields that its mapping fills, and the flows that rules start, where a CRM has
+// such.
+func furnish(simulator any, m *mapping.Mapping, work []delivery.Action) {
+	if definer, ok := simulator.(interface {
+		DefineMapped(o mapping.Object, f mapping.Described)
+	}); ok {
+		for _, o := range mapping.Objects() {
+			for _, f := range m.Wanted(o) {
+				definer.DefineMapped(o, f)
+			}
+		}
+	}
+	flows := map[string][]string{}
+	for _, a := range work {
+		if a.Kind != delivery.StartAutomation {
+			continue
+		}
+		inputs := flows[a.Value[delivery.Name]]
+		for name := range a.Value {
+			if input, ok := strings.CutPrefix(name, delivery.Input); ok {
+				inputs = append(inputs, input)
+			}
+		}
+		flows[a.Value[delivery.Name]] = inputs
+	}
+	if starter, ok := simulator.(interface {
+		AddFlow(name string, inputs ...string)
+	}); ok {
+		for name, inputs := range flows {
+			starter.AddFlow(name, inputs...)
+		}
+	}
+}
+
+// simulate makes a CRM of each binding.
 func (d *dry) simulate(ctx context.Context, only string) error {
 	for _, bound := range d.tenant.CRMs {
 		if only != "" && bound.Name != only {
@@ -248,15 +283,7 @@ func (d *dry) simulate(ctx context.Context, only string) error {
 		}
 		m, _ := mapping.Parse(settings.Fields) // checked when it was applied
 		crm, simulator := plugins.CRMs()[bound.Kind], plugins.CRMs()[bound.Kind].Simulator(0)
-		if definer, ok := simulator.(interface {
-			DefineMapped(o mapping.Object, f mapping.Described)
-		}); ok {
-			for _, o := range mapping.Objects() {
-				for _, f := range m.Wanted(o) {
-					definer.DefineMapped(o, f)
-				}
-			}
-		}
+		furnish(simulator, m, d.tenant.Rules.Work(bound.Name))
 		s := &simulated{name: bound.Name, token: string(bound.Token), to: simulatortest.Transport(simulator)}
 		if len(settings.Fields) > 0 {
 			if err := json.Unmarshal(settings.Fields, &s.content); err != nil {

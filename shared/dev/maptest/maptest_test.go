@@ -30,8 +30,8 @@ func run(t *testing.T, file, crm string) (string, error) {
 	return out.String(), err
 }
 
-// acme writes the tenant's file of testdata with the fields of a CRM.
-func acme(t *testing.T, crm string, settings map[string]any) string {
+// acme writes the tenant's file of testdata with more settings of a CRM, and its rules if there are any.
+func acme(t *testing.T, crm string, settings map[string]any, rules ...any) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/acme.json")
 	if err != nil {
@@ -45,6 +45,9 @@ func acme(t *testing.T, crm string, settings map[string]any) string {
 		if bound := one.(map[string]any); bound["name"] == crm {
 			maps.Copy(bound["settings"].(map[string]any), settings)
 		}
+	}
+	if len(rules) > 0 {
+		file["tenant"].(map[string]any)["rules"] = map[string]any{"rules": rules}
 	}
 	if data, err = json.Marshal(file); err != nil {
 		t.Fatal(err)
@@ -135,6 +138,61 @@ func TestTheRequestsOfProduction(t *testing.T) {
 			t.Errorf("%s refuses:\n%s", crm, out)
 		}
 	}
+}
+
+// TestTheWorkThatRulesAskFor is in the requests of each message, of somebody new and of somebody known, or said to be left and why.
+func TestTheWorkThatRulesAskFor(t *testing.T) {
+	hubspot := []string{`"subject": "A room to find"`, `"hs_task_subject": "Find a room"`, `"hs_lead_status": "IN_PROGRESS"`, `"msg_automation": "Room_Asked"`}
+	salesforce := []string{`"Subject": "A room to find"`, `"Subject": "Find a room"`, `"Status": "Working - Contacted"`, `actions/custom/flow/Room_Asked`}
+	before := map[string]any{"package": 4}
+	for name, tt := range map[string]struct {
+		crm      string
+		settings map[string]any
+		status   string
+		want     []string
+		left     string // what is left, and why
+	}{
+		"hubspot":                        {"hubspot", nil, "IN_PROGRESS", hubspot, ""},
+		"a portal of the package before": {"hubspot", before, "IN_PROGRESS", hubspot[1:2], "open_case work_package, set_status work_package, start_automation work_package"},
+		"a status that is none":          {"hubspot", nil, "GOAT", hubspot[:2], "set_status hubspot_invalid_data"},
+		"salesforce":                     {"salesforce", nil, "Working - Contacted", salesforce, ""},
+		"an org of the package before":   {"salesforce", before, "Working - Contacted", []string{salesforce[1], salesforce[3]}, "open_case work_package, set_status work_package"},
+		"dynamics":                       {"dynamics", nil, "2", []string{`"subject": "Find a room"`, `"statuscode": 2`, `"msg_name": "Room_Asked"`}, "open_case dynamics_case_of_lead"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := run(t, acme(t, tt.crm, tt.settings, asking(tt.crm, tt.status)), tt.crm)
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, second, _ := strings.Cut(out, "== "+tt.crm+", of a person whom the CRM holds")
+			for _, part := range []string{first, second} {
+				for _, want := range tt.want {
+					if n := strings.Count(part, want); n != 1 {
+						t.Errorf("%s is sent %d times:\n%s", want, n, part)
+					}
+				}
+				var left []string
+				for _, found := range regexp.MustCompile(`- (\w+) is left undone: (\w+)`).FindAllStringSubmatch(part, -1) {
+					left = append(left, found[1]+" "+found[2])
+				}
+				if got := strings.Join(left, ", "); got != tt.left {
+					t.Errorf("left is %q, want %q", got, tt.left)
+				}
+			}
+		})
+	}
+}
+
+// asking returns a rule that asks a CRM for work of each kind.
+func asking(crm, status string) map[string]any {
+	var then []any
+	for kind, value := range map[string]map[string]string{
+		"ensure_person": {"source": "messaging"}, "log_activity": {}, "open_case": {"subject": "A room to find"}, "create_task": {"subject": "Find a room"},
+		"set_status": {"to": status}, "start_automation": {"name": "Room_Asked", "input.recordId": "$person"},
+	} {
+		then = append(then, map[string]any{"crm": crm, "kind": kind, "value": value})
+	}
+	return map[string]any{"id": "all", "when": map[string]any{"types": []string{"message"}}, "then": then}
 }
 
 // TestNamesOfTheTenantsChoice: properties that are not called as in the package are there.

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 
 	"signalbox/functions/connector"
@@ -100,7 +102,7 @@ func (s *simulated) entry(o mapping.Object, i int) string {
 	return fmt.Sprintf("%s[%d] %s", o, i, from)
 }
 
-// write writes what was sent for a delivery, and what became of each mapped field.
+// write writes what was sent for a delivery, what became of each mapped field, and which work is left undone.
 func (s *simulated) write(out io.Writer, progress map[string]map[string]string) {
 	var b strings.Builder
 	for _, text := range s.requests {
@@ -126,6 +128,11 @@ func (s *simulated) write(out io.Writer, progress map[string]map[string]string) 
 	}
 	if code := progress[connector.StepFields][connector.ResultRefused]; code != "" {
 		b.WriteString("- all fields are left out: the CRM refused a write with them: " + code + "\n")
+	}
+	for _, step := range slices.Sorted(maps.Keys(progress)) {
+		if code := progress[step][connector.ResultLeft]; code != "" {
+			b.WriteString("- " + step + " is left undone: " + code + "\n")
+		}
 	}
 	for _, result := range progress {
 		if object := result[connector.ResultUnwritten]; object != "" {
