@@ -126,6 +126,12 @@ func (s *simulated) write(out io.Writer, progress map[string]map[string]string) 
 			}
 		}
 	}
+	_, _ = io.WriteString(out, b.String()+undone(progress))
+}
+
+// undone returns what the steps of a delivery say that they did not do.
+func undone(progress map[string]map[string]string) string {
+	var b strings.Builder
 	if code := progress[connector.StepFields][connector.ResultRefused]; code != "" {
 		b.WriteString("- all fields are left out: the CRM refused a write with them: " + code + "\n")
 	}
@@ -139,5 +145,5 @@ func (s *simulated) write(out io.Writer, progress map[string]map[string]string) 
 			b.WriteString("- fields of the " + object + " are not written: this CRM writes that record only with how the conversation stands, which is not shown here\n")
 		}
 	}
-	_, _ = io.WriteString(out, b.String())
+	return b.String()
 }
