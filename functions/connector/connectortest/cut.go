@@ -1,9 +1,11 @@
 package connectortest
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"regexp"
@@ -27,27 +29,39 @@ type requests struct {
 	all map[string]bool
 }
 
-func (r *requests) add(kind string) {
+func (r *requests) add(kinds []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.all == nil {
 		r.all = map[string]bool{}
 	}
-	r.all[kind] = true
+	for _, kind := range kinds {
+		r.all[kind] = true
+	}
 }
 
 var (
 	someRecord = regexp.MustCompile(`\([^)]*\)|/([0-9a-f]{64}|[0-9]+|[0-9A-Za-z]{12}[0-9A-Za-z]*[0-9]{3}[0-9A-Za-z]*|[^/]*%40[^/]*)(/|$)`)
 	someQuery  = regexp.MustCompile(`(?i)\bFROM (\w+)`)
+	// What a request that holds several says of each: in multipart bodies, in JSON, and of the records of a collection.
+	inParts = regexp.MustCompile(`(?m)^(GET|POST|PATCH|DELETE) ([^ ?]+)[^ ]* HTTP/1\.1\r\n(?:Accept: [^\r]+\r\n)?(If-[A-Za-z-]+)?`)
+	inNodes = regexp.MustCompile(`"method":"([A-Z]+)","url":"([^"?]+)`)
+	inRows  = regexp.MustCompile(`"attributes":\{"type":"(\w+)"`)
 )
 
-// kindOf returns the kind of a request.
-func kindOf(r *http.Request) string {
+// kindsOf returns the kinds of a request, and of those that it holds: what is alike in all but the records that it is about is of one kind.
+func kindsOf(r *http.Request, body []byte) []string {
 	kind := r.Method + " " + someRecord.ReplaceAllString(r.URL.EscapedPath(), "/…$2")
 	if from := someQuery.FindStringSubmatch(r.URL.Query().Get("q")); from != nil {
 		kind += " of " + from[1]
 	}
-	return kind
+	kinds := []string{kind}
+	for _, each := range []*regexp.Regexp{inParts, inNodes, inRows} {
+		for _, held := range each.FindAllSubmatch(body, -1) {
+			kinds = append(kinds, kind+" of "+someRecord.ReplaceAllString(string(bytes.Join(held[1:], []byte(" "))), "/…$2"))
+		}
+	}
+	return kinds
 }
 
 // watched notes the kind of every request to the simulators of a suite.
@@ -57,7 +71,12 @@ func watched[R any](fresh func(t *testing.T) Harness[R], seen *requests) func(t 
 		h := fresh(t)
 		simulator := h.Simulator
 		h.Simulator = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			seen.add(kindOf(r))
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			seen.add(kindsOf(r, body))
 			simulator.ServeHTTP(w, r)
 		})
 		return h
@@ -103,8 +122,8 @@ func cutScene[R any](t *testing.T, name string, fresh func(t *testing.T) Harness
 				}
 				w := newWorld(t, fresh(t))
 				act := scene(w)
-				w.wire.spoil(&trouble{how: how, at: n, met: func(r *http.Request) {
-					met.add(kindOf(r))
+				w.wire.spoil(&trouble{how: how, at: n, met: func(r *http.Request, body []byte) {
+					met.add(kindsOf(r, body))
 					cuts++
 				}})
 				w.until(act)
@@ -275,24 +294,33 @@ func sessionScenes[R any]() map[string]func(*world[R]) func() []error {
 			d.Session = nil
 			return w.delivering(d)
 		},
-		"a receipt of a conversation": func(w *world[R]) func() []error {
-			if w.Sessions.Standings == nil {
-				return nil
-			}
-			w.meet(1)
-			d := w.says(1, 2, word(2))
+		"a receipt of a conversation":   toldOf[R](1),
+		"receipts of two conversations": toldOf[R](2),
+	}
+}
+
+// toldOf returns the scene of receipts that so many conversations show.
+func toldOf[R any](conversations int) func(*world[R]) func() []error {
+	return func(w *world[R]) func() []error {
+		if w.Sessions.Standings == nil {
+			return nil
+		}
+		var updates []receipt.Update
+		for n := range conversations {
+			w.meet(n + 1)
+			d := w.says(n+1, 2, word(2))
 			w.finish(d)
 			e := d.Event
 			if err := conversation.Link(w.t.Context(), w.store, w.Tenant, e.ThreadID, w.Name, nil, w.links.of(e.ThreadID)); err != nil {
 				w.t.Fatal(err)
 			}
 			w.stand(e, func(s *conversation.State) { s.Receipt = "delivered" })
-			update := receipt.Update{
+			updates = append(updates, receipt.Update{
 				TenantID: w.Tenant, CRM: w.Name, Channel: e.Channel, Status: receipt.Status{State: "delivered"},
 				Conversation: &receipt.Conversation{Thread: e.ThreadID, Line: e.LineID, Channel: e.Channel},
-			}
-			return func() []error { return w.write(update) }
-		},
+			})
+		}
+		return func() []error { return w.write(updates...) }
 	}
 }
 

@@ -112,14 +112,14 @@ type trouble struct {
 	status int
 	header http.Header
 	body   string
-	do     func()              // of meanwhile
-	met    func(*http.Request) // is told of the request; nil: nobody is
+	do     func()                             // of meanwhile
+	met    func(r *http.Request, body []byte) // is told of the request; nil: nobody is
 }
 
 // tell tells of a request that is spoilt.
-func (t *trouble) tell(r *http.Request) {
+func (t *trouble) tell(r *http.Request, body []byte) {
 	if t != nil && t.met != nil {
-		t.met(r)
+		t.met(r, body)
 	}
 }
 
@@ -188,7 +188,7 @@ func (w *wire) roundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	t := w.meets(append([]byte(r.URL.String()), body...))
-	if t.tell(r); t == nil {
+	if t.tell(r, body); t == nil {
 		return w.serve(r, body), nil
 	}
 	switch t.how {
