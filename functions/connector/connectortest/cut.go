@@ -20,6 +20,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/dev/race"
 	"signalbox/shared/fault"
+	"signalbox/shared/mapping"
 	"signalbox/shared/receipt"
 )
 
@@ -41,7 +42,7 @@ func (r *requests) add(kinds []string) {
 }
 
 var (
-	someRecord = regexp.MustCompile(`\([^)]*\)|/([0-9a-f]{64}|[0-9]+|[0-9A-Za-z]{12}[0-9A-Za-z]*[0-9]{3}[0-9A-Za-z]*|[^/]*%40[^/]*)(/|$)`)
+	someRecord = regexp.MustCompile(`\([^)]*\)|/([0-9a-f]{64}|[0-9]+|[0-9A-Za-z]{12}[0-9A-Za-z]*[0-9]{3}[0-9A-Za-z]*|[^/]*(?:@|%[0-9A-F]{2})[^/]*)(/|$)`)
 	someQuery  = regexp.MustCompile(`(?i)\bFROM (\w+)`)
 	// What a request that holds several says of each: in multipart bodies, in JSON, and of the records of a collection.
 	inParts = regexp.MustCompile(`(?m)^(GET|POST|PATCH|DELETE) ([^ ?]+)[^ ]* HTTP/1\.1\r\n(?:Accept: [^\r]+\r\n)?(If-[A-Za-z-]+)?`)
@@ -91,6 +92,7 @@ func cut[R any](t *testing.T, fresh func(t *testing.T) Harness[R], seen *request
 	for name, scene := range scenes(fresh(t)) {
 		cutScene(t, name, fresh, scene, met)
 	}
+	t.Run("a long history", func(t *testing.T) { cutJobs(t, fresh, met) })
 	for kind := range seen.all {
 		if !met.all[kind] && !race.Enabled {
 			t.Errorf("no scene has its connection cut at %s", kind)
@@ -113,7 +115,7 @@ func cutScene[R any](t *testing.T, name string, fresh func(t *testing.T) Harness
 	if calls == 0 { // the CRM, or this binding of it, has nothing of the kind
 		return
 	}
-	for way, how := range map[string]spoiling{"before it is sent": reset, "after its effect": resetAfter, "in the middle of the reply": truncate} {
+	for way, how := range ways() {
 		t.Run(name+", cut "+way, func(t *testing.T) {
 			cuts := 0
 			each(t, func(t *testing.T, n int) bool {
@@ -137,6 +139,25 @@ func cutScene[R any](t *testing.T, name string, fresh func(t *testing.T) Harness
 			}
 		})
 	}
+}
+
+// cutJobs breaks the connection at each request of a history that goes by jobs.
+func cutJobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R], met *requests) {
+	t.Helper()
+	for n := range jobsOf(t, fresh) {
+		for way, how := range ways() {
+			t.Run(fmt.Sprintf("request %d, cut %s", n+1, way), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					newWorld(t, fresh(t)).longHistory(&trouble{how: how, at: n + 1, met: func(r *http.Request, body []byte) { met.add(kindsOf(r, body)) }}, nil)
+				})
+			})
+		}
+	}
+}
+
+// ways are how a connection breaks.
+func ways() map[string]spoiling {
+	return map[string]spoiling{"before it is sent": reset, "after its effect": resetAfter, "in the middle of the reply": truncate}
 }
 
 // until acts until everything is done. Whatever a cut makes of a request, it is tried again.
@@ -215,6 +236,21 @@ func plainScenes[R any]() map[string]func(*world[R]) func() []error {
 				return nil
 			}
 			return w.delivering(w.working(w.unknown(1, 1)))
+		},
+		"work of several at once": func(w *world[R]) func() []error {
+			if w.Works == nil {
+				return nil
+			}
+			w.width = w.Width
+			return w.delivering(w.working(w.unknown(1, 1)), w.working(w.unknown(2, 1)))
+		},
+		"what a tenant maps, of somebody known": func(w *world[R]) func() []error {
+			if w.Mapped == nil {
+				return nil
+			}
+			w.finish(w.unknown(1, 1))
+			w.maps(map[mapping.Object][]string{mapping.Person: eachTime(every()[:2])})
+			return w.delivering(w.known(1, 2))
 		},
 		"a file": func(w *world[R]) func() []error {
 			if w.Files == nil {
@@ -350,6 +386,7 @@ func (w *world[R]) snapshot() string {
 		Sessions  []Shown
 		Standings []Standing
 		Files     []HeldFile
+		Work      HeldWork
 	}
 	slices.SortStableFunc(held.Persons, func(a, b Person) int { return cmp.Or(cmp.Compare(a.Phone, b.Phone), cmp.Compare(a.Name, b.Name)) })
 	for i, p := range held.Persons {
@@ -369,7 +406,9 @@ func (w *world[R]) snapshot() string {
 		held.Notices[i].Person = strings.Join(named([]string{n.Person}), "")
 	}
 	slices.SortFunc(held.Activities, func(a, b Activity) int { return cmp.Compare(a.ExternalID, b.ExternalID) })
-	slices.SortFunc(held.Notices, func(a, b Notice) int { return cmp.Compare(a.Subject, b.Subject) })
+	slices.SortFunc(held.Notices, func(a, b Notice) int {
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Person, b.Person))
+	})
 	shown.Held = held
 	if w.Sessions != nil {
 		shown.Sessions = w.Sessions.Held()
@@ -389,9 +428,38 @@ func (w *world[R]) snapshot() string {
 			shown.Files = append(shown.Files, HeldFile{Name: f.Name, Body: f.Body, On: named(f.On)})
 		}
 	}
+	if w.Works != nil {
+		shown.Work = w.workOf(who)
+	}
 	encoded, err := json.MarshalIndent(shown, "", " ")
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return string(encoded)
+}
+
+// workOf returns the work that the CRM holds, without the ids that it gave: who is who names persons. What nobody can make sure of is left out.
+func (w *world[R]) workOf(who map[string]string) HeldWork {
+	held := w.Works.Held()
+	statuses := map[string]string{}
+	for id, status := range held.Statuses {
+		if who[id] != "" {
+			statuses[who[id]] = status
+		}
+	}
+	for i, c := range held.Cases {
+		for k, id := range c.Persons {
+			held.Cases[i].Persons[k] = cmp.Or(who[id], "a record")
+		}
+	}
+	for i, s := range held.Started {
+		held.Started[i].Person = who[s.Person]
+		delete(held.Started[i].Inputs, "recordId") // the same id
+	}
+	slices.SortFunc(held.Cases, func(a, b HeldCase) int { return slices.Compare(a.Persons, b.Persons) })
+	slices.SortFunc(held.Started, func(a, b HeldStart) int { return cmp.Compare(a.Person, b.Person) })
+	if held.Statuses = statuses; w.Works.Unsure {
+		held.Started = nil
+	}
+	return held
 }

@@ -16,8 +16,7 @@ import (
 
 // jobs has a CRM that is a connector.Loader write a long history, with all that can go wrong between two requests of a job.
 func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
-	limit := 0
-	synctest.Test(t, func(t *testing.T) { limit = fresh(t).Jobs })
+	limit := jobsOf(t, fresh)
 	if limit == 0 {
 		return
 	}
@@ -34,9 +33,6 @@ func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	})
 	for n := 1; n <= limit; n++ {
 		at := strconv.Itoa(n)
-		t.Run("the answer to request "+at+" is lost", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { newWorld(t, fresh(t)).longHistory(&trouble{how: resetAfter, at: n}, nil) })
-		})
 		t.Run("request "+at+" is not sent", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { newWorld(t, fresh(t)).longHistory(&trouble{how: refuse, at: n, status: 503}, nil) })
 		})
@@ -54,6 +50,13 @@ func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			w.longHistory(&trouble{how: meanwhile, match: started, do: w.JobsRefuse}, nil)
 		})
 	})
+}
+
+// jobsOf returns how many requests a history by jobs takes of a CRM, 0 if it has none.
+func jobsOf[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) (limit int) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { limit = fresh(t).Jobs })
+	return limit
 }
 
 // die kills a process at once.
