@@ -183,6 +183,7 @@ func (w *world[R]) until(act func() []error) {
 // kind.
 func scenes[R any](h Harness[R]) map[string]func(*world[R]) func() []error {
 	all := plainScenes[R]()
+	maps.Copy(all, furtherScenes[R]())
 	for name, situation := range situations[R]() {
 		all[name] = func(w *world[R]) func() []error {
 			d, _, _ := situation(w)
@@ -207,7 +208,7 @@ func scenes[R any](h Harness[R]) map[string]func(*world[R]) func() []error {
 	return all
 }
 
-// plainScenes are those that are no situations.
+// plainScenes are those of messages that are no situations.
 func plainScenes[R any]() map[string]func(*world[R]) func() []error {
 	return map[string]func(*world[R]) func() []error{
 		"a change of consent of several": func(w *world[R]) func() []error {
@@ -231,6 +232,21 @@ func plainScenes[R any]() map[string]func(*world[R]) func() []error {
 			w.finish(w.unknown(1, 1), w.unknown(2, 1))
 			return w.delivering(w.known(1, 2), w.reply(2, 2), w.unknown(3, 1), w.unknown(4, 1))
 		},
+		"receipts": func(w *world[R]) func() []error {
+			if w.Statuses == nil {
+				return nil
+			}
+			first, second := w.sent(1, 1), w.sent(2, 1)
+			w.finish(first, second)
+			one, other := w.update(first, "delivered", ""), w.update(second, "failed", "30003")
+			return func() []error { return w.write(one, other) }
+		},
+	}
+}
+
+// furtherScenes are those of work, files and what a tenant maps.
+func furtherScenes[R any]() map[string]func(*world[R]) func() []error {
+	return map[string]func(*world[R]) func() []error{
 		"work that rules ask for": func(w *world[R]) func() []error {
 			if w.Works == nil {
 				return nil
@@ -271,15 +287,6 @@ func plainScenes[R any]() map[string]func(*world[R]) func() []error {
 			time.Sleep(40 * 24 * time.Hour)
 			w.finish(d)
 			return w.delivering(file)
-		},
-		"receipts": func(w *world[R]) func() []error {
-			if w.Statuses == nil {
-				return nil
-			}
-			first, second := w.sent(1, 1), w.sent(2, 1)
-			w.finish(first, second)
-			one, other := w.update(first, "delivered", ""), w.update(second, "failed", "30003")
-			return func() []error { return w.write(one, other) }
 		},
 	}
 }
