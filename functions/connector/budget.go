@@ -102,31 +102,36 @@ func (b *Budget) Admit(ctx context.Context, of BindingKey, p Priority, calls int
 		return nil
 	}
 	limits, zone := b.limits(ctx, of)
+	q := asked{p, int64(calls), limits.Daily, zone}
+	for {
+		refused := b.admit(ctx, of, q, limits)
+		if refused == nil {
+			return nil
+		}
+		if short := refused.Kind == fault.Throttled && refused.Wait <= parkAfter; !b.options.Waits || !short || Wait(ctx, refused.Wait) != nil {
+			return refused
+		}
+	}
+}
+
+// admit does what Admit does, but for the wait. One at a time does for a tenant's CRM.
+func (b *Budget) admit(ctx context.Context, of BindingKey, q asked, limits tenant.Limits) *fault.Error {
 	a := b.account(of)
 	select {
 	case a.turn <- struct{}{}:
 		defer func() { <-a.turn }()
 	case <-ctx.Done():
-		return fault.New(fault.Retryable, CodeOutOfTime, ctx.Err())
+		return &fault.Error{Kind: fault.Retryable, Code: CodeOutOfTime, Err: ctx.Err()}
 	}
-	refused, err := b.admitDay(ctx, a, of, asked{p, int64(calls), limits.Daily, zone})
-	for err == nil && refused == nil {
-		if refused, err = b.admitWindow(ctx, a, of, int64(calls), limits); refused == nil || !b.options.Waits || refused.Wait > parkAfter {
-			break
-		}
-		if Wait(ctx, refused.Wait) != nil {
-			break
-		}
-		refused = nil
+	refused, err := b.admitDay(ctx, a, of, q)
+	if err == nil && refused == nil {
+		refused, err = b.admitWindow(ctx, a, of, q, limits)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		b.options.Logger.WarnContext(ctx, "the budget was not read", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("code", fault.Of(err).Code))
 		return nil
-	case refused != nil:
-		return refused
 	}
-	return nil
+	return refused
 }
 
 // limits returns what a tenant's file says of a CRM's requests, and where its days begin.

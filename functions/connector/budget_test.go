@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -253,6 +254,31 @@ func TestASlowDayWarnsNobody(t *testing.T) {
 		}
 		if o.out.Len() > 0 {
 			t.Errorf("of 60,000 requests in 5 hours of which the day has no more was told\n%s", &o.out)
+		}
+	})
+}
+
+// TestAnOptOutIsLetInAShortTimeThatMessagesHaveSpent, also while a message waits for the end of it.
+func TestAnOptOutIsLetInAShortTimeThatMessagesHaveSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var limits tenant.Limits
+		limits.Window.Requests, limits.Window.Seconds = 100, 10
+		o := newOffice(t, 0, limits)
+		first, waits := o.clerk(), connector.NewBudget(connector.BudgetOptions{
+			Kind: "crm", Store: o.store, Tenants: o, Concurrency: 10, Waits: true, Logger: slog.New(slog.DiscardHandler), Meter: telemetry.NewMeter(io.Discard, telemetry.Identity{}),
+		})
+		first.until(connector.ForReceipts, 200)
+		if f := fault.Of(first.works(connector.ForReceipts)); f == nil || f.Code != "crm_rate_spent" {
+			t.Errorf("receipts end with %v", f)
+		}
+		if n := first.until(connector.ForMessages, 200); n == 0 {
+			t.Error("receipts have spent what was for messages")
+		}
+		began := time.Now()
+		go func() { _ = waits.Admit(t.Context(), o.of(), connector.ForMessages, 20) }()
+		synctest.Wait()
+		if err := waits.Admit(t.Context(), o.of(), connector.ForOptOuts, 6); err != nil || time.Since(began) > 0 {
+			t.Errorf("an opt-out is let after %v: %v", time.Since(began), err)
 		}
 	})
 }

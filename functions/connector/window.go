@@ -21,8 +21,8 @@ type window struct {
 // blocksOf is how many blocks the half has that is leased.
 const blocksOf = 4
 
-// admitWindow returns nil if a short time's requests allow so many, else the fault that they wait with.
-func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, calls int64, limits tenant.Limits) (*fault.Error, error) {
+// admitWindow returns nil if a short time's requests allow what is asked for, else the fault that it waits with.
+func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, q asked, limits tenant.Limits) (*fault.Error, error) {
 	now, w := time.Now(), &a.window
 	a.mu.Lock()
 	limit, span := a.told.Window, a.told.Span
@@ -37,12 +37,13 @@ func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, cal
 	if !ends.Equal(w.ends) {
 		w.ends, w.leased, a.made = ends, 0, 0
 	}
-	full := limits.Window.Requests == 0 && a.atIn.After(ends.Add(-span)) && a.told.Left < calls
+	full := limits.Window.Requests == 0 && a.atIn.After(ends.Add(-span)) && a.told.Left < q.calls+q.kept(limit)
 	share := int64(0)
 	if b.options.Concurrency > 0 {
 		share = limit / 2 / int64(b.options.Concurrency)
 	}
-	need := min(a.made+calls-share-w.leased, limit/2)
+	most := limit/2 - q.kept(limit/2)
+	need := min(a.made+q.calls-share-w.leased, most)
 	a.mu.Unlock()
 	refused := &fault.Error{Kind: fault.Throttled, Code: b.options.Kind + "_rate_spent", Wait: ends.Sub(now)}
 	switch {
@@ -51,7 +52,7 @@ func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, cal
 	case need <= 0:
 		return nil, nil
 	}
-	n, err := b.leaseWindow(ctx, w, of, need, limit/2)
+	n, err := b.leaseWindow(ctx, w, of, need, most)
 	if w.leased += n; err != nil || n > 0 {
 		return nil, err
 	}
