@@ -243,7 +243,8 @@ func (r *draining) loads(ctx context.Context) (_ context.Context, goesOn bool) {
 	return context.WithValue(ctx, loadKey{}, r.load), true
 }
 
-// loaded makes a job of what the run gathered, or forgets the one of which nothing is left to conclude.
+// loaded makes a job of what the run gathered, or forgets the one of which nothing is left to conclude. Over says that the run has seen all that is parked:
+// few that a job would have are not worth it then. A run that had no room or no time for more has the next one go on behind them.
 func (r *draining) loaded(ctx context.Context, over bool) {
 	if r.load == nil {
 		return
@@ -254,7 +255,7 @@ func (r *draining) loaded(ctx context.Context, over bool) {
 		}
 		return
 	}
-	if len(r.load.taken) < r.options.JobFrom || r.trouble != nil { // then they go by themselves, in the next run
+	if few := len(r.load.taken) < r.options.JobFrom; r.trouble != nil || len(r.load.taken) == 0 || few && over { // what is left goes by itself, in the next run
 		return
 	}
 	jobs, _ := r.options.CRM.(Jobs)

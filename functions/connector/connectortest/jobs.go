@@ -11,6 +11,7 @@ import (
 
 	"signalbox/functions/connector"
 	"signalbox/shared/delivery"
+	"signalbox/shared/dev/race"
 	"signalbox/shared/store"
 )
 
@@ -28,6 +29,19 @@ func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			}
 			if n := w.JobRows(); n < historyOf*historyEach {
 				t.Errorf("jobs wrote %d records of %d messages", n, historyOf*historyEach)
+			}
+		})
+	})
+	t.Run("a history of messages so large that few fill a job", func(t *testing.T) {
+		if race.Enabled {
+			t.Skip("make test runs it without the detector")
+		}
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, fresh(t))
+			const each = 25
+			w.history(each, historyOf*each, strings.Repeat("large ", 5_000), nil, nil)
+			if n := w.JobRows(); n < historyOf*each/2 {
+				t.Errorf("jobs wrote %d records of %d messages", n, historyOf*each)
 			}
 		})
 	})
@@ -84,14 +98,24 @@ const (
 // longHistory has a history parked that is worth a job and drains it, at first by a process that may die, with one request spoilt. It fails the test unless
 // each message is there once. It returns how many requests there were.
 func (w *world[R]) longHistory(spoilt *trouble, first *process) (requests int) {
-	const people, each = historyOf, historyEach
+	w.t.Helper()
+	return w.history(historyEach, historyOf*historyEach/2, "", spoilt, first)
+}
+
+// history does what longHistory does, with so many messages of each person, of a text unless it is "". A job is worth while from so many on.
+func (w *world[R]) history(each, from int, text string, spoilt *trouble, first *process) (requests int) {
+	w.t.Helper()
+	const people = historyOf
 	l := newLane(w)
-	l.jobFrom = people * each / 2
+	l.jobFrom = from
 	all := w.hold(people)
 	for m := range each {
 		more := w.ofKnown(people, m+2)
 		for i := range more {
 			more[i].Event.Flags.Historical, more[i].Event.ReceivedAt = true, more[i].Event.Timestamp.Add(30*24*time.Hour)
+			if text != "" {
+				more[i].Event.Message.Text = text
+			}
 		}
 		l.receiveAll(more)
 		all = append(all, more...)
