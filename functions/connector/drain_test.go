@@ -656,6 +656,25 @@ func TestALoneHealthyTenantHasAllFunctions(t *testing.T) {
 	})
 }
 
+// TestACallThatHasEndedWaitsForNoStore that does not count those that hang.
+func TestACallThatHasEndedWaitsForNoStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.most = 20
+		l.fault = func(c memstore.Call) memstore.Fault {
+			if slices.ContainsFunc(c.Keys, func(k store.Key) bool { return k.Sort == "hanging" }) {
+				return memstore.Before
+			}
+			return memstore.None
+		}
+		crm := &hangs{lane: l, tenant: "acme", hanging: 5500 * time.Millisecond}
+		began := time.Now()
+		if got := l.receive(l.process(crm), l.send("acme", "h", "h")); got != "done" || time.Since(began) > 8*time.Second {
+			t.Errorf("%s after %v", got, time.Since(began))
+		}
+	})
+}
+
 // TestTenantsOfABatchRunSideBySide: what hangs for one holds up no other's call.
 func TestTenantsOfABatchRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

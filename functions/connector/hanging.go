@@ -54,17 +54,19 @@ func (g *Gates) watched(ctx context.Context, of BindingKey, do func(ctx context.
 	return outcomes
 }
 
-// watch counts a call once it hangs, until stop is called.
+// watch counts a call once it hangs, until stop is called. No call that has ended waits for a store that does not count it.
 func (g *Gates) watch(ctx context.Context, of BindingKey, cut context.CancelCauseFunc) (stop func()) {
 	id, counted := rand.Text(), make(chan struct{})
+	counting, end := context.WithCancel(ctx)
 	timer := time.AfterFunc(g.options.Attempt/hangsFrom, func() {
 		defer close(counted)
-		hanging, err := g.count(ctx, of, id, true)
+		hanging, err := g.count(counting, of, id, true)
 		if err == nil && hanging > max(1, g.options.Concurrency/share) {
 			cut(errHangs)
 		}
 	})
 	return func() {
+		end()
 		if timer.Stop() {
 			return
 		}
