@@ -159,7 +159,7 @@ func TestWhatConnectSaysOfAnOrg(t *testing.T) {
 		"cases that nobody may make":      {admin: (*simulator.Simulator).ForbidCases, change: work(delivery.OpenCase, "subject", "x"), what: "rules: open_case", state: connect.Degraded, says: "may not make a Case"},
 		"a flow that is there":            {admin: func(s *simulator.Simulator) { s.AddFlow("Welcome", "recordId") }, change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.OK},
 		"a flow that is not":              {change: work(delivery.StartAutomation, "name", "Welcome"), what: "rules: start_automation Welcome", state: connect.Degraded, says: "Autolaunched Flow"},
-		"a flow without a variable":       {admin: func(s *simulator.Simulator) { s.AddFlow("Welcome") }, change: work(delivery.StartAutomation, "name", "Welcome", "input.recordId", "$person"), what: "rules: start_automation Welcome", state: connect.Degraded, says: "no variable recordId"},
+		"a flow without variables":        {admin: func(s *simulator.Simulator) { s.AddFlow("Welcome") }, change: work(delivery.StartAutomation, "name", "Welcome", "input.recordId", "$person", "input.channel", "$channel"), what: "rules: start_automation Welcome", state: connect.Degraded, says: "no variable channel, recordId"},
 		"work that a package cannot yet":  {change: func(b *salesforce.Binding) { work(delivery.OpenCase, "subject", "x")(b); b.Package = 4 }, what: "rules: open_case", state: connect.Degraded, says: `"package": 5`},
 	} {
 		t.Run(name, func(t *testing.T) {

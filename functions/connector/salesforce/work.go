@@ -204,10 +204,11 @@ func (v *visit) has(ctx context.Context, path string, out any) (bool, error) {
 // startable reports whether there is a flow that is active, with the input variables that a rule names.
 func (v *visit) startable(ctx context.Context, a delivery.Action) (of connector.Workable, err error) {
 	name := a.Value[delivery.Name]
+	type variable struct {
+		Name string `json:"name"`
+	}
 	var about struct {
-		Inputs []struct {
-			Name string `json:"name"`
-		} `json:"inputs"`
+		Inputs []variable `json:"inputs"`
 	}
 	switch there, err := v.has(ctx, v.path("actions/custom/flow/"+name), &about); {
 	case err != nil:
@@ -217,18 +218,16 @@ func (v *visit) startable(ctx context.Context, a delivery.Action) (of connector.
 		of.Mend = "Setup > Flows > New Flow > Autolaunched Flow (No Trigger), API name " + name + ", Activate; and the permission Run Flows for the integration user"
 		return of, nil
 	}
+	var lacks []string
 	for value := range a.Value {
 		input, is := strings.CutPrefix(value, delivery.Input)
-		known := func(one struct {
-			Name string `json:"name"`
-		},
-		) bool {
-			return one.Name == input
+		if is && !slices.ContainsFunc(about.Inputs, func(one variable) bool { return one.Name == input }) {
+			lacks = append(lacks, input)
 		}
-		if is && !slices.ContainsFunc(about.Inputs, known) {
-			of.Means = "the flow " + name + " has no variable " + input + " that is available for input"
-			of.Mend = "Setup > Flows > " + name + " > the variable > Available for input; or another name in the tenant's rules, make apply"
-		}
+	}
+	if slices.Sort(lacks); len(lacks) > 0 {
+		of.Means = "the flow " + name + " has no variable " + strings.Join(lacks, ", ") + " that is available for input"
+		of.Mend = "Setup > Flows > " + name + " > the variable > Available for input; or another name in the tenant's rules, make apply"
 	}
 	return of, nil
 }
