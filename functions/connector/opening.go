@@ -88,7 +88,8 @@ func (s *shard) opening() (change store.Change, done bool, err error) {
 		return change, true, nil
 	}
 	g.Opening, g.Threads = time.Time{}, alone
-	change, err = s.gateWith(g, time.Now().Unix()*(mostBehind+1)+behind(s.gate))
+	since := max(time.Now().Unix(), s.gate.Number/(mostBehind+1)+1) // later than before, also within a second and by a clock that is behind
+	change, err = s.gateWith(g, since*(mostBehind+1)+behind(s.gate))
 	return change, false, err
 }
 

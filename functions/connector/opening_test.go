@@ -203,3 +203,32 @@ func TestWhatIsAboutToBeParkedWhenAGateOpensIsNotOvertaken(t *testing.T) {
 		l.empty()
 	})
 }
+
+// TestAGateThatIsClosedToFewerThreadsWithinASecondOvertakesNobody: whoever read it before and is about to park one of a thread that it is open to by now
+// parks nothing.
+func TestAGateThatIsClosedToFewerThreadsWithinASecondOvertakesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane(t)
+		l.park("acme", 20, 2)
+		l.says("acme", nil)
+		for n := range 10 { // of each shard
+			l.bad[fmt.Sprintf("t%03d-0", n)] = fault.New(fault.Retryable, "toy_locked", nil)
+		}
+		time.Sleep(time.Minute)
+		l.run(l.drain())
+		var once sync.Once
+		l.fault = func(c memstore.Call) memstore.Fault {
+			if slices.ContainsFunc(c.Keys, func(k store.Key) bool { return strings.HasSuffix(k.Sort, "/t003-2") }) {
+				once.Do(func() {
+					delete(l.bad, "t003-0")
+					l.run(l.drain())
+				})
+			}
+			return memstore.None
+		}
+		if got := l.receive(l.process(l), l.send("acme", "t003", "t003-2")); got == "done" {
+			t.Error("it was parked behind a gate that is open to it")
+		}
+		l.inOrder("acme", "t003", "t003-0", "t003-1")
+	})
+}
