@@ -243,7 +243,7 @@ func (g *Gates) shut(ctx context.Context, of BindingKey, why *fault.Error, keys 
 		var changes []store.Change
 		for _, gate := range held[1:] {
 			if !holds(gate, "") {
-				changes = append(changes, store.Change{Record: store.Record{Key: gate.Key, Version: gate.Version, Number: behind(gate)}})
+				changes = append(changes, store.Change{Record: store.Record{Key: gate.Key, Version: gate.Version, Number: gate.Number}})
 			}
 		}
 		known := held[0].Version > 0
