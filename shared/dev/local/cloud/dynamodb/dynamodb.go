@@ -33,6 +33,7 @@ type Handler struct {
 type Call struct {
 	Operation string // PutItem, Query, ...
 	Number    int    // 1 for the first call of this Handler
+	Request   []byte // its JSON
 }
 
 // Fault is how a call fails.
@@ -59,7 +60,7 @@ func New(tables map[string]*memstore.Store) *Handler {
 }
 
 func (h *Handler) handle(ctx context.Context, operation string, body []byte) (any, error) {
-	fault := h.begin(operation)
+	fault := h.begin(operation, body)
 	switch fault {
 	case Throttled:
 		return nil, failed("ProvisionedThroughputExceededException", "injected")
@@ -84,11 +85,11 @@ func (h *Handler) handle(ctx context.Context, operation string, body []byte) (an
 	}
 }
 
-func (h *Handler) begin(operation string) Fault {
+func (h *Handler) begin(operation string, body []byte) Fault {
 	h.mu.Lock()
 	h.calls++
 	h.usage.Calls[operation]++
-	call := Call{Operation: operation, Number: h.calls}
+	call := Call{Operation: operation, Number: h.calls, Request: body}
 	h.mu.Unlock()
 	if h.Faulty == nil {
 		return None
