@@ -193,7 +193,7 @@ $(MAP_TEST):
 
 .PHONY: resume
 resume: export TENANT := $(if $(filter file,$(origin TENANT)),,$(TENANT))
-resume: $(OPERATE) ## Deliver what is parked, once what kept it waiting is mended: make resume STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme CRM=...
+resume: $(OPERATE) ## Deliver what is parked, once what kept it waiting is mended: make resume STACK=... | ENDPOINT=http://127.0.0.1:4566 TENANT=acme [CRM=<name>]
 	@$(OPERATE) resume
 
 .PHONY: redrive

@@ -83,6 +83,7 @@ func kinds(t *testing.T) []string {
 
 // TestProcessesMayDieAtAnyCallOfADay is TestProcessesMayDieAtAnyCall where a day is one activity.
 func TestProcessesMayDieAtAnyCallOfADay(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(24)
 	if testing.Short() {
 		seeds = 6
@@ -110,6 +111,7 @@ func TestProcessesMayDieAtAnyCallOfADay(t *testing.T) {
 
 // TestEveryCallOfADayMayFail is TestEveryCallMayFail where a day is one activity.
 func TestEveryCallOfADayMayFail(t *testing.T) {
+	t.Parallel()
 	crms := kinds(t)
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {

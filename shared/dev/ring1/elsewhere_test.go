@@ -99,6 +99,7 @@ func TestAFailureIsShownInItsDay(t *testing.T) {
 // TestAMessageOfOursIsOneOfItsDay: in whatever order it is told of and its receipts come, the day has it once and the conversation shows how
 // far it got.
 func TestAMessageOfOursIsOneOfItsDay(t *testing.T) {
+	t.Parallel()
 	const phone = "+15552010000"
 	for kind := range plugins.CRMs() {
 		for _, order := range orders([]string{"registration", "echo", "sent", "delivered"}) {

@@ -108,6 +108,7 @@ func TestATenantsTroubleIsParkedAndDrained(t *testing.T) {
 // TestATenantsTroubleIsParkedAndDrainedWhateverDies kills connectors, routers and drains of each CRM all along, at any call. Every other CRM hangs,
 // the others are down. Its records are then what was sent.
 func TestATenantsTroubleIsParkedAndDrainedWhateverDies(t *testing.T) {
+	t.Parallel()
 	hangs := false
 	for _, kind := range slices.Sorted(maps.Keys(plugins.CRMs())) {
 		f := flood{crm: kind, messages: floodOf(t), people: 200, lasts: time.Hour, kills: true, hangs: hangs}
@@ -126,6 +127,7 @@ func TestATenantsTroubleIsParkedAndDrainedWhateverDies(t *testing.T) {
 // TestAGateIsWrittenFewerThan200TimesASecond although six hundred messages a second are parked behind it, by twenty functions. (At a thousand it is
 // 215 times.)
 func TestAGateIsWrittenFewerThan200TimesASecond(t *testing.T) {
+	t.Parallel()
 	f := flood{messages: 1_800, people: 600, lasts: 3 * time.Second}
 	o := f.comes(t)
 	t.Logf("a gate is written %d times in a second", o.busiest)

@@ -17,6 +17,7 @@ import (
 // TestWhatWaitedForAPersonSurvivesTheRushAfterwards: everything is older than patience once the token works again, and then
 // the portal throttles and fails as a portal does that is asked for everything at once.
 func TestWhatWaitedForAPersonSurvivesTheRushAfterwards(t *testing.T) {
+	t.Parallel()
 	rush := map[string]func(p *pipeline) simulatortest.Fault{
 		"it throttles": func(p *pipeline) simulatortest.Fault { return p.about.Refusals.Limit },
 		"it fails": func(p *pipeline) simulatortest.Fault {
@@ -54,6 +55,7 @@ func TestAThrottleOfOneSecondDoesNotUseTheReceivesUp(t *testing.T) {
 // TestWhatNobodyUnblocksBecomesADeadLetterBeforeTheQueueLosesIt: a thread of more messages than a batch holds, so that the
 // last ones are first received when the queue is about to forget them.
 func TestWhatNobodyUnblocksBecomesADeadLetterBeforeTheQueueLosesIt(t *testing.T) {
+	t.Parallel()
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		p.outage.refuse(p.about.Refusals.Credential, 60*24*time.Hour)
 		p.conversation(35, 1)
@@ -89,6 +91,7 @@ func TestWhatWaitedForOurselvesSurvivesTheFirstFailureAfterwards(t *testing.T) {
 
 // TestTheCRMDownForDaysCostsNoMessageItsTenDays: it is not the messages' fault, and what waited behind another is not given ten days of its own.
 func TestTheCRMDownForDaysCostsNoMessageItsTenDays(t *testing.T) {
+	t.Parallel()
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		p.outage.begin(p.api, http.StatusBadGateway, "", 30*24*time.Hour)
 		p.conversation(10, 1)

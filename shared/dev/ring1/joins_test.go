@@ -39,6 +39,7 @@ func (p *pipeline) writes(n, person int, by known) {
 // connectors die. Each message is in the CRM once, each identifier's in their order, and whoever has been proved to be one person gets no further
 // record: from the first message that names both where that came first, and from the end of it all where it did not.
 func TestOnePersonStaysOneWhileProcessesDie(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(12)
 	if testing.Short() {
 		seeds = 3

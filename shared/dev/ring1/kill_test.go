@@ -307,6 +307,7 @@ func (p *pipeline) workMortal(ctx context.Context, v *victim, q *memqueue.Queue,
 // that arrive minutes later, while other calls fail, batches wait for their invocations, and visibility ends during work.
 // Whatever they leave, a process that knows nothing of it takes over.
 func TestProcessesMayDieAtAnyCall(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(40)
 	if testing.Short() {
 		seeds = 6
@@ -334,6 +335,7 @@ func TestProcessesMayDieAtAnyCall(t *testing.T) {
 
 // TestProcessesMayDieWhileTheyParkAndDrain kills connectors and drains at random calls while a tenant's CRM takes nothing, and afterwards.
 func TestProcessesMayDieWhileTheyParkAndDrain(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(20)
 	if testing.Short() {
 		seeds = 4

@@ -56,6 +56,7 @@ func oneWebhook(t *testing.T, crm string) {
 }
 
 func TestAWebhookThatComesAgainHasNoSecondEffect(t *testing.T) {
+	t.Parallel()
 	again := map[string]func(send func()){
 		"at once": func(send func()) { send() },
 		"twenty times in parallel": func(send func()) {
@@ -99,6 +100,7 @@ func (p *pipeline) conversation(count, people int) func(n int) string {
 }
 
 func TestOrderAndOnceWhateverTheCRMDoes(t *testing.T) {
+	t.Parallel()
 	moods := map[string]func(p *pipeline){
 		"it is well": func(*pipeline) {},
 		"every request of the first minute fails": func(p *pipeline) {

@@ -265,6 +265,7 @@ func (k *killing) run(t *testing.T) (held []time.Duration, ok bool) {
 // TestAKilledFunctionHoldsItsThreadsForAtMost45Seconds kills routers and connectors at their calls, before and after, and measures how long
 // the messages that they worked on stand still: from the kill until the attempt that works begins, whoever else was refused before.
 func TestAKilledFunctionHoldsItsThreadsForAtMost45Seconds(t *testing.T) {
+	t.Parallel()
 	cases := map[string]standing{
 		"a router with a new person":                      {stage: "route"},
 		"a router with a known person":                    {stage: "route", known: true},
