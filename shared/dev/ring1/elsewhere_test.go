@@ -80,6 +80,7 @@ func TestACampaignThatWasSentElsewhereWritesNothing(t *testing.T) {
 
 // TestAFailureIsShownInItsDay, whether it comes before its message or after, and the last message's receipt on the conversation.
 func TestAFailureIsShownInItsDay(t *testing.T) {
+	t.Parallel()
 	const phone = "+15552010000"
 	for kind := range plugins.CRMs() {
 		for _, order := range orders([]string{"echo", "failed", "registration"}) {

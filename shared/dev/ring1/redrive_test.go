@@ -169,6 +169,7 @@ func (o *operator) bind(kind string) {
 }
 
 func TestRedriveAtEveryStage(t *testing.T) {
+	t.Parallel()
 	waits := map[string]time.Duration{"within five minutes of the first send": 0, "on day 20": 20 * 24 * time.Hour, "on day 50": 50 * 24 * time.Hour}
 	for name, wait := range waits {
 		for i := range troubles(firstCRM(t), nil) {
@@ -346,6 +347,7 @@ func TestAThreadIsRedrivenOldestFirst(t *testing.T) {
 }
 
 func TestReplayGoesThroughAllThreadsOrOne(t *testing.T) {
+	t.Parallel()
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		o := newOperator(p)
 		for n := range 30 {
