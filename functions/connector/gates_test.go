@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -427,6 +428,53 @@ func TestASuccessBetweenTwoFailuresKeepsAGateOpen(t *testing.T) {
 		}
 		l.empty()
 	})
+}
+
+// TestACallThatWasNotMadeIsNoAnswer: what a store or a key fails with between time-outs keeps no gate open.
+func TestACallThatWasNotMadeIsNoAnswer(t *testing.T) {
+	says := func(kind fault.Kind, code string) func() error {
+		return func() error { return fault.New(kind, code, nil) }
+	}
+	for name, c := range map[string]struct {
+		between func() error
+		parks   bool
+	}{
+		"a store that does not reply":              {says(fault.Retryable, "store_failed"), true},
+		"a key that cannot be had":                 {says(fault.Retryable, "key_unavailable"), true},
+		"a token that another process has not got": {awaited, true},
+		"what the CRM refuses of this one":         {says(fault.Permanent, "toy_refused"), false},
+		"a lock of the CRM's":                      {says(fault.Retryable, "toy_locked"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLane(t)
+				w := l.process(l)
+				for i := range 6 {
+					l.says("acme", fault.New(fault.Retryable, "toy_timeout", nil))
+					if i%2 > 0 {
+						l.says("acme", c.between())
+					}
+					l.receive(w, l.send("acme", "a", fmt.Sprint("a", i)))
+				}
+				if counted, _ := l.parked(); c.parks != (counted > 0) {
+					t.Errorf("%d are parked", counted)
+				}
+			})
+		})
+	}
+}
+
+// awaited returns what a process waits with while another one asks for a token and gets none.
+func awaited() error {
+	s := memstore.New()
+	c := connector.Credentials{Fingerprint: "f", Ask: func(context.Context) (connector.Token, error) {
+		return connector.Token{}, fault.New(fault.Retryable, "toy_unreachable", nil)
+	}}
+	use := func() error {
+		return connector.NewTokens("toy", s, nil, slog.New(slog.DiscardHandler)).Use(context.Background(), connector.BindingKey{Tenant: "acme", CRM: "toy"}, c, nil)
+	}
+	_ = use() // it is the one that asks
+	return use()
 }
 
 // TestOfWhatIsNotSealedNothingIsParked: a body of an old release may hold what nobody may keep in the clear.

@@ -77,29 +77,31 @@ func (g *Gates) watch(ctx context.Context, of BindingKey, cut context.CancelCaus
 	}
 }
 
-// note keeps account of an outcome.
+// note keeps account of a call by what became of its steps. One of which the CRM was not asked, because a key, a store or a token was not to be had, says
+// nothing of the CRM.
 func (g *Gates) note(of BindingKey, outcomes []Outcome) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	b := g.binding(of)
-	b.unanswered++
+	var last *fault.Error
 	for _, o := range outcomes {
-		f := fault.Of(o.Err)
-		if Unanswered(g.options.Kind, f) {
-			b.last = f
-			continue
+		switch f := fault.Of(o.Err); {
+		case Unanswered(g.options.Kind, f):
+			last = f
+		case f == nil || OfCRM(g.options.Kind, f) && !errors.Is(f, errAwaited): // it answered
+			delete(g.bindings, of)
+			return
 		}
-		delete(g.bindings, of)
+	}
+	if last == nil {
 		return
 	}
-}
-
-// binding returns what is known of a tenant's CRM.
-func (g *Gates) binding(of BindingKey) *calls {
-	if g.bindings[of] == nil {
-		g.bindings[of] = &calls{}
+	b := g.bindings[of]
+	if b == nil {
+		b = &calls{}
+		g.bindings[of] = b
 	}
-	return g.bindings[of]
+	b.unanswered++
+	b.last = last
 }
 
 // failing returns why the gates of a tenant's CRM are to close by what this process saw of its calls, nil if they are not.

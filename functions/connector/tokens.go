@@ -195,11 +195,14 @@ func (t *Tokens) unavailing(known tokenRecord, fingerprint string, began time.Ti
 	case mine && len(known.Sealed) > 0: // asked for within the minute and refused already
 		return fault.New(fault.Blocked, t.name+"_session_refused", nil)
 	case !mine || time.Since(began) >= askWait:
-		return &fault.Error{Kind: fault.Throttled, Code: t.name + "_session_awaited", Wait: askEvery - time.Since(known.Asked)}
+		return &fault.Error{Kind: fault.Throttled, Code: t.name + "_session_awaited", Wait: askEvery - time.Since(known.Asked), Err: errAwaited}
 	default:
 		return nil
 	}
 }
+
+// errAwaited is the cause of the outcome of a call that was not made, because another process asks for a token and has none yet.
+var errAwaited = errors.New("connector: another process has no token yet")
 
 // errTaken is a lease that another process has taken.
 var errTaken = errors.New("connector: another process asks for a token")
