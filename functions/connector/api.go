@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,12 @@ import (
 	"signalbox/shared/fault"
 )
 
-// maxReply bounds what is read of a reply.
-const maxReply = 16 << 20
+// maxReply bounds what is read of a reply, and maxRefusal of one that is no success: what is cut off that is no JSON any more, and the status
+// decides.
+const (
+	maxReply   = 16 << 20
+	maxRefusal = 1 << 20
+)
 
 // longestWait is how long a limit may ask a message to wait. What asks for more is the tenant's trouble, not the message's.
 const longestWait = 15 * time.Minute
@@ -86,15 +91,19 @@ func (a *API) Send(ctx context.Context, method, address string, header http.Head
 	if a.usage != nil {
 		tell(ctx, a.usage(reply.Header))
 	}
+	most, succeeds := int64(maxRefusal), 200 <= reply.StatusCode && reply.StatusCode <= 299
+	if succeeds {
+		most = maxReply
+	}
 	var read bytes.Buffer
-	if announced := reply.ContentLength; 0 < announced && announced <= maxReply {
+	if announced := reply.ContentLength; 0 < announced && announced <= most {
 		read.Grow(int(announced) + bytes.MinRead) // so that it is not copied while it grows
 	}
-	if _, err := read.ReadFrom(io.LimitReader(reply.Body, maxReply+1)); err != nil {
+	if _, err := read.ReadFrom(io.LimitReader(reply.Body, most+1)); err != nil {
 		return Response{}, a.unreachable(err)
 	}
-	if read.Len() > maxReply {
-		return Response{}, fault.New(fault.Permanent, a.name+"_reply_too_large", nil)
+	if succeeds && int64(read.Len()) > most { // no CRM says so much: it came from something in between
+		return Response{}, fault.New(fault.Retryable, a.name+"_reply_too_large", nil)
 	}
 	return Response{reply.StatusCode, reply.Header, read.Bytes()}, nil
 }
@@ -125,10 +134,10 @@ func ByStatus(name string, status int) *fault.Error {
 	switch {
 	case status == http.StatusUnauthorized:
 		kind, code = fault.Blocked, "_unauthenticated"
-	case status == http.StatusForbidden:
+	case slices.Contains([]int{http.StatusPaymentRequired, http.StatusForbidden, http.StatusProxyAuthRequired}, status):
 		kind, code = fault.Blocked, "_forbidden"
-	case status == http.StatusNotFound: // without a word for a missing record the path itself is wrong
-		kind, code = fault.Blocked, "_path_unknown"
+	case slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone, http.StatusMisdirectedRequest, http.StatusUpgradeRequired}, status):
+		kind, code = fault.Blocked, "_path_unknown" // without a word for a missing record the path itself is wrong
 	case status == http.StatusRequestTimeout:
 		kind, code = fault.Retryable, "_timeout"
 	case status == http.StatusRequestURITooLong:

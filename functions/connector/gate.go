@@ -156,7 +156,7 @@ func Unanswered(kind string, f *fault.Error) bool {
 		return false
 	}
 	word, ok := strings.CutPrefix(f.Code, kind+"_")
-	return ok && (word == "timeout" || word == "unreachable" || word == "unavailable" || word == "reply_undecodable")
+	return ok && (word == "timeout" || word == "unreachable" || word == "unavailable" || word == "reply_undecodable" || word == "reply_too_large")
 }
 
 // parkAfter is the longest wait that a CRM may ask for until its deliveries are parked.

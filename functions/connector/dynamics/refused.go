@@ -169,12 +169,14 @@ func (e *ResponseError) byStatus(p part) *fault.Error {
 		}
 		return fault.New(fault.Retryable, codeChanged, nil)
 	case http.StatusMethodNotAllowed:
-		return fault.New(fault.Permanent, "dynamics_not_allowed", nil)
+		if e.Code != "" {
+			return fault.New(fault.Permanent, "dynamics_not_allowed", nil)
+		}
 	case http.StatusRequestEntityTooLarge:
 		return fault.New(fault.Permanent, "dynamics_too_long", nil)
 	case http.StatusTooManyRequests:
 		return &fault.Error{Kind: fault.Throttled, Code: "dynamics_request_limit", Wait: limitWait}
-	case http.StatusNotImplemented, http.StatusGone:
+	case http.StatusNotImplemented:
 		return fault.New(fault.Blocked, "dynamics_path_unknown", nil)
 	}
 	return connector.ByStatus(Kind, e.Status)

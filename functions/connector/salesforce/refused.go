@@ -243,8 +243,6 @@ func (e *ResponseError) byStatus() *fault.Error {
 	switch e.Status {
 	case http.StatusMultipleChoices:
 		return fault.New(fault.Permanent, codeAmbiguous, nil)
-	case http.StatusMethodNotAllowed, http.StatusGone: // the version of the API is retired
-		return fault.New(fault.Blocked, "salesforce_path_unknown", nil)
 	case http.StatusConflict, http.StatusPreconditionFailed, http.StatusPreconditionRequired:
 		return fault.New(fault.Retryable, "salesforce_changed_meanwhile", nil)
 	case http.StatusRequestHeaderFieldsTooLarge:
