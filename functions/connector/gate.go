@@ -168,7 +168,9 @@ func blocks(kind string, err error) *fault.Error {
 	if _, worked := errors.AsType[*queue.FailingError](err); !worked || !OfCRM(kind, err) {
 		return nil
 	}
-	if f := fault.Of(err); f.Kind == fault.Blocked || f.Kind == fault.Throttled && f.Wait > parkAfter || errors.Is(err, errHangs) {
+	f := fault.Of(err)
+	asks := f.Wait > parkAfter && (f.Kind == fault.Throttled || Unanswered(kind, f))
+	if f.Kind == fault.Blocked || asks || errors.Is(err, errHangs) {
 		return f
 	}
 	return nil

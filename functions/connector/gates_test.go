@@ -338,6 +338,7 @@ func TestWhatBlocksATenantParksWhatIsBehindInOrder(t *testing.T) {
 	}{
 		"credentials refused":         {refused, 1, time.Minute},
 		"throttled for over a minute": {long, 1, 90 * time.Second},
+		"an outage for over a minute": {&fault.Error{Kind: fault.Retryable, Code: "toy_unavailable", Wait: 6 * time.Hour}, 1, time.Minute},
 		"not answering":               {fault.New(fault.Retryable, "toy_timeout", nil), 3, time.Minute},
 		"not reached":                 {fault.New(fault.Retryable, "toy_unreachable", nil), 3, time.Minute},
 		"an error of its own":         {fault.New(fault.Retryable, "toy_unavailable", nil), 3, time.Minute},
@@ -396,6 +397,7 @@ func TestWhatBlocksATenantParksWhatIsBehindInOrder(t *testing.T) {
 func TestWhatIsAMessagesOwnClosesNoGate(t *testing.T) {
 	for name, err := range map[string]error{
 		"a short wait":             &fault.Error{Kind: fault.Throttled, Code: "toy_throttled", Wait: time.Minute},
+		"a long lock":              &fault.Error{Kind: fault.Retryable, Code: "toy_locked", Wait: time.Hour},
 		"a lock":                   fault.New(fault.Retryable, "toy_locked", nil),
 		"the store does not reply": fault.New(fault.Retryable, "store_failed", nil),
 		"a bad row":                fault.New(fault.Permanent, "toy_refused", nil),
