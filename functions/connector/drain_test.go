@@ -13,6 +13,7 @@ import (
 	"signalbox/shared/connect"
 	"signalbox/shared/fault"
 	"signalbox/shared/queue"
+	"signalbox/shared/spool"
 	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 )
@@ -709,6 +710,53 @@ func TestWhatIsParkedLateIsNotOvertaken(t *testing.T) {
 		l.parkedInOrder("acme", 1000, 1)
 		l.empty()
 	})
+}
+
+// TestADrainGoesOnWhileMoreIsParkedThanItReads: before each page that it reads something is parked behind the same gate, once two messages of a thread, one
+// before what it has read by then and one behind it. All the same it delivers, and turns no thread around.
+func TestADrainGoesOnWhileMoreIsParkedThanItReads(t *testing.T) {
+	const most = 24 // pages
+	for at := range 12 {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLane(t)
+			first := l.send("acme", "late", "late-0")
+			l.park("acme", 40, 3)
+			second := l.send("acme", "late", "late-1")
+			l.says("acme", fault.New(fault.Blocked, "toy_unauthenticated", nil))
+			w, reads, calls, shard := l.process(l), 0, 0, spool.Shard("late", 4)
+			of, noise := fmt.Sprint("acme/pending/toy/", shard), "noise"
+			for spool.Shard(noise, 4) != shard {
+				noise += "e"
+			}
+			for n := range 40 {
+				l.receive(w, l.send("acme", fmt.Sprintf("t%03d", n), fmt.Sprintf("t%03d-3", n)))
+			}
+			l.says("acme", nil)
+			time.Sleep(time.Minute)
+			l.page = 20
+			l.fault = func(c memstore.Call) memstore.Fault {
+				if c.Operation != memstore.List || c.Partition != of || reads == most {
+					return memstore.None
+				}
+				if reads++; reads == most {
+					calls = l.calls()
+				}
+				if reads == at+1 {
+					l.receive(w, first)
+					l.receive(w, second)
+				}
+				l.receive(w, l.send("acme", noise, fmt.Sprint("noise-", reads)))
+				return memstore.None
+			}
+			l.run(l.drain())
+			if calls == 0 {
+				t.Errorf("it read %d pages and delivered nothing", reads)
+			}
+			l.parkedInOrder("acme", 40, 4)
+			l.inOrder("acme", "late", "late-0", "late-1")
+			l.empty()
+		})
+	}
 }
 
 // hook is a CRM before whose calls something happens.

@@ -46,18 +46,20 @@ type draining struct {
 // shard is what is parked behind one gate, or what receipts wait to be shown.
 type shard struct {
 	partition string
-	count     store.Key        // of the record whose number says how many there are
-	gate      store.Record     // as it was before the pass over what is parked began, but for what was removed since
-	began     time.Time        // when it did
-	after     string           // what the pass has read
-	read      bool             // since it was last looked whether something was parked meanwhile
-	over      bool             // that was all
-	held      []waitingMessage // of it, what is not in a batch yet
-	seen      bool             // there was something
-	waits     bool             // something is not done
-	blind     bool             // of that something, nobody knows whose thread it is
-	ended     bool             // there is no pass in this run any more
-	skip      map[string]bool  // threads with a message that is not done: the rest of them waits for the next run. A thread is of one shard
+	count     store.Key         // of the record whose number says how many there are
+	gate      store.Record      // as it was before the pass over what is parked began, but for what was removed since
+	began     time.Time         // when it did
+	after     string            // what the pass has read
+	read      bool              // since it was last looked whether something was parked meanwhile
+	over      bool              // that was all
+	held      []waitingMessage  // of it, what is not in a batch yet
+	last      map[string]string // of what was held before it was read again: by thread, the last one's place. Nil: it is read for the first time
+	late      bool              // what was parked during that second read was left out: the next read begins at the beginning
+	seen      bool              // there was something
+	waits     bool              // something is not done
+	blind     bool              // of that something, nobody knows whose thread it is
+	ended     bool              // there is no pass in this run any more
+	skip      map[string]bool   // threads with a message that is not done: the rest of them waits for the next run. A thread is of one shard
 }
 
 // waitingMessage is one that is parked.
@@ -141,7 +143,7 @@ func (s *shard) size() (n int) {
 // next returns the first message of each thread, but for those that wait, of at most so many: the more there are to choose from, the wider
 // are the CRM's calls.
 func (r *draining) next(ctx context.Context, most int) ([]waitingMessage, error) {
-	for again := true; again; {
+	for again := true; again; { // twice at most
 		errs := make([]error, len(r.shards))
 		queue.SideBySide(r.shards, func(i int, s *shard) { errs[i] = r.fill(ctx, s) })
 		moved, err := r.overtaken(ctx)
@@ -172,7 +174,8 @@ func (r *draining) next(ctx context.Context, most int) ([]waitingMessage, error)
 }
 
 // overtaken has the pass over a shard begin again if something was parked since it began: that may be before what was read by now, and what is behind it
-// in its thread among that.
+// in its thread among that. Where something is parked during that second read, too, it holds what the first one saw and what it saw before that: whatever is
+// before it in its thread was parked before it. The rest is left for another pass: more may be parked than is read.
 func (r *draining) overtaken(ctx context.Context) (again bool, err error) {
 	var read []*shard
 	var keys []store.Key
@@ -187,9 +190,21 @@ func (r *draining) overtaken(ctx context.Context) (again bool, err error) {
 	}
 	held, err := r.options.Store.Get(ctx, keys...)
 	for i, gate := range held {
-		if gate.Version != read[i].gate.Version {
+		s := read[i]
+		switch {
+		case gate.Version == s.gate.Version:
+			s.last = nil
+		case s.last == nil:
 			again = true
-			read[i].restart(gate)
+			last := map[string]string{}
+			for _, m := range s.held {
+				last[m.Group] = m.record.Sort
+			}
+			s.restart(gate)
+			s.last = last
+		default:
+			s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return m.record.Sort > s.last[m.Group] })
+			s.last, s.late = nil, true
 		}
 	}
 	return again, err
@@ -198,6 +213,9 @@ func (r *draining) overtaken(ctx context.Context) (again bool, err error) {
 // fill reads on in a shard, unless much of what was read is not in a batch yet.
 func (r *draining) fill(ctx context.Context, s *shard) error {
 	s.held = slices.DeleteFunc(s.held, func(m waitingMessage) bool { return s.leaves(m.Group) })
+	if s.late && len(s.held) <= parkedPage/2 {
+		s.restart(s.gate)
+	}
 	for !s.ended && !s.over && len(s.held) <= parkedPage/2 && s.size() <= parkedBytes {
 		page, more, err := r.options.Store.List(ctx, store.Range{
 			Partition: s.partition, After: s.after, Limit: parkedPage - len(s.held),

@@ -22,6 +22,7 @@ import (
 	"signalbox/shared/idempotency"
 	"signalbox/shared/keyring"
 	"signalbox/shared/queue"
+	"signalbox/shared/store"
 	"signalbox/shared/store/memstore"
 	"signalbox/shared/telemetry"
 	"signalbox/shared/tenant"
@@ -80,6 +81,7 @@ type lane struct {
 	tenants connector.Directory // itself, unless it matters
 	width   int
 	most    int // concurrency
+	page    int // records that a drain reads at once, at most; 0: as many as it asks for
 	sent    int
 	batches [][]string // the deliveries of each call
 
@@ -201,8 +203,21 @@ func (l *lane) drainInto(crm connector.CRM[string]) *connector.Drain {
 		return connect.Result{Reports: []connect.Report{report}}, nil
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Lease: 35 * time.Second, Kind: "toy", CRM: l, Connect: looks, Store: l.store, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
+		Probe: 15 * time.Minute, Lease: 35 * time.Second, Kind: "toy", CRM: l, Connect: looks, Store: pages{l.store, l.page}, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
 	})
+}
+
+// pages is a store that returns pages of so many records at most, unless that is 0.
+type pages struct {
+	*memstore.Store
+	most int
+}
+
+func (p pages) List(ctx context.Context, r store.Range) ([]store.Record, bool, error) {
+	if p.most > 0 {
+		r.Limit = min(r.Limit, p.most)
+	}
+	return p.Store.List(ctx, r)
 }
 
 func (l *lane) run(d *connector.Drain) []connect.Gate {
