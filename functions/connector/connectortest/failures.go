@@ -169,6 +169,7 @@ func endures[R any](t *testing.T, fresh func(t *testing.T) Harness[R], seen *req
 	t.Run("refused", func(t *testing.T) { refused(t, fresh) })
 	t.Run("unreached", func(t *testing.T) { unreached(t, fresh) })
 	t.Run("cut off", func(t *testing.T) { cutOff(t, fresh) })
+	t.Run("told nothing", func(t *testing.T) { toldNothing(t, fresh) })
 	t.Run("cut", func(t *testing.T) { cut(t, fresh, seen) })
 }
 
@@ -235,6 +236,30 @@ func cutOff[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 				})
 			})
 		}
+	}
+}
+
+// toldNothing answers each request of a delivery with a success that says nothing of what was asked, and has no effect. It is taken neither for
+// an effect nor for an empty list.
+func toldNothing[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
+	for name, situation := range situations[R]() {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, n int) bool {
+				w := newWorld(t, fresh(t))
+				d, before, persons := situation(w)
+				w.wire.spoil(&trouble{how: refuse, at: n, status: http.StatusOK, body: "{}"})
+				err := w.deliver(&process{}, d)[0]
+				met := w.wire.count() >= n
+				w.wire.spoil(nil)
+				if err != nil && fault.Of(err).Kind == fault.Permanent {
+					w.staysDead(d, err)
+					return met
+				}
+				w.finish(d)
+				w.holds(persons, append(before, d)...)
+				return met
+			})
+		})
 	}
 }
 

@@ -172,5 +172,8 @@ func personsOf(r reply) ([]person, error) {
 	if found.Value != nil {
 		return *found.Value, nil
 	}
+	if found.ContactID == "" && found.LeadID == "" { // neither: whoever took it for nobody would make again who is there
+		return nil, fault.New(fault.Retryable, codeUndecodable, nil)
+	}
 	return []person{found.person}, nil
 }

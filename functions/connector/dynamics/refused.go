@@ -47,6 +47,7 @@ type ResponseError struct {
 	long  map[string]int // how long the values of columns may be of which one is longer
 	about []string       // the ids that its message names
 	user  bool           // its message says that a user is disabled
+	page  bool           // it is no JSON: something in between said it
 }
 
 // Error returns the status, the code and the request's id.
@@ -105,8 +106,8 @@ func sorted(p part, status int, header http.Header, body []byte) *fault.Error {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	_ = json.Unmarshal(body, &told) // what is no JSON leaves the status to decide
-	e := &ResponseError{Status: status}
+	err := json.Unmarshal(body, &told)
+	e := &ResponseError{Status: status, page: err != nil && len(body) > 0} // then the status decides
 	if code := strings.ToLower(told.Error.Code); hexCode.MatchString(code) {
 		e.Code = code
 	}
@@ -157,6 +158,9 @@ func (e *ResponseError) byCode(message string) *fault.Error {
 func (e *ResponseError) byStatus(p part) *fault.Error {
 	switch e.Status {
 	case http.StatusNotFound:
+		if e.page {
+			break
+		}
 		if p.match != "" || p.method == http.MethodGet && e.Code == "" && p.single() { // documented without a code
 			return fault.New(fault.Permanent, codeNotFound, nil)
 		}

@@ -87,6 +87,19 @@ func TestEveryRefusalIsSortedByCodeFirst(t *testing.T) {
 	}
 }
 
+func TestAPageThatIsNotFoundIsNoRowThatIsMissing(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		"":                                   codeNotFound,
+		`{"error":{"code":"","message":""}}`: codeNotFound,
+		"<html><body>404 Not Found</body></html>": "dynamics_path_unknown",
+	} {
+		if f := sorted(get("leads(1)"), http.StatusNotFound, nil, []byte(body)); f.Code != want {
+			t.Errorf("%q: %s, want %s", body, f.Code, want)
+		}
+	}
+}
+
 func TestALimitIsWaitedForAsLongAsItSays(t *testing.T) {
 	t.Parallel()
 	body := []byte(`{"error":{"code":"0x80072322","message":"Number of requests exceeded the limit of 6000 over time window of 300 seconds."}}`)

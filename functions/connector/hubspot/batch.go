@@ -123,6 +123,16 @@ func (r writeReply) spread(inputs []input, at []int, rows []row) (silent []int) 
 	return silent
 }
 
+// find reads or searches. A reply that holds neither records nor errors is none: whoever took it for an empty one would write again what is
+// there.
+func (p *portal) find(ctx context.Context, path string, request any) (reply readReply, err error) {
+	err = p.call(ctx, http.MethodPost, path, request, &reply)
+	if err == nil && reply.Results == nil && len(reply.Errors) == 0 {
+		err = fault.New(fault.Retryable, codeUndecodable, nil)
+	}
+	return reply, err
+}
+
 // read returns the records found under ids, which are values of idProperty (empty: HubSpot's ids). Those that do not exist
 // are left out. A batch read sees every write at once, which a search does not.
 func (p *portal) read(ctx context.Context, kind, idProperty string, ids, properties []string) ([]object, error) {
@@ -133,8 +143,8 @@ func (p *portal) read(ctx context.Context, kind, idProperty string, ids, propert
 			inputs[i].ID = id
 		}
 		request := connector.Object{"idProperty", idProperty, "inputs", inputs, "properties", properties, "propertiesWithHistory", []string{}}
-		var reply readReply
-		if err := p.call(ctx, http.MethodPost, p.routes.batch(kind, "read"), request, &reply); err != nil && !fault.Is(err, codeNotFound) {
+		reply, err := p.find(ctx, p.routes.batch(kind, "read"), request)
+		if err != nil && !fault.Is(err, codeNotFound) {
 			return nil, err
 		}
 		for _, e := range reply.Errors {

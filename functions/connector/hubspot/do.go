@@ -113,18 +113,18 @@ func (p *portal) associate(ctx context.Context, pairs []pair) []error {
 	connector.Rows{
 		Most: maxBatch,
 		Call: func(at []int) ([]int, error) {
-			if len(at) == 1 {
-				one := pairs[at[0]]
-				return nil, p.call(ctx, http.MethodPut, p.routes.associate(communications, one.From.ID, contacts, one.To.ID), nil, nil)
-			}
 			sent := make([]pair, len(at))
 			for k, i := range at {
 				sent[k] = pairs[i]
 			}
+			method, path, body := http.MethodPost, p.routes.associateBatch(communications, contacts), any(connector.Object{"inputs", sent})
+			if one := sent[0]; len(sent) == 1 {
+				method, path, body = http.MethodPut, p.routes.associate(communications, one.From.ID, contacts, one.To.ID), nil
+			}
 			var reply struct {
 				Results []pair `json:"results"`
 			}
-			err := p.call(ctx, http.MethodPost, p.routes.associateBatch(communications, contacts), connector.Object{"inputs", sent}, &reply)
+			err := p.call(ctx, method, path, body, &reply)
 			return slices.DeleteFunc(slices.Clone(at), func(i int) bool { return slices.Contains(reply.Results, pairs[i]) }), err
 		},
 		Fail: func(i int, err error) { errs[i] = err },

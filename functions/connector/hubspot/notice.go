@@ -3,7 +3,6 @@ package hubspot
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"strings"
 	"time"
 
@@ -113,8 +112,8 @@ func (p *portal) told(ctx context.Context, r Request) (string, error) {
 			"filterGroups",
 			[]connector.Object{{"filters", []connector.Object{filter}}},
 		}
-		var reply readReply
-		if err := p.call(ctx, http.MethodPost, p.routes.search(tasks), request, &reply); err != nil {
+		reply, err := p.find(ctx, p.routes.search(tasks), request)
+		if err != nil {
 			return "", err
 		}
 		found = reply.Results

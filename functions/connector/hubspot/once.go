@@ -110,15 +110,15 @@ func (p *portal) related(ctx context.Context, from, id, to, after string) (ids [
 		}
 	}
 	if reply.Results == nil && len(reply.Errors) == 0 {
-		return nil, "", fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
+		return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	for _, result := range reply.Results {
 		if result.From.ID.String() != id {
-			return nil, "", fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
+			return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
 		}
 		for _, other := range result.To {
 			if other.ID == "" {
-				return nil, "", fault.New(fault.Retryable, "hubspot_reply_undecodable", nil)
+				return nil, "", fault.New(fault.Retryable, codeUndecodable, nil)
 			}
 			ids = append(ids, other.ID.String())
 		}

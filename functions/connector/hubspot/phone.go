@@ -2,7 +2,6 @@ package hubspot
 
 import (
 	"context"
-	"net/http"
 
 	"signalbox/functions/connector"
 )
@@ -49,11 +48,8 @@ func (p *portal) search(ctx context.Context, phone string) ([]object, error) {
 	request := connector.Object{
 		"after", "0", "limit", candidates, "sorts", []string{"-lastmodifieddate"}, "properties", properties, "filterGroups", groups,
 	}
-	var reply readReply
-	if err := p.call(ctx, http.MethodPost, p.routes.search(contacts), request, &reply); err != nil {
-		return nil, err
-	}
-	return reply.Results, nil
+	reply, err := p.find(ctx, p.routes.search(contacts), request)
+	return reply.Results, err
 }
 
 // samePhone keeps the candidates that have this number: each of their numbers is read with the record's own country

@@ -35,6 +35,8 @@ const (
 	codeRule     = "hubspot_validation_rule"
 	codeInvalid  = "hubspot_invalid_data"
 
+	codeUndecodable = "hubspot_reply_undecodable"
+
 	codePropertyMissing  = "hubspot_property_missing"
 	codePropertyReadOnly = "hubspot_property_read_only"
 	codePropertyType     = "hubspot_property_type"

@@ -212,7 +212,7 @@ func (c *CRM) Written(ctx context.Context, of connector.BindingKey, part connect
 	}
 	lines, err := csv.NewReader(bytes.NewReader(table)).ReadAll()
 	if err != nil {
-		return nil, fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		return nil, fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	var rows []connector.Row
 	for i := 1; i < len(lines); i++ {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -146,12 +145,7 @@ func (o *org) cadencesOf(ctx context.Context, ids []string) map[string]found {
 func (o *org) queryCadences(ctx context.Context, ids []string, at []int) (records []cadence, done bool, err error) {
 	query := "SELECT Id, TargetId, CreatedDate, State FROM ActionCadenceTracker WHERE TargetId IN ('" +
 		strings.Join(selected(ids, at), "', '") + "') AND State != 'Complete'"
-	var reply struct {
-		Done    bool      `json:"done"`
-		Records []cadence `json:"records"`
-	}
-	err = o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
-	return reply.Records, reply.Done, err
+	return queried[cadence](ctx, o, "query", query)
 }
 
 // endCadences removes persons from the cadences that had begun when they replied.

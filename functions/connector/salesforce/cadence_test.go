@@ -190,7 +190,7 @@ func TestCadencesThatAreRefused(t *testing.T) {
 			id := s.Add("Contact", contact())
 			s.Spoil(simulatortest.Fault{Match: queryPath, Status: 200, Body: []byte(`{}`)})
 			_, errs := connectortest.Carry(t.Context(), s.CRM, replying(1, id, replyTime))
-			wants(t, errs[0], fault.Retryable, "salesforce_query_unfinished")
+			wants(t, errs[0], fault.Retryable, "salesforce_reply_undecodable")
 			s.shows(t, id, time.Time{}, false)
 			return 3
 		}},

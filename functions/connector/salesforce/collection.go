@@ -3,6 +3,7 @@ package salesforce
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -134,6 +135,9 @@ func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) m
 						held[p.ID] = p
 					}
 				}
+				if err == nil && len(found) != len(at) { // of who is not there it says null
+					return at, nil
+				}
 				return nil, err
 			},
 			Fail: func(i int, err error) {
@@ -144,6 +148,22 @@ func (o *org) readPersons(ctx context.Context, ids []string, fields ...string) m
 		}.Send(slices.DeleteFunc(connector.Indices(len(ids)), func(i int) bool { return kindOf(ids[i]) != object }))
 	}
 	return held
+}
+
+// queried returns what a query found, and whether that is all. A reply without the list is none: whoever took it for an empty one would write
+// again what is there.
+func queried[T any](ctx context.Context, o *org, resource, soql string) (records []T, done bool, err error) {
+	var reply struct {
+		Done    bool `json:"done"`
+		Records *[]T `json:"records"`
+	}
+	if err := o.call(ctx, http.MethodGet, o.path(resource)+"?q="+url.QueryEscape(soql), nil, &reply); err != nil {
+		return nil, false, err
+	}
+	if reply.Records == nil {
+		return nil, false, fault.New(fault.Retryable, codeUndecodable, nil)
+	}
+	return *reply.Records, reply.Done, nil
 }
 
 // missing reports whether an error says that a record is not there.
@@ -168,15 +188,24 @@ func (o *org) writeRows(ctx context.Context, rows []connector.Object) []error {
 // create makes a record that has no external id. What is too long for a field of the org is shortened, once, and what is hidden from the
 // integration user is left out where the record says enough without it.
 func (o *org) create(ctx context.Context, object string, record connector.Object) error {
-	path := o.path("sobjects/" + object)
-	err := o.call(ctx, http.MethodPost, path, record, nil)
+	err := o.insert(ctx, object, record)
 	for fitting, without := unhidden(err, object, record); len(without) > 0; fitting, without = unhidden(err, object, record) {
 		o.withhold(ctx, object, without)
 		record = fitting
-		err = o.call(ctx, http.MethodPost, path, record, nil)
+		err = o.insert(ctx, object, record)
 	}
 	if fitting, changed := shortened(err, record); changed {
-		err = o.call(ctx, http.MethodPost, path, fitting, nil)
+		err = o.insert(ctx, object, fitting)
+	}
+	return err
+}
+
+// insert makes a record as it stands. A reply that does not name it has not made it.
+func (o *org) insert(ctx context.Context, object string, record connector.Object) error {
+	var made rowReply
+	err := o.call(ctx, http.MethodPost, o.path("sobjects/"+object), record, &made)
+	if err == nil && made.ID == "" {
+		return fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	return err
 }

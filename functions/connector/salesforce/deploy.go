@@ -130,7 +130,7 @@ func (v *visit) begin(ctx context.Context) (string, error) {
 	}
 	err = v.ask(ctx, http.MethodPost, v.path("metadata/deployRequest"), connector.Raw{Type: form.FormDataContentType(), Data: body.Bytes()}, &begun)
 	if err == nil && !recordID.MatchString(begun.ID) {
-		err = fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		err = fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	return begun.ID, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -96,7 +95,7 @@ func (o *org) publish(ctx context.Context, r Request, f *connector.File, at stri
 	})
 	err = o.call(ctx, http.MethodPost, o.path("sobjects/"+versionObject), connector.Raw{Type: "application/json", Data: connector.WithBase64(record, "VersionData", data)}, &made)
 	if err == nil && made.ID == "" {
-		err = fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		err = fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	return made.ID, err
 }
@@ -109,24 +108,21 @@ func fileMark(key string) string { return "[msg:" + key + "]" }
 func (o *org) attached(ctx context.Context, at []string, key string) (string, error) {
 	query := "SELECT ContentDocument.Description, ContentDocument.LatestPublishedVersionId FROM ContentDocumentLink WHERE LinkedEntityId IN ('" +
 		strings.Join(at, "', '") + "')"
-	var reply struct {
-		Records []struct {
-			Document struct {
-				Description string `json:"Description"`
-				Version     string `json:"LatestPublishedVersionId"`
-			} `json:"ContentDocument"`
-		} `json:"records"`
-		Done bool `json:"done"`
-	}
-	if err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
+	records, done, err := queried[struct {
+		Document struct {
+			Description string `json:"Description"`
+			Version     string `json:"LatestPublishedVersionId"`
+		} `json:"ContentDocument"`
+	}](ctx, o, "query", query)
+	if err != nil {
 		return "", err
 	}
-	for _, record := range reply.Records {
+	for _, record := range records {
 		if strings.Contains(record.Document.Description, fileMark(key)) {
 			return record.Document.Version, nil
 		}
 	}
-	if !reply.Done { // a record with thousands of files
+	if !done { // a record with thousands of files
 		return "", fault.New(fault.Permanent, "salesforce_query_unfinished", nil)
 	}
 	return "", nil

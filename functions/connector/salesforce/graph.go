@@ -431,7 +431,7 @@ func (n nodeReply) read() (string, error) {
 		Errors  []problem `json:"errors"`
 	}
 	if err := json.Unmarshal(n.Body, &saved); err != nil {
-		return "", fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		return "", fault.New(fault.Retryable, codeUndecodable, nil)
 	}
 	if saved.Success == nil || !*saved.Success {
 		return "", sorted(http.StatusBadRequest, saved.Errors, usage{})

@@ -3,8 +3,6 @@ package salesforce
 import (
 	"context"
 	"errors"
-	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,15 +77,13 @@ func (o *org) explained(ctx context.Context, err error) error {
 		return err
 	}
 	query := "SELECT ValidationName FROM ValidationRule WHERE Active = true AND ErrorMessage = '" + escaped(refused.says) + "'"
-	var reply struct {
-		Records []struct {
-			Name string `json:"ValidationName"`
-		} `json:"records"`
-	}
-	if failed := o.call(ctx, http.MethodGet, o.path("tooling/query")+"?q="+url.QueryEscape(query), nil, &reply); failed != nil {
+	rules, _, failed := queried[struct {
+		Name string `json:"ValidationName"`
+	}](ctx, o, "tooling/query", query)
+	if failed != nil {
 		return err
 	}
-	for _, r := range reply.Records {
+	for _, r := range rules {
 		if ruleName.MatchString(r.Name) {
 			named, by := *fault.Of(err), *refused // steps of one call may share them
 			by.By, named.Err = r.Name, &by

@@ -40,6 +40,7 @@ const (
 	codeFlow            = "salesforce_flow"
 	codeTrigger         = "salesforce_trigger"
 	codeSlowQuery       = "salesforce_query_timeout"
+	codeUndecodable     = "salesforce_reply_undecodable"
 )
 
 // statusUnroutable is the status of Salesforce's edge when it does not know where an org is.

@@ -210,7 +210,7 @@ func (o *org) found(ctx context.Context, l lookup, n nodeReply) (person, error) 
 		return p, fault.New(fault.Retryable, "salesforce_graph_unanswered", nil)
 	case http.StatusOK:
 		if err := json.Unmarshal(n.Body, &p); err != nil || p.ID == "" {
-			return p, fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+			return p, fault.New(fault.Retryable, codeUndecodable, nil)
 		}
 		return p, nil
 	case http.StatusMultipleChoices:
@@ -290,18 +290,16 @@ func (o *org) successor(ctx context.Context, gone string) (person, error) {
 			break
 		}
 		query := "SELECT MasterRecordId FROM " + object + " WHERE Id = '" + gone + "'"
-		var reply struct {
-			Records []struct {
-				Master string `json:"MasterRecordId"`
-			} `json:"records"`
-		}
-		if err := o.call(ctx, http.MethodGet, o.path("queryAll")+"?q="+url.QueryEscape(query), nil, &reply); err != nil {
+		records, _, err := queried[struct {
+			Master string `json:"MasterRecordId"`
+		}](ctx, o, "queryAll", query)
+		if err != nil {
 			return person{}, err
 		}
-		if len(reply.Records) == 0 || kindOf(reply.Records[0].Master) == "" {
+		if len(records) == 0 || kindOf(records[0].Master) == "" {
 			break
 		}
-		gone = reply.Records[0].Master
+		gone = records[0].Master
 		if p, err := o.get(ctx, gone); err != nil || p.ID != "" {
 			return p, err
 		}
@@ -412,12 +410,15 @@ func (o *org) withPhone(ctx context.Context, of delivery.Person, lost, digits st
 	}
 	request := connector.Object{"q", digits, "in", "PHONE", "overallLimit", searchAll, "sobjects", objects}
 	var reply struct {
-		Records []person `json:"searchRecords"`
+		Records *[]person `json:"searchRecords"`
 	}
 	if err := o.call(ctx, http.MethodPost, o.path("parameterizedSearch"), request, &reply); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(reply.Records, func(c person) bool {
+	if reply.Records == nil {
+		return nil, fault.New(fault.Retryable, codeUndecodable, nil)
+	}
+	return slices.DeleteFunc(*reply.Records, func(c person) bool {
 		return c.who() == "" || c.who() == lost || c.ID == lost || !c.hasPhone(of)
 	}), nil
 }

@@ -44,7 +44,7 @@ func (c *CRM) ask(ctx context.Context, b Binding) (connector.Token, error) {
 	case reply.Status == http.StatusOK && decoded == nil && answer.Token != "":
 		return connector.Token{Value: answer.Token, User: userOf(answer.Identity)}, nil
 	case reply.Status == http.StatusOK:
-		return connector.Token{}, fault.New(fault.Retryable, "salesforce_reply_undecodable", nil)
+		return connector.Token{}, fault.New(fault.Retryable, codeUndecodable, nil)
 	default:
 		return connector.Token{}, refusedGrant(reply.Status, answer.Error, reply.Header)
 	}

@@ -3,8 +3,6 @@ package salesforce
 import (
 	"context"
 	"maps"
-	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -69,11 +67,7 @@ func (o *org) idsOf(ctx context.Context, object, field string, keys []string) (m
 	ids := make(map[string]string, len(keys))
 	for some := range slices.Chunk(keys, ReceiptsWidth) {
 		query := "SELECT Id, " + field + " FROM " + object + " WHERE " + field + " IN ('" + strings.Join(some, "', '") + "')"
-		var reply struct {
-			Done    bool             `json:"done"`
-			Records []map[string]any `json:"records"`
-		}
-		err := o.call(ctx, http.MethodGet, o.path("query")+"?q="+url.QueryEscape(query), nil, &reply)
+		records, done, err := queried[map[string]any](ctx, o, "query", query)
 		if fault.Is(err, codeSlowQuery) && len(some) > 1 { // half of it at a time
 			for half := range slices.Chunk(some, (len(some)+1)/2) {
 				found, err := o.idsOf(ctx, object, field, half)
@@ -87,10 +81,10 @@ func (o *org) idsOf(ctx context.Context, object, field string, keys []string) (m
 		if err != nil {
 			return nil, err
 		}
-		if !reply.Done {
+		if !done {
 			return nil, fault.New(fault.Retryable, "salesforce_query_unfinished", nil)
 		}
-		for _, r := range reply.Records {
+		for _, r := range records {
 			key, _ := r[field].(string)
 			ids[key], _ = r["Id"].(string)
 		}
