@@ -32,15 +32,12 @@ func ConnectHandler(kind string, open func() (Tenants, Connecter)) func(context.
 		if problem := unfit(kind, r, crm); problem != "" {
 			return connect.Refuse(problem), nil
 		}
-		found, err := tenants.Tenant(ctx, r.Tenant)
-		if errors.Is(err, tenant.ErrUnknown) {
-			return connect.Refuse("tenant " + r.Tenant + " is not known: apply its file first"), nil
-		}
+		found, problem, err := named(ctx, tenants, r)
 		if err != nil {
 			return connect.Result{}, errors.New(fault.Of(err).Code)
 		}
-		if r.CRM != "" && !slices.Contains(found.CRMNames(), r.CRM) {
-			return connect.Refuse("crm " + r.CRM + " is none of the tenant's, which are " + strings.Join(found.CRMNames(), ", ")), nil
+		if problem != "" {
+			return connect.Refuse(problem), nil
 		}
 		result := connect.Result{Reports: []connect.Report{}}
 		for _, bound := range found.CRMs {
@@ -56,6 +53,18 @@ func ConnectHandler(kind string, open func() (Tenants, Connecter)) func(context.
 		}
 		return result, nil
 	}
+}
+
+// named returns the tenant of a request, or what is wrong with the names in it.
+func named(ctx context.Context, tenants Tenants, r connect.Request) (found tenant.Tenant, problem string, err error) {
+	found, err = tenants.Tenant(ctx, r.Tenant)
+	switch {
+	case errors.Is(err, tenant.ErrUnknown):
+		return found, "tenant " + r.Tenant + " is not known: apply its file first", nil
+	case err == nil && r.CRM != "" && !slices.Contains(found.CRMNames(), r.CRM):
+		return found, "crm " + r.CRM + " is none of the tenant's, which are " + strings.Join(found.CRMNames(), ", "), nil
+	}
+	return found, "", err
 }
 
 // unfit returns what is wrong with a request, "" for nothing.

@@ -71,7 +71,12 @@ func (d *Drain) Handle(ctx context.Context, r connect.Request) (result connect.R
 	case r.Tenant == "":
 		result.Gates, err = d.Run(ctx)
 	default:
-		result.Gates, err = d.Ring(ctx, r.Tenant, r.CRM)
+		if result.Gates, err = d.Ring(ctx, r.Tenant, r.CRM); len(result.Gates) > 0 || err != nil || d.options.Tenants == nil {
+			break
+		}
+		if _, problem, err := named(ctx, d.options.Tenants, r); err == nil && problem != "" {
+			return connect.Refuse(problem), nil
+		}
 	}
 	return result, err
 }

@@ -372,8 +372,8 @@ func TestARingDrainsWhatIsNotDue(t *testing.T) {
 		for request, want := range map[connect.Request]string{
 			{Tenant: "acme", CRM: "toy"}:                    "acme delivered 3",
 			{Tenant: "other"}:                               "other parked 3, mend toy_unauthenticated",
-			{Tenant: "other", CRM: "to"}:                    "",
-			{Tenant: "nobody", CRM: "toy", Action: "drain"}: "",
+			{Tenant: "other", CRM: "to"}:                    "crm to is none of the tenant's, which are toy",
+			{Tenant: "nobody", CRM: "toy", Action: "drain"}: "tenant nobody is not known: apply its file first",
 			{CRM: "toy"}:                                    "crm without a tenant: name the tenant, too",
 			{Action: "sing"}:                                "action is none that this function knows: drain, connect or check",
 			{Action: "check", Tenant: "third"}:              "looked at third, ",

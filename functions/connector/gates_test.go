@@ -99,6 +99,9 @@ type lane struct {
 func (l *lane) Tenant(_ context.Context, id string) (tenant.Tenant, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if id == "nobody" {
+		return tenant.Tenant{}, tenant.ErrUnknown
+	}
 	return tenant.Tenant{ID: id, CRMs: []tenant.CRM{{Name: "toy", Kind: "toy", Tiers: l.tiers[id]}}}, nil
 }
 

@@ -32,18 +32,23 @@ func Resume(ctx context.Context, out io.Writer, lookup func(string) string, kind
 		return &UsageError{"TENANT is the tenant's id, not its file", ResumeUsage}
 	}
 	var gates []connect.Gate
-	asked := false
+	asked, failed := false, error(nil)
 	for _, kind := range kinds {
 		found, err := drainKind(ctx, out, kind, r, invoke)
 		if errors.Is(err, ErrNoFunction) {
 			continue
 		}
-		if err != nil {
-			return err
+		if err != nil { // the others' gates are drained all the same
+			if failed == nil {
+				failed = err
+			}
+			continue
 		}
 		asked, gates = true, append(gates, found...)
 	}
 	switch {
+	case failed != nil:
+		return failed
 	case !asked:
 		return errNoConnect
 	case len(gates) == 0:
