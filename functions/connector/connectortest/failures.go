@@ -239,7 +239,7 @@ func cutOff[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	}
 }
 
-// toldNothing answers each request of a delivery with a success that says nothing of what was asked, and has no effect. It is taken neither for
+// toldNothing gives each request of a delivery a success that says nothing of what was asked, and has no effect. It is taken neither for
 // an effect nor for an empty list.
 func toldNothing[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	for name, situation := range situations[R]() {
