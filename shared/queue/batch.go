@@ -38,7 +38,8 @@ func Half(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
-// finishTime is how long a Handler may take to finish once its time is over: within the worker's SoftMargin.
+// finishTime is how long a Handler may take to finish once its time is over: within the worker's SoftMargin, of
+// which the template therefore allows no less than three seconds.
 const finishTime = 2 * time.Second
 
 // Finishing returns a context for a write that must be tried even when ctx, a Handler's, is over: of what was achieved, or of a claim's
