@@ -51,7 +51,7 @@ $(LOCAL):
 .PHONY: test
 test: ## Run unit, contract, conformance and whole-pipeline tests under the race detector
 	go test -race -timeout 30m ./...
-	go test -timeout 30m -run 'TestContract|Schema|Trouble|Storm|WritersThatMeet|AKill' \
+	go test -timeout 30m -run 'TestContract|Schema|Trouble|Storm|WritersThatMeet|AKill|ForDays|NobodyUnblocks|RedriveAtEvery' \
 		./shared/dev/local ./shared/dev/ring1 ./functions/connector/... ./shared/canonical
 
 .PHONY: lint

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/functions/connector/simulatortest"
 	"signalbox/shared/canonical"
+	"signalbox/shared/dev/race"
 	"signalbox/shared/store"
 )
 
@@ -55,6 +56,7 @@ func TestAThrottleOfOneSecondDoesNotUseTheReceivesUp(t *testing.T) {
 // TestWhatNobodyUnblocksBecomesADeadLetterBeforeTheQueueLosesIt: a thread of more messages than a batch holds, so that the
 // last ones are first received when the queue is about to forget them.
 func TestWhatNobodyUnblocksBecomesADeadLetterBeforeTheQueueLosesIt(t *testing.T) {
+	withoutTheDetector(t)
 	t.Parallel()
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		p.outage.refuse(p.about.Refusals.Credential, 60*24*time.Hour)
@@ -91,6 +93,7 @@ func TestWhatWaitedForOurselvesSurvivesTheFirstFailureAfterwards(t *testing.T) {
 
 // TestTheCRMDownForDaysCostsNoMessageItsTenDays: it is not the messages' fault, and what waited behind another is not given ten days of its own.
 func TestTheCRMDownForDaysCostsNoMessageItsTenDays(t *testing.T) {
+	withoutTheDetector(t)
 	t.Parallel()
 	run(t, options{}, func(t *testing.T, p *pipeline) {
 		p.outage.begin(p.api, http.StatusBadGateway, "", 30*24*time.Hour)
@@ -226,4 +229,12 @@ func TestTwoHoldersOfOneMessage(t *testing.T) {
 			t.Error("no message had two holders")
 		}
 	})
+}
+
+// withoutTheDetector skips a test under the race detector. It waits for weeks, in which little is done, and is run without it.
+func withoutTheDetector(t *testing.T) {
+	t.Helper()
+	if race.Enabled {
+		t.Skip("SKIPPED under -race: make test runs it without it")
+	}
 }
