@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"context"
+	"slices"
 	"sync"
 
 	"signalbox/shared/fault"
@@ -21,6 +23,30 @@ func Outcomes[R any](steps []Step[R], do func(Batch[R])) []Outcome {
 		do(b)
 	}
 	return b.outcomes
+}
+
+// Carry is the body of a Do of a CRM that carries out a step by its kind: with what open returns for whose the steps are, which are of one binding, by
+// what do returns for the kind that they all are of, nil for one that the CRM does not know. Request returns the request of a step as this try has it.
+func Carry[R, E any](
+	ctx context.Context, steps []Step[R], request func(Step[R]) R, open func(context.Context, R) (E, error), do func(R) func(E, context.Context, Batch[R]),
+) []Outcome {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		steps[i].Request = request(steps[i])
+	}
+	return Outcomes(steps, func(b Batch[R]) {
+		first := b.Request(0)
+		at, err := open(ctx, first)
+		carry := do(first)
+		switch {
+		case err != nil:
+			b.FailAll(err)
+		case carry == nil:
+			b.FailAll(fault.New(fault.Permanent, CodeStep, nil))
+		default:
+			carry(at, ctx, b)
+		}
+	})
 }
 
 // Len returns how many steps there are.

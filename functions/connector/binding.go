@@ -30,30 +30,41 @@ type Directory interface {
 	Renew(ctx context.Context, id string) (changed bool, err error)
 }
 
-// ReadBinding returns what a tenant has configured under a name for a CRM of a kind, and reads the settings, if there are any, into
-// settings. A tenant without such a binding, or whose settings cannot be read, is blocked: nothing is wrong with the message.
-func ReadBinding(ctx context.Context, tenants Tenants, kind string, of BindingKey, settings any) (tenant.CRM, error) {
-	found, err := tenants.Tenant(ctx, of.Tenant)
-	if errors.Is(err, tenant.ErrUnknown) {
-		return tenant.CRM{}, fault.New(fault.Blocked, kind+"_tenant_unknown", err)
-	}
-	if err != nil {
-		return tenant.CRM{}, err
-	}
-	crm, ok := found.CRM(of.CRM)
-	if !ok || crm.Kind != kind {
-		return tenant.CRM{}, fault.New(fault.Blocked, kind+"_not_bound", nil)
-	}
-	if len(crm.Settings) > 0 && json.Unmarshal(crm.Settings, settings) != nil {
-		return tenant.CRM{}, fault.New(fault.Blocked, kind+"_settings_invalid", nil)
-	}
-	return crm, nil
+// Bindings returns what a tenant has set up for one of its CRMs, as a B; the name is delivery.Delivery.CRM. Errors are sorted by package fault.
+type Bindings[B any] interface {
+	Binding(ctx context.Context, tenantID, name string) (B, error)
 }
 
-// ReadWork returns the work that a tenant's rules ask a CRM for.
-func ReadWork(ctx context.Context, tenants Tenants, of BindingKey) ([]delivery.Action, error) {
-	found, err := tenants.Tenant(ctx, of.Tenant)
-	return found.Rules.Work(of.CRM), err
+// TenantBindings are the bindings to CRMs of a kind that tenants have configured. S is the JSON object in tenant.CRM.Settings.
+type TenantBindings[S, B any] struct {
+	kind    string
+	tenants Tenants
+	binding func(crm tenant.CRM, settings S, work []delivery.Action) B
+}
+
+// NewTenantBindings returns the bindings that tenants have configured. Binding makes one of a CRM, its settings and the work that the tenant's rules ask it for.
+func NewTenantBindings[S, B any](kind string, tenants Tenants, binding func(crm tenant.CRM, settings S, work []delivery.Action) B) *TenantBindings[S, B] {
+	return &TenantBindings[S, B]{kind, tenants, binding}
+}
+
+// Binding implements Bindings. A tenant without such a binding, or whose settings cannot be read, is blocked: nothing is wrong with the message.
+func (t *TenantBindings[S, B]) Binding(ctx context.Context, tenantID, name string) (none B, err error) {
+	found, err := t.tenants.Tenant(ctx, tenantID)
+	if errors.Is(err, tenant.ErrUnknown) {
+		return none, fault.New(fault.Blocked, t.kind+"_tenant_unknown", err)
+	}
+	if err != nil {
+		return none, err
+	}
+	crm, ok := found.CRM(name)
+	if !ok || crm.Kind != t.kind {
+		return none, fault.New(fault.Blocked, t.kind+"_not_bound", nil)
+	}
+	var settings S
+	if len(crm.Settings) > 0 && json.Unmarshal(crm.Settings, &settings) != nil {
+		return none, fault.New(fault.Blocked, t.kind+"_settings_invalid", nil)
+	}
+	return t.binding(crm, settings, found.Rules.Work(name)), nil
 }
 
 // IsOrigin reports whether an address is one that paths can be put behind. Which may be reached, and how, the HTTP client decides.

@@ -2,7 +2,6 @@ package dynamics
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 	"signalbox/shared/delivery"
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
+	"signalbox/shared/tenant"
 )
 
 // Kind is what tenant.CRM.Kind says of a binding that this connector serves.
@@ -23,11 +23,6 @@ const Version = "v9.2"
 
 // login is where access tokens are given, except in sovereign clouds.
 const login = "https://login.microsoftonline.com"
-
-// Bindings returns what a tenant has set up for one of its environments; the name is delivery.Delivery.CRM. Errors are sorted by package fault.
-type Bindings interface {
-	Binding(ctx context.Context, tenantID, name string) (Binding, error)
-}
 
 // Binding is one environment as a tenant set it up.
 type Binding struct {
@@ -70,12 +65,6 @@ func (b Binding) fingerprint() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// TenantBindings are the bindings that tenants have configured.
-type TenantBindings struct{ tenants connector.Tenants }
-
-// NewTenantBindings returns the bindings that tenants have configured.
-func NewTenantBindings(tenants connector.Tenants) *TenantBindings { return &TenantBindings{tenants} }
-
 // Settings is the JSON object in tenant.CRM.Settings. TenantID and ClientID are required. Unknown members are ignored. The binding's token is
 // the client secret.
 type Settings struct {
@@ -85,20 +74,12 @@ type Settings struct {
 	Leads    *bool  `json:"leads"` // false: new persons become contacts, and no leads are looked for
 }
 
-// Binding implements Bindings.
-func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
-	var s Settings
-	of := connector.BindingKey{Tenant: tenantID, CRM: name}
-	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, of, &s)
-	if err != nil {
-		return Binding{}, err
-	}
-	work, err := connector.ReadWork(ctx, t.tenants, of)
-	if err != nil {
-		return Binding{}, err
-	}
-	return Binding{
-		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Directory: s.TenantID, ClientID: s.ClientID, Secret: crm.Token,
-		Contacts: s.Leads != nil && !*s.Leads, Settings: crm.Settings, Work: work,
-	}, nil
+// NewTenantBindings returns the bindings that tenants have configured.
+func NewTenantBindings(tenants connector.Tenants) *connector.TenantBindings[Settings, Binding] {
+	return connector.NewTenantBindings(Kind, tenants, func(crm tenant.CRM, s Settings, work []delivery.Action) Binding {
+		return Binding{
+			BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Directory: s.TenantID, ClientID: s.ClientID, Secret: crm.Token,
+			Contacts: s.Leads != nil && !*s.Leads, Settings: crm.Settings, Work: work,
+		}
+	})
 }

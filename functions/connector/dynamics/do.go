@@ -3,7 +3,6 @@ package dynamics
 import (
 	"context"
 	"regexp"
-	"slices"
 
 	"signalbox/functions/connector"
 	"signalbox/shared/fault"
@@ -23,18 +22,15 @@ type environment struct {
 
 // Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	steps = slices.Clone(steps)
-	for i := range steps {
-		steps[i].Request.again = steps[i].Again
+	request := func(s connector.Step[Request]) Request {
+		s.Request.again = s.Again
+		return s.Request
 	}
-	return connector.Outcomes(steps, func(w batch) {
-		first := w.Request(0)
-		e, err := c.environment(ctx, connector.KeyOf(first.delivery))
-		if err != nil {
-			w.FailAll(err)
-			return
-		}
-		do := map[kind]func(*environment, context.Context, batch){
+	open := func(ctx context.Context, r Request) (*environment, error) {
+		return c.environment(ctx, connector.KeyOf(r.delivery))
+	}
+	return connector.Carry(ctx, steps, request, open, func(r Request) func(*environment, context.Context, batch) {
+		return map[kind]func(*environment, context.Context, batch){
 			resolve:   (*environment).resolve,
 			record:    (*environment).record,
 			consent:   (*environment).consent,
@@ -47,12 +43,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			openCase:  (*environment).openCase,
 			setStatus: (*environment).setStatus,
 			start:     (*environment).start,
-		}[first.kind]
-		if do == nil {
-			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
-			return
-		}
-		do(e, ctx, w)
+		}[r.kind]
 	})
 }
 

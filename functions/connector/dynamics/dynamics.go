@@ -6,6 +6,7 @@
 package dynamics
 
 import (
+	_ "embed"
 	"log/slog"
 	"net/http"
 
@@ -15,7 +16,7 @@ import (
 
 // Options are what a CRM works with. All are required.
 type Options struct {
-	Bindings Bindings
+	Bindings connector.Bindings[Binding]
 	Client   *http.Client     // for every request; it never follows a redirect here, whatever its own policy
 	Store    connector.Store  // where access tokens are shared between processes
 	Sealer   connector.Sealer // encrypts what is shared
@@ -38,10 +39,19 @@ func New(o Options) *CRM {
 	}
 }
 
+// advices are what a person is to do about each code, and where Microsoft has it.
+//
+//go:embed advice.json
+var advices connector.Advices
+
+// Advice implements connector.Adviser.
+func (c *CRM) Advice(code string) string { return advices.Advice(code) }
+
 var (
 	_ connector.CRM[Request]       = (*CRM)(nil)
 	_ connector.Linker             = (*CRM)(nil)
 	_ connector.FileTaker          = (*CRM)(nil)
 	_ connector.StatusWriter       = (*CRM)(nil)
 	_ connector.ConversationWriter = (*CRM)(nil)
+	_ connector.Adviser            = (*CRM)(nil)
 )

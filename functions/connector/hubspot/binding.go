@@ -1,7 +1,6 @@
 package hubspot
 
 import (
-	"context"
 	"encoding/json"
 	"reflect"
 	"strconv"
@@ -12,12 +11,6 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
-
-// Bindings returns what a tenant has set up for one of its HubSpot portals; the name is delivery.Delivery.CRM. Errors
-// are sorted by package fault.
-type Bindings interface {
-	Binding(ctx context.Context, tenantID, name string) (Binding, error)
-}
 
 // Binding is one portal as a tenant set it up.
 type Binding struct {

@@ -14,18 +14,15 @@ type batch = connector.Batch[Request]
 
 // Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	steps = slices.Clone(steps)
-	for i := range steps {
-		steps[i].Request.again = steps[i].Again
+	request := func(s connector.Step[Request]) Request {
+		s.Request.again = s.Again
+		return s.Request
 	}
-	return connector.Outcomes(steps, func(w batch) {
-		first := w.Request(0)
-		p, err := c.portal(ctx, connector.KeyOf(first.delivery))
-		if err != nil {
-			w.FailAll(err)
-			return
-		}
-		do := map[kind]func(*portal, context.Context, batch){
+	open := func(ctx context.Context, r Request) (*portal, error) {
+		return c.portal(ctx, connector.KeyOf(r.delivery))
+	}
+	return connector.Carry(ctx, steps, request, open, func(r Request) func(*portal, context.Context, batch) {
+		return map[kind]func(*portal, context.Context, batch){
 			resolve:      (*portal).resolve,
 			create:       (*portal).create,
 			lead:         (*portal).lead,
@@ -43,12 +40,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			openCase:     (*portal).openCase,
 			setStatus:    (*portal).setStatus,
 			start:        (*portal).start,
-		}[first.kind]
-		if do == nil {
-			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
-			return
-		}
-		do(p, ctx, w)
+		}[r.kind]
 	})
 }
 

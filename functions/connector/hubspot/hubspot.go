@@ -5,6 +5,7 @@
 package hubspot
 
 import (
+	_ "embed"
 	"log/slog"
 	"net/http"
 
@@ -14,7 +15,7 @@ import (
 
 // Options are what a CRM works with. All are required.
 type Options struct {
-	Bindings Bindings
+	Bindings connector.Bindings[Binding]
 	Client   *http.Client // for every request; it never follows a redirect here, whatever its own policy
 	Logger   *slog.Logger
 	Meter    *telemetry.Meter
@@ -31,9 +32,18 @@ func New(o Options) *CRM {
 	return &CRM{o, connector.NewAPI(Kind, o.Client, usageOf)}
 }
 
+// advices are what a person is to do about each code, and where HubSpot has it.
+//
+//go:embed advice.json
+var advices connector.Advices
+
+// Advice implements connector.Adviser.
+func (c *CRM) Advice(code string) string { return advices.Advice(code) }
+
 var (
 	_ connector.CRM[Request] = (*CRM)(nil)
 	_ connector.Linker       = (*CRM)(nil)
 	_ connector.FileTaker    = (*CRM)(nil)
 	_ connector.Connecter    = (*CRM)(nil)
+	_ connector.Adviser      = (*CRM)(nil)
 )

@@ -1,19 +1,13 @@
 package hubspot
 
 import (
-	"context"
-
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/tenant"
 )
 
 // Kind is what tenant.CRM.Kind says of a binding that this connector serves.
 const Kind = "hubspot"
-
-// TenantBindings are the bindings that tenants have configured.
-type TenantBindings struct{ tenants connector.Tenants }
-
-// NewTenantBindings returns the bindings that tenants have configured.
-func NewTenantBindings(tenants connector.Tenants) *TenantBindings { return &TenantBindings{tenants} }
 
 // Settings is the JSON object in tenant.CRM.Settings, all of it optional. Unknown members are ignored.
 type Settings struct {
@@ -25,31 +19,13 @@ type Settings struct {
 	Package          int        `json:"package"`    // the release of package/ that is installed, 1 where none is told
 }
 
-// Binding implements Bindings.
-func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
-	var s Settings
-	of := connector.BindingKey{Tenant: tenantID, CRM: name}
-	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, of, &s)
-	if err != nil {
-		return Binding{}, err
-	}
-	work, err := connector.ReadWork(ctx, t.tenants, of)
-	if err != nil {
-		return Binding{}, err
-	}
-	return Binding{
-		BaseURL:  crm.BaseURL,
-		Token:    crm.Token,
-		Version:  crm.APIVersion,
-		LeadType: s.LeadType,
-		PortalID: s.PortalID,
-		Package:  s.Package,
-		Capabilities: Capabilities{
-			Leads:            s.Leads,
-			EngagementUpsert: s.EngagementUpsert == nil || *s.EngagementUpsert,
-		},
-		Properties: s.Properties,
-		Settings:   crm.Settings,
-		Work:       work,
-	}, nil
+// NewTenantBindings returns the bindings that tenants have configured.
+func NewTenantBindings(tenants connector.Tenants) *connector.TenantBindings[Settings, Binding] {
+	return connector.NewTenantBindings(Kind, tenants, func(crm tenant.CRM, s Settings, work []delivery.Action) Binding {
+		return Binding{
+			BaseURL: crm.BaseURL, Token: crm.Token, Version: crm.APIVersion, LeadType: s.LeadType, PortalID: s.PortalID, Package: s.Package,
+			Capabilities: Capabilities{Leads: s.Leads, EngagementUpsert: s.EngagementUpsert == nil || *s.EngagementUpsert},
+			Properties:   s.Properties, Settings: crm.Settings, Work: work,
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package salesforce
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,12 +13,6 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/secret"
 )
-
-// Bindings returns what a tenant has set up for one of its orgs; the name is delivery.Delivery.CRM. Errors are sorted by
-// package fault.
-type Bindings interface {
-	Binding(ctx context.Context, tenantID, name string) (Binding, error)
-}
 
 // Binding is one org as a tenant set it up.
 type Binding struct {

@@ -2,10 +2,8 @@ package salesforce
 
 import (
 	"context"
-	"slices"
 
 	"signalbox/functions/connector"
-	"signalbox/shared/fault"
 )
 
 // batch is steps of one kind for one org.
@@ -13,24 +11,20 @@ type batch = connector.Batch[Request]
 
 // Do implements connector.CRM.
 func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connector.Outcome {
-	steps = slices.Clone(steps)
-	for i := range steps {
-		steps[i].Request.fields, steps[i].Request.again = steps[i].Fields, steps[i].Again
-		if steps[i].Request.kind == record {
-			steps[i].Request.activity, steps[i].Request.standing = activityOf(steps[i].Activity, steps[i].Again), steps[i].Stands()
-			if steps[i].Again {
-				steps[i].Request.shown = &earlier{}
-			}
+	request := func(s connector.Step[Request]) Request {
+		r := s.Request
+		r.fields, r.again = s.Fields, s.Again
+		if r.kind != record {
+			return r
 		}
+		if r.activity, r.standing = activityOf(s.Activity, s.Again), s.Stands(); s.Again {
+			r.shown = &earlier{}
+		}
+		return r
 	}
-	return connector.Outcomes(steps, func(w batch) {
-		first := w.Request(0)
-		o, err := c.org(ctx, connector.KeyOf(first.delivery))
-		if err != nil {
-			w.FailAll(err)
-			return
-		}
-		do := map[kind]func(*org, context.Context, batch){
+	open := func(ctx context.Context, r Request) (*org, error) { return c.org(ctx, connector.KeyOf(r.delivery)) }
+	return connector.Carry(ctx, steps, request, open, func(r Request) func(*org, context.Context, batch) {
+		return map[kind]func(*org, context.Context, batch){
 			resolve:   (*org).resolve,
 			record:    (*org).writeGraphs,
 			taskOnce:  (*org).taskOnce,
@@ -44,12 +38,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 			openCase:  (*org).openCase,
 			setStatus: (*org).setStatus,
 			start:     (*org).start,
-		}[first.kind]
-		if do == nil {
-			w.FailAll(fault.New(fault.Permanent, connector.CodeStep, nil))
-			return
-		}
-		do(o, ctx, w)
+		}[r.kind]
 	})
 }
 

@@ -6,6 +6,7 @@
 package salesforce
 
 import (
+	_ "embed"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -17,7 +18,7 @@ import (
 
 // Options are what a CRM works with. All are required.
 type Options struct {
-	Bindings Bindings
+	Bindings connector.Bindings[Binding]
 	Client   *http.Client     // for every request; it never follows a redirect here, whatever its own policy
 	Store    connector.Store  // where sessions are shared between processes
 	Sealer   connector.Sealer // encrypts what is shared
@@ -50,9 +51,18 @@ func New(o Options) *CRM {
 	}
 }
 
+// advices are what a person is to do about each code, and where Salesforce has it.
+//
+//go:embed advice.json
+var advices connector.Advices
+
+// Advice implements connector.Adviser.
+func (c *CRM) Advice(code string) string { return advices.Advice(code) }
+
 var (
 	_ connector.CRM[Request] = (*CRM)(nil)
 	_ connector.Linker       = (*CRM)(nil)
 	_ connector.FileTaker    = (*CRM)(nil)
 	_ connector.Connecter    = (*CRM)(nil)
+	_ connector.Adviser      = (*CRM)(nil)
 )

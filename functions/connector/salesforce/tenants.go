@@ -1,19 +1,13 @@
 package salesforce
 
 import (
-	"context"
-
 	"signalbox/functions/connector"
+	"signalbox/shared/delivery"
+	"signalbox/shared/tenant"
 )
 
 // Kind is what tenant.CRM.Kind says of a binding that this connector serves.
 const Kind = "salesforce"
-
-// TenantBindings are the bindings that tenants have configured.
-type TenantBindings struct{ tenants connector.Tenants }
-
-// NewTenantBindings returns the bindings that tenants have configured.
-func NewTenantBindings(tenants connector.Tenants) *TenantBindings { return &TenantBindings{tenants} }
 
 // Settings is the JSON object in tenant.CRM.Settings. ClientID and Username are required. Unknown members are ignored. The
 // binding's token is the private key in PEM.
@@ -33,26 +27,18 @@ type Settings struct {
 	CountryCodes    bool   `json:"countryCodes"`    // State and Country/Territory Picklists are on, which give addresses codes of countries
 }
 
-// Binding implements Bindings.
-func (t *TenantBindings) Binding(ctx context.Context, tenantID, name string) (Binding, error) {
-	var s Settings
-	of := connector.BindingKey{Tenant: tenantID, CRM: name}
-	crm, err := connector.ReadBinding(ctx, t.tenants, Kind, of, &s)
-	if err != nil {
-		return Binding{}, err
-	}
-	work, err := connector.ReadWork(ctx, t.tenants, of)
-	if err != nil {
-		return Binding{}, err
-	}
-	unless := func(set *bool) bool { return set == nil || *set }
-	return Binding{
-		BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Audience: s.Audience,
-		ClientID: s.ClientID, Username: s.Username, Key: crm.Token, OrgID: s.OrgID,
-		Package: s.Package, Settings: crm.Settings, Work: work,
-		Capabilities: Capabilities{
-			Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
-			AssignLeads: unless(s.AssignLeads), SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,
-		},
-	}, nil
+// NewTenantBindings returns the bindings that tenants have configured.
+func NewTenantBindings(tenants connector.Tenants) *connector.TenantBindings[Settings, Binding] {
+	return connector.NewTenantBindings(Kind, tenants, func(crm tenant.CRM, s Settings, work []delivery.Action) Binding {
+		unless := func(set *bool) bool { return set == nil || *set }
+		return Binding{
+			BaseURL: crm.BaseURL, Version: crm.APIVersion, LoginURL: s.LoginURL, Audience: s.Audience,
+			ClientID: s.ClientID, Username: s.Username, Key: crm.Token, OrgID: s.OrgID,
+			Package: s.Package, Settings: crm.Settings, Work: work,
+			Capabilities: Capabilities{
+				Leads: unless(s.Leads), Tasks: unless(s.Tasks), TaskUpsert: unless(s.TaskUpsert), AllowDuplicates: s.AllowDuplicates,
+				AssignLeads: unless(s.AssignLeads), SalesEngagement: s.SalesEngagement, CountryCodes: s.CountryCodes,
+			},
+		}
+	})
 }
