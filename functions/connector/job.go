@@ -37,7 +37,7 @@ type Loader[R any] interface {
 type Jobs interface {
 	// Upload makes jobs of rows, of which the CRM does nothing before they are advanced. One that is left is forgotten by the CRM.
 	Upload(ctx context.Context, of BindingKey, rows []Row) ([]JobPart, error)
-	// Advance starts a job that is not started, and returns how it stands.
+	// Advance starts a job that is not started, ends one that is given up, and returns how it stands.
 	Advance(ctx context.Context, of BindingKey, part JobPart) (JobPart, error)
 	// Written returns the rows that a job that is over has written, as they were uploaded, with their ids.
 	Written(ctx context.Context, of BindingKey, part JobPart) ([]Row, error)
@@ -50,6 +50,7 @@ type JobPart struct {
 	ID        string `json:"id"`
 	State     string `json:"state"` // the CRM's word
 	Over      bool   `json:"over,omitempty"`
+	GivenUp   bool   `json:"givenUp,omitempty"` // it is to write nothing more: what it has not written goes by itself
 	Rows      int    `json:"rows"`
 	Processed int    `json:"processed,omitempty"`
 	Failed    int    `json:"failed,omitempty"`
@@ -88,7 +89,7 @@ const (
 	jobBytes = 8 << 20
 )
 
-// The times of jobs: of a call, how long one may take until it is forgotten, and the longest wait between two looks.
+// The times of jobs: of a call, how long one may take until it is given up, and as long again until it is forgotten, and the longest wait between two looks.
 const (
 	jobCall     = 30 * time.Second
 	jobPatience = 24 * time.Hour
@@ -291,29 +292,31 @@ func (r *draining) keepJob(ctx context.Context, j *job) bool {
 	}
 }
 
-// follow asks how the jobs stand. Over is true when what they wrote is read, or they are forgotten: what they have not written goes by itself.
+// follow asks how the jobs stand. Over is true when what they wrote is read, or they are forgotten: what they have not written goes by itself. One that takes
+// too long is ended first, lest it write later over what somebody changed of that.
 func (r *draining) follow(ctx context.Context, jobs Jobs) (over bool) {
 	j := r.closure.Job
 	if time.Now().Before(j.Next) {
 		return false
 	}
+	age := time.Since(j.Began)
+	if age > jobPatience {
+		j.giveUp()
+	}
 	live, _ := liveOf(r.of)
 	within, cancel := context.WithTimeout(ctx, jobCall)
 	defer cancel()
 	wrote, over, err := j.advance(within, live, jobs)
-	age := time.Since(j.Began)
 	switch {
-	case err != nil:
-		r.warn(ctx, "a job was not asked", err)
-		if fault.Of(err).Kind == fault.Permanent || age > jobPatience {
-			r.closure.Job = nil
-			return true
-		}
 	case over:
 		r.load = &load{wrote: wrote}
 		return true
+	case err != nil:
+		r.warn(ctx, "a job was not asked", err)
 	case age > jobPatience:
-		r.warn(ctx, "a job is forgotten", errors.New("it takes too long"))
+		r.warn(ctx, "a job does not end", errJobLong)
+	}
+	if age > 2*jobPatience {
 		r.closure.Job = nil
 		return true
 	}
@@ -321,16 +324,28 @@ func (r *draining) follow(ctx context.Context, jobs Jobs) (over bool) {
 	return false
 }
 
-// advance asks how the jobs stand that are not over, and returns what they wrote, by name, once all are.
+// errJobLong is a job that has not ended although it was given up.
+var errJobLong = fault.New(fault.Retryable, "job_unended", nil)
+
+// giveUp has the jobs end that are not over.
+func (j *job) giveUp() {
+	for i := range j.Parts {
+		j.Parts[i].GivenUp = !j.Parts[i].Over
+	}
+}
+
+// advance asks how the jobs stand that are not over, and returns what they wrote, by name, once all are. One that is of no use any more has written nothing,
+// as far as is known.
 func (j *job) advance(ctx context.Context, of BindingKey, jobs Jobs) (wrote map[string]Row, over bool, err error) {
 	over = true
 	for i, part := range j.Parts {
-		if !part.Over {
-			if j.Parts[i], err = jobs.Advance(ctx, of, part); err != nil {
-				j.Parts[i] = part
-				return nil, false, err
-			}
+		if part.Over {
+			continue
 		}
+		if part, err = jobs.Advance(ctx, of, part); err != nil && fault.Of(err).Kind != fault.Permanent {
+			return nil, false, err
+		}
+		j.Parts[i], j.Parts[i].Over = part, part.Over || err != nil
 		over = over && j.Parts[i].Over
 	}
 	if !over {
@@ -339,7 +354,7 @@ func (j *job) advance(ctx context.Context, of BindingKey, jobs Jobs) (wrote map[
 	wrote = map[string]Row{}
 	for _, part := range j.Parts {
 		rows, err := jobs.Written(ctx, of, part)
-		if err != nil {
+		if err != nil && fault.Of(err).Kind != fault.Permanent {
 			return nil, false, err
 		}
 		for _, row := range rows {

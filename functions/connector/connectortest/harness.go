@@ -63,6 +63,8 @@ type Harness[R any] struct {
 	JobRows func() int
 	// JobsRefuse has some rows of the jobs that follow refused, and nothing else. It is required with Jobs.
 	JobsRefuse func()
+	// JobsTake has the jobs that are not over take so long. It is required with Jobs.
+	JobsTake func(time.Duration)
 	// Mapped describes how the CRM shows what a tenant maps. Nil: it maps nothing.
 	Mapped *Mapped
 	// Works describes what a CRM shows of work that rules ask for. Nil: none is done.

@@ -57,6 +57,15 @@ func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			})
 		})
 	}
+	for name, spoilt := range map[string]*trouble{
+		"a job that takes too long is ended":                    nil,
+		"a job that takes too long is ended by another request": {how: refuse, at: 1, status: 503},
+		"a job is ended although the answer is lost":            {how: resetAfter, at: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newWorld(t, fresh(t)).jobThatTakesLong(spoilt) })
+		})
+	}
 	t.Run("rows that the job refuses go by themselves", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, fresh(t))
@@ -64,6 +73,29 @@ func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 			w.longHistory(&trouble{how: meanwhile, match: started, do: w.JobsRefuse}, nil)
 		})
 	})
+}
+
+// jobThatTakesLong parks a history of which the job does not end for days. It fails the test unless each message is there once an hour after the day that a
+// job has, and the job, however long it is left, writes nothing any more.
+func (w *world[R]) jobThatTakesLong(spoilt *trouble) {
+	w.t.Helper()
+	l, all := w.parkHistory(historyEach, historyOf*historyEach/2, "")
+	w.JobsTake(72 * time.Hour)
+	l.minutes(2)
+	if n := l.parked(); n != historyOf*historyEach {
+		w.t.Errorf("%d are parked while the job goes on", n)
+	}
+	time.Sleep(25 * time.Hour)
+	w.wire.spoil(spoilt)
+	l.minutes(60)
+	if n := l.parked(); n > 0 {
+		w.t.Errorf("%d are parked although the job takes more than a day", n)
+	}
+	w.holdsAll(historyOf, all)
+	time.Sleep(72 * time.Hour)
+	if n := w.JobRows(); n > 0 {
+		w.t.Errorf("the job wrote %d rows after it was given up", n)
+	}
 }
 
 // jobsOf returns how many requests a history by jobs takes of a CRM, 0 if it has none.
@@ -105,10 +137,31 @@ func (w *world[R]) longHistory(spoilt *trouble, first *process) (requests int) {
 // history does what longHistory does, with so many messages of each person, of a text unless it is "". A job is worth while from so many on.
 func (w *world[R]) history(each, from int, text string, spoilt *trouble, first *process) (requests int) {
 	w.t.Helper()
+	l, all := w.parkHistory(each, from, text)
+	w.wire.spoil(spoilt)
+	for range 20 {
+		p := &process{}
+		if first != nil && !first.died() {
+			p = first
+		}
+		time.Sleep(time.Minute)
+		l.minute(p)
+	}
+	if n := l.parked(); n > 0 {
+		w.t.Errorf("%d are parked after the drain", n)
+	}
+	requests = w.wire.count()
+	w.holdsAll(historyOf, all)
+	return requests
+}
+
+// parkHistory has a history parked that is worth a job, and returns all that the CRM is to hold in the end.
+func (w *world[R]) parkHistory(each, from int, text string) (l *lane[R], all []delivery.Delivery) {
+	w.t.Helper()
 	const people = historyOf
-	l := newLane(w)
+	l = newLane(w)
 	l.jobFrom = from
-	all := w.hold(people)
+	all = w.hold(people)
 	for m := range each {
 		more := w.ofKnown(people, m+2)
 		for i := range more {
@@ -123,21 +176,7 @@ func (w *world[R]) history(each, from int, text string, spoilt *trouble, first *
 	if n := l.parked(); n != people*each {
 		w.t.Fatalf("%d are parked, want %d", n, people*each)
 	}
-	w.wire.spoil(spoilt)
-	for range 20 {
-		p := &process{}
-		if first != nil && !first.died() {
-			p = first
-		}
-		time.Sleep(time.Minute)
-		l.minute(p)
-	}
-	if n := l.parked(); n > 0 {
-		w.t.Errorf("%d are parked after the drain", n)
-	}
-	requests = w.wire.count()
-	w.holdsAll(people, all)
-	return requests
+	return l, all
 }
 
 // holdsAll does what holds does, at once for very many.

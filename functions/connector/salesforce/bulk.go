@@ -169,19 +169,28 @@ type jobInfo struct {
 
 func (o *org) job(part connector.JobPart) string { return o.path(jobs + "/" + url.PathEscape(part.ID)) }
 
-// Advance implements connector.Jobs. A job that is refused because it was started is one whose answer was lost.
+// Advance implements connector.Jobs. A job that is refused what it is asked for, because it was started or is over, is asked how it stands.
+// See https://developer.salesforce.com/docs/platform/api-asynch/guide/close-job.html and
+// https://developer.salesforce.com/docs/platform/api-asynch/guide/abort-job.html.
 func (c *CRM) Advance(ctx context.Context, of connector.BindingKey, part connector.JobPart) (connector.JobPart, error) {
 	o, err := c.org(ctx, of)
 	if err != nil {
 		return part, err
 	}
-	var info jobInfo
-	started := part.State != "Open"
-	if !started {
-		err = o.call(ctx, http.MethodPatch, o.job(part), connector.Object{"state", "UploadComplete"}, &info)
-		started = err != nil && fault.Of(err).Kind == fault.Permanent
+	state := ""
+	switch {
+	case part.GivenUp:
+		state = "Aborted"
+	case part.State == "Open":
+		state = "UploadComplete"
 	}
-	if started {
+	var info jobInfo
+	asks := state == ""
+	if !asks {
+		err = o.call(ctx, http.MethodPatch, o.job(part), connector.Object{"state", state}, &info)
+		asks = err != nil && fault.Of(err).Kind == fault.Permanent
+	}
+	if asks {
 		err = o.call(ctx, http.MethodGet, o.job(part), nil, &info)
 	}
 	if err != nil {

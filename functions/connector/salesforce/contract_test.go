@@ -186,7 +186,7 @@ func harness(t *testing.T, b salesforce.Binding, calls int, ready place, first *
 			}
 			return strings.Join(strings.Fields(s.State+" "+s.Error+" "+receipt.Words(s.Reason)), " ")
 		}},
-		Jobs: longHistory(b), JobRows: s.JobRows, JobsRefuse: func() { lockPersons(s, 3) },
+		Jobs: longHistory(b), JobRows: s.JobRows, JobsRefuse: func() { lockPersons(s, 3) }, JobsTake: s.JobsTake,
 		Files:    &connectortest.Files{Calls: 1, Held: func() []connectortest.HeldFile { return heldFiles(s) }, Forbid: s.Forbid, Delete: func() { deleteAll(s, "Msg_Event__c") }},
 		Works:    works(s, b),
 		Sessions: sessions(s, b),

@@ -153,7 +153,8 @@ func (j *job) upload(body []byte) reply {
 }
 
 // patch returns PATCH jobs/ingest/{id}, which starts a job or ends it.
-// See https://developer.salesforce.com/docs/platform/api-asynch/guide/close-job.html.
+// See https://developer.salesforce.com/docs/platform/api-asynch/guide/close-job.html and
+// https://developer.salesforce.com/docs/platform/api-asynch/guide/abort-job.html.
 func (j *job) patch(body []byte) reply {
 	var in struct {
 		State string `json:"state"`
@@ -208,9 +209,17 @@ func (s *Simulator) JobRows() (n int) {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
 	for _, j := range s.ingest {
+		s.runJob(j)
 		n += len(j.wrote)
 	}
 	return n
+}
+
+// JobsTake has the jobs that are not over take so long from when they were started.
+func (s *Simulator) JobsTake(d time.Duration) {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	s.options.JobTime = d
 }
 
 // column returns the field of a column, and, of one like Contact__r.Msg_Sender_Key__c, the object and the key that name the record it leads to.
