@@ -21,7 +21,8 @@ type Notice struct {
 	Held    bool      // it is on the record of the delivery's person, whom the CRM holds
 	Theirs  bool      // it goes to that person's owner; there is none of whom the CRM does not hold
 	Later   bool      // there is none, either, of whom nobody owns: another delivery tells
-	Since   time.Time // there is none of a person whom the CRM held before, if it is not zero; and it may be there
+	Since   time.Time // there is none of a person whom the CRM held before, if it is not zero
+	Looks   bool      // it may be there
 	Owner   string    // to whom else it goes: a user of the CRM, "" for nobody
 	StandIn string    // to whom where Owner is refused
 
@@ -73,6 +74,35 @@ func NoticeOf(d delivery.Delivery) (n Notice, wanted bool) {
 	sum := sha256.Sum256([]byte(d.Event.TenantID + "/notice/" + about))
 	n.Key, n.Due = hex.EncodeToString(sum[:]), d.Event.Timestamp
 	return n, about != ""
+}
+
+// Notice returns what a delivery wants told by now: made and told are the steps that make a person and that tell.
+func (r Rounds) Notice(made, told string) (n Notice, wanted bool) {
+	n, wanted = NoticeOf(r.Delivery)
+	by := r.Result(made)[ResultMade]
+	n.Looks = by == MadeBefore || !n.Since.IsZero()
+	return n, wanted && (!n.Person || by != "") && !r.Finished(told)
+}
+
+// Tell returns the step that is next of a notice, and whom it is about, who being the person, "" for nobody: owner, which finds whose a person is, then told,
+// whose notice goes to that owner. It is "" if there is nobody to be told of.
+func (r Rounds) Tell(n Notice, who, owner, told string) (step string, _ Notice, about string) {
+	if n.Theirs {
+		known := r.Result(owner)
+		switch {
+		case who == "": // nobody is held
+			return "", n, ""
+		case known == nil:
+			return owner, n, who
+		case known[ResultBefore] != "" || n.Later && known[ResultOwner] == "":
+			return "", n, ""
+		}
+		n = n.ToOwner(known[ResultOwner])
+	}
+	if !n.Held && !n.Person {
+		who = ""
+	}
+	return told, n, who
 }
 
 func newLead(d delivery.Delivery) string {

@@ -6,6 +6,16 @@ import "signalbox/shared/delivery"
 const (
 	ResultGone  = "gone"  // the id of the person whom the CRM has no more
 	ResultNamed = "named" // "true" if the CRM calls the person by a name
+	ResultMade  = "made"  // the person was made by this delivery: MadeNow, or by an earlier try of it or by another delivery: MadeBefore
+
+	MadeNow    = "now"
+	MadeBefore = "before"
+)
+
+// What the result of the step says that finds whose a person is who was made.
+const (
+	ResultOwner  = "owner"
+	ResultBefore = "before" // the person was there before
 )
 
 // again marks the steps of the second round.

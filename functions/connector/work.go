@@ -40,6 +40,13 @@ func (r Rounds) Work() (a delivery.Action, step string, ok bool) {
 	return delivery.Action{}, "", false
 }
 
+// WorkStep returns the kind of the step of a kind of work.
+func WorkStep(of delivery.Kind) string {
+	return map[delivery.Kind]string{
+		delivery.OpenCase: StepCase, delivery.CreateTask: StepNotice, delivery.SetStatus: StepStatus, delivery.StartAutomation: StepAutomation,
+	}[of]
+}
+
 // Works reports whether a delivery asks for work.
 func Works(d delivery.Delivery) bool {
 	return slices.ContainsFunc(d.Actions, func(a delivery.Action) bool { return a.Kind.Works() })
@@ -124,20 +131,26 @@ func valueOf(d delivery.Delivery, value, person string) string {
 	}[value]
 }
 
-// Untaken returns the error of a step of work: what the CRM refuses for one of some codes, which block deliveries elsewhere, is here of the
-// work alone.
-func Untaken(err error, codes ...string) error {
-	if f := fault.Of(err); f != nil && f.Kind == fault.Blocked && slices.Contains(codes, f.Code) {
-		return fault.New(fault.Permanent, f.Code, f.Err)
-	}
-	return err
-}
-
-// Worded returns the error of a step of work that writes a word of the tenant's to a field: what the CRM refuses for good names both, for it may
-// be refused for them.
-func Worded(err error, field, word string) error {
+// OfWork returns the error of a step of an action. Of work, what the CRM refuses for one of some codes, which block deliveries elsewhere, is of the work alone,
+// and what it refuses for good of a case or a status names the field that is told first or second, with the tenant's word for it: it may be refused for them.
+func OfWork(a delivery.Action, err error, ofCase, ofStatus string, codes ...string) error {
 	f := fault.Of(err)
-	if f == nil || f.Kind != fault.Permanent || word == "" {
+	if f == nil || !a.Kind.Works() {
+		return err
+	}
+	if f.Kind == fault.Blocked && slices.Contains(codes, f.Code) {
+		f = fault.New(fault.Permanent, f.Code, f.Err)
+		err = f
+	}
+	field, word := "", ""
+	switch a.Kind {
+	case delivery.OpenCase:
+		field, word = ofCase, a.Value[delivery.Status]
+	case delivery.SetStatus:
+		field, word = ofStatus, a.Value[delivery.To]
+	default: // it has no word of the tenant's
+	}
+	if f.Kind != fault.Permanent || word == "" {
 		return err
 	}
 	return fault.New(f.Kind, f.Code, errors.Join(fmt.Errorf("%s = %q", field, word), f.Err))

@@ -33,7 +33,7 @@ func (e *environment) read(ctx context.Context, all []string) map[string]*person
 // the step is tried again.
 func (e *environment) amend(ctx context.Context, w batch, others *connector.Others, change func(r Request, held *person) (connector.Object, error)) {
 	connector.Amendment[person]{
-		Who:  func(i int) string { return w.Request(i).who },
+		Who:  func(i int) string { return w.Request(i).Who },
 		Also: others.Of,
 		Read: func(all []string) (map[string]*person, error) { return e.read(ctx, all), nil },
 		Change: func(i int, held *person) (bool, error) {
@@ -74,12 +74,12 @@ func (e *environment) failed(ctx context.Context, w batch, i int, err error) {
 	switch {
 	case !missing(err):
 		w.Fail(i, r.ofWork(e.explained(ctx, err)))
-	case r.kind == name, r.kind == number: // who is gone needs none
+	case r.Kind == connector.StepName, r.Kind == connector.StepNumber: // who is gone needs none
 		w.Succeed(i)
-	case r.gone != "":
+	case r.Gone != "":
 		w.Fail(i, fault.New(fault.Permanent, "dynamics_person_gone", err))
 	default:
-		w.Succeed(i, connector.ResultGone, r.who)
+		w.Succeed(i, connector.ResultGone, r.Who)
 	}
 }
 
@@ -101,7 +101,7 @@ func distinct(members connector.Object) connector.Object {
 // consent writes consent changes where they are newer than what the persons say: on whom each is about, and on all others who have the number.
 // It is the number that is closed, whoever it is kept with.
 func (e *environment) consent(ctx context.Context, w batch) {
-	others := connector.FindOthers(w, func(r Request) (delivery.Person, string) { return r.delivery.Person, r.who }, func(of delivery.Person) (all []string, err error) {
+	others := connector.FindOthers(w, func(r Request) (delivery.Person, string) { return r.Delivery.Person, r.Who }, func(of delivery.Person) (all []string, err error) {
 		for _, digits := range connector.SearchDigits(of.Phone) {
 			found, err := e.withPhone(ctx, of, digits)
 			if err != nil {
@@ -114,7 +114,7 @@ func (e *environment) consent(ctx context.Context, w batch) {
 		return all, nil
 	})
 	e.amend(ctx, w, others, func(r Request, held *person) (connector.Object, error) {
-		channels, news, sensible := connector.PermissionOf(r.action.Value)
+		channels, news, sensible := connector.PermissionOf(r.Action.Value)
 		if !sensible {
 			return nil, fault.New(fault.Permanent, "dynamics_consent_invalid", nil)
 		}
@@ -138,7 +138,7 @@ func (e *environment) consent(ctx context.Context, w batch) {
 // alone: that reply's own delivery does it all.
 func (e *environment) replied(ctx context.Context, w batch) {
 	e.amend(ctx, w, nil, func(r Request, held *person) (connector.Object, error) {
-		reply, sensible := connector.ReplyOf(r.delivery.Actions)
+		reply, sensible := connector.ReplyOf(r.Delivery.Actions)
 		if !sensible || !reply.Any() {
 			return nil, fault.New(fault.Permanent, "dynamics_reply_invalid", nil)
 		}
@@ -163,13 +163,13 @@ func (e *environment) replied(ctx context.Context, w batch) {
 func (e *environment) number(ctx context.Context, w batch) {
 	e.amend(ctx, w, nil, func(r Request, held *person) (connector.Object, error) {
 		var members connector.Object
-		in := connector.RegionOf(r.delivery.Person.Region, held.Country)
+		in := connector.RegionOf(r.Delivery.Person.Region, held.Country)
 		for _, column := range []struct {
 			name  string
 			value *string
 		}{{"mobilephone", &held.Mobile}, {"telephone1", &held.Telephone1}, {"telephone2", &held.Telephone2}, {"telephone3", &held.Telephone3}} {
-			if connector.SameNumber(r.action.Value["from"], in, *column.value) {
-				*column.value = r.action.Value["to"]
+			if connector.SameNumber(r.Action.Value["from"], in, *column.value) {
+				*column.value = r.Action.Value["to"]
 				members = append(members, column.name, *column.value)
 			}
 		}
@@ -180,10 +180,10 @@ func (e *environment) number(ctx context.Context, w batch) {
 // name gives persons a name that have none. What somebody has named is left alone.
 func (e *environment) name(ctx context.Context, w batch) {
 	e.amend(ctx, w, nil, func(r Request, held *person) (connector.Object, error) {
-		if named(r.delivery, *held) {
+		if named(r.Delivery, *held) {
 			return nil, nil
 		}
-		held.FirstName, held.LastName = nameOf(r.delivery)
+		held.FirstName, held.LastName = nameOf(r.Delivery)
 		var first any // null takes the number away
 		if held.FirstName != "" {
 			first = held.FirstName
@@ -196,7 +196,7 @@ func (e *environment) name(ctx context.Context, w batch) {
 func (e *environment) owner(ctx context.Context, w batch) {
 	rows := make([][]part, w.Len())
 	for i := range rows {
-		who := w.Request(i).who
+		who := w.Request(i).Who
 		rows[i] = []part{get("WhoAmI"), getPerson(who, setOf(who))}
 	}
 	for i, replies := range e.exchange(ctx, rows) {
@@ -208,12 +208,12 @@ func (e *environment) owner(ctx context.Context, w batch) {
 			w.Succeed(i)
 		case err != nil:
 			w.Fail(i, err)
-		case w.Request(i).notice.HeldBefore(instant(p.Created)):
-			w.Succeed(i, resultBefore, strconv.FormatBool(true))
+		case w.Request(i).Notice.HeldBefore(instant(p.Created)):
+			w.Succeed(i, connector.ResultBefore, strconv.FormatBool(true))
 		case p.User == us.UserID:
 			w.Succeed(i)
 		default:
-			w.Succeed(i, resultOwner, p.User)
+			w.Succeed(i, connector.ResultOwner, p.User)
 		}
 	}
 }
@@ -223,11 +223,11 @@ func (e *environment) tell(ctx context.Context, w batch) {
 	rows := make([][]part, w.Len())
 	for i := range rows {
 		r := w.Request(i)
-		if r.notice.Theirs && r.notice.Owner == "" {
+		if r.Notice.Theirs && r.Notice.Owner == "" {
 			e.untold(ctx, w, i)
 			continue
 		}
-		rows[i] = noticeRow(r.notice, r.who)
+		rows[i] = noticeRow(r.Notice, r.Who)
 	}
 	for i, replies := range e.exchange(ctx, rows) {
 		if len(replies) == 0 {
@@ -240,9 +240,9 @@ func (e *environment) tell(ctx context.Context, w batch) {
 			e.untold(ctx, w, i)
 		case err == nil, exists(err):
 			w.Succeed(i)
-		case r.notice.Asked:
+		case r.Notice.Asked:
 			e.failed(ctx, w, i, err)
-		case missing(err) && r.who != "": // whom it is about is gone
+		case missing(err) && r.Who != "": // whom it is about is gone
 			w.Succeed(i)
 		default:
 			w.Fail(i, e.explained(ctx, err))
@@ -252,20 +252,20 @@ func (e *environment) tell(ctx context.Context, w batch) {
 
 // toOther returns what became of a notice, err being what its owner's task was answered with: where they have left it goes to somebody else.
 func (e *environment) toOther(ctx context.Context, r Request, err error) (nobody bool, _ error) {
-	owner, first := r.notice.Owner, true
-	return r.notice.Write(func(n connector.Notice) error {
+	owner, first := r.Notice.Owner, true
+	return r.Notice.Write(func(n connector.Notice) error {
 		if first {
 			first = false
 			return err
 		}
 		owner = n.Owner
-		return firstOf(e.exchange(ctx, [][]part{noticeRow(n, r.who)})[0])
+		return firstOf(e.exchange(ctx, [][]part{noticeRow(n, r.Who)})[0])
 	}, func(err error) bool { return ofUser(err, owner) })
 }
 
 // untold concludes the step of a notice that no user is told by.
 func (e *environment) untold(ctx context.Context, w batch, i int) {
-	connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, w.Request(i).delivery)
+	connector.Untold(ctx, e.crm.options.Logger, e.crm.options.Meter, w.Request(i).Delivery)
 	w.Succeed(i, connector.ResultUntold, "true")
 }
 

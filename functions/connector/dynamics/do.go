@@ -27,23 +27,23 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 		return s.Request
 	}
 	open := func(ctx context.Context, r Request) (*environment, error) {
-		return c.environment(ctx, connector.KeyOf(r.delivery))
+		return c.environment(ctx, connector.KeyOf(r.Delivery))
 	}
 	return connector.Carry(ctx, steps, request, open, func(r Request) func(*environment, context.Context, batch) {
-		return map[kind]func(*environment, context.Context, batch){
-			resolve:   (*environment).resolve,
-			record:    (*environment).record,
-			consent:   (*environment).consent,
-			replied:   (*environment).replied,
-			number:    (*environment).number,
-			name:      (*environment).name,
-			owner:     (*environment).owner,
-			notice:    (*environment).tell,
-			attach:    (*environment).attach,
-			openCase:  (*environment).openCase,
-			setStatus: (*environment).setStatus,
-			start:     (*environment).start,
-		}[r.kind]
+		return map[string]func(*environment, context.Context, batch){
+			connector.StepResolve:    (*environment).resolve,
+			connector.StepRecord:     (*environment).record,
+			connector.StepConsent:    (*environment).consent,
+			connector.StepReply:      (*environment).replied,
+			connector.StepNumber:     (*environment).number,
+			connector.StepName:       (*environment).name,
+			connector.StepOwner:      (*environment).owner,
+			connector.StepNotice:     (*environment).tell,
+			connector.StepAttach:     (*environment).attach,
+			connector.StepCase:       (*environment).openCase,
+			connector.StepStatus:     (*environment).setStatus,
+			connector.StepAutomation: (*environment).start,
+		}[r.Kind]
 	})
 }
 

@@ -19,7 +19,7 @@ func (e *environment) attach(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r, f := w.Request(i), w.File(i)
 		id := idOf(f.Key)
-		for _, who := range []string{r.who, f.Shown[resultWho]} { // the second where a user deleted the first
+		for _, who := range []string{r.Who, f.Shown[resultWho]} { // the second where a user deleted the first
 			if setOf(who) == "" {
 				continue
 			}
@@ -44,7 +44,7 @@ func (e *environment) note(ctx context.Context, r Request, f *connector.File, id
 	if err != nil {
 		return err
 	}
-	label := connector.ChannelLabel(r.delivery.Event.Channel)
+	label := connector.ChannelLabel(r.Delivery.Event.Channel)
 	members, _ := json.Marshal(connector.Object{ // texts
 		"subject", connector.Cut("File of a message by "+label, maxSubject), "filename", connector.Cut(f.Name, maxColumn), "mimetype", connector.Cut(f.Type, maxColumn),
 		"objectid_" + objectOf(setOf(who)) + "@odata.bind", "/" + who,

@@ -120,7 +120,7 @@ func (e *environment) resolve(ctx context.Context, w batch) {
 		case err != nil:
 			w.Fail(i, e.explained(ctx, err))
 		default:
-			w.Succeed(i, resultWho, found.who(), connector.ResultNamed, strconv.FormatBool(named(w.Request(i).delivery, *found)), connector.ResultRule, rule)
+			w.Succeed(i, resultWho, found.who(), connector.ResultNamed, strconv.FormatBool(named(w.Request(i).Delivery, *found)), connector.ResultRule, rule)
 		}
 	})
 }
@@ -130,14 +130,14 @@ func (e *environment) resolve(ctx context.Context, w batch) {
 func (e *environment) lookups(r Request) []part {
 	var all []part
 	for _, set := range e.sets() {
-		if keyForm.MatchString(r.delivery.Person.Key) {
-			all = append(all, getPerson(byKey(set, senderKey, r.delivery.Person.Key), set))
+		if keyForm.MatchString(r.Delivery.Person.Key) {
+			all = append(all, getPerson(byKey(set, senderKey, r.Delivery.Person.Key), set))
 		}
 	}
-	if set := setOf(r.gone); set != "" {
-		all = append(all, getPerson(r.gone, set))
+	if set := setOf(r.Gone); set != "" {
+		all = append(all, getPerson(r.Gone, set))
 	}
-	if email := connector.EmailOf(r.delivery); email != "" && !r.delivery.Person.Unmatched {
+	if email := connector.EmailOf(r.Delivery); email != "" && !r.Delivery.Person.Unmatched {
 		for _, set := range e.sets() {
 			all = append(all, query(set, "emailaddress1 eq '"+strings.ReplaceAll(email, "'", "''")+"'"))
 		}
@@ -174,11 +174,11 @@ func (e *environment) find(ctx context.Context, r Request, replies []reply) (*pe
 
 // search returns who has the phone number, and the rule that chose among several.
 func (e *environment) search(ctx context.Context, r Request) (*person, string, error) {
-	if r.delivery.Person.Phone == "" || r.delivery.Person.Unmatched {
+	if r.Delivery.Person.Phone == "" || r.Delivery.Person.Unmatched {
 		return nil, "", nil
 	}
-	for _, digits := range connector.SearchDigits(r.delivery.Person.Phone) {
-		same, err := e.withPhone(ctx, r.delivery.Person, digits)
+	for _, digits := range connector.SearchDigits(r.Delivery.Person.Phone) {
+		same, err := e.withPhone(ctx, r.Delivery.Person, digits)
 		if err != nil {
 			return nil, "", err
 		}
@@ -197,7 +197,7 @@ func (e *environment) best(ctx context.Context, r Request, several []person) (*p
 		if err != nil {
 			return nil, "", err
 		}
-		if current.who() != r.gone {
+		if current.who() != r.Gone {
 			left = append(left, current)
 		}
 	}
@@ -280,10 +280,10 @@ func (e *environment) withPhone(ctx context.Context, of delivery.Person, digits 
 // stamp gives a person who was not found by our key that key. Should another one of the table have taken the key in between, this one stays
 // without: the next message finds the other.
 func (e *environment) stamp(ctx context.Context, r Request, found *person) error {
-	if found.Key != "" || !keyForm.MatchString(r.delivery.Person.Key) {
+	if found.Key != "" || !keyForm.MatchString(r.Delivery.Person.Key) {
 		return nil
 	}
-	err := e.exchange(ctx, [][]part{{held(found.who(), "*", connector.Object{senderKey, r.delivery.Person.Key})}})[0][0].err
+	err := e.exchange(ctx, [][]part{{held(found.who(), "*", connector.Object{senderKey, r.Delivery.Person.Key})}})[0][0].err
 	if exists(err) {
 		return nil
 	}

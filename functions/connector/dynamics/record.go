@@ -30,7 +30,7 @@ func (e *environment) record(ctx context.Context, w batch) {
 	all := make([]*written, w.Len())
 	var at []int
 	for i := range all {
-		if r := w.Request(i); r.who == "" && !keyForm.MatchString(r.delivery.Person.Key) {
+		if r := w.Request(i); r.Who == "" && !keyForm.MatchString(r.Delivery.Person.Key) {
 			w.Fail(i, fault.New(fault.Permanent, "dynamics_person_key_missing", nil))
 			continue
 		}
@@ -65,8 +65,8 @@ func (e *environment) write(ctx context.Context, w batch, all []*written, at []i
 // compose makes the requests of a step.
 func (e *environment) compose(w batch, i int, of *written) {
 	r := w.Request(i)
-	d := r.delivery
-	of.who, of.parts = r.who, nil
+	d := r.Delivery
+	of.who, of.parts = r.Who, nil
 	if of.who == "" {
 		of.set = leads
 		if e.binding.Contacts {
@@ -140,7 +140,7 @@ func (of *written) err() error {
 // amends reports whether a step has to be written once more, otherwise: without an owner whom the environment refuses, or with parts that a user
 // deleted.
 func (e *environment) amends(ctx context.Context, w batch, i int, of *written) bool {
-	d := w.Request(i).delivery
+	d := w.Request(i).Delivery
 	if of.person > 0 {
 		if err := of.replies[0].err; ofUser(err, connector.OwnerOf(d)) {
 			e.crm.options.Logger.WarnContext(ctx, "the environment refuses the owner of a new person, who is made without one",
@@ -166,26 +166,26 @@ func (e *environment) concludeRecord(ctx context.Context, w batch, i int, of *wr
 	if of.person > 0 {
 		switch err := of.replies[0].err; {
 		case exists(err): // another try made them, or another thread of the same person
-			made = madeBefore
+			made = connector.MadeBefore
 		case err != nil:
 			w.Fail(i, e.explained(ctx, err))
 			return
 		default:
-			made = madeNow
+			made = connector.MadeNow
 		}
 	}
 	var p person
 	err := of.replies[of.person].read(&p)
 	if err == nil {
 		var heir string
-		if heir, err = e.heirOf(ctx, p); heir != "" && r.gone == "" {
+		if heir, err = e.heirOf(ctx, p); heir != "" && r.Gone == "" {
 			w.Succeed(i, connector.ResultGone, p.who())
 			return
 		}
 	}
 	if err == nil {
 		err = of.err()
-	} else if missing(err) && r.gone == "" {
+	} else if missing(err) && r.Gone == "" {
 		w.Succeed(i, connector.ResultGone, of.who)
 		return
 	}
@@ -202,8 +202,8 @@ func (e *environment) concludeRecord(ctx context.Context, w batch, i int, of *wr
 			sections = strconv.Itoa(of.sections)
 		}
 		if made != "" {
-			known = strconv.FormatBool(named(r.delivery, p))
+			known = strconv.FormatBool(named(r.Delivery, p))
 		}
-		w.Succeed(i, resultWho, p.who(), resultMade, made, connector.ResultNamed, known, connector.ResultParts, sections)
+		w.Succeed(i, resultWho, p.who(), connector.ResultMade, made, connector.ResultNamed, known, connector.ResultParts, sections)
 	}
 }

@@ -22,43 +22,10 @@ const (
 // maxCaseTitle is how long the title of a case is.
 const maxCaseTitle = 200
 
-// work plans the next of what the tenant's rules ask for beside the message.
-func (p plan) work(who string) *step {
-	action, name, ok := p.Work()
-	if !ok {
-		return nil
-	}
-	kinds := map[delivery.Kind]kind{delivery.OpenCase: openCase, delivery.CreateTask: notice, delivery.SetStatus: setStatus, delivery.StartAutomation: start}
-	r := Request{action: action, who: who}
-	if action.Kind == delivery.CreateTask {
-		r.notice = connector.TaskOf(p.Delivery, action)
-	}
-	next := p.step(kinds[action.Kind], name, r)
-	next.Aside = true
-	switch {
-	case who == "":
-		next.Left = connector.CodeWorkNobody
-	case action.Kind == delivery.OpenCase && setOf(who) == leads:
-		next.Left = codeCaseOfLead
-	}
-	return next
-}
-
 // ofWork returns the error of a step: of work, what the environment does not let us do is of the work alone, and names the word that it may be
 // about.
 func (r Request) ofWork(err error) error {
-	if !r.action.Kind.Works() {
-		return err
-	}
-	err = connector.Untaken(err, codeSchema, codeKey, codePrivilege, codeForbidden, "dynamics_choice_invalid", "dynamics_path_unknown")
-	switch r.action.Kind {
-	case delivery.OpenCase:
-		return connector.Worded(err, "incident.statuscode", r.action.Value[delivery.Status])
-	case delivery.SetStatus:
-		return connector.Worded(err, "statuscode", r.action.Value[delivery.To])
-	default:
-		return err
-	}
+	return connector.OfWork(r.Action, err, "incident.statuscode", "statuscode", codeSchema, codeKey, codePrivilege, codeForbidden, "dynamics_choice_invalid", "dynamics_path_unknown")
 }
 
 // priority returns a task's number for one of our words.
@@ -108,9 +75,9 @@ func (e *environment) makeAll(ctx context.Context, w batch, row func(Request) (p
 // openCase makes cases of contacts.
 func (e *environment) openCase(ctx context.Context, w batch) {
 	e.makeAll(ctx, w, func(r Request) (part, error) {
-		c := connector.CaseOf(r.delivery, r.action)
+		c := connector.CaseOf(r.Delivery, r.Action)
 		members := connector.Object{
-			"title", connector.Cut(c.Subject, maxCaseTitle), "description", connector.Cut(c.Text, maxDescription), "customerid_contact@odata.bind", "/" + r.who,
+			"title", connector.Cut(c.Subject, maxCaseTitle), "description", connector.Cut(c.Text, maxDescription), "customerid_contact@odata.bind", "/" + r.Who,
 		}
 		if c.Priority != "" {
 			members = append(members, "prioritycode", 3-priority(c.Priority)) // 1 is high, 3 is low
@@ -130,10 +97,10 @@ func (e *environment) openCase(ctx context.Context, w batch) {
 // https://learn.microsoft.com/power-automate/dataverse/create-update-delete-trigger.
 func (e *environment) start(ctx context.Context, w batch) {
 	e.makeAll(ctx, w, func(r Request) (part, error) {
-		a := connector.AutomationOf(r.delivery, r.action, r.who)
+		a := connector.AutomationOf(r.Delivery, r.Action, r.Who)
 		input, _ := json.Marshal(a.Inputs) // texts
 		return fresh(byKey(automations, automationKey, a.Key), connector.Object{
-			"msg_name", a.Name, "msg_input", string(input), "msg_" + objectOf(setOf(r.who)) + "@odata.bind", "/" + r.who,
+			"msg_name", a.Name, "msg_input", string(input), "msg_" + objectOf(setOf(r.Who)) + "@odata.bind", "/" + r.Who,
 		}), nil
 	})
 }
@@ -141,11 +108,11 @@ func (e *environment) start(ctx context.Context, w batch) {
 // setStatus gives persons a status, with the time of the message because of which they have it: a status that is as new, or newer, is left alone.
 func (e *environment) setStatus(ctx context.Context, w batch) {
 	e.amend(ctx, w, nil, func(r Request, held *person) (connector.Object, error) {
-		n, err := status(r.action.Value[delivery.To])
-		if err != nil || !connector.Newer(r.delivery, instant(held.StatusSet), r.again) {
+		n, err := status(r.Action.Value[delivery.To])
+		if err != nil || !connector.Newer(r.Delivery, instant(held.StatusSet), r.again) {
 			return nil, err
 		}
-		held.StatusSet = connector.Instant(connector.WorkTime(r.delivery))
+		held.StatusSet = connector.Instant(connector.WorkTime(r.Delivery))
 		return connector.Object{"statuscode", n, "msg_statussetat", held.StatusSet}, nil
 	})
 }

@@ -15,7 +15,6 @@ type Request struct {
 	action   delivery.Action // the one this step serves, zero for those that serve all
 	contact  string          // the contact's id, once it is known
 	notice   connector.Notice
-	looks    bool   // the notice may be there
 	known    bool   // of an activity: the contact was not made by this delivery
 	file     string // HubSpot's id of the file, once it is known
 	again    bool   // set by Do: an earlier try may have written it
@@ -52,16 +51,7 @@ const (
 	resultAdopted = "adopted" // the contact existed although nothing found it: HubSpot named it when refusing a second one
 	resultOnce    = "once"    // nothing was done: the portal needs activityOnce
 	resultSkipped = "skipped" // nothing was done: the portal has no such object
-	resultMade    = "made"    // the contact was made by this delivery: madeNow, or by an earlier try of it or by another delivery: madeBefore
-	resultOwner   = "owner"
-	resultBefore  = "before" // the contact was there before
-	resultErased  = "erased" // the portal erased the person: there is no contact, and nothing is written
-)
-
-// Values of resultMade.
-const (
-	madeNow    = "now"
-	madeBefore = "before"
+	resultErased  = "erased"  // the portal erased the person: there is no contact, and nothing is written
 )
 
 // linkContact is the key of delivery.Person.Links.
@@ -122,9 +112,8 @@ func (c *CRM) Next(d delivery.Delivery, done connector.Progress) (connector.Step
 
 // tell plans what tells somebody: first whose a new contact is, then the task.
 func (p plan) tell() *step {
-	n, wanted := connector.NoticeOf(p.Delivery)
-	made := p.Result(string(create))
-	if !wanted || n.Person && made[resultMade] == "" || p.Finished(string(notice)) {
+	n, wanted := p.Notice(string(create), string(notice))
+	if !wanted {
 		return nil
 	}
 	contact := ""
@@ -135,25 +124,14 @@ func (p plan) tell() *step {
 		}
 	}
 	if n.Person {
-		contact = made[resultContact]
+		contact = p.Result(string(create))[resultContact]
 	}
-	if n.Theirs {
-		if contact == "" { // nobody is held
-			return nil
-		}
-		known := p.Result(string(owner))
-		switch {
-		case known == nil:
-			next := p.step(owner, string(owner), delivery.Action{}, contact)
-			next.Request.notice = n
-			return next
-		case known[resultBefore] != "" || n.Later && known[resultOwner] == "":
-			return nil
-		}
-		n = n.ToOwner(known[resultOwner])
+	name, n, contact := p.Tell(n, contact, string(owner), string(notice))
+	if name == "" {
+		return nil
 	}
-	next := p.step(notice, string(notice), delivery.Action{}, contact)
-	next.Once, next.Request.notice, next.Request.looks = true, n, made[resultMade] == madeBefore || !n.Since.IsZero()
+	next := p.step(kind(name), name, delivery.Action{}, contact)
+	next.Once, next.Request.notice = kind(name) == notice, n
 	return next
 }
 
@@ -185,7 +163,7 @@ func (p plan) logActivity(action delivery.Action) *step {
 	if next == nil && contact != "" {
 		next = p.step(k, string(k), action, contact)
 		next.Once, next.Logs = k == activityOnce, true
-		next.Request.known = p.Result(string(create))[resultMade] == ""
+		next.Request.known = p.Result(string(create))[connector.ResultMade] == ""
 	}
 	return next
 }

@@ -32,10 +32,10 @@ func (p *portal) owner(ctx context.Context, w batch) {
 		o := held[id]
 		created, _ := time.Parse(time.RFC3339, o.Properties[createdProperty]) // the zero time is of nobody who was there before
 		if w.Request(i).notice.HeldBefore(created) {
-			w.Succeed(i, resultBefore, "true")
+			w.Succeed(i, connector.ResultBefore, "true")
 			continue
 		}
-		w.Succeed(i, resultOwner, o.Properties[ownerProperty])
+		w.Succeed(i, connector.ResultOwner, o.Properties[ownerProperty])
 	}
 }
 
@@ -56,7 +56,7 @@ func (p *portal) tell(ctx context.Context, w batch) {
 		}
 		task, untold := "", ""
 		var err error
-		if r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event) {
+		if r.notice.Looks || w.Intended(i) || connector.Forgotten(r.delivery.Event) {
 			task, err = p.told(ctx, r)
 		}
 		if err == nil && task == "" {

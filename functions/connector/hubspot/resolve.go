@@ -199,7 +199,7 @@ func (p *portal) createTogether(ctx context.Context, w batch, at []int) {
 		i := at[k]
 		switch id := existing(r.err); {
 		case r.err == nil:
-			w.Succeed(i, resultContact, r.object.ID, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
+			w.Succeed(i, resultContact, r.object.ID, connector.ResultMade, connector.MadeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(w.Request(i).delivery)))
 		case id != "":
 			w.Succeed(i, resultContact, id, resultAdopted, "true")
 		case fault.Is(r.err, codeErased):
@@ -239,7 +239,7 @@ func (p *portal) takeOver(ctx context.Context, w batch, at []int) {
 		case n < 0:
 			w.Fail(i, raced(fault.New(fault.Permanent, codeConflict, nil)))
 		default:
-			w.Succeed(i, resultContact, found[n].ID, resultMade, madeBefore, connector.ResultNamed, named(w.Request(i), found[n].Properties))
+			w.Succeed(i, resultContact, found[n].ID, connector.ResultMade, connector.MadeBefore, connector.ResultNamed, named(w.Request(i), found[n].Properties))
 		}
 	}
 }
@@ -254,7 +254,7 @@ func (p *portal) createOwned(ctx context.Context, w batch, i int) (ownerRefused 
 	made, err := p.make(ctx, contacts, connector.Object{"properties", p.contactOf(w, i, d), "associations", []connector.Object{}})
 	switch id := existing(err); {
 	case err == nil:
-		w.Succeed(i, resultContact, made, resultMade, madeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(d)))
+		w.Succeed(i, resultContact, made, connector.ResultMade, connector.MadeNow, connector.ResultNamed, strconv.FormatBool(connector.CarriesName(d)))
 	case ofOwner(err):
 		p.crm.options.Logger.WarnContext(ctx, "the portal refuses the owner of a new contact, which is made without one",
 			slog.String("tenant", p.of.Tenant), slog.String("crm", p.of.CRM))

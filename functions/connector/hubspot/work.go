@@ -35,8 +35,7 @@ func (p plan) work() *step {
 	if next != nil {
 		return next
 	}
-	kinds := map[delivery.Kind]kind{delivery.OpenCase: openCase, delivery.CreateTask: notice, delivery.SetStatus: setStatus, delivery.StartAutomation: start}
-	next = p.step(kinds[action.Kind], name, action, contact)
+	next = p.step(kind(connector.WorkStep(action.Kind)), name, action, contact)
 	next.Aside = true
 	if contact == "" {
 		next.Left = connector.CodeWorkNobody
@@ -49,18 +48,7 @@ func (p plan) work() *step {
 
 // ofWork returns the error of a step: of work, what the portal does not let us do is of the work alone, and names the word that it may be about.
 func (r Request) ofWork(err error) error {
-	if !r.action.Kind.Works() {
-		return err
-	}
-	err = connector.Untaken(err, codeScopes, "hubspot_forbidden", codePropertyMissing, "hubspot_path_unknown")
-	switch r.action.Kind {
-	case delivery.OpenCase:
-		return connector.Worded(err, ticketStage, r.action.Value[delivery.Status])
-	case delivery.SetStatus:
-		return connector.Worded(err, leadStatus, r.action.Value[delivery.To])
-	default:
-		return err
-	}
+	return connector.OfWork(r.action, err, ticketStage, leadStatus, codeScopes, "hubspot_forbidden", codePropertyMissing, "hubspot_path_unknown")
 }
 
 // priority returns HubSpot's word for one of ours.

@@ -34,17 +34,17 @@ const (
 // Rows implements connector.Loader: messages of known people, in the records that a graph would write, go into jobs.
 func (c *CRM) Rows(ctx context.Context, steps []connector.Step[Request]) [][]connector.Row {
 	all := make([][]connector.Row, len(steps))
-	o, err := c.org(ctx, connector.KeyOf(steps[0].Request.delivery))
+	o, err := c.org(ctx, connector.KeyOf(steps[0].Request.Delivery))
 	if err != nil || o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 		return all
 	}
 	for i, step := range steps {
-		r, year := step.Request, step.Request.delivery.Event.Timestamp.UTC().Year()
-		if r.kind != record || r.who == "" || !logs(r.delivery) || year < firstYear || year > lastYear {
+		r, year := step.Request, step.Request.Delivery.Event.Timestamp.UTC().Year()
+		if r.Kind != connector.StepRecord || r.Who == "" || !logs(r.Delivery) || year < firstYear || year > lastYear {
 			continue
 		}
 		r.fields, r.activity, r.standing = step.Fields, activityOf(step.Activity, false), step.Stands()
-		for _, n := range o.graphOf(r, r.who, "").Nodes {
+		for _, n := range o.graphOf(r, r.Who, "").Nodes {
 			row, ok := o.rowOf(n)
 			if !ok {
 				all[i] = nil
@@ -87,7 +87,7 @@ func (o *org) rowOf(n node) (row connector.Row, ok bool) {
 
 // Loaded implements connector.Loader.
 func (c *CRM) Loaded(step connector.Step[Request], rows []connector.Row) connector.Result {
-	result := connector.Result{resultWho: step.Request.who}
+	result := connector.Result{resultWho: step.Request.Who}
 	ids := map[string]string{}
 	a := activityOf(step.Activity, false)
 	for _, row := range rows {

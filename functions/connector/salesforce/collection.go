@@ -61,7 +61,7 @@ func (o *org) amend(
 	ctx context.Context, w batch, others *connector.Others, change func(r Request, held *holding) (connector.Object, error), fields ...string,
 ) {
 	connector.Amendment[holding]{
-		Who:  func(i int) string { return w.Request(i).who },
+		Who:  func(i int) string { return w.Request(i).Who },
 		Also: others.Of,
 		Read: func(ids []string) (map[string]*holding, error) { return o.readPersons(ctx, ids, fields...), nil },
 		Change: func(i int, held *holding) (bool, error) {
@@ -113,7 +113,7 @@ func (r rowReply) err() error {
 func whoOf(w batch) []string {
 	var ids []string
 	for i := range w.Len() {
-		if id := w.Request(i).who; !slices.Contains(ids, id) {
+		if id := w.Request(i).Who; !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -236,7 +236,7 @@ func (o *org) writeAll(ctx context.Context, rows []connector.Object) []error {
 func (o *org) conclude(ctx context.Context, w batch, i int, reason error) {
 	reason = w.Request(i).ofWork(reason)
 	switch {
-	case reason == nil, missing(reason) && w.Request(i).kind == name: // who is gone needs none
+	case reason == nil, missing(reason) && w.Request(i).Kind == connector.StepName: // who is gone needs none
 		w.Succeed(i)
 		return
 	case !missing(reason):
@@ -244,16 +244,16 @@ func (o *org) conclude(ctx context.Context, w batch, i int, reason error) {
 		return
 	}
 	r := w.Request(i)
-	found, err := o.get(ctx, r.who)
+	found, err := o.get(ctx, r.Who)
 	switch {
 	case err != nil:
 		w.Fail(i, err)
 	case found.ID != "" && !found.Converted:
 		w.Fail(i, reason)
-	case r.lost != "":
+	case r.Gone != "":
 		w.Fail(i, fault.New(fault.Permanent, "salesforce_person_gone", reason))
 	default:
-		w.Succeed(i, connector.ResultGone, r.who)
+		w.Succeed(i, connector.ResultGone, r.Who)
 	}
 }
 

@@ -24,7 +24,7 @@ func consentRow(id string, p connector.Permissions) connector.Object {
 // consent writes consent changes where they are newer than what the persons say: on whom each is about, and on all others who have the
 // number. It is the number that is closed, whoever it is kept with.
 func (o *org) consent(ctx context.Context, w batch) {
-	others := connector.FindOthers(w, func(r Request) (delivery.Person, string) { return r.delivery.Person, r.who }, func(person delivery.Person) (ids []string, err error) {
+	others := connector.FindOthers(w, func(r Request) (delivery.Person, string) { return r.Delivery.Person, r.Who }, func(person delivery.Person) (ids []string, err error) {
 		for _, digits := range connector.SearchDigits(person.Phone) {
 			found, err := o.withPhone(ctx, person, "", digits)
 			if err != nil {
@@ -37,7 +37,7 @@ func (o *org) consent(ctx context.Context, w batch) {
 		return ids, nil
 	})
 	o.amend(ctx, w, others, func(r Request, held *holding) (connector.Object, error) {
-		channels, news, sensible := connector.PermissionOf(r.action.Value)
+		channels, news, sensible := connector.PermissionOf(r.Action.Value)
 		if !sensible {
 			return nil, fault.New(fault.Permanent, "salesforce_consent_invalid", nil)
 		}

@@ -14,7 +14,7 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 	request := func(s connector.Step[Request]) Request {
 		r := s.Request
 		r.fields, r.again = s.Fields, s.Again
-		if r.kind != record {
+		if r.Kind != connector.StepRecord {
 			return r
 		}
 		if r.activity, r.standing = activityOf(s.Activity, s.Again), s.Stands(); s.Again {
@@ -22,23 +22,23 @@ func (c *CRM) Do(ctx context.Context, steps []connector.Step[Request]) []connect
 		}
 		return r
 	}
-	open := func(ctx context.Context, r Request) (*org, error) { return c.org(ctx, connector.KeyOf(r.delivery)) }
+	open := func(ctx context.Context, r Request) (*org, error) { return c.org(ctx, connector.KeyOf(r.Delivery)) }
 	return connector.Carry(ctx, steps, request, open, func(r Request) func(*org, context.Context, batch) {
-		return map[kind]func(*org, context.Context, batch){
-			resolve:   (*org).resolve,
-			record:    (*org).writeGraphs,
-			taskOnce:  (*org).taskOnce,
-			consent:   (*org).consent,
-			reply:     (*org).reply,
-			owner:     (*org).owner,
-			notice:    (*org).notice,
-			attach:    (*org).attach,
-			number:    (*org).number,
-			name:      (*org).name,
-			openCase:  (*org).openCase,
-			setStatus: (*org).setStatus,
-			start:     (*org).start,
-		}[r.kind]
+		return map[string]func(*org, context.Context, batch){
+			connector.StepResolve:    (*org).resolve,
+			connector.StepRecord:     (*org).writeGraphs,
+			taskOnce:                 (*org).taskOnce,
+			connector.StepConsent:    (*org).consent,
+			connector.StepReply:      (*org).reply,
+			connector.StepOwner:      (*org).owner,
+			connector.StepNotice:     (*org).notice,
+			connector.StepAttach:     (*org).attach,
+			connector.StepNumber:     (*org).number,
+			connector.StepName:       (*org).name,
+			connector.StepCase:       (*org).openCase,
+			connector.StepStatus:     (*org).setStatus,
+			connector.StepAutomation: (*org).start,
+		}[r.Kind]
 	})
 }
 

@@ -16,8 +16,8 @@ type earlier struct{ event, task string }
 func (o *org) findShown(ctx context.Context, w batch) error {
 	of, keys := map[string]*earlier{}, []string(nil)
 	for i := range w.Len() {
-		if r := w.Request(i); r.shown != nil && r.activity == nil && logs(r.delivery) {
-			key := connector.MessageKey(r.delivery.Event)
+		if r := w.Request(i); r.shown != nil && r.activity == nil && logs(r.Delivery) {
+			key := connector.MessageKey(r.Delivery.Event)
 			of[key], keys = r.shown, append(keys, key)
 		}
 	}

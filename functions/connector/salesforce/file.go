@@ -22,29 +22,19 @@ const versionObject = "ContentVersion"
 // MaxFile implements connector.FileTaker.
 func (c *CRM) MaxFile() int { return maxFile }
 
-// attachStep plans how a file comes to what is known of its message. Nobody is looked for, and nobody is made, for a file.
-func (p plan) attachStep() (connector.Step[Request], bool) {
-	if p.Finished(string(attach)) {
-		return connector.Step[Request]{}, false
-	}
-	step := p.step(attach, string(attach), Request{who: p.Linked(linkWho)})
-	step.Once, step.Last = true, true
-	return step, true
-}
-
 // attach makes files, each published to the record of its message, or to its person where that is gone. If an earlier try may have come
 // through, their files are searched for it first.
 func (o *org) attach(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r, f := w.Request(i), w.File(i)
-		at := placesOf(f, r.who)
+		at := placesOf(f, r.Who)
 		if len(at) == 0 {
 			w.Succeed(i, connector.ResultLeft, connector.CodeFileNoPerson)
 			return
 		}
 		id := ""
 		var err error
-		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
+		if w.Intended(i) || connector.Forgotten(r.Delivery.Event) {
 			id, err = o.attached(ctx, at, f.Key)
 		}
 		for ; err == nil && id == "" && len(at) > 0; at = at[1:] {
@@ -91,7 +81,7 @@ func (o *org) publish(ctx context.Context, r Request, f *connector.File, at stri
 	}
 	record, _ := json.Marshal(connector.Object{ // texts
 		"Title", connector.Cut(strings.TrimSuffix(f.Name, path.Ext(f.Name)), maxSubject), "PathOnClient", f.Name, "FirstPublishLocationId", at,
-		"Description", "File of a message by " + connector.ChannelLabel(r.delivery.Event.Channel) + " " + fileMark(f.Key),
+		"Description", "File of a message by " + connector.ChannelLabel(r.Delivery.Event.Channel) + " " + fileMark(f.Key),
 	})
 	err = o.call(ctx, http.MethodPost, o.path("sobjects/"+versionObject), connector.Raw{Type: "application/json", Data: connector.WithBase64(record, "VersionData", data)}, &made)
 	if err == nil && made.ID == "" {

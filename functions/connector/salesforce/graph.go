@@ -117,7 +117,7 @@ func (o *org) upsert(object, field, key string) string {
 // created and not upserted: one whom somebody else made meanwhile is neither written over nor given to another owner.
 func (o *org) graphOf(r Request, who, object string) graph {
 	var g graph
-	d := r.delivery
+	d := r.Delivery
 	if who == "" {
 		g.person, g.assign = d.Person.Key, object == leadObject && o.binding.Capabilities.AssignLeads && connector.OwnerOf(d) == ""
 		g.Nodes = append(g.Nodes, node{http.MethodPost, o.path("sobjects/" + object), refPerson, newPerson(d, object, o.originOf(d)).With(r.ofPerson(object, true))})
@@ -145,7 +145,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 
 // messageNodes returns what writes a message by itself, and its task.
 func (o *org) messageNodes(r Request, who, object string) []node {
-	d := r.delivery
+	d := r.Delivery
 	key, event := connector.MessageKey(d.Event), newEvent(d.Event, who, object, o.originOf(d))
 	if !o.binding.Capabilities.Tasks {
 		return []node{o.shownNode(r, sheet{object: eventObject, key: fieldEventKey}, key, who, object, event, true)}
@@ -184,24 +184,24 @@ func (o *org) writeGraphs(ctx context.Context, w batch) {
 	graphs, all := make([]graph, w.Len()), make([]int, 0, w.Len())
 	for i := range graphs {
 		r := w.Request(i)
-		if r.who == "" && r.delivery.Person.Key == "" {
+		if r.Who == "" && r.Delivery.Person.Key == "" {
 			w.Fail(i, fault.New(fault.Permanent, "salesforce_person_key_missing", nil))
 			continue
 		}
-		if year := r.delivery.Event.Timestamp.UTC().Year(); year < firstYear || year > lastYear { // a parser error would look like the org's trouble
+		if year := r.Delivery.Event.Timestamp.UTC().Year(); year < firstYear || year > lastYear { // a parser error would look like the org's trouble
 			w.Fail(i, fault.New(fault.Permanent, "salesforce_time_unkept", nil))
 			continue
 		}
-		graphs[i] = o.graphOf(r, r.who, o.newObject())
+		graphs[i] = o.graphOf(r, r.Who, o.newObject())
 		if len(graphs[i].Nodes) == 0 { // somebody was found and there is nothing to write
-			w.Succeed(i, resultWho, r.who)
+			w.Succeed(i, resultWho, r.Who)
 			continue
 		}
 		all = append(all, i)
 	}
 	results := make([]written, w.Len())
 	o.send(ctx, graphs, all, results)
-	w.Each(all, func(i int) { o.concludeGraph(ctx, w, i, w.Request(i).who, "", results[i]) })
+	w.Each(all, func(i int) { o.concludeGraph(ctx, w, i, w.Request(i).Who, "", results[i]) })
 }
 
 // concludeGraph turns what became of a graph into a step's outcome.
@@ -210,13 +210,13 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 	if got.err == nil {
 		once, known := "", ""
 		if made := got.ids[refPerson]; made != "" {
-			who, created, known = made, madeNow, strconv.FormatBool(connector.CarriesName(r.delivery))
+			who, created, known = made, connector.MadeNow, strconv.FormatBool(connector.CarriesName(r.Delivery))
 		}
-		if logs(r.delivery) && r.activity == nil && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
+		if logs(r.Delivery) && r.activity == nil && o.binding.Capabilities.Tasks && !o.binding.Capabilities.TaskUpsert {
 			once = "true"
 		}
 		w.Succeed(i, append(r.activity.result(got.ids),
-			resultWho, who, resultMade, created, resultEvent, r.shown.eventID(got.ids[refEvent]), resultOnce, once, connector.ResultNamed, known,
+			resultWho, who, connector.ResultMade, created, resultEvent, r.shown.eventID(got.ids[refEvent]), resultOnce, once, connector.ResultNamed, known,
 			connector.ResultWithout, strings.Join(got.without, ","))...)
 		return
 	}
@@ -225,11 +225,11 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 		results := make([]written, 1)
 		o.send(ctx, []graph{o.graphOf(r, who, o.newObject())}, []int{0}, results)
 		o.concludeGraph(ctx, w, i, who, created, results[0])
-	case got.personGone() && r.who != "":
+	case got.personGone() && r.Who != "":
 		o.conclude(ctx, w, i, fault.New(fault.Permanent, codeNotFound, got.err))
 	case got.ref == refPerson:
 		o.instead(ctx, w, i, got.err)
-	case fault.Is(got.err, codeGone) && r.who != "":
+	case fault.Is(got.err, codeGone) && r.Who != "":
 		o.conclude(ctx, w, i, got.err)
 	default:
 		w.Fail(i, o.explained(ctx, raced(got.err)))
@@ -241,13 +241,13 @@ func (o *org) concludeGraph(ctx context.Context, w batch, i int, who, created st
 func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	r, created := w.Request(i), ""
 	switch {
-	case fault.Is(refused, codeDuplicates) && r.delivery.Person.Unmatched:
+	case fault.Is(refused, codeDuplicates) && r.Delivery.Person.Unmatched:
 		o.anyway(ctx, w, i, refused)
 		return
 	case fault.Is(refused, codeDuplicates):
 	case fault.Is(refused, codeDuplicateValue) && ofOurKey(refused):
-		created = madeBefore
-	case connector.OwnerOf(r.delivery) != "" && ofOwner(refused):
+		created = connector.MadeBefore
+	case connector.OwnerOf(r.Delivery) != "" && ofOwner(refused):
 		o.unowned(ctx, w, i, refused)
 		return
 	default:
@@ -265,7 +265,7 @@ func (o *org) instead(ctx context.Context, w batch, i int, refused error) {
 	}
 	g := o.graphOf(r, who, contactObject)
 	if len(g.Nodes) == 0 {
-		w.Succeed(i, resultWho, who, resultMade, created)
+		w.Succeed(i, resultWho, who, connector.ResultMade, created)
 		return
 	}
 	results := make([]written, 1)
@@ -299,7 +299,7 @@ func (o *org) unowned(ctx context.Context, w batch, i int, refused error) {
 	o.crm.options.Logger.WarnContext(ctx, "the org refuses the owner of a new person, who is made without one",
 		slog.String("tenant", o.at.Tenant), slog.String("crm", o.at.CRM), slog.String("code", fault.Of(refused).Code))
 	r := w.Request(i)
-	r.delivery = connector.WithoutOwner(r.delivery)
+	r.Delivery = connector.WithoutOwner(r.Delivery)
 	results := make([]written, 1)
 	o.send(ctx, []graph{o.graphOf(r, "", o.newObject())}, []int{0}, results)
 	if err := results[0].err; err != nil && results[0].ref == refPerson {

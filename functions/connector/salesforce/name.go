@@ -28,10 +28,10 @@ func named(d delivery.Delivery, first, last string) bool {
 // name gives persons a name that have none. What somebody has named is left alone.
 func (o *org) name(ctx context.Context, w batch) {
 	o.amend(ctx, w, nil, func(r Request, held *holding) (connector.Object, error) {
-		if named(r.delivery, held.FirstName, held.LastName) {
+		if named(r.Delivery, held.FirstName, held.LastName) {
 			return nil, nil
 		}
-		held.FirstName, held.LastName = nameOf(r.delivery)
+		held.FirstName, held.LastName = nameOf(r.Delivery)
 		return row(kindOf(held.ID), held.ID, "FirstName", held.FirstName, "LastName", held.LastName), nil
 	}, "FirstName", "LastName")
 }

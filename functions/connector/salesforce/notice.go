@@ -19,17 +19,17 @@ func (o *org) owner(ctx context.Context, w batch) {
 		return
 	}
 	for i := range w.Len() {
-		switch h := held[w.Request(i).who]; {
+		switch h := held[w.Request(i).Who]; {
 		case h == nil: // deleted by now
 			w.Succeed(i)
 		case h.err != nil:
 			w.Fail(i, h.err)
-		case w.Request(i).notice.HeldBefore(instantOf(h.Created)):
-			w.Succeed(i, resultBefore, "true")
+		case w.Request(i).Notice.HeldBefore(instantOf(h.Created)):
+			w.Succeed(i, connector.ResultBefore, "true")
 		case h.Owner == user || user == "" && h.Owner == h.Creator || !strings.HasPrefix(h.Owner, userPrefix): // a queue has no tasks
 			w.Succeed(i)
 		default:
-			w.Succeed(i, resultOwner, h.Owner)
+			w.Succeed(i, connector.ResultOwner, h.Owner)
 		}
 	}
 }
@@ -42,11 +42,11 @@ const userPrefix = "005"
 func (o *org) notice(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
-		nobody := r.notice.Theirs && r.notice.Owner == ""
+		nobody := r.Notice.Theirs && r.Notice.Owner == ""
 		if !nobody {
 			var err error
-			if nobody, err = o.tell(ctx, r, r.looks || w.Intended(i) || connector.Forgotten(r.delivery.Event)); err != nil {
-				if r.notice.Asked {
+			if nobody, err = o.tell(ctx, r, r.Notice.Looks || w.Intended(i) || connector.Forgotten(r.Delivery.Event)); err != nil {
+				if r.Notice.Asked {
 					o.conclude(ctx, w, i, err)
 				} else {
 					w.Fail(i, err)
@@ -56,7 +56,7 @@ func (o *org) notice(ctx context.Context, w batch) {
 		}
 		untold := ""
 		if nobody {
-			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.delivery)
+			connector.Untold(ctx, o.crm.options.Logger, o.crm.options.Meter, r.Delivery)
 			untold = "true"
 		}
 		w.Succeed(i, connector.ResultUntold, untold)
@@ -66,12 +66,12 @@ func (o *org) notice(ctx context.Context, w batch) {
 // tell makes the task of a step, unless it is there.
 func (o *org) tell(ctx context.Context, r Request, looks bool) (nobody bool, err error) {
 	if looks {
-		if there, err := o.hasTask(ctx, r.notice.Key); err != nil || there {
+		if there, err := o.hasTask(ctx, r.Notice.Key); err != nil || there {
 			return false, err
 		}
 	}
-	nobody, err = r.notice.Write(func(n connector.Notice) error { return o.create(ctx, taskObject, noticeTask(n, r.who)) }, ofOwner)
-	if fault.Is(err, codeDuplicateValue) || missing(err) && r.who != "" && !r.notice.Asked { // it is there, or whom it is about is not
+	nobody, err = r.Notice.Write(func(n connector.Notice) error { return o.create(ctx, taskObject, noticeTask(n, r.Who)) }, ofOwner)
+	if fault.Is(err, codeDuplicateValue) || missing(err) && r.Who != "" && !r.Notice.Asked { // it is there, or whom it is about is not
 		return false, nil
 	}
 	return nobody, err

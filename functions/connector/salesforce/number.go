@@ -33,14 +33,14 @@ func (o *org) number(ctx context.Context, w batch) {
 }
 
 func (o *org) renumber(ctx context.Context, r Request) error {
-	held, err := o.get(ctx, r.who)
+	held, err := o.get(ctx, r.Who)
 	if err == nil && held.Converted {
 		held, err = o.get(ctx, held.who())
 	}
 	if err != nil || held.ID == "" {
 		return err
 	}
-	changed := held.renumbered(r.delivery.Person, r.action)
+	changed := held.renumbered(r.Delivery.Person, r.Action)
 	if len(changed) == 0 {
 		return nil
 	}

@@ -67,13 +67,13 @@ func (o *org) reply(ctx context.Context, w batch) {
 func (o *org) unanswered(ctx context.Context, w batch) []*answer {
 	answers := map[string]*answer{}
 	for i := range w.Len() {
-		r, sensible := connector.ReplyOf(w.Request(i).delivery.Actions)
+		r, sensible := connector.ReplyOf(w.Request(i).Delivery.Actions)
 		if !sensible || !r.Any() {
 			w.Fail(i, fault.New(fault.Permanent, "salesforce_reply_invalid", nil))
 			continue
 		}
 		r.At = wholeSecond(r.At)
-		who := w.Request(i).who
+		who := w.Request(i).Who
 		if answers[who] == nil {
 			answers[who] = &answer{who: who}
 		}

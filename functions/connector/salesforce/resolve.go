@@ -84,16 +84,16 @@ type lookup struct {
 
 func lookupsOf(r Request) []lookup {
 	var all []lookup
-	p := r.delivery.Person
+	p := r.Delivery.Person
 	for _, object := range []string{contactObject, leadObject} {
 		if p.Key != "" {
 			all = append(all, lookup{object, fieldPersonKey, p.Key, false})
 		}
 	}
-	if kindOf(r.lost) == leadObject { // converted, perhaps: then it says to whom
-		all = append(all, lookup{object: leadObject, value: r.lost})
+	if kindOf(r.Gone) == leadObject { // converted, perhaps: then it says to whom
+		all = append(all, lookup{object: leadObject, value: r.Gone})
 	}
-	if email := connector.EmailOf(r.delivery); email != "" && !p.Unmatched {
+	if email := connector.EmailOf(r.Delivery); email != "" && !p.Unmatched {
 		for _, object := range []string{contactObject, leadObject} {
 			all = append(all, lookup{object, "Email", email, true})
 		}
@@ -156,7 +156,7 @@ func reference(i, k int) string { return "p" + strconv.Itoa(i) + "_" + strconv.I
 // choose concludes a step with the first of a step's lookups that found somebody, or searches.
 func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nodeReply) {
 	r := w.Request(i)
-	lost := r.lost // until it is known whom it was merged into
+	lost := r.Gone // until it is known whom it was merged into
 	for k, l := range lookupsOf(r) {
 		if l.byEmail && lost != "" && o.follow(ctx, w, i) {
 			return
@@ -165,14 +165,14 @@ func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nod
 			lost = ""
 		}
 		found, err := o.found(ctx, l, answers[reference(i, k)])
-		if err == nil && found.Converted && r.lost != "" { // no third one is looked for
+		if err == nil && found.Converted && r.Gone != "" { // no third one is looked for
 			found, err = o.contactOf(ctx, found)
 		}
 		if err != nil {
 			w.Fail(i, err)
 			return
 		}
-		if found.ID == "" || found.who() == "" || found.who() == r.lost { // nobody, or who turned out to be gone
+		if found.ID == "" || found.who() == "" || found.who() == r.Gone { // nobody, or who turned out to be gone
 			continue
 		}
 		o.identify(ctx, w, i, found)
@@ -180,7 +180,7 @@ func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nod
 	}
 	switch {
 	case lost != "" && o.follow(ctx, w, i):
-	case r.delivery.Person.Phone == "" || r.delivery.Person.Unmatched:
+	case r.Delivery.Person.Phone == "" || r.Delivery.Person.Unmatched:
 		w.Succeed(i)
 	default:
 		o.searchPhone(ctx, w, i)
@@ -189,7 +189,7 @@ func (o *org) choose(ctx context.Context, w batch, i int, answers map[string]nod
 
 // follow concludes a step with whom its lost person was merged into, unless it returns false.
 func (o *org) follow(ctx context.Context, w batch, i int) bool {
-	merged, err := o.successor(ctx, w.Request(i).lost)
+	merged, err := o.successor(ctx, w.Request(i).Gone)
 	switch {
 	case err != nil:
 		w.Fail(i, err)
@@ -329,7 +329,7 @@ func (o *org) adopt(ctx context.Context, r Request, ids []string) (who string, p
 			}
 			past = past || p.ID == ""
 		}
-		if p.ID == "" || p.who() == "" || p.who() == r.lost {
+		if p.ID == "" || p.who() == "" || p.who() == r.Gone {
 			continue
 		}
 		if there, err := o.stamp(ctx, r, p); err != nil || there {
@@ -347,7 +347,7 @@ func (o *org) identify(ctx context.Context, w batch, i int, found person) {
 	case !there: // deleted a moment ago: searches find it a while longer
 		w.Succeed(i)
 	default:
-		known := named(w.Request(i).delivery, found.FirstName, found.LastName) // a contact has the name of its lead
+		known := named(w.Request(i).Delivery, found.FirstName, found.LastName) // a contact has the name of its lead
 		w.Succeed(i, resultWho, found.who(), connector.ResultNamed, strconv.FormatBool(known), connector.ResultRule, found.rule)
 	}
 }
@@ -355,10 +355,10 @@ func (o *org) identify(ctx context.Context, w batch, i int, found person) {
 // stamp gives a person who was not found by our key that key, and reports whether the person is still there. Should another one
 // have taken the key in between, this one stays without: the next message finds the other.
 func (o *org) stamp(ctx context.Context, r Request, found person) (there bool, err error) {
-	if found.Key != "" || r.delivery.Person.Key == "" || found.Converted {
+	if found.Key != "" || r.Delivery.Person.Key == "" || found.Converted {
 		return true, nil
 	}
-	body := connector.Object{fieldPersonKey, r.delivery.Person.Key}
+	body := connector.Object{fieldPersonKey, r.Delivery.Person.Key}
 	err = o.call(ctx, http.MethodPatch, o.path("sobjects/"+kindOf(found.ID)+"/"+url.PathEscape(found.ID)), body, nil)
 	switch {
 	case missing(err):
@@ -380,8 +380,8 @@ const (
 // whoever it finds are compared.
 func (o *org) searchPhone(ctx context.Context, w batch, i int) {
 	r := w.Request(i)
-	for _, digits := range connector.SearchDigits(r.delivery.Person.Phone) {
-		same, err := o.withPhone(ctx, r.delivery.Person, r.lost, digits)
+	for _, digits := range connector.SearchDigits(r.Delivery.Person.Phone) {
+		same, err := o.withPhone(ctx, r.Delivery.Person, r.Gone, digits)
 		switch {
 		case err != nil:
 			w.Fail(i, err)

@@ -14,11 +14,11 @@ func (o *org) taskOnce(ctx context.Context, w batch) {
 		r := w.Request(i)
 		var there bool
 		var err error
-		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
-			there, err = o.hasTask(ctx, connector.MessageKey(r.delivery.Event))
+		if w.Intended(i) || connector.Forgotten(r.Delivery.Event) {
+			there, err = o.hasTask(ctx, connector.MessageKey(r.Delivery.Event))
 		}
 		if err == nil && !there {
-			task := newTask(r.delivery.Event, connector.MessageKey(r.delivery.Event), r.who).With(r.fields.Of(mapping.Activity, true))
+			task := newTask(r.Delivery.Event, connector.MessageKey(r.Delivery.Event), r.Who).With(r.fields.Of(mapping.Activity, true))
 			err = o.create(ctx, taskObject, task)
 		}
 		o.conclude(ctx, w, i, err)

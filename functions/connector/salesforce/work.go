@@ -25,42 +25,9 @@ const fieldStatusSet = "Msg_Status_Set_At__c"
 // codeNoStatus is a status of a contact, which has none.
 const codeNoStatus = "salesforce_contact_no_status"
 
-// workStep returns the next of what the tenant's rules ask for beside the message.
-func (p plan) workStep(who string) (step connector.Step[Request], more bool) {
-	action, name, ok := p.Work()
-	if !ok {
-		return step, false
-	}
-	kinds := map[delivery.Kind]kind{delivery.OpenCase: openCase, delivery.CreateTask: notice, delivery.SetStatus: setStatus, delivery.StartAutomation: start}
-	r := Request{action: action, who: who}
-	if action.Kind == delivery.CreateTask {
-		r.notice = connector.TaskOf(p.Delivery, action)
-	}
-	step = p.step(kinds[action.Kind], name, r)
-	step.Aside, step.Once = true, action.Kind == delivery.CreateTask || action.Kind == delivery.StartAutomation
-	switch {
-	case who == "":
-		step.Left = connector.CodeWorkNobody
-	case action.Kind == delivery.SetStatus && kindOf(who) == contactObject:
-		step.Left = codeNoStatus
-	}
-	return step, true
-}
-
 // ofWork returns the error of a step: of work, what the org does not let us do is of the work alone, and names the word that it may be about.
 func (r Request) ofWork(err error) error {
-	if !r.action.Kind.Works() {
-		return err
-	}
-	err = connector.Untaken(err, codeForbidden, codeSchema, "salesforce_path_unknown")
-	switch r.action.Kind {
-	case delivery.OpenCase:
-		return connector.Worded(err, "Case.Status", r.action.Value[delivery.Status])
-	case delivery.SetStatus:
-		return connector.Worded(err, "Lead.Status", r.action.Value[delivery.To])
-	default:
-		return err
-	}
+	return connector.OfWork(r.Action, err, "Case.Status", "Lead.Status", codeForbidden, codeSchema, "salesforce_path_unknown")
 }
 
 // priority returns a task's word for one of ours.
@@ -87,16 +54,16 @@ func (o *org) openCase(ctx context.Context, w batch) {
 	}
 	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
-		c := connector.CaseOf(r.delivery, r.action)
+		c := connector.CaseOf(r.Delivery, r.Action)
 		record := connector.Object{
 			fieldCaseKey, c.Key, "Subject", connector.Cut(c.Subject, maxSubject), "Description", connector.Cut(c.Text, maxText), "Status", c.Status,
 			"Priority", strings.Replace(priority(c.Priority), "Normal", "Medium", 1),
 		}
-		if kindOf(r.who) == contactObject {
-			record = append(record, "ContactId", r.who)
+		if kindOf(r.Who) == contactObject {
+			record = append(record, "ContactId", r.Who)
 		} else {
-			record = append(record, "SuppliedName", connector.Cut(connector.CalledBy(r.delivery), maxSupplied), "SuppliedPhone", r.delivery.Person.Phone,
-				"SuppliedEmail", connector.EmailOf(r.delivery))
+			record = append(record, "SuppliedName", connector.Cut(connector.CalledBy(r.Delivery), maxSupplied), "SuppliedPhone", r.Delivery.Person.Phone,
+				"SuppliedEmail", connector.EmailOf(r.Delivery))
 		}
 		err := o.create(ctx, caseObject, record)
 		if fault.Is(err, codeDuplicateValue) {
@@ -115,11 +82,11 @@ func (o *org) setStatus(ctx context.Context, w batch) {
 		return
 	}
 	o.amend(ctx, w, nil, func(r Request, held *holding) (connector.Object, error) {
-		if !connector.Newer(r.delivery, wholeSecond(instantOf(held.StatusSet)), r.again) {
+		if !connector.Newer(r.Delivery, wholeSecond(instantOf(held.StatusSet)), r.again) {
 			return nil, nil
 		}
-		held.StatusSet = connector.Instant(connector.WorkTime(r.delivery))
-		return row(leadObject, held.ID, "Status", r.action.Value[delivery.To], fieldStatusSet, held.StatusSet), nil
+		held.StatusSet = connector.Instant(connector.WorkTime(r.Delivery))
+		return row(leadObject, held.ID, "Status", r.Action.Value[delivery.To], fieldStatusSet, held.StatusSet), nil
 	}, fieldStatusSet)
 }
 
@@ -128,11 +95,11 @@ func (o *org) setStatus(ctx context.Context, w batch) {
 func (o *org) start(ctx context.Context, w batch) {
 	w.Each(w.All(), func(i int) {
 		r := w.Request(i)
-		if w.Intended(i) || connector.Forgotten(r.delivery.Event) {
+		if w.Intended(i) || connector.Forgotten(r.Delivery.Event) {
 			w.Succeed(i, connector.ResultLeft, connector.CodeWorkUnsure)
 			return
 		}
-		a := connector.AutomationOf(r.delivery, r.action, r.who)
+		a := connector.AutomationOf(r.Delivery, r.Action, r.Who)
 		var ran []struct {
 			Success bool      `json:"isSuccess"`
 			Errors  []problem `json:"errors"`
