@@ -70,6 +70,35 @@ func TestADrainDeliversInTheWidestCalls(t *testing.T) {
 	})
 }
 
+// TestACountThatIsTooLowIsMended: what is done is removed although its gate counts fewer, and the gate opens.
+func TestACountThatIsTooLowIsMended(t *testing.T) {
+	for _, counted := range []int64{0, 2} {
+		t.Run(fmt.Sprint(counted), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLane(t)
+				l.park("acme", 20, 3)
+				for r := range l.store.All() {
+					if !strings.Contains(r.Partition, "/gate/") {
+						continue
+					}
+					r.Number = counted
+					if _, err := l.store.Write(t.Context(), store.Change{Record: r}); err != nil {
+						t.Fatal(err)
+					}
+					break
+				}
+				l.says("acme", nil)
+				for range 3 {
+					time.Sleep(time.Minute)
+					l.run(l.drain())
+				}
+				l.parkedInOrder("acme", 20, 3)
+				l.empty()
+			})
+		})
+	}
+}
+
 // TestADrainHoldsSoMuchInMemory, not so many messages: of each of four shards half a megabyte and a page of one.
 func TestADrainHoldsSoMuchInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

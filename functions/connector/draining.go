@@ -344,7 +344,8 @@ func (r *draining) putOff(ctx context.Context, m waitingMessage, wait time.Durat
 	}
 }
 
-// remove removes what is done, and takes it off the count, by one write. What was written anew meanwhile stays.
+// remove removes what is done, and takes it off the count, by one write. What was written anew meanwhile stays. Of a count that says fewer, because somebody
+// wrote it or a part of the store was restored, what there is is taken: else what is done would stay parked, and its gate closed.
 func (r *draining) remove(ctx context.Context, s *shard, records []store.Record) error {
 	within, cancel := queue.Finishing(ctx)
 	defer cancel()
@@ -353,25 +354,45 @@ func (r *draining) remove(ctx context.Context, s *shard, records []store.Record)
 		changes = append(changes, store.Change{Kind: store.Delete, Record: store.Record{Key: record.Key, Version: record.Version}})
 	}
 	return insist(within, func(ctx context.Context) error {
-		for len(changes) > 0 {
-			count := store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: s.count, Number: -int64(len(changes))}}
-			_, err := r.options.Store.Write(ctx, append([]store.Change{count}, changes...)...)
+		for few := false; len(changes) > 0; {
+			count, number, err := r.uncount(ctx, s, len(changes), few)
+			if err != nil {
+				return err
+			}
+			_, err = r.options.Store.Write(ctx, append([]store.Change{count}, changes...)...)
 			conflict, lost := conflictOf(err)
 			switch {
 			case err == nil:
 				s.gate.Version++
-				s.gate.Number += count.Number
+				s.gate.Number -= number
 				return nil
 			case !lost:
 				return err
-			case conflict.Index == 0: // nobody but whoever drains opens a gate
-				return fault.New(fault.Permanent, codeMalformed, errors.New("fewer are counted than are parked"))
+			case conflict.Index == 0:
+				few = true
 			default: // it was removed by a write whose reply was lost, or a receipt told more
 				changes = slices.Delete(changes, conflict.Index-1, conflict.Index)
 			}
 		}
 		return nil
 	})
+}
+
+// uncount returns the change that takes n off the count of a shard, and how many that is. Few says that there may be fewer.
+func (r *draining) uncount(ctx context.Context, s *shard, n int, few bool) (store.Change, int64, error) {
+	number := int64(n)
+	if !few {
+		return store.Change{Kind: store.Add, Bound: math.MaxInt64, Record: store.Record{Key: s.count, Number: -number}}, number, nil
+	}
+	all, err := r.options.Store.Get(ctx, s.count)
+	if err != nil {
+		return store.Change{}, 0, err
+	}
+	held := all[0]
+	number = min(number, behind(held))
+	r.options.Logger.WarnContext(ctx, "fewer were counted than were parked", slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM))
+	held.Number -= number
+	return store.Change{Record: held}, number, nil
 }
 
 // giveUpOld gives up what has waited for as long as anything does, while the CRM takes nothing.
