@@ -54,7 +54,7 @@ func ClosedGates(ctx context.Context, s GateReader, kind string) (gates []connec
 func (c closure) gate(of BindingKey) connect.Gate {
 	live, history := liveOf(of)
 	g := connect.Gate{
-		Tenant: live.Tenant, CRM: live.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered, Job: c.Job.stands(),
+		Tenant: live.Tenant, CRM: live.CRM, Closed: true, Kind: c.Kind, Code: c.Code, Advice: c.Advice, Since: c.Since, Probe: c.Probe, Delivered: c.Delivered, Job: c.Job.progress(),
 	}
 	switch {
 	case history:

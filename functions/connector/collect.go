@@ -15,22 +15,22 @@ import (
 // gates as what waits for a CRM.
 const kindBatch = "batch"
 
-// lane is what the name of a CRM has behind it that stands for what is of a history: gates, a lease, and a drain of its own, which delivers it beside
+// historyLane is what the name of a CRM has behind it that stands for what is of a history: gates, a lease, and a drain of its own, which delivers it beside
 // what is live. No name of a CRM has a slash.
-const lane = "/bulk"
+const historyLane = "/bulk"
 
 // historyOf returns the lane of what is of a history.
-func historyOf(of BindingKey) BindingKey { return BindingKey{of.Tenant, of.CRM + lane} }
+func historyOf(of BindingKey) BindingKey { return BindingKey{of.Tenant, of.CRM + historyLane} }
 
 // liveOf returns the CRM of a lane, and whether it is that of what is of a history.
 func liveOf(of BindingKey) (live BindingKey, history bool) {
 	live = of
-	live.CRM, history = strings.CutSuffix(of.CRM, lane)
+	live.CRM, history = strings.CutSuffix(of.CRM, historyLane)
 	return live, history
 }
 
-// collect makes a closure one that waits for the hour, or what is of a history for nothing but the drain.
-func (c *closure) collect(of BindingKey) {
+// await makes a closure one that waits for the hour, or what is of a history for nothing but the drain.
+func (c *closure) await(of BindingKey) {
 	c.Kind, c.Code, c.Advice, c.Tries, c.Answers = kindBatch, "", "", 0, time.Time{}
 	c.Probe = time.Now().UTC()
 	if _, history := liveOf(of); !history {
@@ -80,8 +80,8 @@ func (g *Gates) collectReceipts(ctx context.Context, waiting map[BindingKey]bool
 	return nil
 }
 
-// early reports whether what is collected is not to be any more, for the tenant's file says so.
-func (r *draining) early(ctx context.Context) (bool, error) {
+// collectsNoMore reports whether what is collected is not to be any more, for the tenant's file says so.
+func (r *draining) collectsNoMore(ctx context.Context) (bool, error) {
 	if r.closure.Kind != kindBatch || r.tiers.CollectsMessages() {
 		return false, nil
 	}
@@ -117,6 +117,6 @@ func (r *draining) collects() bool {
 // untilTheHour puts the next try off until the hour, once all passes are over: of messages that are live none may be left.
 func (r *draining) untilTheHour(messagesLeft bool) {
 	if !r.opened && (r.tiers.CollectsMessages() || r.tiers.CollectsReceipts() && !messagesLeft) {
-		r.closure.collect(r.of)
+		r.closure.await(r.of)
 	}
 }

@@ -47,10 +47,13 @@ type DrainOptions struct {
 // Drain delivers what is parked behind closed gates, the oldest first, and opens a gate once nothing is parked behind it. One process at a
 // time drains a tenant's CRM. It begins with a few threads: if none of them gets through the rest is left for a later run. It is
 // safe for concurrent use.
-type Drain struct{ options DrainOptions }
+type Drain struct {
+	options DrainOptions
+	room    chan struct{} // had by a run that holds the rows of a job
+}
 
 // NewDrain returns a Drain.
-func NewDrain(o DrainOptions) *Drain { return &Drain{o} }
+func NewDrain(o DrainOptions) *Drain { return &Drain{o, make(chan struct{}, jobsAtOnce)} }
 
 // Handle carries out a request, an event of a schedule being one to drain what is due. What is connected without a lack is drained at once.
 func (d *Drain) Handle(ctx context.Context, r connect.Request) (result connect.Result, err error) {
@@ -93,8 +96,11 @@ func (d *Drain) Ring(ctx context.Context, tenant, crm string) ([]connect.Gate, e
 }
 
 // drainsAtOnce is how many tenants' CRMs are drained at the same time: each holds what it reads in memory, of a shard a page of a megabyte beside
-// parkedBytes at most.
-const drainsAtOnce = 16
+// parkedBytes at most. Of those jobsAtOnce may hold the rows of a job, too.
+const (
+	drainsAtOnce = 16
+	jobsAtOnce   = 2
+)
 
 // drainAll drains the gates that records tell of whose key begins with prefix, side by side. One that does not end with a slash is a whole key.
 func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]connect.Gate, error) {
@@ -104,7 +110,7 @@ func (d *Drain) drainAll(ctx context.Context, prefix string, rung bool) ([]conne
 			return nil, err
 		}
 		for _, r := range page {
-			if prefix == "" || r.Sort == prefix || r.Sort == prefix+lane || strings.HasSuffix(prefix, "/") {
+			if prefix == "" || r.Sort == prefix || r.Sort == prefix+historyLane || strings.HasSuffix(prefix, "/") {
 				all = append(all, r)
 			}
 		}
@@ -136,7 +142,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 		return connect.Gate{}, err
 	}
 	if !rung {
-		if rung, err = run.early(ctx); err != nil {
+		if rung, err = run.collectsNoMore(ctx); err != nil {
 			return connect.Gate{}, err
 		}
 	}
@@ -148,7 +154,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 		return run.closure.gate(run.of), err
 	}
 	if !taken {
-		g, err = run.stands(ctx)
+		g, err = run.state(ctx)
 		g.Busy = busy
 		run.tell(g)
 		return g, err
@@ -157,7 +163,7 @@ func (d *Drain) drain(ctx context.Context, r store.Record, rung bool) (g connect
 	if left := run.leave(ctx); err == nil {
 		err = left
 	}
-	g, failed := run.stands(ctx)
+	g, failed := run.state(ctx)
 	run.tell(g)
 	return g, errors.Join(err, failed)
 }
@@ -284,8 +290,8 @@ func (r *draining) again(ctx context.Context) (mine bool, err error) {
 	return true, nil
 }
 
-// stands returns how the gates stand.
-func (r *draining) stands(ctx context.Context) (connect.Gate, error) {
+// state returns how the gates stand.
+func (r *draining) state(ctx context.Context) (connect.Gate, error) {
 	if r.opened {
 		g := closure{Kind: r.closure.Kind}.gate(r.of)
 		g.Kind, g.Closed, g.Delivered = "", false, r.closure.Delivered
@@ -336,10 +342,10 @@ func (r *draining) tell(g connect.Gate) {
 // left reports whether there is time for another batch: enough for calls that take their time.
 func (r *draining) left(ctx context.Context) bool {
 	before := beginBefore
-	if r.load.gathers() {
+	if r.rows.gathers() {
 		before += jobReserve
 	}
-	return !r.load.full() && !redrive.OutOfTime(ctx, r.options.Worker.SoftMargin+before)
+	return !r.rows.full() && !redrive.OutOfTime(ctx, r.options.Worker.SoftMargin+before)
 }
 
 // beginBefore is how long before the end of a run its last batch begins.

@@ -35,8 +35,8 @@ type draining struct {
 	closure closure
 	worker  *queue.Worker // of what is worked on now
 	shards  []*shard
-	opened  bool  // everything
-	load    *load // what is done by a job, nil if nothing is
+	opened  bool     // everything
+	rows    *jobRows // what is done by a job, nil if nothing is
 
 	// Of the latest batch.
 	trouble  *fault.Error // why the CRM takes nothing
@@ -79,12 +79,13 @@ func (r *draining) work(ctx context.Context) error {
 		r.shards = append(r.shards, &shard{partition: parkedPartition(r.of, gate.Sort), count: gate.Key, gate: gate, began: time.Now(), ended: gate.Version == 0, skip: map[string]bool{}})
 	}
 	r.worker = r.options.Worker
-	loading, goesOn := r.loads(ctx)
+	within, goesOn, done := r.useJob(ctx)
+	defer done()
 	if goesOn {
-		goesOn, err = r.workOn(loading, firstFew, r.openAll)
-		r.loaded(ctx, goesOn)
+		goesOn, err = r.workOn(within, firstFew, r.openAll)
+		r.concludeJob(ctx, goesOn)
 	}
-	if err != nil || !goesOn || r.load.gathers() {
+	if err != nil || !goesOn || r.rows.gathers() {
 		return err
 	}
 	messagesLeft := slices.ContainsFunc(r.shards, func(s *shard) bool { return s.gate.Version > 0 })
@@ -250,7 +251,7 @@ func (r *draining) read(ctx context.Context, s *shard, page []store.Record) (all
 		if time.Now().Before(p.Next) {
 			s.skip[p.Group] = true
 		}
-		if s.waits = s.waits || r.load.has(p.ID); s.leaves(p.Group) || r.load.has(p.ID) {
+		if s.waits = s.waits || r.rows.has(p.ID); s.leaves(p.Group) || r.rows.has(p.ID) {
 			continue
 		}
 		record.Data = nil // most of it is the body
@@ -290,7 +291,7 @@ func (r *draining) deliver(ctx context.Context, batch []waitingMessage) (goesOn 
 		if r.closure.Kind == kindBatch {
 			tellClosed(ctx, r.options.Logger, r.options.Meter, r.of, r.trouble, adviceOf(r.options.CRM, r.trouble.Code), r.worker != r.options.Worker)
 		}
-		r.closure.meet(r.trouble, adviceOf(r.options.CRM, r.trouble.Code), r.options.Probe)
+		r.closure.block(r.trouble, adviceOf(r.options.CRM, r.trouble.Code), r.options.Probe)
 		r.options.Logger.WarnContext(ctx, "gate stays closed", slog.String("tenant", r.of.Tenant), slog.String("crm", r.of.CRM),
 			slog.String("code", r.trouble.Code), slog.Time("probe", r.closure.Probe))
 		return false, errors.Join(err, r.giveUpOld(ctx))
@@ -306,7 +307,7 @@ func (r *draining) process(ctx context.Context, worker *queue.Worker, batch []wa
 	gone := map[*shard][]store.Record{}
 	for i, v := range worker.Process(ctx, received) {
 		m := batch[i]
-		if m.shard.waits = m.shard.waits || !v.Done; r.load.has(m.ID) {
+		if m.shard.waits = m.shard.waits || !v.Done; r.rows.has(m.ID) {
 			continue
 		}
 		if !v.Done {
@@ -441,7 +442,7 @@ func (h *drainHandler) Handle(ctx context.Context, heads []queue.Received) []err
 		return errs
 	}
 	answered := false
-	h.load.note(heads, errs)
+	h.rows.note(heads, errs)
 	for _, err := range errs {
 		took := err == nil
 		answered = answered || took || fault.Of(err).Kind == fault.Permanent && OfCRM(h.options.Kind, err)

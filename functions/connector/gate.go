@@ -73,18 +73,18 @@ type closure struct {
 // doublings is how often the wait between two tries of a closed gate doubles, at most, before it is the longest.
 const doublings = 4
 
-// meet notes why nothing goes through, and when the next try is due.
-func (c *closure) meet(f *fault.Error, advice string, longest time.Duration) {
+// block notes why nothing goes through, and when the next try is due.
+func (c *closure) block(f *fault.Error, advice string, longest time.Duration) {
 	c.Kind, c.Code, c.Advice, c.Answers = f.Kind.String(), f.Code, advice, time.Time{}
 	asked := time.Duration(0)
 	if f.Kind == fault.Throttled || f.Kind == fault.Blocked { // a day that is spent says for how long, too
 		asked = f.Wait
 	}
-	c.later(asked, longest)
+	c.postpone(asked, longest)
 }
 
-// later puts the next try off: by what the CRM asked for, and else by more each time, up to longest.
-func (c *closure) later(asked, longest time.Duration) {
+// postpone puts the next try off: by what the CRM asked for, and else by more each time, up to longest.
+func (c *closure) postpone(asked, longest time.Duration) {
 	wait := longest
 	if c.Tries < doublings {
 		wait = longest / (1<<doublings - 1) << c.Tries

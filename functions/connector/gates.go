@@ -289,8 +289,8 @@ func (g *Gates) closing(of BindingKey, held store.Record, why *fault.Error) (sto
 		return store.Change{Kind: store.Check, Record: store.Record{Key: held.Key, Version: held.Version}}, nil
 	}
 	c.Since, c.Tries, c.Delivered = time.Now().UTC(), 0, 0
-	if c.collect(of); why != nil {
-		c.meet(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
+	if c.await(of); why != nil {
+		c.block(why, adviceOf(g.options.CRM, why.Code), g.options.Probe)
 	}
 	return c.change(held)
 }

@@ -82,6 +82,7 @@ type lane struct {
 	width   int
 	most    int // concurrency
 	page    int // records that a drain reads at once, at most; 0: as many as it asks for
+	jobFrom int
 	sent    int
 	batches [][]string // the deliveries of each call
 
@@ -206,7 +207,7 @@ func (l *lane) drainInto(crm connector.CRM[string]) *connector.Drain {
 		return connect.Result{Reports: []connect.Report{report}}, nil
 	}
 	return connector.NewDrain(connector.DrainOptions{
-		Probe: 15 * time.Minute, Lease: 35 * time.Second, Kind: "toy", CRM: l, Connect: looks, Store: pages{l.store, l.page}, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
+		Probe: 15 * time.Minute, Lease: 35 * time.Second, Kind: "toy", CRM: crm, JobFrom: l.jobFrom, Connect: looks, Store: pages{l.store, l.page}, Tenants: l.tenants, Worker: l.worker(o, crm), Logger: o.Logger, Meter: meter,
 	})
 }
 

@@ -16,11 +16,11 @@ import (
 // closesAfter is how many calls in a row the CRM leaves unanswered until its gates close.
 const closesAfter = 3
 
-// share is the part of a connector's functions that one tenant's CRM may hold by calls that hang, and hangsFrom the part of an attempt from which on a
-// call does: a CRM that takes less is slow, and no worse.
+// A call hangs from one of so many parts of an attempt on: a CRM that takes less is slow, and no worse. One tenant's CRM may hold one of so many of a connector's
+// functions by calls that do.
 const (
-	share     = 5
-	hangsFrom = 2
+	attemptParts  = 2
+	functionParts = 5
 )
 
 // errHangs is the cause of the outcomes of a call that was cut short.
@@ -58,10 +58,10 @@ func (g *Gates) watched(ctx context.Context, of BindingKey, do func(ctx context.
 func (g *Gates) watch(ctx context.Context, of BindingKey, cut context.CancelCauseFunc) (stop func()) {
 	id, counted := rand.Text(), make(chan struct{})
 	counting, end := context.WithCancel(ctx)
-	timer := time.AfterFunc(g.options.Attempt/hangsFrom, func() {
+	timer := time.AfterFunc(g.options.Attempt/attemptParts, func() {
 		defer close(counted)
 		hanging, err := g.count(counting, of, id, true)
-		if err == nil && hanging > max(1, g.options.Concurrency/share) {
+		if err == nil && hanging > max(1, g.options.Concurrency/functionParts) {
 			cut(errHangs)
 		}
 	})

@@ -49,11 +49,11 @@ func (r *Receipts) refused(ctx context.Context, of BindingKey, work *todo) {
 		r.options.Logger.WarnContext(ctx, "gate was not closed", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.Any("error", err))
 		return
 	}
-	r.later(ctx, of, work, blocked)
+	r.keepWaiting(ctx, of, work, blocked)
 }
 
-// later has those of a binding's tasks wait whose error is one that which reports. It reports false if they need not any more.
-func (r *Receipts) later(ctx context.Context, of BindingKey, work *todo, which func(error) bool) bool {
+// keepWaiting has those of a binding's tasks wait whose error is one that which reports. It reports false if they need not any more.
+func (r *Receipts) keepWaiting(ctx context.Context, of BindingKey, work *todo, which func(error) bool) bool {
 	var all []toldLater
 	for _, s := range work.statuses {
 		if which(s.err) {

@@ -25,15 +25,15 @@ type Row struct {
 // name identifies the record of a row.
 func (r Row) name() string { return r.Object + "/" + r.Field + "/" + r.Key }
 
-// Loader is a CRM that can write what steps ask for by a job that goes on between calls. It is for what waits anyway, for a job takes minutes.
-type Loader[R any] interface {
+// JobWriter is a CRM that can write what steps ask for by a job that goes on between calls. It is for what waits anyway, for a job takes minutes.
+type JobWriter[R any] interface {
 	// Rows returns the records that each of the steps of one binding writes, none of a step that has to be asked for by Do. It makes no calls.
 	Rows(ctx context.Context, steps []Step[R]) [][]Row
-	// Loaded returns the result of a step whose rows a job has written.
-	Loaded(step Step[R], rows []Row) Result
+	// Result returns the result of a step whose rows a job has written.
+	Result(step Step[R], rows []Row) Result
 }
 
-// Jobs is what a drain needs of a CRM that is a Loader. Errors are faults; a Permanent one says that a job is of no use any more.
+// Jobs is what a drain needs of a CRM that is a JobWriter. Errors are faults; a Permanent one says that a job is of no use any more.
 type Jobs interface {
 	// Upload makes jobs of rows, of which the CRM does nothing before they are advanced. One that is left is forgotten by the CRM.
 	Upload(ctx context.Context, of BindingKey, rows []Row) ([]JobPart, error)
@@ -64,8 +64,8 @@ type job struct {
 	Next  time.Time `json:"next"` // when the CRM is asked again how they stand
 }
 
-// stands returns how the jobs stand, nil if there are none.
-func (j *job) stands() *connect.Job {
+// progress returns how the jobs stand, nil if there are none.
+func (j *job) progress() *connect.Job {
 	if j == nil {
 		return nil
 	}
@@ -83,10 +83,10 @@ func (j *job) stands() *connect.Job {
 // results and some four looks at it: 16 requests in all. 75 messages go into a call of graphs, so that 1,200 cost as much, and what a vendor advises is about this, too.
 const JobFrom = 1500
 
-// What a job holds at most: a drain has it in memory, and the reply that tells of it is bounded by maxReply.
+// What a job holds at most: a drain has it in memory, jobsAtOnce of them in a process, and the reply that tells of it is bounded by maxReply.
 const (
-	jobRows  = 20_000
-	jobBytes = 8 << 20
+	maxJobRows  = 20_000
+	maxJobBytes = 8 << 20
 )
 
 // The times of jobs: of a call, how long one may take until it is given up, and as long again until it is forgotten, and the longest wait between two looks.
@@ -100,8 +100,8 @@ const (
 // errInJob is the outcome of a step whose rows wait for a job to be made of them.
 var errInJob = fmt.Errorf("it is in a job: %w", queue.ErrNotStarted)
 
-// load is what a run of a drain does by jobs: it gathers rows for them, or has what they wrote. It is safe for concurrent use.
-type load struct {
+// jobRows is what a run of a drain does by jobs: it gathers rows for them, or has what they wrote. It is safe for concurrent use.
+type jobRows struct {
 	mu    sync.Mutex
 	at    map[string]int // the place of a gathered row, by name
 	rows  []Row
@@ -110,71 +110,71 @@ type load struct {
 	wrote map[string]Row  // by name; nil while rows are gathered
 }
 
-// loadKey is what a context has a load under.
-type loadKey struct{}
+// jobRowsKey is what a context has jobRows under.
+type jobRowsKey struct{}
 
 // full reports whether no more rows are to be gathered. It is false for nil.
-func (l *load) full() bool {
-	if l == nil {
+func (j *jobRows) full() bool {
+	if j == nil {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.rows) >= jobRows || l.bytes >= jobBytes
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.rows) >= maxJobRows || j.bytes >= maxJobBytes
 }
 
 // gathers reports whether rows are gathered. It is false for nil.
-func (l *load) gathers() bool { return l != nil && l.wrote == nil }
+func (j *jobRows) gathers() bool { return j != nil && j.wrote == nil }
 
 // note notes which messages' rows are gathered, by their errors.
-func (l *load) note(heads []queue.Received, errs []error) {
+func (j *jobRows) note(heads []queue.Received, errs []error) {
 	for i, err := range errs {
 		if errors.Is(err, errInJob) {
-			l.mu.Lock()
-			l.taken[heads[i].ID] = true
-			l.mu.Unlock()
+			j.mu.Lock()
+			j.taken[heads[i].ID] = true
+			j.mu.Unlock()
 		}
 	}
 }
 
 // has reports whether the rows of a message are gathered. It is false for nil.
-func (l *load) has(id string) bool {
-	if l == nil {
+func (j *jobRows) has(id string) bool {
+	if j == nil {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.taken[id]
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.taken[id]
 }
 
 // gather takes the rows of a step, unless the job would write a record twice: in which order is not said.
-func (l *load) gather(rows []Row) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (j *jobRows) gather(rows []Row) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, row := range rows {
-		if at, there := l.at[row.name()]; there && !maps.Equal(l.rows[at].Values, row.Values) {
+		if at, there := j.at[row.name()]; there && !maps.Equal(j.rows[at].Values, row.Values) {
 			return false
 		}
 	}
 	for _, row := range rows {
-		if _, there := l.at[row.name()]; there {
+		if _, there := j.at[row.name()]; there {
 			continue
 		}
-		l.at[row.name()] = len(l.rows)
-		l.rows = append(l.rows, row)
+		j.at[row.name()] = len(j.rows)
+		j.rows = append(j.rows, row)
 		for name, value := range row.Values {
-			l.bytes += len(name) + len(value)
+			j.bytes += len(name) + len(value)
 		}
 	}
 	return true
 }
 
 // find returns rows with their ids, if a job wrote all of them as they are.
-func (l *load) find(rows []Row) (found []Row, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (j *jobRows) find(rows []Row) (found []Row, ok bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, row := range rows {
-		wrote, there := l.wrote[row.name()]
+		wrote, there := j.wrote[row.name()]
 		if !there || !maps.Equal(wrote.Values, row.Values) {
 			return nil, false
 		}
@@ -185,20 +185,20 @@ func (l *load) find(rows []Row) (found []Row, ok bool) {
 
 // carryOut has the CRM carry out steps, but for those that are in a job or that one has carried out.
 func (c *Connector[R]) carryOut(ctx context.Context, steps []Step[R]) []Outcome {
-	l, _ := ctx.Value(loadKey{}).(*load)
-	loader, can := c.crm.(Loader[R])
-	if l == nil || !can {
+	j, _ := ctx.Value(jobRowsKey{}).(*jobRows)
+	writer, can := c.crm.(JobWriter[R])
+	if j == nil || !can {
 		return c.crm.Do(ctx, steps)
 	}
 	outcomes := make([]Outcome, len(steps))
 	var rest []Step[R]
 	var at []int
-	for i, rows := range loader.Rows(ctx, steps) {
-		found, wrote := l.find(rows)
+	for i, rows := range writer.Rows(ctx, steps) {
+		found, wrote := j.find(rows)
 		switch {
 		case wrote:
-			outcomes[i].Result = loader.Loaded(steps[i], found)
-		case len(rows) > 0 && !steps[i].Again && l.gathers() && l.gather(rows):
+			outcomes[i].Result = writer.Result(steps[i], found)
+		case len(rows) > 0 && !steps[i].Again && j.gathers() && j.gather(rows):
 			outcomes[i].Err = errInJob
 		default:
 			rest, at = append(rest, steps[i]), append(at, i)
@@ -217,53 +217,63 @@ func (c *Connector[R]) carryOut(ctx context.Context, steps []Step[R]) []Outcome 
 	return outcomes
 }
 
-// loads has the run gather rows for a job if that is worth its while, or conclude by what one wrote: ctx says so to whoever works on messages. GoesOn is
-// false while a job is not over.
-func (r *draining) loads(ctx context.Context) (_ context.Context, goesOn bool) {
+// useJob has the run gather rows for a job if that is worth its while, or conclude by what one wrote: ctx says so to whoever works on messages. GoesOn is
+// false while a job is not over, or other runs of this process have what memory there is for rows. Done ends it.
+func (r *draining) useJob(ctx context.Context) (_ context.Context, goesOn bool, done func()) {
+	nothing := func() {}
 	jobs, can := r.options.CRM.(Jobs)
-	if _, history := liveOf(r.of); !can || !history {
-		return ctx, true
+	if _, history := liveOf(r.of); !can || !history || r.closure.Job == nil && !r.worthJob() {
+		return ctx, true, nothing
 	}
+	select {
+	case r.room <- struct{}{}:
+	default:
+		return ctx, false, nothing
+	}
+	done = func() { <-r.room }
 	if r.closure.Job != nil {
 		if over := r.follow(ctx, jobs); !over {
-			return ctx, false
+			return ctx, false, done
 		}
 	} else {
-		parked := int64(0)
-		for _, s := range r.shards {
-			parked += s.gate.Number
-		}
-		if from := r.options.JobFrom; from == 0 || parked < int64(from) || r.closure.Kind != kindBatch {
-			return ctx, true
-		}
-		r.load = &load{at: map[string]int{}, taken: map[string]bool{}}
+		r.rows = &jobRows{at: map[string]int{}, taken: map[string]bool{}}
 		if !r.left(ctx) {
-			r.load = nil
+			r.rows = nil
 		}
 	}
-	return context.WithValue(ctx, loadKey{}, r.load), true
+	return context.WithValue(ctx, jobRowsKey{}, r.rows), true, done
 }
 
-// loaded makes a job of what the run gathered, or forgets the one of which nothing is left to conclude. Over says that the run has seen all that is parked:
+// worthJob reports whether what is parked is worth a job.
+func (r *draining) worthJob() bool {
+	parked := int64(0)
+	for _, s := range r.shards {
+		parked += s.gate.Number
+	}
+	from := r.options.JobFrom
+	return from > 0 && parked >= int64(from) && r.closure.Kind == kindBatch
+}
+
+// concludeJob makes a job of what the run gathered, or forgets the one of which nothing is left to conclude. Over says that the run has seen all that is parked:
 // few that a job would have are not worth it then. A run that had no room or no time for more has the next one go on behind them.
-func (r *draining) loaded(ctx context.Context, over bool) {
-	if r.load == nil {
+func (r *draining) concludeJob(ctx context.Context, over bool) {
+	if r.rows == nil {
 		return
 	}
-	if !r.load.gathers() {
+	if !r.rows.gathers() {
 		if over {
 			r.closure.Job = nil
 		}
 		return
 	}
-	if few := len(r.load.taken) < r.options.JobFrom; r.trouble != nil || len(r.load.taken) == 0 || few && over { // what is left goes by itself, in the next run
+	if few := len(r.rows.taken) < r.options.JobFrom; r.trouble != nil || len(r.rows.taken) == 0 || few && over { // what is left goes by itself, in the next run
 		return
 	}
 	jobs, _ := r.options.CRM.(Jobs)
 	live, _ := liveOf(r.of)
 	within, cancel := context.WithTimeout(ctx, jobCall)
 	defer cancel()
-	parts, err := jobs.Upload(within, live, r.load.rows)
+	parts, err := jobs.Upload(within, live, r.rows.rows)
 	if err != nil {
 		r.warn(ctx, "rows were not uploaded", err)
 		return
@@ -309,7 +319,7 @@ func (r *draining) follow(ctx context.Context, jobs Jobs) (over bool) {
 	wrote, over, err := j.advance(within, live, jobs)
 	switch {
 	case over:
-		r.load = &load{wrote: wrote}
+		r.rows = &jobRows{wrote: wrote}
 		return true
 	case err != nil:
 		r.warn(ctx, "a job was not asked", err)

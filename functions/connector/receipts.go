@@ -181,7 +181,7 @@ func (r *Receipts) guard(ctx context.Context, of BindingKey, work *todo) {
 			failAll(work.standings, err)
 		}
 	}()
-	if work.waits && r.later(ctx, of, work, func(err error) bool { return err == nil }) {
+	if work.waits && r.keepWaiting(ctx, of, work, func(err error) bool { return err == nil }) {
 		return
 	}
 	err := r.options.Budget.Admit(ctx, of, ForReceipts, callsFor(len(work.statuses)+len(work.standings), r.options.Width))

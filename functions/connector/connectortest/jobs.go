@@ -15,7 +15,7 @@ import (
 	"signalbox/shared/store"
 )
 
-// jobs has a CRM that is a connector.Loader write a long history, with all that can go wrong between two requests of a job.
+// jobs has a CRM that is a connector.JobWriter write a long history, with all that can go wrong between two requests of a job.
 func jobs[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 	limit := jobsOf(t, fresh)
 	if limit == 0 {
@@ -199,15 +199,15 @@ func (w *world[R]) holdsAll(persons int, all []delivery.Delivery) {
 	}
 }
 
-// Rows implements connector.Loader for CRMs that do.
+// Rows implements connector.JobWriter for CRMs that do.
 func (p pure[R]) Rows(ctx context.Context, steps []connector.Step[R]) [][]connector.Row {
-	if loader, ok := p.CRM.(connector.Loader[R]); ok {
-		return loader.Rows(ctx, steps)
+	if writer, ok := p.CRM.(connector.JobWriter[R]); ok {
+		return writer.Rows(ctx, steps)
 	}
 	return make([][]connector.Row, len(steps))
 }
 
-// Loaded implements connector.Loader for CRMs that do.
-func (p pure[R]) Loaded(step connector.Step[R], rows []connector.Row) connector.Result {
-	return p.CRM.(connector.Loader[R]).Loaded(step, rows) //nolint:forcetypeassert // it gave the rows
+// Result implements connector.JobWriter for CRMs that do.
+func (p pure[R]) Result(step connector.Step[R], rows []connector.Row) connector.Result {
+	return p.CRM.(connector.JobWriter[R]).Result(step, rows) //nolint:forcetypeassert // it gave the rows
 }

@@ -120,8 +120,8 @@ func (p *portal) record(ctx context.Context, w batch, at string, values func(Req
 	}, nil)
 }
 
-// stands reports how the portal stands to an action of work.
-func (v *visit) stands(a delivery.Action) connector.Workable {
+// workable reports how the portal stands to an action of work.
+func (v *visit) workable(a delivery.Action) connector.Workable {
 	if at := v.binding.Properties.StatusSetAt; at == "" {
 		return connector.Workable{Means: "the file says that an older package is installed", Mend: fmt.Sprintf(`make connect, then "package": %d in the CRM's settings, make apply`, Package)}
 	}
@@ -161,6 +161,6 @@ func (v *visit) has(object string) bool {
 
 // worked compares the work that the tenant's rules ask for with the portal.
 func (v *visit) worked(context.Context) error {
-	connector.AddWork(&v.Report, v.binding.Work, v.stands)
+	connector.AddWork(&v.Report, v.binding.Work, v.workable)
 	return nil
 }

@@ -31,7 +31,7 @@ const (
 	columnCreated = "sf__Created"
 )
 
-// Rows implements connector.Loader: messages of known people, in the records that a graph would write, go into jobs.
+// Rows implements connector.JobWriter: messages of known people, in the records that a graph would write, go into jobs.
 func (c *CRM) Rows(ctx context.Context, steps []connector.Step[Request]) [][]connector.Row {
 	all := make([][]connector.Row, len(steps))
 	o, err := c.org(ctx, connector.KeyOf(steps[0].Request.Delivery))
@@ -85,8 +85,8 @@ func (o *org) rowOf(n node) (row connector.Row, ok bool) {
 	return row, true
 }
 
-// Loaded implements connector.Loader.
-func (c *CRM) Loaded(step connector.Step[Request], rows []connector.Row) connector.Result {
+// Result implements connector.JobWriter.
+func (c *CRM) Result(step connector.Step[Request], rows []connector.Row) connector.Result {
 	result := connector.Result{resultWho: step.Request.Who}
 	ids := map[string]string{}
 	a := activityOf(step.Activity, false)
@@ -242,6 +242,6 @@ func (c *CRM) Written(ctx context.Context, of connector.BindingKey, part connect
 }
 
 var (
-	_ connector.Loader[Request] = (*CRM)(nil)
-	_ connector.Jobs            = (*CRM)(nil)
+	_ connector.JobWriter[Request] = (*CRM)(nil)
+	_ connector.Jobs               = (*CRM)(nil)
 )
