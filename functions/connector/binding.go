@@ -30,6 +30,18 @@ type Directory interface {
 	Renew(ctx context.Context, id string) (changed bool, err error)
 }
 
+// tenantOf returns whose a binding is, as far as in knows: for what a message does without where it is not known. In may be nil.
+func tenantOf(ctx context.Context, in Tenants, of BindingKey) tenant.Tenant {
+	if in == nil {
+		return tenant.Tenant{}
+	}
+	found, err := in.Tenant(ctx, of.Tenant)
+	if err != nil {
+		return tenant.Tenant{}
+	}
+	return found
+}
+
 // Bindings returns what a tenant has set up for one of its CRMs, as a B; the name is delivery.Delivery.CRM. Errors are sorted by package fault.
 type Bindings[B any] interface {
 	Binding(ctx context.Context, tenantID, name string) (B, error)

@@ -9,7 +9,6 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
-	"signalbox/shared/tenant"
 )
 
 // Priority is what a tenant's CRM is called for. What matters less stops earlier while a day's requests run out.
@@ -77,9 +76,10 @@ type account struct {
 	window window
 
 	mu   sync.Mutex
-	left int64 // of what is leased; below zero of what was spent beyond it
-	made int64 // requests in the window
-	told Usage // the latest of each
+	zone *time.Location // where the tenant's days begin
+	left int64          // of what is leased; below zero of what was spent beyond it
+	made int64          // requests in the window
+	told Usage          // the latest of each
 	at   time.Time
 	atIn time.Time // of the window
 }
@@ -101,10 +101,11 @@ func (b *Budget) Admit(ctx context.Context, of BindingKey, p Priority, calls int
 	if b == nil {
 		return nil
 	}
-	limits, zone := b.limits(ctx, of)
-	q := asked{p, int64(calls), limits.Daily, zone}
+	t := tenantOf(ctx, b.options.Tenants, of)
+	crm, _ := t.CRM(of.CRM)
+	q := asked{p, int64(calls), crm.Limits, t.Zone}
 	for {
-		refused := b.admit(ctx, of, q, limits)
+		refused := b.admit(ctx, of, q)
 		if refused == nil {
 			return nil
 		}
@@ -115,7 +116,7 @@ func (b *Budget) Admit(ctx context.Context, of BindingKey, p Priority, calls int
 }
 
 // admit does what Admit does, but for the wait. One at a time does for a tenant's CRM.
-func (b *Budget) admit(ctx context.Context, of BindingKey, q asked, limits tenant.Limits) *fault.Error {
+func (b *Budget) admit(ctx context.Context, of BindingKey, q asked) *fault.Error {
 	a := b.account(of)
 	select {
 	case a.turn <- struct{}{}:
@@ -125,30 +126,13 @@ func (b *Budget) admit(ctx context.Context, of BindingKey, q asked, limits tenan
 	}
 	refused, err := b.admitDay(ctx, a, of, q)
 	if err == nil && refused == nil {
-		refused, err = b.admitWindow(ctx, a, of, q, limits)
+		refused, err = b.admitWindow(ctx, a, of, q)
 	}
 	if err != nil {
 		b.options.Logger.WarnContext(ctx, "the budget was not read", slog.String("tenant", of.Tenant), slog.String("crm", of.CRM), slog.String("code", fault.Of(err).Code))
 		return nil
 	}
 	return refused
-}
-
-// limits returns what a tenant's file says of a CRM's requests, and where its days begin.
-func (b *Budget) limits(ctx context.Context, of BindingKey) (tenant.Limits, *time.Location) {
-	if b.options.Tenants == nil {
-		return tenant.Limits{}, time.UTC
-	}
-	t, err := b.options.Tenants.Tenant(ctx, of.Tenant)
-	if err != nil {
-		return tenant.Limits{}, time.UTC
-	}
-	crm, _ := t.CRM(of.CRM)
-	zone, err := time.LoadLocation(t.Zone)
-	if err != nil { // it was checked when the file was applied
-		zone = time.UTC
-	}
-	return crm.Limits, zone
 }
 
 // spending is what the requests of a context are counted for.

@@ -41,14 +41,7 @@ func (c *closure) await(of BindingKey) {
 // tiersOf returns when a tenant's CRM is told of what. Where that is not known, everything is live: nothing but its order is of consequence to
 // a message, and that is the gates'.
 func tiersOf(ctx context.Context, in Tenants, of BindingKey) tenant.Tiers {
-	if in == nil {
-		return tenant.Tiers{}
-	}
-	found, err := in.Tenant(ctx, of.Tenant)
-	if err != nil {
-		return tenant.Tiers{}
-	}
-	crm, _ := found.CRM(of.CRM)
+	crm, _ := tenantOf(ctx, in, of).CRM(of.CRM)
 	return crm.Tiers
 }
 

@@ -9,6 +9,7 @@ import (
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
 	"signalbox/shared/telemetry"
+	"signalbox/shared/tenant"
 	"signalbox/shared/unknown"
 )
 
@@ -120,9 +121,9 @@ func (l *ledger) warns(number int64, now time.Time) bool {
 // asked is what work asks for.
 type asked struct {
 	Priority
-	calls int64
-	cap   int64 // by the tenant's file
-	zone  *time.Location
+	calls  int64
+	limits tenant.Limits // by the tenant's file
+	zone   string        // where the tenant's days begin, by the IANA database
 }
 
 // admitDay returns nil if a day's requests allow what is asked for, else the fault that it waits with.
@@ -174,15 +175,16 @@ func (a *account) propose(q asked, now time.Time) (l ledger, number int64, chang
 	defer a.mu.Unlock()
 	l, number = a.day, a.record.Number
 	if !now.Before(l.Ends) {
-		y, m, d := now.In(q.zone).Date()
-		began, ends := time.Date(y, m, d, 0, 0, 0, 0, q.zone).UTC(), time.Date(y, m, d+1, 0, 0, 0, 0, q.zone).UTC()
+		zone := a.in(q.zone)
+		y, m, d := now.In(zone).Date()
+		began, ends := time.Date(y, m, d, 0, 0, 0, 0, zone).UTC(), time.Date(y, m, d+1, 0, 0, 0, 0, zone).UTC()
 		l, number, changed = ledger{Ends: ends, Limit: l.Limit, Told: began, Unknown: l.Unknown}, 0, true // what was told before says nothing of this one
 		if a.record.Version > 0 {                                                                         // what was leased was of another day
 			a.left = min(a.left, 0)
 		}
 	}
-	if l.Cap != q.cap {
-		l.Cap, changed = q.cap, true
+	if l.Cap != q.limits.Daily {
+		l.Cap, changed = q.limits.Daily, true
 	}
 	number, corrected := l.correct(number, a.told, a.at)
 	remembered := l.remember(number, now)
@@ -191,6 +193,19 @@ func (a *account) propose(q asked, now time.Time) (l ledger, number int64, chang
 		l.Warned, changed = true, true
 	}
 	return l, number, changed
+}
+
+// in returns a zone by its name. It is read once.
+func (a *account) in(name string) *time.Location {
+	if a.zone != nil && a.zone.String() == name {
+		return a.zone
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil { // it was checked when the file was applied
+		zone = time.UTC
+	}
+	a.zone = zone
+	return zone
 }
 
 // overLimit reports whether a number is too many by what the CRM told, and not by the tenant's file alone.
@@ -235,16 +250,21 @@ func (b *Budget) write(ctx context.Context, a *account, of BindingKey, l ledger,
 	return false, nil
 }
 
-// see keeps what is known of the record. One that cannot be read is one of a day that is over.
+// see keeps what is known of the record.
 func (a *account) see(r store.Record) {
-	a.record, a.seen, a.day = r, time.Now(), ledger{}
+	a.record, a.seen, a.day = r, time.Now(), readLedger(r)
+}
+
+// readLedger returns what a record holds. One that cannot be read is one of a day that is over.
+func readLedger(r store.Record) (l ledger) {
 	if r.Version == 0 {
-		return
+		return ledger{}
 	}
 	var err error
-	if a.day.Unknown, err = unknown.Unmarshal(r.Data, &a.day); err != nil {
-		a.day = ledger{}
+	if l.Unknown, err = unknown.Unmarshal(r.Data, &l); err != nil {
+		return ledger{}
 	}
+	return l
 }
 
 // spent returns the fault of work that waits until requests may be made again: the next day, or when the CRM is looked at again that told of the limit.

@@ -32,9 +32,8 @@ func Budgets(ctx context.Context, s GateReader, all ...BindingKey) ([]*BudgetSta
 			return nil, err
 		}
 		for _, r := range held {
-			var a account
-			a.see(r)
-			states = append(states, a.day.state(r.Number, now))
+			l := readLedger(r)
+			states = append(states, l.state(r.Number, now))
 		}
 	}
 	return states, nil

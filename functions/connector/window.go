@@ -6,7 +6,6 @@ import (
 
 	"signalbox/shared/fault"
 	"signalbox/shared/store"
-	"signalbox/shared/tenant"
 )
 
 // window is what this process knows of a short time that a CRM limits requests in. Half of the limit is divided among the processes of the
@@ -22,12 +21,12 @@ type window struct {
 const blocksOf = 4
 
 // admitWindow returns nil if a short time's requests allow what is asked for, else the fault that it waits with.
-func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, q asked, limits tenant.Limits) (*fault.Error, error) {
+func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, q asked) (*fault.Error, error) {
 	now, w := time.Now(), &a.window
 	a.mu.Lock()
 	limit, span := a.told.Window, a.told.Span
-	if limits.Window.Requests > 0 {
-		limit, span = limits.Window.Requests, time.Duration(limits.Window.Seconds)*time.Second
+	if q.limits.Window.Requests > 0 {
+		limit, span = q.limits.Window.Requests, time.Duration(q.limits.Window.Seconds)*time.Second
 	}
 	if limit == 0 {
 		a.mu.Unlock()
@@ -37,7 +36,7 @@ func (b *Budget) admitWindow(ctx context.Context, a *account, of BindingKey, q a
 	if !ends.Equal(w.ends) {
 		w.ends, w.leased, a.made = ends, 0, 0
 	}
-	full := limits.Window.Requests == 0 && a.atIn.After(ends.Add(-span)) && a.told.Left < q.calls+q.kept(limit)
+	full := q.limits.Window.Requests == 0 && a.atIn.After(ends.Add(-span)) && a.told.Left < q.calls+q.kept(limit)
 	share := int64(0)
 	if b.options.Concurrency > 0 {
 		share = limit / 2 / int64(b.options.Concurrency)

@@ -30,10 +30,15 @@ type Binding struct {
 	Work         []delivery.Action // that the tenant's rules ask for: Connect compares it, too
 }
 
-// Package is the newest release of package/. The second brought where the person came from: the address of who has no phone, and
-// the advertisement. The third brought conversations, the fourth why a message did not arrive, the fifth what work needs that rules ask for: a
-// status' time, and the key of cases.
-const Package = 5
+// The releases of package/, by what they brought.
+const (
+	releaseOrigins       = 2 // where the person came from: the address of who has no phone, and the advertisement
+	releaseConversations = 3
+	releaseReasons       = 4 // why a message did not arrive
+	releaseWork          = 5 // what work needs that rules ask for: a status' time, and the key of cases
+
+	Package = releaseWork // the newest
+)
 
 // Capabilities are what not every org has or wants.
 type Capabilities struct {

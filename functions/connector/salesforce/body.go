@@ -80,7 +80,7 @@ type origin struct{ address, source, id, url, headline, click string }
 
 // originOf returns where the person of a delivery came from. An org whose release of package/ has no fields for it gets nothing.
 func (o *org) originOf(d delivery.Delivery) origin {
-	if o.binding.Package < 2 {
+	if o.binding.Package < releaseOrigins {
 		return origin{}
 	}
 	by := origin{address: connector.Whole(connector.AddressOf(d), maxField)}

@@ -45,7 +45,7 @@ func (c *CRM) WriteConversations(ctx context.Context, of []connector.Conversatio
 		return nil
 	}
 	o, err := c.org(ctx, connector.BindingKey{Tenant: of[0].TenantID, CRM: of[0].CRM})
-	if err != nil || o.binding.Package < 3 {
+	if err != nil || o.binding.Package < releaseConversations {
 		return slices.Repeat([]error{err}, len(of))
 	}
 	keys, states := make([]string, len(of)), make([]connector.Object, len(of))

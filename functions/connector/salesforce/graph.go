@@ -136,7 +136,7 @@ func (o *org) graphOf(r Request, who, object string) graph {
 	} else {
 		g.Nodes = append(g.Nodes, o.messageNodes(r, who, object)...)
 	}
-	if s := r.standing; s != nil && o.binding.Package >= 3 {
+	if s := r.standing; s != nil && o.binding.Package >= releaseConversations {
 		members := append(stateOf(s.State), sheet{object: conversationObject}.lookups(who, object)...).With(r.fields.Of(mapping.Conversation, false))
 		g.Nodes = append(g.Nodes, node{http.MethodPatch, o.upsert(conversationObject, fieldConversationKey, s.Key), refConversation, members})
 	}

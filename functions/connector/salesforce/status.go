@@ -35,7 +35,7 @@ func (c *CRM) WriteStatuses(ctx context.Context, of []receipt.Update) []error {
 	for i, u := range of {
 		keys[i] = u.Key
 		states[i] = connector.Object{"Status__c", u.State, "Status_Rank__c", u.Rank(), "Status_At__c", connector.Instant(u.At), "Status_Error__c", orNull(u.Error)}
-		if o.binding.Package >= 4 {
+		if o.binding.Package >= releaseReasons {
 			states[i] = append(states[i], "Status_Reason__c", orNull(receipt.Words(u.Reason)))
 		}
 	}

@@ -37,7 +37,7 @@ func priority(of string) string {
 
 // unpackaged leaves work undone for which the binding's package has no field, and reports whether it did.
 func (o *org) unpackaged(w batch) bool {
-	if o.binding.Package >= 5 {
+	if o.binding.Package >= releaseWork {
 		return false
 	}
 	for i := range w.Len() {
@@ -119,7 +119,7 @@ func (v *visit) worked(ctx context.Context) (err error) {
 		switch {
 		case a.Kind == delivery.StartAutomation:
 			of, failed = v.startable(ctx, a)
-		case a.Kind != delivery.CreateTask && v.binding.Package < 5:
+		case a.Kind != delivery.CreateTask && v.binding.Package < releaseWork:
 			of = connector.Workable{Means: "the file says that an older package is deployed", Mend: fmt.Sprintf(`make connect, then "package": %d in the CRM's settings, make apply`, Package)}
 		case a.Kind == delivery.OpenCase:
 			of, failed = v.picklist(ctx, caseObject, fieldCaseKey)
