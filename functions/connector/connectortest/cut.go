@@ -428,6 +428,7 @@ func (w *world[R]) snapshot() string {
 			for i, s := range shown.Standings {
 				shown.Standings[i].Person = who[s.Person]
 			}
+			slices.SortStableFunc(shown.Standings, func(a, b Standing) int { return cmp.Compare(a.Person, b.Person) })
 		}
 	}
 	if w.Files != nil {
