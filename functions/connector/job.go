@@ -324,7 +324,7 @@ func (r *draining) follow(ctx context.Context, jobs Jobs) (over bool) {
 	case err != nil:
 		r.warn(ctx, "a job was not asked", err)
 	case age > jobPatience:
-		r.warn(ctx, "a job does not end", errJobLong)
+		r.warn(ctx, "a job does not end", fault.New(fault.Retryable, "job_unended", nil)) // although it was given up
 	}
 	if age > 2*jobPatience {
 		r.closure.Job = nil
@@ -333,9 +333,6 @@ func (r *draining) follow(ctx context.Context, jobs Jobs) (over bool) {
 	j.Next = time.Now().Add(min(age/2, jobLook)).UTC()
 	return false
 }
-
-// errJobLong is a job that has not ended although it was given up.
-var errJobLong = fault.New(fault.Retryable, "job_unended", nil)
 
 // giveUp has the jobs end that are not over.
 func (j *job) giveUp() {
