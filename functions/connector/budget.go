@@ -32,6 +32,9 @@ type Usage struct {
 	Span         time.Duration // that time
 }
 
+// longestSpan is the longest that a short time is, as in a tenant's file: of what claims to be longer nothing is kept.
+const longestSpan = time.Hour
+
 // BudgetStore is what a Budget needs of a store.
 type BudgetStore interface {
 	Write(ctx context.Context, changes ...store.Change) ([]store.Record, error)
@@ -181,7 +184,7 @@ func tell(ctx context.Context, u Usage) {
 	if u.Daily > 0 {
 		a.told.Daily, a.told.Used, a.at = u.Daily, u.Used, now
 	}
-	if u.Window > 0 && u.Span > 0 {
+	if u.Window > 0 && 0 < u.Span && u.Span <= longestSpan {
 		a.told.Window, a.told.Left, a.told.Span, a.atIn = u.Window, u.Left, u.Span, now
 	}
 }

@@ -318,3 +318,16 @@ func TestAShortTimeIsShared(t *testing.T) {
 		}
 	})
 }
+
+// TestAShortTimeOfYearsIsNone: what something in between makes of a header holds up nobody.
+func TestAShortTimeOfYearsIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newOffice(t, 0, tenant.Limits{}).clerk()
+		c.api = connector.NewAPI("crm", &http.Client{Transport: c.crm}, func(http.Header) connector.Usage {
+			return connector.Usage{Window: 10, Span: 10 * 365 * 24 * time.Hour}
+		})
+		if n := c.until(connector.ForMessages, 50); n < 50 {
+			t.Errorf("refused after %d requests", n)
+		}
+	})
+}
