@@ -183,7 +183,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "PUT notices":
 		var n connectortest.Notice
 		_ = json.NewDecoder(r.Body).Decode(&n)
-		l.notices[id], held = n, &person{}
+		l.notices[id], held = n, &person{ID: id}
 	case "PUT activities":
 		var n note
 		_ = json.NewDecoder(r.Body).Decode(&n)
@@ -199,7 +199,7 @@ func (l *ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "PUT standings":
 		var s connectortest.Standing
 		_ = json.NewDecoder(r.Body).Decode(&s)
-		held = &person{}
+		held = &person{ID: id}
 		if was, there := l.standings[id]; there {
 			s.Person = was.Person
 			l.standings[id] = s
@@ -460,7 +460,7 @@ func (c toy) do(ctx context.Context, step connector.Step[request]) connector.Out
 		return connector.Outcome{Err: fault.New(fault.Permanent, "toy_bad_row", errors.New(step.Request.method))}
 	}
 	var p person
-	if err := json.Unmarshal(read, &p); err != nil {
+	if err := json.Unmarshal(read, &p); err != nil || p.ID == "" { // it says of each thing which it is
 		return connector.Outcome{Err: fault.New(fault.Retryable, "toy_reply_undecodable", nil)}
 	}
 	result := connector.Result{"person": p.ID, "owner": p.Owner, "made": p.Made.Format(time.RFC3339Nano)}
