@@ -10,7 +10,7 @@ import (
 	"signalbox/shared/fault"
 )
 
-// replying answers every request alike.
+// replying is a transport that returns one reply to all requests.
 type replying struct {
 	status int
 	header http.Header

@@ -158,17 +158,25 @@ func (s *steady) drainOnce() {
 	}
 }
 
+// tenLocked returns a lane behind whose closed gates twenty threads of two messages are parked, of which ten, some of each shard, fail by themselves. Their CRM
+// takes deliveries again, and a drain is due.
+func tenLocked(t *testing.T) *lane {
+	t.Helper()
+	l := newLane(t)
+	l.park("acme", 20, 2)
+	l.says("acme", nil)
+	for n := range 10 {
+		l.bad[fmt.Sprintf("t%03d-0", n)] = fault.New(fault.Retryable, "toy_locked", nil)
+	}
+	time.Sleep(time.Minute)
+	return l
+}
+
 // TestWhatIsAboutToBeParkedWhenAGateOpensIsNotOvertaken: whoever read that a gate is closed to all parks nothing behind one that is closed to some threads
 // alone by now.
 func TestWhatIsAboutToBeParkedWhenAGateOpensIsNotOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLane(t)
-		l.park("acme", 20, 2)
-		l.says("acme", nil)
-		for n := range 10 { // of each shard
-			l.bad[fmt.Sprintf("t%03d-0", n)] = fault.New(fault.Retryable, "toy_locked", nil)
-		}
-		time.Sleep(time.Minute)
+		l := tenLocked(t)
 		var once sync.Once
 		l.fault = func(c memstore.Call) memstore.Fault {
 			if slices.ContainsFunc(c.Keys, func(k store.Key) bool { return strings.HasSuffix(k.Sort, "/late-0") }) {
@@ -208,13 +216,7 @@ func TestWhatIsAboutToBeParkedWhenAGateOpensIsNotOvertaken(t *testing.T) {
 // parks nothing.
 func TestAGateThatIsClosedToFewerThreadsWithinASecondOvertakesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLane(t)
-		l.park("acme", 20, 2)
-		l.says("acme", nil)
-		for n := range 10 { // of each shard
-			l.bad[fmt.Sprintf("t%03d-0", n)] = fault.New(fault.Retryable, "toy_locked", nil)
-		}
-		time.Sleep(time.Minute)
+		l := tenLocked(t)
 		l.run(l.drain())
 		var once sync.Once
 		l.fault = func(c memstore.Call) memstore.Fault {

@@ -250,13 +250,7 @@ func toldNothing[R any](t *testing.T, fresh func(t *testing.T) Harness[R]) {
 				w.wire.spoil(&trouble{how: refuse, at: n, status: http.StatusOK, body: "{}"})
 				err := w.deliver(&process{}, d)[0]
 				met := w.wire.count() >= n
-				w.wire.spoil(nil)
-				if err != nil && fault.Of(err).Kind == fault.Permanent {
-					w.staysDead(d, err)
-					return met
-				}
-				w.finish(d)
-				w.holds(persons, append(before, d)...)
+				w.goesOn(err, d, before, persons)
 				return met
 			})
 		})
@@ -272,14 +266,20 @@ func (w *world[R]) survives(in *trouble, r Refusal, d delivery.Delivery, before 
 	if met = w.wire.count() >= in.at; met {
 		w.sorted(in.at, err, r)
 	}
+	w.goesOn(err, d, before, persons)
+	return met
+}
+
+// goesOn ends the trouble in which d was delivered with err. It fails the test unless d stays dead, or the CRM then holds it once, beside what was there before.
+func (w *world[R]) goesOn(err error, d delivery.Delivery, before []delivery.Delivery, persons int) {
+	w.t.Helper()
 	w.wire.spoil(nil)
 	if err != nil && fault.Of(err).Kind == fault.Permanent {
 		w.staysDead(d, err)
-		return met
+		return
 	}
 	w.finish(d)
 	w.holds(persons, append(before, d)...)
-	return met
 }
 
 // sorted fails the test unless err is what a refusal of request n is to become.

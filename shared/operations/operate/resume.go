@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,16 +33,15 @@ func Resume(ctx context.Context, out io.Writer, lookup func(string) string, kind
 		return &UsageError{"TENANT is the tenant's id, not its file", ResumeUsage}
 	}
 	var gates []connect.Gate
-	asked, failed := false, error(nil)
+	var failed error // the first
+	asked := false
 	for _, kind := range kinds {
 		found, err := drainKind(ctx, out, kind, r, invoke)
 		if errors.Is(err, ErrNoFunction) {
 			continue
 		}
 		if err != nil { // the others' gates are drained all the same
-			if failed == nil {
-				failed = err
-			}
+			failed = cmp.Or(failed, err)
 			continue
 		}
 		asked, gates = true, append(gates, found...)

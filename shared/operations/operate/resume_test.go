@@ -74,3 +74,17 @@ func TestResumeDrainsForAsLongAsItGetsOn(t *testing.T) {
 		}
 	}
 }
+
+func TestResumeDrainsTheOtherKindsWhenOneFails(t *testing.T) {
+	var out bytes.Buffer
+	variables := map[string]string{"TENANT": "acme"}
+	err := Resume(t.Context(), &out, func(name string) string { return variables[name] }, []string{"one", "two"}, func(_ context.Context, function string, _ []byte) ([]byte, error) {
+		if function == "one-drain" {
+			return nil, errors.New("it panicked")
+		}
+		return json.Marshal(connect.Result{Gates: []connect.Gate{{Tenant: "acme", CRM: "second", Delivered: 3}}})
+	})
+	if err == nil || !strings.Contains(err.Error(), "it panicked") || out.String() != "acme second: open, 3 delivered\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
